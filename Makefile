@@ -1,0 +1,48 @@
+# Everything runs in .venv, which each target makes for itself where it is missing.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo check test format samples judges bench clean
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(READY): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "llx-mcp needs Python 3.11 or newer; set PYTHON=")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+	$(BIN)/python -m pip install --quiet --editable . --group dev
+	@touch $(READY)
+
+setup: $(READY) ## make .venv with the package and its development tools
+
+demo: $(READY) ## show the main job on the embedded API: no account, no network
+	$(BIN)/llx-mcp demo
+
+check: $(READY) ## formatting, lint, types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+test: $(READY) ## run the tests
+	$(BIN)/pytest
+
+format: $(READY) ## format, and mend what lint can mend
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+samples: $(READY) ## draw the sample documents and jobs again
+	$(BIN)/python -m samples
+
+judges: $(READY) ## the official conformance suite, the inspector and mcpscore (needs Node and npm)
+	$(BIN)/python -m judges
+
+bench: $(READY) ## run the benchmarks
+	$(BIN)/python -m pip install --quiet --group bench
+	$(BIN)/python -m benchmarks
+
+clean: ## remove what the other targets made
+	rm -rf $(VENV) .judges dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,95 @@
+"""The same answers on a terminal: text, or JSON; progress on stderr."""
+
+import sys
+from pathlib import Path
+
+import anyio
+
+from llx_mcp.errors import LlxError
+from llx_mcp.jobs.reader import JobReader, OpenSource, open_reader
+from llx_mcp.jobs.watch import Look, SystemClock, describe_look
+from llx_mcp.reading.budget import Answer
+from llx_mcp.reading.facts import Ask
+from llx_mcp.reading.visible import dump_json
+from llx_mcp.settings import Settings
+
+
+def ask(source: OpenSource, question: Ask, *, timeout_seconds: float | None, as_json: bool) -> str:
+    """Print the answer about a job; returns its status.
+
+    Args:
+        source: where jobs come from.
+        question: the job, and how much of it.
+        timeout_seconds: how long to wait for its end; None looks once.
+        as_json: print the structured form.
+
+    Raises:
+        LlxError: there is no way to the job.
+    """
+
+    async def run() -> str:
+        async with open_reader(source, SystemClock()) as reader:
+            if timeout_seconds is None:
+                answer = await reader.get(question)
+            else:
+                answer = await _wait(reader, question, timeout_seconds)
+        print(dump_json(answer.view) if as_json else answer.text, end="\n" if as_json else "")
+        return str(answer.view["status"])
+
+    return anyio.run(run)
+
+
+def check(settings: Settings, store: Path | None, *, local: bool) -> bool:
+    """Print one line each on the key, the region and the service; returns whether jobs can be read."""
+    if local:
+        return _check_local(store)
+    key = "set" if settings.api_key else "not set: set LLAMA_CLOUD_API_KEY, or use --local"
+    print(f"key      {key}")
+    print(f"region   {settings.region_in_words} ({settings.base_url})")
+    if not settings.api_key:
+        print("service  not asked, for want of a key")
+        return False
+    try:
+        anyio.run(_check_service, settings)
+    except LlxError as exc:
+        print(f"service  {exc}")
+        return False
+    print("service  reached; the key is accepted")
+    return True
+
+
+def _check_local(path: Path | None) -> bool:
+    from llx_mcp.local import open_store
+
+    store = open_store(path)
+    try:
+        print("key      none needed")
+        print("region   the embedded API, inside this process")
+        print(f"service  {store.count()} jobs in {path or 'memory (the samples)'}")
+    finally:
+        store.close()
+    return True
+
+
+async def _check_service(settings: Settings) -> None:
+    from llx_mcp.llamacloud import open_client
+
+    async with open_client(settings) as client:
+        await client.check()
+
+
+async def _wait(reader: JobReader, question: Ask, timeout_seconds: float) -> Answer:
+    is_terminal = sys.stderr.isatty()
+
+    async def show(look: Look) -> None:
+        words = describe_look(look)
+        # One line that is written over on a terminal, and cleared before the answer; else a line a look.
+        print(
+            f"\r\033[K{words}" if is_terminal else words, end="" if is_terminal else "\n", file=sys.stderr, flush=True
+        )
+
+    try:
+        return await reader.wait(question, timeout_seconds, show)
+    finally:
+        if is_terminal:
+            print("\r\033[K", end="", file=sys.stderr, flush=True)

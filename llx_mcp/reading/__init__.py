@@ -1,0 +1,1 @@
+"""Job in, answer out: pure functions, no I/O, no clock, no MCP."""

@@ -1,0 +1,117 @@
+"""What was asked, what is known of a job beside its result, and what to do next."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote
+
+from llx_mcp.models import Job
+from llx_mcp.reading.visible import dump_json, visible_line
+
+DEFAULT_EXPAND = ("extract_metadata",)
+MIN_CHARS = 1_000
+MAX_CHARS = 400_000
+
+_FACT_CHARS = 60
+_WORD_CHARS = 24
+_ID_CHARS = 64
+_ROUND_UP = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """The arguments of a call, as far as they shape its answer and must be repeated in the next."""
+
+    job_id: str
+    expand: tuple[str, ...] = DEFAULT_EXPAND
+    max_chars: int = 8_000
+    project_id: str | None = None
+    organization_id: str | None = None
+
+    def call(self, need_chars: int) -> str | None:
+        """The call that answers with at least `need_chars`, or None where no budget allows it."""
+        rounded = -(-need_chars // _ROUND_UP) * _ROUND_UP
+        if rounded > MAX_CHARS:
+            return None
+        extra = {} if self.expand == DEFAULT_EXPAND else {"expand": list(self.expand)}
+        return self.format_call("get_extract_job", **extra, max_chars=rounded)
+
+    def format_call(self, tool: str, **arguments: Any) -> str:
+        """A call of a tool on this job, with everything filled in."""
+        ids = {"project_id": self.project_id, "organization_id": self.organization_id}
+        given = {"job_id": self.job_id} | arguments | {name: value for name, value in ids.items() if value}
+        return f"{tool}({', '.join(f'{name}={_argument(value)}' for name, value in given.items())})"
+
+    def way_to(self, need_chars: int, section: str) -> str:
+        """The call that shows what `need_chars` show, or the resource that holds the section whole."""
+        return self.call(need_chars) or f"resource {self.resource(section)}"
+
+    def resource(self, section: str = "") -> str:
+        """The address of this job, or of a section of it, as a resource."""
+        job_id = "<the same>" if len(self.job_id) > _ID_CHARS else quote(self.job_id, safe="")
+        return f"llx://jobs/{job_id}/{section}".rstrip("/")
+
+
+def build_facts(job: Job, *, now: datetime, waited_seconds: float | None) -> dict[str, Any]:
+    """The facts that head every answer; those that are not known are left out."""
+    configuration = job.configuration
+    facts = {
+        "job_id": visible_line(job.id, _ID_CHARS),
+        "status": visible_line(job.status, _WORD_CHARS),
+        **_times(job, now),
+        "waited_seconds": None if waited_seconds is None else round(waited_seconds, 1),
+        "document": _line(job.document, _FACT_CHARS),
+        "tier": _line(configuration.tier) if configuration else None,
+        "version": _line(job.version),
+        "target": _line(configuration.extraction_target) if configuration else None,
+        "pages": job.num_pages,
+        "credits": job.usage.credits if job.usage else None,
+    }
+    return {name: value for name, value in facts.items() if value is not None}
+
+
+def next_moves(job: Job, ask: Ask, *, has_result: bool) -> list[str]:
+    """What to do about a job that gives no result, in full and in short; empty where there is nothing to do."""
+    configuration = ask.format_call("get_extract_job", expand=["configuration"])
+    if not job.is_terminal:
+        wait = ask.format_call("wait_for_extract_job")
+        return [f"The job has not ended: {wait} waits for it. Looking and waiting change and bill nothing.", wait]
+    if job.status == "FAILED":
+        asked = "" if "configuration" in ask.expand else f" {configuration} shows what was asked of it."
+        reason = "" if job.error_message else "The service gave no reason. "
+        short = f"{reason}The job stays failed; for a result, create a new job elsewhere (this server only reads)."
+        return [
+            f"{short}{asked} Check that the document opens, and that its pages, the schema and the tier suit.",
+            short,
+        ]
+    if job.status == "CANCELLED":
+        return [
+            "The job was cancelled before it ended; for a result, create a new job elsewhere (this server only reads)."
+        ]
+    if not has_result:
+        short = (
+            "The job completed and found no value: the document may be unreadable, or lack what the schema asks for."
+        )
+        return [f"{short} {configuration} shows the schema.", short]
+    return []
+
+
+def _times(job: Job, now: datetime) -> dict[str, Any]:
+    if job.created_at is None:
+        return {}
+    created = {"created_at": job.created_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")}
+    if not job.is_terminal:
+        # The service's clock may be ahead of ours: an age is never negative.
+        return {"age_seconds": round(max((now - job.created_at).total_seconds(), 0.0), 1)} | created
+    if job.updated_at is None or job.updated_at < job.created_at:
+        return created
+    return {"took_seconds": round((job.updated_at - job.created_at).total_seconds(), 1)} | created
+
+
+def _line(text: str | None, max_chars: int = _WORD_CHARS) -> str | None:
+    return visible_line(text, max_chars) if text else None
+
+
+def _argument(value: Any) -> str:
+    # No id of the service is as long; one that is would crowd out the answer, and the caller has it.
+    return "<the same>" if isinstance(value, str) and len(value) > _ID_CHARS else dump_json(value)

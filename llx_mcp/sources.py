@@ -1,0 +1,49 @@
+"""Where jobs come from: LlamaCloud, or the embedded API. The two differ in what carries a request, in nothing else."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from llx_mcp.jobs.reader import JobSource, OpenSource
+from llx_mcp.settings import Settings
+
+LOCAL_KEY = "llx-local"
+
+
+def cloud_source(settings: Settings) -> OpenSource:
+    """LlamaCloud, as the settings say."""
+
+    @asynccontextmanager
+    async def open_source() -> AsyncIterator[JobSource]:
+        # Imported with the first question: the HTTP client is a third of the start-up otherwise.
+        from llx_mcp.llamacloud import open_client
+
+        async with open_client(settings) as client:
+            yield client
+
+    return open_source
+
+
+def local_source(path: Path | None) -> OpenSource:
+    """The embedded API inside this process, over a file or in memory; the samples are in either."""
+
+    @asynccontextmanager
+    async def open_source() -> AsyncIterator[JobSource]:
+        from llx_mcp.llamacloud import open_client
+        from llx_mcp.local import create_app, open_store
+
+        store = open_store(path)
+        try:
+            async with open_client(local_settings(), app=create_app(store)) as client:
+                yield client
+        finally:
+            store.close()
+
+    return open_source
+
+
+def local_settings() -> Settings:
+    """Settings for the embedded API; nothing of the environment's key, project or address reaches it."""
+    from pydantic import SecretStr
+
+    return Settings.model_construct(api_key=SecretStr(LOCAL_KEY), base_url_override="http://127.0.0.1")

@@ -1,0 +1,1 @@
+"""What a model calls: one file a tool, and the views that they answer."""

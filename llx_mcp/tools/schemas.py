@@ -1,0 +1,73 @@
+"""Schemas as clients can take them, and argument errors as models can read them."""
+
+from typing import Any
+
+from pydantic import ValidationError
+
+from llx_mcp.errors import excerpt
+
+
+def publish_schema(schema: dict[str, Any]) -> dict[str, Any]:
+    """A schema without `$ref`, generated titles, and nulls that are never sent.
+
+    Several clients refuse references, and titles cost tokens; validation is not affected.
+    """
+    published: dict[str, Any] = _inline(schema, schema.get("$defs", {}))
+    published.pop("$defs", None)
+    published.pop("description", None)
+    return published
+
+
+def explain_arguments(tool: str, error: ValidationError, schema: dict[str, Any]) -> str:
+    """One readable line an argument: what is wrong with it, and what it may be."""
+    properties = schema.get("properties", {})
+    lines = []
+    for fault in error.errors(include_url=False, include_context=False):
+        name = str(fault["loc"][0]) if fault["loc"] else "arguments"
+        allowed = _describe(properties.get(name, {}))
+        if fault["type"] == "missing":
+            lines.append(f"{name} is missing: {allowed}")
+            continue
+        given = "" if isinstance(fault["input"], dict | list) else f" (given: {excerpt(repr(fault['input']), 60)})"
+        lines.append(f"{name}{given}: {allowed}")
+    return f"{tool} was not called, because of its arguments. " + " ".join(dict.fromkeys(lines))
+
+
+def _describe(schema: dict[str, Any]) -> str:
+    kind = schema.get("type", "value")
+    words = {"array": "a list of", "integer": "a whole number", "string": "a text"}.get(kind, f"a {kind}")
+    if kind == "array":
+        words += f" {', '.join(schema.get('items', {}).get('enum', []))}"
+    if "minimum" in schema and "maximum" in schema:
+        words += f" from {schema['minimum']:,} to {schema['maximum']:,}"
+    if schema.get("minLength"):
+        words += " that is not empty"
+    if "default" in schema:
+        words += f", by default {schema['default']}"
+    return f"{words}. {schema.get('description', '')}".strip()
+
+
+def _inline(node: Any, definitions: dict[str, Any]) -> Any:
+    if isinstance(node, list):
+        return [_inline(item, definitions) for item in node]
+    if not isinstance(node, dict):
+        return node
+    if "$ref" in node:
+        node = definitions[node["$ref"].rpartition("/")[2]] | {k: v for k, v in node.items() if k != "$ref"}
+    if "anyOf" in node:
+        kinds = [kind for kind in node["anyOf"] if kind != {"type": "null"}]
+        if len(kinds) == 1:
+            # An absent value is left out, never sent as null.
+            rest = {k: v for k, v in node.items() if k not in ("anyOf", "default")}
+            return _inline({**_resolve(kinds[0], definitions), **rest}, definitions)
+    inlined = {}
+    for name, child in node.items():
+        if name == "properties":
+            inlined[name] = {prop: _inline(schema, definitions) for prop, schema in child.items()}
+        elif name not in ("title", "$defs") and not (name == "default" and child is None):
+            inlined[name] = _inline(child, definitions)
+    return inlined
+
+
+def _resolve(node: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
+    return dict(definitions[node["$ref"].rpartition("/")[2]]) if "$ref" in node else node
