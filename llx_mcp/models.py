@@ -6,6 +6,7 @@ digits and a body of 50 MB costs no tree. The small facts beside them are typed,
 that is malformed is None, and still whole in the bytes.
 """
 
+import json
 import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -201,8 +202,8 @@ def split_json(body: bytes) -> dict[str, msgspec.Raw]:
 def decode_json(raw: msgspec.Raw | bytes) -> Any:
     """The value as Python objects.
 
-    Python's own parser takes over where msgspec refuses what the service's may still send: a number
-    beyond a double, a lone surrogate, NaN.
+    Python's own parser takes over where msgspec refuses what a service may still send: a lone surrogate,
+    a number beyond a double and NaN, which become their own text.
 
     Raises:
         ValueError: neither parser accepts it.
@@ -210,6 +211,9 @@ def decode_json(raw: msgspec.Raw | bytes) -> Any:
     try:
         return msgspec.json.decode(raw)
     except (msgspec.DecodeError, RecursionError):
-        import json
+        return json.loads(bytes(raw), parse_float=_finite_or_text, parse_constant=str)
 
-        return json.loads(bytes(raw))
+
+def _finite_or_text(literal: str) -> float | str:
+    number = float(literal)
+    return number if math.isfinite(number) else literal

@@ -1,0 +1,97 @@
+"""Imports run downward only, and each outside library has its room."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+PACKAGE = ROOT / "llx_mcp"
+
+# Each room may import those in the rows below its own, and its own row's modules of the same name.
+LEVELS = [
+    {"cli", "people", "demo", "serving", "server", "sources", "__main__"},
+    {"tools", "resources", "prompts"},
+    {"jobs", "llamacloud", "local"},
+    {"reading"},
+    {"models", "errors", "settings"},
+]
+ONLY_HERE = {
+    "mcp": {"tools", "resources", "server", "demo"},
+    "mcp_types": {"tools", "resources", "server"},
+    "httpx": {"llamacloud"},
+    "stamina": {"llamacloud"},
+    "starlette": {"local"},
+    "sqlite3": {"local"},
+    "uvicorn": {"local"},
+    "pydantic": {"models", "settings", "tools", "server", "sources"},
+    "pydantic_settings": {"settings"},
+    "msgspec": {"models", "local"},
+}
+# The embedded API could be lifted out as it is.
+ISLANDS = {"local": {"models"}}
+
+
+def imports_of(path: Path) -> list[str]:
+    """Every module that a file imports, however deep inside it."""
+    found: list[str] = []
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} has a relative import"
+            assert node.module
+            found += [
+                f"{node.module}.{alias.name}" if node.module == "llx_mcp" else node.module for alias in node.names
+            ]
+    return found
+
+
+def room_of(path: Path) -> str:
+    """The module or folder right below the package that a file belongs to."""
+    first = path.relative_to(PACKAGE).parts[0]
+    return first.removesuffix(".py")
+
+
+def level_of(room: str) -> int:
+    """How far down a room is."""
+    return next(index for index, rooms in enumerate(LEVELS) if room in rooms)
+
+
+FILES = [path for path in sorted(PACKAGE.rglob("*.py")) if path != PACKAGE / "__init__.py"]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_run_downward_only(path: Path) -> None:
+    room = room_of(path)
+    for name in imports_of(path):
+        top, _, rest = name.partition(".")
+        if top != "llx_mcp" or rest in ("", "__version__"):
+            continue
+        other = rest.split(".")[0]
+        if room in ISLANDS:
+            assert other == room or other in ISLANDS[room], f"{room} imports {name}"
+        is_same_row_allowed = level_of(room) in (0, 4)
+        assert other == room or level_of(other) > level_of(room) or is_same_row_allowed, f"{room} imports {name}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_outside_libraries_stay_in_their_rooms(path: Path) -> None:
+    for name in imports_of(path):
+        rooms = ONLY_HERE.get(name.split(".")[0])
+        assert rooms is None or room_of(path) in rooms, f"{path.relative_to(PACKAGE)} imports {name}"
+
+
+def test_every_room_is_on_the_map() -> None:
+    assert {room_of(path) for path in FILES} == set().union(*LEVELS)
+
+
+def test_serving_imports_no_http_client_before_it_is_asked() -> None:
+    code = (
+        "import sys, llx_mcp.serving; print([name for name in ('httpx', 'stamina', 'sqlite3') if name in sys.modules])"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "[]"
