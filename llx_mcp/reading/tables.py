@@ -11,7 +11,8 @@ from llx_mcp.reading.visible import clip, visible_json
 
 _DEEPEST = 64
 _FEWEST_ROWS = 2
-_ROUNDS = 5
+_ROUNDS = 10
+_SCALARS = 0
 _CELL_CHARS = 60
 _TABLES_AT_ONCE = 3
 
@@ -67,13 +68,15 @@ def item_columns(element: Node) -> list[Column]:
 
 
 class ItemTables:
-    """The first items of the lists of objects in a result; lists of one shape share a table."""
+    """The first items of the lists in a result; lists of one shape share a table, and so do lists of scalars."""
 
     def __init__(self, result: Any, nodes: list[Node]) -> None:
         groups: dict[int, list[Node]] = {}
         for node in nodes:
-            if node.element is not None and "object" in node.element.types:
-                groups.setdefault(id(node.like or node), []).append(node)
+            if node.element is None or "list" in node.element.types:
+                continue
+            shape = id(node.like or node) if "object" in node.element.types else _SCALARS
+            groups.setdefault(shape, []).append(node)
         longest_first = sorted(groups.values(), key=lambda group: -sum(node.num_elements for node in group))
         self._tables = [_item_rows(result, group) for group in longest_first]
 
@@ -93,7 +96,7 @@ class ItemTables:
 
 def _item_rows(result: Any, group: list[Node]) -> Rows:
     first = group[0].element
-    columns = item_columns(first) if first else []
+    columns = item_columns(first) if first and "object" in first.types else [Column("value", (), is_list=False)]
     labels = ["path", *(column.label for column in columns)]
 
     def rows() -> Iterator[list[Any]]:

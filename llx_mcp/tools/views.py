@@ -4,12 +4,18 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
+_SCALAR = [{"type": "string"}, {"type": "number"}, {"type": "boolean"}, {"type": "null"}]
+_OBJECT = {"type": "object", "additionalProperties": True}
+
+# Values of a document are taken as they are: pydantic never walks into them, and the schema says so much as is known.
 Cells = Annotated[
     list[list[Any]],
-    WithJsonSchema({"type": "array", "items": {"type": "array", "items": {"description": "Cell: any JSON scalar."}}}),
+    WithJsonSchema({"type": "array", "items": {"type": "array", "items": {"anyOf": _SCALAR}}}),
 ]
-AnyJson = Annotated[Any, WithJsonSchema({})]
-AnyObject = Annotated[dict[str, Any], WithJsonSchema({"type": "object", "additionalProperties": True})]
+Result = Annotated[
+    Any, WithJsonSchema({"anyOf": [_OBJECT, {"type": "array", "items": {"anyOf": [_OBJECT, *_SCALAR]}}]})
+]
+AnyObject = Annotated[dict[str, Any], WithJsonSchema(_OBJECT)]
 
 
 class Table(BaseModel):
@@ -54,8 +60,8 @@ class ExtractJobView(BaseModel):
     error: str | None = Field(None, description="The service's reason for a failure.")
     metadata_error: str | None = Field(None, description="What the service says went wrong with the metadata.")
     notice: str | None = Field(None, description="How to take what the document says.")
-    result: AnyJson = Field(None, description="The whole result, where it fits.")
-    result_as_tables: AnyJson = Field(
+    result: Result = Field(None, description="The whole result, where it fits.")
+    result_as_tables: Result = Field(
         None, description="The whole result, each list of alike objects as {columns, rows}."
     )
     outline: Table | None = Field(

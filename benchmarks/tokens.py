@@ -1,0 +1,67 @@
+"""What definitions and answers cost a model, in characters and in tokens.
+
+`o200k_base` is counted with tiktoken, whose vocabulary comes along with llama-index-core, so nothing is fetched.
+"""
+
+import json
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import anyio
+import llama_index.core
+
+os.environ["TIKTOKEN_CACHE_DIR"] = str(Path(llama_index.core.__file__).parent / "_static" / "tiktoken_cache")
+
+import tiktoken
+from mcp import Client
+
+from llx_mcp.models import Job
+from llx_mcp.reading.facts import Ask
+from llx_mcp.reading.summary import summarize
+from llx_mcp.reading.visible import dump_json
+from llx_mcp.server import build_server
+from llx_mcp.sources import local_source
+
+CORPUS = Path(__file__).parents[2] / "shared" / "corpus"
+BUDGETS = (1_000, 2_000, 8_000, 100_000)
+ENCODING = tiktoken.get_encoding("o200k_base")
+
+
+def run() -> None:
+    """Print the cost of the tool definitions, then of the answers about each real job at each budget."""
+    anyio.run(_print_definitions)
+    _print_answers()
+
+
+async def _print_definitions() -> None:
+    async with Client(build_server(local_source(None))) as client:
+        tools = (await client.list_tools()).tools
+    print("| definition | input: tokens | with output schema: tokens |\n|---|---|---|")
+    for tool in tools:
+        shown: dict[str, Any] = tool.model_dump(by_alias=True, exclude_none=True, mode="json")
+        model_sees = {name: shown[name] for name in ("name", "description", "inputSchema")}
+        print(f"| {tool.name} | {_tokens(dump_json(model_sees))} | {_tokens(dump_json(shown))} |")
+
+
+def _print_answers() -> None:
+    paths = sorted(CORPUS.glob("*.job.json"))
+    if not paths:
+        print(f"\n{CORPUS} is not there: no answers measured.")
+        return
+    print("\n| job | whole body | " + " | ".join(f"{budget:,} text / structured" for budget in BUDGETS) + " |")
+    print("|---|---|" + "---|" * len(BUDGETS))
+    for path in paths:
+        body = path.read_bytes()
+        job = Job.parse(body)
+        cells = []
+        for budget in BUDGETS:
+            answer = summarize(job, Ask(job.id, max_chars=budget), now=datetime.now(UTC))
+            cells.append(f"{_tokens(answer.text)} / {_tokens(dump_json(answer.view))}")
+        whole = _tokens(dump_json(json.loads(body)))
+        print(f"| {path.name.removesuffix('.job.json')} | {whole} | {' | '.join(cells)} |")
+
+
+def _tokens(text: str) -> int:
+    return len(ENCODING.encode(text, disallowed_special=()))

@@ -1,0 +1,1 @@
+"""What judges the server from outside, run against `llx-mcp serve --local`."""
