@@ -1,0 +1,55 @@
+"""Jobs that ship with the package, over documents that this project drew itself.
+
+The documents and jobs are the output of the `samples` folder of the repository; see there how they are made.
+"""
+
+import gzip
+from dataclasses import dataclass
+from importlib.resources import files
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One sample job.
+
+    Attributes:
+        name: of its file, `NAME.job.json.gz`.
+        document: of the PDF that it was made from, `DOCUMENT.pdf`.
+        timeline: seconds pending, throttled and running before it ends, from when it is first asked for.
+    """
+
+    job_id: str
+    name: str
+    document: str
+    title: str
+    timeline: tuple[float, float, float] = (0.0, 0.0, 0.0)
+
+
+SAMPLE_RUNNING_ID = "ext-sample0running0invoice000000"
+SAMPLES = (
+    Sample("ext-sample0invoice00000000000000", "invoice", "invoice", "an invoice of two pages"),
+    Sample(
+        "ext-sample0statement000000000000", "statement", "statement", "a bank statement: 40 pages, 1,200 transactions"
+    ),
+    Sample("ext-sample0lab0report00000000000", "lab_report", "lab_report", "a lab report"),
+    Sample("ext-sample0loan0agreement0000000", "loan_agreement", "loan_agreement", "a loan agreement"),
+    Sample(SAMPLE_RUNNING_ID, "running", "invoice", "the invoice again: runs for 6 s, then completes", (1.0, 1.0, 4.0)),
+    Sample("ext-sample0failed0reason00000000", "failed_reason", "invoice", "failed, with a reason"),
+    Sample("ext-sample0failed0silent00000000", "failed_silent", "invoice", "failed, without a reason"),
+    Sample("ext-sample0cancelled000000000000", "cancelled", "statement", "cancelled"),
+    Sample("ext-sample0null0result0000000000", "null_result", "lab_report", "completed, with a null result"),
+    Sample("ext-sample0table0rows00000000000", "table_rows", "lab_report", "a list result, one object a table row"),
+    Sample(
+        "ext-sample0older0format000000000", "older_format", "loan_agreement", "the loan agreement in the older format"
+    ),
+)
+
+
+def read_sample(sample: Sample) -> bytes:
+    """The job of a sample, as the service would answer it once ended."""
+    return gzip.decompress((files(__name__) / f"{sample.name}.job.json.gz").read_bytes())
+
+
+def read_document(sample: Sample) -> bytes:
+    """The PDF of a sample."""
+    return (files(__name__) / f"{sample.document}.pdf").read_bytes()
