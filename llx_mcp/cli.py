@@ -179,10 +179,10 @@ def _demo(_: argparse.Namespace) -> int:
 
 
 def _local_serve(arguments: argparse.Namespace) -> int:
-    from llx_mcp.local import open_store
     from llx_mcp.local.serve import serve
+    from llx_mcp.sources import open_local_store
 
-    store = open_store(arguments.local_db)
+    store = open_local_store(arguments.local_db)
     try:
         serve(store, port=arguments.port)
     finally:
@@ -191,10 +191,10 @@ def _local_serve(arguments: argparse.Namespace) -> int:
 
 
 def _local_import(arguments: argparse.Namespace) -> int:
-    from llx_mcp.local import open_store
     from llx_mcp.models import MalformedJobError
+    from llx_mcp.sources import open_local_store
 
-    store = open_store(arguments.local_db)
+    store = open_local_store(arguments.local_db)
     failed = 0
     try:
         for path in arguments.files:
@@ -210,10 +210,11 @@ def _local_import(arguments: argparse.Namespace) -> int:
 
 
 def _local_list(arguments: argparse.Namespace) -> int:
-    from llx_mcp.local import SAMPLES, open_store
+    from llx_mcp.local import SAMPLES
+    from llx_mcp.sources import open_local_store
 
     titles = {sample.job_id: sample.title for sample in SAMPLES}
-    store = open_store(arguments.local_db)
+    store = open_local_store(arguments.local_db)
     try:
         for job_id, status in store.list_jobs():
             print(f"{job_id}  {status:<10} {titles.get(job_id, '')}".rstrip())

@@ -26,8 +26,8 @@ async def _run() -> int:
     async with Client(stdio_client(server)) as client:
         tools = (await client.list_tools()).tools
         _say(f"  ready after {time.monotonic() - started:.1f} s; tools: {', '.join(tool.name for tool in tools)}")
-        _say(f'\n> wait_for_extract_job(job_id="{SAMPLE_RUNNING_ID}")')
-        await _show(client, "wait_for_extract_job", {"job_id": SAMPLE_RUNNING_ID})
+        _say(f'\n> wait_for_extract_job(job_id="{SAMPLE_RUNNING_ID}", max_chars=4000)')
+        await _show(client, "wait_for_extract_job", {"job_id": SAMPLE_RUNNING_ID, "max_chars": 4_000})
         largest = SAMPLES[1].job_id
         for max_chars, words in _BUDGETS:
             _say(f'\n> get_extract_job(job_id="{largest}", max_chars={max_chars})     ({words})')

@@ -59,9 +59,9 @@ def check(settings: Settings, store: Path | None, *, local: bool) -> bool:
 
 
 def _check_local(path: Path | None) -> bool:
-    from llx_mcp.local import open_store
+    from llx_mcp.sources import open_local_store
 
-    store = open_store(path)
+    store = open_local_store(path)
     try:
         print("key      none needed")
         print("region   the embedded API, inside this process")

@@ -3,9 +3,14 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from llx_mcp.errors import ConfigurationError
 from llx_mcp.jobs.reader import JobSource, OpenSource
 from llx_mcp.settings import Settings
+
+if TYPE_CHECKING:
+    from llx_mcp.local import JobStore
 
 LOCAL_KEY = "llx-local"
 
@@ -30,9 +35,9 @@ def local_source(path: Path | None) -> OpenSource:
     @asynccontextmanager
     async def open_source() -> AsyncIterator[JobSource]:
         from llx_mcp.llamacloud import open_client
-        from llx_mcp.local import create_app, open_store
+        from llx_mcp.local import create_app
 
-        store = open_store(path)
+        store = open_local_store(path)
         try:
             async with open_client(local_settings(), app=create_app(store)) as client:
                 yield client
@@ -40,6 +45,20 @@ def local_source(path: Path | None) -> OpenSource:
             store.close()
 
     return open_source
+
+
+def open_local_store(path: Path | None) -> "JobStore":
+    """The store of the embedded API, with the samples in it.
+
+    Raises:
+        ConfigurationError: the file cannot be opened as a store.
+    """
+    from llx_mcp.local import StoreError, open_store
+
+    try:
+        return open_store(path)
+    except StoreError as exc:
+        raise ConfigurationError(f"--local-db: {exc}") from None
 
 
 def local_settings() -> Settings:

@@ -2,6 +2,6 @@
 
 from llx_mcp.local.app import create_app
 from llx_mcp.local.samples import SAMPLE_RUNNING_ID, SAMPLES, Sample
-from llx_mcp.local.store import JobStore, open_store
+from llx_mcp.local.store import JobStore, StoreError, open_store
 
-__all__ = ["SAMPLES", "SAMPLE_RUNNING_ID", "JobStore", "Sample", "create_app", "open_store"]
+__all__ = ["SAMPLES", "SAMPLE_RUNNING_ID", "JobStore", "Sample", "StoreError", "create_app", "open_store"]

@@ -52,15 +52,15 @@ class JobStore:
             StoreError: the file cannot be opened as a store.
         """
         self._lock = threading.Lock()
-        self._db = sqlite3.connect(path or ":memory:", check_same_thread=False, isolation_level=None, timeout=30)
+        try:
+            self._db = sqlite3.connect(path or ":memory:", check_same_thread=False, isolation_level=None, timeout=30)
+        except sqlite3.Error as exc:
+            raise StoreError(f"{path} cannot be opened as a store of jobs: {exc}") from None
         try:
             self._prepare()
-        except sqlite3.DatabaseError as exc:
+        except (sqlite3.Error, StoreError) as exc:
             self._db.close()
             raise StoreError(f"{path} cannot be opened as a store of jobs: {exc}") from None
-        except StoreError:
-            self._db.close()
-            raise
 
     def import_job(self, body: bytes, timeline: Timeline | None = None) -> str:
         """Keep a job, in place of one with the same id; returns its id.

@@ -33,6 +33,8 @@ def outline_line(row: list[Any]) -> str:
     """One field of an outline: `line_items[*].amount: number ×120, 3 null, e.g. 12.5`."""
     path, type_name, count, nulls, example = row
     line = f"{path}: {type_name}"
+    if type_name == "null":
+        return line if nulls == 1 else f"{line} ×{nulls}"
     if count != 1 or "list" in type_name:
         line += f" ×{count}"
     if nulls:

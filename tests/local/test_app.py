@@ -1,0 +1,153 @@
+"""The embedded API behaves as the service does."""
+
+import json
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+
+from llx_mcp.local import SAMPLE_RUNNING_ID, SAMPLES, JobStore, create_app, open_store
+from llx_mcp.local.app import SERVER_NAME
+from llx_mcp.local.samples import read_sample
+from llx_mcp.models import EXPANDABLE_SECTIONS
+
+KEY = {"Authorization": "Bearer llx-any"}
+PROJECT = "5a3d1f0e-6c1b-4e0a-9f57-2b6d8c4e1a90"
+INVOICE = SAMPLES[0]
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class Clock:
+    """A time of day that tests move."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def __call__(self) -> datetime:
+        return START + timedelta(seconds=self.seconds)
+
+
+@pytest.fixture
+def store() -> Iterator[JobStore]:
+    opened = open_store()
+    yield opened
+    opened.close()
+
+
+@asynccontextmanager
+async def api(store: JobStore, clock: Clock | None = None) -> AsyncIterator[httpx.AsyncClient]:
+    """An HTTP client of the API over a store."""
+    transport = httpx.ASGITransport(create_app(store, clock=clock or Clock()))
+    async with httpx.AsyncClient(transport=transport, base_url="http://local", headers=KEY) as client:
+        yield client
+
+
+async def get(store: JobStore, path: str, **arguments: Any) -> httpx.Response:
+    """One GET."""
+    async with api(store) as client:
+        return await client.get(path, **arguments)
+
+
+async def test_without_expand_the_sections_are_null_and_the_result_is_not(store: JobStore) -> None:
+    job = (await get(store, f"/api/v2/extract/{INVOICE.job_id}")).json()
+    assert {name: job[name] for name in EXPANDABLE_SECTIONS} == dict.fromkeys(EXPANDABLE_SECTIONS)
+    assert job["extract_result"] == json.loads(read_sample(INVOICE))["extract_result"]
+
+
+@pytest.mark.parametrize("name", EXPANDABLE_SECTIONS)
+async def test_each_section_is_shown_when_it_is_asked_for(store: JobStore, name: str) -> None:
+    job = (await get(store, f"/api/v2/extract/{INVOICE.job_id}", params={"expand": name})).json()
+    whole = json.loads(read_sample(INVOICE))
+    assert {key: job[key] for key in EXPANDABLE_SECTIONS if job[key]} == {name: whole[name]}
+
+
+async def test_expand_is_a_repeated_key_and_never_a_list_with_commas(store: JobStore) -> None:
+    path = f"/api/v2/extract/{INVOICE.job_id}"
+    whole = json.loads(read_sample(INVOICE))
+    assert (await get(store, path, params=[("expand", name) for name in EXPANDABLE_SECTIONS])).json() == whole
+    commas = (await get(store, path, params={"expand": ",".join(EXPANDABLE_SECTIONS)})).json()
+    assert commas["configuration"] is None
+
+
+async def test_numbers_come_in_the_digits_in_which_they_were_imported(store: JobStore) -> None:
+    result = b'{"n":0.12345678901234567,"m":123456789012345678901234567890,"e":1e400}'
+    store.import_job(b'{"id":"ext-1","status":"COMPLETED","extract_result":' + result + b',"future":{"a":1.50}}')
+    response = await get(store, "/api/v2/extract/ext-1")
+    assert response.content == (
+        b'{"id":"ext-1","status":"COMPLETED","extract_result":' + result + b',"future":{"a":1.50}}'
+    )
+
+
+@pytest.mark.parametrize("header", [None, "", "llx-any", "Bearer", "Bearer other", "Bearer llx-", "Basic llx-any"])
+async def test_a_key_is_needed(store: JobStore, header: str | None) -> None:
+    headers = {} if header is None else {"Authorization": header}
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(create_app(store)), base_url="http://local") as client:
+        response = await client.get(f"/api/v2/extract/{INVOICE.job_id}", headers=headers)
+    assert response.status_code == 401
+    assert response.json()["detail"].startswith("Invalid API Key. Please check your region")
+
+
+@pytest.mark.parametrize(
+    "path", ["/api/v2/extract/ext-nowhere", "/api/v2/extract/", "/api/v2/extract/..%2F..%2Fv1", "/api/v2/extract/%00",
+             "/api/v2/extract/a/b", "/api/v9", f"/api/v2/extract/{INVOICE.job_id}?project_id={PROJECT[:-1]}1"],
+)  # fmt: skip
+async def test_what_is_not_there_is_404_with_a_detail(store: JobStore, path: str) -> None:
+    response = await get(store, path)
+    assert response.status_code == 404
+    assert isinstance(response.json()["detail"], str)
+
+
+async def test_a_scope_that_is_no_uuid_is_422_with_a_list(store: JobStore) -> None:
+    response = await get(store, f"/api/v2/extract/{INVOICE.job_id}", params={"project_id": "x", "organization_id": "y"})
+    assert response.status_code == 422
+    assert [(fault["loc"], fault["type"], fault["input"]) for fault in response.json()["detail"]] == [
+        (["query", "project_id"], "uuid_parsing", "x"),
+        (["query", "organization_id"], "uuid_parsing", "y"),
+    ]
+
+
+async def test_the_right_project_is_accepted_however_it_is_written(store: JobStore) -> None:
+    response = await get(store, f"/api/v2/extract/{INVOICE.job_id}", params={"project_id": PROJECT.upper()})
+    assert response.status_code == 200
+
+
+async def test_another_method_is_405_with_a_detail(store: JobStore) -> None:
+    async with api(store) as client:
+        response = await client.delete(f"/api/v2/extract/{INVOICE.job_id}")
+    assert (response.status_code, response.json()) == (405, {"detail": "Method Not Allowed"})
+
+
+async def test_every_answer_says_that_it_is_not_the_service(store: JobStore) -> None:
+    async with api(store) as client:
+        for path in ("/", f"/api/v2/extract/{INVOICE.job_id}", "/nowhere"):
+            assert (await client.get(path)).headers["server"] == SERVER_NAME
+
+
+async def test_the_root_says_what_it_holds(store: JobStore) -> None:
+    assert (await get(store, "/")).json()["jobs"][0] == {"id": INVOICE.job_id, "status": "COMPLETED"}
+
+
+async def test_a_running_job_lives_by_the_clock_from_when_it_is_first_asked_for(store: JobStore) -> None:
+    clock = Clock()
+    seen = []
+    async with api(store, clock) as client:
+        for seconds in (100.0, 100.9, 101.0, 101.9, 102.0, 105.9, 106.0, 500.0):
+            clock.seconds = seconds
+            job = (await client.get(f"/api/v2/extract/{SAMPLE_RUNNING_ID}", params={"expand": "usage"})).json()
+            assert job["created_at"] == "2026-01-01T00:01:40Z"
+            has_ended = job["status"] == "COMPLETED"
+            assert (job["extract_result"] is not None, job["usage"] is not None) == (has_ended, has_ended)
+            seen.append((job["status"], job["updated_at"][17:]))
+    assert seen == [
+        ("PENDING", "40Z"),
+        ("PENDING", "40Z"),
+        ("THROTTLED", "41Z"),
+        ("THROTTLED", "41Z"),
+        ("RUNNING", "42Z"),
+        ("RUNNING", "42Z"),
+        ("COMPLETED", "46Z"),
+        ("COMPLETED", "46Z"),
+    ]

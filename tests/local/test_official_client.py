@@ -1,0 +1,83 @@
+"""The official client, unchanged, reads the embedded API from a port."""
+
+import json
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import llama_cloud
+import pytest
+from llama_cloud import LlamaCloud
+
+from llx_mcp.local import SAMPLES, Sample
+from llx_mcp.local.samples import read_sample
+from llx_mcp.models import EXPANDABLE_SECTIONS
+from tests.conftest import CORPUS_JOBS
+
+LLX = [sys.executable, "-m", "llx_mcp"]
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """`llx-mcp local serve` over a store with the samples and every real job that is there."""
+    store = str(tmp_path_factory.mktemp("store") / "jobs.db")
+    if CORPUS_JOBS:
+        subprocess.run([*LLX, "local", "import", *map(str, CORPUS_JOBS), "--local-db", store], check=True)
+    server = subprocess.Popen(
+        [*LLX, "local", "serve", "--port", "0", "--local-db", store], stderr=subprocess.PIPE, text=True
+    )
+    assert server.stderr
+    line = server.stderr.readline()
+    address = line.split(" at ")[1].split(",")[0]
+    host, port = address.removeprefix("http://").split(":")
+    for _ in range(100):
+        with socket.socket() as probe:
+            if probe.connect_ex((host, int(port))) == 0:
+                break
+        time.sleep(0.05)
+    yield address
+    server.terminate()
+    server.wait(timeout=10)
+    server.stderr.close()
+
+
+@pytest.fixture
+def client(url: str) -> Iterator[LlamaCloud]:
+    """The official client, strict about what it receives."""
+    with LlamaCloud(api_key="llx-local", base_url=url, max_retries=0, _strict_response_validation=True) as opened:
+        yield opened
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.name)
+def test_every_sample_is_read(client: LlamaCloud, sample: Sample) -> None:
+    job = client.extract.get(sample.job_id, expand=list(EXPANDABLE_SECTIONS))
+    whole = json.loads(read_sample(sample))
+    assert job.id == whole["id"]
+    if job.status == whole["status"]:
+        assert job.extract_result == whole["extract_result"]
+
+
+@pytest.mark.parametrize("name", [path.name for path in CORPUS_JOBS] or ["missing"])
+def test_every_real_job_is_read(client: LlamaCloud, corpus: Path, name: str) -> None:
+    whole = json.loads((corpus / name).read_bytes())
+    job = client.extract.get(whole["id"], expand=list(EXPANDABLE_SECTIONS))
+    assert job.extract_result == whole["extract_result"]
+    assert job.extract_metadata is not None
+    assert job.configuration is not None
+    assert job.extract_metadata.to_dict()["field_metadata"] == whole["extract_metadata"]["field_metadata"]
+    assert client.extract.get(whole["id"]).extract_metadata is None
+
+
+def test_failures_are_the_clients_own_exceptions(client: LlamaCloud, url: str) -> None:
+    with pytest.raises(llama_cloud.NotFoundError):
+        client.extract.get("ext-nowhere")
+    with pytest.raises(llama_cloud.UnprocessableEntityError):
+        client.extract.get(SAMPLES[0].job_id, project_id="no-uuid")
+    with (
+        LlamaCloud(api_key="other", base_url=url, max_retries=0) as stranger,
+        pytest.raises(llama_cloud.AuthenticationError),
+    ):
+        stranger.extract.get(SAMPLES[0].job_id)
