@@ -61,7 +61,7 @@ Time = Annotated[datetime | None, WrapValidator(_parse_time)]
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="allow", frozen=True, protected_namespaces=())
+    model_config = ConfigDict(extra="allow", frozen=True, protected_namespaces=(), defer_build=True)
 
 
 class Configuration(_Section):
@@ -104,7 +104,7 @@ class JobMetadata(_Section):
 class Job(BaseModel):
     """One extraction job. Build it with `Job.parse`; `dump` gives the same JSON back."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True, arbitrary_types_allowed=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, arbitrary_types_allowed=True, defer_build=True)
 
     id: str = Field(min_length=1)
     status: str = Field(min_length=1)

@@ -1,11 +1,8 @@
 """The prompts in `prompts/*.md`: TOML front matter between `+++` lines, then the text with `{arguments}`."""
 
 import re
-import tomllib
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
-from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from llx_mcp.errors import ArgumentError, excerpt
@@ -60,19 +57,16 @@ class PromptFile:
 @cache
 def load_prompts() -> dict[str, PromptFile]:
     """Every prompt by its name, in the order of the file names."""
-    found = sorted((entry for entry in _folder().iterdir() if entry.name.endswith(".md")), key=lambda entry: entry.name)
-    return {
-        entry.name.removesuffix(".md"): _parse(entry.name.removesuffix(".md"), entry.read_text()) for entry in found
-    }
-
-
-def _folder() -> Traversable:
     # The wheel carries the folder inside the package; a checkout has it beside the package.
-    packaged = files("llx_mcp") / "prompts_md"
-    return packaged if packaged.is_dir() else Path(__file__).parent.parent / "prompts"
+    packaged = Path(__file__).parent / "prompts_md"
+    folder = packaged if packaged.is_dir() else Path(__file__).parent.parent / "prompts"
+    return {path.stem: _parse(path.stem, path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.md"))}
 
 
 def _parse(name: str, text: str) -> PromptFile:
+    # Imported when a client asks for prompts: many never do.
+    import tomllib
+
     match = _FRONT_MATTER.match(text)
     if match is None:
         raise ValueError(f"prompts/{name}.md has no front matter between +++ lines")

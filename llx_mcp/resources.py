@@ -1,14 +1,16 @@
 """Jobs as resources: whole JSON, in the bytes in which the service sent it."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError
 
 from llx_mcp.errors import LlxError, NotFoundError
 from llx_mcp.jobs.reader import JobReader
-from llx_mcp.models import Job
 from llx_mcp.reading.facts import Ask
+
+if TYPE_CHECKING:
+    from llx_mcp.models import Job
 
 _MIME_TYPE = "application/json"
 _SECTIONS = {
@@ -48,7 +50,7 @@ def _add_section(server: MCPServer[JobReader], name: str, key: str, description:
         return "null" if raw is None else bytes(raw).decode()
 
 
-async def _fetch(job_id: str, ctx: Context[JobReader, Any]) -> Job:
+async def _fetch(job_id: str, ctx: Context[JobReader, Any]) -> "Job":
     try:
         return await ctx.request_context.lifespan_context.fetch(Ask(job_id))
     except NotFoundError as exc:

@@ -89,9 +89,8 @@ def test_every_room_is_on_the_map() -> None:
     assert {room_of(path) for path in FILES} == set().union(*LEVELS)
 
 
-def test_serving_imports_no_http_client_before_it_is_asked() -> None:
-    code = (
-        "import sys, llx_mcp.serving; print([name for name in ('httpx', 'stamina', 'sqlite3') if name in sys.modules])"
-    )
+def test_serving_imports_nothing_heavy_before_it_is_asked() -> None:
+    heavy = ("httpx", "stamina", "sqlite3", "msgspec", "llx_mcp.models", "llx_mcp.reading.summary", "llx_mcp.local")
+    code = f"import sys, llx_mcp.cli, llx_mcp.serving; print([name for name in {heavy} if name in sys.modules])"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"

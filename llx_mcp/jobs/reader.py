@@ -1,18 +1,23 @@
-"""Jobs as answers: fetched, waited for, and read within a budget, for tools, resources and people alike."""
+"""Jobs as answers: fetched, waited for, and read within a budget, for tools, resources and people alike.
+
+The job model and the reading are imported with the first question: a server that is only started and listed
+does without them.
+"""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import anyio
 import anyio.to_thread
 
 from llx_mcp.errors import BadResponseError
 from llx_mcp.jobs.watch import Clock, Look, wait_for_end
-from llx_mcp.models import EXPANDABLE_SECTIONS, Job
-from llx_mcp.reading.budget import Answer
 from llx_mcp.reading.facts import Ask
-from llx_mcp.reading.summary import summarize
+
+if TYPE_CHECKING:
+    from llx_mcp.models import Job
+    from llx_mcp.reading.budget import Answer
 
 # Smaller jobs are read in less time than a thread costs.
 _THREAD_BYTES = 1 << 18
@@ -27,7 +32,7 @@ class JobSource(Protocol):
         expand: Sequence[str] = (),
         project_id: str | None = None,
         organization_id: str | None = None,
-    ) -> Job:
+    ) -> "Job":
         """One job, with the sections named."""
         ...
 
@@ -45,15 +50,17 @@ class JobReader:
         self._source: JobSource | None = None
         self._opening = anyio.Lock()
 
-    async def fetch(self, ask: Ask) -> Job:
+    async def fetch(self, ask: Ask) -> "Job":
         """The job with all its sections.
 
         Raises:
             LlxError: there is no way to it; the message says the next move.
         """
+        from llx_mcp.models import EXPANDABLE_SECTIONS
+
         return await self._look(ask, EXPANDABLE_SECTIONS)
 
-    async def get(self, ask: Ask) -> Answer:
+    async def get(self, ask: Ask) -> "Answer":
         """The answer about a job as it is now.
 
         Raises:
@@ -61,7 +68,7 @@ class JobReader:
         """
         return await self._answer(await self.fetch(ask), ask, None)
 
-    async def wait(self, ask: Ask, timeout_seconds: float, on_look: Callable[[Look], Awaitable[None]]) -> Answer:
+    async def wait(self, ask: Ask, timeout_seconds: float, on_look: Callable[[Look], Awaitable[None]]) -> "Answer":
         """The answer about a job once it has ended, or as it is when the time is up.
 
         Raises:
@@ -74,7 +81,7 @@ class JobReader:
         job = seen.job if seen.job is not None and not seen.job.is_terminal else await self.fetch(ask)
         return await self._answer(job, ask, seen.waited_seconds)
 
-    async def _look(self, ask: Ask, expand: Sequence[str]) -> Job:
+    async def _look(self, ask: Ask, expand: Sequence[str]) -> "Job":
         source = await self._open()
         return await source.fetch_job(ask.job_id, expand, ask.project_id, ask.organization_id)
 
@@ -84,8 +91,10 @@ class JobReader:
                 self._source = await self._stack.enter_async_context(self._open_source())
         return self._source
 
-    async def _answer(self, job: Job, ask: Ask, waited_seconds: float | None) -> Answer:
-        def read() -> Answer:
+    async def _answer(self, job: "Job", ask: Ask, waited_seconds: float | None) -> "Answer":
+        from llx_mcp.reading.summary import summarize
+
+        def read() -> "Answer":
             return summarize(job, ask, now=now, waited_seconds=waited_seconds)
 
         now = self._clock.now()

@@ -9,12 +9,14 @@ import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import anyio
 
 from llx_mcp.errors import RateLimitedError, UnreachableError, UpstreamError
-from llx_mcp.models import Job
+
+if TYPE_CHECKING:
+    from llx_mcp.models import Job
 
 _FRESH_SECONDS = (2.0, 3.0)
 _SHARE_OF_AGE = 0.05
@@ -68,7 +70,7 @@ class Look:
         next_seconds: until the next look; None where this was the last.
     """
 
-    job: Job | None
+    job: "Job | None"
     failure: UpstreamError | None
     age_seconds: float | None
     waited_seconds: float
@@ -76,7 +78,7 @@ class Look:
 
 
 async def wait_for_end(
-    look: Callable[[], Awaitable[Job]],
+    look: "Callable[[], Awaitable[Job]]",
     *,
     timeout_seconds: float,
     clock: Clock,
@@ -133,7 +135,7 @@ def describe_look(look: Look) -> str:
     return words if look.next_seconds is None else f"{words}; next look in {look.next_seconds:.0f} s"
 
 
-def _age_seconds(job: Job | None, now: datetime) -> float | None:
+def _age_seconds(job: "Job | None", now: datetime) -> float | None:
     if job is None or job.created_at is None or job.is_terminal:
         return None
     # The service's clock may be ahead of ours.

@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from llx_mcp.models import Job
 from llx_mcp.reading.visible import dump_json, visible_line
+
+if TYPE_CHECKING:
+    from llx_mcp.models import Job
 
 DEFAULT_EXPAND = ("extract_metadata",)
 MIN_CHARS = 1_000
@@ -52,7 +54,7 @@ class Ask:
         return f"llx://jobs/{job_id}/{section}".rstrip("/")
 
 
-def build_facts(job: Job, *, now: datetime, waited_seconds: float | None) -> dict[str, Any]:
+def build_facts(job: "Job", *, now: datetime, waited_seconds: float | None) -> dict[str, Any]:
     """The facts that head every answer; those that are not known are left out."""
     configuration = job.configuration
     facts = {
@@ -70,7 +72,7 @@ def build_facts(job: Job, *, now: datetime, waited_seconds: float | None) -> dic
     return {name: value for name, value in facts.items() if value is not None}
 
 
-def next_moves(job: Job, ask: Ask, *, has_result: bool) -> list[str]:
+def next_moves(job: "Job", ask: Ask, *, has_result: bool) -> list[str]:
     """What to do about a job that gives no result, in full and in short; empty where there is nothing to do."""
     configuration = ask.format_call("get_extract_job", expand=["configuration"])
     if not job.is_terminal:
@@ -96,7 +98,7 @@ def next_moves(job: Job, ask: Ask, *, has_result: bool) -> list[str]:
     return []
 
 
-def _times(job: Job, now: datetime) -> dict[str, Any]:
+def _times(job: "Job", now: datetime) -> dict[str, Any]:
     if job.created_at is None:
         return {}
     created = {"created_at": job.created_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")}
