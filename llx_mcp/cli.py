@@ -27,6 +27,9 @@ def main(argv: list[str] | None = None) -> NoReturn:
     except LlxError as exc:
         print(f"llx-mcp: {exc}", file=sys.stderr)
         status = EXIT_ERROR
+    except OSError as exc:
+        print(f"llx-mcp: {exc.strerror or exc}", file=sys.stderr)
+        status = EXIT_ERROR
     except KeyboardInterrupt:
         print("llx-mcp: stopped; jobs are left as they are.", file=sys.stderr)
         status = EXIT_INTERRUPTED

@@ -71,7 +71,8 @@ def _render_head(view: Mapping[str, Any]) -> str:
         f"{view['credits']:g} credits" if "credits" in view else "",
         f"created {view['created_at']}" if "created_at" in view else "",
     ]
-    return f"**{view['status']}** {view['job_id']}\n{' · '.join(fact for fact in facts if fact)}\n"
+    line = " · ".join(fact for fact in facts if fact)
+    return f"**{view['status']}** {view['job_id']}\n" + (f"{line}\n" if line else "")
 
 
 def _seconds(view: Mapping[str, Any], name: str, words: str) -> str:
