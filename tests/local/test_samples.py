@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
-import pypdfium2  # type: ignore[import-untyped]
+import pypdfium2
 import pytest
 
 from llx_mcp.local import SAMPLES, Sample
