@@ -1,5 +1,5 @@
-"""LlamaCloud over HTTP. Importing this imports the HTTP client: do so when it is first needed."""
+"""LlamaCloud over HTTP. Importing this is cheap: the HTTP client is imported when one is opened."""
 
-from llx_mcp.llamacloud.client import LlamaCloudClient, open_client
+from llx_mcp.llamacloud.opening import open_client
 
-__all__ = ["LlamaCloudClient", "open_client"]
+__all__ = ["open_client"]

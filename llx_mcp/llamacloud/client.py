@@ -1,37 +1,37 @@
 """The client of the service: one method an endpoint, reading only."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
-from typing import Any
-from urllib.parse import quote
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-import anyio
-import httpx
-import stamina
-
-from llx_mcp import __version__
-from llx_mcp.errors import ArgumentError, ConfigurationError, excerpt
-from llx_mcp.llamacloud.failures import Origin, fault_of_exception, fault_of_status, malformed, too_large
-from llx_mcp.llamacloud.retries import AttemptFailed, backoff_of
-from llx_mcp.models import Job, MalformedJobError
+from llx_mcp.errors import ArgumentError
+from llx_mcp.llamacloud.addresses import JOBS_PATH, build_job_path, build_url
+from llx_mcp.llamacloud.failures import Origin, not_a_job
+from llx_mcp.llamacloud.keys import ApiKey, read_key
+from llx_mcp.llamacloud.retries import try_until_answered
+from llx_mcp.llamacloud.transport import Connection
+from llx_mcp.models import Job
 from llx_mcp.settings import Settings
 
-CONNECT_SECONDS = 5.0
-READ_SECONDS = 60.0
-# One attempt altogether: a server that sends a byte a minute would never run into the read timeout.
-ATTEMPT_SECONDS = 300.0
-MAX_TRIES = 6
-MAX_RETRY_SECONDS = 90.0
 
-_ERROR_BODY_BYTES = 64 * 1024
-_OK = 200
+@dataclass(frozen=True, slots=True)
+class Access:
+    """The service was reached and took the key.
+
+    Attributes:
+        region: `na`, `eu`, or the host of a service of one's own.
+        base_url: where the request went.
+    """
+
+    region: str
+    base_url: str
 
 
 class LlamaCloudClient:
     """Reads extract jobs. Calls are retried as the official clients do: on 408, 409, 429, 5xx and lost connections."""
 
-    def __init__(self, http: httpx.AsyncClient, settings: Settings) -> None:
-        self._http = http
+    def __init__(self, connection: Connection, settings: Settings) -> None:
+        self._connection = connection
         self._settings = settings
 
     async def fetch_job(
@@ -50,143 +50,56 @@ class LlamaCloudClient:
             organization_id: UUID, likewise.
 
         Raises:
-            ConfigurationError: there is no key, or one that cannot be sent.
-            ArgumentError: the id cannot be sent.
+            ConfigurationError: there is no key, or one that cannot be sent, or no usable address.
+            ArgumentError: the id or another argument cannot be sent.
             UpstreamError: no job came of it; which kind says why.
         """
-        segment = encode_segment(job_id)
+        path = build_job_path(job_id)
+        parameters = [*(("expand", name) for name in expand), *self._scope(project_id, organization_id)]
         origin = self._origin(job_id)
-        body = await self._get(f"/api/v2/extract/{segment}", self._scope(project_id, organization_id, expand), origin)
+        body = await self._get(path, parameters, origin)
         try:
             return Job.parse(body)
-        except MalformedJobError as exc:
-            raise malformed(body, str(exc), origin) from None
+        except ValueError as exc:
+            # Malformed, or not UTF-8. The text names a place and a kind of fault, never what stood there.
+            reason = str(exc)
+        raise not_a_job(body, reason, origin)
 
-    async def check(self) -> None:
+    async def check(self) -> Access:
         """Ask for one job of the list, to see that the service is there and takes the key.
 
         Raises:
-            LlxError: it is not, or does not.
+            LlxError: it is not, or does not; which kind says why.
         """
-        parameters = [("page_size", "1"), *self._scope(None, None, ())]
-        await self._get("/api/v2/extract", parameters, self._origin(None))
+        origin = self._origin(None)
+        body = await self._get(JOBS_PATH, [("page_size", "1"), *self._scope(None, None)], origin)
+        try:
+            answer = json.loads(body)
+            if isinstance(answer, dict) and isinstance(answer.get("items"), list):
+                return Access(origin.region, origin.base_url)
+            reason = "it is JSON without a list of jobs"
+        except (ValueError, RecursionError) as exc:
+            reason = f"it is no JSON ({type(exc).__name__})"
+        raise not_a_job(body, reason, origin)
 
     async def _get(self, path: str, parameters: list[tuple[str, str]], origin: Origin) -> bytes:
-        headers = self._headers()
-        url = httpx.URL(f"{self._settings.base_url}{path}", params=parameters)
-        try:
-            async for attempt in stamina.retry_context(
-                on=backoff_of,
-                attempts=MAX_TRIES,
-                timeout=MAX_RETRY_SECONDS,
-                wait_initial=0.5,
-                wait_max=8.0,
-                wait_jitter=0.5,
-            ):
-                with attempt:
-                    return await self._attempt(url, headers, origin)
-        except AttemptFailed as failed:
-            # The request that hangs on the foreign exception holds the key.
-            raise failed.error from None
-        raise AssertionError("a retry context ends with a result or an exception")
+        _refuse_key(origin.key, [origin.job_id or "", *(value for _, value in parameters)])
+        url = build_url(origin.base_url, path, parameters)
+        return await try_until_answered(lambda tries: self._connection.try_get(url, origin, tries))
 
-    async def _attempt(self, url: httpx.URL, headers: Mapping[str, str], origin: Origin) -> bytes:
-        failed: AttemptFailed
-        try:
-            with anyio.fail_after(ATTEMPT_SECONDS):
-                async with self._http.stream("GET", url, headers=headers) as response:
-                    if response.status_code == _OK:
-                        return await self._read_whole(response, origin)
-                    body = await _read_some(response)
-                    failed = fault_of_status(response.status_code, response.headers, body, origin)
-        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, TimeoutError) as exc:
-            failed = fault_of_exception(exc, origin)
-        raise failed
-
-    async def _read_whole(self, response: httpx.Response, origin: Origin) -> bytes:
-        most = self._settings.max_body_bytes
-        chunks: list[bytes] = []
-        size = 0
-        async for chunk in response.aiter_bytes():
-            size += len(chunk)
-            if size > most:
-                raise AttemptFailed(too_large(most, origin), is_retryable=False)
-            chunks.append(chunk)
-        return b"".join(chunks)
-
-    def _headers(self) -> dict[str, str]:
-        key = self._key()
-        return {
-            "Authorization": f"Bearer {key}",
-            "Accept": "application/json",
-            "User-Agent": f"llx-mcp/{__version__}",
-        }
-
-    def _key(self) -> str:
-        secret = self._settings.api_key
-        key = secret.get_secret_value().strip() if secret else ""
-        if not key:
-            raise ConfigurationError(
-                "No LlamaCloud key is set. Set LLAMA_CLOUD_API_KEY in the environment of this server (in the client's "
-                "configuration of it), or start it with --local to read the embedded API without an account."
-            )
-        if not key.isascii() or not key.isprintable() or " " in key:
-            raise ConfigurationError(
-                "LLAMA_CLOUD_API_KEY holds characters that no key has, such as a space or a line break. Copy it again."
-            )
-        return key
-
-    def _scope(
-        self, project_id: str | None, organization_id: str | None, expand: Sequence[str]
-    ) -> list[tuple[str, str]]:
+    def _scope(self, project_id: str | None, organization_id: str | None) -> list[tuple[str, str]]:
         scope = {
             "project_id": project_id or self._settings.project_id,
             "organization_id": organization_id or self._settings.organization_id,
         }
-        return [("expand", name) for name in expand] + [(name, value) for name, value in scope.items() if value]
+        return [(name, value) for name, value in scope.items() if value]
 
     def _origin(self, job_id: str | None) -> Origin:
-        return Origin(job_id, self._settings.region_in_words, self._settings.base_url, self._key())
+        settings = self._settings
+        return Origin(job_id, settings.region_in_words, settings.base_url, read_key(settings))
 
 
-@asynccontextmanager
-async def open_client(
-    settings: Settings, *, app: Any = None, transport: httpx.AsyncBaseTransport | None = None
-) -> AsyncIterator[LlamaCloudClient]:
-    """A client with its own connections, closed at the end.
-
-    Args:
-        settings: key, address, project and the size of an answer.
-        app: an ASGI application to ask in place of the network.
-        transport: what carries the requests, in place of the network.
-    """
-    carrier = httpx.ASGITransport(app) if app is not None else transport
-    timeout = httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS)
-    # Proxies of the environment are honoured; a redirect could carry the key elsewhere.
-    async with httpx.AsyncClient(transport=carrier, timeout=timeout, follow_redirects=False) as http:
-        yield LlamaCloudClient(http, settings)
-
-
-def encode_segment(job_id: str) -> str:
-    """The id as one path segment, from which nothing in it can lead out.
-
-    Raises:
-        ArgumentError: it is blank, or no text that can be sent.
-    """
-    if not job_id.strip():
-        raise ArgumentError("job_id is empty. Give the id of an extract job, such as ext-0abc….")
-    try:
-        segment = quote(job_id, safe="")
-    except UnicodeEncodeError:
-        raise ArgumentError(f"job_id {excerpt(job_id)!r} holds half a character and cannot be sent.") from None
-    # Segments of one or two dots alone mean this folder and the one above.
-    return segment.replace(".", "%2E") if not segment.strip(".") else segment
-
-
-async def _read_some(response: httpx.Response) -> bytes:
-    body = b""
-    async for chunk in response.aiter_bytes():
-        body += chunk
-        if len(body) > _ERROR_BODY_BYTES:
-            break
-    return body[:_ERROR_BODY_BYTES]
+def _refuse_key(key: ApiKey, values: Sequence[str]) -> None:
+    """Addresses are logged on the way, by proxies too."""
+    if any(key.is_in(value) for value in values):
+        raise ArgumentError("An argument holds the API key, which goes into no address. Give the id alone.")

@@ -1,15 +1,25 @@
 """Which failures are tried again, and when: as the official clients do."""
 
-from collections.abc import Mapping
+import itertools
+import logging
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from llx_mcp.errors import UpstreamError
+import stamina
+from stamina.instrumentation import RetryDetails, set_on_retry_hooks
 
+from llx_mcp.errors import LlxError
+
+MAX_TRIES = 6
+# No pause begins later than this after the first try began.
+MAX_RETRY_SECONDS = 90.0
 LONGEST_RETRY_AFTER_SECONDS = 60.0
 
 _RETRIED = frozenset({408, 409, 429})
 _SERVER_ERROR = 500
+
+_log = logging.getLogger("llx_mcp.llamacloud")
 
 
 class AttemptFailed(Exception):  # noqa: N818 - it carries an error to where the tries end, and is none itself
@@ -21,18 +31,41 @@ class AttemptFailed(Exception):  # noqa: N818 - it carries an error to where the
         after_seconds: how long the service asked to wait before it.
     """
 
-    def __init__(self, error: UpstreamError, *, is_retryable: bool, after_seconds: float | None = None) -> None:
+    def __init__(self, error: LlxError, *, is_retryable: bool, after_seconds: float | None = None) -> None:
         super().__init__(type(error).__name__)
         self.error = error
         self.is_retryable = is_retryable
         self.after_seconds = after_seconds
 
 
+_call = stamina.AsyncRetryingCaller(
+    attempts=MAX_TRIES, timeout=MAX_RETRY_SECONDS, wait_initial=0.5, wait_max=8.0, wait_jitter=0.5
+)
+
+
+async def try_until_answered(attempt: Callable[[int], Awaitable[bytes]]) -> bytes:
+    """What the first try that succeeds gives.
+
+    Args:
+        attempt: makes one try, told which it is, from 1; raises AttemptFailed.
+
+    Raises:
+        LlxError: what the last try failed with.
+    """
+    tries = itertools.count(1)
+    try:
+        return await _call(backoff_of, lambda: attempt(next(tries)))
+    except AttemptFailed as exc:
+        error = exc.error
+    # Raised here it has no context: the foreign exceptions under an attempt hold the request, and that the key.
+    raise error
+
+
 def backoff_of(exc: Exception) -> bool | float:
     """Whether to try again, and after how many seconds where the service said so."""
     if not isinstance(exc, AttemptFailed) or not exc.is_retryable:
         return False
-    if exc.after_seconds is None:
+    if not exc.after_seconds:
         return True
     return exc.after_seconds if exc.after_seconds <= LONGEST_RETRY_AFTER_SECONDS else False
 
@@ -48,20 +81,34 @@ def is_retried(status_code: int, headers: Mapping[str, str]) -> bool:
             return status_code in _RETRIED or status_code >= _SERVER_ERROR
 
 
-def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
-    """`Retry-After` in seconds from now, from either of its forms; None where it is absent or unreadable."""
+def retry_after_seconds(headers: Mapping[str, str], now: datetime) -> float | None:
+    """`Retry-After` in seconds from now, from either of its forms; None where it is absent or unreadable.
+
+    Args:
+        headers: of the answer, by lower-case name.
+        now: the time of day, aware.
+    """
     value = headers.get("retry-after", "").strip()
     try:
         seconds = float(value)
     except ValueError:
-        return _until(value)
+        return _seconds_until(value, now)
     return max(seconds, 0.0) if seconds == seconds and seconds != float("inf") else None
 
 
-def _until(value: str) -> float | None:
+def _seconds_until(value: str, now: datetime) -> float | None:
     try:
         moment = parsedate_to_datetime(value)
-    except ValueError:
+        aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return max((aware - now).total_seconds(), 0.0)
+    except (ValueError, OverflowError):
         return None
-    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return max((aware - datetime.now(UTC)).total_seconds(), 0.0)
+
+
+def _log_retry(details: RetryDetails) -> None:
+    if isinstance(details.caused_by, AttemptFailed):
+        _log.debug("Try %d gave %s; next in %.1f s", details.retry_num, details.caused_by, details.wait_for)
+
+
+# By default each retry is a warning, on stderr even where no log was asked for. Hooks are the process's, not a call's.
+set_on_retry_hooks((_log_retry,))

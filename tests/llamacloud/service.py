@@ -1,0 +1,109 @@
+"""Services that answer as a test says, in memory or over a real socket."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import pytest
+
+from llx_mcp.errors import LlxError
+from llx_mcp.llamacloud import open_client
+from llx_mcp.llamacloud.failures import Origin
+from llx_mcp.llamacloud.keys import ApiKey
+from llx_mcp.models import Job
+from llx_mcp.settings import Settings, load_settings
+
+KEY = "llx-SecretSecretSecret"
+JOB = {"id": "ext-1", "status": "RUNNING"}
+JOB_BODY = json.dumps(JOB).encode()
+BASE_URL = "https://api.cloud.llamaindex.ai"
+ORIGIN = Origin("ext-1", "na", BASE_URL, ApiKey(KEY))
+
+Handler = Callable[[httpx.Request], httpx.Response]
+Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+def settings_with(**overrides: Any) -> Settings:
+    """Settings with a key."""
+    return load_settings(**{"api_key": KEY, **overrides})
+
+
+def answer(status: int, body: Any = None, **headers: str) -> Handler:
+    """A service that always answers this."""
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    sent = {name.replace("_", "-"): value for name, value in headers.items()}
+    return lambda _: httpx.Response(status, content=content, headers=sent)
+
+
+async def fetch(handler: Handler, job_id: str = "ext-1", settings: Settings | None = None, **arguments: Any) -> Job:
+    """The job, from a service in memory."""
+    async with open_client(settings or settings_with(), transport=httpx.MockTransport(handler)) as client:
+        return await client.fetch_job(job_id, **arguments)
+
+
+async def failure(
+    handler: Handler, job_id: str = "ext-1", settings: Settings | None = None, **arguments: Any
+) -> LlxError:
+    """The error that fetching a job from such a service gives."""
+    with pytest.raises(LlxError) as caught:
+        await fetch(handler, job_id, settings, **arguments)
+    assert_no_key(caught.value)
+    return caught.value
+
+
+async def failure_over_socket(serve: Serve, scheme: str = "http", **overrides: Any) -> LlxError:
+    """The error that fetching a job from a service behind a real socket gives."""
+    async with loopback(serve) as url:
+        settings = settings_with(base_url_override=url.replace("http", scheme, 1), **overrides)
+        async with open_client(settings) as client:
+            with pytest.raises(LlxError) as caught:
+                await client.fetch_job("ext-1")
+    assert_no_key(caught.value)
+    return caught.value
+
+
+def assert_no_key(error: BaseException) -> None:
+    """Neither the error nor what it drags behind holds the key, shown in a traceback or not."""
+    pending: list[BaseException | None] = [error]
+    while pending:
+        exc = pending.pop()
+        if exc is None:
+            continue
+        assert KEY not in str(exc)
+        assert KEY not in repr(exc)
+        assert KEY not in repr(vars(exc))
+        assert not isinstance(exc, httpx.HTTPError), "its request holds the key"
+        pending += [exc.__cause__, exc.__context__]
+
+
+def send(head: bytes, body: bytes = b"", *, lines: list[bytes] | None = None) -> Serve:
+    """What a socket server does that sends this, and closes; request heads are kept in `lines`."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        request = await reader.readuntil(b"\r\n\r\n")
+        if lines is not None:
+            lines.append(request)
+        writer.write(head + b"\r\nConnection: close\r\n\r\n" + body if head else body)
+        await writer.drain()
+        writer.close()
+
+    return serve
+
+
+def send_job(*, lines: list[bytes] | None = None) -> Serve:
+    """What a socket server does that answers with a job."""
+    return send(b"HTTP/1.1 200 OK\r\nContent-Length: %d" % len(JOB_BODY), JOB_BODY, lines=lines)
+
+
+@asynccontextmanager
+async def loopback(serve: Serve) -> AsyncIterator[str]:
+    """A server on this machine that speaks as the function does; its URL."""
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    try:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    finally:
+        server.close()
+        await server.wait_closed()

@@ -1,0 +1,324 @@
+"""Real sockets that break, lie and flood; and every exception of httpx."""
+
+import asyncio
+import contextlib
+import gzip
+import socket
+import ssl
+import zlib
+from pathlib import Path
+
+import anyio
+import httpx
+import pytest
+
+from llx_mcp.errors import BadResponseError, ConfigurationError, NotFoundError, UnreachableError
+from llx_mcp.llamacloud import open_client
+from llx_mcp.llamacloud.failures import Loss
+from llx_mcp.llamacloud.transport import name_loss
+from tests.llamacloud.service import (
+    JOB_BODY,
+    KEY,
+    answer,
+    failure,
+    failure_over_socket,
+    fetch,
+    loopback,
+    send,
+    send_job,
+    settings_with,
+)
+
+MIB = 1024 * 1024
+OK = b"HTTP/1.1 200 OK\r\n"
+
+
+def all_subclasses(kind: type[Exception]) -> list[type[Exception]]:
+    """A class and everything below it."""
+    return [kind, *(below for child in kind.__subclasses__() for below in all_subclasses(child))]
+
+
+def make(kind: type[Exception]) -> Exception:
+    """An exception of a class of httpx, its request holding the key."""
+    request = httpx.Request("GET", "https://host/", headers={"Authorization": f"Bearer {KEY}"})
+    if kind is httpx.HTTPStatusError:
+        return httpx.HTTPStatusError(KEY, request=request, response=httpx.Response(500, request=request))
+    if issubclass(kind, httpx.RequestError):
+        return kind(KEY, request=request)
+    has_own_words = kind in (httpx.StreamConsumed, httpx.StreamClosed, httpx.ResponseNotRead, httpx.RequestNotRead)
+    return kind() if has_own_words else kind(KEY)
+
+
+FOREIGN = [*all_subclasses(httpx.HTTPError), httpx.InvalidURL, *all_subclasses(httpx.StreamError), TimeoutError]
+
+
+@pytest.mark.parametrize("kind", FOREIGN)
+async def test_each_exception_of_httpx_is_mapped(kind: type[Exception]) -> None:
+    def handler(_: httpx.Request) -> httpx.Response:
+        raise make(kind)
+
+    error = await failure(handler)
+    assert isinstance(error, UnreachableError | BadResponseError | ConfigurationError)
+    assert "api.cloud.llamaindex.ai" in str(error)
+
+
+@pytest.mark.parametrize("kind", FOREIGN)
+async def test_each_exception_of_httpx_is_mapped_within_a_body_too(kind: type[Exception]) -> None:
+    class Breaking(httpx.AsyncByteStream):
+        async def __aiter__(self):  # type: ignore[no-untyped-def]
+            yield b"{"
+            raise make(kind)
+
+    error = await failure(lambda _: httpx.Response(200, stream=Breaking()))
+    assert isinstance(error, UnreachableError | BadResponseError | ConfigurationError)
+
+
+@pytest.mark.parametrize(
+    ("kind", "loss"),
+    [
+        (httpx.ConnectTimeout, Loss.CONNECT_TIMEOUT),
+        (httpx.ReadTimeout, Loss.READ_TIMEOUT),
+        (httpx.WriteTimeout, Loss.WRITE_TIMEOUT),
+        (httpx.PoolTimeout, Loss.POOL_TIMEOUT),
+        (TimeoutError, Loss.TOO_SLOW),
+        (httpx.ConnectError, Loss.NO_CONNECTION),
+        (httpx.ReadError, Loss.BROKE_READING),
+        (httpx.CloseError, Loss.BROKE_READING),
+        (httpx.WriteError, Loss.BROKE_WRITING),
+        (httpx.RemoteProtocolError, Loss.NOT_HTTP),
+        (httpx.LocalProtocolError, Loss.NOT_MADE),
+        (httpx.ProxyError, Loss.PROXY),
+        (httpx.DecodingError, Loss.NOT_DECODED),
+        (httpx.InvalidURL, Loss.ADDRESS),
+        (httpx.UnsupportedProtocol, Loss.ADDRESS),
+        (httpx.StreamClosed, Loss.NOT_MADE),
+    ],
+)
+def test_a_failure_is_named(kind: type[Exception], loss: Loss) -> None:
+    assert name_loss(make(kind)) is loss
+
+
+@pytest.mark.parametrize(
+    ("cause", "loss"),
+    [
+        (ssl.SSLCertVerificationError("certificate verify failed"), Loss.TLS),
+        (socket.gaierror(-2, "Name or service not known"), Loss.NAME_UNKNOWN),
+        (ConnectionRefusedError(111, "refused"), Loss.REFUSED),
+        (ExceptionGroup("both", [OSError(101, "unreachable"), ConnectionRefusedError(111, "refused")]), Loss.REFUSED),
+        (OSError(101, "unreachable"), Loss.NO_CONNECTION),
+    ],
+)
+def test_why_there_is_no_connection_is_found_beneath(cause: Exception, loss: Loss) -> None:
+    exc, between = httpx.ConnectError("x"), OSError("All connection attempts failed")
+    exc.__cause__, between.__cause__ = between, cause
+    assert name_loss(exc) is loss
+
+
+async def test_a_port_that_nothing_listens_on_is_named() -> None:
+    async with loopback(send_job()) as url:
+        pass
+    async with open_client(settings_with(base_url_override=url)) as client:
+        with pytest.raises(UnreachableError, match=r"127\.0\.0\.1:\d+.*refuses connections.*asked 6 times"):
+            await client.fetch_job("ext-1")
+
+
+async def test_a_name_that_cannot_be_resolved_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fail(*_: object, **__: object) -> None:
+        raise socket.gaierror(-2, "Name or service not known")
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", fail)
+    async with open_client(settings_with(base_url_override="https://nowhere.invalid")) as client:
+        with pytest.raises(UnreachableError, match=r"The name nowhere\.invalid cannot be resolved\. .* Check"):
+            await client.fetch_job("ext-1")
+
+
+async def test_a_server_without_tls_is_named_and_not_asked_again() -> None:
+    connections = 0
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        await reader.read(1)
+        writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        writer.close()
+
+    error = await failure_over_socket(serve, scheme="https")
+    assert isinstance(error, UnreachableError)
+    assert "TLS" in str(error)
+    assert "certificate" in str(error)
+    assert not error.passing
+    assert connections == 1
+
+
+@pytest.mark.parametrize(
+    ("serve", "words"),
+    [
+        (send(OK + b"Content-Length: 9000", JOB_BODY), "closed the connection before its answer was whole"),
+        (send(OK + b"Transfer-Encoding: chunked", b"20\r\n{"), "closed the connection before its answer was whole"),
+        (send(OK + b"Transfer-Encoding: chunked", b"zz\r\n{"), "what it sent is not HTTP"),
+        (send(b"", b"SSH-2.0-OpenSSH_9.6\r\n"), "what it sent is not HTTP"),
+        (send(b"", b""), "closed the connection"),
+        (send(OK + b"X: %s" % (b"x" * 200_000)), "what it sent is not HTTP"),
+    ],
+    ids=["length too long", "chunk cut", "no chunk", "not HTTP", "nothing", "endless header"],
+)
+async def test_an_answer_that_breaks_off_is_named(serve: object, words: str) -> None:
+    error = await failure_over_socket(serve)  # type: ignore[arg-type]
+    assert isinstance(error, UnreachableError)
+    assert words in str(error)
+    assert "It was asked 6 times. Try again later." in str(error)
+    assert error.passing
+
+
+async def test_a_length_that_is_too_short_cuts_the_json_off() -> None:
+    error = await failure_over_socket(send(OK + b"Content-Length: 10", JOB_BODY))
+    assert isinstance(error, BadResponseError)
+    assert "was cut off after 10 bytes" in str(error)
+
+
+async def test_the_status_counts_where_the_body_of_an_error_breaks_off() -> None:
+    error = await failure_over_socket(send(b"HTTP/1.1 404 Not Found\r\nContent-Length: 9000", b"Not F"))
+    assert isinstance(error, NotFoundError)
+    assert str(error).endswith('It says: "Not F"')
+
+
+@pytest.mark.parametrize("framing", ["length", "chunked"])
+async def test_an_answer_is_bounded_while_it_streams_and_after_it_is_decompressed(framing: str) -> None:
+    head = b"Content-Length: 999999999" if framing == "length" else b"Transfer-Encoding: chunked"
+    blanks = b" " * (256 * 1024)
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(OK + b"Content-Encoding: gzip\r\n%s\r\n\r\n" % head)
+        compressor = zlib.compressobj(wbits=31)
+        # Without end: only a client that hangs up is ever done with it.
+        with contextlib.suppress(ConnectionError):
+            while not writer.is_closing():
+                piece = compressor.compress(blanks) + compressor.flush(zlib.Z_SYNC_FLUSH)
+                writer.write(piece if framing == "length" else b"%x\r\n%s\r\n" % (len(piece), piece))
+                await writer.drain()
+                await asyncio.sleep(0)
+        writer.close()
+
+    error = await failure_over_socket(serve, max_body_bytes=2 * MIB)
+    assert isinstance(error, BadResponseError)
+    assert str(error) == (
+        'Job "ext-1" is larger than 2.0 MiB, the most that this server reads. A retry does not help; set '
+        "LLX_MCP_MAX_BODY_BYTES higher to read it."
+    )
+    assert not error.passing
+
+
+async def test_the_bound_is_exact() -> None:
+    body = JOB_BODY + b" " * (2_048 - len(JOB_BODY))
+    assert (await fetch(answer(200, body), settings=settings_with(max_body_bytes=2_048))).id == "ext-1"
+    error = await failure(answer(200, body + b" "), settings=settings_with(max_body_bytes=2_048))
+    assert "is larger than" in str(error)
+
+
+@pytest.mark.parametrize("coding", ["gzip, gzip", "gzip,deflate", "br", "zstd", "compress"])
+@pytest.mark.parametrize("status", [200, 500])
+async def test_codings_that_grow_without_end_are_not_decoded(status: int, coding: str) -> None:
+    bomb = gzip.compress(gzip.compress(b" " * MIB))
+    error = await failure(lambda _: httpx.Response(status, stream=Bytes(bomb), headers={"content-encoding": coding}))
+    assert isinstance(error, BadResponseError)
+    assert "could not be decompressed" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("coding", "body"),
+    [("gzip", gzip.compress(JOB_BODY)), ("GZIP", gzip.compress(JOB_BODY)), ("deflate", zlib.compress(JOB_BODY)),
+     ("identity", JOB_BODY)],
+)  # fmt: skip
+async def test_codings_that_were_asked_for_are_decoded(coding: str, body: bytes) -> None:
+    job = await fetch(lambda _: httpx.Response(200, stream=Bytes(body), headers={"content-encoding": coding}))
+    assert job.id == "ext-1"
+
+
+async def test_what_is_not_gzip_is_named() -> None:
+    error = await failure_over_socket(send(OK + b"Content-Encoding: gzip\r\nContent-Length: 5", b"hello"))
+    assert isinstance(error, BadResponseError)
+    assert "could not be decompressed" in str(error)
+
+
+async def test_no_redirect_is_followed() -> None:
+    hosts: list[str] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        hosts.append(request.url.host)
+        return httpx.Response(307, headers={"location": "https://evil.example/"})
+
+    await failure(handler)
+    assert hosts == ["api.cloud.llamaindex.ai"]
+
+
+async def test_a_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    heads: list[bytes] = []
+    async with loopback(send_job(lines=heads)) as proxy:
+        monkeypatch.setenv("HTTP_PROXY", proxy)
+        monkeypatch.delenv("NO_PROXY", raising=False)
+        monkeypatch.delenv("no_proxy", raising=False)
+        async with open_client(settings_with(base_url_override="http://127.0.0.1:9")) as client:
+            assert (await client.fetch_job("ext-1")).id == "ext-1"
+    assert heads[0].startswith(b"GET http://127.0.0.1:9/api/v2/extract/ext-1 HTTP/1.1\r\n")
+
+
+async def test_credentials_of_netrc_are_not_sent(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    path = tmp_path / ".netrc"
+    path.write_text("machine 127.0.0.1 login someone password else\n")
+    path.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(path))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    heads: list[bytes] = []
+    async with loopback(send_job(lines=heads)) as url, open_client(settings_with(base_url_override=url)) as client:
+        await client.fetch_job("ext-1")
+    sent = [line for line in heads[0].split(b"\r\n") if line.lower().startswith(b"authorization:")]
+    assert sent == [b"Authorization: Bearer " + KEY.encode()]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("HTTPS_PROXY", "ftp://someone:secret@proxy"),
+        ("ALL_PROXY", "https://someone:secret@proxy:abc"),
+        ("SSL_CERT_FILE", "/nowhere/secret.pem"),
+    ],
+)
+async def test_an_environment_that_cannot_be_used_is_a_matter_of_configuration(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigurationError, match=name) as caught:
+        async with open_client(settings_with()):
+            raise AssertionError("it opened")
+    assert "secret" not in str(caught.value)
+    assert caught.value.__context__ is None
+
+
+async def test_a_caller_who_gives_up_is_not_held() -> None:
+    closed = asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        asked.set()
+        await reader.read()
+        writer.close()
+        closed.set()
+
+    asked = anyio.Event()
+    async with loopback(serve) as url, open_client(settings_with(base_url_override=url)) as client:
+        async with anyio.create_task_group() as group:
+            group.start_soon(client.fetch_job, "ext-1")
+            await asked.wait()
+            group.cancel_scope.cancel()
+        await closed.wait()
+
+
+class Bytes(httpx.AsyncByteStream):
+    """A body as it stands, not decoded beforehand."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+
+    async def __aiter__(self):  # type: ignore[no-untyped-def]
+        yield self._body
