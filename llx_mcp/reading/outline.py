@@ -25,6 +25,7 @@ class Node:
         example: the first scalar that is not null.
         num_elements: elements of all lists that stand here, together.
         like: the earlier node whose elements have the same shape.
+        shape: a number that lists of one shape share; None where no other list has it.
     """
 
     steps: tuple[str | None, ...]
@@ -35,6 +36,7 @@ class Node:
     element: "Node | None" = None
     num_elements: int = 0
     like: "Node | None" = None
+    shape: int | None = None
 
     @property
     def path(self) -> str:
@@ -89,10 +91,13 @@ def walk_outline(root: Node) -> Iterator[Node]:
 
 
 def outline_row(node: Node) -> list[Any]:
-    """A node as a row: path, type, values or list elements that are not null, nulls, example."""
+    """A node as a row: path, type, values or list elements that are not null, nulls, example.
+
+    Lists of one shape have its number behind their type, and all nulls of their fields together.
+    """
     type_name, nulls = node.type_name, node.nulls
-    if node.like is not None:
-        type_name, nulls = f"{type_name} like {show_path(node.like.path)}[*]", node.nulls_within
+    if node.shape is not None:
+        type_name, nulls = f"{type_name} #{node.shape}", node.nulls_within
     return [show_path(node.path), type_name, node.count, nulls, visible_json(_example(node))]
 
 
@@ -144,12 +149,16 @@ def _measure(node: Node, values: list[Any]) -> list[tuple[Node, list[Any]]]:
 def _mark_alike(root: Node) -> None:
     """Point each list of objects at the first list whose elements have the same fields and types."""
     first: dict[str, Node] = {}
+    num_shapes = 0
     for node in walk_outline(root):
         if node.element is None or len(node.element.members) < 2:
             continue
         earlier = first.setdefault(_signature(node.element), node)
         if earlier is not node:
-            node.like = earlier
+            if earlier.shape is None:
+                num_shapes += 1
+                earlier.shape = num_shapes
+            node.like, node.shape = earlier, earlier.shape
 
 
 def _signature(node: Node) -> str:

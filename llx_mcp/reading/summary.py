@@ -155,7 +155,7 @@ def _add_outline(sheet: Sheet, content: _Content) -> None:
     notes = [whole_note, _rest_note(len(nodes), len(nodes), evidence.num_doubtful, evidence.num_doubtful)]
     room = sheet.room - sheet.notes_cost(notes) - part_cost("checks", evidence.checks)
     # A first share for each, so that none starves another; then what is left, in the same order.
-    for part, share in ((outline, 0.4), (doubtful, 0.5), (items, 1.0), (outline, 1.0), (doubtful, 1.0)):
+    for part, share in ((outline, 0.5), (doubtful, 0.3), (items, 0.6), (outline, 1.0), (items, 1.0), (doubtful, 1.0)):
         room -= part.fill(room.share(share))
     if outline.rows:
         outline.rows.sort(key=lambda row: order[row[0]])

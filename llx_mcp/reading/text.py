@@ -35,8 +35,8 @@ def outline_line(row: list[Any]) -> str:
     line = f"{path}: {type_name}"
     if type_name == "null":
         return line if nulls == 1 else f"{line} ×{nulls}"
-    if count != 1 or "list" in type_name:
-        line += f" ×{count}"
+    if count != 1 or "list of" in type_name:
+        line += f" ×{count}" if type_name != "empty list" else ""
     if nulls:
         line += f", {nulls} null"
     return line if example is None else f"{line}, e.g. {dump_json(example)}"
@@ -108,7 +108,8 @@ def _render_packed(result: Any) -> str:
 
 
 def _render_outline(table: Mapping[str, Any]) -> str:
-    return f"\nOutline of the result ({_DATA}); path: type ×count:\n{_fence(map(outline_line, table['rows']))}"
+    title = f"Outline of the result ({_DATA}); path: type ×count; lists with the same # have the same fields"
+    return f"\n{title}:\n{_fence(map(outline_line, table['rows']))}"
 
 
 def _render_item_tables(tables: list[Mapping[str, Any]]) -> str:

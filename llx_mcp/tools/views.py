@@ -65,7 +65,9 @@ class ExtractJobView(BaseModel):
         None, description="The whole result, each list of alike objects as {columns, rows}."
     )
     outline: Table | None = Field(
-        None, description="Where the whole does not fit: each field's path, type, count, nulls, example."
+        None,
+        description="Where the whole does not fit: each field's path, type, count, nulls, example; lists with the "
+        "same # have the same fields, shown once.",
     )
     items: list[Table] | None = Field(None, description="First items of its lists, each with its path.")
     checks: Checks | None = Field(None, description="Counts over all values.")

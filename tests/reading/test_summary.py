@@ -117,11 +117,11 @@ def test_a_large_result_is_outlined_with_lists_of_one_shape_together() -> None:
     view = answer_of(job_of({"holder": "Ada", "paid": rows, "due": rows[:3]}), 2_000).view
     assert view["outline"]["rows"] == [
         ["holder", "string", 1, 0, "Ada"],
-        ["paid", "list of object", 200, 0, None],
+        ["paid", "list of object #1", 200, 100, None],
         ["paid[*].day", "integer", 200, 0, 0],
         ["paid[*].amount", "number", 200, 0, 0.0],
         ["paid[*].memo", "string", 100, 100, f"{'m' * 60}…[+30]"],
-        ["due", "list of object like paid[*]", 3, 1, None],
+        ["due", "list of object #1", 3, 1, None],
     ]
     assert view["items"][0]["columns"] == ["path", "day", "amount", "memo"]
     assert view["items"][0]["rows"][:3] == [

@@ -46,7 +46,7 @@ def _assert_outline_row(row: list[Any], result: Any) -> None:
         assert count == sum(len(value) for value in values if value is not None)
     else:
         assert count == sum(value is not None for value in values)
-    if " like " in type_name:
+    if " #" in type_name:
         within = [leaf for value in values for leaf in leaves_of(value)]
         assert nulls == sum(leaf is None for leaf in within)
     else:
