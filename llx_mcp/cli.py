@@ -216,7 +216,7 @@ def _local_list(arguments: argparse.Namespace) -> int:
     from llx_mcp.local import SAMPLES
     from llx_mcp.sources import open_local_store
 
-    titles = {sample.job_id: sample.title for sample in SAMPLES}
+    titles = {sample.job_id: f"{sample.title}. {sample.description}" for sample in SAMPLES}
     store = open_local_store(arguments.local_db)
     try:
         for job_id, status in store.list_jobs():

@@ -37,7 +37,7 @@ def _draw_head(canvas: Canvas) -> dict[str, Any]:
     seller = canvas.write("Nordlicht Instruments GmbH", LEFT, 70, size=18, bold=True)
     address = canvas.write("Kaistrasse 14, 24103 Kiel, Germany", LEFT, 90)
     vat_id = canvas.write_labelled("VAT no.", "DE811907354", LEFT, 106, gap=46)
-    buyer = canvas.write("Institute for Coastal Research", LEFT, 150, size=12, bold=True)
+    buyer = canvas.write("Lillehav Seawater Laboratory", LEFT, 150, size=12, bold=True)
     buyer_address = canvas.write("Havnegade 9, 5000 Odense, Denmark", LEFT, 166)
     number = canvas.write_labelled("Invoice no.", "NL-2026-0417", 340, 150)
     date = canvas.write_labelled("Date", "14 April 2026", 340, 166)
@@ -56,7 +56,7 @@ def _draw_head(canvas: Canvas) -> dict[str, Any]:
             "vat_id": Read("DE811907354", (vat_id,)),
         },
         "buyer": {
-            "name": Read("Institute for Coastal Research", (buyer,)),
+            "name": Read("Lillehav Seawater Laboratory", (buyer,)),
             "address": Read("Havnegade 9, 5000 Odense, Denmark", (buyer_address,)),
             "vat_id": None,
         },
@@ -138,13 +138,13 @@ def _draw_totals(canvas: Canvas, net: Decimal, vat: dict[Decimal, Decimal]) -> d
 
 
 def _draw_payment(canvas: Canvas) -> dict[str, Any]:
-    iban = canvas.write_labelled("IBAN", "DE44 2105 0170 1002 4417 09", LEFT, 450)
-    bank = canvas.write_labelled("Bank", "Foerde Sparkasse", LEFT, 466)
+    iban = canvas.write_labelled("IBAN", "DE10 9990 1700 1002 4417 09", LEFT, 450)
+    bank = canvas.write_labelled("Bank", "Tideway Handelsbank", LEFT, 466)
     text = "Payable within 30 days without deduction. Goods remain our property until they are paid in full."
     terms, _ = canvas.mark_in_paragraph(text, "within 30 days", 500)
     return {
-        "iban": Read("DE44210501701002441709", (iban,)),
-        "bank": Read("Foerde Sparkasse", (bank,)),
+        "iban": Read("DE10999017001002441709", (iban,)),
+        "bank": Read("Tideway Handelsbank", (bank,)),
         "days": Read(30, (terms,)),
         "discount_percent": None,
         "is_reverse_charge": Read(value=False),

@@ -63,7 +63,7 @@ def _draw_head(canvas: Canvas) -> dict[str, Any]:
     canvas.write(TITLE, LEFT, 86, size=11)
     holder = canvas.write_labelled("Account holder", "Saltmarsh Bakery Ltd", LEFT, 116)
     number = canvas.write_labelled("Account number", "40718823", LEFT, 132)
-    sort_code = canvas.write_labelled("Sort code", "20-77-41", LEFT, 148)
+    sort_code = canvas.write_labelled("Sort code", "00-77-41", LEFT, 148)
     period = canvas.write_labelled("Period", "1 January 2026 to 30 June 2026", LEFT, 164)
     opening = canvas.write_labelled("Opening balance", f"GBP {_OPENING:,.2f}", LEFT, 180)
     for label, x in (("Date", LEFT), ("Description", 120), ("Reference", 310)):
@@ -76,7 +76,7 @@ def _draw_head(canvas: Canvas) -> dict[str, Any]:
         "account": {
             "holder": Read("Saltmarsh Bakery Ltd", (holder,)),
             "number": Read("40718823", (number,)),
-            "sort_code": Read("20-77-41", (sort_code,)),
+            "sort_code": Read("00-77-41", (sort_code,)),
             "iban": None,
         },
         "currency": Read("GBP", (opening,)),

@@ -45,8 +45,11 @@ def create_app(store: JobStore, *, clock: Callable[[], datetime] = lambda: datet
         return Response(join_json({**job.sections, **hidden}), media_type="application/json")
 
     async def index(_: Request) -> Response:
-        jobs = [{"id": job_id, "status": status} for job_id, status in await run_in_threadpool(store.list_jobs)]
-        return JSONResponse({"service": SERVER_NAME, "api": "/api/v2/extract/{job_id}", "jobs": jobs})
+        held = await run_in_threadpool(store.list_jobs, clock())
+        jobs = [{"id": job_id, "status": status} for job_id, status in held]
+        return JSONResponse({
+            "service": SERVER_NAME, "api": "/api/v2/extract/{job_id}", "num_jobs": len(jobs), "jobs": jobs,
+        })  # fmt: skip
 
     return Starlette(
         routes=[

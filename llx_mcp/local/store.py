@@ -28,6 +28,7 @@ CREATE TABLE jobs (
     started_at TEXT
 );
 """
+_LIFE = "pending_seconds, throttled_seconds, running_seconds, started_at"
 
 
 class StoreError(Exception):
@@ -94,8 +95,7 @@ class JobStore:
             return None
         with self._lock:
             row = self._db.execute(
-                "SELECT project_id, body, pending_seconds, throttled_seconds, running_seconds, started_at FROM jobs "
-                "WHERE id = ?",
+                f"SELECT project_id, body, {_LIFE} FROM jobs WHERE id = ?",  # noqa: S608 - only our own column names
                 (job_id,),
             ).fetchone()
             if row is None:
@@ -110,10 +110,18 @@ class JobStore:
             sections = sections_at(sections, timeline, datetime.fromisoformat(started_at), now)
         return StoredJob(project_id, sections)
 
-    def list_jobs(self) -> list[tuple[str, str]]:
-        """Each job's id and the status in which it ends, in the order in which they came."""
+    def list_jobs(self, now: datetime | None = None) -> list[tuple[str, str]]:
+        """Each job's id and its status at a time, or the one in which it ends, in the order in which they came.
+
+        A listing does not begin a life: a job that nobody has asked for is in its first state.
+        """
         with self._lock:
-            return self._db.execute("SELECT id, status FROM jobs ORDER BY position").fetchall()
+            rows = self._db.execute(
+                f"SELECT id, status, {_LIFE} FROM jobs ORDER BY position"  # noqa: S608 - only our own column names
+            ).fetchall()
+        if now is None:
+            return [(job_id, status) for job_id, status, *_ in rows]
+        return [(job_id, _status_at(now, status, started, Timeline(*life))) for job_id, status, *life, started in rows]
 
     def count(self) -> int:
         """How many jobs there are."""
@@ -122,24 +130,32 @@ class JobStore:
         return int(number)
 
     def close(self) -> None:
-        """Close the store; what was imported is kept."""
-        self._db.close()
+        """Close the store once no thread reads it; what was imported is kept."""
+        with self._lock:
+            self._db.close()
 
     def _prepare(self) -> None:
-        self._db.execute("PRAGMA journal_mode = WAL")
         # One process makes the tables, however many open the file at once.
         self._db.execute("BEGIN IMMEDIATE")
         try:
-            (version,) = self._db.execute("PRAGMA user_version").fetchone()
-            if version > SCHEMA_VERSION:
-                raise StoreError("this store was made by a newer llx-mcp; update llx-mcp to open it")
-            if version == 0:
+            if self._checked_version() == 0:
                 self._db.execute(_SCHEMA)
                 self._db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
         except BaseException:
             self._db.execute("ROLLBACK")
             raise
         self._db.execute("COMMIT")
+        # Only now: the mode is written into the file, and a file that is refused is left as it is.
+        self._db.execute("PRAGMA journal_mode = WAL")
+
+    def _checked_version(self) -> int:
+        (version,) = self._db.execute("PRAGMA user_version").fetchone()
+        tables = {name for (name,) in self._db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        if (tables and version == 0) or (version and "jobs" not in tables):
+            raise StoreError("it is the database of another program")
+        if version > SCHEMA_VERSION:
+            raise StoreError("this store was made by a newer llx-mcp; update llx-mcp to open it")
+        return int(version)
 
 
 def open_store(path: Path | None = None, *, with_samples: bool = True) -> JobStore:
@@ -149,8 +165,18 @@ def open_store(path: Path | None = None, *, with_samples: bool = True) -> JobSto
         StoreError: the file cannot be opened as a store.
     """
     store = JobStore(path)
-    held = {job_id for job_id, _ in store.list_jobs()}
-    for sample in SAMPLES if with_samples else ():
-        if sample.job_id not in held:
-            store.import_job(read_sample(sample), Timeline(*sample.timeline))
+    try:
+        held = {job_id for job_id, _ in store.list_jobs()}
+        for sample in SAMPLES if with_samples else ():
+            if sample.job_id not in held:
+                store.import_job(read_sample(sample), Timeline(*sample.timeline))
+    except sqlite3.Error as exc:
+        store.close()
+        raise StoreError(f"{path} cannot be opened as a store of jobs: {exc}") from None
     return store
+
+
+def _status_at(now: datetime, ending: str, started_at: str | None, timeline: Timeline) -> str:
+    elapsed_seconds = (now - datetime.fromisoformat(started_at)).total_seconds() if started_at else 0.0
+    state = timeline.state_at(elapsed_seconds)
+    return ending if state is None else state[0]

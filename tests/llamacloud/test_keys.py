@@ -81,6 +81,17 @@ async def test_a_real_connection_logs_no_key(head: bytes, caplog: pytest.LogCapt
     assert_clean(caplog)
 
 
+async def test_a_fault_of_our_own_shows_no_key_in_a_traceback_with_variables() -> None:
+    def handler(_: httpx.Request) -> httpx.Response:
+        raise RuntimeError("a bug")
+
+    with pytest.raises(RuntimeError) as caught:
+        await fetch(handler)
+    shown = "".join(traceback.TracebackException.from_exception(caught.value, capture_locals=True).format())
+    assert "try_get" in shown
+    assert KEY not in shown
+
+
 async def test_requests_and_retries_are_logged_for_debugging_and_not_above(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     answers: Iterator[httpx.Response | Exception] = iter(

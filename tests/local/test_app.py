@@ -1,10 +1,13 @@
 """The embedded API behaves as the service does."""
 
 import json
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -127,7 +130,27 @@ async def test_every_answer_says_that_it_is_not_the_service(store: JobStore) -> 
 
 
 async def test_the_root_says_what_it_holds(store: JobStore) -> None:
-    assert (await get(store, "/")).json()["jobs"][0] == {"id": INVOICE.job_id, "status": "COMPLETED"}
+    answer = (await get(store, "/")).json()
+    assert answer["num_jobs"] == len(SAMPLES) == len(answer["jobs"])
+    assert answer["jobs"][0] == {"id": INVOICE.job_id, "status": "COMPLETED"}
+    assert {"id": SAMPLE_RUNNING_ID, "status": "PENDING"} in answer["jobs"]
+
+
+@pytest.mark.parametrize("job_id", ["a/b", "100%", "%2F", "ein Auftrag", "日本", "?expand=usage", "#1"])
+async def test_an_id_of_any_shape_is_one_segment_decoded_once(store: JobStore, job_id: str) -> None:
+    store.import_job(json.dumps({"id": job_id, "status": "COMPLETED"}).encode())
+    response = await get(store, f"/api/v2/extract/{quote(job_id, safe='')}")
+    assert (response.status_code, response.json()) == (200, {"id": job_id, "status": "COMPLETED"})
+
+
+def test_importing_the_api_loads_no_server_and_reads_no_sample() -> None:
+    code = (
+        "import sys; opened = [];"
+        "sys.addaudithook(lambda event, args: event == 'open' and opened.append(str(args[0])));"
+        "import llx_mcp.local; print('uvicorn' in sys.modules, [name for name in opened if name.endswith('.gz')])"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "False []"
 
 
 async def test_a_running_job_lives_by_the_clock_from_when_it_is_first_asked_for(store: JobStore) -> None:

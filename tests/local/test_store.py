@@ -1,7 +1,9 @@
 """A store keeps what it was given, and says clearly what it cannot open."""
 
 import sqlite3
-from datetime import UTC, datetime
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -70,14 +72,60 @@ def test_a_file_that_is_no_store_is_refused_and_left_as_it_is(tmp_path: Path) ->
     assert path.read_bytes() == before
 
 
+@pytest.mark.parametrize(
+    "statements",
+    [["CREATE TABLE notes (x)"], ["CREATE TABLE jobs (x)"], ["CREATE TABLE notes (x)", "PRAGMA user_version = 1"]],
+)
+def test_the_database_of_another_program_is_refused_and_left_as_it_is(tmp_path: Path, statements: list[str]) -> None:
+    path = tmp_path / "notes.db"
+    with closing(sqlite3.connect(path)) as db:
+        for statement in statements:
+            db.execute(statement)
+        db.commit()
+    before = path.read_bytes()
+    with pytest.raises(StoreError, match="another program"):
+        open_store(path)
+    assert path.read_bytes() == before
+
+
 def test_a_store_of_a_newer_version_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "jobs.db"
     JobStore(path).close()
-    with sqlite3.connect(path) as db:
+    with closing(sqlite3.connect(path)) as db:
         db.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
-    db.close()
     with pytest.raises(StoreError, match="newer"):
         JobStore(path)
+
+
+def test_a_store_on_disk_can_be_read_while_it_is_written(tmp_path: Path) -> None:
+    path = tmp_path / "jobs.db"
+    with closing(JobStore(path)), closing(sqlite3.connect(path)) as db:
+        assert db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+@pytest.mark.parametrize("name", [None, "jobs.db"])
+def test_many_threads_import_and_read_at_once(tmp_path: Path, name: str | None) -> None:
+    def keep(number: int) -> bytes:
+        body = BODY.replace(b"ext-1", b"ext-%d" % number)
+        job = store.get_job(store.import_job(body), NOW)
+        assert job is not None
+        return join_json(job.sections)
+
+    with closing(JobStore(tmp_path / name if name else None)) as store, ThreadPoolExecutor(8) as pool:
+        bodies = list(pool.map(keep, range(100)))
+        assert bodies == [BODY.replace(b"ext-1", b"ext-%d" % number) for number in range(100)]
+        assert store.count() == 100
+
+
+def test_a_listing_says_how_jobs_are_at_a_time_and_begins_none() -> None:
+    with closing(JobStore()) as store:
+        store.import_job(BODY, Timeline(pending_seconds=2, running_seconds=2))
+        later = NOW + timedelta(seconds=100)
+        assert store.list_jobs(NOW) == store.list_jobs(later) == [("ext-1", "PENDING")]
+        store.get_job("ext-1", later)
+        seen = [store.list_jobs(later + timedelta(seconds=seconds))[0][1] for seconds in (1, 2, 4)]
+        assert seen == ["PENDING", "RUNNING", "FAILED"]
+        assert store.list_jobs() == [("ext-1", "FAILED")]
 
 
 def test_an_id_that_cannot_be_stored_is_not_there() -> None:

@@ -15,6 +15,8 @@ class Sample:
     Attributes:
         name: of its file, `NAME.job.json.gz`.
         document: of the PDF that it was made from, `DOCUMENT.pdf`.
+        title: what it is, in a few words.
+        description: what is in it that is worth asking about, in a sentence.
         timeline: seconds pending, throttled and running before it ends, from when it is first asked for.
     """
 
@@ -22,27 +24,58 @@ class Sample:
     name: str
     document: str
     title: str
+    description: str
     timeline: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
 
 SAMPLE_RUNNING_ID = "ext-sample0running0invoice000000"
 SAMPLES = (
-    Sample("ext-sample0invoice00000000000000", "invoice", "invoice", "an invoice of two pages"),
     Sample(
-        "ext-sample0statement000000000000", "statement", "statement", "a bank statement: 40 pages, 1,200 transactions"
+        "ext-sample0invoice00000000000000", "invoice", "invoice", "an invoice of two pages",
+        "34 items in EUR at three rates of VAT, totals and terms of payment; an order number is hard to read.",
     ),
-    Sample("ext-sample0lab0report00000000000", "lab_report", "lab_report", "a lab report"),
-    Sample("ext-sample0loan0agreement0000000", "loan_agreement", "loan_agreement", "a loan agreement"),
-    Sample(SAMPLE_RUNNING_ID, "running", "invoice", "the invoice again: runs for 6 s, then completes", (1.0, 1.0, 4.0)),
-    Sample("ext-sample0failed0reason00000000", "failed_reason", "invoice", "failed, with a reason"),
-    Sample("ext-sample0failed0silent00000000", "failed_silent", "invoice", "failed, without a reason"),
-    Sample("ext-sample0cancelled000000000000", "cancelled", "statement", "cancelled"),
-    Sample("ext-sample0null0result0000000000", "null_result", "lab_report", "completed, with a null result"),
-    Sample("ext-sample0table0rows00000000000", "table_rows", "lab_report", "a list result, one object a table row"),
     Sample(
-        "ext-sample0older0format000000000", "older_format", "loan_agreement", "the loan agreement in the older format"
+        "ext-sample0statement000000000000", "statement", "statement", "a bank statement: 40 pages, 1,200 transactions",
+        "Half a year of a bakery's account in GBP, with running balances: sums, extremes, spans of dates.",
     ),
-)
+    Sample(
+        "ext-sample0lab0report00000000000", "lab_report", "lab_report", "a lab report",
+        "24 analytes with reference ranges; some are out of range, and two results are smudged.",
+    ),
+    Sample(
+        "ext-sample0loan0agreement0000000", "loan_agreement", "loan_agreement", "a loan agreement",
+        "Lenders, terms, covenants and repayments out of five pages of prose; some values were inferred.",
+    ),
+    Sample(
+        SAMPLE_RUNNING_ID, "running", "invoice", "the invoice again: runs for 6 s, then completes",
+        "Begins when it is first asked for: pending, throttled, running, completed.",
+        (1.0, 1.0, 4.0),
+    ),
+    Sample(
+        "ext-sample0failed0reason00000000", "failed_reason", "invoice", "failed, with a reason",
+        "A job that could not read its document, and says why.",
+    ),
+    Sample(
+        "ext-sample0failed0silent00000000", "failed_silent", "invoice", "failed, without a reason",
+        "A failed job whose error_message is null.",
+    ),
+    Sample(
+        "ext-sample0cancelled000000000000", "cancelled", "statement", "cancelled",
+        "A job that was cancelled before it had a result.",
+    ),
+    Sample(
+        "ext-sample0null0result0000000000", "null_result", "lab_report", "completed, with a null result",
+        "A job that ended well and found nothing.",
+    ),
+    Sample(
+        "ext-sample0table0rows00000000000", "table_rows", "lab_report", "a list result, one object a table row",
+        "The lab report's analytes as per_table_row gives them, with row_metadata.",
+    ),
+    Sample(
+        "ext-sample0older0format000000000", "older_format", "loan_agreement", "the loan agreement in the older format",
+        "The keys of the service's older generation: document_input_value, extract_version, lang.",
+    ),
+)  # fmt: skip
 
 
 def read_sample(sample: Sample) -> bytes:

@@ -1,0 +1,58 @@
+"""The metadata of a sample follows the rule that the generator states."""
+
+from samples.canvas import Mark, Read
+from samples.jobs import metadata_of, result_of
+
+CLEAR = Mark(1, "Due 14 May 2026", ((56.0, 92.0, 50.0, 10.2),))
+FAINT = Mark(2, "Order PO-88", ((56.0, 92.0, 50.0, 10.2),), is_faint=True)
+PROSE = Mark(3, "A facility of EUR 40,000,000 is made available. " * 3, ((56.0, 92.0, 50.0, 10.2),))
+TREE = {
+    "due": Read("2026-05-14", (CLEAR,)),
+    "order": Read("PO-88", (FAINT,)),
+    "country": Read("Norway"),
+    "loan": {"amount": Read(40_000_000, (PROSE,)), "currency": Read("EUR", (PROSE,))},
+    "nothing": None,
+    "list": [Read("a", (CLEAR,)), None],
+}
+
+
+def test_the_metadata_mirrors_the_values_and_leaves_nulls_out() -> None:
+    assert result_of(TREE) == {
+        "due": "2026-05-14",
+        "order": "PO-88",
+        "country": "Norway",
+        "loan": {"amount": 40_000_000, "currency": "EUR"},
+        "nothing": None,
+        "list": ["a", None],
+    }
+    metadata = metadata_of(TREE)
+    assert metadata.keys() == TREE.keys() - {"nothing"}
+    assert metadata["list"][1] is None
+
+
+def test_an_entry_cites_the_mark_and_rates_it() -> None:
+    # The hash of ".due" begins with 109 and 169: 0.9 + 0.099 * 109 / 255, 0.95 + 0.049 * 169 / 255, their product.
+    assert metadata_of(TREE)["due"] == {
+        "citation": [
+            {
+                "page": 1,
+                "matching_text": "Due 14 May 2026",
+                "bounding_boxes": [{"x": 56.0, "y": 92.0, "w": 50.0, "h": 10.2}],
+                "page_dimensions": {"width": 595.0, "height": 842.0},
+            }
+        ],
+        "confidence": 0.925803,
+        "extraction_confidence": 0.942318,
+        "parsing_confidence": 0.982475,
+    }
+
+
+def test_doubt_has_its_reason() -> None:
+    metadata = metadata_of(TREE)
+    assert metadata["due"]["confidence"] > 0.8
+    assert metadata["order"]["parsing_confidence"] < 0.6
+    assert metadata["order"]["extraction_confidence"] > 0.9
+    assert metadata["country"]["extraction_confidence"] < 0.5
+    assert "citation" not in metadata["country"]
+    for name in ("amount", "currency"):
+        assert 0.81 <= metadata["loan"][name]["extraction_confidence"] < 0.9
