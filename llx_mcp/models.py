@@ -130,11 +130,14 @@ class Job(BaseModel):
         """
         try:
             sections = _envelope_decoder.decode(body)
-        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as exc:
+            small = {
+                key: decode_json(raw) for key, raw in sections.items() if key not in _LARGE and key in cls.model_fields
+            }
+        except (msgspec.DecodeError, RecursionError) as exc:
             raise MalformedJobError(f"the body is not a JSON object: {exc}") from None
-        small = {
-            key: decode_json(raw) for key, raw in sections.items() if key not in _LARGE and key in cls.model_fields
-        }
+        except ValueError as exc:
+            # Not UTF-8, or a value that no parser takes; its own text may hold a piece of it.
+            raise MalformedJobError(f"the body holds a value that is not JSON ({type(exc).__name__})") from None
         try:
             job = cls.model_validate(small)
         except ValidationError as exc:

@@ -2,7 +2,7 @@
 
 import ipaddress
 from typing import Literal
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -62,10 +62,11 @@ def check_base_url(url: str) -> str:
     """The URL without its trailing slash, once it is known to be safe to send a key to.
 
     Raises:
-        ValueError: not http(s), no host, user information, query or fragment, or http to another machine.
+        ValueError: not http(s), no usable host or port, user information, query or fragment, or http to another
+            machine.
     """
     parts = urlsplit(url.strip())
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    if parts.scheme not in ("http", "https") or not parts.hostname or not _is_printable(url) or not _has_port(parts):
         raise ValueError("must be an absolute URL such as https://api.cloud.llamaindex.ai")
     if parts.username or parts.password or parts.query or parts.fragment:
         raise ValueError("must not carry user information, a query or a fragment")
@@ -90,6 +91,17 @@ def load_settings(**overrides: object) -> Settings:
 
 def _reason(message: str) -> str:
     return message.removeprefix("Value error, ")
+
+
+def _is_printable(url: str) -> bool:
+    return not any(char.isspace() or not char.isprintable() for char in url.strip())
+
+
+def _has_port(parts: SplitResult) -> bool:
+    try:
+        return parts.port != 0
+    except ValueError:
+        return False
 
 
 def _is_loopback(host: str) -> bool:

@@ -97,6 +97,8 @@ def test_a_null_section_reads_as_absent() -> None:
         b'{"id":"ext-1","status":3}',
         b'{"id":"ext-1","status":"FAILED"} x',
         b"\xff\xfe",
+        b'{"id":"COMP\xff","status":"FAILED"}',
+        b'{"id":"ext-1","status":"FAILED","created_at":COMP}',
     ],
 )
 def test_what_is_not_a_job_is_refused_without_quoting_it(body: bytes) -> None:

@@ -70,6 +70,10 @@ def test_a_host_is_matched_whole_and_never_by_prefix(url: str, region: str) -> N
         "https://user:pass@host",
         "https://host/?a=b",
         "https://host/#x",
+        "https://a b.example",
+        "https://host:99999",
+        "https://host:0",
+        "https://host:port",
     ],
 )
 def test_an_address_that_a_key_must_not_be_sent_to_is_refused(url: str) -> None:

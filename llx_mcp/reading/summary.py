@@ -151,9 +151,11 @@ def _add_outline(sheet: Sheet, content: _Content) -> None:
     outline = Rows(head, OUTLINE_COLUMNS, map(outline_row, by_depth), outline_line)
     doubtful = evidence.rows(evidence.num_doubtful)
     items = ItemTables(content.result, nodes)
-    whole_note = _whole_note(sheet, content)
-    notes = [whole_note, _rest_note(len(nodes), len(nodes), evidence.num_doubtful, evidence.num_doubtful)]
-    room = sheet.room - sheet.notes_cost(notes) - part_cost("checks", evidence.checks)
+    num_doubtful = evidence.num_doubtful
+    # The calls are worked out before anything is spent that they do not need.
+    ways = _way_to_whole(sheet, content), _way_to_evidence(sheet, content)
+    longest = _outline_notes(len(nodes), len(nodes), num_doubtful, ways, content)
+    room = sheet.room - sheet.notes_cost(longest) - part_cost("checks", evidence.checks)
     # A first share for each, so that none starves another; then what is left, in the same order.
     for part, share in ((outline, 0.5), (doubtful, 0.3), (items, 0.6), (outline, 1.0), (items, 1.0), (doubtful, 1.0)):
         room -= part.fill(room.share(share))
@@ -165,43 +167,48 @@ def _add_outline(sheet: Sheet, content: _Content) -> None:
     sheet.spend("checks", evidence.checks)
     if doubtful.rows:
         sheet.spend("evidence", doubtful.table)
-    sheet.note(whole_note)
-    doubtful_left = evidence.num_doubtful - len(doubtful.rows)
-    if len(outline.rows) < len(nodes) or doubtful_left:
-        sheet.note(_rest_note(len(nodes) - len(outline.rows), len(nodes), doubtful_left, evidence.num_doubtful))
+    fields_left, doubtful_left = len(nodes) - len(outline.rows), num_doubtful - len(doubtful.rows)
+    for note in _outline_notes(fields_left, len(nodes), doubtful_left, ways, content):
+        sheet.note(note)
 
 
-def _whole_note(sheet: Sheet, content: _Content) -> str:
+def _outline_notes(
+    fields_left: int, num_fields: int, doubtful_left: int, ways: tuple[str, str], content: _Content
+) -> list[str]:
+    evidence = content.evidence
+    words = f"the result itself, {len(evidence.document.leaves)} values"
+    words += f", and {fields_left} of {num_fields} fields of its outline" if fields_left else ""
+    notes = [f"{words}; whole: {ways[0]}"]
+    if doubtful_left:
+        notes.append(f"{doubtful_left} of {evidence.num_doubtful} doubtful values: {ways[1]}")
+    return notes
+
+
+def _way_to_whole(sheet: Sheet, content: _Content) -> str:
+    """The call that shows the whole result, with the provenance of a few values at the least."""
     evidence, ask = content.evidence, content.ask
-    words = f"the result itself, {len(evidence.document.leaves)} values; whole: "
     if content.is_deep:
-        return words + f"resource {ask.resource('result')}"
-    need = (
-        sheet.spent
-        + sheet.growth
-        + part_cost("result_as_tables", content.form("result_as_tables"))
-        + part_cost("checks", evidence.checks)
-    )
+        return f"resource {ask.resource('result')}"
+    need = sheet.spent + sheet.growth
+    need += part_cost("result_as_tables", content.form("result_as_tables")) + part_cost("checks", evidence.checks)
     need += evidence.cost(min(evidence.num_doubtful, _FEWEST_EVIDENCE))
     need += sheet.notes_cost([_evidence_note(len(evidence.leaves), sheet, content)])
-    return words + ask.way_to(need.chars, "result")
-
-
-def _rest_note(fields: int, all_fields: int, doubtful: int, all_doubtful: int) -> str:
-    parts = [f"{fields} of {all_fields} fields of the outline"] if fields else []
-    parts += [f"{doubtful} of {all_doubtful} doubtful values"] if doubtful else []
-    return f"{' and '.join(parts)}; a larger max_chars shows more"
+    return ask.way_to(need.chars, "result")
 
 
 def _evidence_note(num_left: int, sheet: Sheet, content: _Content) -> str:
+    return f"page and quote of {num_left} values: {_way_to_evidence(sheet, content)}"
+
+
+def _way_to_evidence(sheet: Sheet, content: _Content) -> str:
+    """The call that shows the whole result with the provenance of every value."""
     evidence, ask = content.evidence, content.ask
-    words = f"page and quote of {num_left} values: "
-    if len(evidence.leaves) * _SHORTEST_EVIDENCE_LINE > MAX_CHARS:
-        return words + f"resource {ask.resource('metadata')}"
+    if content.is_deep or len(evidence.leaves) * _SHORTEST_EVIDENCE_LINE > MAX_CHARS:
+        return f"resource {ask.resource('metadata')}"
     need = (
         sheet.spent + sheet.growth + part_cost("result", content.form("result")) + part_cost("checks", evidence.checks)
     )
-    return words + ask.way_to((need + evidence.cost()).chars, "metadata")
+    return ask.way_to((need + evidence.cost()).chars, "metadata")
 
 
 def _decode(job: Job, name: str) -> Any:

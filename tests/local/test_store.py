@@ -41,6 +41,22 @@ def test_a_job_imported_again_takes_the_place_of_the_first() -> None:
     assert bytes(job.sections["status"]) == b'"CANCELLED"'
 
 
+def test_a_job_imported_again_begins_its_life_again() -> None:
+    with closing(JobStore()) as store:
+        for now in (NOW, NOW + timedelta(days=1)):
+            store.import_job(BODY, Timeline(pending_seconds=5))
+            job = store.get_job("ext-1", now)
+            assert job is not None
+            assert bytes(job.sections["status"]) == b'"PENDING"'
+
+
+def test_a_closed_store_answers_nothing_more() -> None:
+    store = JobStore()
+    store.close()
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        store.count()
+
+
 def test_a_life_goes_on_over_a_restart(tmp_path: Path) -> None:
     path = tmp_path / "jobs.db"
     first = JobStore(path)
