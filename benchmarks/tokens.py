@@ -18,7 +18,9 @@ import tiktoken
 from mcp import Client
 
 from llx_mcp.models import Job
-from llx_mcp.reading.facts import Ask
+from llx_mcp.reading.budget import Answer
+from llx_mcp.reading.extraction import Extraction
+from llx_mcp.reading.facts import Ask, build_heading
 from llx_mcp.reading.summary import summarize
 from llx_mcp.reading.visible import dump_json
 from llx_mcp.server import build_server
@@ -57,10 +59,14 @@ def _print_answers() -> None:
         job = Job.parse(body)
         cells = []
         for budget in BUDGETS:
-            answer = summarize(job, Ask(job.id, max_chars=budget), now=datetime.now(UTC))
+            answer = _answer(job, Ask(job.id, max_chars=budget))
             cells.append(f"{_tokens(answer.text)} / {_tokens(dump_json(answer.view))}")
         whole = _tokens(dump_json(json.loads(body)))
         print(f"| {path.name.removesuffix('.job.json')} | {whole} | {' | '.join(cells)} |")
+
+
+def _answer(job: Job, ask: Ask) -> Answer:
+    return summarize(Extraction(job.sections), build_heading(job, ask, now=datetime.now(UTC)), ask)
 
 
 def _tokens(text: str) -> int:

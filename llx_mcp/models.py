@@ -6,7 +6,6 @@ digits and a body of 50 MB costs no tree. The small facts beside them are typed,
 that is malformed is None, and still whole in the bytes.
 """
 
-import json
 import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -15,12 +14,12 @@ from typing import Annotated, Any, Self
 import msgspec
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError, WrapValidator
 
+from llx_mcp.wire import decode_json, is_empty, is_null, join_json, split_json
+
 TERMINAL_STATUSES = frozenset({"COMPLETED", "FAILED", "CANCELLED"})
 EXPANDABLE_SECTIONS = ("configuration", "extract_metadata", "usage", "metadata")
 
 _LARGE = frozenset({"extract_result", "extract_metadata"})
-_NULL = b"null"
-_envelope_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 class MalformedJobError(ValueError):
@@ -120,6 +119,8 @@ class Job(BaseModel):
     metadata: Annotated[JobMetadata | None, _lenient] = None
 
     _sections: dict[str, msgspec.Raw] = PrivateAttr(default_factory=dict)
+    _body: bytes = PrivateAttr(default=b"")
+    _has_result: bool = PrivateAttr(default=False)
 
     @classmethod
     def parse(cls, body: bytes) -> Self:
@@ -129,7 +130,7 @@ class Job(BaseModel):
             MalformedJobError: with what is wrong and where; no part of the body is quoted.
         """
         try:
-            sections = _envelope_decoder.decode(body)
+            sections = split_json(body)
             small = {
                 key: decode_json(raw) for key, raw in sections.items() if key not in _LARGE and key in cls.model_fields
             }
@@ -144,11 +145,29 @@ class Job(BaseModel):
             names = ", ".join(sorted({str(fault["loc"][0]) for fault in exc.errors()}))
             raise MalformedJobError(f"the body is JSON but not a job: no usable {names}") from None
         job._sections.update(sections)
+        job._body = body
+        job._has_result = "extract_result" in sections and not is_empty(sections["extract_result"])
         return job
 
     def dump(self) -> bytes:
         """The job as compact JSON, each value in the very bytes in which it came."""
         return join_json(self._sections)
+
+    @property
+    def body(self) -> bytes:
+        """The very bytes that were parsed."""
+        return self._body
+
+    @property
+    def has_result(self) -> bool:
+        """Whether the result holds anything: it is neither absent nor null, nor an empty object or list."""
+        return self._has_result
+
+    def without_sections(self) -> Self:
+        """The same facts without the bytes that they were read from."""
+        bare = self.model_copy()
+        bare._sections, bare._body = {}, b""
+        return bare
 
     @property
     def sections(self) -> Mapping[str, msgspec.Raw]:
@@ -158,7 +177,7 @@ class Job(BaseModel):
     def raw(self, name: str) -> msgspec.Raw | None:
         """The undecoded value of a top-level key, or None where it is absent or null."""
         value = self._sections.get(name)
-        return None if value is None or (memoryview(value).nbytes == len(_NULL) and bytes(value) == _NULL) else value
+        return None if value is None or is_null(value) else value
 
     @property
     def is_terminal(self) -> bool:
@@ -185,38 +204,3 @@ class Job(BaseModel):
         """Pages extracted, where the service says so."""
         usage = self.metadata.usage if self.metadata else None
         return usage.num_pages_extracted if usage else None
-
-
-def join_json(sections: Mapping[str, msgspec.Raw]) -> bytes:
-    """One JSON object from undecoded values, compact between them."""
-    pairs = (msgspec.json.encode(key) + b":" + bytes(value) for key, value in sections.items())
-    return b"{" + b",".join(pairs) + b"}"
-
-
-def split_json(body: bytes) -> dict[str, msgspec.Raw]:
-    """The top-level keys of a JSON object with their values undecoded.
-
-    Raises:
-        msgspec.DecodeError: the body is not one JSON object.
-    """
-    return _envelope_decoder.decode(body)
-
-
-def decode_json(raw: msgspec.Raw | bytes) -> Any:
-    """The value as Python objects.
-
-    Python's own parser takes over where msgspec refuses what a service may still send: a lone surrogate,
-    a number beyond a double and NaN, which become their own text.
-
-    Raises:
-        ValueError: neither parser accepts it.
-    """
-    try:
-        return msgspec.json.decode(raw)
-    except (msgspec.DecodeError, RecursionError):
-        return json.loads(bytes(raw), parse_float=_finite_or_text, parse_constant=str)
-
-
-def _finite_or_text(literal: str) -> float | str:
-    number = float(literal)
-    return number if math.isfinite(number) else literal

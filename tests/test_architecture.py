@@ -16,8 +16,10 @@ LEVELS = [
     {"cli", "people", "demo", "serving", "server", "sources", "__main__"},
     {"tools", "resources", "prompts"},
     {"jobs", "llamacloud", "local"},
+    {"workers"},
+    {"query"},
     {"reading"},
-    {"models", "errors", "settings"},
+    {"models", "errors", "settings", "wire"},
 ]
 ONLY_HERE = {
     "mcp": {"tools", "resources", "server", "demo"},
@@ -25,14 +27,15 @@ ONLY_HERE = {
     "httpx": {"llamacloud"},
     "stamina": {"llamacloud"},
     "starlette": {"local"},
-    "sqlite3": {"local"},
+    "sqlite3": {"local", "query"},
+    "jsonschema": {"reading"},
     "uvicorn": {"local"},
     "pydantic": {"models", "settings", "tools", "server", "sources"},
     "pydantic_settings": {"settings"},
-    "msgspec": {"models", "local"},
+    "msgspec": {"models", "wire", "reading", "local"},
 }
 # The embedded API could be lifted out as it is.
-ISLANDS = {"local": {"models"}}
+ISLANDS = {"local": {"models", "wire"}}
 
 
 def imports_of(path: Path) -> list[str]:

@@ -4,6 +4,8 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import anyio.to_thread
+
 from llx_mcp.errors import ArgumentError
 from llx_mcp.llamacloud.addresses import JOBS_PATH, build_job_path, build_url
 from llx_mcp.llamacloud.failures import Origin, not_a_job
@@ -25,6 +27,10 @@ class Access:
 
     region: str
     base_url: str
+
+
+# Parsing more than this would be felt by whoever else is served.
+_THREAD_BYTES = 1 << 20
 
 
 class LlamaCloudClient:
@@ -59,7 +65,7 @@ class LlamaCloudClient:
         origin = self._origin(job_id)
         body = await self._get(path, parameters, origin)
         try:
-            return Job.parse(body)
+            return Job.parse(body) if len(body) < _THREAD_BYTES else await anyio.to_thread.run_sync(Job.parse, body)
         except ValueError as exc:
             # Malformed, or not UTF-8. The text names a place and a kind of fault, never what stood there.
             reason = str(exc)

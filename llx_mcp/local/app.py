@@ -15,7 +15,8 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from llx_mcp.local.store import JobStore
-from llx_mcp.models import EXPANDABLE_SECTIONS, join_json
+from llx_mcp.models import EXPANDABLE_SECTIONS
+from llx_mcp.wire import join_json
 
 SERVER_NAME = "llx-mcp-local (not LlamaCloud)"
 

@@ -11,7 +11,8 @@ import msgspec
 
 from llx_mcp.local.lifecycle import Timeline, sections_at
 from llx_mcp.local.samples import SAMPLES, read_sample
-from llx_mcp.models import Job, split_json
+from llx_mcp.models import Job
+from llx_mcp.wire import split_json
 
 SCHEMA_VERSION = 1
 

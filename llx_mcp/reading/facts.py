@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 DEFAULT_EXPAND = ("extract_metadata",)
 MIN_CHARS = 1_000
 MAX_CHARS = 400_000
+DEFAULT_CHARS = 8_000
+# The documented cut-off for review.
+REVIEW_THRESHOLD = 0.8
 
 _FACT_CHARS = 60
 _WORD_CHARS = 24
@@ -26,7 +29,7 @@ class Ask:
 
     job_id: str
     expand: tuple[str, ...] = DEFAULT_EXPAND
-    max_chars: int = 8_000
+    max_chars: int = DEFAULT_CHARS
     project_id: str | None = None
     organization_id: str | None = None
 
@@ -54,12 +57,31 @@ class Ask:
         return f"llx://jobs/{job_id}/{section}".rstrip("/")
 
 
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """What is said of a job whatever else is asked of it.
+
+    Attributes:
+        facts: the job's id, its status, and what else is known of it.
+        moves: what to do about a job that gives no result, in full and in short; empty where there is nothing to do.
+        error: the service's reason for a failure.
+    """
+
+    facts: dict[str, Any]
+    moves: tuple[str, ...] = ()
+    error: str | None = None
+
+
+def build_heading(job: "Job", ask: Ask, *, now: datetime, waited_seconds: float | None = None) -> Heading:
+    """The heading of an answer about a job as it is now."""
+    moves = next_moves(job, ask, has_result=job.has_result)
+    return Heading(build_facts(job, now=now, waited_seconds=waited_seconds), tuple(moves), job.error_message)
+
+
 def build_facts(job: "Job", *, now: datetime, waited_seconds: float | None) -> dict[str, Any]:
     """The facts that head every answer; those that are not known are left out."""
     configuration = job.configuration
     facts = {
-        "job_id": visible_line(job.id, _ID_CHARS),
-        "status": visible_line(job.status, _WORD_CHARS),
         **_times(job, now),
         "waited_seconds": None if waited_seconds is None else round(waited_seconds, 1),
         "document": _line(job.document, _FACT_CHARS),
@@ -69,7 +91,9 @@ def build_facts(job: "Job", *, now: datetime, waited_seconds: float | None) -> d
         "pages": job.num_pages,
         "credits": job.usage.credits if job.usage else None,
     }
-    return {name: value for name, value in facts.items() if value is not None}
+    known = {name: value for name, value in facts.items() if value is not None}
+    head = {"job_id": visible_line(job.id, _ID_CHARS), "status": visible_line(job.status, _WORD_CHARS)}
+    return head | ({"facts": known} if known else {})
 
 
 def next_moves(job: "Job", ask: Ask, *, has_result: bool) -> list[str]:

@@ -53,15 +53,15 @@ class Column:
 def item_columns(element: Node) -> list[Column]:
     """The columns for the elements of a list of objects: their scalars, those of nested objects, lengths of lists."""
     columns: list[Column] = []
-    offset = len(element.steps)
+    offset, element_path = len(element.steps), element.path
     stack = [element]
     while stack:
         node = stack.pop()
         steps = tuple(step for step in node.steps[offset:] if step is not None)
-        name = node.path.removeprefix(element.path).removeprefix(".")
+        name = node.path.removeprefix(element_path).removeprefix(".")
         if node is not element and node.element is not None:
             columns.append(Column(f"length({name})", steps, is_list=True))
-        if node is not element and set(node.types) - {"list", "object"}:
+        if node is not element and node.has_scalars:
             columns.append(Column(name, steps, is_list=False))
         stack.extend(reversed(node.members.values()))
     return columns
@@ -70,15 +70,15 @@ def item_columns(element: Node) -> list[Column]:
 class ItemTables:
     """The first items of the lists in a result; lists of one shape share a table, and so do lists of scalars."""
 
-    def __init__(self, result: Any, nodes: list[Node]) -> None:
+    def __init__(self, nodes: list[Node]) -> None:
         groups: dict[int, list[Node]] = {}
         for node in nodes:
-            if node.element is None or "list" in node.element.types:
+            if node.element is None or node.element.types["list"]:
                 continue
-            shape = id(node.like or node) if "object" in node.element.types else _SCALARS
+            shape = id(node.like or node) if node.element.types["object"] else _SCALARS
             groups.setdefault(shape, []).append(node)
         longest_first = sorted(groups.values(), key=lambda group: -sum(node.num_elements for node in group))
-        self._tables = [_item_rows(result, group) for group in longest_first]
+        self._tables = [_item_rows(group) for group in longest_first]
 
     def fill(self, room: Cost) -> Cost:
         """Take rows for as long as all tables together stay within `room`; returns what these rows took."""
@@ -94,14 +94,14 @@ class ItemTables:
         return [table.table for table in self._tables if table.rows]
 
 
-def _item_rows(result: Any, group: list[Node]) -> Rows:
+def _item_rows(group: list[Node]) -> Rows:
     first = group[0].element
-    columns = item_columns(first) if first and "object" in first.types else [Column("value", (), is_list=False)]
+    columns = item_columns(first) if first and first.types["object"] else [Column("value", (), is_list=False)]
     labels = ["path", *(column.label for column in columns)]
 
     def rows() -> Iterator[list[Any]]:
         # Round by round, so that each list shows its first item before any shows its second.
-        lists = [first_items(result, node, _ROUNDS) for node in group]
+        lists = [first_items(node, _ROUNDS) for node in group]
         for index in range(_ROUNDS):
             for items in lists:
                 if index < len(items):

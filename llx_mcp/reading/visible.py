@@ -13,6 +13,7 @@ INVISIBLE = re.compile(
     "[\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164"
     "\ud800-\udfff\ufe00-\ufe0e\ufeff\uffa0\ufff9-\ufffb\ufffe\uffff\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _CONTROLS = re.compile(r"[\x00-\x1f]+")
 
 
@@ -34,7 +35,7 @@ def visible_json(value: Any) -> Any:
 
 def dump_json(value: Any) -> str:
     """Compact JSON without `\\u` escapes, as the structured form is measured and the text form is written."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return _encode(value)
 
 
 def clip(value: Any, max_chars: int) -> Any:

@@ -1,5 +1,6 @@
 """The arguments that tools share: the same names, meanings and bounds everywhere."""
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
@@ -10,7 +11,8 @@ Section = Literal["configuration", "extract_metadata", "usage", "metadata"]
 DEFAULT_SECTIONS: list[Section] = ["extract_metadata"]
 
 
-def _as_list(value: object) -> object:
+def as_list(value: object) -> object:
+    """One name, or several with commas, as a list."""
     # Models send one name, or several with commas, where a list is asked for.
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
@@ -22,26 +24,27 @@ def _strip(value: object) -> object:
 JobId = Annotated[
     str,
     BeforeValidator(_strip),
-    Field(min_length=1, description="Id of the extract job, such as ext-0abc…; not of a file or a parse job."),
+    Field(min_length=1, description="Id of the extract job (ext-…)."),
 ]
 Expand = Annotated[
     list[Section],
-    BeforeValidator(_as_list),
-    Field(
-        description="Sections to show beside the result: extract_metadata (confidence, page, quote), configuration "
-        "(schema, options), usage (credits), metadata (pages, custom)."
-    ),
+    BeforeValidator(as_list),
+    Field(description="Sections to show; extract_metadata: confidence, page, quote."),
 ]
 MaxChars = Annotated[
     int,
-    Field(ge=MIN_CHARS, le=MAX_CHARS, description="Most characters of the answer; a result that fits is given whole."),
+    Field(ge=MIN_CHARS, le=MAX_CHARS, description="Budget of the answer."),
 ]
-ProjectId = Annotated[str | None, Field(description="Project of the job, if not the key's default.")]
-OrganizationId = Annotated[str | None, Field(description="Organization of the job, if not the key's default.")]
+ProjectId = Annotated[str | None, Field(description="Default: the key's.")]
+OrganizationId = Annotated[str | None, Field(description="Default: the key's.")]
 
 
 def build_ask(
-    job_id: str, expand: list[Section], max_chars: int, project_id: str | None, organization_id: str | None
+    job_id: str,
+    max_chars: int,
+    project_id: str | None,
+    organization_id: str | None,
+    expand: Sequence[Section] = DEFAULT_SECTIONS,
 ) -> Ask:
     """The arguments as the reading takes them: sections in the service's order, each once."""
     order = ("extract_metadata", "configuration", "usage", "metadata")

@@ -20,10 +20,10 @@ from llx_mcp.tools.views import ExtractJobView
 
 TITLE = "Get an extract job"
 DESCRIPTION = (
-    "Use this to read a LlamaExtract job: what a document says, on which page, and how sure the extraction is. "
-    "Answers status, facts, and the result: whole where it fits max_chars, else its outline, first items and counts; "
-    "then the least certain values with page and quote. What is left out is counted, with the call that shows it. "
-    "Reads only, looks once; for a job that is still running use wait_for_extract_job."
+    "Use this first to read a LlamaExtract job: what a document says, on which page, and how sure the extraction is. "
+    "Answers status, facts and the result: whole where it fits max_chars, else its outline, first items, tables and "
+    "counts; then the least certain values. What is left out is counted, with the call that shows it. Looks once; for "
+    "a job that is still running use wait_for_extract_job."
 )
 
 
@@ -37,4 +37,4 @@ async def get_extract_job(
 ) -> Annotated[CallToolResult, ExtractJobView]:
     """Answer about a job as it is now."""
     reader = ctx.request_context.lifespan_context
-    return tool_result(await reader.get(build_ask(job_id, expand, max_chars, project_id, organization_id)))
+    return tool_result(await reader.get(build_ask(job_id, max_chars, project_id, organization_id, expand)))

@@ -47,6 +47,6 @@ async def wait_for_extract_job(
     async def report(look: Look) -> None:
         await ctx.report_progress(look.waited_seconds, timeout_seconds or None, describe_look(look))
 
-    ask = build_ask(job_id, expand, max_chars, project_id, organization_id)
+    ask = build_ask(job_id, max_chars, project_id, organization_id, expand)
     answer = await reader.wait(ask, timeout_seconds, report)
     return tool_result(answer)

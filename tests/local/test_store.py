@@ -11,7 +11,8 @@ import pytest
 from llx_mcp.local import SAMPLES, JobStore, open_store
 from llx_mcp.local.lifecycle import Timeline
 from llx_mcp.local.store import SCHEMA_VERSION, StoreError
-from llx_mcp.models import MalformedJobError, join_json
+from llx_mcp.models import MalformedJobError
+from llx_mcp.wire import join_json
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 BODY = b'{"id":"ext-1","status":"FAILED","error_message":null}'

@@ -8,7 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from llx_mcp.models import Job
-from llx_mcp.reading.facts import Ask
+from llx_mcp.reading.extraction import Extraction
+from llx_mcp.reading.facts import Ask, build_heading
 from llx_mcp.reading.summary import summarize
 from llx_mcp.reading.visible import dump_json
 
@@ -88,7 +89,8 @@ def test_both_forms_stay_within_the_budget(
     scope = "12345678-1234-1234-1234-123456789abc" if scoped else None
     ask = Ask(wire["id"], tuple(sorted(expand)), max_chars, scope, scope)
 
-    answer = summarize(Job.parse(json.dumps(wire).encode()), ask, now=NOW, waited_seconds=3599.9)
+    job = Job.parse(json.dumps(wire).encode())
+    answer = summarize(Extraction(job.sections), build_heading(job, ask, now=NOW, waited_seconds=3599.9), ask)
 
     assert len(answer.text) <= max_chars, answer.text
     assert len(dump_json(answer.view)) <= max_chars, answer.view

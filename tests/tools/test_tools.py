@@ -24,7 +24,14 @@ from llx_mcp.sources import cloud_source, local_settings, local_source
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 ERAS = pytest.mark.parametrize("mode", ["legacy", "auto"])
 INVOICE, STATEMENT, LAB_REPORT, LOAN = (sample.job_id for sample in SAMPLES[:4])
-TOOLS = ("get_extract_job", "wait_for_extract_job")
+TOOLS = (
+    "get_extract_job",
+    "wait_for_extract_job",
+    "read_extract_result",
+    "find_in_extract_result",
+    "query_extract_result",
+    "review_extract_job",
+)
 
 
 def connect(mode: str = "auto") -> Client:
@@ -122,7 +129,10 @@ async def test_still_running_at_the_deadline_is_an_answer_that_says_what_to_call
         result = await client.call_tool("wait_for_extract_job", arguments)
     assert not result.is_error
     assert result.structured_content is not None
-    assert (result.structured_content["status"], result.structured_content["waited_seconds"]) == ("RUNNING", 3.0)
+    assert (result.structured_content["status"], result.structured_content["facts"]["waited_seconds"]) == (
+        "RUNNING",
+        3.0,
+    )
     call = f'wait_for_extract_job(job_id="{SAMPLE_RUNNING_ID}")'
     assert call in result.structured_content["next"]
     assert call in text_of(result)

@@ -1,0 +1,67 @@
+"""The process that reads: one job at a time, one question after the other, over its standard streams.
+
+It holds no key, opens no file and no connection, and ends when its parent does.
+"""
+
+import gc
+import os
+import sys
+from typing import IO, Any
+
+from llx_mcp.errors import ArgumentError
+from llx_mcp.reading.extraction import Extraction
+from llx_mcp.wire import split_json
+from llx_mcp.workers.answering import Reading, load_question
+from llx_mcp.workers.frames import read_frame, write_frame
+from llx_mcp.workers.limits import limit_memory, limit_processor_time
+
+
+def main() -> None:
+    """Answer until the parent closes the pipe."""
+    replies = os.fdopen(os.dup(1), "wb")
+    # What a library prints must not be taken for an answer.
+    os.dup2(2, 1)
+    # Trees of a decoded job have no cycles but the outline's, and looking for them costs more than reading.
+    gc.disable()
+    serve(sys.stdin.buffer, replies)
+
+
+def serve(requests: IO[bytes], replies: IO[bytes]) -> None:
+    """Answer each request in turn."""
+    reading: Reading | None = None
+    while (frame := read_frame(requests)) is not None:
+        header, body = frame
+        if header["kind"] == "load":
+            reading = None
+            gc.collect()
+            reading = Reading(Extraction(split_json(body)))
+            limit_memory(len(body))
+            write_frame(replies, {})
+            continue
+        try:
+            reply = _reply(reading, header)
+        except MemoryError:
+            write_frame(replies, {"error": "memory"})
+            return
+        write_frame(replies, reply)
+
+
+def _reply(reading: Reading | None, header: dict[str, Any]) -> dict[str, Any]:
+    if reading is None:
+        return {"error": "unreadable", "message": "no job"}
+    try:
+        if header["kind"] == "build":
+            reading.build_tables(header["sql"])
+            return {}
+        question, heading = load_question(header)
+        limit_processor_time(question.arguments.get("deadline_seconds"))
+        answer = reading.answer(question, heading)
+    except ArgumentError as exc:
+        return {"error": "argument", "message": str(exc)}
+    except (ValueError, RecursionError) as exc:
+        return {"error": "unreadable", "message": type(exc).__name__}
+    return {"view": answer.view, "text": answer.text}
+
+
+if __name__ == "__main__":
+    main()
