@@ -25,7 +25,7 @@ from mcp_types import PromptArgument as PromptArgumentInfo
 from pydantic import ValidationError
 
 from llx_mcp import __version__
-from llx_mcp.errors import ArgumentError, LlxError
+from llx_mcp.errors import ArgumentError, LlxError, excerpt
 from llx_mcp.jobs.reader import JobReader, OpenSource, open_reader
 from llx_mcp.jobs.watch import Clock, SystemClock
 from llx_mcp.prompts import load_prompts
@@ -91,6 +91,8 @@ class ExtractServer(MCPServer[JobReader]):
         self, name: str, arguments: dict[str, Any], context: Context[JobReader, Any] | None = None
     ) -> CallToolResult | InputRequiredResult:
         """Call a tool; what it raises for reading becomes an error result without the SDK's prefix."""
+        if error := await self._explain_unknown(name, arguments):
+            return tool_error(error)
         try:
             return await super().call_tool(name, arguments, context)
         except ToolError as exc:
@@ -101,6 +103,15 @@ class ExtractServer(MCPServer[JobReader]):
                 schema = next((tool.input_schema for tool in await self.list_tools() if tool.name == name), {})
                 return tool_error(explain_arguments(name, cause, schema))
             raise
+
+    async def _explain_unknown(self, name: str, arguments: dict[str, Any]) -> str | None:
+        """What is wrong with arguments that a tool does not have, which the SDK would drop in silence."""
+        tool = next((tool for tool in await super().list_tools() if tool.name == name), None)
+        known = tool.input_schema.get("properties", {}) if tool else arguments
+        unknown = [excerpt(argument, 40) for argument in arguments if argument not in known]
+        if not unknown:
+            return None
+        return f"{name} was not called: it has no argument {', '.join(unknown)}. It takes {', '.join(known)}."
 
     async def list_prompts(self) -> list[PromptInfo]:
         """The prompts in `prompts/*.md`."""

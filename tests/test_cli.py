@@ -30,7 +30,7 @@ def test_get_prints_the_structured_form() -> None:
     arguments = ("--local", "--json", "--expand", "usage", "--expand", "metadata", "--max-chars", "100000")
     view = json.loads(llx("get", BY_NAME["lab_report"], *arguments).stdout)
     assert view["result"] == json.loads(read_sample(SAMPLES[2]))["extract_result"]
-    assert view["usage"]["credits"] == 25.0
+    assert view["sections"]["usage"]["credits"] == 25.0
     assert "evidence" not in view
 
 

@@ -68,19 +68,19 @@ def parse_path(text: str) -> Segments:
     return _Parser(text).parse()
 
 
-def find_places(segments: Segments, root: Node) -> Iterator[Place]:
+def find_places(segments: Segments, root: Node, *, max_visits: int = MAX_VISITS) -> Iterator[Place]:
     """Every value that the segments name, in the order of the RFC, lazily.
 
     Raises:
-        PathError: more than `MAX_VISITS` values were visited.
+        PathError: more than `max_visits` values were visited.
     """
     visits = 0
     stack: list[Iterator[Place]] = [iter([root_place(root)])]
     while stack:
         for place in stack[-1]:
             visits += 1
-            if visits > MAX_VISITS:
-                raise PathError(f"path: more than {MAX_VISITS:,} values lie on this path. Name fewer, or use slices.")
+            if visits > max_visits:
+                raise PathError(f"path: more than {max_visits:,} values lie on this path. Name fewer, or use slices.")
             if len(stack) > len(segments):
                 yield place
             else:

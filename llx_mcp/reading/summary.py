@@ -158,7 +158,7 @@ def _add_outline(sheet: Sheet, content: _Content) -> None:
     tables = Rows(head, _TABLE_COLUMNS, iter(visible_json(table_list)), table_line)
     num_doubtful = evidence.num_doubtful
     # The calls are worked out before anything is spent that they do not need.
-    ways = _way_to_whole(sheet, content), _way_to_evidence(sheet, content)
+    ways = _way_to_whole(sheet, content), content.ask.format_call("review_extract_job")
     longest = _outline_notes(len(nodes), len(nodes), num_doubtful, len(table_list), ways, content)
     room = sheet.room - sheet.notes_cost(longest) - part_cost("checks", evidence.checks)
     # A first share for each, so that none starves another; then what is left, in the same order.
@@ -209,7 +209,7 @@ def _way_to_whole(sheet: Sheet, content: _Content) -> str:
     need = sheet.spent + sheet.growth
     need += part_cost("result_as_tables", content.form("result_as_tables")) + part_cost("checks", evidence.checks)
     need += evidence.cost(min(evidence.num_doubtful, _FEWEST_EVIDENCE))
-    need += sheet.notes_cost([_evidence_note(evidence.num_leaves, sheet, content)])
+    need += sheet.notes_cost([_note_on_evidence(evidence.num_leaves, ask.call(MAX_CHARS) or "")])
     return (
         ask.call(need.chars)
         or f"{ask.format_call('read_extract_result')} in pages, or resource {ask.resource('result')}"
@@ -217,7 +217,11 @@ def _way_to_whole(sheet: Sheet, content: _Content) -> str:
 
 
 def _evidence_note(num_left: int, sheet: Sheet, content: _Content) -> str:
-    return f"page and quote of {num_left} values: {_way_to_evidence(sheet, content)}"
+    return _note_on_evidence(num_left, _way_to_evidence(sheet, content))
+
+
+def _note_on_evidence(num_left: int, way: str) -> str:
+    return f"page and quote of {num_left} values: {way}"
 
 
 def _way_to_evidence(sheet: Sheet, content: _Content) -> str:

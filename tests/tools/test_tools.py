@@ -22,6 +22,11 @@ from llx_mcp.settings import load_settings
 from llx_mcp.sources import cloud_source, local_settings, local_source
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
+# What a tool needs beside the id of a job.
+NEEDED: dict[str, dict[str, str]] = {
+    "find_in_extract_result": {"text": "x"},
+    "query_extract_result": {"sql": "SELECT 1"},
+}
 ERAS = pytest.mark.parametrize("mode", ["legacy", "auto"])
 INVOICE, STATEMENT, LAB_REPORT, LOAN = (sample.job_id for sample in SAMPLES[:4])
 TOOLS = (
@@ -160,10 +165,6 @@ async def test_cancelling_a_wait_ends_it_and_leaves_the_job_alone() -> None:
         ({"job_id": "   "}, "job_id (given: ' '): a text that is not empty"),
         ({"job_id": "ext-1", "max_chars": 999}, "max_chars (given: 999): a whole number from 1,000 to 400,000"),
         ({"job_id": "ext-1", "max_chars": "many"}, "max_chars (given: 'many')"),
-        (
-            {"job_id": "ext-1", "expand": ["result"]},
-            "expand (given: 'result'): a list of configuration, extract_metadata",
-        ),
         ({"job_id": ["ext-1"]}, "job_id: a text"),
     ],
 )
@@ -174,6 +175,27 @@ async def test_a_bad_argument_is_named_with_what_is_allowed(name: str, arguments
     assert words in text_of(result)
     assert "pydantic" not in text_of(result)
     assert "Error executing" not in text_of(result)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "words"),
+    [
+        ("get_extract_job", {"expand": ["result"]}, "expand (given: 'result'): a list of configuration"),
+        ("wait_for_extract_job", {"expand": ["result"]}, "expand (given: 'result'): a list of configuration"),
+        ("read_extract_result", {"include": ["pages"]}, "include (given: 'pages'): a list of confidence, citations"),
+        ("find_in_extract_result", {}, "text is missing"),
+        ("find_in_extract_result", {"text": "a", "where": ["all"]}, "where (given: 'all'): a list of values, names"),
+        ("query_extract_result", {}, "sql is missing"),
+        ("review_extract_job", {"threshold": 2}, "threshold (given: 2)"),
+        ("read_extract_result", {"expand": ["usage"]}, "it has no argument expand. It takes job_id, path, cursor"),
+        ("get_extract_job", {"path": "a", "id": 1}, "it has no argument path, id. It takes job_id, expand"),
+    ],
+)
+async def test_an_argument_of_one_tool_is_checked_like_those_of_all(name: str, arguments: Any, words: str) -> None:
+    async with connect() as client:
+        result = await client.call_tool(name, {"job_id": "ext-1"} | arguments)
+    assert result.is_error
+    assert words in text_of(result)
 
 
 @pytest.mark.parametrize("seconds", [-1, 3_601, "soon"])
@@ -189,7 +211,11 @@ async def test_sections_may_come_as_one_text() -> None:
     async with connect() as client:
         result = await client.call_tool("get_extract_job", {"job_id": INVOICE, "expand": "usage, metadata"})
     assert result.structured_content is not None
-    assert result.structured_content["usage"] == {"credits": 50.0, "extract_credits": 30.0, "parse_credits": 20.0}
+    assert result.structured_content["sections"]["usage"] == {
+        "credits": 50.0,
+        "extract_credits": 30.0,
+        "parse_credits": 20.0,
+    }
     assert "evidence" not in result.structured_content
 
 
@@ -216,7 +242,7 @@ async def test_an_unknown_job_is_an_error_that_says_what_to_check(job_id: str, w
 async def test_without_a_key_the_server_starts_and_every_call_says_how_to_set_one(name: str) -> None:
     async with Client(build_server(cloud_source(load_settings()))) as client:
         assert len((await client.list_tools()).tools) == len(TOOLS)
-        result = await client.call_tool(name, {"job_id": "ext-1"})
+        result = await client.call_tool(name, {"job_id": "ext-1"} | NEEDED.get(name, {}))
     assert result.is_error
     assert "LLAMA_CLOUD_API_KEY" in text_of(result)
     assert "--local" in text_of(result)
