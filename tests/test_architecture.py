@@ -32,7 +32,7 @@ ONLY_HERE = {
     "uvicorn": {"local"},
     "pydantic": {"models", "settings", "tools", "server", "sources"},
     "pydantic_settings": {"settings"},
-    "msgspec": {"models", "wire", "reading", "local"},
+    "msgspec": {"models", "wire", "reading", "workers", "local"},
 }
 # The embedded API could be lifted out as it is.
 ISLANDS = {"local": {"models", "wire"}}

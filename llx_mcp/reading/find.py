@@ -32,6 +32,7 @@ class Needle:
         if not self.text:
             raise ArgumentError("text: nothing to look for. Give a word, a phrase, a number or a date.")
         self.squeezed = self.text.replace(" ", "")
+        self.joined = plain_name(text).replace(" ", "")
         self.words = self.text.split()
         self.longest = max(self.words, key=len)
         self.may_be_scalar = all(char in "+-.,0123456789e" for char in self.text) or self.text in ("true", "false")
@@ -45,6 +46,11 @@ class Needle:
         if self.text in text or self.squeezed in text:
             return True
         return len(self.words) > 1 and self.longest in text and all(word in text for word in self.words)
+
+    def is_in_name(self, name: str) -> bool:
+        """Whether a field's name holds it, however its words are joined."""
+        words = plain_name(name)
+        return self.is_in(words) or (bool(self.joined) and self.joined in words.replace(" ", ""))
 
     def is_number(self, value: Any) -> bool:
         """Whether a value is the number."""
@@ -171,7 +177,7 @@ def _row(document: Document, needle: Needle, hit: _Hit) -> list[Any]:
 
 def _names(document: Document, needle: Needle) -> list[Node]:
     outline = walk_outline(document.root)
-    return [node for node in outline if node.step is not None and needle.is_in(plain_name(node.step))]
+    return [node for node in outline if node.step is not None and needle.is_in_name(node.step)]
 
 
 def _hits(document: Document, needle: Needle, where: tuple[Where, ...]) -> list[_Hit]:

@@ -8,6 +8,8 @@ import os
 import sys
 from typing import IO, Any
 
+import msgspec
+
 from llx_mcp.errors import ArgumentError
 from llx_mcp.reading.extraction import Extraction
 from llx_mcp.wire import split_json
@@ -34,7 +36,11 @@ def serve(requests: IO[bytes], replies: IO[bytes]) -> None:
         if header["kind"] == "load":
             reading = None
             gc.collect()
-            reading = Reading(Extraction(split_json(body)))
+            try:
+                reading = Reading(Extraction(split_json(body)))
+            except (msgspec.DecodeError, RecursionError):
+                write_frame(replies, {"error": "unreadable", "message": "not JSON"})
+                continue
             limit_memory(len(body))
             write_frame(replies, {})
             continue

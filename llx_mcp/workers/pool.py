@@ -11,6 +11,7 @@ from typing import Any
 
 import anyio
 import anyio.abc
+import anyio.lowlevel
 import anyio.to_thread
 
 from llx_mcp.errors import ArgumentError, LlxError
@@ -105,13 +106,13 @@ class WorkerPool:
                 if worker.key != key:
                     body = await fetch_body()
                     worker.key = None
-                    await self._exchange(worker, {"kind": "load"}, READ_SECONDS, body)
+                    _read_reply(await self._exchange(worker, {"kind": "load"}, READ_SECONDS, body))
                     del body
                     worker.key = key
                 reply: dict[str, Any] = {}
                 for header, seconds in messages:
-                    reply = await self._exchange(worker, header, seconds)
-        return _read_reply(reply)
+                    reply = _read_reply(await self._exchange(worker, header, seconds))
+        return reply
 
     def close(self) -> None:
         """End all workers."""
@@ -175,6 +176,8 @@ class WorkerPool:
             if reply is None:
                 self._end(worker)
         if reply is None:
+            # Where the caller has gone this is where it ends.
+            await anyio.lowlevel.checkpoint()
             raise WorkerStoppedError("stopped") if timed_out else WorkerLostError("lost")
         return reply
 

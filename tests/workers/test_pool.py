@@ -1,0 +1,133 @@
+"""Workers are kept warm, waited for no longer than they may take, and always ended."""
+
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import anyio
+import anyio.lowlevel
+import pytest
+
+from llx_mcp.errors import ArgumentError
+from llx_mcp.reading.facts import Ask, Heading
+from llx_mcp.workers.answering import Question
+from llx_mcp.workers.pool import UnreadableError, WorkerLostError, WorkerPool, WorkerStoppedError
+
+HEADING = Heading({"job_id": "ext-1", "status": "COMPLETED"})
+FOREVER = "WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r) SELECT count(*) FROM r"
+
+
+def body_of(value: Any) -> Callable[[], Awaitable[bytes]]:
+    """A job with this result, counting how often it is asked for."""
+
+    async def fetch() -> bytes:
+        fetch.count += 1  # type: ignore[attr-defined]
+        return json.dumps({"extract_result": {"rows": [{"n": value}] * 3}}).encode()
+
+    fetch.count = 0  # type: ignore[attr-defined]
+    return fetch
+
+
+def query(sql: str, seconds: float = 20.0, deadline_seconds: float = 10.0) -> list[tuple[dict[str, Any], float]]:
+    """The message for a query."""
+    question = Question("query", Ask("ext-1"), {"sql": sql, "deadline_seconds": deadline_seconds})
+    return [(question.dump(HEADING), seconds)]
+
+
+async def first_cell(pool: WorkerPool, key: str, fetch: Callable[[], Awaitable[bytes]]) -> Any:
+    """The value of the first row of a job."""
+    reply = await pool.ask(key, fetch, query("SELECT n FROM rows LIMIT 1"))
+    return reply["view"]["rows"]["rows"][0][0]
+
+
+async def test_a_job_is_sent_once_and_asked_about_many_times() -> None:
+    fetch = body_of(7)
+    async with anyio.create_task_group() as tasks:
+        pool = WorkerPool(tasks)
+        assert [await first_cell(pool, "a", fetch) for _ in range(3)] == [7, 7, 7]
+        assert (fetch.count, pool.num_workers) == (1, 1)  # type: ignore[attr-defined]
+        pool.close()
+        tasks.cancel_scope.cancel()
+    assert pool.num_workers == 0
+
+
+async def test_many_jobs_share_two_workers_and_are_never_mixed_up() -> None:
+    found: dict[str, list[Any]] = {}
+
+    async def ask(pool: WorkerPool, number: int) -> None:
+        key = f"job-{number % 5}"
+        found.setdefault(key, []).append(await first_cell(pool, key, body_of(number % 5)))
+
+    async with anyio.create_task_group() as tasks:
+        pool = WorkerPool(tasks)
+        async with anyio.create_task_group() as asking:
+            for number in range(20):
+                asking.start_soon(ask, pool, number)
+        assert pool.num_workers <= 2
+        pool.close()
+        tasks.cancel_scope.cancel()
+    assert found == {f"job-{number}": [number] * 4 for number in range(5)}
+
+
+async def test_a_worker_that_does_not_answer_in_time_is_ended_and_replaced() -> None:
+    async with anyio.create_task_group() as tasks:
+        pool = WorkerPool(tasks)
+        with pytest.raises(WorkerStoppedError):
+            await pool.ask("a", body_of(1), query(FOREVER, seconds=0.2))
+        assert pool.num_workers == 0
+        assert await first_cell(pool, "a", body_of(1)) == 1
+        pool.close()
+        tasks.cancel_scope.cancel()
+
+
+async def test_a_caller_that_goes_ends_the_work_and_leaves_no_process() -> None:
+    async with anyio.create_task_group() as tasks:
+        pool = WorkerPool(tasks)
+        assert await first_cell(pool, "a", body_of(1)) == 1
+        with anyio.move_on_after(0.1) as scope:
+            await pool.ask("a", body_of(1), query(FOREVER, seconds=60.0, deadline_seconds=60.0))
+        assert scope.cancelled_caught
+        assert pool.num_workers == 0
+        assert await first_cell(pool, "a", body_of(2)) == 2
+        pool.close()
+        tasks.cancel_scope.cancel()
+
+
+async def test_an_idle_worker_ends() -> None:
+    with anyio.fail_after(20):
+        async with anyio.create_task_group() as tasks:
+            pool = WorkerPool(tasks, idle_seconds=0.05)
+            assert await first_cell(pool, "a", body_of(1)) == 1
+            while pool.num_workers:
+                await anyio.lowlevel.checkpoint()
+            assert await first_cell(pool, "a", body_of(2)) == 2
+            pool.close()
+            tasks.cancel_scope.cancel()
+
+
+async def test_errors_come_back_as_what_they_are() -> None:
+    async def broken() -> bytes:
+        return b'{"extract_result": {"a": 1e}}'
+
+    async with anyio.create_task_group() as tasks:
+        pool = WorkerPool(tasks)
+        with pytest.raises(ArgumentError, match="no column _paht; did you mean _path"):
+            await pool.ask("a", body_of(1), query("SELECT _paht FROM rows"))
+        with pytest.raises((UnreadableError, WorkerLostError)):
+            await pool.ask("b", broken, query("SELECT 1"))
+        assert await first_cell(pool, "c", body_of(3)) == 3
+        pool.close()
+        tasks.cancel_scope.cancel()
+
+
+async def test_no_key_reaches_a_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LLAMA_CLOUD_API_KEY", "llx-secret")
+    async with anyio.create_task_group() as tasks:
+        pool = WorkerPool(tasks)
+        await first_cell(pool, "a", body_of(1))
+        (worker,) = pool._workers
+        environment = anyio.Path(f"/proc/{worker.process.pid}/environ")
+        if await environment.exists():
+            assert b"llx-secret" not in await environment.read_bytes()
+        pool.close()
+        tasks.cancel_scope.cancel()
