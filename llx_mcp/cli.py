@@ -48,6 +48,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_serve(commands)
     _add_get(commands)
     _add_wait(commands)
+    _add_export(commands)
     _add_check(commands)
     demo = commands.add_parser("demo", help="show the main job on the embedded API: no account, no network")
     demo.set_defaults(run=_demo)
@@ -80,6 +81,23 @@ def _add_wait(commands: Any) -> None:
     )
     _add_answer(wait)
     wait.set_defaults(run=_wait)
+
+
+def _add_export(commands: Any) -> None:
+    export = commands.add_parser(
+        "export",
+        help="write a result, or part of it, to a file",
+        description="The format is that of the file's name unless --format says otherwise; without --output it is "
+        "written to standard output. A single list is written element by element. parquet and xlsx need "
+        "pip install 'llx-mcp[export]'. In csv and xlsx no cell is a formula.",
+    )
+    export.add_argument("job_id", metavar="ID", help="id of the extract job")
+    export.add_argument("--format", choices=("json", "jsonl", "csv", "parquet", "xlsx"), help="default: json")
+    export.add_argument("--path", default="$", metavar="PATH", help="what to write, such as line_items (default: all)")
+    export.add_argument("--provenance", action="store_true", help="add confidence, page and quote beside each value")
+    export.add_argument("--output", type=Path, metavar="FILE", help="the file; an existing one is replaced")
+    _add_connection(export)
+    export.set_defaults(run=_export)
 
 
 def _add_check(commands: Any) -> None:
@@ -166,6 +184,23 @@ def _ask(arguments: argparse.Namespace, timeout_seconds: float | None) -> int:
     if timeout_seconds is None:
         return 0
     return {"COMPLETED": 0, "FAILED": EXIT_FAILED, "CANCELLED": EXIT_FAILED}.get(status, EXIT_TIMEOUT)
+
+
+def _export(arguments: argparse.Namespace) -> int:
+    from llx_mcp.export import suffix_format
+    from llx_mcp.people import export
+    from llx_mcp.reading.facts import Ask
+
+    settings = _settings(arguments)
+    _start_logging(settings)
+    output: Path | None = arguments.output
+    form = arguments.format or (suffix_format(output) if output else None) or "json"
+    if output is None and form in ("parquet", "xlsx") and sys.stdout.isatty():
+        raise ArgumentError(f"--format {form} is not for a terminal: give --output FILE.")
+    question = Ask(arguments.job_id, project_id=arguments.project_id, organization_id=arguments.organization_id)
+    source = _source(arguments, settings)
+    export(source, question, arguments.path, form, output, provenance=arguments.provenance)
+    return 0
 
 
 def _check(arguments: argparse.Namespace) -> int:

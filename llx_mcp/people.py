@@ -2,16 +2,20 @@
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import anyio
 
-from llx_mcp.errors import LlxError
+from llx_mcp.errors import ArgumentError, LlxError, excerpt
 from llx_mcp.jobs.reader import JobReader, OpenSource, open_reader
 from llx_mcp.jobs.watch import Look, SystemClock, describe_look
 from llx_mcp.reading.budget import Answer
 from llx_mcp.reading.facts import Ask
 from llx_mcp.reading.visible import dump_json
 from llx_mcp.settings import Settings
+
+if TYPE_CHECKING:
+    from llx_mcp.models import Job
 
 
 def ask(source: OpenSource, question: Ask, *, timeout_seconds: float | None, as_json: bool) -> str:
@@ -37,6 +41,38 @@ def ask(source: OpenSource, question: Ask, *, timeout_seconds: float | None, as_
         return str(answer.view["status"])
 
     return anyio.run(run)
+
+
+def export(source: OpenSource, question: Ask, path: str, form: str, output: Path | None, *, provenance: bool) -> None:
+    """Write the values at a path to a file, which is replaced only once it is whole, or to standard output.
+
+    Raises:
+        LlxError: there is no way to the job, it has no result, or the path or the format cannot be used.
+        OSError: the file cannot be written.
+    """
+    from llx_mcp.export import export as write
+    from llx_mcp.reading.extraction import Extraction
+
+    async def fetch() -> "Job":
+        async with open_reader(source, SystemClock()) as reader:
+            return await reader.fetch(question)
+
+    job = anyio.run(fetch)
+    if not job.has_result:
+        raise ArgumentError(f"The job is {excerpt(job.status, 24)} and has no result to export.")
+    document = Extraction(job.sections).document
+    if output is None:
+        write(document, path, form, sys.stdout.buffer, provenance=provenance)
+        sys.stdout.buffer.flush()
+        return
+    partial = output.with_name(f".{output.name}.partial")
+    try:
+        with partial.open("wb") as target:
+            count = write(document, path, form, target, provenance=provenance)
+        partial.replace(output)
+    finally:
+        partial.unlink(missing_ok=True)
+    print(f"{count} records of {question.job_id} in {output}", file=sys.stderr)
 
 
 def check(settings: Settings, store: Path | None, *, local: bool) -> bool:

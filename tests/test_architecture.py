@@ -13,7 +13,7 @@ PACKAGE = ROOT / "llx_mcp"
 
 # Each room may import those in the rows below its own, and its own row's modules of the same name.
 LEVELS = [
-    {"cli", "people", "demo", "serving", "server", "sources", "__main__"},
+    {"cli", "people", "demo", "export", "serving", "server", "sources", "__main__"},
     {"tools", "resources", "prompts"},
     {"jobs", "llamacloud", "local"},
     {"workers"},
@@ -32,6 +32,8 @@ ONLY_HERE = {
     "uvicorn": {"local"},
     "pydantic": {"models", "settings", "tools", "server", "sources"},
     "pydantic_settings": {"settings"},
+    "openpyxl": {"export"},
+    "pyarrow": {"export"},
     "msgspec": {"models", "wire", "reading", "workers", "local"},
 }
 # The embedded API could be lifted out as it is.

@@ -1,7 +1,7 @@
 """A query's rows as an answer within a budget."""
 
 from llx_mcp.query.engine import MOST_ROWS, Engine
-from llx_mcp.reading.budget import Answer, Rows, Sheet, part_cost
+from llx_mcp.reading.budget import Answer, Rows, open_sheet, part_cost
 from llx_mcp.reading.facts import Ask, Heading
 from llx_mcp.reading.text import row_line
 from llx_mcp.reading.visible import visible_json
@@ -16,9 +16,7 @@ def answer_query(engine: Engine, heading: Heading, ask: Ask, sql: str, *, deadli
     Raises:
         QueryError: the query cannot be run.
     """
-    sheet = Sheet({name: heading.facts[name] for name in ("job_id", "status")}, ask.max_chars)
-    if heading.moves:
-        sheet.close_with(*heading.moves)
+    sheet = open_sheet(heading, ask.max_chars)
     found = engine.run(
         sql,
         max_rows=min(ask.max_chars // _FEWEST_CHARS_A_ROW, MOST_ROWS),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from llx_mcp.errors import ArgumentError
-from llx_mcp.reading.budget import Answer, Rows, Sheet, part_cost
+from llx_mcp.reading.budget import Answer, Rows, Sheet, open_sheet, part_cost
 from llx_mcp.reading.document import Column, Document, is_scalar, order_of
 from llx_mcp.reading.evidence import UNBOUNDED, quote_around
 from llx_mcp.reading.extraction import Extraction
@@ -85,9 +85,7 @@ def find_text(
         ValueError: the result or the metadata is not JSON that can be read.
     """
     needle = Needle(text)
-    sheet = Sheet({name: heading.facts[name] for name in ("job_id", "status")}, ask.max_chars)
-    if heading.moves:
-        sheet.close_with(*heading.moves)
+    sheet = open_sheet(heading, ask.max_chars)
     if not extraction.has_result:
         return sheet.answer()
     document = extraction.document

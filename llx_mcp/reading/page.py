@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from llx_mcp.reading.budget import Answer, Cost, Sheet, part_cost
+from llx_mcp.reading.budget import Answer, Cost, Sheet, open_sheet, part_cost
 from llx_mcp.reading.cursor import Position, decode_cursor, encode_cursor
 from llx_mcp.reading.document import Citation, Document
 from llx_mcp.reading.evidence import quote_around
@@ -56,9 +56,7 @@ def read_page(extraction: Extraction, heading: Heading, ask: Ask, page: PageAsk)
         CursorError: the cursor was altered, or belongs to something else.
         ValueError: the result or the metadata is not JSON that can be read.
     """
-    sheet = Sheet({name: heading.facts[name] for name in ("job_id", "status")}, ask.max_chars)
-    if heading.moves:
-        sheet.close_with(*heading.moves)
+    sheet = open_sheet(heading, ask.max_chars)
     if not extraction.has_result:
         return sheet.answer()
     with_metadata = bool(page.include)

@@ -6,7 +6,7 @@ from functools import partial
 from itertools import islice
 from typing import Any
 
-from llx_mcp.reading.budget import Answer, Rows, Sheet, part_cost
+from llx_mcp.reading.budget import Answer, Rows, Sheet, open_sheet, part_cost
 from llx_mcp.reading.document import Column, Document, is_scalar, order_of
 from llx_mcp.reading.evidence import evidence_row
 from llx_mcp.reading.extraction import Extraction
@@ -49,9 +49,7 @@ def review_job(extraction: Extraction, heading: Heading, ask: Ask, threshold: fl
     Raises:
         ValueError: the result or the metadata is not JSON that can be read.
     """
-    sheet = Sheet({name: heading.facts[name] for name in ("job_id", "status")}, ask.max_chars)
-    if heading.moves:
-        sheet.close_with(*heading.moves)
+    sheet = open_sheet(heading, ask.max_chars)
     if not extraction.has_result:
         return sheet.answer()
     document = extraction.document

@@ -36,4 +36,4 @@ async def find_in_extract_result(
     """Answer with every place where a text stands."""
     reader = ctx.request_context.lifespan_context
     ask = build_ask(job_id, max_chars, project_id, organization_id)
-    return tool_result(await reader.find(ask, text, [name for name in EVERYWHERE if name in where]))
+    return tool_result(await reader.find(ask, text, [name for name in EVERYWHERE if name in where]), ask)

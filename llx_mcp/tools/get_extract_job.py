@@ -37,4 +37,5 @@ async def get_extract_job(
 ) -> Annotated[CallToolResult, ExtractJobView]:
     """Answer about a job as it is now."""
     reader = ctx.request_context.lifespan_context
-    return tool_result(await reader.get(build_ask(job_id, max_chars, project_id, organization_id, expand)))
+    ask = build_ask(job_id, max_chars, project_id, organization_id, expand)
+    return tool_result(await reader.get(ask), ask)

@@ -33,4 +33,5 @@ async def query_extract_result(
 ) -> Annotated[CallToolResult, QueryView]:
     """Answer with the rows of a query."""
     reader = ctx.request_context.lifespan_context
-    return tool_result(await reader.query(build_ask(job_id, max_chars, project_id, organization_id), sql))
+    ask = build_ask(job_id, max_chars, project_id, organization_id)
+    return tool_result(await reader.query(ask, sql), ask)

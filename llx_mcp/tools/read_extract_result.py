@@ -38,4 +38,4 @@ async def read_extract_result(
     reader = ctx.request_context.lifespan_context
     shown = [name for name in ("confidence", "citations", "boxes") if name in include]
     ask = build_ask(job_id, max_chars, project_id, organization_id)
-    return tool_result(await reader.read(ask, path, cursor or None, shown))
+    return tool_result(await reader.read(ask, path, cursor or None, shown), ask)

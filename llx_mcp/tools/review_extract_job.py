@@ -32,4 +32,5 @@ async def review_extract_job(
 ) -> Annotated[CallToolResult, ReviewView]:
     """Answer with what deserves a look."""
     reader = ctx.request_context.lifespan_context
-    return tool_result(await reader.review(build_ask(job_id, max_chars, project_id, organization_id), threshold))
+    ask = build_ask(job_id, max_chars, project_id, organization_id)
+    return tool_result(await reader.review(ask, threshold), ask)

@@ -32,33 +32,33 @@ class JobView(BaseModel):
     model_config = ConfigDict(extra="forbid", json_schema_extra=_open)
 
     job_id: str = Field(description="The job.")
-    status: str = Field(description="COMPLETED, FAILED, CANCELLED; else not ended.")
-    omitted: list[str] | None = Field(None, description="What is left out, and the call for it.")
-    next: str | None = Field(None, description="What to do next.")
+    status: str = Field(description="Of the job.")
+    notice: str | None = Field(None, description="On document text.")
+    omitted: list[str] | None = Field(None, description="Left out, and the call for it.")
+    next: str | None = Field(None, description="What to do.")
 
 
 class ExtractJobView(JobView):
     """One extraction job, within the budget of the call."""
 
-    facts: AnyObject | None = Field(None, description="Document, tier, pages, credits, times.")
+    facts: AnyObject | None = Field(None, description="Tier, pages, times …")
     error: str | None = Field(None, description="Why it failed.")
     metadata_error: str | None = Field(None, description="Of the metadata.")
-    notice: str | None = Field(None, description="On document text.")
     result: Result = Field(None, description="Whole, where it fits.")
     result_as_tables: Tabled = Field(None, description="The whole, with lists as {columns, rows}.")
     outline: Table | None = Field(None, description="Each field: {columns, rows}.")
-    tables: Table | None = Field(None, description="Tables for query_extract_result.")
+    tables: Table | None = Field(None, description="For SQL.")
     items: Tables | None = Field(None, description="First items of lists.")
     checks: AnyObject | None = Field(None, description="Counts over all values.")
-    evidence: Table | None = Field(None, description="Least certain values first.")
-    sections: AnyObject | None = Field(None, description="Others that were asked for.")
+    evidence: Table | None = Field(None, description="Least certain first.")
+    sections: AnyObject | None = Field(None, description="As asked.")
 
 
 class ReadView(JobView):
     """The values at a path, a page of them."""
 
     matches: int | None = Field(None, description="Values that the path names.")
-    value: AnyObject | None = Field(None, description="The one value, all citations.")
+    value: AnyObject | None = Field(None, description="The one value.")
     values: Tables | None = Field(None, description="Tables {columns, rows}.")
     cursor: str | None = Field(None, description="For the next page.")
 
@@ -67,7 +67,7 @@ class FindView(JobView):
     """Where a text stands."""
 
     found: AnyObject | None = Field(None, description="Counts.")
-    fields: Table | None = Field(None, description="Fields with such a name.")
+    fields: Table | None = Field(None, description="Named so.")
     hits: Table | None = Field(None, description="Values, best first.")
 
 
@@ -82,5 +82,5 @@ class ReviewView(JobView):
     """What deserves a look."""
 
     review: AnyObject | None = Field(None, description="Count of each kind.")
-    not_asked: list[str] | None = Field(None, description="What the job did not ask for.")
-    findings: Table | None = Field(None, description="Cases, worst kind first.")
+    not_asked: list[str] | None = Field(None, description="By the job.")
+    findings: Table | None = Field(None, description="Worst kind first.")

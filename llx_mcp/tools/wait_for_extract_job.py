@@ -49,4 +49,4 @@ async def wait_for_extract_job(
 
     ask = build_ask(job_id, max_chars, project_id, organization_id, expand)
     answer = await reader.wait(ask, timeout_seconds, report)
-    return tool_result(answer)
+    return tool_result(answer, ask)

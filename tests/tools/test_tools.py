@@ -46,7 +46,7 @@ def connect(mode: str = "auto") -> Client:
 
 def text_of(result: Any) -> str:
     """The text form of an answer."""
-    (block,) = result.content
+    (block,) = [block for block in result.content if block.type == "text"]
     return str(block.text)
 
 
