@@ -2,11 +2,16 @@
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
+# Backslashes and pairs are taken first, so that what is left is alone.
+_SURROGATES = re.compile(
+    rb"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\(u[dD][89a-fA-F][0-9a-fA-F]{2})"
+)
 _NULL = b"null"
 _BRIEF = 64
 _envelope_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -15,10 +20,23 @@ _envelope_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
 def split_json(body: bytes | memoryview | msgspec.Raw) -> dict[str, msgspec.Raw]:
     """The keys of a JSON object with their values undecoded: views into the body, which they keep alive.
 
+    Half of a surrogate pair, which JSON lets a service send and no text can hold, becomes its own escape.
+
     Raises:
         msgspec.DecodeError: the body is not one JSON object.
     """
-    return _envelope_decoder.decode(body)
+    try:
+        return _envelope_decoder.decode(body)
+    except msgspec.DecodeError:
+        repaired = _SURROGATES.sub(_escape_lone, bytes(body))
+        if repaired == body:
+            raise
+        return _envelope_decoder.decode(repaired)
+
+
+def _escape_lone(match: re.Match[bytes]) -> bytes:
+    lone: bytes | None = match.group(1)
+    return match.group() if lone is None else b"\\\\" + lone
 
 
 def join_json(sections: Mapping[str, msgspec.Raw]) -> bytes:

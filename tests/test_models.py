@@ -119,3 +119,22 @@ def test_what_is_not_a_job_is_refused_without_quoting_it(body: bytes) -> None:
 )
 def test_json_that_only_python_reads_is_read(raw: bytes, value: Any) -> None:
     assert decode_json(raw) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (r"\ud800x", r"\ud800x"),
+        (r"x\udfff", r"x\udfff"),
+        (r"\ud83d\ude00", "😀"),
+        (r"\\ud800", r"\ud800"),
+        (r"\\\ud800", r"\\ud800".replace("\\\\", "\\\\")),
+    ],
+)
+def test_half_a_surrogate_pair_is_shown_as_its_escape(text: str, shown: str) -> None:
+    body = f'{{"id":"ext-1","status":"COMPLETED","extract_result":{{"a":"{text}"}}}}'.encode()
+    job = Job.parse(body)
+    raw = job.raw("extract_result")
+    assert raw is not None
+    assert decode_json(raw) == {"a": shown}
+    assert job.body == body
