@@ -1,7 +1,12 @@
 """`make bench`: run each benchmark in turn."""
 
-from benchmarks import startup, tokens
+from benchmarks import questions, reading, startup, tokens
 
-for title, run in (("Start-up", startup.run), ("Tokens", tokens.run)):
+for title, run in (
+    ("Start-up", startup.run),
+    ("Tokens", tokens.run),
+    ("Questions", questions.run),
+    ("Reading", reading.run),
+):
     print(f"\n## {title}\n")
     run()

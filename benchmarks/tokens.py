@@ -41,10 +41,14 @@ async def _print_definitions() -> None:
     async with Client(build_server(local_source(None))) as client:
         tools = (await client.list_tools()).tools
     print("| definition | input: tokens | with output schema: tokens |\n|---|---|---|")
+    total = 0
     for tool in tools:
         shown: dict[str, Any] = tool.model_dump(by_alias=True, exclude_none=True, mode="json")
         model_sees = {name: shown[name] for name in ("name", "description", "inputSchema")}
-        print(f"| {tool.name} | {_tokens(dump_json(model_sees))} | {_tokens(dump_json(shown))} |")
+        whole = count_tokens(dump_json(shown))
+        total += whole
+        print(f"| {tool.name} | {count_tokens(dump_json(model_sees))} | {whole} |")
+    print(f"\nAll definitions together: {total} (bar 3,000).")
 
 
 def _print_answers() -> None:
@@ -60,8 +64,8 @@ def _print_answers() -> None:
         cells = []
         for budget in BUDGETS:
             answer = _answer(job, Ask(job.id, max_chars=budget))
-            cells.append(f"{_tokens(answer.text)} / {_tokens(dump_json(answer.view))}")
-        whole = _tokens(dump_json(json.loads(body)))
+            cells.append(f"{count_tokens(answer.text)} / {count_tokens(dump_json(answer.view))}")
+        whole = count_tokens(dump_json(json.loads(body)))
         print(f"| {path.name.removesuffix('.job.json')} | {whole} | {' | '.join(cells)} |")
 
 
@@ -69,5 +73,6 @@ def _answer(job: Job, ask: Ask) -> Answer:
     return summarize(Extraction(job.sections), build_heading(job, ask, now=datetime.now(UTC)), ask)
 
 
-def _tokens(text: str) -> int:
+def count_tokens(text: str) -> int:
+    """Tokens of a text in o200k."""
     return len(ENCODING.encode(text, disallowed_special=()))

@@ -11,6 +11,15 @@ from mcp.client.stdio import stdio_client
 from llx_mcp.local import SAMPLE_RUNNING_ID, SAMPLES
 from llx_mcp.reading.visible import dump_json
 
+_QUESTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("find_in_extract_result", {"text": "business rates", "max_chars": 1_200}),
+    (
+        "query_extract_result",
+        {"sql": "SELECT substr(date, 1, 7) month, round(sum(amount), 2) net FROM transactions GROUP BY 1"},
+    ),
+    ("read_extract_result", {"path": "transactions[4:8]", "max_chars": 2_000}),
+    ("review_extract_job", {"max_chars": 2_000}),
+)
 _BUDGETS = ((2_000, "a small budget"), (8_000, "the default"))
 
 
@@ -32,6 +41,10 @@ async def _run() -> int:
         for max_chars, words in _BUDGETS:
             _say(f'\n> get_extract_job(job_id="{largest}", max_chars={max_chars})     ({words})')
             await _show(client, "get_extract_job", {"job_id": largest, "max_chars": max_chars})
+        for tool, arguments in _QUESTIONS:
+            shown = ", ".join(f"{name}={dump_json(value)}" for name, value in arguments.items())
+            _say(f'\n> {tool}(job_id="{largest}", {shown})')
+            await _show(client, tool, {"job_id": largest} | arguments)
     _say("\nThe other sample jobs: llx-mcp local list. To install the server in a client, see the README.")
     return 0
 

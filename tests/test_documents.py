@@ -53,7 +53,7 @@ async def test_the_tables_of_the_readme_name_every_tool_resource_and_prompt() ->
         tools = [tool.name for tool in (await client.list_tools()).tools]
         templates = [template.uri_template for template in (await client.list_resource_templates()).resource_templates]
         prompts = [prompt.name for prompt in (await client.list_prompts()).prompts]
-    assert re.findall(r"^\| `(\w+_job)` \|", README, re.MULTILINE) == tools
+    assert re.findall(r"^\| `(\w+_extract_\w+)` \|", README, re.MULTILINE) == tools
     assert [name for name in [*templates, *prompts] if f"`{name}`" not in README] == []
 
 

@@ -6,8 +6,10 @@ from typing import Any
 from llx_mcp.reading.plain import numbers_in, plain
 
 _WORD = re.compile(r"\w+")
-_DATE = re.compile(r"(\d{4})-(\d{1,2})(?:-(\d{1,2}))?(?:[T ].*)?\Z")
+_DATE = re.compile(r"(\d{4})-(\d{1,2})(?:-(\d{1,2}))?(?:[Tt ].*)?\Z")
 _SHARE = 0.8
+_LONG = 200
+_FEW = 5
 _SCALES = (1.0, 1e3, 1e6, 1e9, 1e12, 1e-2, 1e2, 1e-3, 1e-6)
 _SMALL = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 _MONTHS = (
@@ -46,6 +48,11 @@ def _holds_text(value: str, quotes: str) -> bool:
     known = set(_WORD.findall(quotes))
     if words and sum(word in known for word in words) >= _SHARE * len(words):
         return True
+    if len(value) >= _LONG:
+        # Of a long value the service may quote no more than where it begins.
+        quoted = _WORD.findall(quotes)
+        inside = set(words)
+        return len(quoted) >= _FEW and sum(word in inside for word in quoted) >= _SHARE * len(quoted)
     numbers = numbers_in(value)
     return bool(numbers) and len(words) <= 3 and not numbers.isdisjoint(numbers_in(quotes))
 

@@ -8,7 +8,10 @@ from functools import lru_cache
 _BREAK = "\x00"
 _SPACE = re.compile(r"[^\S\x00]+")
 _MARK = re.compile("[\u0300-\u036f]")
-_NUMBER = re.compile(r"[-+(−]?\s?(?:[^\W\d_]{0,3}[$€£¥]?\s?)?\d(?:[\d.,'’\u00a0\u202f ]*\d)?", re.UNICODE)
+_SIGN = r"(?:[-−(]\s?(?:[^\W\d_]{0,3}[$€£¥]?\s?)?)?"
+# A space parts numbers, unless what follows are groups of three.
+_WRITTEN = re.compile(_SIGN + r"\d+(?:[.,'’]\d+)*")
+_SPACED = re.compile(_SIGN + r"(?<!\d)\d{1,3}(?:[ \u00a0\u202f]\d{3})+(?:[.,]\d+)?(?!\d)")
 _DIGITS = re.compile(r"[^0-9\x00]+")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _SEPARATORS = str.maketrans(dict.fromkeys("_-./\x00", " "))
@@ -46,8 +49,9 @@ def digits_all(texts: list[str]) -> list[str]:
 def numbers_in(text: str) -> frozenset[float]:
     """Every number that a text may be read to hold; `1,234` is both 1234 and 1.234."""
     found: set[float] = set()
-    for match in _NUMBER.finditer(text):
-        found |= readings_of(match.group())
+    for pattern in (_WRITTEN, _SPACED):
+        for match in pattern.finditer(text):
+            found |= readings_of(match.group())
     return frozenset(found)
 
 
