@@ -21,6 +21,7 @@ from llx_mcp.server import build_server
 from llx_mcp.settings import Settings
 from llx_mcp.sources import local_source
 from tests.conftest import ROOT, SHARED, need_shared
+from tests.tools.test_tools import text_of
 
 README = (ROOT / "README.md").read_text()
 SERVER_JSON = json.loads((ROOT / "server.json").read_text())
@@ -43,9 +44,7 @@ async def test_the_answer_in_the_readme_is_what_a_model_sees() -> None:
     job_id, max_chars, shown = match.groups()
     async with Client(build_server(local_source(None))) as client:
         result = await client.call_tool("get_extract_job", {"job_id": job_id, "max_chars": int(max_chars)})
-    (block,) = result.content
-    assert block.type == "text"
-    assert shown == f"````markdown\n{block.text}````\n"
+    assert shown == f"````markdown\n{text_of(result)}````\n"
 
 
 async def test_the_tables_of_the_readme_name_every_tool_resource_and_prompt() -> None:

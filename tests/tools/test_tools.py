@@ -1,5 +1,7 @@
 """The tools as clients meet them, over the embedded API in the same process."""
 
+import csv
+import io
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,6 +15,7 @@ import httpx
 import jsonschema
 import pytest
 from mcp import Client, MCPError
+from mcp_types import TextResourceContents
 
 from llx_mcp.jobs.reader import JobSource
 from llx_mcp.llamacloud import open_client
@@ -272,13 +275,37 @@ async def test_resources_are_whole(mode: str) -> None:
             "llx://jobs/{job_id}/result",
             "llx://jobs/{job_id}/metadata",
             "llx://jobs/{job_id}/configuration",
+            "llx://jobs/{job_id}/tables/{table}",
         ]
-        read = [await client.read_resource(t.uri_template.format(job_id=STATEMENT)) for t in templates]
+        uris = [template.uri_template.format(job_id=STATEMENT, table="transactions") for template in templates]
+        read = [await client.read_resource(uri) for uri in uris[:4]]
+        (table,) = (await client.read_resource(uris[4])).contents
         contents: list[Any] = [resource.contents[0] for resource in read]
     job, result, metadata, configuration = (json.loads(content.text) for content in contents)
     assert {content.mime_type for content in contents} == {"application/json"}
     assert len(result["transactions"]) == 1_200
     assert (job["extract_result"], job["extract_metadata"], job["configuration"]) == (result, metadata, configuration)
+    assert isinstance(table, TextResourceContents)
+    rows = list(csv.DictReader(io.StringIO(table.text)))
+    assert table.mime_type == "text/csv"
+    assert [float(row["amount"]) for row in rows] == [row["amount"] for row in result["transactions"]]
+
+
+@ERAS
+async def test_what_leaves_something_out_links_to_the_whole(mode: str) -> None:
+    async with connect(mode) as client:
+        result = await client.call_tool("get_extract_job", {"job_id": STATEMENT})
+        (link,) = [block for block in result.content if block.type == "resource_link"]
+        whole: Any = (await client.read_resource(str(link.uri))).contents[0]
+        small = await client.call_tool("get_extract_job", {"job_id": INVOICE, "max_chars": 100_000})
+    assert len(json.loads(whole.text)["transactions"]) == 1_200
+    assert [block.type for block in small.content] == ["text"]
+
+
+async def test_a_table_that_is_not_there_says_which_are() -> None:
+    async with connect() as client:
+        with pytest.raises(MCPError, match=r"No table nothing in this job\. It has: document, transactions"):
+            await client.read_resource(f"llx://jobs/{STATEMENT}/tables/nothing")
 
 
 @ERAS
