@@ -13,7 +13,7 @@ PACKAGE = ROOT / "llx_mcp"
 
 # Each room may import those in the rows below its own, and its own row's modules of the same name.
 LEVELS = [
-    {"cli", "people", "demo", "serving", "server", "sources", "__main__"},
+    {"cli", "people", "demo", "serving", "server", "sources", "transfers", "__main__"},
     {"tools", "resources", "prompts"},
     {"jobs", "llamacloud", "local"},
     {"reading"},
