@@ -91,14 +91,27 @@ class Notice:
         })  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One notice on its way to one endpoint.
+
+    Attributes:
+        endpoint: which of the job's configurations it goes to, from 0.
+    """
+
+    endpoint: int
+    webhook: Webhook
+    notice: Notice
+
+
 class Outbox(Protocol):
     """What is still to be delivered. Only what was told done is forgotten: at least once, across restarts."""
 
-    def due(self, now: datetime) -> Sequence[tuple[Webhook, Notice]]:
-        """Deliveries whose time has come and that are not done, the oldest first."""
+    def due(self, now: datetime) -> Sequence[Delivery]:
+        """Deliveries whose time has come and that are not done, each job's in their order."""
         ...
 
-    def done(self, webhook: Webhook, notice: Notice, is_delivered: bool, /) -> None:
+    def done(self, delivery: Delivery, is_delivered: bool, /) -> None:
         """Forget a delivery: it arrived, or three attempts did not bring it there."""
         ...
 
@@ -175,14 +188,14 @@ async def deliver(webhook: Webhook, notice: Notice, post: Post, sleep: Sleep) ->
 
 async def deliver_due(outbox: Outbox, now: datetime, post: Post, sleep: Sleep) -> None:
     """Deliver all that is due: endpoints beside each other, the notices of each in their order."""
-    by_url: dict[str, list[tuple[Webhook, Notice]]] = {}
-    for webhook, notice in await run_sync(outbox.due, now):
-        by_url.setdefault(webhook.url, []).append((webhook, notice))
+    by_url: dict[str, list[Delivery]] = {}
+    for delivery in await run_sync(outbox.due, now):
+        by_url.setdefault(delivery.webhook.url, []).append(delivery)
 
-    async def deliver_in_order(deliveries: list[tuple[Webhook, Notice]]) -> None:
-        for webhook, notice in deliveries:
-            is_delivered = await deliver(webhook, notice, post, sleep)
-            await run_sync(outbox.done, webhook, notice, is_delivered)
+    async def deliver_in_order(deliveries: list[Delivery]) -> None:
+        for delivery in deliveries:
+            is_delivered = await deliver(delivery.webhook, delivery.notice, post, sleep)
+            await run_sync(outbox.done, delivery, is_delivered)
 
     async with anyio.create_task_group() as tasks:
         for deliveries in by_url.values():

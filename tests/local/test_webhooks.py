@@ -13,6 +13,7 @@ import pytest
 
 from llx_mcp.local.lifecycle import Timeline
 from llx_mcp.local.webhooks import (
+    Delivery,
     Notice,
     Webhook,
     WebhookError,
@@ -65,13 +66,13 @@ class Box:
     open: list[Notice]
     outcomes: list[tuple[str, bool]] = field(default_factory=list)
 
-    def due(self, now: datetime) -> Sequence[tuple[Webhook, Notice]]:
-        return [(self.webhook, notice) for notice in self.open if notice.at <= now]
+    def due(self, now: datetime) -> Sequence[Delivery]:
+        return [Delivery(0, self.webhook, notice) for notice in self.open if notice.at <= now]
 
-    def done(self, webhook: Webhook, notice: Notice, is_delivered: bool, /) -> None:
-        assert webhook == self.webhook
-        self.open.remove(notice)
-        self.outcomes.append((notice.event_type, is_delivered))
+    def done(self, delivery: Delivery, is_delivered: bool, /) -> None:
+        assert delivery.webhook == self.webhook
+        self.open.remove(delivery.notice)
+        self.outcomes.append((delivery.notice.event_type, is_delivered))
         if not self.open:
             raise Stop
 
