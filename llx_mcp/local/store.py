@@ -14,7 +14,7 @@ from llx_mcp.local.database import SCHEMA_VERSION, Database, StoreError
 from llx_mcp.local.files import FileStore
 from llx_mcp.local.lifecycle import Life, Timeline, sections_at
 from llx_mcp.local.listing import JobFilter, JobRow, read_rows
-from llx_mcp.models import Job, decode_json, split_json
+from llx_mcp.models import Job, decode_json, join_json, split_json
 
 __all__ = ["SCHEMA_VERSION", "JobStore", "NewJob", "Recorded", "StoreError", "StoredJob", "WebhookJob"]
 
@@ -170,6 +170,18 @@ class JobStore:
             life = self._begin(job_id, life, now)
         return StoredJob(project_id, _sections(body, overrides, life, now))
 
+    def read_body(self, job_id: str) -> bytes | None:
+        """The very bytes in which a job came, or as a created one ends; None where there is none. Begins no life."""
+        if not _is_storable(job_id):
+            return None
+        query = "SELECT body, overrides FROM jobs JOIN bodies ON bodies.id = body_id WHERE jobs.id = ?"
+        with self._database.reading() as db:
+            row = db.execute(query, (job_id,)).fetchone()
+        if row is None:
+            return None
+        body, overrides = row
+        return bytes(body) if overrides is None else join_json(_merge(body, overrides))
+
     def cancel_job(self, job_id: str, now: datetime) -> bool | None:
         """Cancel a job that has not ended; returns whether it was, or None where there is none."""
         with self._database.writing() as db:
@@ -235,7 +247,7 @@ class JobStore:
         """The jobs that were created with webhooks, oldest first."""
         with self._database.reading() as db:
             rows = db.execute(
-                f"SELECT id, project_id, webhooks, {_LIFE} FROM jobs WHERE webhooks IS NOT NULL ORDER BY position"  # noqa: S608, E501 - as above
+                f"SELECT id, project_id, webhooks, {_LIFE} FROM jobs WHERE webhooks IS NOT NULL ORDER BY position"  # noqa: S608 - as above
             ).fetchall()
         return [WebhookJob(job_id, project, decode_json(sent), _life(lived)) for job_id, project, sent, *lived in rows]
 
@@ -275,11 +287,13 @@ class JobStore:
 
 
 def _sections(body: bytes, overrides: bytes | None, life: Life, now: datetime) -> Mapping[str, msgspec.Raw]:
-    sections = split_json(body)
-    if overrides is not None:
-        own = split_json(overrides)
-        sections = own | {name: value for name, value in sections.items() if name not in own}
+    sections = split_json(body) if overrides is None else _merge(body, overrides)
     return sections if life.began is None else sections_at(sections, life, now)
+
+
+def _merge(body: bytes, overrides: bytes) -> dict[str, msgspec.Raw]:
+    own = split_json(overrides)
+    return own | {name: value for name, value in split_json(body).items() if name not in own}
 
 
 def _life(lived: list[object]) -> Life:

@@ -1,7 +1,7 @@
 """Webhooks: what a job's life gives notice of, signed, and delivered in three attempts.
 
-Which notices there are follows from the timeline alone, their ids too: after a restart the same notice has the same
-id, so that whoever receives it twice can tell.
+Which notices there are follows from a job's timeline alone, and so do their ids: after a restart the same notice has
+the same id, so that whoever receives it twice can tell.
 """
 
 import hashlib
@@ -11,7 +11,7 @@ import ipaddress
 import ssl
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 from uuid import NAMESPACE_URL, uuid5
@@ -20,13 +20,10 @@ import anyio
 import msgspec
 from anyio.to_thread import run_sync
 
-from llx_mcp.local.lifecycle import Timeline
-
 PAUSES_SECONDS = (1.0, 5.0)
 LOOK_SECONDS = 0.5
 ANSWER_SECONDS = 10.0
 
-_ENDINGS = {"COMPLETED": "extract.success", "FAILED": "extract.error", "CANCELLED": "extract.cancelled"}
 _OK = range(200, 300)
 
 
@@ -119,14 +116,6 @@ class Outbox(Protocol):
 # The status of the answer to one POST. Raises OSError where none came.
 Post = Callable[[str, Mapping[str, str], bytes], Awaitable[int]]
 Sleep = Callable[[float], Awaitable[None]]
-
-
-def list_notices(job_id: str, ending: str, timeline: Timeline, started: datetime) -> list[Notice]:
-    """What a job gives notice of from its beginning to its end; `ending` is the status that it ends in."""
-    notices = [Notice(job_id, "extract.pending", started)]
-    if ending in _ENDINGS:
-        notices.append(Notice(job_id, _ENDINGS[ending], started + timedelta(seconds=timeline.total_seconds)))
-    return notices
 
 
 def is_wanted(webhook: Webhook, notice: Notice) -> bool:
