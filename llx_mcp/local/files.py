@@ -5,6 +5,7 @@ import sqlite3
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from llx_mcp.local.database import Database
 
@@ -115,6 +116,7 @@ def _delete(db: sqlite3.Connection, file_id: str) -> bool:
     return db.execute("DELETE FROM files WHERE id = ?", (file_id,)).rowcount > 0
 
 
-def _file(row: tuple[int, str, str, str, str | None, str | None, str, str, float]) -> StoredFile:
-    *known, created = row
-    return StoredFile(*known, datetime.fromtimestamp(created, UTC))  # type: ignore[arg-type]  # a row's start
+def _file(row: tuple[Any, ...]) -> StoredFile:
+    position, file_id, file_uuid, name, external_file_id, purpose, project_id, sha256, created = row
+    moment = datetime.fromtimestamp(created, UTC)
+    return StoredFile(position, file_id, file_uuid, name, external_file_id, purpose, project_id, sha256, moment)

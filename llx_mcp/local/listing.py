@@ -6,6 +6,10 @@ from datetime import UTC, datetime
 
 from llx_mcp.local.lifecycle import Life, Timeline
 
+_COLUMNS = (
+    "created, position, id, file_input, pending_seconds, throttled_seconds, running_seconds, ending, began, cancelled"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class JobFilter:
@@ -53,11 +57,7 @@ def read_rows(db: sqlite3.Connection, wanted: JobFilter, now: datetime) -> list[
     """
     conditions, values = _conditions(wanted)
     where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
-    rows = db.execute(
-        "SELECT created, position, id, file_input, pending_seconds, throttled_seconds, running_seconds, ending, began, "
-        f"cancelled FROM jobs {where} ORDER BY created DESC, position DESC",  # noqa: S608 - only our own conditions
-        values,
-    )
+    rows = db.execute(f"SELECT {_COLUMNS} FROM jobs {where} ORDER BY created DESC, position DESC", values)  # noqa: S608 - only our own conditions
     found: list[JobRow] = []
     for created, position, job_id, file_input, pending, throttled, running, ending, began, cancelled in rows:
         life = Life(Timeline(pending, throttled, running), ending, _moment(began), _moment(cancelled))
@@ -72,19 +72,23 @@ def read_rows(db: sqlite3.Connection, wanted: JobFilter, now: datetime) -> list[
 
 
 def _conditions(wanted: JobFilter) -> tuple[list[str], list[object]]:
-    after, before = wanted.created_on_or_after, wanted.created_on_or_before
-    choices: list[tuple[str, tuple[object, ...] | None]] = [
-        ("(created, position) < (?, ?)", wanted.after),
-        ("(project_id IS NULL OR lower(project_id) = ?)", wanted.project_id and (wanted.project_id.lower(),)),
-        ("file_input = ?", wanted.file_input and (wanted.file_input,)),
-        ("configuration_id = ?", wanted.configuration_id and (wanted.configuration_id,)),
-        ("substr(file_input, 1, 4) = ?", wanted.document_prefix and (wanted.document_prefix,)),
-        ("created >= ?", after and (after.timestamp(),)),
-        ("created <= ?", before and (before.timestamp(),)),
-        (f"id IN ({', '.join('?' * len(wanted.job_ids or ()))})", wanted.job_ids),
-    ]  # type: ignore[list-item]  # an empty text filters nothing
-    given = [(condition, values) for condition, values in choices if values or values == ()]
-    return [condition for condition, _ in given], [value for _, values in given for value in values]
+    after, before, ids = wanted.created_on_or_after, wanted.created_on_or_before, wanted.job_ids
+    choices: list[tuple[str, tuple[object, ...]]] = [
+        ("(created, position) < (?, ?)", wanted.after or ()),
+        ("(project_id IS NULL OR lower(project_id) = ?)", _given(wanted.project_id)),
+        ("file_input = ?", _given(wanted.file_input)),
+        ("configuration_id = ?", _given(wanted.configuration_id)),
+        ("substr(file_input, 1, 4) = ?", _given(wanted.document_prefix)),
+        ("created >= ?", (after.timestamp(),) if after else ()),
+        ("created <= ?", (before.timestamp(),) if before else ()),
+        (f"id IN ({', '.join('?' * len(ids or ()))})", ids or ()),
+    ]
+    chosen = [(condition, values) for condition, values in choices if values]
+    return [condition for condition, _ in chosen], [value for _, values in chosen for value in values]
+
+
+def _given(text: str | None) -> tuple[object, ...]:
+    return (text,) if text else ()
 
 
 def _moment(seconds: float | None) -> datetime | None:

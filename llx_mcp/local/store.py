@@ -4,7 +4,7 @@ import secrets
 import sqlite3
 import string
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -155,19 +155,29 @@ class JobStore:
             )  # fmt: skip
         return job_id
 
-    def get_job(self, job_id: str, now: datetime) -> StoredJob | None:
-        """The job as it is now, or None; an imported job with a timeline begins when it is first asked for."""
+    def get_job(self, job_id: str, now: datetime, *, is_asked_for: bool = True) -> StoredJob | None:
+        """The job as it is now, or None; an imported job with a timeline begins when it is first asked for.
+
+        Args:
+            job_id: the job.
+            now: the time of day, aware.
+            is_asked_for: False leaves a job that has not begun in its first state, as a listing does.
+        """
         if not _is_storable(job_id):
             return None
-        query = f"SELECT project_id, body, overrides, {_LIFE} FROM jobs JOIN bodies ON bodies.id = body_id WHERE jobs.id = ?"  # noqa: S608, E501 - only our own column names
+        query = f"SELECT project_id, created, body, overrides, {_LIFE} FROM jobs JOIN bodies ON bodies.id = body_id WHERE jobs.id = ?"  # noqa: S608, E501 - only our own column names
         with self._database.reading() as db:
             row = db.execute(query, (job_id,)).fetchone()
         if row is None:
             return None
-        project_id, body, overrides, *lived = row
+        project_id, created, body, overrides, *lived = row
         life = _life(lived)
         if life.timeline.is_alive and life.began is None:
-            life = self._begin(job_id, life, now)
+            if is_asked_for:
+                life = self._begin(job_id, life, now)
+            else:
+                now = datetime.fromtimestamp(created, UTC)
+                life = replace(life, began=now)
         return StoredJob(project_id, _sections(body, overrides, life, now))
 
     def read_body(self, job_id: str) -> bytes | None:
