@@ -93,12 +93,22 @@ def _add_local(commands: Any) -> None:
     actions = local.add_subparsers(required=True, metavar="ACTION")
     serve = actions.add_parser("serve", help="serve the API on 127.0.0.1")
     serve.add_argument("--port", type=_port, default=8080, help="port; 0 picks one (default: %(default)s)")
+    serve.add_argument(
+        "--fault",
+        action="append",
+        default=[],
+        metavar="KIND[:NAME=VALUE,...]",
+        help="what goes wrong on purpose, such as unavailable:share=0.2,seed=7; may be repeated",
+    )
+    serve.add_argument("--admin-token", metavar="TOKEN", help="opens the admin endpoint (default: one is drawn)")
     _add_store(serve)
     serve.set_defaults(run=_local_serve)
     _add_transfers(actions)
     show = actions.add_parser("list", help="list the jobs that a store holds")
     _add_store(show)
     show.set_defaults(run=_local_list)
+    plots = actions.add_parser("scenarios", help="list the ways in which a job can go, and what can go wrong")
+    plots.set_defaults(run=_local_scenarios)
 
 
 def _add_transfers(actions: Any) -> None:
@@ -217,12 +227,19 @@ def _demo(_: argparse.Namespace) -> int:
 
 
 def _local_serve(arguments: argparse.Namespace) -> int:
+    from llx_mcp.local.faults import FaultError, parse_fault
+    from llx_mcp.local.outbox import deliver_webhooks
     from llx_mcp.local.serve import serve
     from llx_mcp.sources import open_local_store
 
+    try:
+        faults = [parse_fault(words) for words in arguments.fault]
+    except FaultError as exc:
+        raise ArgumentError(f"--fault: {exc}") from None
     store = open_local_store(arguments.local_db)
     try:
-        serve(store, port=arguments.port)
+        lifespan = deliver_webhooks(store)
+        serve(store, port=arguments.port, faults=faults, admin_token=arguments.admin_token, lifespan=lifespan)
     finally:
         store.close()
     return 0
@@ -297,6 +314,17 @@ def _local_redact(arguments: argparse.Namespace) -> int:
     except MalformedJobError as exc:
         raise ArgumentError(f"{arguments.file} was not redacted: {exc}") from None
     sys.stdout.buffer.write(redacted + b"\n")
+    return 0
+
+
+def _local_scenarios(_: argparse.Namespace) -> int:
+    from llx_mcp.local.faults import FAULT_HELP
+    from llx_mcp.local.scenarios import SCENARIO_HEADER, SCENARIOS
+
+    print(f"How a job goes: the header {SCENARIO_HEADER} at create, or a file named like invoice--slow.pdf.\n")
+    for scenario in SCENARIOS.values():
+        print(f"{scenario.name:<14} {scenario.description}")
+    print(f"\nWhat goes wrong on purpose: --fault of llx-mcp local serve, or PUT /_admin/faults.\n\n{FAULT_HELP}")
     return 0
 
 

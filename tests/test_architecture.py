@@ -27,7 +27,9 @@ ONLY_HERE = {
     "starlette": {"local"},
     "sqlite3": {"local"},
     "uvicorn": {"local"},
-    "pydantic": {"models", "settings", "tools", "server", "sources"},
+    "jsonschema": {"local"},
+    "pypdfium2": {"local"},
+    "pydantic": {"models", "settings", "tools", "server", "sources", "local"},
     "pydantic_settings": {"settings"},
     "msgspec": {"models", "local"},
 }

@@ -1,20 +1,4 @@
-"""What goes wrong on purpose, so that a client can be seen to bear it.
-
-A fault is written `KIND` or `KIND:name=value,…`, on the command line as to the admin endpoint:
-
-    rate-limited          429; `retry_after` in seconds sends that header
-    rate-limit            429 beyond `per_minute` requests in any minute (20, as on the free tier)
-    unavailable           5xx; `status` (503)
-    slow                  nothing for `seconds` (5), then the answer
-    cut                   the connection is closed in the middle of the body
-    truncated             a body that ends too early, and looks whole to HTTP
-    not-json              200 with a page of HTML
-    wrong-region          401, as for a key of another region
-    out-of-credits        402
-
-Each takes `share`, of the requests that it meets, from 0 to 1 (1), drawn by `seed` (0); `times`, after
-which it is over; and `method` and `path`, a method and a text that the path must hold.
-"""
+"""What goes wrong on purpose, so that a client can be seen to bear it."""
 
 import json
 import random
@@ -29,6 +13,20 @@ import anyio
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+FAULT_HELP = """\
+rate-limited          429; `retry_after` in seconds sends that header
+rate-limit            429 beyond `per_minute` requests in any minute (20, as on the free tier)
+unavailable           5xx; `status` (503)
+slow                  nothing for `seconds` (5), then the answer
+cut                   the connection is closed in the middle of the body
+truncated             a body that ends too early, and looks whole to HTTP
+not-json              200 with a page of HTML
+wrong-region          401, as for a key of another region
+out-of-credits        402
+
+Each is written KIND or KIND:name=value,name=value, and takes `share`, of the requests that it meets, from
+0 to 1 (1), drawn by `seed` (0); `times`, after which it is over; `method`; and `path`, a text that it holds.
+"""
 KINDS = (
     "rate-limited", "rate-limit", "unavailable", "slow", "cut", "truncated", "not-json", "wrong-region",
     "out-of-credits",
@@ -44,7 +42,7 @@ class FaultError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing that goes wrong, as the module's docstring describes it."""
+    """One thing that goes wrong, as `FAULT_HELP` describes it."""
 
     kind: str
     share: float = 1.0
