@@ -7,7 +7,7 @@ for, and so is seen to run by whoever asks. Nothing runs in the background, and 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 
@@ -83,6 +83,17 @@ class Life:
             return self.cancelled
         seconds = self.timeline.total_seconds
         return self.began + timedelta(seconds=seconds) if math.isfinite(seconds) else None
+
+
+def seconds_since_1970(moment: datetime | None) -> float:
+    """A time as a store keeps it; 0 where there is none, or none that can be read back."""
+    if moment is None:
+        return 0.0
+    try:
+        datetime.fromtimestamp(moment.timestamp(), UTC)
+    except (ValueError, OverflowError, OSError):
+        return 0.0
+    return moment.timestamp()
 
 
 def sections_at(sections: Mapping[str, msgspec.Raw], life: Life, now: datetime) -> dict[str, msgspec.Raw]:

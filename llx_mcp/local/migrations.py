@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Callable
 from datetime import datetime
 
+from llx_mcp.local.lifecycle import seconds_since_1970
 from llx_mcp.models import Job
 
 _JOBS_1 = """
@@ -89,7 +90,7 @@ def _part_bodies_from_jobs(db: sqlite3.Connection) -> None:
         (body,) = db.execute("SELECT body FROM jobs_1 WHERE position = ?", (position,)).fetchone()
         job = Job.parse(body)
         began = datetime.fromisoformat(started_at).timestamp() if started_at else None
-        created = began or (job.created_at.timestamp() if job.created_at else 0.0)
+        created = began or seconds_since_1970(job.created_at)
         db.execute("INSERT INTO bodies (id, body) VALUES (?, ?)", (position, body))
         db.execute(
             "INSERT INTO jobs SELECT position, ?, ?, ?, ?, ?, NULL, 1, ?, ?, NULL, pending_seconds, throttled_seconds, "

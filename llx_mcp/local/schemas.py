@@ -4,9 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import SchemaError, best_match
-
 
 @dataclass(frozen=True, slots=True)
 class SchemaFault:
@@ -23,6 +20,10 @@ class SchemaFault:
 
 def find_fault(data_schema: Mapping[str, Any]) -> SchemaFault | None:
     """What is wrong with a schema, or None: it is to be JSON Schema (2020-12), and to describe an object."""
+    # Slow to import, and only a validation needs it.
+    from jsonschema import Draft202012Validator
+    from jsonschema.exceptions import SchemaError, best_match
+
     kind = data_schema.get("type", "object")
     if kind != "object":
         return SchemaFault(["type"], "Value error, the schema's root must be an object")

@@ -12,7 +12,7 @@ import msgspec
 
 from llx_mcp.local.database import SCHEMA_VERSION, Database, StoreError
 from llx_mcp.local.files import FileStore
-from llx_mcp.local.lifecycle import Life, Timeline, sections_at
+from llx_mcp.local.lifecycle import Life, Timeline, seconds_since_1970, sections_at
 from llx_mcp.local.listing import JobFilter, JobRow, read_rows
 from llx_mcp.models import Job, decode_json, join_json, split_json
 
@@ -119,7 +119,7 @@ class JobStore:
         """
         job = Job.parse(body)
         life = timeline or Timeline()
-        created = job.created_at.timestamp() if job.created_at else 0.0
+        created = seconds_since_1970(job.created_at)
         with self._database.writing() as db:
             _delete(db, job.id)
             body_id = _keep_body(db, body)

@@ -123,6 +123,17 @@ async def test_another_method_is_405_with_a_detail(store: JobStore) -> None:
     assert (response.status_code, response.json()) == (405, {"detail": "Method Not Allowed"})
 
 
+async def test_what_nobody_expected_is_500_as_json_and_quotes_nothing(store: JobStore) -> None:
+    def broken() -> datetime:
+        raise RuntimeError("llx-secret")
+
+    transport = httpx.ASGITransport(create_app(store, clock=broken), raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://local", headers=KEY) as client:
+        response = await client.get("/api/v2/extract")
+    assert (response.status_code, response.json()) == (500, {"detail": "Internal Server Error"})
+    assert response.headers["server"] == SERVER_NAME
+
+
 async def test_every_answer_says_that_it_is_not_the_service(store: JobStore) -> None:
     async with api(store) as client:
         for path in ("/", f"/api/v2/extract/{INVOICE.job_id}", "/nowhere"):
