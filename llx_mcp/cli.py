@@ -114,7 +114,7 @@ def _add_local(commands: Any) -> None:
 def _add_transfers(actions: Any) -> None:
     record = actions.add_parser(
         "record",
-        help="copy jobs from LlamaCloud into a store, all sections of each",
+        help="copy jobs from LlamaCloud into a store, with their documents",
         description="Jobs that have not ended are refused: wait for their end first. Reading is free of charge.",
     )
     record.add_argument("job_ids", nargs="+", metavar="ID", help="id of an extract job")
@@ -277,12 +277,12 @@ def _local_record(arguments: argparse.Namespace) -> int:
         outcomes = anyio.run(record_jobs, settings, arguments.job_ids, store)
     finally:
         store.close()
-    for job_id, failure in outcomes:
-        if failure is None:
-            print(job_id)
+    for outcome in outcomes:
+        if outcome.failure is None:
+            print(outcome.job_id if outcome.has_document else f"{outcome.job_id}  (without its document)")
         else:
-            print(f"llx-mcp: {excerpt(job_id)} was not recorded: {failure}", file=sys.stderr)
-    return EXIT_ERROR if any(failure for _, failure in outcomes) else 0
+            print(f"llx-mcp: {excerpt(outcome.job_id)} was not recorded: {outcome.failure}", file=sys.stderr)
+    return EXIT_ERROR if any(outcome.failure for outcome in outcomes) else 0
 
 
 def _local_export(arguments: argparse.Namespace) -> int:

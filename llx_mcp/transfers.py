@@ -1,21 +1,36 @@
 """Jobs on their way: from LlamaCloud into a store, and from a store to files."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from llx_mcp.errors import ArgumentError, LlxError
+from llx_mcp.errors import ArgumentError, LlxError, UpstreamError, excerpt
 from llx_mcp.settings import Settings
 
 if TYPE_CHECKING:
+    from llx_mcp.llamacloud.client import LlamaCloudClient
     from llx_mcp.local import JobStore
 
 
-async def record_jobs(
-    settings: Settings, job_ids: Sequence[str], store: "JobStore"
-) -> list[tuple[str, LlxError | None]]:
-    """Copy jobs from LlamaCloud, all sections of each; one that cannot be copied keeps none of the others.
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one job.
+
+    Attributes:
+        failure: why it was not recorded; None where it was.
+        has_document: whether its document was recorded with it.
+    """
+
+    job_id: str
+    failure: LlxError | None = None
+    has_document: bool = False
+
+
+async def record_jobs(settings: Settings, job_ids: Sequence[str], store: "JobStore") -> list[Outcome]:
+    """Copy jobs from LlamaCloud, all sections of each, with the document where the key may read it.
 
     Args:
         settings: key and address of the service.
@@ -23,25 +38,44 @@ async def record_jobs(
         store: where they go, in place of ones with the same id.
 
     Returns:
-        Each id with why it was not recorded, or None where it was, in the order given.
+        What became of each, in the order given; one that cannot be copied keeps none of the others.
     """
     from llx_mcp.llamacloud import open_client
-    from llx_mcp.models import EXPANDABLE_SECTIONS
 
-    outcomes: list[tuple[str, LlxError | None]] = []
+    outcomes: list[Outcome] = []
     async with open_client(settings) as client:
         for job_id in job_ids:
-            failure: LlxError | None = None
             try:
-                job = await client.fetch_job(job_id, EXPANDABLE_SECTIONS)
-                if not job.is_terminal:
-                    words = f"It is {job.status}, and a recorded job stays as it is. Record it once it has ended: "
-                    raise ArgumentError(f"{words}llx-mcp wait {job_id}")
-                store.import_job(job.dump())
+                outcomes.append(Outcome(job_id, has_document=await _record(client, job_id, store)))
             except LlxError as exc:
-                failure = exc
-            outcomes.append((job_id, failure))
+                outcomes.append(Outcome(job_id, exc))
     return outcomes
+
+
+async def _record(client: "LlamaCloudClient", job_id: str, store: "JobStore") -> bool:
+    from llx_mcp.local.opening import PROJECT_ID
+    from llx_mcp.models import EXPANDABLE_SECTIONS
+
+    job = await client.fetch_job(job_id, EXPANDABLE_SECTIONS)
+    if not job.is_terminal:
+        words = f"It is {excerpt(job.status)}, and a recorded job stays as it is. Record it once it has ended: "
+        raise ArgumentError(f"{words}llx-mcp wait {excerpt(job_id)}")
+    sha256 = None
+    # A parse job is no file, and says nothing of its own.
+    if job.document and not job.document.startswith("pjb-"):
+        try:
+            document = await client.fetch_document(job.document)
+        except (UpstreamError, ArgumentError):
+            pass
+        else:
+            project_id = document.project_id or job.project_id or PROJECT_ID
+            now = datetime.now(UTC)
+            file = store.files.put_file(
+                document.content, document.name, now, project_id=project_id, purpose="extract", file_id=job.document
+            )
+            sha256 = file.sha256
+    store.import_job(job.dump(), document_sha256=sha256)
+    return sha256 is not None
 
 
 def export_job(store: "JobStore", job_id: str, folder: Path) -> Path:

@@ -1,14 +1,14 @@
 """Jobs reach a store whole, leave it in the same bytes, and can be shared without their words."""
 
+import hashlib
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from llx_mcp.local import SAMPLE_RUNNING_ID, SAMPLES, JobStore
+from llx_mcp.local.embedded import EmbeddedApi, run_embedded
 from llx_mcp.local.samples import read_sample
 from llx_mcp.models import split_json
 from tests.test_cli import llx
@@ -23,15 +23,10 @@ def export_all(store: Path, folder: Path) -> dict[str, bytes]:
 
 
 @pytest.fixture
-def service() -> Iterator[str]:
-    """Another embedded API on a port, in LlamaCloud's place."""
-    command = [sys.executable, "-m", "llx_mcp", "local", "serve", "--port", "0"]
-    server = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    assert server.stderr
-    yield server.stderr.readline().split(" at ")[1].split(",")[0]
-    server.terminate()
-    server.wait(timeout=10)
-    server.stderr.close()
+def service() -> Iterator[EmbeddedApi]:
+    """Another embedded API on a port with the samples, in LlamaCloud's place."""
+    with run_embedded(with_samples=True) as api:
+        yield api
 
 
 def test_the_import_of_an_export_gives_the_same_bytes(tmp_path: Path) -> None:
@@ -68,14 +63,16 @@ def test_an_export_does_not_begin_a_life() -> None:
     store.close()
 
 
-def test_jobs_are_recorded_whole_and_a_refused_one_keeps_none_of_the_others(
-    tmp_path: Path, service: str, monkeypatch: pytest.MonkeyPatch
+def test_jobs_are_recorded_with_their_documents_and_a_refused_one_keeps_none_of_the_others(
+    tmp_path: Path, service: EmbeddedApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LLAMA_CLOUD_API_KEY", "llx-test")
+    without = service.add_job({"id": "ext-without", "status": "FAILED", "file_input": "dfl-gone"})
+    mine = service.add_job({"id": "ext-mine", "status": "COMPLETED", "file_input": "dfl-mine"}, document=b"%PDF-mine")
     store = tmp_path / "jobs.db"
-    ids = [SAMPLE_RUNNING_ID, "ext-nowhere", SAMPLES[0].job_id, SAMPLES[10].job_id]
-    run = llx("local", "record", *ids, "--local-db", str(store), "--base-url", service, status=2)
-    assert run.stdout.splitlines() == ids[2:]
+    ids = [SAMPLE_RUNNING_ID, "ext-nowhere", SAMPLES[0].job_id, SAMPLES[10].job_id, mine, without]
+    run = llx("local", "record", *ids, "--local-db", str(store), "--base-url", service.base_url, status=2)
+    assert run.stdout.splitlines() == [*ids[2:5], f"{without}  (without its document)"]
     running, nowhere = run.stderr.splitlines()
     assert running.endswith(f"Record it once it has ended: llx-mcp wait {SAMPLE_RUNNING_ID}")
     assert nowhere.startswith('llx-mcp: ext-nowhere was not recorded: No job "ext-nowhere" can be seen')
@@ -84,7 +81,22 @@ def test_jobs_are_recorded_whole_and_a_refused_one_keeps_none_of_the_others(
         body = opened.read_body(sample.job_id)
         assert body is not None
         assert split_json(body) == split_json(read_sample(sample))
+    (recorded,) = opened.find_recorded(hashlib.sha256(b"%PDF-mine").hexdigest(), "")
+    assert bytes(recorded.sections["id"]) == b'"ext-mine"'
+    file = opened.files.get_file("dfl-mine")
+    assert file is not None
+    assert (file.name, opened.files.get_content(file)) == ("document.pdf", b"%PDF-mine")
     opened.close()
+
+
+def test_the_key_is_not_sent_where_the_document_lies(
+    tmp_path: Path, service: EmbeddedApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LLAMA_CLOUD_API_KEY", "llx-test")
+    llx("local", "record", SAMPLES[0].job_id, "--local-db", str(tmp_path / "a.db"), "--base-url", service.base_url)
+    keys = [(request.path.split("/")[1], request.headers.get("authorization")) for request in service.requests]
+    assert keys[0] == ("api", "Bearer llx-test")
+    assert keys[-1] == ("_files", None)
 
 
 def test_recording_needs_a_key(tmp_path: Path) -> None:

@@ -211,12 +211,14 @@ async def post_once(url: str, headers: Mapping[str, str], body: bytes) -> int:
 
 def _post(url: str, headers: Mapping[str, str], body: bytes) -> int:
     parts = urlsplit(url)
+    # Never the whole of what stands before the path: a name and a password there would be taken for the host.
+    host, port = parts.hostname or "", parts.port
     connection: http.client.HTTPConnection
     if parts.scheme == "https":
         context = ssl.create_default_context()
-        connection = http.client.HTTPSConnection(parts.netloc, timeout=ANSWER_SECONDS, context=context)
+        connection = http.client.HTTPSConnection(host, port, timeout=ANSWER_SECONDS, context=context)
     else:
-        connection = http.client.HTTPConnection(parts.netloc, timeout=ANSWER_SECONDS)
+        connection = http.client.HTTPConnection(host, port, timeout=ANSWER_SECONDS)
     try:
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         connection.request("POST", target, body, dict(headers))

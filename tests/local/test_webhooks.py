@@ -223,3 +223,5 @@ async def test_what_cannot_be_sent_is_a_failed_attempt() -> None:
     notice = Notice("ext-1", "extract.success", BEGAN)
     assert not await deliver(Webhook("http://127.0.0.1:9/", {"A": "b\r\nc: d"}), notice, post_once, line.sleep)
     assert not await deliver(Webhook("http://127.0.0.1:9/"), notice, post_once, line.sleep)
+    for url in ("http://a:b@127.0.0.1:9/", "http://127.0.0.1:9/a b", "http://[::1]:9/\u00e9"):
+        assert not await deliver(Webhook.parse({"webhook_url": url}), notice, post_once, line.sleep)
