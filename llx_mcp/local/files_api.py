@@ -129,6 +129,7 @@ class _FilesApi:
     async def screenshot_address(self, request: Request) -> Response:
         page_index = _page_index(request)
         file = await self._find(request, "id", read_query(request, ScopeQuery))
+        await self._picture(file, page_index)
         path = f"{CONTENT_PATH}/{file.file_uuid}/pages/{page_index}"
         return JSONResponse(self._address(request, path, ADDRESS_SECONDS))
 
@@ -227,9 +228,12 @@ def _read_offset(token: str | None) -> int:
     if not token:
         return 0
     try:
-        return int(base64.urlsafe_b64decode(token.encode()).decode("ascii")[:9])
+        offset = int(base64.urlsafe_b64decode(token.encode()).decode("ascii")[:9])
     except ValueError:
-        raise invalid("value_error", ["query", "page_token"], "Value error, not a token of this list", token) from None
+        offset = -1
+    if offset < 0:
+        raise invalid("value_error", ["query", "page_token"], "Value error, not a token of this list", token)
+    return offset
 
 
 def _time(moment: datetime) -> str:

@@ -319,6 +319,7 @@ def test_pages_are_drawn_from_the_stored_document(url: str, store: JobStore) -> 
         pages = client.get(path).json()
         pictures = [client.get(f"{path}/{page['page_index']}") for page in pages]
         assert [client.get(f"{path}/{index}").status_code for index in (2, -1, "x")] == [404, 404, 422]
+        assert client.post(f"{path}/2/presigned_url").status_code == 404
         address = client.post(f"{path}/1/presigned_url").json()["url"]
     assert [(page["page_index"], page["file_id"]) for page in pages] == [(0, file.file_uuid), (1, file.file_uuid)]
     assert [picture.headers["content-type"] for picture in pictures] == ["image/png"] * 2
@@ -357,6 +358,32 @@ def test_a_create_that_is_wrong_is_422_and_says_where(url: str, body: bytes, loc
     assert answer.status_code == 422
     assert [fault["loc"] for fault in answer.json()["detail"]] == [location]
     assert {"type", "loc", "msg", "input"} <= set(answer.json()["detail"][0])
+
+
+@pytest.mark.parametrize(
+    "token", ["x", "é", "LTU=", "bmFuIDE=", "MWU0MDAgMQ==", "MSAxMTExMTExMTExMTExMTExMTExMTExMQ=="]
+)
+def test_a_token_that_is_none_is_422(url: str, token: str) -> None:
+    headers = {"Authorization": "Bearer llx-local"}
+    for path in ("/api/v2/extract", "/api/v1/beta/files"):
+        answer = httpx.get(f"{url}{path}", params={"page_token": token}, headers=headers)
+        assert (answer.status_code, answer.json()["detail"][0]["loc"]) == (422, ["query", "page_token"])
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body"),
+    [("multipart/form-data", b"x"), ("multipart/form-data; boundary=a", b"x"), ("text/plain", b"x"),
+     ("application/x-www-form-urlencoded", b"purpose=a&file=b")],
+)  # fmt: skip
+def test_an_upload_that_is_none_is_refused_and_keeps_nothing(
+    url: str, store: JobStore, content_type: str, body: bytes
+) -> None:
+    before = store.files.list_files()
+    headers = {"Authorization": "Bearer llx-local", "Content-Type": content_type}
+    answer = httpx.post(f"{url}/api/v1/beta/files", content=body, headers=headers)
+    assert answer.status_code in (400, 422)
+    assert answer.json()["detail"]
+    assert store.files.list_files() == before
 
 
 def test_head_is_not_get(url: str) -> None:
