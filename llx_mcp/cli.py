@@ -101,6 +101,9 @@ def _add_local(commands: Any) -> None:
         help="what goes wrong on purpose, such as unavailable:share=0.2,seed=7; may be repeated",
     )
     serve.add_argument("--admin-token", metavar="TOKEN", help="opens the admin endpoint (default: one is drawn)")
+    serve.add_argument(
+        "--webhooks-anywhere", action="store_true", help="deliver webhooks to other machines too (default: to this one)"
+    )
     _add_store(serve)
     serve.set_defaults(run=_local_serve)
     _add_transfers(actions)
@@ -123,6 +126,7 @@ def _add_transfers(actions: Any) -> None:
     record.set_defaults(run=_local_record)
     load = actions.add_parser("import", help="put jobs from JSON files into a store")
     load.add_argument("files", nargs="+", type=Path, metavar="FILE", help="one job each, as the service answers it")
+    load.add_argument("--scenario", metavar="NAME", help="how they go, from when they are first asked for")
     _add_lasting_store(load)
     load.set_defaults(run=_local_import)
     save = actions.add_parser("export", help="write jobs of a store to JSON files, in the bytes in which they came")
@@ -238,7 +242,7 @@ def _local_serve(arguments: argparse.Namespace) -> int:
         raise ArgumentError(f"--fault: {exc}") from None
     store = open_local_store(arguments.local_db)
     try:
-        lifespan = deliver_webhooks(store)
+        lifespan = deliver_webhooks(store, is_anywhere_allowed=arguments.webhooks_anywhere)
         serve(store, port=arguments.port, faults=faults, admin_token=arguments.admin_token, lifespan=lifespan)
     finally:
         store.close()
@@ -246,15 +250,22 @@ def _local_serve(arguments: argparse.Namespace) -> int:
 
 
 def _local_import(arguments: argparse.Namespace) -> int:
+    from llx_mcp.local.scenarios import UnknownScenarioError, get_scenario, scenario_of_file, stage_job
     from llx_mcp.models import MalformedJobError
     from llx_mcp.sources import open_local_store
 
+    try:
+        chosen = get_scenario(arguments.scenario) if arguments.scenario is not None else None
+    except UnknownScenarioError as exc:
+        raise ArgumentError(f"--scenario: {exc}") from None
     store = open_local_store(arguments.local_db)
     failed = 0
     try:
         for path in arguments.files:
             try:
-                print(f"{store.import_job(path.read_bytes())}  {path}")
+                scenario = chosen or scenario_of_file(path.name) or get_scenario("instant")
+                job_id = store.import_job(stage_job(path.read_bytes(), scenario), scenario.timeline)
+                print(f"{job_id}  {path}")
             except (OSError, MalformedJobError) as exc:
                 failed += 1
                 reason = exc.strerror if isinstance(exc, OSError) else exc

@@ -1,11 +1,16 @@
 """The fixture is a LlamaExtract API of a test's own, and the README's example of it is a test that passes."""
 
+import hashlib
+import hmac
 import http.client
 import json
 import re
 import subprocess
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from queue import Queue
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -113,6 +118,47 @@ def test_what_came_can_be_read(llamaextract: EmbeddedApi) -> None:
     assert get == SeenRequest("GET", "/api/v2/extract/ext-1", query, get.headers, b"")
     assert get.headers["x-mine"] == "1"
     assert (post.method, post.body) == ("POST", b'{"data_schema":{"a":1}}')
+
+
+class Endpoint(BaseHTTPRequestHandler):
+    """Takes every event, and puts it with its signature into the queue that its class names."""
+
+    events: "Queue[tuple[str, bytes]]"
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.events.put((self.headers["LC-Signature"], body))
+        self.send_response(204)
+        self.end_headers()
+
+    def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002 - the library's own name
+        pass
+
+
+def test_webhooks_of_a_create_are_delivered_and_hold_under_their_secret(llamaextract: EmbeddedApi) -> None:
+    Endpoint.events = Queue()
+    job_id = ""
+    with ThreadingHTTPServer(("127.0.0.1", 0), Endpoint) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        webhook = {"webhook_url": f"http://127.0.0.1:{server.server_port}/", "webhook_signing_secret": "whsec"}
+        create = {
+            "file_input": "dfl-unknown",
+            "configuration": {"data_schema": {}},
+            "webhook_configurations": [webhook],
+        }
+        status, job = ask(llamaextract, "/api/v2/extract", "POST", json.dumps(create).encode())
+        assert status == 200
+        job_id = job["id"]
+        llamaextract.advance(60)
+        received = [Endpoint.events.get(timeout=20) for _ in range(2)]
+        server.shutdown()
+        thread.join()
+    for signature, body in received:
+        assert signature == "sha256=" + hmac.new(b"whsec", body, hashlib.sha256).hexdigest()
+    events = [json.loads(body) for _, body in received]
+    assert [event["event_type"] for event in events] == ["extract.pending", "extract.error"]
+    assert {event["data"]["id"] for event in events} == {job_id}
 
 
 def test_what_is_no_job_scenario_or_fault_is_refused(llamaextract: EmbeddedApi) -> None:
