@@ -4,7 +4,10 @@ import math
 import re
 from dataclasses import dataclass
 
+import msgspec
+
 from llx_mcp.local.lifecycle import Timeline
+from llx_mcp.models import Job, join_json
 
 SCENARIO_HEADER = "X-Llx-Scenario"
 DEFAULT_SCENARIO = "normal"
@@ -68,7 +71,30 @@ def get_scenario(name: str) -> Scenario:
         raise UnknownScenarioError(f"No such scenario; there are {', '.join(SCENARIOS)}.") from None
 
 
+def stage_job(body: bytes, scenario: Scenario) -> bytes:
+    """A job as it ends in a scenario; what the scenario leaves alone stays in the bytes in which it came.
+
+    Args:
+        body: the JSON of one job.
+        scenario: how it goes; one without an ending of its own changes nothing.
+
+    Raises:
+        MalformedJobError: the body is not a job.
+    """
+    if scenario.ending is None:
+        return body
+    changed = {"status": scenario.ending, "error_message": scenario.error_message}
+    sections = {**Job.parse(body).sections, **{name: _raw(value) for name, value in changed.items()}}
+    if scenario.empty or scenario.ending != "COMPLETED":
+        sections |= {name: _raw(None) for name in ("extract_result", "extract_metadata")}
+    return join_json(sections)
+
+
 def scenario_of_file(name: str) -> Scenario | None:
     """The scenario that a file's name asks for: `invoice--slow.pdf` asks for `slow`."""
     match = _IN_FILE_NAME.search(name)
     return SCENARIOS.get(match[1]) if match else None
+
+
+def _raw(value: str | None) -> msgspec.Raw:
+    return msgspec.Raw(msgspec.json.encode(value))
