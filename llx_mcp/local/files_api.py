@@ -193,7 +193,8 @@ async def _drawing(draw: Any, *arguments: Any) -> Any:
     try:
         return await run_in_threadpool(draw, *arguments)
     except ScreenshotError as exc:
-        raise HTTPException(422 if "not a PDF" in str(exc) else 501, str(exc)) from None
+        # Asking again does not help, and the official clients would.
+        raise HTTPException(501 if exc.is_missing else 422, str(exc), {"x-should-retry": "false"}) from None
 
 
 def _page_index(request: Request) -> int:

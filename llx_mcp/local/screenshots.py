@@ -14,7 +14,15 @@ _lock = threading.Lock()
 
 
 class ScreenshotError(Exception):
-    """No picture can be drawn; the message says why and what to do."""
+    """No picture can be drawn; the message says why and what to do.
+
+    Attributes:
+        is_missing: whether what draws is not installed, rather than the file being no PDF.
+    """
+
+    def __init__(self, message: str, *, is_missing: bool = False) -> None:
+        super().__init__(message)
+        self.is_missing = is_missing
 
 
 def count_pages(content: bytes) -> int:
@@ -69,4 +77,4 @@ def _open(content: bytes) -> "pypdfium2.PdfDocument":
 
 
 def _not_installed() -> ScreenshotError:
-    return ScreenshotError("Page screenshots need pypdfium2 and pillow: pip install 'llx-mcp[local]'.")
+    return ScreenshotError("Page screenshots need pypdfium2 and pillow: pip install 'llx-mcp[local]'.", is_missing=True)

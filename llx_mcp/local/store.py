@@ -40,7 +40,7 @@ class Recorded:
     """A job whose result answers for its document: an imported or recorded one.
 
     Attributes:
-        body_id: of its body in the store; None for a body of its own.
+        body_id: of its body in the store.
         sections: the job as it ended.
     """
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import socket
+import sys
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -333,6 +334,15 @@ def test_a_document_that_is_no_pdf_has_no_pictures(url: str, client: LlamaCloud)
     path = f"/api/v1/files/{file.id}/page_screenshots"
     answer = httpx.get(f"{url}{path}", headers={"Authorization": "Bearer llx-local"})
     assert (answer.status_code, "not a PDF" in str(answer.json()["detail"])) == (422, True)
+
+
+def test_without_what_draws_a_page_the_answer_says_what_to_install(
+    client: LlamaCloud, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pypdfium2", None)
+    path = f"/api/v1/files/{INVOICE_ID}/page_screenshots"
+    answer = httpx.get(f"{url}{path}", headers={"Authorization": "Bearer llx-local"})
+    assert (answer.status_code, "llx-mcp[local]" in answer.json()["detail"]) == (501, True)
 
 
 def test_a_schema_is_validated(client: LlamaCloud) -> None:

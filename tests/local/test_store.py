@@ -11,7 +11,7 @@ import pytest
 from llx_mcp.local import SAMPLES, JobStore, open_store
 from llx_mcp.local.lifecycle import Timeline
 from llx_mcp.local.listing import JobFilter
-from llx_mcp.local.store import SCHEMA_VERSION, StoreError
+from llx_mcp.local.store import SCHEMA_VERSION, NewJob, StoreError
 from llx_mcp.models import MalformedJobError, join_json
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -150,6 +150,17 @@ def test_a_job_of_an_impossible_time_is_listed_all_the_same(created: str) -> Non
     with closing(JobStore()) as store:
         store.import_job(b'{"id":"ext-1","status":"FAILED","created_at":"%s"}' % created.encode())
         assert [row.job_id for row in store.query_jobs(JobFilter(limit=1), NOW)] == ["ext-1"]
+
+
+def test_a_job_keeps_its_result_when_the_recorded_one_is_deleted_before_it_is_made() -> None:
+    with closing(JobStore()) as store:
+        store.import_job(BODY, document_sha256="00")
+        (recorded,) = store.find_recorded("00", "dfl-1")
+        store.delete_job("ext-1")
+        new = NewJob("p", "dfl-1", None, Timeline(), "FAILED", {}, recorded, None)
+        job = store.get_job(store.create_job(new, NOW), NOW)
+        assert job is not None
+        assert bytes(job.sections["status"]) == b'"FAILED"'
 
 
 def test_an_id_that_cannot_be_stored_is_not_there() -> None:
