@@ -37,7 +37,7 @@ format: $(READY) ## format, and mend what lint can mend
 samples: $(READY) ## draw the sample documents and jobs again
 	$(BIN)/python -m samples
 
-judges: $(READY) ## the official conformance suite, the inspector and mcpscore (needs Node and npm)
+judges: $(READY) ## the conformance suite, inspector, mcpscore, npm client, schemathesis (needs Node and npm)
 	$(BIN)/python -m judges
 
 bench: $(READY) ## run the benchmarks

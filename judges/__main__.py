@@ -1,4 +1,4 @@
-"""Run the official conformance suite, the inspector and mcpscore; exit 1 where any of them finds fault.
+"""Run the conformance suite, the inspector, mcpscore, the npm client and schemathesis; exit 1 where one finds fault.
 
 They come from npm and PyPI at the versions named here and in `package.json`, into `.judges/`. Node comes along,
 since the suite needs 22 or newer. What each may still say of a server without fixture tools is listed beside this
@@ -14,6 +14,8 @@ import sys
 import time
 from pathlib import Path
 
+from judges.embedded import SCHEMATHESIS, judge_description, judge_npm_client
+
 HERE = Path(__file__).parent
 ROOT = HERE.parent
 HOME = ROOT / ".judges"
@@ -26,7 +28,12 @@ MCPSCORE = "mcpscore==1.29.0"
 def main() -> int:
     """Install what is missing, then run each judge; returns the exit status."""
     install()
-    verdicts = {"inspector --strict": judge_schemas(), "mcpscore": judge_score()}
+    verdicts = {
+        "inspector --strict": judge_schemas(),
+        "mcpscore": judge_score(),
+        "@llamaindex/llama-cloud": judge_npm_client(HOME, NODE_BIN / "node"),
+        "schemathesis": judge_description(HOME / "venv" / "bin" / "schemathesis"),
+    }
     port = free_port()
     server = subprocess.Popen([*SERVE, "--http", "--port", str(port)], stderr=subprocess.DEVNULL)
     try:
@@ -43,7 +50,7 @@ def main() -> int:
 
 def install() -> None:
     """Bring the judges into `.judges/`, where the versions asked for are not there yet."""
-    wanted = (HERE / "package.json").read_text() + MCPSCORE
+    wanted = (HERE / "package.json").read_text() + MCPSCORE + SCHEMATHESIS
     stamp = HOME / "installed"
     if stamp.exists() and stamp.read_text() == wanted:
         return
@@ -52,7 +59,7 @@ def install() -> None:
     npm = ["npm", "install", "--no-audit", "--no-fund", "--no-package-lock", "--loglevel=error"]
     subprocess.run(npm, cwd=HOME, check=True)
     subprocess.run([sys.executable, "-m", "venv", HOME / "venv"], check=True)
-    subprocess.run([HOME / "venv" / "bin" / "pip", "install", "--quiet", MCPSCORE], check=True)
+    subprocess.run([HOME / "venv" / "bin" / "pip", "install", "--quiet", MCPSCORE, SCHEMATHESIS], check=True)
     stamp.write_text(wanted)
 
 

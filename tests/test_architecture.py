@@ -13,7 +13,7 @@ PACKAGE = ROOT / "llx_mcp"
 
 # Each room may import those in the rows below its own, and its own row's modules of the same name.
 LEVELS = [
-    {"cli", "people", "demo", "export", "serving", "server", "sources", "__main__"},
+    {"cli", "people", "demo", "export", "serving", "server", "sources", "transfers", "pytest_plugin", "__main__"},
     {"tools", "resources", "prompts"},
     {"jobs", "llamacloud", "local"},
     {"workers"},
@@ -28,9 +28,11 @@ ONLY_HERE = {
     "stamina": {"llamacloud"},
     "starlette": {"local"},
     "sqlite3": {"local", "query"},
-    "jsonschema": {"reading"},
     "uvicorn": {"local"},
-    "pydantic": {"models", "settings", "tools", "server", "sources"},
+    "pytest": {"pytest_plugin"},
+    "jsonschema": {"local", "reading"},
+    "pypdfium2": {"local"},
+    "pydantic": {"models", "settings", "tools", "server", "sources", "local"},
     "pydantic_settings": {"settings"},
     "openpyxl": {"export"},
     "pyarrow": {"export"},
@@ -99,3 +101,11 @@ def test_serving_imports_nothing_heavy_before_it_is_asked() -> None:
     code = f"import sys, llx_mcp.cli, llx_mcp.serving; print([name for name in {heavy} if name in sys.modules])"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"
+
+
+def test_a_test_run_that_does_not_ask_for_the_fixture_imports_nothing_of_ours() -> None:
+    code = "import sys, pytest; before = set(sys.modules); import llx_mcp.pytest_plugin; "
+    code += "new = set(sys.modules) - before; "
+    code += "print(sorted(name for name in new if name.partition('.')[0] not in sys.stdlib_module_names))"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "['llx_mcp', 'llx_mcp.pytest_plugin']"

@@ -98,6 +98,7 @@ def test_the_demo_shows_the_main_job() -> None:
 
 
 def test_every_command_explains_itself() -> None:
-    commands = ("serve", "get", "wait", "check", "demo", "local", "local serve", "local import", "local list")
-    for command in commands:
+    commands = ("serve", "get", "wait", "check", "demo", "local")
+    actions = ("serve", "record", "import", "export", "redact", "list")
+    for command in (*commands, *(f"local {action}" for action in actions)):
         assert "usage: llx-mcp" in llx(*command.split(), "--help").stdout

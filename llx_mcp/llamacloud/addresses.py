@@ -6,6 +6,7 @@ from urllib.parse import quote, urlencode, urlsplit
 from llx_mcp.errors import ArgumentError, ConfigurationError, excerpt
 
 JOBS_PATH = "/api/v2/extract"
+FILES_PATH = "/api/v1/beta/files"
 
 # Many times any real id; percent-encoded it still fits the 64 KiB that an address may have.
 _MOST_CHARS = 2_000
@@ -20,9 +21,30 @@ def build_job_path(job_id: str) -> str:
     if not job_id.strip():
         raise ArgumentError("job_id is empty. Give the id of an extract job; it begins with ext-.")
     _check("job_id", job_id)
-    segment = quote(job_id, safe="")
-    # Segments of dots alone mean this folder and the one above, and are resolved before they are sent.
-    return f"{JOBS_PATH}/{segment.replace('.', '%2E') if not segment.strip('.') else segment}"
+    return f"{JOBS_PATH}/{_segment(job_id)}"
+
+
+def build_file_path(file_id: str) -> str:
+    """The path of one file: whatever the id holds stays within the last segment.
+
+    Raises:
+        ArgumentError: the id is blank, or no text that can be sent.
+    """
+    if not file_id.strip():
+        raise ArgumentError("The id of the file is empty.")
+    _check("file_id", file_id)
+    return f"{FILES_PATH}/{_segment(file_id)}"
+
+
+def is_signed_address(url: str, base_url: str) -> bool:
+    """Whether a document may be fetched from there: over https, or over http from the host that was asked for it."""
+    try:
+        parts = urlsplit(url)
+        return bool(parts.hostname) and (
+            parts.scheme == "https" or (parts.scheme == "http" and parts.netloc == urlsplit(base_url).netloc)
+        )
+    except ValueError:
+        return False
 
 
 def build_url(base_url: str, path: str, parameters: Sequence[tuple[str, str]]) -> str:
@@ -40,6 +62,12 @@ def build_url(base_url: str, path: str, parameters: Sequence[tuple[str, str]]) -
     for name, value in parameters:
         _check(name, value)
     return f"{base_url}{path}?{urlencode(parameters)}" if parameters else f"{base_url}{path}"
+
+
+def _segment(text: str) -> str:
+    segment = quote(text, safe="")
+    # Segments of dots alone mean this folder and the one above, and are resolved before they are sent.
+    return segment.replace(".", "%2E") if not segment.strip(".") else segment
 
 
 def _check(name: str, value: str) -> None:

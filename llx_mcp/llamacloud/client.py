@@ -3,11 +3,12 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import anyio.to_thread
 
-from llx_mcp.errors import ArgumentError
-from llx_mcp.llamacloud.addresses import JOBS_PATH, build_job_path, build_url
+from llx_mcp.errors import ArgumentError, BadResponseError
+from llx_mcp.llamacloud.addresses import JOBS_PATH, build_file_path, build_job_path, build_url, is_signed_address
 from llx_mcp.llamacloud.failures import Origin, not_a_job
 from llx_mcp.llamacloud.keys import ApiKey, read_key
 from llx_mcp.llamacloud.retries import try_until_answered
@@ -27,6 +28,19 @@ class Access:
 
     region: str
     base_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A file of the service.
+
+    Attributes:
+        project_id: a UUID, where the service names one.
+    """
+
+    name: str
+    project_id: str | None
+    content: bytes
 
 
 # Parsing more than this would be felt by whoever else is served.
@@ -88,6 +102,25 @@ class LlamaCloudClient:
             reason = f"it is no JSON ({type(exc).__name__})"
         raise not_a_job(body, reason, origin)
 
+    async def fetch_document(self, file_id: str) -> Document:
+        """`GET /api/v1/beta/files/{file_id}`, its `/content`, and what that address holds.
+
+        Raises:
+            ConfigurationError: there is no key, or one that cannot be sent, or no usable address.
+            ArgumentError: the id cannot be sent.
+            UpstreamError: no document came of it; which kind says why.
+        """
+        path = build_file_path(file_id)
+        origin = self._origin(None)
+        file = _read_object(await self._get(path, self._scope(None, None), origin))
+        address = _read_object(await self._get(f"{path}/content", self._scope(None, None), origin)).get("url")
+        if not isinstance(address, str) or not is_signed_address(address, origin.base_url):
+            raise BadResponseError("The service named no address that a document may be fetched from.")
+        url = address
+        content = await try_until_answered(lambda tries: self._connection.try_get(url, origin, tries, with_key=False))
+        project_id = file.get("project_id")
+        return Document(str(file.get("name") or file_id), str(project_id) if project_id else None, content)
+
     async def _get(self, path: str, parameters: list[tuple[str, str]], origin: Origin) -> bytes:
         _refuse_key(origin.key, [origin.job_id or "", *(value for _, value in parameters)])
         url = build_url(origin.base_url, path, parameters)
@@ -103,6 +136,16 @@ class LlamaCloudClient:
     def _origin(self, job_id: str | None) -> Origin:
         settings = self._settings
         return Origin(job_id, settings.region_in_words, settings.base_url, read_key(settings))
+
+
+def _read_object(body: bytes) -> dict[str, Any]:
+    try:
+        answer = json.loads(body)
+    except (ValueError, RecursionError):
+        answer = None
+    if not isinstance(answer, dict):
+        raise BadResponseError("The service answered with something that is no file.")
+    return answer
 
 
 def _refuse_key(key: ApiKey, values: Sequence[str]) -> None:

@@ -58,24 +58,26 @@ class Connection:
         self._http = http
         self._max_body_bytes = max_body_bytes
 
-    async def try_get(self, url: str, origin: Origin, tries: int) -> bytes:
+    async def try_get(self, url: str, origin: Origin, tries: int, *, with_key: bool = True) -> bytes:
         """The body of a 200, from one try.
 
         Args:
             url: the whole address.
             origin: what the request is about; its key is sent.
             tries: which try this is, from 1.
+            with_key: send the key. A signed address needs none, and leads to another host.
 
         Raises:
             AttemptFailed: no such body came; it says why, and whether another try may help.
         """
         # Headers that hide the credential in their repr, for tracebacks that show variables.
-        headers = httpx.Headers({"Authorization": f"Bearer {origin.key.value}"})
+        headers = httpx.Headers({"Authorization": f"Bearer {origin.key.value}"} if with_key else {})
+        shown = origin.key.redact(url) if with_key else url.partition("?")[0]
         failed: AttemptFailed
         try:
             with anyio.fail_after(ATTEMPT_SECONDS):
                 async with self._http.stream("GET", url, headers=headers) as response:
-                    _log.debug("GET %s: HTTP %d (try %d)", origin.key.redact(url), response.status_code, tries)
+                    _log.debug("GET %s: HTTP %d (try %d)", shown, response.status_code, tries)
                     _check_coding(response, origin, tries)
                     if response.status_code == _OK:
                         return await self._read_whole(response, origin)
@@ -83,7 +85,7 @@ class Connection:
                     failed = fault_of_status(response.status_code, response.headers, body, origin, tries)
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, TimeoutError) as exc:
             loss = name_loss(exc)
-            _log.debug("GET %s: %s (try %d)", origin.key.redact(url), loss.name, tries)
+            _log.debug("GET %s: %s (try %d)", shown, loss.name, tries)
             failed = fault_of_loss(loss, origin, tries)
         raise failed
 

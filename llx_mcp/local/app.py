@@ -1,65 +1,68 @@
 """The API itself, with the service's own behaviour: `expand` gates sections, errors are `{"detail": …}`."""
 
+import hmac
+import secrets
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
-from uuid import UUID
+from typing import Any
 
-import msgspec
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from llx_mcp.local.answering import Service, route
+from llx_mcp.local.faults import FaultError, FaultMiddleware, Faults, describe_faults, read_faults
+from llx_mcp.local.files_api import file_routes
+from llx_mcp.local.jobs_api import job_routes
+from llx_mcp.local.listing import JobFilter
+from llx_mcp.local.status_page import render_status_page
 from llx_mcp.local.store import JobStore
-from llx_mcp.models import EXPANDABLE_SECTIONS
-from llx_mcp.wire import join_json
 
 SERVER_NAME = "llx-mcp-local (not LlamaCloud)"
+ADMIN_HEADER = "X-Llx-Admin-Token"
+FAULTS_PATH = "/_admin/faults"
 
-_KEY_PREFIX = "Bearer llx-"
-_INVALID_KEY = "Invalid API Key. Please check your region and try again."
-_NULL = msgspec.Raw(b"null")
+_SHOWN_JOBS = 200
+_NO_SCRIPT = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
+
+Lifespan = Callable[[Any], AbstractAsyncContextManager[None]]
 
 
-def create_app(store: JobStore, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> Starlette:
+def create_app(
+    store: JobStore,
+    *,
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    faults: Faults | None = None,
+    admin_token: str | None = None,
+    lifespan: Lifespan | None = None,
+) -> Starlette:
     """The API over a store.
 
     Args:
-        store: the jobs; whoever opened it closes it.
+        store: the jobs and files; whoever opened it closes it.
         clock: the time of day, aware; jobs with a timeline live by it.
+        faults: what goes wrong on purpose; it may be switched while the application runs.
+        admin_token: opens the admin endpoint, under the header X-Llx-Admin-Token; None leaves it out.
+        lifespan: runs while the application does.
     """
-
-    async def get_job(request: Request) -> Response:
-        _check_key(request)
-        _check_scope(request)
-        job_id = request.path_params["job_id"]
-        job = await run_in_threadpool(store.get_job, job_id, clock())
-        wanted = request.query_params.get("project_id")
-        if job is None or (wanted and job.project_id and not _is_same(wanted, job.project_id)):
-            raise HTTPException(404, f"Extract job {job_id!r} not found")
-        expand = request.query_params.getlist("expand")
-        hidden = {name: _NULL for name in EXPANDABLE_SECTIONS if name not in expand and name in job.sections}
-        return Response(join_json({**job.sections, **hidden}), media_type="application/json")
-
-    async def index(_: Request) -> Response:
-        held = await run_in_threadpool(store.list_jobs, clock())
-        jobs = [{"id": job_id, "status": status} for job_id, status in held]
-        return JSONResponse({
-            "service": SERVER_NAME, "api": "/api/v2/extract/{job_id}", "num_jobs": len(jobs), "jobs": jobs,
-        })  # fmt: skip
-
+    service = Service(store, clock)
+    switchboard = faults or Faults()
     return Starlette(
         routes=[
-            Route("/", index, methods=["GET"]),
-            # An id may hold an encoded slash; it is one segment on the wire all the same.
-            Route("/api/v2/extract/{job_id:path}", get_job, methods=["GET"]),
+            route("GET", "/", _index(service, switchboard), is_open=True),
+            *(_admin_routes(switchboard, admin_token) if admin_token else ()),
+            *file_routes(service, secrets.token_bytes(32)),
+            *job_routes(service),
         ],
-        exception_handlers={HTTPException: _answer_error},
-        middleware=[Middleware(_NameServer)],
+        exception_handlers={HTTPException: _answer_error, Exception: _answer_unexpected},
+        middleware=[Middleware(_NameServer), Middleware(FaultMiddleware, faults=switchboard)],
+        lifespan=lifespan,
     )
 
 
@@ -78,43 +81,50 @@ class _NameServer:
         await self._app(scope, receive, send_named)
 
 
-def _check_key(request: Request) -> None:
-    authorization = request.headers.get("authorization", "")
-    if not authorization.startswith(_KEY_PREFIX) or len(authorization) == len(_KEY_PREFIX):
-        raise HTTPException(401, _INVALID_KEY)
+def _index(service: Service, faults: Faults) -> Callable[[Request], Any]:
+    async def index(_: Request) -> Response:
+        now = service.clock()
+        jobs = await run_in_threadpool(service.store.query_jobs, JobFilter(limit=_SHOWN_JOBS), now)
+        count = await run_in_threadpool(service.store.count)
+        words = [", ".join(f"{name} {value}" for name, value in fault.items()) for fault in describe_faults(faults)]
+        return HTMLResponse(render_status_page(jobs, count, words), headers=_NO_SCRIPT)
+
+    return index
 
 
-def _check_scope(request: Request) -> None:
-    faults = []
-    for name in ("project_id", "organization_id"):
-        value = request.query_params.get(name)
-        if value is not None and (reason := _not_uuid(value)):
-            faults.append({
-                "type": "uuid_parsing",
-                "loc": ["query", name],
-                "msg": f"Input should be a valid UUID, {reason}",
-                "input": value,
-                "ctx": {"error": reason},
-            })  # fmt: skip
-    if faults:
-        raise HTTPException(422, faults)  # type: ignore[arg-type]  # FastAPI's own bodies hold a list here
+def _admin_routes(faults: Faults, token: str) -> list[Route]:
+    def check(request: Request) -> None:
+        if not hmac.compare_digest(request.headers.get(ADMIN_HEADER, "").encode(), token.encode()):
+            raise HTTPException(401, f"The admin endpoint needs the token of this server in {ADMIN_HEADER}")
 
+    async def show(request: Request) -> Response:
+        check(request)
+        return JSONResponse(describe_faults(faults))
 
-def _not_uuid(value: str) -> str | None:
-    try:
-        UUID(value)
-    except ValueError:
-        return f"invalid length or character: found {len(value)} characters"
-    return None
+    async def put(request: Request) -> Response:
+        check(request)
+        try:
+            faults.set(read_faults(await request.body()))
+        except FaultError as exc:
+            raise HTTPException(422, str(exc)) from None
+        return JSONResponse(describe_faults(faults))
 
+    async def clear(request: Request) -> Response:
+        check(request)
+        faults.clear()
+        return JSONResponse([])
 
-def _is_same(wanted: str, project_id: str) -> bool:
-    try:
-        return UUID(wanted) == UUID(project_id)
-    except ValueError:
-        return False
+    return [
+        route(method, FAULTS_PATH, endpoint, is_open=True)
+        for method, endpoint in (("GET", show), ("PUT", put), ("DELETE", clear))
+    ]
 
 
 async def _answer_error(_: Request, exc: Exception) -> Response:
     assert isinstance(exc, HTTPException)  # noqa: S101 - Starlette sends nothing else here
     return JSONResponse({"detail": exc.detail}, status_code=exc.status_code, headers=exc.headers)
+
+
+async def _answer_unexpected(_: Request, __: Exception) -> Response:
+    # Beyond the middleware that names the server, hence named here.
+    return JSONResponse({"detail": "Internal Server Error"}, 500, {"Server": SERVER_NAME})

@@ -119,8 +119,19 @@ async def test_the_right_project_is_accepted_however_it_is_written(store: JobSto
 
 async def test_another_method_is_405_with_a_detail(store: JobStore) -> None:
     async with api(store) as client:
-        response = await client.delete(f"/api/v2/extract/{INVOICE.job_id}")
+        response = await client.put(f"/api/v2/extract/{INVOICE.job_id}")
     assert (response.status_code, response.json()) == (405, {"detail": "Method Not Allowed"})
+
+
+async def test_what_nobody_expected_is_500_as_json_and_quotes_nothing(store: JobStore) -> None:
+    def broken() -> datetime:
+        raise RuntimeError("llx-secret")
+
+    transport = httpx.ASGITransport(create_app(store, clock=broken), raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://local", headers=KEY) as client:
+        response = await client.get("/api/v2/extract")
+    assert (response.status_code, response.json()) == (500, {"detail": "Internal Server Error"})
+    assert response.headers["server"] == SERVER_NAME
 
 
 async def test_every_answer_says_that_it_is_not_the_service(store: JobStore) -> None:
@@ -129,11 +140,16 @@ async def test_every_answer_says_that_it_is_not_the_service(store: JobStore) -> 
             assert (await client.get(path)).headers["server"] == SERVER_NAME
 
 
-async def test_the_root_says_what_it_holds(store: JobStore) -> None:
-    answer = (await get(store, "/")).json()
-    assert answer["num_jobs"] == len(SAMPLES) == len(answer["jobs"])
-    assert answer["jobs"][0] == {"id": INVOICE.job_id, "status": "COMPLETED"}
-    assert {"id": SAMPLE_RUNNING_ID, "status": "PENDING"} in answer["jobs"]
+async def test_the_root_shows_a_person_what_it_holds(store: JobStore) -> None:
+    store.import_job(b'{"id":"<script>alert(1)</script>","status":"<b>","file_input":"\\"<i>"}')
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(create_app(store)), base_url="http://local") as client:
+        response = await client.get("/")
+    assert response.headers["content-type"] == "text/html; charset=utf-8"
+    assert f"{len(SAMPLES) + 1} jobs" in response.text
+    assert f"<tr><td><code>{INVOICE.job_id}</code><td>COMPLETED<td>" in response.text
+    assert f"<code>{SAMPLE_RUNNING_ID}</code><td>PENDING" in response.text
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in response.text
+    assert [tag for tag in ("<script", "<b>", "<i>") if tag in response.text] == []
 
 
 @pytest.mark.parametrize("job_id", ["a/b", "100%", "%2F", "ein Auftrag", "日本", "?expand=usage", "#1"])

@@ -10,7 +10,8 @@ import pytest
 
 from llx_mcp.local import SAMPLES, JobStore, open_store
 from llx_mcp.local.lifecycle import Timeline
-from llx_mcp.local.store import SCHEMA_VERSION, StoreError
+from llx_mcp.local.listing import JobFilter
+from llx_mcp.local.store import SCHEMA_VERSION, NewJob, StoreError
 from llx_mcp.models import MalformedJobError
 from llx_mcp.wire import join_json
 
@@ -143,6 +144,24 @@ def test_a_listing_says_how_jobs_are_at_a_time_and_begins_none() -> None:
         seen = [store.list_jobs(later + timedelta(seconds=seconds))[0][1] for seconds in (1, 2, 4)]
         assert seen == ["PENDING", "RUNNING", "FAILED"]
         assert store.list_jobs() == [("ext-1", "FAILED")]
+
+
+@pytest.mark.parametrize("created", ["0001-01-01T00:00:00+05:00", "9999-12-31T23:59:59-05:00", "yesterday"])
+def test_a_job_of_an_impossible_time_is_listed_all_the_same(created: str) -> None:
+    with closing(JobStore()) as store:
+        store.import_job(b'{"id":"ext-1","status":"FAILED","created_at":"%s"}' % created.encode())
+        assert [row.job_id for row in store.query_jobs(JobFilter(limit=1), NOW)] == ["ext-1"]
+
+
+def test_a_job_keeps_its_result_when_the_recorded_one_is_deleted_before_it_is_made() -> None:
+    with closing(JobStore()) as store:
+        store.import_job(BODY, document_sha256="00")
+        (recorded,) = store.find_recorded("00", "dfl-1")
+        store.delete_job("ext-1")
+        new = NewJob("p", "dfl-1", None, Timeline(), "FAILED", {}, recorded, None)
+        job = store.get_job(store.create_job(new, NOW), NOW)
+        assert job is not None
+        assert bytes(job.sections["status"]) == b'"FAILED"'
 
 
 def test_an_id_that_cannot_be_stored_is_not_there() -> None:

@@ -1,0 +1,91 @@
+"""Our server over the embedded API on loopback: many jobs, many clients at once. `python -m benchmarks.load`."""
+
+import argparse
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import anyio
+from mcp.client import Client
+from pydantic import SecretStr
+
+from llx_mcp.local import SAMPLES, open_store
+from llx_mcp.local.samples import read_sample
+from llx_mcp.server import build_server
+from llx_mcp.settings import Settings
+from llx_mcp.sources import cloud_source
+
+
+def run(seconds: float, num_jobs: int, num_clients: int) -> bool:
+    """Print what came of it; returns whether nothing went wrong."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "jobs.db"
+        job_ids = _fill(path, num_jobs)
+        command = [sys.executable, "-m", "llx_mcp", "local", "serve", "--port", "0", "--local-db", str(path)]
+        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
+            assert server.stderr
+            url = server.stderr.readline().split(" at ")[1].split(",")[0]
+            try:
+                took, errors = anyio.run(_ask_for_a_while, url, job_ids, num_clients, seconds)
+            finally:
+                server.terminate()
+                server.communicate(timeout=10)
+    ordered = [1_000 * each for each in sorted(took)]
+    print(
+        f"{num_jobs:,} jobs, {num_clients} clients, {seconds:g} s: {len(took):,} calls, {len(took) / seconds:.0f} a "
+        f"second; median {statistics.median(ordered):.0f} ms, 99 % within {ordered[len(ordered) * 99 // 100]:.0f} ms; "
+        f"errors: {dict(errors) or 'none'}"
+    )
+    return not errors
+
+
+def _fill(path: Path, num_jobs: int) -> list[str]:
+    """As many jobs, from the samples but the largest, under ids of their own."""
+    store = open_store(path)
+    bodies = [(sample.job_id, read_sample(sample)) for sample in SAMPLES if sample.document != "statement"]
+    job_ids = []
+    for number in range(num_jobs):
+        job_id, body = bodies[number % len(bodies)]
+        job_ids.append(store.import_job(body.replace(job_id.encode(), f"ext-load{number:024}".encode())))
+    store.close()
+    return job_ids
+
+
+async def _ask_for_a_while(
+    url: str, job_ids: list[str], num_clients: int, seconds: float
+) -> tuple[list[float], Counter[str]]:
+    took: list[float] = []
+    errors: Counter[str] = Counter()
+    settings = Settings.model_construct(api_key=SecretStr("llx-load"), base_url_override=url)
+    until = time.monotonic() + seconds
+
+    async def ask(seed: int) -> None:
+        chance = random.Random(seed)
+        async with Client(build_server(cloud_source(settings))) as client:
+            while time.monotonic() < until:
+                began = time.monotonic()
+                arguments: dict[str, Any] = {"job_id": chance.choice(job_ids)}
+                answer = await client.call_tool("get_extract_job", arguments)
+                took.append(time.monotonic() - began)
+                if answer.is_error:
+                    errors[str(answer.content[0])[:120]] += 1
+
+    async with anyio.create_task_group() as clients:
+        for seed in range(num_clients):
+            clients.start_soon(ask, seed)
+    return took, errors
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--jobs", type=int, default=1_000)
+    parser.add_argument("--clients", type=int, default=50)
+    given = parser.parse_args()
+    sys.exit(0 if run(given.seconds, given.jobs, given.clients) else 1)

@@ -1,0 +1,40 @@
+"""The page at `/`: what the embedded API holds, for a person."""
+
+from collections.abc import Sequence
+from html import escape
+
+from llx_mcp.local.listing import JobRow
+
+_PAGE = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<title>llx-mcp local</title>
+<style>body{{font:15px/1.5 sans-serif;margin:2rem}}td,th{{text-align:left;padding:.15rem 1rem .15rem 0}}</style>
+<h1>The embedded LlamaExtract API</h1>
+<p>This is llx-mcp on this machine, not LlamaCloud. Any key that begins with <code>llx-</code> will do.</p>
+<p>{count}</p>
+<table>
+<tr><th>job<th>status<th>document<th>created
+{rows}
+</table>
+{faults}
+</html>
+"""
+
+
+def render_status_page(jobs: Sequence[JobRow], num_jobs: int, faults: Sequence[str]) -> str:
+    """The page as HTML, without scripts.
+
+    Args:
+        jobs: the newest ones.
+        num_jobs: how many there are in all.
+        faults: those that are switched on, in words.
+    """
+    rows = "\n".join(
+        f"<tr><td><code>{escape(job.job_id)}</code><td>{escape(job.status)}<td>{escape(job.file_input or '')}"
+        f"<td>{job.created:%Y-%m-%d %H:%M:%S}"
+        for job in jobs
+    )
+    count = f"{num_jobs:,} jobs" if len(jobs) == num_jobs else f"The newest {len(jobs):,} of {num_jobs:,} jobs"
+    wrong = f"<p>Faults on purpose: {escape('; '.join(faults))}</p>" if faults else ""
+    return _PAGE.format(count=count, rows=rows, faults=wrong)

@@ -1,0 +1,79 @@
+"""A document is fetched from the address that the service signed, which never sees the key."""
+
+import json
+import logging
+
+import httpx
+import pytest
+
+from llx_mcp.errors import ArgumentError, BadResponseError, NotFoundError
+from llx_mcp.llamacloud import open_client
+from llx_mcp.llamacloud.client import Document
+from tests.llamacloud.service import BASE_URL, KEY, Handler, assert_no_key, settings_with
+
+STORAGE = "https://storage.example.com/a/b.pdf?signature=abc123"
+PROJECT = "5a3d1f0e-6c1b-4e0a-9f57-2b6d8c4e1a90"
+
+
+def service(url: object = STORAGE, file: object = None, seen: list[httpx.Request] | None = None) -> Handler:
+    """LlamaCloud with one file, and the storage that it points to."""
+    described = {"id": "dfl-1", "name": "b.pdf", "project_id": PROJECT} if file is None else file
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        if seen is not None:
+            seen.append(request)
+        if request.url.host == "storage.example.com":
+            return httpx.Response(200, content=b"%PDF-1")
+        answer = (
+            {"url": url, "expires_at": "2026-01-05T09:00:00Z"} if request.url.path.endswith("/content") else described
+        )
+        return httpx.Response(200, content=json.dumps(answer).encode())
+
+    return handle
+
+
+async def fetch(handler: Handler, file_id: str = "dfl-1") -> Document:
+    """The document, from a service in memory."""
+    async with open_client(settings_with(project_id=PROJECT), transport=httpx.MockTransport(handler)) as client:
+        return await client.fetch_document(file_id)
+
+
+async def test_a_document_comes_with_its_name_and_without_the_key(caplog: pytest.LogCaptureFixture) -> None:
+    seen: list[httpx.Request] = []
+    with caplog.at_level(logging.DEBUG, "llx_mcp"):
+        assert await fetch(service(seen=seen)) == Document("b.pdf", PROJECT, b"%PDF-1")
+    file = f"{BASE_URL}/api/v1/beta/files/dfl-1"
+    query = f"?project_id={PROJECT}"
+    assert [str(request.url) for request in seen] == [f"{file}{query}", f"{file}/content{query}", STORAGE]
+    assert [request.headers.get("authorization") for request in seen] == [f"Bearer {KEY}", f"Bearer {KEY}", None]
+    assert "storage.example.com/a/b.pdf" in caplog.text
+    assert "abc123" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://storage.example.com/b.pdf", "file:///etc/passwd", "//storage.example.com/", "http://[::1/", "", None, 7],
+)
+async def test_an_address_that_is_not_https_is_not_asked(url: object) -> None:
+    seen: list[httpx.Request] = []
+    with pytest.raises(BadResponseError, match="no address that a document may be fetched from") as caught:
+        await fetch(service(url, seen=seen))
+    assert_no_key(caught.value)
+    assert len(seen) == 2
+
+
+@pytest.mark.parametrize("file_id", ["..", "a/b", "?", "a\r\nb"])
+async def test_an_id_stays_within_its_segment(file_id: str) -> None:
+    seen: list[httpx.Request] = []
+    await fetch(service(seen=seen), file_id)
+    assert [request.url.raw_path.count(b"/") for request in seen[:2]] == [5, 6]
+
+
+async def test_what_is_no_file_is_an_error_that_says_so() -> None:
+    with pytest.raises(BadResponseError, match="no file"):
+        await fetch(service(file=[]))
+    with pytest.raises(NotFoundError):
+        await fetch(lambda _: httpx.Response(404, content=b'{"detail":"no"}'))
+    for file_id in ("", " ", "\ud800"):
+        with pytest.raises(ArgumentError):
+            await fetch(service(), file_id)

@@ -1,0 +1,82 @@
+"""`llx-mcp local serve`, as people start it."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from llx_mcp.local import SAMPLES
+from llx_mcp.local.scenarios import SCENARIOS
+
+LLX = [sys.executable, "-m", "llx_mcp"]
+KEY = {"Authorization": "Bearer llx-test"}
+
+
+def llx(*arguments: str, status: int = 0, **environment: str) -> str:
+    """Run the command to its end; what it wrote."""
+    run = subprocess.run([*LLX, *arguments], capture_output=True, text=True, env=os.environ | environment)
+    assert run.returncode == status, run.stderr
+    return run.stdout + run.stderr
+
+
+@contextmanager
+def serving(*arguments: str) -> Iterator[tuple[str, list[str]]]:
+    """The address at which it serves, and the lines that it printed."""
+    command = [*LLX, "local", "serve", "--port", "0", *arguments]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
+        assert server.stderr
+        lines = [server.stderr.readline() for _ in range(4)]
+        try:
+            yield lines[0].split(" at ")[1].split(",")[0], lines
+        finally:
+            server.terminate()
+            server.communicate(timeout=10)
+
+
+def test_it_says_where_it_is_what_it_holds_and_how_to_switch_faults() -> None:
+    with serving("--fault", "unavailable:times=1,path=/extract") as (url, lines):
+        assert f"(not LlamaCloud) at http://127.0.0.1:{url.rpartition(':')[2]}, with {len(SAMPLES)} jobs." in lines[0]
+        token = lines[3].rpartition(": ")[2].strip()
+        with httpx.Client(base_url=url, headers=KEY) as client:
+            assert [client.get("/api/v2/extract").status_code for _ in range(2)] == [503, 200]
+            assert client.put("/_admin/faults", json=["out-of-credits"]).status_code == 401
+            headers = {"X-Llx-Admin-Token": token}
+            assert client.put("/_admin/faults", json=["out-of-credits"], headers=headers).status_code == 200
+            assert client.get("/api/v2/extract").status_code == 402
+
+
+def test_check_finds_the_service_there() -> None:
+    with serving() as (url, _):
+        said = llx("check", "--base-url", url, LLAMA_CLOUD_API_KEY="llx-test")
+    assert "the key is accepted" in said
+
+
+def test_two_servers_and_an_import_share_one_store(tmp_path: Path) -> None:
+    store, job = str(tmp_path / "jobs.db"), tmp_path / "job.json"
+    job.write_text('{"id":"ext-mine","status":"COMPLETED","extract_result":{"a":1}}')
+    with serving("--local-db", store) as (first, _), serving("--local-db", store) as (second, _):
+        llx("local", "import", str(job), "--local-db", store)
+        body = {"file_input": "dfl-sample0invoice00000000000000", "configuration": {"data_schema": {}}}
+        headers = KEY | {"X-Llx-Scenario": "instant"}
+        made = httpx.post(f"{first}/api/v2/extract", json=body, headers=headers).json()["id"]
+        for url in (first, second):
+            assert httpx.get(f"{url}/api/v2/extract/ext-mine", headers=KEY).json()["extract_result"] == {"a": 1}
+            assert httpx.get(f"{url}/api/v2/extract/{made}", headers=KEY).json()["status"] == "COMPLETED"
+        assert httpx.delete(f"{second}/api/v2/extract/{made}", headers=KEY).status_code == 200
+        assert httpx.get(f"{first}/api/v2/extract/{made}", headers=KEY).status_code == 404
+
+
+@pytest.mark.parametrize("words", ["nothing", "cut:share=2"])
+def test_a_fault_that_there_is_not_is_told(words: str) -> None:
+    assert "--fault:" in llx("local", "serve", "--port", "0", "--fault", words, status=2)
+
+
+def test_scenarios_are_listed() -> None:
+    said = llx("local", "scenarios")
+    for scenario in SCENARIOS.values():
+        assert f"{scenario.name:<14} {scenario.description}\n" in said

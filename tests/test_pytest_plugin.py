@@ -1,0 +1,170 @@
+"""The fixture is a LlamaExtract API of a test's own, and the README's example of it is a test that passes."""
+
+import hashlib
+import hmac
+import http.client
+import json
+import re
+import subprocess
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from queue import Queue
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from llama_cloud import LlamaCloud
+
+from llx_mcp.local.embedded import EmbeddedApi, SeenRequest
+from llx_mcp.local.samples import SAMPLES, read_sample
+from llx_mcp.local.scenarios import UnknownScenarioError
+from llx_mcp.models import MalformedJobError
+from tests.conftest import ROOT
+
+EXAMPLE = re.compile(r"<!-- example: pytest -->\n```python\n(.*?)```\n<!-- /example -->", re.DOTALL)
+
+
+def ask(api: EmbeddedApi, path: str, method: str = "GET", body: bytes | None = None) -> tuple[int, Any]:
+    """Status and decoded body of one request."""
+    connection = http.client.HTTPConnection(urlsplit(api.base_url).netloc, timeout=20)
+    try:
+        connection.request(method, path, body, {"Authorization": f"Bearer {api.api_key}", "X-Mine": "1"})
+        response = connection.getresponse()
+        return response.status, json.loads(response.read())
+    finally:
+        connection.close()
+
+
+def test_the_example_of_the_readme_passes(tmp_path: Path) -> None:
+    match = EXAMPLE.search((ROOT / "README.md").read_text())
+    assert match
+    (tmp_path / "test_example.py").write_text(match.group(1))
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:asyncio"]
+    command += ["-W", "error", str(tmp_path)]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=tmp_path)
+    assert run.returncode == 0, run.stdout
+    assert "1 passed" in run.stdout
+
+
+def test_it_is_empty_at_first_and_answers_what_is_added(llamaextract: EmbeddedApi) -> None:
+    assert ask(llamaextract, "/api/v2/extract/ext-1")[0] == 404
+    job = {"id": "ext-1", "status": "COMPLETED", "extract_result": {"a": 1.5}}
+    assert llamaextract.add_job(job) == "ext-1"
+    assert llamaextract.add_job(json.dumps(job | {"id": "ext-2"}).encode()) == "ext-2"
+    for job_id in ("ext-1", "ext-2"):
+        assert ask(llamaextract, f"/api/v2/extract/{job_id}") == (200, job | {"id": job_id})
+
+
+def test_without_a_job_the_sample_invoice_is_added_each_time_under_a_new_id(llamaextract: EmbeddedApi) -> None:
+    first, second = llamaextract.add_job(), llamaextract.add_job()
+    assert first != second
+    whole = json.loads(read_sample(SAMPLES[0]))
+    assert ask(llamaextract, f"/api/v2/extract/{second}")[1]["extract_result"] == whole["extract_result"]
+
+
+def test_a_job_created_for_a_document_ends_as_the_one_that_was_added_with_it(llamaextract: EmbeddedApi) -> None:
+    added = {"id": "ext-1", "status": "COMPLETED", "extract_result": {"a": 1.5}}
+    llamaextract.add_job(added, document=b"%PDF-1")
+    client = LlamaCloud(api_key=llamaextract.api_key, base_url=llamaextract.base_url, max_retries=0)
+    file = client.files.create(file=("mine.pdf", b"%PDF-1"), purpose="extract")
+    created = client.extract.create(file_input=file.id, configuration={"data_schema": {"type": "object"}})
+    assert created.id != "ext-1"
+    llamaextract.advance(60)
+    assert client.extract.get(created.id).extract_result == {"a": 1.5}
+    client.close()
+
+
+@pytest.mark.parametrize(
+    ("scenario", "first", "last", "has_result", "message"),
+    [
+        ("slow", "PENDING", "COMPLETED", True, None),
+        ("stuck", "PENDING", "RUNNING", False, None),
+        ("failed", "RUNNING", "FAILED", False, "The document could not be parsed: it is encrypted."),
+        ("failed-silent", "RUNNING", "FAILED", False, None),
+        ("cancelled", "RUNNING", "CANCELLED", False, None),
+        ("empty", "RUNNING", "COMPLETED", False, None),
+    ],
+)
+def test_a_job_goes_as_its_scenario_says_and_time_passes_at_once(
+    llamaextract: EmbeddedApi, scenario: str, first: str, last: str, has_result: bool, message: str | None
+) -> None:
+    job_id = llamaextract.add_job(scenario=scenario)
+    seen = ask(llamaextract, f"/api/v2/extract/{job_id}")[1]
+    if first != "RUNNING":
+        assert (seen["status"], seen["extract_result"]) == (first, None)
+    llamaextract.advance(86_400)
+    seen = ask(llamaextract, f"/api/v2/extract/{job_id}")[1]
+    assert (seen["status"], seen["extract_result"] is not None, seen["error_message"]) == (last, has_result, message)
+
+
+def test_faults_happen_until_they_are_put_right(llamaextract: EmbeddedApi) -> None:
+    path = f"/api/v2/extract/{llamaextract.add_job()}"
+    llamaextract.set_faults("out-of-credits")
+    assert [ask(llamaextract, path)[0] for _ in range(2)] == [402, 402]
+    llamaextract.set_faults("unavailable:times=1,status=502")
+    assert [ask(llamaextract, path)[0] for _ in range(2)] == [502, 200]
+    llamaextract.set_faults("wrong-region")
+    llamaextract.set_faults()
+    assert ask(llamaextract, path)[0] == 200
+
+
+def test_what_came_can_be_read(llamaextract: EmbeddedApi) -> None:
+    ask(llamaextract, "/api/v2/extract/ext-%31?expand=usage&expand=metadata&empty=")
+    ask(llamaextract, "/api/v2/extract/schema/validation", "POST", b'{"data_schema":{"a":1}}')
+    (get, post) = llamaextract.requests
+    query = [("expand", "usage"), ("expand", "metadata"), ("empty", "")]
+    assert get == SeenRequest("GET", "/api/v2/extract/ext-1", query, get.headers, b"")
+    assert get.headers["x-mine"] == "1"
+    assert (post.method, post.body) == ("POST", b'{"data_schema":{"a":1}}')
+
+
+class Endpoint(BaseHTTPRequestHandler):
+    """Takes every event, and puts it with its signature into the queue that its class names."""
+
+    events: "Queue[tuple[str, bytes]]"
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.events.put((self.headers["LC-Signature"], body))
+        self.send_response(204)
+        self.end_headers()
+
+    def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002 - the library's own name
+        pass
+
+
+def test_webhooks_of_a_create_are_delivered_and_hold_under_their_secret(llamaextract: EmbeddedApi) -> None:
+    Endpoint.events = Queue()
+    job_id = ""
+    with ThreadingHTTPServer(("127.0.0.1", 0), Endpoint) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        webhook = {"webhook_url": f"http://127.0.0.1:{server.server_port}/", "webhook_signing_secret": "whsec"}
+        create = {
+            "file_input": "dfl-unknown",
+            "configuration": {"data_schema": {}},
+            "webhook_configurations": [webhook],
+        }
+        status, job = ask(llamaextract, "/api/v2/extract", "POST", json.dumps(create).encode())
+        assert status == 200
+        job_id = job["id"]
+        llamaextract.advance(60)
+        received = [Endpoint.events.get(timeout=20) for _ in range(2)]
+        server.shutdown()
+        thread.join()
+    for signature, body in received:
+        assert signature == "sha256=" + hmac.new(b"whsec", body, hashlib.sha256).hexdigest()
+    events = [json.loads(body) for _, body in received]
+    assert [event["event_type"] for event in events] == ["extract.pending", "extract.error"]
+    assert {event["data"]["id"] for event in events} == {job_id}
+
+
+def test_what_is_no_job_scenario_or_fault_is_refused(llamaextract: EmbeddedApi) -> None:
+    with pytest.raises(MalformedJobError):
+        llamaextract.add_job({"id": "ext-1"})
+    with pytest.raises(UnknownScenarioError, match="there are normal, instant"):
+        llamaextract.add_job(scenario="sideways")
+    with pytest.raises(ValueError, match="there are rate-limited"):
+        llamaextract.set_faults("meteor")
