@@ -4,7 +4,7 @@ import sys
 
 import anyio
 
-from llx_mcp.jobs.reader import OpenSource
+from llx_mcp.jobs.source import OpenSource
 from llx_mcp.server import LogLevel, build_server
 
 _HOST = "127.0.0.1"

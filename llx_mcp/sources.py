@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from llx_mcp.errors import ConfigurationError
-from llx_mcp.jobs.reader import JobSource, OpenSource
+from llx_mcp.jobs.source import JobSource, OpenSource
 from llx_mcp.settings import Settings
 
 if TYPE_CHECKING:
