@@ -1,0 +1,119 @@
+"""Questions that come together cost one request, and nobody's leaving harms another."""
+
+import anyio
+import pytest
+
+from llx_mcp.errors import ConfigurationError, NotFoundError, UnavailableError
+from llx_mcp.jobs.clock import SystemClock
+from llx_mcp.jobs.reader import JobReader, open_reader
+from llx_mcp.reading.facts import Ask
+from tests.jobs.service import Service, reading, source_of
+from tests.jobs.virtual_time import VirtualClock, virtual
+
+
+@virtual
+async def test_a_job_that_many_ask_for_at_once_is_fetched_once() -> None:
+    service = Service(VirtualClock())
+    service.add("ext-1", 100)
+    seen: list[str] = []
+
+    async def fetch(reader: JobReader) -> None:
+        seen.append((await reader.fetch(Ask("ext-1"))).status)
+
+    async with reading(service) as reader, anyio.create_task_group() as group:
+        for _ in range(50):
+            group.start_soon(fetch, reader)
+    assert (seen, len(service.seen)) == (["RUNNING"] * 50, 1)
+
+
+@virtual
+async def test_an_error_is_everybodys_and_is_not_kept() -> None:
+    service = Service(VirtualClock())
+    seen: list[str] = []
+
+    async def fetch(reader: JobReader) -> None:
+        with pytest.raises(NotFoundError) as caught:
+            await reader.fetch(Ask("ext-1"))
+        seen.append(str(caught.value))
+
+    async with reading(service) as reader:
+        async with anyio.create_task_group() as group:
+            for _ in range(5):
+                group.start_soon(fetch, reader)
+        service.add("ext-1")
+        assert (await reader.fetch(Ask("ext-1"))).is_success
+    assert len(set(seen)) == 1
+    assert (len(seen), len(service.seen)) == (5, 2)
+
+
+@virtual
+async def test_who_leaves_a_shared_fetch_ends_it_for_nobody_else() -> None:
+    service = Service(VirtualClock())
+    service.add("ext-1")
+    service.fault = lambda seen: (503, {}) if seen.at < 1 else None
+    async with reading(service) as reader, anyio.create_task_group() as group:
+        statuses: list[str] = []
+
+        async def stay() -> None:
+            statuses.append((await reader.fetch(Ask("ext-1"))).status)
+
+        with anyio.move_on_after(0.2):
+            group.start_soon(stay)
+            await reader.fetch(Ask("ext-1"))
+    assert statuses == ["COMPLETED"]
+
+
+@virtual
+async def test_a_fetch_that_all_have_left_is_given_up() -> None:
+    service = Service(VirtualClock())
+    service.add("ext-1")
+    service.fault = lambda _: (503, {})
+    async with reading(service) as reader:
+        with anyio.move_on_after(0.2):
+            await reader.fetch(Ask("ext-1"))
+        await anyio.sleep(0.1)
+        num_seen = len(service.seen)
+        await anyio.sleep(100)
+    assert len(service.seen) == num_seen
+
+
+@virtual
+async def test_two_keys_have_two_identities_and_one_has_one() -> None:
+    service = Service(VirtualClock())
+    identities = []
+    for key in ("llx-one-one", "llx-two-two", "llx-one-one"):
+        async with open_reader(source_of(service, key), service.clock) as reader:
+            identities.append(await reader.identity())
+    service.close()
+    assert identities[0] == identities[2] != identities[1]
+    assert "llx-one" not in identities[0]
+
+
+async def test_without_a_key_a_wait_says_so() -> None:
+    service = Service(SystemClock())
+    async with open_reader(source_of(service, ""), SystemClock()) as reader:
+        with pytest.raises(ConfigurationError, match="No LlamaCloud key"):
+            await reader.wait_many(["ext-1"], timeout_seconds=1)
+    service.close()
+
+
+@virtual
+async def test_what_is_raised_beside_a_reader_comes_out_as_it_is() -> None:
+    service = Service(VirtualClock())
+    with pytest.raises(UnavailableError, match="mine"):
+        async with reading(service):
+            raise UnavailableError("mine")
+
+
+@virtual
+async def test_a_list_is_asked_for_as_the_filters_say() -> None:
+    service = Service(VirtualClock())
+    for number in range(4):
+        service.add(f"ext-{number}", 100 * (number % 2))
+    async with reading(service) as reader:
+        running = await reader.list(status=["RUNNING"])
+        first = await reader.list(page_size=3)
+        second = await reader.list(page_size=3, page_token=first.next_page_token)
+    assert [job.id for job in running.items] == ["ext-1", "ext-3"]
+    assert [job.id for page in (first, second) for job in page.items] == [f"ext-{number}" for number in range(4)]
+    assert second.next_page_token is None
