@@ -31,6 +31,7 @@ class Entry:
         is_under_way: whether a look is out.
         started_at: when the look that is out began.
         num_failures: how many looks failed since the last that did not.
+        has_ended: whether there is nothing left to look at.
         is_to_fetch: whether it has probably ended, so that the next look asks for all sections.
         status_at: the time of day at which it came into its status, as far as that is known.
     """
@@ -50,11 +51,16 @@ class Entry:
     status_at: datetime | None = None
     started_at: float = 0.0
     num_failures: int = 0
+    # A field and not worked out: it is asked for each job whenever the loop turns.
+    has_ended: bool = False
 
-    @property
-    def has_ended(self) -> bool:
-        """Whether there is nothing left to look at."""
-        return self.error is not None or (self.job is not None and self.job.is_terminal)
+    def end(self, *, job: "Job | None" = None, error: "LlxError | None" = None) -> None:
+        """There is nothing left to look at: the job came whole, or cannot be read."""
+        self.job = job or self.job
+        self.error = error
+        self.failure = None
+        self.has_ended = True
+        self.wake(is_change=True)
 
     @property
     def is_seen(self) -> bool:

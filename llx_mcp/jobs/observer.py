@@ -74,8 +74,7 @@ class Observer:
             self._note(entry, outcome)
         elif was_fetch:
             await self._store.put(entry.key, outcome)
-            entry.job, entry.failure = outcome, None
-            entry.wake(is_change=True)
+            entry.end(job=outcome)
         else:
             self._expect_end(entry)
 
@@ -118,8 +117,7 @@ class Observer:
 
     def _fail(self, entry: Entry, error: LlxError) -> None:
         if not isinstance(error, UpstreamError) or not error.passing:
-            entry.error = error
-            entry.wake(is_change=True)
+            entry.end(error=error)
             return
         entry.failure = error
         entry.num_failures += 1

@@ -254,6 +254,8 @@ class JobReader:
         return JobKey(await self.identity(), project_id, organization_id, job_id)
 
     async def _open(self) -> JobSource:
+        if self._source is not None:
+            return self._source
         async with self._opening:
             if self._source is None:
                 self._source = await self._stack.enter_async_context(self._open_source())

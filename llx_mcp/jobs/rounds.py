@@ -13,7 +13,7 @@ MAX_IDS = 100
 _MAX_ID_CHARS = 5_000
 _ID_OVERHEAD = len("&job_ids=")
 # A list that goes out anyway takes along whoever is this far on the way to its own look.
-_TAKEN_ALONG = 0.5
+_TAKEN_ALONG = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ def plan_requests(entries: Iterable[Entry], now: float, *, allow_lists: bool) ->
         now: of the rising clock.
         allow_lists: whether the service answers for several jobs at once.
     """
-    idle = [entry for entry in entries if not entry.is_under_way and not entry.has_ended]
+    idle = [entry for entry in entries if not (entry.is_under_way or entry.has_ended)]
     due = [entry for entry in idle if entry.due_at <= now]
     if not due:
         return []

@@ -65,6 +65,7 @@ class JobWatcher:
         self._out: dict[Request, anyio.CancelScope] = {}
         self._num_under_way = 0
         self._is_running = False
+        self._rests_until = math.inf
         self._is_closed = False
         self._all_left = anyio.Event()
         self._wake = anyio.Event()
@@ -145,7 +146,7 @@ class JobWatcher:
             entry = self._entries.get(key)
             if entry is None or entry.error is not None:
                 # Who comes after an error has a look of their own.
-                entry = self._entries[key] = Entry(key, first_at=now, due_at=now, job=job)
+                entry = self._entries[key] = Entry(key, now, now, job=job, has_ended=job is not None)
             entries.append(entry)
         waiter = Waiter(tuple(entries), deadline, wants_looks=wants_looks)
         for entry in entries:
@@ -159,7 +160,8 @@ class JobWatcher:
         if not self._is_running:
             self._is_running = True
             self._group.start_soon(self._run)
-        self._notify()
+        if min(deadline, *(entry.due_at for entry in entries)) < self._rests_until:
+            self._notify()
         return waiter
 
     def _leave(self, waiter: Waiter) -> None:
@@ -175,7 +177,8 @@ class JobWatcher:
                 self._call_back()
         if not self._waiters:
             self._all_left.set()
-        self._notify()
+        if not self._entries:
+            self._notify()
 
     def _call_back(self) -> None:
         """Give up the requests that nobody waits for any more."""
@@ -202,7 +205,8 @@ class JobWatcher:
                 await anyio.lowlevel.checkpoint()
                 now = self._clock.monotonic()
                 self._expire(now)
-                await self._rest(self._start_requests(now) - now)
+                self._rests_until = self._start_requests(now)
+                await self._rest(self._rests_until - now)
         finally:
             self._is_running = False
             self._deadlines.clear()
@@ -220,7 +224,7 @@ class JobWatcher:
             if pause > 0:
                 return min(next_at, now + pause)
             self._start(request, now)
-        idle = (entry.due_at for entry in self._entries.values() if not entry.is_under_way and not entry.has_ended)
+        idle = [entry.due_at for entry in self._entries.values() if not (entry.is_under_way or entry.has_ended)]
         return min(next_at, min(idle, default=math.inf))
 
     def _start(self, request: Request, now: float) -> None:

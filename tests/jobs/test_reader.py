@@ -21,6 +21,7 @@ async def test_a_job_that_many_ask_for_at_once_is_fetched_once() -> None:
         seen.append((await reader.fetch(Ask("ext-1"))).status)
 
     async with reading(service) as reader, anyio.create_task_group() as group:
+        await reader.identity()
         for _ in range(50):
             group.start_soon(fetch, reader)
     assert (seen, len(service.seen)) == (["RUNNING"] * 50, 1)
