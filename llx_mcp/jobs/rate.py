@@ -38,6 +38,11 @@ class Rate:
         """The budget now; None while no limit is known."""
         return self._budget
 
+    def num_recent(self, now: float) -> int:
+        """How many requests were made in the last minute."""
+        self._update(now)
+        return len(self._recent)
+
     def wait_seconds(self, now: float) -> float:
         """How long until a request may be made; 0 where one may be made at once."""
         self._update(now)

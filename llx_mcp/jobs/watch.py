@@ -30,6 +30,9 @@ from llx_mcp.jobs.store import FinishedJobs, JobKey
 GRACE_SECONDS = 10.0
 CLOSING_SECONDS = 2.0
 MAX_UNDER_WAY = 8
+PRUDENT_JOBS = 50
+PRUDENT_REQUESTS = 14
+PRUDENT_LIST_SECONDS = 10.0
 
 _FEW = 64
 
@@ -66,6 +69,7 @@ class JobWatcher:
         self._num_under_way = 0
         self._is_running = False
         self._rests_until = math.inf
+        self._listed_at = -math.inf
         self._is_closed = False
         self._all_left = anyio.Event()
         self._wake = anyio.Event()
@@ -220,6 +224,8 @@ class JobWatcher:
             if self._num_under_way >= MAX_UNDER_WAY:
                 # The end of any of them wakes the loop.
                 return next_at
+            if self._makes_room(request, now):
+                continue
             pause = self._lessons.rate.wait_seconds(now)
             if pause > 0:
                 return min(next_at, now + pause)
@@ -227,7 +233,25 @@ class JobWatcher:
         idle = [entry.due_at for entry in self._entries.values() if not (entry.is_under_way or entry.has_ended)]
         return min(next_at, min(idle, default=math.inf))
 
+    def _makes_room(self, request: Request, now: float) -> bool:
+        """Put off a list where the key may be a free one and its minute is nearly used: ends need what is left.
+
+        Free keys have 20 requests a minute, and whoever waits for hundreds of jobs has more.
+        """
+        rate = self._lessons.rate
+        until = self._listed_at + PRUDENT_LIST_SECONDS
+        is_prudent = rate.per_minute is None and len(self._entries) <= PRUDENT_JOBS and not self._late
+        if not (request.is_list and is_prudent and now < until and rate.num_recent(now) >= PRUDENT_REQUESTS):
+            return False
+        if any(entry.looked_at is None for entry in request.entries):
+            return False
+        for entry in request.entries:
+            entry.due_at = max(entry.due_at, until)
+        return True
+
     def _start(self, request: Request, now: float) -> None:
+        if request.is_list:
+            self._listed_at = now
         # Spent here and not by the request itself, which begins only later.
         self._lessons.rate.spend(now)
         for entry in request.entries:
