@@ -62,6 +62,12 @@ class Observer:
         if deadline < entry.due_at and self.is_wanting(entry, deadline):
             entry.due_at = max(deadline, now)
 
+    def plan_look(self, entry: Entry, due_at: float, now: float) -> None:
+        """Have the next look at a time, or when a wait ends before that."""
+        entry.due_at = due_at
+        for waiter in entry.waiters:
+            self.pull_forward(entry, waiter.deadline, now)
+
     async def _observe_one(self, entry: Entry) -> None:
         was_fetch = entry.is_to_fetch
         outcome = await look_at_one(self._source, entry, self._lessons, self._clock)
@@ -129,6 +135,4 @@ class Observer:
     def _plan(self, entry: Entry, seconds: float) -> None:
         now = self._clock.monotonic()
         entry.interval_seconds = seconds
-        entry.due_at = now + seconds
-        for waiter in entry.waiters:
-            self.pull_forward(entry, waiter.deadline, now)
+        self.plan_look(entry, now + seconds, now)

@@ -246,7 +246,7 @@ class JobWatcher:
         if any(entry.looked_at is None for entry in request.entries):
             return False
         for entry in request.entries:
-            entry.due_at = max(entry.due_at, until)
+            self._observer.plan_look(entry, max(entry.due_at, until), now)
         return True
 
     def _start(self, request: Request, now: float) -> None:
