@@ -7,8 +7,7 @@ import contextlib
 import random
 import statistics
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +15,9 @@ import anyio
 import orjson
 from mcp import Client
 
-from llx_mcp.jobs.reader import JobSource
 from llx_mcp.models import Job
 from llx_mcp.server import build_server
+from tests.sources import Bodies, open_bodies
 
 ROWS = 20_000
 JOB_ID = "ext-large"
@@ -91,34 +90,9 @@ def _entry(rng: random.Random, index: int, words: str) -> dict[str, Any]:
     }
 
 
-class _InMemory:
-    """A source that hands out bodies, so that no network is measured."""
-
-    def __init__(self, bodies: dict[str, bytes]) -> None:
-        self._bodies = bodies
-
-    async def fetch_job(
-        self,
-        job_id: str,
-        expand: Sequence[str] = (),
-        project_id: str | None = None,
-        organization_id: str | None = None,
-    ) -> Job:
-        """One job; what is not there is a KeyError."""
-        body = self._bodies[job_id]
-        return Job.parse(body) if len(body) < 1 << 20 else await anyio.to_thread.run_sync(Job.parse, body)
-
-
-@asynccontextmanager
-async def open_client(bodies: dict[str, bytes]) -> AsyncIterator[Client]:
-    """A client of a server over these bodies."""
-
-    @asynccontextmanager
-    async def open_source() -> AsyncIterator[JobSource]:
-        yield _InMemory(bodies)
-
-    async with Client(build_server(open_source)) as client:
-        yield client
+def open_client(body: bytes) -> Client:
+    """A client of a server over one body, so that no network is measured."""
+    return Client(build_server(open_bodies(Bodies(lambda _: body))))
 
 
 def run() -> None:
@@ -132,7 +106,7 @@ def run() -> None:
 
 async def _measure_large(body: bytes, decode: float) -> None:
     print("| call | seconds | share of the decode | bar |\n|---|---|---|---|")
-    async with open_client({JOB_ID: body}) as client:
+    async with open_client(body) as client:
         for words, bar, call in _calls(client):
             seconds = await call()
             print(f"| {words} | {seconds:.3f} | {seconds / decode:.3f} | {bar} |")
@@ -140,7 +114,7 @@ async def _measure_large(body: bytes, decode: float) -> None:
     idle = _memory()
     stalls: list[float] = []
     peaks = [idle]
-    async with open_client({JOB_ID: body}) as client, anyio.create_task_group() as tasks:
+    async with open_client(body) as client, anyio.create_task_group() as tasks:
         tasks.start_soon(_watch_memory, peaks)
         tasks.start_soon(_watch_loop, stalls)
         for _, _, call in _calls(client):
@@ -192,7 +166,7 @@ async def _kept(body: bytes) -> int:
     """What the store holds of the job, once it is compressed."""
     from llx_mcp.jobs.store import KeptJob
 
-    kept = KeptJob.of(Job.parse(body), key=JOB_ID, fetched_at=0.0)
+    kept = KeptJob.of(Job.parse(body))
     await kept.compress()
     return kept.kept_bytes
 
@@ -204,17 +178,12 @@ async def _measure_small() -> None:
 
 
 async def _reader_seconds(body: bytes, rounds: int = 200) -> float:
+    from llx_mcp.jobs.clock import SystemClock
     from llx_mcp.jobs.reader import open_reader
-    from llx_mcp.jobs.watch import SystemClock
     from llx_mcp.reading.facts import Ask
 
-    bodies = {f"ext-{index}": body for index in range(rounds + 1)}
-
-    @asynccontextmanager
-    async def open_source() -> AsyncIterator[JobSource]:
-        yield _InMemory(bodies)
-
-    async with open_reader(open_source, SystemClock()) as reader:
+    source = open_bodies(Bodies(lambda _: body))
+    async with open_reader(source, SystemClock()) as reader:
         await reader.get(Ask("ext-0"))
         started = time.process_time()
         for index in range(1, rounds + 1):

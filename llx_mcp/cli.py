@@ -201,12 +201,14 @@ def _serve(arguments: argparse.Namespace) -> int:
     settings = _settings(arguments)
     _start_logging(settings)
     from llx_mcp.serving import serve_http, serve_stdio
+    from llx_mcp.sources import reader_options
 
     source = _source(arguments, settings)
+    options = reader_options(settings)
     if arguments.http:
-        serve_http(source, port=arguments.port, log_level=settings.log_level)
+        serve_http(source, port=arguments.port, options=options, log_level=settings.log_level)
     else:
-        serve_stdio(source, log_level=settings.log_level)
+        serve_stdio(source, options=options, log_level=settings.log_level)
     return 0
 
 

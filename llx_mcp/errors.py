@@ -85,9 +85,19 @@ class RateLimitedError(UpstreamError):
 
 
 class UnavailableError(UpstreamError):
-    """408, 409 or 5xx: the service could not answer now."""
+    """408, 409 or 5xx: the service could not answer now.
+
+    Attributes:
+        retry_after_seconds: how long the service asked to wait, where it said so.
+    """
 
     passing = True
+
+    def __init__(
+        self, message: str, *, status_code: int | None = None, retry_after_seconds: float | None = None
+    ) -> None:
+        super().__init__(message, status_code=status_code)
+        self.retry_after_seconds = retry_after_seconds
 
 
 class UnreachableError(UpstreamError):

@@ -8,6 +8,7 @@ that is malformed is None, and still whole in the bytes.
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any, Self
 
@@ -20,6 +21,7 @@ TERMINAL_STATUSES = frozenset({"COMPLETED", "FAILED", "CANCELLED"})
 EXPANDABLE_SECTIONS = ("configuration", "extract_metadata", "usage", "metadata")
 
 _LARGE = frozenset({"extract_result", "extract_metadata"})
+_rows_decoder = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 class MalformedJobError(ValueError):
@@ -204,3 +206,34 @@ class Job(BaseModel):
         """Pages extracted, where the service says so."""
         usage = self.metadata.usage if self.metadata else None
         return usage.num_pages_extracted if usage else None
+
+
+@dataclass(frozen=True, slots=True)
+class JobPage:
+    """One page of a list of jobs, in the service's order.
+
+    Attributes:
+        items: the jobs; sections that were not asked for are absent or null.
+        next_page_token: for the page after; None where this is the last.
+    """
+
+    items: tuple[Job, ...]
+    next_page_token: str | None = None
+
+    @classmethod
+    def parse(cls, body: bytes) -> Self:
+        """Read a page from the JSON of `GET /api/v2/extract`.
+
+        Raises:
+            MalformedJobError: with what is wrong; no part of the body is quoted.
+        """
+        try:
+            sections = split_json(body)
+            rows = _rows_decoder.decode(sections.get("items", b"null"))
+            token = decode_json(sections["next_page_token"]) if "next_page_token" in sections else None
+        except (msgspec.DecodeError, RecursionError) as exc:
+            raise MalformedJobError(f"the body is not a list of jobs: {exc}") from None
+        except ValueError as exc:
+            raise MalformedJobError(f"the body holds a value that is not JSON ({type(exc).__name__})") from None
+        jobs = tuple(Job.parse(bytes(row)) for row in rows)
+        return cls(jobs, token if isinstance(token, str) and token else None)

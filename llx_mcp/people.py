@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 import anyio
 
 from llx_mcp.errors import ArgumentError, LlxError, excerpt
-from llx_mcp.jobs.reader import JobReader, OpenSource, open_reader
-from llx_mcp.jobs.watch import Look, SystemClock, describe_look
+from llx_mcp.jobs.clock import SystemClock
+from llx_mcp.jobs.reader import JobReader, open_reader
+from llx_mcp.jobs.sights import Progress, describe_progress
+from llx_mcp.jobs.source import OpenSource
 from llx_mcp.reading.budget import Answer
 from llx_mcp.reading.facts import Ask
 from llx_mcp.reading.visible import dump_json
@@ -117,8 +119,8 @@ async def _check_service(settings: Settings) -> None:
 async def _wait(reader: JobReader, question: Ask, timeout_seconds: float) -> Answer:
     is_terminal = sys.stderr.isatty()
 
-    async def show(look: Look) -> None:
-        words = describe_look(look)
+    async def show(progress: Progress) -> None:
+        words = describe_progress(progress)
         # One line that is written over on a terminal, and cleared before the answer; else a line a look.
         print(
             f"\r\033[K{words}" if is_terminal else words, end="" if is_terminal else "\n", file=sys.stderr, flush=True

@@ -26,8 +26,9 @@ from pydantic import ValidationError
 
 from llx_mcp import __version__
 from llx_mcp.errors import ArgumentError, LlxError, excerpt
-from llx_mcp.jobs.reader import JobReader, OpenSource, open_reader
-from llx_mcp.jobs.watch import Clock, SystemClock
+from llx_mcp.jobs.clock import Clock, SystemClock
+from llx_mcp.jobs.reader import JobReader, ReaderOptions, open_reader
+from llx_mcp.jobs.source import OpenSource
 from llx_mcp.prompts import load_prompts
 from llx_mcp.resources import add_resources
 from llx_mcp.tools import (
@@ -146,13 +147,17 @@ class ExtractServer(MCPServer[JobReader]):
 
 
 def build_server(
-    open_source: OpenSource, *, clock: Clock | None = None, log_level: LogLevel = "WARNING"
+    open_source: OpenSource,
+    *,
+    clock: Clock | None = None,
+    options: ReaderOptions | None = None,
+    log_level: LogLevel = "WARNING",
 ) -> ExtractServer:
     """A server over a source of jobs, which is opened with the first call and closed with the server."""
 
     @asynccontextmanager
     async def lifespan(_: MCPServer[JobReader]) -> AsyncIterator[JobReader]:
-        async with open_reader(open_source, clock or SystemClock()) as reader:
+        async with open_reader(open_source, clock or SystemClock(), options) as reader:
             yield reader
 
     server = ExtractServer(

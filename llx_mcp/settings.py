@@ -1,15 +1,17 @@
 """One frozen `Settings`, read once from flags and environment, and passed down."""
 
 import ipaddress
-from typing import Literal
+from typing import Annotated, Literal, Self
 from urllib.parse import SplitResult, urlsplit
 
-from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from llx_mcp.errors import ConfigurationError
 
 Region = Literal["na", "eu"]
+# A shorter interval between looks would be of no use to anybody.
+Seconds = Annotated[float, Field(ge=0.5, le=3_600)]
 
 BASE_URLS: dict[Region, str] = {
     "na": "https://api.cloud.llamaindex.ai",
@@ -32,6 +34,15 @@ class Settings(BaseSettings):
     project_id: str | None = Field(None, validation_alias="LLAMA_CLOUD_PROJECT_ID")
     organization_id: str | None = Field(None, validation_alias="LLAMA_CLOUD_ORGANIZATION_ID")
     max_body_bytes: int = Field(MAX_BODY_BYTES, ge=1024, validation_alias="LLX_MCP_MAX_BODY_BYTES")
+    requests_per_minute: float | None = Field(None, ge=1, validation_alias="LLX_MCP_REQUESTS_PER_MINUTE")
+    store_bytes: int | None = Field(None, ge=0, validation_alias="LLX_MCP_STORE_BYTES")
+    look_fresh_seconds: Annotated[tuple[Seconds, ...] | None, NoDecode] = Field(
+        None, validation_alias="LLX_MCP_LOOK_FRESH_SECONDS"
+    )
+    look_share_of_age: float | None = Field(None, ge=0, le=1, validation_alias="LLX_MCP_LOOK_SHARE_OF_AGE")
+    look_shortest_seconds: Seconds | None = Field(None, validation_alias="LLX_MCP_LOOK_SHORTEST_SECONDS")
+    look_longest_seconds: Seconds | None = Field(None, validation_alias="LLX_MCP_LOOK_LONGEST_SECONDS")
+    look_jitter: float | None = Field(None, ge=0, le=0.5, validation_alias="LLX_MCP_LOOK_JITTER")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("WARNING", validation_alias="LLX_MCP_LOG_LEVEL")
 
     @field_validator("region", "log_level", mode="before")
@@ -40,6 +51,18 @@ class Settings(BaseSettings):
         if not isinstance(value, str):
             return value
         return value.lower() if getattr(info, "field_name", "") == "region" else value.upper()
+
+    @field_validator("look_fresh_seconds", mode="before")
+    @classmethod
+    def _split_seconds(cls, value: object) -> object:
+        return [part for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _check_looks(self) -> Self:
+        shortest, longest = self.look_shortest_seconds, self.look_longest_seconds
+        if shortest is not None and longest is not None and shortest > longest:
+            raise ValueError("LLX_MCP_LOOK_SHORTEST_SECONDS must not be more than LLX_MCP_LOOK_LONGEST_SECONDS")
+        return self
 
     @field_validator("base_url_override")
     @classmethod
@@ -85,8 +108,12 @@ def load_settings(**overrides: object) -> Settings:
     try:
         return Settings(**given)  # type: ignore[arg-type]
     except ValidationError as exc:
-        lines = [f"{'.'.join(str(part) for part in fault['loc'])}: {_reason(fault['msg'])}" for fault in exc.errors()]
+        lines = [": ".join([*_place(fault["loc"]), _reason(fault["msg"])]) for fault in exc.errors()]
     raise ConfigurationError("These settings cannot be used. " + "; ".join(lines))
+
+
+def _place(location: tuple[int | str, ...]) -> list[str]:
+    return [".".join(str(part) for part in location)] if location else []
 
 
 def _reason(message: str) -> str:

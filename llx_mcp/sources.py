@@ -2,11 +2,14 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from llx_mcp.errors import ConfigurationError
-from llx_mcp.jobs.reader import JobSource, OpenSource
+from llx_mcp.jobs.reader import ReaderOptions
+from llx_mcp.jobs.schedule import Schedule
+from llx_mcp.jobs.source import JobSource, OpenSource
 from llx_mcp.settings import Settings
 
 if TYPE_CHECKING:
@@ -27,6 +30,20 @@ def cloud_source(settings: Settings) -> OpenSource:
             yield client
 
     return open_source
+
+
+def reader_options(settings: Settings) -> ReaderOptions:
+    """How jobs are waited for and kept, as far as the settings say; the rest is as it is by default."""
+    looks = {
+        "fresh_seconds": settings.look_fresh_seconds,
+        "share_of_age": settings.look_share_of_age,
+        "shortest_seconds": settings.look_shortest_seconds,
+        "longest_seconds": settings.look_longest_seconds,
+        "jitter": settings.look_jitter,
+    }
+    given: dict[str, Any] = {name: value for name, value in looks.items() if value is not None}
+    options = ReaderOptions(replace(Schedule(), **given), settings.requests_per_minute)
+    return options if settings.store_bytes is None else replace(options, store_bytes=settings.store_bytes)
 
 
 def local_source(path: Path | None) -> OpenSource:

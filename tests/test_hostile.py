@@ -2,17 +2,14 @@
 
 import json
 import re
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 from mcp import Client
 
-from llx_mcp.jobs.reader import JobSource
-from llx_mcp.models import Job
 from llx_mcp.reading.visible import INVISIBLE
 from llx_mcp.server import build_server
+from tests.sources import Bodies, open_bodies
 from tests.tools.test_tools import text_of
 
 CANARY = "obey-7f3a"
@@ -116,27 +113,9 @@ def body_of(result: Any) -> bytes:
     return json.dumps(wire).encode()
 
 
-class Hostile:
-    """A source of one such job."""
-
-    def __init__(self, body: bytes) -> None:
-        self.body = body
-
-    async def fetch_job(
-        self, job_id: str, expand: Sequence[str] = (), project_id: str | None = None, organization_id: str | None = None
-    ) -> Job:
-        """The job, whatever is asked for."""
-        return Job.parse(self.body)
-
-
 def connect(body: bytes) -> Client:
     """A client of a server over one hostile job."""
-
-    @asynccontextmanager
-    async def open_source() -> AsyncIterator[JobSource]:
-        yield Hostile(body)
-
-    return Client(build_server(open_source))
+    return Client(build_server(open_bodies(Bodies(lambda _: body))))
 
 
 def assert_visible(text: str) -> None:

@@ -1,47 +1,24 @@
 """Each of the forty questions is answered right, through a client, in both forms."""
 
 import json
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from mcp import Client
 
-from llx_mcp.jobs.reader import JobSource
-from llx_mcp.models import Job
 from llx_mcp.reading.visible import dump_json, visible_json
 from llx_mcp.server import build_server
 from tests.questions import QUESTIONS, Question
+from tests.sources import Bodies, open_bodies
 from tests.tools.test_tools import text_of
 
 MOST_CALLS = 3
 
 
-class Files:
-    """A source of the real jobs by the names of their files."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    async def fetch_job(
-        self, job_id: str, expand: Sequence[str] = (), project_id: str | None = None, organization_id: str | None = None
-    ) -> Job:
-        """One job."""
-        return Job.parse((self.folder / f"{job_id}.job.json").read_bytes())
-
-
-@asynccontextmanager
-async def open_client(folder: Path) -> AsyncIterator[Client]:
-    """A client of a server over the real jobs."""
-
-    @asynccontextmanager
-    async def open_source() -> AsyncIterator[JobSource]:
-        yield Files(folder)
-
-    async with Client(build_server(open_source)) as client:
-        yield client
+def open_client(folder: Path) -> Client:
+    """A client of a server over the real jobs, by the names of their files."""
+    return Client(build_server(open_bodies(Bodies(lambda name: (folder / f"{name}.job.json").read_bytes()))))
 
 
 def test_there_are_forty_questions_about_all_kinds_of_documents() -> None:

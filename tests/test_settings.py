@@ -3,7 +3,10 @@
 import pytest
 
 from llx_mcp.errors import ConfigurationError
+from llx_mcp.jobs.reader import ReaderOptions
+from llx_mcp.jobs.schedule import Schedule
 from llx_mcp.settings import check_base_url, load_settings
+from llx_mcp.sources import reader_options
 
 
 def test_the_names_of_the_environment_are_those_of_the_official_clients(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,3 +92,50 @@ def test_what_cannot_be_used_is_named_without_its_value(monkeypatch: pytest.Monk
         load_settings()
     assert "LLAMA_CLOUD_REGION" in str(caught.value)
     assert "llx-pasted" not in str(caught.value)
+
+
+def test_waiting_is_set_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = {
+        "LLX_MCP_REQUESTS_PER_MINUTE": "20",
+        "LLX_MCP_STORE_BYTES": "1000",
+        "LLX_MCP_LOOK_FRESH_SECONDS": "1, 2,4",
+        "LLX_MCP_LOOK_SHARE_OF_AGE": "0.1",
+        "LLX_MCP_LOOK_SHORTEST_SECONDS": "3",
+        "LLX_MCP_LOOK_LONGEST_SECONDS": "60",
+        "LLX_MCP_LOOK_JITTER": "0",
+    }
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    schedule = Schedule(
+        fresh_seconds=(1.0, 2.0, 4.0), share_of_age=0.1, shortest_seconds=3.0, longest_seconds=60.0, jitter=0.0
+    )
+    assert reader_options(load_settings()) == ReaderOptions(schedule, 20.0, 1_000)
+
+
+def test_waiting_that_is_not_set_is_as_it_is_by_default() -> None:
+    assert reader_options(load_settings()) == ReaderOptions()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("LLX_MCP_REQUESTS_PER_MINUTE", "0"),
+        ("LLX_MCP_STORE_BYTES", "-1"),
+        ("LLX_MCP_LOOK_FRESH_SECONDS", "2,soon"),
+        ("LLX_MCP_LOOK_FRESH_SECONDS", "0.1"),
+        ("LLX_MCP_LOOK_SHORTEST_SECONDS", "0"),
+        ("LLX_MCP_LOOK_LONGEST_SECONDS", "nan"),
+        ("LLX_MCP_LOOK_JITTER", "1"),
+    ],
+)
+def test_waiting_that_cannot_be_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigurationError, match=name):
+        load_settings()
+
+
+def test_intervals_that_contradict_each_other_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LLX_MCP_LOOK_SHORTEST_SECONDS", "30")
+    monkeypatch.setenv("LLX_MCP_LOOK_LONGEST_SECONDS", "10")
+    with pytest.raises(ConfigurationError, match="must not be more than LLX_MCP_LOOK_LONGEST_SECONDS"):
+        load_settings()

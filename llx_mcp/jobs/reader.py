@@ -5,78 +5,86 @@ interpreter; so are queries and reviews, which may have to be ended. The job mod
 with the first question: a server that is only started and listed does without them.
 """
 
-from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
 import anyio
-import anyio.abc
+from anyio.abc import TaskGroup
 
-from llx_mcp.errors import ArgumentError, BadResponseError
-from llx_mcp.jobs.watch import Clock, Look, wait_for_end
+from llx_mcp.errors import ArgumentError, BadResponseError, RateLimitedError
+from llx_mcp.jobs.clock import Clock
+from llx_mcp.jobs.looks import Lessons
+from llx_mcp.jobs.rate import Rate
+from llx_mcp.jobs.schedule import Schedule
+from llx_mcp.jobs.sharing import SharedCalls
+from llx_mcp.jobs.sights import OnProgress, Progress, Sight
+from llx_mcp.jobs.source import JobSource, OpenSource
+from llx_mcp.jobs.store import MAX_BYTES, FinishedJobs, JobKey, KeptJob, parse_kept
+from llx_mcp.jobs.watch import JobWatcher, Until
 from llx_mcp.reading.facts import Ask
 
 if TYPE_CHECKING:
-    from llx_mcp.jobs.store import JobStore, KeptJob
-    from llx_mcp.models import Job
+    from llx_mcp.models import Job, JobPage
     from llx_mcp.reading.budget import Answer
     from llx_mcp.reading.facts import Heading
     from llx_mcp.workers.answering import Question
     from llx_mcp.workers.pool import WorkerPool
 
+MAX_JOBS = 100
 # Smaller jobs are read in less time than a worker takes to start.
 WORKER_BYTES = 1 << 20
 QUERY_SECONDS = 2.0
 
+_COMPRESS_LATER_BYTES = 1 << 16
 _REVIEW_SECONDS = 60.0
 _GRACE_SECONDS = 0.25
-_ASK_AGAIN_SECONDS = 60.0
 _IN_WORKER = frozenset({"query", "review"})
 
 
-class JobSource(Protocol):
-    """The one endpoint that reading needs."""
+@dataclass(frozen=True, slots=True)
+class ReaderOptions:
+    """How jobs are waited for and kept.
 
-    async def fetch_job(
-        self,
-        job_id: str,
-        expand: Sequence[str] = (),
-        project_id: str | None = None,
-        organization_id: str | None = None,
-    ) -> "Job":
-        """One job, with the sections named."""
-        ...
+    Attributes:
+        schedule: intervals between looks.
+        requests_per_minute: what the key may do, where that is known; else it is learnt from refusals.
+        store_bytes: most compressed bytes of finished jobs in memory.
+    """
 
-
-OpenSource = Callable[[], AbstractAsyncContextManager[JobSource]]
+    schedule: Schedule = field(default_factory=Schedule)
+    requests_per_minute: float | None = None
+    store_bytes: int = MAX_BYTES
 
 
 class JobReader:
     """Answers about jobs. The source is opened with the first question, so that starting costs nothing."""
 
     def __init__(
-        self, open_source: OpenSource, clock: Clock, stack: AsyncExitStack, tasks: anyio.abc.TaskGroup
+        self, open_source: OpenSource, clock: Clock, stack: AsyncExitStack, group: TaskGroup, options: ReaderOptions
     ) -> None:
         self._open_source = open_source
         self._clock = clock
         self._stack = stack
-        self._tasks = tasks
-        self._source: JobSource | None = None
-        self._opening = anyio.Lock()
-        self._fetching: defaultdict[tuple[str | None, ...], anyio.Lock] = defaultdict(anyio.Lock)
-        self._store: JobStore | None = None
+        self._group = group
+        self._options = options
+        self._store = FinishedJobs(clock, options.store_bytes)
+        self._fetches: SharedCalls[KeptJob] = SharedCalls(group)
         self._pool: WorkerPool | None = None
+        self._lessons = Lessons(Rate(options.requests_per_minute))
+        self._source: JobSource | None = None
+        self._watcher: JobWatcher | None = None
+        self._opening = anyio.Lock()
 
     async def fetch(self, ask: Ask) -> "Job":
-        """The job with all its sections.
+        """The job with all its sections: kept, or fetched once for all who ask for it now.
 
         Raises:
             LlxError: there is no way to it; the message says the next move.
         """
-        from llx_mcp.models import Job
-
-        return Job.parse(await (await self._fetch(ask)).body())
+        return await parse_kept(await self._fetch_kept(ask))
 
     async def get(self, ask: Ask) -> "Answer":
         """The answer about a job as it is now.
@@ -84,7 +92,7 @@ class JobReader:
         Raises:
             LlxError: there is no way to it; the message says the next move.
         """
-        return await self._summarize(await self._fetch(ask), ask, None)
+        return await self._summarize(await self._fetch_kept(ask), ask)
 
     async def read(self, ask: Ask, path: str, cursor: str | None, include: Sequence[str]) -> "Answer":
         """The values at a path, a page of them.
@@ -118,68 +126,143 @@ class JobReader:
         """
         return await self._ask("review", ask, {"threshold": threshold})
 
-    async def wait(self, ask: Ask, timeout_seconds: float, on_look: Callable[[Look], Awaitable[None]]) -> "Answer":
+    async def wait(self, ask: Ask, timeout_seconds: float, on_progress: OnProgress | None = None) -> "Answer":
         """The answer about a job once it has ended, or as it is when the time is up.
 
         Raises:
             LlxError: there is no way to it; the message says the next move.
         """
-        seen = await wait_for_end(
-            lambda: self._look(ask, ()), timeout_seconds=timeout_seconds, clock=self._clock, on_look=on_look
+        progress = await self.wait_many(
+            [ask.job_id],
+            timeout_seconds=timeout_seconds,
+            project_id=ask.project_id,
+            organization_id=ask.organization_id,
+            on_progress=on_progress,
         )
-        if seen.job is not None and not seen.job.is_terminal:
-            return await self._summarize(self._keep(seen.job, ()), ask, seen.waited_seconds)
-        # A wait that saw the job never ends without one; the sections are fetched once, at the end.
-        return await self._summarize(await self._fetch(ask), ask, seen.waited_seconds)
+        (sight,) = progress.sights
+        job = _job_of(sight)
+        # What has ended is kept, unless it is too large for that.
+        kept = KeptJob.of(job) if job.body else await self._fetch_kept(ask)
+        return await self._summarize(self._store.find(await self._key_of(ask)) or kept, ask, progress.waited_seconds)
 
-    async def _look(self, ask: Ask, expand: Sequence[str]) -> "Job":
+    async def wait_many(
+        self,
+        job_ids: Sequence[str],
+        *,
+        until: Until = "all",
+        timeout_seconds: float,
+        project_id: str | None = None,
+        organization_id: str | None = None,
+        on_progress: OnProgress | None = None,
+    ) -> Progress:
+        """Jobs once all or any of them have ended, or as they are when the time is up.
+
+        What is wrong with one of them is told in its sight, and the others are waited for.
+
+        Args:
+            job_ids: up to 100; one that comes twice counts once.
+            until: which end ends the wait.
+            timeout_seconds: how long to wait; 0 looks once.
+            project_id: of all of them; the key's default where it is None.
+            organization_id: likewise.
+            on_progress: told of every look. Without it only changes are looked into, which is cheaper.
+
+        Raises:
+            ArgumentError: no id, or too many.
+            LlxError: nothing can be asked at all; the message says the next move.
+        """
+        wanted = list(dict.fromkeys(job_id.strip() for job_id in job_ids))
+        if not wanted:
+            raise ArgumentError("No job is named. Give the ids of the extract jobs to wait for; they begin with ext-.")
+        if len(wanted) > MAX_JOBS:
+            raise ArgumentError(
+                f"{len(wanted)} jobs are more than one wait takes. Give at most {MAX_JOBS}, and the rest in another."
+            )
+        keys = [await self._key(job_id, project_id, organization_id) for job_id in wanted]
+        watcher = await self._watch()
+        return await watcher.wait(keys, until=until, timeout_seconds=timeout_seconds, on_progress=on_progress)
+
+    async def look(self, job_id: str, project_id: str | None = None, organization_id: str | None = None) -> Sight:
+        """One look at a job, shared with those who wait for it.
+
+        Raises:
+            LlxError: nothing can be asked at all; what is wrong with the job is told in the sight.
+        """
+        progress = await self.wait_many(
+            [job_id], timeout_seconds=0, project_id=project_id, organization_id=organization_id
+        )
+        return progress.sights[0]
+
+    async def watch(
+        self, job_id: str, project_id: str | None = None, organization_id: str | None = None
+    ) -> AsyncGenerator[Sight, None]:
+        """The job as it is, and again at each change of status, until it has ended or cannot be read.
+
+        Close the iterator when done (`contextlib.aclosing`): looking stops with the last who waits.
+
+        Raises:
+            LlxError: nothing can be asked at all.
+        """
+        key = await self._key(job_id.strip(), project_id, organization_id)
+        watcher = await self._watch()
+        async with aclosing(watcher.watch(key)) as sights:
+            async for sight in sights:
+                yield sight
+
+    async def list(
+        self,
+        *,
+        status: Sequence[str] = (),
+        file_input: str | None = None,
+        configuration_id: str | None = None,
+        created_since: datetime | None = None,
+        created_until: datetime | None = None,
+        page_size: int | None = None,
+        page_token: str | None = None,
+        project_id: str | None = None,
+        organization_id: str | None = None,
+    ) -> "JobPage":
+        """One page of the jobs that the key sees, those that pass every filter given.
+
+        Raises:
+            LlxError: there is no list; the message says the next move.
+        """
         source = await self._open()
-        return await source.fetch_job(ask.job_id, expand, ask.project_id, ask.organization_id)
+        self._lessons.rate.spend(self._clock.monotonic())
+        return await source.list_jobs(
+            status=status,
+            file_input=file_input,
+            configuration_id=configuration_id,
+            created_since=created_since,
+            created_until=created_until,
+            page_size=page_size,
+            page_token=page_token,
+            project_id=project_id,
+            organization_id=organization_id,
+        )
 
-    async def _open(self) -> JobSource:
-        async with self._opening:
-            if self._source is None:
-                self._source = await self._stack.enter_async_context(self._open_source())
-        return self._source
+    async def identity(self) -> str:
+        """A digest of key and address, the same in every process that has both.
 
-    async def _fetch(self, ask: Ask) -> "KeptJob":
-        """The job with all its sections: as it is kept where it has ended, else as it is now."""
-        from llx_mcp.jobs.store import JobStore
+        Raises:
+            ConfigurationError: there is no key.
+        """
+        return (await self._open()).identity()
 
-        if self._store is None:
-            self._store = JobStore()
-        key = (ask.job_id, ask.project_id, ask.organization_id)
-        # Whoever asks for the same job meanwhile waits for this one request.
-        lock = self._fetching[key]
-        try:
-            async with lock:
-                return await self._fetch_alone(ask, key, self._store)
-        finally:
-            if not lock.statistics().tasks_waiting:
-                self._fetching.pop(key, None)
+    async def close(self) -> None:
+        """Answer every open wait with what was seen last."""
+        if self._watcher is not None:
+            await self._watcher.close()
 
-    async def _fetch_alone(self, ask: Ask, key: tuple[str | None, ...], store: "JobStore") -> "KeptJob":
-        from llx_mcp.models import EXPANDABLE_SECTIONS
+    async def answer(self, job: "Job", ask: Ask, waited_seconds: float | None = None) -> "Answer":
+        """A job that was fetched with its sections, read within the budget of the ask.
 
-        kept = store.get(key)
-        if kept is not None and (kept.is_billed or self._clock.monotonic() - kept.fetched_at < _ASK_AGAIN_SECONDS):
-            return kept
-        kept = self._keep(await self._look(ask, EXPANDABLE_SECTIONS), key)
-        if kept.job.is_terminal:
-            store.put(key, kept)
-        return kept
+        Raises:
+            BadResponseError: its result or metadata is no JSON.
+        """
+        return await self._summarize(KeptJob.of(job), ask, waited_seconds)
 
-    def _keep(self, job: "Job", key: tuple[str | None, ...]) -> "KeptJob":
-        from llx_mcp.jobs.store import KeptJob
-
-        return KeptJob.of(job, key=key, fetched_at=self._clock.monotonic())
-
-    async def _compress(self, kept: "KeptJob") -> None:
-        await kept.compress()
-        if self._store is not None:
-            self._store.measure(kept.key)
-
-    async def _summarize(self, kept: "KeptJob", ask: Ask, waited_seconds: float | None) -> "Answer":
+    async def _summarize(self, kept: KeptJob, ask: Ask, waited_seconds: float | None = None) -> "Answer":
         from llx_mcp.reading.facts import build_heading
 
         heading = build_heading(kept.job, ask, now=self._clock.now(), waited_seconds=waited_seconds)
@@ -188,7 +271,7 @@ class JobReader:
     async def _ask(self, kind: str, ask: Ask, arguments: dict[str, Any]) -> "Answer":
         from llx_mcp.reading.facts import build_heading
 
-        kept = await self._fetch(ask)
+        kept = await self._fetch_kept(ask)
         heading = build_heading(kept.job, ask, now=self._clock.now())
         return await self._answer(kept, heading, kind, ask, arguments)
 
@@ -219,11 +302,10 @@ class JobReader:
         finally:
             # Not before the answer: both want the processor.
             if kept.job.is_terminal and not kept.is_compressed:
-                self._tasks.start_soon(self._compress, kept)
+                self._group.start_soon(self._store.compress, await self._key_of(ask))
         if kept.job.is_terminal:
             kept.keep_answer(asked, answer)
-            if self._store is not None:
-                self._store.measure(kept.key)
+            self._store.measure(await self._key_of(ask))
         return answer
 
     async def _answer_in_worker(self, kept: "KeptJob", heading: "Heading", question: "Question") -> "Answer":
@@ -231,7 +313,7 @@ class JobReader:
         from llx_mcp.workers.pool import READ_SECONDS, WorkerLostError, WorkerPool, WorkerStoppedError
 
         if self._pool is None:
-            self._pool = WorkerPool(self._tasks)
+            self._pool = WorkerPool(self._group)
             self._stack.callback(self._pool.close)
         messages = [(question.dump(heading), READ_SECONDS)]
         if question.kind == "query":
@@ -241,7 +323,7 @@ class JobReader:
         elif question.kind == "review":
             messages = [(question.dump(heading), _REVIEW_SECONDS)]
         try:
-            reply = await self._pool.ask(kept.body_key, kept.body, messages)
+            reply = await self._pool.ask(kept.name, kept.body, messages)
         except WorkerStoppedError:
             seconds = messages[-1][1]
             raise ArgumentError(
@@ -254,8 +336,54 @@ class JobReader:
             ) from None
         return Answer(reply["view"], reply["text"])
 
+    async def _fetch_kept(self, ask: Ask) -> KeptJob:
+        """The job with all its sections: as it is kept where it has ended, else fetched once for all who ask for it."""
+        key = await self._key_of(ask)
+        kept = self._store.find(key, billed="usage" in ask.expand)
+        return kept or await self._fetches.ask(key, lambda: self._fetch(key))
 
-async def _answer_here(kept: "KeptJob", heading: "Heading", question: "Question") -> "Answer":
+    async def _fetch(self, key: JobKey) -> KeptJob:
+        from llx_mcp.models import EXPANDABLE_SECTIONS
+
+        source = await self._open()
+        rate = self._lessons.rate
+        rate.spend(self._clock.monotonic())
+        try:
+            job = await source.fetch_job(key.job_id, EXPANDABLE_SECTIONS, key.project_id, key.organization_id)
+        except RateLimitedError as exc:
+            rate.note_refusal(self._clock.monotonic(), exc.retry_after_seconds)
+            raise
+        return await self._store.put(key, job, compressed=len(job.body) < _COMPRESS_LATER_BYTES)
+
+    async def _key_of(self, ask: Ask) -> JobKey:
+        return await self._key(ask.job_id, ask.project_id, ask.organization_id)
+
+    async def _key(self, job_id: str, project_id: str | None, organization_id: str | None) -> JobKey:
+        return JobKey(await self.identity(), project_id, organization_id, job_id)
+
+    async def _open(self) -> JobSource:
+        if self._source is not None:
+            return self._source
+        async with self._opening:
+            if self._source is None:
+                self._source = await self._stack.enter_async_context(self._open_source())
+        return self._source
+
+    async def _watch(self) -> JobWatcher:
+        source = await self._open()
+        if self._watcher is None:
+            self._watcher = JobWatcher(
+                source,
+                self._store,
+                self._clock,
+                self._group,
+                schedule=self._options.schedule,
+                lessons=self._lessons,
+            )
+        return self._watcher
+
+
+async def _answer_here(kept: KeptJob, heading: "Heading", question: "Question") -> "Answer":
     from llx_mcp.reading.extraction import Extraction
     from llx_mcp.wire import split_json
     from llx_mcp.workers.answering import Reading
@@ -263,16 +391,34 @@ async def _answer_here(kept: "KeptJob", heading: "Heading", question: "Question"
     return Reading(Extraction(split_json(await kept.body()))).answer(question, heading)
 
 
-@asynccontextmanager
-async def open_reader(open_source: OpenSource, clock: Clock) -> AsyncIterator[JobReader]:
-    """A reader whose source and workers are closed at the end."""
-    error: Exception | None = None
-    async with anyio.create_task_group() as tasks, AsyncExitStack() as stack:
-        try:
-            yield JobReader(open_source, clock, stack, tasks)
-        except Exception as exc:
-            # Raised below as it is: the task group would wrap it.
-            error = exc
-        tasks.cancel_scope.cancel()
+def _job_of(sight: Sight) -> "Job":
+    """The job of a single wait, or what stood in its way."""
+    error = sight.error or (sight.failure if sight.job is None else None)
     if error is not None:
-        raise error
+        raise error.with_traceback(None)
+    if sight.job is None:
+        raise RateLimitedError(
+            "The time was up before the job could be read: the requests that this key may make are used up, or its "
+            "result is still on its way. Call again in a minute, with a longer timeout_seconds."
+        )
+    return sight.job
+
+
+@asynccontextmanager
+async def open_reader(
+    open_source: OpenSource, clock: Clock, options: ReaderOptions | None = None
+) -> AsyncIterator[JobReader]:
+    """A reader; at the end its waits are answered, what it does is stopped, and its source is closed."""
+    failure: Exception | None = None
+    async with AsyncExitStack() as stack, anyio.create_task_group() as group:
+        reader = JobReader(open_source, clock, stack, group, options or ReaderOptions())
+        try:
+            yield reader
+        except Exception as exc:
+            # Raised inside the group it would come out as a group.
+            failure = exc
+        finally:
+            await reader.close()
+            group.cancel_scope.cancel()
+    if failure is not None:
+        raise failure

@@ -1,153 +1,317 @@
-"""Waiting for a job to end: few looks, early enough.
+"""One poll loop for everybody: it starts with the first who waits and ends with the last.
 
-A fresh job is looked at at once and again after 2 and 5 seconds. From then on the interval grows with the
-job's own age, so that short jobs are noticed soon and a 10-minute job costs few requests. Looks go
-without `expand`; waiting never changes the job.
+Any number of waits share the looks at a job, several jobs share a request where the service allows it, and all
+requests of the key share its rate. Waiting never changes a job; whoever leaves leaves the others alone.
 """
 
-import random
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Protocol
+import heapq
+import itertools
+import math
+from collections.abc import AsyncGenerator, Sequence
+from datetime import datetime, timedelta
+from typing import Literal
 
 import anyio
+import anyio.lowlevel
+from anyio.abc import TaskGroup
 
-from llx_mcp.errors import RateLimitedError, UnreachableError, UpstreamError
+from llx_mcp.errors import UnreachableError
+from llx_mcp.jobs.clock import Clock
+from llx_mcp.jobs.entries import Entry, Waiter
+from llx_mcp.jobs.looks import Lessons
+from llx_mcp.jobs.observer import Observer
+from llx_mcp.jobs.rounds import Request, plan_requests
+from llx_mcp.jobs.schedule import Schedule
+from llx_mcp.jobs.sights import OnProgress, Progress, Sight
+from llx_mcp.jobs.source import JobSource
+from llx_mcp.jobs.store import FinishedJobs, JobKey
 
-if TYPE_CHECKING:
-    from llx_mcp.models import Job
+# Beyond its time a wait lasts only for a look that is out, and no longer than this.
+GRACE_SECONDS = 10.0
+CLOSING_SECONDS = 2.0
+MAX_UNDER_WAY = 8
+PRUDENT_JOBS = 50
+PRUDENT_REQUESTS = 14
+PRUDENT_LIST_SECONDS = 10.0
 
-_FRESH_SECONDS = (2.0, 3.0)
-_SHARE_OF_AGE = 0.05
-_SHORTEST_SECONDS = 4.0
-_LONGEST_SECONDS = 15.0
-_JITTER = 0.1
-_LOOK_SECONDS = 10.0
+_FEW = 64
 
-
-class Clock(Protocol):
-    """Time, as far as waiting needs it."""
-
-    def now(self) -> datetime:
-        """The time of day, aware."""
-        ...
-
-    def monotonic(self) -> float:
-        """Seconds that only rise."""
-        ...
-
-    async def sleep(self, seconds: float) -> None:
-        """Let this many seconds pass."""
-        ...
+Until = Literal["all", "any"]
 
 
-class SystemClock:
-    """The machine's own time."""
+class JobWatcher:
+    """Waits for jobs with one key. The tasks that look belong to the group that it was given."""
 
-    def now(self) -> datetime:
-        """The time of day in UTC."""
-        return datetime.now(UTC)
+    def __init__(
+        self,
+        source: JobSource,
+        store: FinishedJobs,
+        clock: Clock,
+        group: TaskGroup,
+        *,
+        schedule: Schedule,
+        lessons: Lessons,
+    ) -> None:
+        self._source = source
+        self._store = store
+        self._clock = clock
+        self._group = group
+        self._schedule = schedule
+        self._lessons = lessons
+        self._observer = Observer(source, store, clock, schedule, lessons)
+        self._entries: dict[JobKey, Entry] = {}
+        self._waiters: set[Waiter] = set()
+        self._deadlines: list[tuple[float, int, Waiter]] = []
+        self._order = itertools.count()
+        # Their time is up, and a look at one of their jobs is still to come.
+        self._late: list[Waiter] = []
+        self._out: dict[Request, anyio.CancelScope] = {}
+        self._num_under_way = 0
+        self._is_running = False
+        self._rests_until = math.inf
+        self._listed_at = -math.inf
+        self._is_closed = False
+        self._all_left = anyio.Event()
+        self._wake = anyio.Event()
+        self._sleep: anyio.CancelScope | None = None
 
-    def monotonic(self) -> float:
-        """The event loop's clock, in seconds."""
-        return anyio.current_time()
+    @property
+    def is_idle(self) -> bool:
+        """Whether nobody waits, and nothing is left of those who did."""
+        return not (self._entries or self._waiters or self._num_under_way or self._is_running)
 
-    async def sleep(self, seconds: float) -> None:
-        """Sleep on the event loop."""
-        await anyio.sleep(seconds)
+    async def wait(
+        self,
+        keys: Sequence[JobKey],
+        *,
+        until: Until,
+        timeout_seconds: float,
+        on_progress: OnProgress | None,
+    ) -> Progress:
+        """Wait until all or any of the jobs have ended, or the time is up; the last progress is returned.
 
+        Args:
+            keys: the jobs, each once.
+            until: which end ends the wait.
+            timeout_seconds: how long to wait; 0 looks once.
+            on_progress: told of every look at any of the jobs; it may take its time. None is cheaper.
 
-@dataclass(frozen=True, slots=True)
-class Look:
-    """What one look gave.
-
-    Attributes:
-        job: the job as last seen, None before the first success.
-        failure: why this look gave nothing, where it failed in a way that may pass.
-        age_seconds: since the job was created, where that is known and it has not ended.
-        waited_seconds: since the wait began; rises from look to look.
-        next_seconds: until the next look; None where this was the last.
-    """
-
-    job: "Job | None"
-    failure: UpstreamError | None
-    age_seconds: float | None
-    waited_seconds: float
-    next_seconds: float | None
-
-
-async def wait_for_end(
-    look: "Callable[[], Awaitable[Job]]",
-    *,
-    timeout_seconds: float,
-    clock: Clock,
-    on_look: Callable[[Look], Awaitable[None]],
-) -> Look:
-    """Look until the job has ended or the time is up; the last look is returned.
-
-    Args:
-        look: fetches the job, without its sections.
-        timeout_seconds: how long to wait; 0 looks once.
-        clock: time and sleep.
-        on_look: told of each look; it may take its time.
-
-    Raises:
-        UpstreamError: one that cannot pass, at once; one that can, if no look succeeded before the time was up.
-    """
-    started = clock.monotonic()
-    job: Job | None = None
-    num_looks = 0
-    while True:
-        failure: UpstreamError | None = None
-        remaining = timeout_seconds - (clock.monotonic() - started)
+        Raises:
+            UnreachableError: the server is stopping.
+        """
+        started = self._clock.monotonic()
+        waiter = await self._join(keys, started + timeout_seconds, wants_looks=on_progress is not None)
         try:
-            # A request that hangs must not hold the caller much beyond the time it gave.
-            with anyio.fail_after(max(remaining, _LOOK_SECONDS)):
-                job = await look()
-        except TimeoutError:
-            failure = UnreachableError("LlamaCloud did not answer while the job was waited for. Try again later.")
-        except UpstreamError as exc:
-            if not exc.passing:
-                raise
-            failure = exc
-        num_looks += 1
-        waited = clock.monotonic() - started
-        age = _age_seconds(job, clock.now())
-        interval = _interval(age or 0.0, failure, num_looks)
-        is_last = (job is not None and failure is None and job.is_terminal) or waited >= timeout_seconds
-        seen = Look(job, failure, age, waited, None if is_last else min(interval, timeout_seconds - waited))
-        await on_look(seen)
-        if seen.next_seconds is None:
-            if job is None and failure is not None:
-                raise failure
-            return seen
-        await clock.sleep(seen.next_seconds)
+            while True:
+                await waiter.wait()
+                progress = self._measure(waiter, until, started)
+                if on_progress is not None:
+                    await on_progress(progress)
+                if progress.next_seconds is None:
+                    return progress
+        finally:
+            self._leave(waiter)
 
+    async def watch(self, key: JobKey) -> AsyncGenerator[Sight, None]:
+        """The job as it is, and again at each change of status, until it has ended or cannot be read."""
+        waiter = await self._join([key], math.inf, wants_looks=False)
+        (entry,) = waiter.entries
+        told: tuple[str | None, bool] | None = None
+        try:
+            while True:
+                await waiter.wait()
+                sight = entry.build_sight(self._service_now(), self._clock.monotonic())
+                state = (sight.job.status if sight.job else None, sight.has_ended)
+                if entry.is_seen and state != told:
+                    told = state
+                    yield sight
+                if sight.has_ended or waiter.is_over:
+                    return
+        finally:
+            self._leave(waiter)
 
-def describe_look(look: Look) -> str:
-    """One look in words: `RUNNING for 34 s; next look in 4 s`."""
-    words = "not seen yet"
-    if look.job is not None:
-        words = look.job.status if look.age_seconds is None else f"{look.job.status} for {look.age_seconds:.0f} s"
-    if look.failure is not None:
-        words += "; this look failed and is tried again"
-    return words if look.next_seconds is None else f"{words}; next look in {look.next_seconds:.0f} s"
+    async def close(self) -> None:
+        """Answer every wait with what is known, and let no more begin."""
+        self._is_closed = True
+        for waiter in self._waiters:
+            waiter.is_over = True
+            waiter.wake()
+        if self._waiters:
+            with anyio.move_on_after(CLOSING_SECONDS, shield=True):
+                await self._all_left.wait()
 
+    async def _join(self, keys: Sequence[JobKey], deadline: float, *, wants_looks: bool) -> Waiter:
+        found = [None if key in self._entries else self._store.find(key) for key in keys]
+        kept = [None if place is None else place.job for place in found]
+        if self._is_closed:
+            raise UnreachableError("This server is stopping and does not begin to wait. The job is left as it is.")
+        now = self._clock.monotonic()
+        entries = []
+        for key, job in zip(keys, kept, strict=True):
+            entry = self._entries.get(key)
+            if entry is None or entry.error is not None:
+                # Who comes after an error has a look of their own.
+                entry = self._entries[key] = Entry(key, now, now, job=job, has_ended=job is not None)
+            entries.append(entry)
+        waiter = Waiter(tuple(entries), deadline, wants_looks=wants_looks)
+        for entry in entries:
+            entry.waiters.add(waiter)
+            self._observer.pull_forward(entry, deadline, now)
+        self._waiters.add(waiter)
+        if deadline < math.inf:
+            heapq.heappush(self._deadlines, (deadline, next(self._order), waiter))
+        if any(entry.is_seen for entry in entries):
+            waiter.wake()
+        if not self._is_running:
+            self._is_running = True
+            self._group.start_soon(self._run)
+        if min(deadline, *(entry.due_at for entry in entries)) < self._rests_until:
+            self._notify()
+        return waiter
 
-def _age_seconds(job: "Job | None", now: datetime) -> float | None:
-    if job is None or job.created_at is None or job.is_terminal:
-        return None
-    # The service's clock may be ahead of ours.
-    return max((now - job.created_at).total_seconds(), 0.0)
+    def _leave(self, waiter: Waiter) -> None:
+        self._waiters.discard(waiter)
+        waiter.is_over = True
+        for entry in waiter.entries:
+            entry.waiters.discard(waiter)
+            if entry.waiters:
+                continue
+            if self._entries.get(entry.key) is entry:
+                del self._entries[entry.key]
+            if entry.is_under_way:
+                self._call_back()
+        if not self._waiters:
+            self._all_left.set()
+        if not self._entries:
+            self._notify()
 
+    def _call_back(self) -> None:
+        """Give up the requests that nobody waits for any more."""
+        for request, scope in self._out.items():
+            if not any(entry.waiters for entry in request.entries):
+                scope.cancel()
 
-def _interval(age: float, failure: UpstreamError | None, num_looks: int) -> float:
-    """Seconds until the next look."""
-    is_fresh = age < _SHORTEST_SECONDS / _SHARE_OF_AGE
-    if failure is None and is_fresh and num_looks <= len(_FRESH_SECONDS):
-        return _FRESH_SECONDS[num_looks - 1]
-    seconds = min(max(age * _SHARE_OF_AGE, _SHORTEST_SECONDS), _LONGEST_SECONDS)
-    if isinstance(failure, RateLimitedError) and failure.retry_after_seconds:
-        seconds = max(seconds, failure.retry_after_seconds)
-    return seconds * random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311 - spreads requests, keeps no secret
+    def _measure(self, waiter: Waiter, until: Until, started: float) -> Progress:
+        now = self._clock.monotonic()
+        service_now = self._service_now()
+        sights = tuple(entry.build_sight(service_now, now) for entry in waiter.entries)
+        num_ended = sum(sight.has_ended for sight in sights)
+        is_done = waiter.is_over or num_ended == len(sights) or (until == "any" and num_ended > 0)
+        due_at = min((entry.due_at for entry in waiter.entries if not entry.has_ended), default=now)
+        next_at = max(due_at, now + self._lessons.rate.wait_seconds(now))
+        next_seconds = None if is_done else max(min(next_at, waiter.deadline) - now, 0.0)
+        return Progress(sights, max(now - started, 0.0), next_seconds, self._is_closed)
+
+    async def _run(self) -> None:
+        try:
+            while self._entries:
+                self._wake = anyio.Event()
+                # Whoever was woken by the last look runs before time passes.
+                await anyio.lowlevel.checkpoint()
+                now = self._clock.monotonic()
+                self._expire(now)
+                self._rests_until = self._start_requests(now)
+                await self._rest(self._rests_until - now)
+        finally:
+            self._is_running = False
+            self._deadlines.clear()
+            self._late.clear()
+
+    def _start_requests(self, now: float) -> float:
+        """Start what is due and allowed; when to come again."""
+        requests = plan_requests(self._entries.values(), now, allow_lists=self._lessons.allow_lists)
+        next_at = self._next_expiry()
+        for request in requests:
+            if self._num_under_way >= MAX_UNDER_WAY:
+                # The end of any of them wakes the loop.
+                return next_at
+            if self._makes_room(request, now):
+                continue
+            pause = self._lessons.rate.wait_seconds(now)
+            if pause > 0:
+                return min(next_at, now + pause)
+            self._start(request, now)
+        idle = [entry.due_at for entry in self._entries.values() if not (entry.is_under_way or entry.has_ended)]
+        return min(next_at, min(idle, default=math.inf))
+
+    def _makes_room(self, request: Request, now: float) -> bool:
+        """Put off a list where the key may be a free one and its minute is nearly used: ends need what is left.
+
+        Free keys have 20 requests a minute, and whoever waits for hundreds of jobs has more.
+        """
+        rate = self._lessons.rate
+        until = self._listed_at + PRUDENT_LIST_SECONDS
+        is_prudent = rate.per_minute is None and len(self._entries) <= PRUDENT_JOBS and not self._late
+        if not (request.is_list and is_prudent and now < until and rate.num_recent(now) >= PRUDENT_REQUESTS):
+            return False
+        if any(entry.looked_at is None for entry in request.entries):
+            return False
+        for entry in request.entries:
+            self._observer.plan_look(entry, max(entry.due_at, until), now)
+        return True
+
+    def _start(self, request: Request, now: float) -> None:
+        if request.is_list:
+            self._listed_at = now
+        # Spent here and not by the request itself, which begins only later.
+        self._lessons.rate.spend(now)
+        for entry in request.entries:
+            entry.is_under_way = True
+            entry.started_at = now
+        self._num_under_way += 1
+        self._out[request] = anyio.CancelScope()
+        self._group.start_soon(self._make, request)
+
+    async def _make(self, request: Request) -> None:
+        try:
+            with self._out[request]:
+                await self._observer.observe(request)
+        finally:
+            del self._out[request]
+            for entry in request.entries:
+                entry.is_under_way = False
+            self._num_under_way -= 1
+            self._notify()
+
+    async def _rest(self, seconds: float) -> None:
+        if self._wake.is_set():
+            return
+        if self._num_under_way or seconds == math.inf:
+            # While a request is out, time passes by itself.
+            with anyio.move_on_after(seconds):
+                await self._wake.wait()
+            return
+        with anyio.CancelScope() as self._sleep:
+            await self._clock.sleep(max(seconds, 0.0))
+        self._sleep = None
+
+    def _notify(self) -> None:
+        self._wake.set()
+        if self._sleep is not None:
+            self._sleep.cancel()
+
+    def _expire(self, now: float) -> None:
+        """End the waits whose time is up, but for those that a look is still to come for."""
+        while self._deadlines and (self._deadlines[0][0] <= now or self._deadlines[0][2].is_over):
+            self._late.append(heapq.heappop(self._deadlines)[2])
+        late, self._late = self._late, []
+        for waiter in late:
+            if waiter.is_over:
+                continue
+            is_wanting = any(self._observer.is_wanting(entry, waiter.deadline) for entry in waiter.entries)
+            if is_wanting and now < waiter.deadline + GRACE_SECONDS:
+                self._late.append(waiter)
+            else:
+                waiter.is_over = True
+                waiter.wake()
+
+    def _next_expiry(self) -> float:
+        if len(self._deadlines) > 2 * len(self._waiters) + _FEW:
+            # Most of these have left before their time.
+            self._deadlines = [item for item in self._deadlines if not item[2].is_over]
+            heapq.heapify(self._deadlines)
+        late = min((waiter.deadline for waiter in self._late), default=math.inf) + GRACE_SECONDS
+        return min(late, self._deadlines[0][0] if self._deadlines else math.inf)
+
+    def _service_now(self) -> datetime:
+        return self._clock.now() + timedelta(seconds=self._source.clock_offset_seconds)

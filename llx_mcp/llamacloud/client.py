@@ -1,8 +1,10 @@
 """The client of the service: one method an endpoint, reading only."""
 
+import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import anyio.to_thread
@@ -13,7 +15,7 @@ from llx_mcp.llamacloud.failures import Origin, not_a_job
 from llx_mcp.llamacloud.keys import ApiKey, read_key
 from llx_mcp.llamacloud.retries import try_until_answered
 from llx_mcp.llamacloud.transport import Connection
-from llx_mcp.models import Job
+from llx_mcp.models import Job, JobPage
 from llx_mcp.settings import Settings
 
 
@@ -54,12 +56,28 @@ class LlamaCloudClient:
         self._connection = connection
         self._settings = settings
 
+    @property
+    def clock_offset_seconds(self) -> float:
+        """How far the service's clock is ahead of this machine's, from the `Date` of its latest answer; 0 without."""
+        return self._connection.clock_offset_seconds
+
+    def identity(self) -> str:
+        """A digest of key and address, in hex: the same wherever both are the same, and of no use as a key.
+
+        Raises:
+            ConfigurationError: there is no key, or one that cannot be sent.
+        """
+        key = read_key(self._settings).value.encode()
+        return hashlib.blake2b(self._settings.base_url.encode(), key=hashlib.sha256(key).digest()).hexdigest()[:32]
+
     async def fetch_job(
         self,
         job_id: str,
         expand: Sequence[str] = (),
         project_id: str | None = None,
         organization_id: str | None = None,
+        *,
+        max_tries: int | None = None,
     ) -> Job:
         """`GET /api/v2/extract/{job_id}`.
 
@@ -68,6 +86,7 @@ class LlamaCloudClient:
             expand: sections to ask for; without them the service answers null for each.
             project_id: UUID; the setting's, then the key's default where it is None.
             organization_id: UUID, likewise.
+            max_tries: how often to ask at most; None leaves it to the rules for retries.
 
         Raises:
             ConfigurationError: there is no key, or one that cannot be sent, or no usable address.
@@ -77,11 +96,68 @@ class LlamaCloudClient:
         path = build_job_path(job_id)
         parameters = [*(("expand", name) for name in expand), *self._scope(project_id, organization_id)]
         origin = self._origin(job_id)
-        body = await self._get(path, parameters, origin)
+        body = await self._get(path, parameters, origin, max_tries)
         try:
             return Job.parse(body) if len(body) < _THREAD_BYTES else await anyio.to_thread.run_sync(Job.parse, body)
         except ValueError as exc:
             # Malformed, or not UTF-8. The text names a place and a kind of fault, never what stood there.
+            reason = str(exc)
+        raise not_a_job(body, reason, origin)
+
+    async def list_jobs(
+        self,
+        *,
+        job_ids: Sequence[str] = (),
+        status: Sequence[str] = (),
+        file_input: str | None = None,
+        configuration_id: str | None = None,
+        created_since: datetime | None = None,
+        created_until: datetime | None = None,
+        page_size: int | None = None,
+        page_token: str | None = None,
+        project_id: str | None = None,
+        organization_id: str | None = None,
+        max_tries: int | None = None,
+    ) -> JobPage:
+        """`GET /api/v2/extract`: one page of the jobs that pass every filter given; empty ones are left out.
+
+        Args:
+            job_ids: these jobs only.
+            status: in one of these states only.
+            file_input: id of the file or parse job that was read.
+            configuration_id: id of a saved configuration.
+            created_since: the first moment, inclusive; aware.
+            created_until: the last moment, inclusive; aware.
+            page_size: most jobs of the page; the service's own where it is None.
+            page_token: as the page before gave it.
+            project_id: as for `fetch_job`.
+            organization_id: as for `fetch_job`.
+            max_tries: as for `fetch_job`.
+
+        Raises:
+            ConfigurationError: there is no key, or one that cannot be sent, or no usable address.
+            ArgumentError: an argument cannot be sent.
+            UpstreamError: no list came of it; which kind says why.
+        """
+        filters = {
+            "file_input": file_input,
+            "configuration_id": configuration_id,
+            "created_at_on_or_after": _format_time(created_since),
+            "created_at_on_or_before": _format_time(created_until),
+            "page_size": None if page_size is None else str(page_size),
+            "page_token": page_token,
+        }
+        parameters = [
+            *(("job_ids", job_id) for job_id in job_ids),
+            *(("status", name) for name in status),
+            *((name, value) for name, value in filters.items() if value),
+            *self._scope(project_id, organization_id),
+        ]
+        origin = self._origin(None)
+        body = await self._get(JOBS_PATH, parameters, origin, max_tries)
+        try:
+            return JobPage.parse(body)
+        except ValueError as exc:
             reason = str(exc)
         raise not_a_job(body, reason, origin)
 
@@ -121,10 +197,12 @@ class LlamaCloudClient:
         project_id = file.get("project_id")
         return Document(str(file.get("name") or file_id), str(project_id) if project_id else None, content)
 
-    async def _get(self, path: str, parameters: list[tuple[str, str]], origin: Origin) -> bytes:
+    async def _get(
+        self, path: str, parameters: list[tuple[str, str]], origin: Origin, max_tries: int | None = None
+    ) -> bytes:
         _refuse_key(origin.key, [origin.job_id or "", *(value for _, value in parameters)])
         url = build_url(origin.base_url, path, parameters)
-        return await try_until_answered(lambda tries: self._connection.try_get(url, origin, tries))
+        return await try_until_answered(lambda tries: self._connection.try_get(url, origin, tries), max_tries)
 
     def _scope(self, project_id: str | None, organization_id: str | None) -> list[tuple[str, str]]:
         scope = {
@@ -146,6 +224,10 @@ def _read_object(body: bytes) -> dict[str, Any]:
     if not isinstance(answer, dict):
         raise BadResponseError("The service answered with something that is no file.")
     return answer
+
+
+def _format_time(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def _refuse_key(key: ApiKey, values: Sequence[str]) -> None:

@@ -158,6 +158,8 @@ def _error_of_status(status: int, after: float | None, said: str, origin: Origin
     message = f"{words} {said}".strip()
     if kind is RateLimitedError:
         return RateLimitedError(message, retry_after_seconds=after)
+    if kind is UnavailableError:
+        return UnavailableError(message, status_code=status, retry_after_seconds=after)
     return kind(message, status_code=status)
 
 

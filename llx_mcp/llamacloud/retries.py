@@ -18,6 +18,7 @@ LONGEST_RETRY_AFTER_SECONDS = 60.0
 
 _RETRIED = frozenset({408, 409, 429})
 _SERVER_ERROR = 500
+_SAME_CLOCK_SECONDS = 2.0
 
 _log = logging.getLogger("llx_mcp.llamacloud")
 
@@ -38,23 +39,31 @@ class AttemptFailed(Exception):  # noqa: N818 - it carries an error to where the
         self.after_seconds = after_seconds
 
 
-_call = stamina.AsyncRetryingCaller(
-    attempts=MAX_TRIES, timeout=MAX_RETRY_SECONDS, wait_initial=0.5, wait_max=8.0, wait_jitter=0.5
-)
+def _build_call(max_tries: int) -> stamina.AsyncRetryingCaller:
+    return stamina.AsyncRetryingCaller(
+        attempts=min(max_tries, MAX_TRIES), timeout=MAX_RETRY_SECONDS, wait_initial=0.5, wait_max=8.0, wait_jitter=0.5
+    )
 
 
-async def try_until_answered(attempt: Callable[[int], Awaitable[bytes]]) -> bytes:
+_call = _build_call(MAX_TRIES)
+
+
+async def try_until_answered(attempt: Callable[[int], Awaitable[bytes]], max_tries: int | None = None) -> bytes:
     """What the first try that succeeds gives.
 
     Args:
         attempt: makes one try, told which it is, from 1; raises AttemptFailed.
+        max_tries: fewer tries than the rule allows, for callers that ask again by themselves.
 
     Raises:
         LlxError: what the last try failed with.
     """
     tries = itertools.count(1)
     try:
-        return await _call(backoff_of, lambda: attempt(next(tries)))
+        if max_tries == 1:
+            return await attempt(1)
+        call = _call if max_tries is None else _build_call(max_tries)
+        return await call(backoff_of, lambda: attempt(next(tries)))
     except AttemptFailed as exc:
         error = exc.error
     # Raised here it has no context: the foreign exceptions under an attempt hold the request, and that the key.
@@ -96,11 +105,25 @@ def retry_after_seconds(headers: Mapping[str, str], now: datetime) -> float | No
     return max(seconds, 0.0) if seconds == seconds and seconds != float("inf") else None
 
 
+def ahead_seconds(headers: Mapping[str, str], now: datetime) -> float | None:
+    """How far the clock behind an answer is ahead of `now`, from its `Date`; None without a readable one.
+
+    Less than two seconds is 0: `Date` counts whole seconds, and the answer took its time.
+    """
+    offset = _seconds_from(headers.get("date", ""), now)
+    return 0.0 if offset is not None and abs(offset) < _SAME_CLOCK_SECONDS else offset
+
+
 def _seconds_until(value: str, now: datetime) -> float | None:
+    seconds = _seconds_from(value, now)
+    return None if seconds is None else max(seconds, 0.0)
+
+
+def _seconds_from(value: str, now: datetime) -> float | None:
     try:
         moment = parsedate_to_datetime(value)
         aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        return max((aware - now).total_seconds(), 0.0)
+        return (aware - now).total_seconds()
     except (ValueError, OverflowError):
         return None
 

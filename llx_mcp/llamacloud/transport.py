@@ -6,6 +6,7 @@ import socket
 import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 import anyio
@@ -14,7 +15,7 @@ import httpx
 from llx_mcp import __version__
 from llx_mcp.errors import ConfigurationError
 from llx_mcp.llamacloud.failures import Loss, Origin, fault_of_loss, fault_of_status, too_large
-from llx_mcp.llamacloud.retries import AttemptFailed
+from llx_mcp.llamacloud.retries import AttemptFailed, ahead_seconds
 
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 60.0
@@ -57,6 +58,12 @@ class Connection:
     def __init__(self, http: httpx.AsyncClient, max_body_bytes: int) -> None:
         self._http = http
         self._max_body_bytes = max_body_bytes
+        self._clock_offset_seconds = 0.0
+
+    @property
+    def clock_offset_seconds(self) -> float:
+        """How far the service's clock is ahead of this machine's, from the `Date` of its latest answer; 0 without."""
+        return self._clock_offset_seconds
 
     async def try_get(self, url: str, origin: Origin, tries: int, *, with_key: bool = True) -> bytes:
         """The body of a 200, from one try.
@@ -78,6 +85,7 @@ class Connection:
             with anyio.fail_after(ATTEMPT_SECONDS):
                 async with self._http.stream("GET", url, headers=headers) as response:
                     _log.debug("GET %s: HTTP %d (try %d)", shown, response.status_code, tries)
+                    self._note_date(response)
                     _check_coding(response, origin, tries)
                     if response.status_code == _OK:
                         return await self._read_whole(response, origin)
@@ -88,6 +96,11 @@ class Connection:
             _log.debug("GET %s: %s (try %d)", shown, loss.name, tries)
             failed = fault_of_loss(loss, origin, tries)
         raise failed
+
+    def _note_date(self, response: httpx.Response) -> None:
+        offset = ahead_seconds(response.headers, datetime.now(UTC))
+        if offset is not None:
+            self._clock_offset_seconds = offset
 
     async def _read_whole(self, response: httpx.Response, origin: Origin) -> bytes:
         chunks: list[bytes] = []

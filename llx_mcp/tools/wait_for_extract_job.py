@@ -7,7 +7,7 @@ from mcp_types import CallToolResult
 from pydantic import Field
 
 from llx_mcp.jobs.reader import JobReader
-from llx_mcp.jobs.watch import Look, describe_look
+from llx_mcp.jobs.sights import Progress, describe_progress
 from llx_mcp.tools.arguments import (
     DEFAULT_SECTIONS,
     Expand,
@@ -44,8 +44,8 @@ async def wait_for_extract_job(
     """Answer about a job once it has ended, or as it is when the time is up."""
     reader = ctx.request_context.lifespan_context
 
-    async def report(look: Look) -> None:
-        await ctx.report_progress(look.waited_seconds, timeout_seconds or None, describe_look(look))
+    async def report(progress: Progress) -> None:
+        await ctx.report_progress(progress.waited_seconds, timeout_seconds or None, describe_progress(progress))
 
     ask = build_ask(job_id, max_chars, project_id, organization_id, expand)
     answer = await reader.wait(ask, timeout_seconds, report)

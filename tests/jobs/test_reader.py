@@ -1,152 +1,120 @@
-"""Finished jobs are kept compressed, within a bound, and asked for again only where something may have changed."""
-
-import json
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
-from typing import Any
+"""Questions that come together cost one request, and nobody's leaving harms another."""
 
 import anyio
-import anyio.lowlevel
 import pytest
 
-from llx_mcp.jobs.reader import JobSource, open_reader
-from llx_mcp.jobs.store import JobStore, KeptJob
-from llx_mcp.jobs.watch import SystemClock
-from llx_mcp.models import Job
+from llx_mcp.errors import ConfigurationError, NotFoundError, UnavailableError
+from llx_mcp.jobs.clock import SystemClock
+from llx_mcp.jobs.reader import JobReader, open_reader
 from llx_mcp.reading.facts import Ask
-from tests.tools.test_tools import SkippingClock
+from tests.jobs.service import Service, reading, source_of
+from tests.jobs.virtual_time import VirtualClock, virtual
 
 
-def body_of(status: str = "COMPLETED", billed: float | None = 5, rows: int = 3, job_id: str = "ext-1") -> bytes:
-    """A job with so many rows."""
-    wire = {
-        "id": job_id,
-        "status": status,
-        "usage": {"credits": billed},
-        "extract_result": {"rows": [{"n": index, "text": "word " * 20} for index in range(rows)]},
-    }
-    return json.dumps(wire).encode()
+@virtual
+async def test_a_job_that_many_ask_for_at_once_is_fetched_once() -> None:
+    service = Service(VirtualClock())
+    service.add("ext-1", 100)
+    seen: list[str] = []
+
+    async def fetch(reader: JobReader) -> None:
+        seen.append((await reader.fetch(Ask("ext-1"))).status)
+
+    async with reading(service) as reader, anyio.create_task_group() as group:
+        await reader.identity()
+        for _ in range(50):
+            group.start_soon(fetch, reader)
+    assert (seen, len(service.seen)) == (["RUNNING"] * 50, 1)
 
 
-class Counting:
-    """A source that counts what it is asked, and lets others go on meanwhile."""
+@virtual
+async def test_an_error_is_everybodys_and_is_not_kept() -> None:
+    service = Service(VirtualClock())
+    seen: list[str] = []
 
-    def __init__(self, body: bytes) -> None:
-        self.body = body
-        self.fetched = 0
+    async def fetch(reader: JobReader) -> None:
+        with pytest.raises(NotFoundError) as caught:
+            await reader.fetch(Ask("ext-1"))
+        seen.append(str(caught.value))
 
-    async def fetch_job(
-        self, job_id: str, expand: Sequence[str] = (), project_id: str | None = None, organization_id: str | None = None
-    ) -> Job:
-        """The job as it is now."""
-        self.fetched += 1
-        await anyio.lowlevel.checkpoint()
-        return Job.parse(self.body)
-
-
-@asynccontextmanager
-async def reading(source: Counting, clock: Any = None) -> AsyncIterator[Any]:
-    """A reader over the source."""
-
-    @asynccontextmanager
-    async def open_source() -> AsyncIterator[JobSource]:
-        yield source
-
-    async with open_reader(open_source, clock or SystemClock()) as reader:
-        yield reader
+    async with reading(service) as reader:
+        async with anyio.create_task_group() as group:
+            for _ in range(5):
+                group.start_soon(fetch, reader)
+        service.add("ext-1")
+        assert (await reader.fetch(Ask("ext-1"))).is_success
+    assert len(set(seen)) == 1
+    assert (len(seen), len(service.seen)) == (5, 2)
 
 
-async def test_a_finished_job_is_fetched_once_for_all_questions() -> None:
-    source = Counting(body_of())
-    async with reading(source) as reader:
-        await reader.get(Ask("ext-1"))
-        await reader.get(Ask("ext-1", max_chars=2_000))
-        await reader.read(Ask("ext-1"), "rows[0].n", None, ())
-        await reader.find(Ask("ext-1"), "word", ("values",))
-        await reader.query(Ask("ext-1"), "SELECT count(*) FROM rows")
-        await reader.review(Ask("ext-1"), 0.8)
-        assert (await reader.fetch(Ask("ext-1"))).dump() == Job.parse(source.body).dump()
-    assert source.fetched == 1
+@virtual
+async def test_who_leaves_a_shared_fetch_ends_it_for_nobody_else() -> None:
+    service = Service(VirtualClock())
+    service.add("ext-1")
+    service.fault = lambda seen: (503, {}) if seen.at < 1 else None
+    async with reading(service) as reader, anyio.create_task_group() as group:
+        statuses: list[str] = []
+
+        async def stay() -> None:
+            statuses.append((await reader.fetch(Ask("ext-1"))).status)
+
+        with anyio.move_on_after(0.2):
+            group.start_soon(stay)
+            await reader.fetch(Ask("ext-1"))
+    assert statuses == ["COMPLETED"]
 
 
-async def test_who_asks_at_the_same_time_shares_one_request() -> None:
-    source = Counting(body_of())
-    async with reading(source) as reader, anyio.create_task_group() as tasks:
-        for _ in range(20):
-            tasks.start_soon(reader.get, Ask("ext-1"))
-    assert source.fetched == 1
+@virtual
+async def test_a_fetch_that_all_have_left_is_given_up() -> None:
+    service = Service(VirtualClock())
+    service.add("ext-1")
+    service.fault = lambda _: (503, {})
+    async with reading(service) as reader:
+        with anyio.move_on_after(0.2):
+            await reader.fetch(Ask("ext-1"))
+        await anyio.sleep(0.1)
+        num_seen = len(service.seen)
+        await anyio.sleep(100)
+    assert len(service.seen) == num_seen
 
 
-async def test_a_job_of_another_project_is_another_job() -> None:
-    source = Counting(body_of())
-    async with reading(source) as reader:
-        for project in (None, "p", "q", "p"):
-            await reader.get(Ask("ext-1", project_id=project))
-    assert source.fetched == 3
+@virtual
+async def test_two_keys_have_two_identities_and_one_has_one() -> None:
+    service = Service(VirtualClock())
+    identities = []
+    for key in ("llx-one-one", "llx-two-two", "llx-one-one"):
+        async with open_reader(source_of(service, key), service.clock) as reader:
+            identities.append(await reader.identity())
+    service.close()
+    assert identities[0] == identities[2] != identities[1]
+    assert "llx-one" not in identities[0]
 
 
-@pytest.mark.parametrize("status", ["RUNNING", "PENDING", "SOMETHING_NEW"])
-async def test_a_job_that_has_not_ended_is_looked_at_each_time(status: str) -> None:
-    source = Counting(body_of(status))
-    async with reading(source) as reader:
-        await reader.get(Ask("ext-1"))
-        source.body = body_of()
-        assert (await reader.get(Ask("ext-1"))).view["status"] == "COMPLETED"
-    assert source.fetched == 2
+async def test_without_a_key_a_wait_says_so() -> None:
+    service = Service(SystemClock())
+    async with open_reader(source_of(service, ""), SystemClock()) as reader:
+        with pytest.raises(ConfigurationError, match="No LlamaCloud key"):
+            await reader.wait_many(["ext-1"], timeout_seconds=1)
+    service.close()
 
 
-async def test_usage_that_billing_has_not_recorded_is_asked_for_again() -> None:
-    source, clock = Counting(body_of(billed=None)), SkippingClock()
-    async with reading(source, clock) as reader:
-        assert "credits" not in (await reader.get(Ask("ext-1"))).view.get("facts", {})
-        source.body = body_of(billed=7)
-        await clock.sleep(61)
-        assert (await reader.get(Ask("ext-1"))).view["facts"]["credits"] == 7
-        await clock.sleep(10_000)
-        await reader.get(Ask("ext-1"))
-    assert source.fetched == 2
+@virtual
+async def test_what_is_raised_beside_a_reader_comes_out_as_it_is() -> None:
+    service = Service(VirtualClock())
+    with pytest.raises(UnavailableError, match="mine"):
+        async with reading(service):
+            raise UnavailableError("mine")
 
 
-async def test_a_large_job_is_answered_as_a_small_one_is() -> None:
-    rows = 12_000
-    async with reading(Counting(body_of(rows=rows))) as reader:
-        counted = await reader.query(Ask("ext-1"), "SELECT count(*), max(n) FROM rows")
-        page = await reader.read(Ask("ext-1"), "rows[-1].n", None, ())
-        answer = await reader.get(Ask("ext-1"))
-    assert counted.view["rows"]["rows"] == [[rows, rows - 1]]
-    assert page.view["value"] == {"path": f"rows[{rows - 1}].n", "value": rows - 1}
-    assert answer.view["checks"]["values"] == 2 * rows
-
-
-async def test_an_error_of_the_body_of_a_reader_comes_out_as_it_is() -> None:
-    with pytest.raises(KeyError, match="mine"):
-        async with reading(Counting(body_of())):
-            raise KeyError("mine")
-
-
-def kept(number: int, rows: int) -> KeptJob:
-    """A job to keep."""
-    return KeptJob.of(Job.parse(body_of(rows=rows)), key=number, fetched_at=0.0)
-
-
-def test_what_was_not_asked_for_longest_goes_first() -> None:
-    size = kept(0, 50).kept_bytes
-    store = JobStore(max_bytes=3 * size)
-    for number in range(3):
-        store.put(number, kept(number, 50))
-    assert store.get(0) is not None
-    store.put(3, kept(3, 50))
-    assert [store.get(number) is not None for number in range(4)] == [True, False, True, True]
-    assert store.num_bytes == 3 * size
-
-
-async def test_a_body_is_kept_compressed_and_comes_back_in_the_same_bytes() -> None:
-    job = kept(0, 5_000)
-    store = JobStore()
-    store.put(0, job)
-    body, before = await job.body(), store.num_bytes
-    await job.compress()
-    store.measure(0)
-    assert await job.body() == body
-    assert job.is_compressed
-    assert store.num_bytes == job.kept_bytes < before / 4
+@virtual
+async def test_a_list_is_asked_for_as_the_filters_say() -> None:
+    service = Service(VirtualClock())
+    for number in range(4):
+        service.add(f"ext-{number}", 100 * (number % 2))
+    async with reading(service) as reader:
+        running = await reader.list(status=["RUNNING"])
+        first = await reader.list(page_size=3)
+        second = await reader.list(page_size=3, page_token=first.next_page_token)
+    assert [job.id for job in running.items] == ["ext-1", "ext-3"]
+    assert [job.id for page in (first, second) for job in page.items] == [f"ext-{number}" for number in range(4)]
+    assert second.next_page_token is None

@@ -3,14 +3,18 @@
 import json
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta, timezone
+from email.utils import format_datetime
+from typing import Any
 
 import httpx
 import pytest
 
 from llx_mcp import __version__
-from llx_mcp.errors import BadResponseError, NotFoundError
+from llx_mcp.errors import BadResponseError, NotFoundError, UnavailableError
 from llx_mcp.llamacloud import open_client
 from llx_mcp.llamacloud.client import Access
+from llx_mcp.models import JobPage
 from tests.llamacloud.service import BASE_URL, JOB, KEY, Handler, answer, assert_no_key, fetch, settings_with
 
 
@@ -125,3 +129,81 @@ def test_importing_the_package_imports_no_http_client() -> None:
     code = "import sys, llx_mcp.llamacloud; print([name for name in ('httpx', 'stamina') if name in sys.modules])"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"
+
+
+async def list_jobs(handler: Handler, **arguments: Any) -> JobPage:
+    """One page, from a service in memory."""
+    async with open_client(settings_with(), transport=httpx.MockTransport(handler)) as client:
+        return await client.list_jobs(**arguments)
+
+
+async def test_a_list_sends_every_filter_as_the_service_documents_it() -> None:
+    service = Recorder({"items": [JOB], "next_page_token": "t2"})
+    page = await list_jobs(
+        service,
+        job_ids=["ext-1", "ext-2"],
+        status=["PENDING", "RUNNING"],
+        file_input="dfl-1",
+        configuration_id="cfg-1",
+        created_since=datetime(2026, 1, 1, 2, tzinfo=timezone(timedelta(hours=2))),
+        created_until=datetime(2026, 1, 2, tzinfo=UTC),
+        page_size=7,
+        page_token="t1",
+        project_id="p",
+        organization_id="o",
+    )
+    (request,) = service.requests
+    assert [json.loads(job.dump()) for job in page.items] == [JOB]
+    assert page.next_page_token == "t2"
+    assert str(request.url) == (
+        f"{BASE_URL}/api/v2/extract?job_ids=ext-1&job_ids=ext-2&status=PENDING&status=RUNNING&file_input=dfl-1"
+        "&configuration_id=cfg-1&created_at_on_or_after=2026-01-01T00%3A00%3A00Z"
+        "&created_at_on_or_before=2026-01-02T00%3A00%3A00Z&page_size=7&page_token=t1&project_id=p&organization_id=o"
+    )
+
+
+@pytest.mark.parametrize("token", [None, "", 7])
+async def test_a_list_ends_on_a_token_that_is_no_text(token: object) -> None:
+    assert await list_jobs(answer(200, {"items": [], "next_page_token": token})) == JobPage(())
+    assert await list_jobs(answer(200, {"items": []})) == JobPage(())
+
+
+@pytest.mark.parametrize("body", [b"{}", b'{"items": null}', b'{"items": [{"id": 1}]}', b"[]", b'{"items": [', b"x"])
+async def test_what_is_no_list_of_jobs_is_told(body: bytes) -> None:
+    with pytest.raises(BadResponseError):
+        await list_jobs(answer(200, body))
+
+
+async def test_a_caller_that_asks_again_by_itself_is_answered_after_one_try() -> None:
+    service = Recorder(JOB)
+
+    def refuse(request: httpx.Request) -> httpx.Response:
+        service(request)
+        return httpx.Response(503, headers={"retry-after": "12"})
+
+    with pytest.raises(UnavailableError) as caught:
+        await fetch(refuse, max_tries=1)
+    assert (len(service.requests), caught.value.retry_after_seconds) == (1, 12.0)
+    with pytest.raises(UnavailableError):
+        await fetch(refuse, max_tries=3)
+    assert len(service.requests) == 1 + 3
+
+
+@pytest.mark.parametrize(("ahead", "told"), [(3_600, 3_600), (-3_600, -3_600), (1, 0), (None, 0)])
+async def test_the_clock_of_the_service_is_read_from_its_answers(ahead: int | None, told: int) -> None:
+    def serve(_: httpx.Request) -> httpx.Response:
+        moment = None if ahead is None else datetime.now(UTC) + timedelta(seconds=ahead)
+        return httpx.Response(200, json=JOB, headers={"date": format_datetime(moment, usegmt=True)} if moment else {})
+
+    async with open_client(settings_with(), transport=httpx.MockTransport(serve)) as client:
+        await client.fetch_job("ext-1")
+        assert client.clock_offset_seconds == pytest.approx(told, abs=2)
+
+
+async def test_an_identity_tells_key_and_address_apart_and_neither_gives_away() -> None:
+    identities = set()
+    for overrides in ({}, {"region": "eu"}, {"api_key": "llx-another-another"}, {}):
+        async with open_client(settings_with(**overrides)) as client:
+            identities.add(client.identity())
+            assert KEY not in client.identity()
+    assert len(identities) == 3

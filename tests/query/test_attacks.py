@@ -3,8 +3,8 @@
 import pytest
 
 from llx_mcp.errors import ArgumentError
+from llx_mcp.jobs.clock import SystemClock
 from llx_mcp.jobs.reader import JobReader, open_reader
-from llx_mcp.jobs.watch import SystemClock
 from llx_mcp.local import SAMPLES
 from llx_mcp.reading.facts import Ask
 from llx_mcp.sources import local_source

@@ -17,7 +17,7 @@ import pytest
 from mcp import Client, MCPError
 from mcp_types import TextResourceContents
 
-from llx_mcp.jobs.reader import JobSource
+from llx_mcp.jobs.source import JobSource
 from llx_mcp.llamacloud import open_client
 from llx_mcp.local import SAMPLE_RUNNING_ID, SAMPLES, create_app, open_store
 from llx_mcp.server import INSTRUCTIONS, build_server
