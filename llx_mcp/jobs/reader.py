@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -16,17 +17,16 @@ from anyio.abc import TaskGroup
 
 from llx_mcp.errors import ArgumentError, BadResponseError, RateLimitedError
 from llx_mcp.jobs.clock import Clock
-from llx_mcp.jobs.looks import Lessons
-from llx_mcp.jobs.rate import Rate
 from llx_mcp.jobs.schedule import Schedule
-from llx_mcp.jobs.sharing import SharedCalls
-from llx_mcp.jobs.sights import OnProgress, Progress, Sight
 from llx_mcp.jobs.source import JobSource, OpenSource
-from llx_mcp.jobs.store import MAX_BYTES, FinishedJobs, JobKey, KeptJob, parse_kept
-from llx_mcp.jobs.watch import JobWatcher, Until
 from llx_mcp.reading.facts import Ask
 
 if TYPE_CHECKING:
+    from llx_mcp.jobs.looks import Lessons
+    from llx_mcp.jobs.sharing import SharedCalls
+    from llx_mcp.jobs.sights import OnProgress, Progress, Sight
+    from llx_mcp.jobs.store import FinishedJobs, JobKey, KeptJob
+    from llx_mcp.jobs.watch import JobWatcher, Until
     from llx_mcp.models import Job, JobPage
     from llx_mcp.reading.budget import Answer
     from llx_mcp.reading.facts import Heading
@@ -56,7 +56,7 @@ class ReaderOptions:
 
     schedule: Schedule = field(default_factory=Schedule)
     requests_per_minute: float | None = None
-    store_bytes: int = MAX_BYTES
+    store_bytes: int = 256 * 1024 * 1024
 
 
 class JobReader:
@@ -70,13 +70,29 @@ class JobReader:
         self._stack = stack
         self._group = group
         self._options = options
-        self._store = FinishedJobs(clock, options.store_bytes)
-        self._fetches: SharedCalls[KeptJob] = SharedCalls(group)
         self._pool: WorkerPool | None = None
-        self._lessons = Lessons(Rate(options.requests_per_minute))
         self._source: JobSource | None = None
         self._watcher: JobWatcher | None = None
         self._opening = anyio.Lock()
+
+    @cached_property
+    def _store(self) -> "FinishedJobs":
+        from llx_mcp.jobs.store import FinishedJobs
+
+        return FinishedJobs(self._clock, self._options.store_bytes)
+
+    @cached_property
+    def _fetches(self) -> "SharedCalls[KeptJob]":
+        from llx_mcp.jobs.sharing import SharedCalls
+
+        return SharedCalls(self._group)
+
+    @cached_property
+    def _lessons(self) -> "Lessons":
+        from llx_mcp.jobs.looks import Lessons
+        from llx_mcp.jobs.rate import Rate
+
+        return Lessons(Rate(self._options.requests_per_minute))
 
     async def fetch(self, ask: Ask) -> "Job":
         """The job with all its sections: kept, or fetched once for all who ask for it now.
@@ -84,6 +100,8 @@ class JobReader:
         Raises:
             LlxError: there is no way to it; the message says the next move.
         """
+        from llx_mcp.jobs.store import parse_kept
+
         return await parse_kept(await self._fetch_kept(ask))
 
     async def get(self, ask: Ask) -> "Answer":
@@ -126,7 +144,7 @@ class JobReader:
         """
         return await self._ask("review", ask, {"threshold": threshold})
 
-    async def wait(self, ask: Ask, timeout_seconds: float, on_progress: OnProgress | None = None) -> "Answer":
+    async def wait(self, ask: Ask, timeout_seconds: float, on_progress: "OnProgress | None" = None) -> "Answer":
         """The answer about a job once it has ended, or as it is when the time is up.
 
         Raises:
@@ -139,6 +157,8 @@ class JobReader:
             organization_id=ask.organization_id,
             on_progress=on_progress,
         )
+        from llx_mcp.jobs.store import KeptJob
+
         (sight,) = progress.sights
         job = _job_of(sight)
         # What has ended is kept, unless it is too large for that.
@@ -149,12 +169,12 @@ class JobReader:
         self,
         job_ids: Sequence[str],
         *,
-        until: Until = "all",
+        until: "Until" = "all",
         timeout_seconds: float,
         project_id: str | None = None,
         organization_id: str | None = None,
-        on_progress: OnProgress | None = None,
-    ) -> Progress:
+        on_progress: "OnProgress | None" = None,
+    ) -> "Progress":
         """Jobs once all or any of them have ended, or as they are when the time is up.
 
         What is wrong with one of them is told in its sight, and the others are waited for.
@@ -182,7 +202,7 @@ class JobReader:
         watcher = await self._watch()
         return await watcher.wait(keys, until=until, timeout_seconds=timeout_seconds, on_progress=on_progress)
 
-    async def look(self, job_id: str, project_id: str | None = None, organization_id: str | None = None) -> Sight:
+    async def look(self, job_id: str, project_id: str | None = None, organization_id: str | None = None) -> "Sight":
         """One look at a job, shared with those who wait for it.
 
         Raises:
@@ -195,7 +215,7 @@ class JobReader:
 
     async def watch(
         self, job_id: str, project_id: str | None = None, organization_id: str | None = None
-    ) -> AsyncGenerator[Sight, None]:
+    ) -> "AsyncGenerator[Sight, None]":
         """The job as it is, and again at each change of status, until it has ended or cannot be read.
 
         Close the iterator when done (`contextlib.aclosing`): looking stops with the last who waits.
@@ -260,9 +280,11 @@ class JobReader:
         Raises:
             BadResponseError: its result or metadata is no JSON.
         """
+        from llx_mcp.jobs.store import KeptJob
+
         return await self._summarize(KeptJob.of(job), ask, waited_seconds)
 
-    async def _summarize(self, kept: KeptJob, ask: Ask, waited_seconds: float | None = None) -> "Answer":
+    async def _summarize(self, kept: "KeptJob", ask: Ask, waited_seconds: float | None = None) -> "Answer":
         from llx_mcp.reading.facts import build_heading
 
         heading = build_heading(kept.job, ask, now=self._clock.now(), waited_seconds=waited_seconds)
@@ -336,13 +358,13 @@ class JobReader:
             ) from None
         return Answer(reply["view"], reply["text"])
 
-    async def _fetch_kept(self, ask: Ask) -> KeptJob:
+    async def _fetch_kept(self, ask: Ask) -> "KeptJob":
         """The job with all its sections: as it is kept where it has ended, else fetched once for all who ask for it."""
         key = await self._key_of(ask)
         kept = self._store.find(key, billed="usage" in ask.expand)
         return kept or await self._fetches.ask(key, lambda: self._fetch(key))
 
-    async def _fetch(self, key: JobKey) -> KeptJob:
+    async def _fetch(self, key: "JobKey") -> "KeptJob":
         from llx_mcp.models import EXPANDABLE_SECTIONS
 
         source = await self._open()
@@ -355,10 +377,12 @@ class JobReader:
             raise
         return await self._store.put(key, job, compressed=len(job.body) < _COMPRESS_LATER_BYTES)
 
-    async def _key_of(self, ask: Ask) -> JobKey:
+    async def _key_of(self, ask: Ask) -> "JobKey":
         return await self._key(ask.job_id, ask.project_id, ask.organization_id)
 
-    async def _key(self, job_id: str, project_id: str | None, organization_id: str | None) -> JobKey:
+    async def _key(self, job_id: str, project_id: str | None, organization_id: str | None) -> "JobKey":
+        from llx_mcp.jobs.store import JobKey
+
         return JobKey(await self.identity(), project_id, organization_id, job_id)
 
     async def _open(self) -> JobSource:
@@ -369,9 +393,11 @@ class JobReader:
                 self._source = await self._stack.enter_async_context(self._open_source())
         return self._source
 
-    async def _watch(self) -> JobWatcher:
+    async def _watch(self) -> "JobWatcher":
         source = await self._open()
         if self._watcher is None:
+            from llx_mcp.jobs.watch import JobWatcher
+
             self._watcher = JobWatcher(
                 source,
                 self._store,
@@ -383,7 +409,7 @@ class JobReader:
         return self._watcher
 
 
-async def _answer_here(kept: KeptJob, heading: "Heading", question: "Question") -> "Answer":
+async def _answer_here(kept: "KeptJob", heading: "Heading", question: "Question") -> "Answer":
     from llx_mcp.reading.extraction import Extraction
     from llx_mcp.wire import split_json
     from llx_mcp.workers.answering import Reading
@@ -391,7 +417,7 @@ async def _answer_here(kept: KeptJob, heading: "Heading", question: "Question") 
     return Reading(Extraction(split_json(await kept.body()))).answer(question, heading)
 
 
-def _job_of(sight: Sight) -> "Job":
+def _job_of(sight: "Sight") -> "Job":
     """The job of a single wait, or what stood in its way."""
     error = sight.error or (sight.failure if sight.job is None else None)
     if error is not None:

@@ -1,13 +1,12 @@
 """`wait_for_extract_job`: a job once it has ended."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from mcp.server.mcpserver import Context
 from mcp_types import CallToolResult
 from pydantic import Field
 
 from llx_mcp.jobs.reader import JobReader
-from llx_mcp.jobs.sights import Progress, describe_progress
 from llx_mcp.tools.arguments import (
     DEFAULT_SECTIONS,
     Expand,
@@ -19,6 +18,9 @@ from llx_mcp.tools.arguments import (
 )
 from llx_mcp.tools.results import tool_result
 from llx_mcp.tools.views import ExtractJobView
+
+if TYPE_CHECKING:
+    from llx_mcp.jobs.sights import Progress
 
 TITLE = "Wait for an extract job"
 DESCRIPTION = (
@@ -44,7 +46,10 @@ async def wait_for_extract_job(
     """Answer about a job once it has ended, or as it is when the time is up."""
     reader = ctx.request_context.lifespan_context
 
-    async def report(progress: Progress) -> None:
+    # Imported with the first wait, as everything of the waiting is.
+    from llx_mcp.jobs.sights import describe_progress
+
+    async def report(progress: "Progress") -> None:
         await ctx.report_progress(progress.waited_seconds, timeout_seconds or None, describe_progress(progress))
 
     ask = build_ask(job_id, max_chars, project_id, organization_id, expand)
