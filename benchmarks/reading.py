@@ -64,7 +64,7 @@ def build_body(rows: int) -> bytes:
             }
         },
     }
-    return orjson.dumps(
+    body: bytes = orjson.dumps(
         _FINISHED
         | {
             "configuration": {"tier": "agentic", "cite_sources": True, "data_schema": schema},
@@ -72,6 +72,7 @@ def build_body(rows: int) -> bytes:
             "extract_metadata": {"field_metadata": {"document_metadata": {"transactions": entries}}},
         }
     )
+    return body
 
 
 def _entry(rng: random.Random, index: int, words: str) -> dict[str, Any]:

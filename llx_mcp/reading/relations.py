@@ -25,6 +25,7 @@ _MOST_COLUMNS = 500
 _MOST_HELD = 40
 _MOST_NAMED = 5
 _LONGEST_HELD = 100
+_LARGEST = 1 << 63
 
 
 @dataclass(frozen=True)
@@ -138,7 +139,7 @@ def iter_fields(document: Document) -> Iterator[list[Any]]:
                 column.node.path_of(position) or "$",
                 name,
                 value if isinstance(value, str) else dump_json(value),
-                value if isinstance(value, int | float) and not isinstance(value, bool) else None,
+                _number(value),
                 _type(value),
                 column.ratings[position],
                 page,
@@ -251,7 +252,16 @@ def _cell(value: Any) -> Any:
     if isinstance(value, dict | list):
         return dump_json(value)
     # SQLite's integers have 64 bits.
-    return str(value) if isinstance(value, int) and abs(value) >= 1 << 63 else value
+    return str(value) if isinstance(value, int) and abs(value) >= _LARGEST else value
+
+
+def _number(value: Any) -> int | float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    # Beyond SQLite's integers the nearest double, where there is one; `value` has every digit.
+    if isinstance(value, int) and abs(value) >= _LARGEST:
+        return float(value) if abs(value) < 10**300 else None
+    return value
 
 
 def _type(value: Any) -> str:

@@ -96,8 +96,9 @@ class ItemTables:
 
 def _item_rows(group: list[Node]) -> Rows:
     first = group[0].element
-    columns = item_columns(first) if first and first.types["object"] else [Column("value", (), is_list=False)]
-    labels = ["path", *(column.label for column in columns)]
+    is_record = first is not None and first.types["object"] > 0
+    columns = item_columns(first) if first and is_record else [Column("value", (), is_list=False)]
+    labels = ["_path" if is_record else "path", *(column.label for column in columns)]
 
     def rows() -> Iterator[list[Any]]:
         # Round by round, so that each list shows its first item before any shows its second.

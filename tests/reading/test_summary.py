@@ -133,7 +133,7 @@ def test_a_large_result_is_outlined_with_lists_of_one_shape_together() -> None:
         ["paid[*].memo", "string", 100, 100, f"{'m' * 60}…[+30]"],
         ["due", "list of object #1", 3, 1, None],
     ]
-    assert view["items"][0]["columns"] == ["path", "day", "amount", "memo"]
+    assert view["items"][0]["columns"] == ["_path", "day", "amount", "memo"]
     assert view["items"][0]["rows"][:3] == [
         ["paid[0]", 0, 0.0, f"{'m' * 60}…[+30]"],
         ["due[0]", 0, 0.0, f"{'m' * 60}…[+30]"],
