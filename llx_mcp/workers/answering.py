@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from llx_mcp.reading.budget import Answer
+from llx_mcp.reading.budget import Answer, open_sheet
 from llx_mcp.reading.extraction import Extraction
 from llx_mcp.reading.facts import Ask, Heading
 
@@ -90,6 +90,8 @@ class Reading:
     def _query(self, question: Question, heading: Heading) -> Answer:
         from llx_mcp.query.answer import answer_query
 
+        if not self.extraction.has_result:
+            return open_sheet(heading, question.ask.max_chars).answer()
         arguments = question.arguments
         self.build_tables(arguments["sql"])
         return answer_query(

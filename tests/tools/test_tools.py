@@ -241,6 +241,27 @@ async def test_an_unknown_job_is_an_error_that_says_what_to_check(job_id: str, w
     assert words in text_of(result)
 
 
+@pytest.mark.parametrize("name", [name for name in TOOLS if not name.startswith("wait")])
+@pytest.mark.parametrize(
+    ("sample", "words"),
+    [
+        ("running", "wait_for_extract_job"),
+        ("failed_reason", "create a new job"),
+        ("cancelled", "cancelled before it ended"),
+        ("null_result", "found no value"),
+    ],
+)
+async def test_a_job_without_a_result_says_what_to_do_next_in_every_tool(name: str, sample: str, words: str) -> None:
+    job_id = next(known.job_id for known in SAMPLES if known.name == sample)
+    clock = StandingClock()
+    async with Client(build_server(frozen_source(clock), clock=clock)) as client:
+        result = await client.call_tool(name, {"job_id": job_id} | NEEDED.get(name, {}))
+    assert not result.is_error, result
+    assert result.structured_content is not None
+    assert words in result.structured_content["next"]
+    assert words in text_of(result)
+
+
 @pytest.mark.parametrize("name", TOOLS)
 async def test_without_a_key_the_server_starts_and_every_call_says_how_to_set_one(name: str) -> None:
     async with Client(build_server(cloud_source(load_settings()))) as client:

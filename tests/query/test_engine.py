@@ -1,0 +1,148 @@
+"""The tables of a result hold what the result holds, and queries over them say what is wrong with them."""
+
+import json
+from typing import Any
+
+import pytest
+
+from llx_mcp.models import Job
+from llx_mcp.query.engine import Engine, QueryError
+from llx_mcp.reading.extraction import Extraction
+from tests.reading.test_summary import cited, job_of
+
+RESULT = {
+    "number": "A-1",
+    "seller": {"name": "Acme", "vat id": "X"},
+    "long": "word " * 100,
+    "tags": ["a", "b"],
+    "orders": [
+        {"id": 1, "items": [{"sku": "p", "n": 2}, {"sku": "q", "n": 3}], "total": 5.5},
+        {"id": 2, "items": [{"sku": "p", "n": 4, "number": "own"}], "total": None},
+    ],
+    "big": 10**20,
+    "ok": True,
+}
+TREE = {
+    "number": cited(0.9, 1, "No. A-1"),
+    "orders": [{"id": cited(0.7, 4, "1"), "total": cited(0.6, 3, "5.50"), "items": [{"sku": cited(0.95, 7, "p")}]}],
+}
+
+
+def engine_of(result: Any = RESULT, tree: Any = TREE) -> Engine:
+    """The tables of a result."""
+    return Engine(Extraction(job_of(result, tree).sections).document)
+
+
+def rows(sql: str, engine: Engine | None = None) -> list[list[Any]]:
+    """The rows of a query."""
+    engine = engine or engine_of()
+    engine.build(sql)
+    return engine.run(sql, max_rows=100, max_chars=200, deadline_seconds=10).rows
+
+
+def test_each_list_of_objects_is_a_table_named_by_its_path() -> None:
+    assert rows("SELECT name, num_rows, columns FROM tables") == [
+        ["document", 1, "number, seller_name, seller_vat_id, long, tags, big, ok"],
+        ["orders", 2, "id, total, number, seller_name, seller_vat_id, big, ok"],
+        ["orders_items", 3, "sku, n, number, id, total, parent_number, seller_name, seller_vat_id, big, ok"],
+        ["fields", 18, "path, name, value, number, type, confidence, page, quote"],
+    ]
+
+
+def test_a_row_has_its_cells_its_place_its_holder_and_its_provenance() -> None:
+    sql = "SELECT id, total, number, seller_vat_id, _path, _row, _parent, _confidence, _page FROM orders"
+    assert rows(sql) == [
+        [1, 5.5, "A-1", "X", "orders[0]", 0, 0, 0.6, 4],
+        [2, None, "A-1", "X", "orders[1]", 1, 0, None, None],
+    ]
+
+
+def test_a_nested_list_is_a_table_whose_rows_know_their_holder() -> None:
+    joined = "SELECT o.id, sum(i.n) FROM orders o JOIN orders_items i ON i._parent = o._row GROUP BY o.id"
+    assert rows(joined) == [[1, 5], [2, 4]]
+    assert rows("SELECT _path, sku, id, number, parent_number FROM orders_items") == [
+        ["orders[0].items[0]", "p", 1, None, "A-1"],
+        ["orders[0].items[1]", "q", 1, None, "A-1"],
+        ["orders[1].items[0]", "p", 2, "own", "A-1"],
+    ]
+
+
+def test_fields_has_every_value_with_its_provenance() -> None:
+    assert rows("SELECT * FROM fields WHERE name IN ('number', 'big', 'ok') ORDER BY path") == [
+        ["big", "big", str(10**20), 1e20, "integer", None, None, None],
+        ["number", "number", "A-1", None, "string", 0.9, 1, "No. A-1"],
+        ["ok", "ok", "true", None, "boolean", None, None, None],
+        ["orders[1].items[0].number", "number", "own", None, "string", None, None, None],
+    ]
+
+
+def test_lists_of_scalars_are_json() -> None:
+    assert rows("SELECT value FROM document, json_each(tags)") == [["a"], ["b"]]
+
+
+def test_columns_that_differ_only_in_case_are_told_apart() -> None:
+    engine = engine_of({"rows": [{"A": 1, "a": 2, "_row": 3, "_ROW": 4}, {"A": 5}]}, None)
+    assert rows("SELECT * FROM rows ORDER BY _row", engine)[0] == [1, 2, 3, 4, "rows[0]", 0, 0, None, None]
+
+
+def test_a_list_result_is_the_table_rows() -> None:
+    assert rows("SELECT n, _path FROM rows", engine_of([{"n": 1}, {"n": 2}], None)) == [[1, "[0]"], [2, "[1]"]]
+
+
+@pytest.mark.parametrize(
+    ("sql", "value"),
+    [
+        ("SELECT median(n) FROM orders_items", 3),
+        ("SELECT median(n) FROM orders_items WHERE n > 99", None),
+        ("SELECT plain('  ÉCOLE   Élémentaire ')", "ecole elementaire"),
+        ("SELECT count(*) FROM orders WHERE total IS NULL", 1),
+        ("WITH t AS (SELECT n FROM orders_items) SELECT count(*) FROM t", 3),
+        ("SELECT group_concat(sku, '+') FROM orders_items", "p+q+p"),
+        ("SELECT row_number() OVER (ORDER BY n DESC) FROM orders_items WHERE n = 3", 1),
+        ("SELECT round(avg(n), 2) FROM orders_items", 3.0),
+    ],
+)
+def test_a_query_computes(sql: str, value: Any) -> None:
+    assert rows(sql)[0][0] == value
+
+
+@pytest.mark.parametrize(
+    ("sql", "words"),
+    [
+        ("SELECT totl FROM orders", "no column totl; did you mean total"),
+        ("SELECT o.totl FROM orders o", "no column o.totl; did you mean total"),
+        ("SELECT * FROM order_items", "no table order_items. Tables: document(number"),
+        ("SELECT printf('%d', 1)", "no function printf here. There are: abs"),
+        ("SELEC 1", "syntax error"),
+        ("SELECT 1; SELECT 2", "one statement at a time"),
+        ("", "one SELECT is run"),
+    ],
+)
+def test_an_error_names_what_is_wrong_and_what_exists(sql: str, words: str) -> None:
+    with pytest.raises(QueryError) as caught:
+        rows(sql)
+    assert words in str(caught.value)
+
+
+def test_rows_beyond_what_was_asked_for_are_counted() -> None:
+    engine = engine_of({"rows": [{"n": index} for index in range(500)]}, None)
+    engine.build("rows")
+    found = engine.run("SELECT n FROM rows", max_rows=10, max_chars=100, deadline_seconds=10)
+    assert (len(found.rows), found.num_rows) == (10, 500)
+
+
+def test_the_tables_of_a_real_job_hold_all_its_values(corpus_job: bytes) -> None:
+    wire = json.loads(corpus_job)
+    engine = Engine(Extraction(Job.parse(corpus_job).sections).document)
+    sql = "SELECT value, type FROM fields"
+    engine.build(sql)
+    shown = engine.run(sql, max_rows=10_000, max_chars=1_000_000, deadline_seconds=10)
+
+    def leaves(value: Any) -> list[Any]:
+        if isinstance(value, dict):
+            return [leaf for child in value.values() for leaf in leaves(child)]
+        return [leaf for item in value for leaf in leaves(item)] if isinstance(value, list) else [value]
+
+    expected = [leaf for leaf in leaves(wire["extract_result"]) if leaf is not None]
+    got = [value if kind == "string" else json.loads(value) for value, kind in shown.rows]
+    assert sorted(map(repr, got)) == sorted(map(repr, expected))
