@@ -1,0 +1,111 @@
+"""The asynchronous official client meets the same API: each section, all pages, faults as what they are, retries."""
+
+import socket
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import llama_cloud
+import pytest
+import uvicorn
+from llama_cloud import AsyncLlamaCloud
+
+from llx_mcp.local import SAMPLES, JobStore, create_app, open_store
+from llx_mcp.local.faults import Faults, parse_fault
+
+INVOICE = SAMPLES[0].job_id
+SECTIONS = ("configuration", "extract_metadata", "usage", "metadata")
+MEETS: list[tuple[str, type[Exception], int | None]] = [
+    ("wrong-region", llama_cloud.AuthenticationError, 401),
+    ("out-of-credits", llama_cloud.APIStatusError, 402),
+    ("rate-limited", llama_cloud.RateLimitError, 429),
+    ("unavailable", llama_cloud.InternalServerError, 503),
+    ("cut", llama_cloud.APIConnectionError, None),
+]
+
+
+@pytest.fixture
+def store() -> Iterator[JobStore]:
+    opened = open_store()
+    opened.delete_job(next(sample.job_id for sample in SAMPLES if sample.name == "older_format"))
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def faults() -> Faults:
+    return Faults()
+
+
+@pytest.fixture
+def url(store: JobStore, faults: Faults) -> Iterator[str]:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = uvicorn.Server(uvicorn.Config(create_app(store, faults=faults), log_config=None, server_header=False))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        server.should_exit = True
+        thread.join()
+
+
+def connect(url: str, **options: Any) -> AsyncLlamaCloud:
+    """A strict client; open it inside the test."""
+    return AsyncLlamaCloud(api_key="llx-local", base_url=url, _strict_response_validation=True, **options)
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+async def test_a_section_is_there_when_it_is_asked_for(url: str, section: Any) -> None:
+    async with connect(url) as client:
+        bare = await client.extract.get(INVOICE)
+        full = await client.extract.get(INVOICE, expand=[section])
+    assert (getattr(bare, section), getattr(full, section) is None) == (None, False)
+    assert bare.extract_result == full.extract_result
+
+
+async def test_all_pages_list_every_job_once(url: str, store: JobStore) -> None:
+    async with connect(url) as client:
+        found = [job.id async for job in client.extract.list(page_size=3)]
+    assert len(found) == len(set(found)) == store.count()
+
+
+@pytest.mark.parametrize(("words", "error", "status"), MEETS)
+async def test_a_fault_is_met_as_what_it_is(
+    url: str, faults: Faults, words: str, error: type[Exception], status: int | None
+) -> None:
+    faults.set([parse_fault(words)])
+    async with connect(url, max_retries=0) as client:
+        with pytest.raises(error) as caught:
+            await client.extract.get(INVOICE)
+    assert getattr(caught.value, "status_code", None) == status
+
+
+async def test_what_passes_is_tried_again(url: str, faults: Faults) -> None:
+    async with connect(url) as client:
+        for words in ("rate-limited:times=1", "unavailable:times=2", "cut:times=1"):
+            faults.set([parse_fault(words)])
+            assert (await client.extract.get(INVOICE)).status == "COMPLETED"
+
+
+async def test_what_cannot_be_done_is_the_error_that_it_is(url: str) -> None:
+    async with connect(url) as client:
+        with pytest.raises(llama_cloud.NotFoundError):
+            await client.extract.get("ext-nowhere")
+        with pytest.raises(llama_cloud.ConflictError):
+            await client.extract.cancel(INVOICE)
+        with pytest.raises(llama_cloud.UnprocessableEntityError):
+            await client.extract.validate_schema(data_schema={"type": "array"})
+
+
+async def test_a_job_is_created_cancelled_and_deleted(url: str) -> None:
+    configuration: Any = {"data_schema": {"type": "object", "properties": {"total": {"type": "number"}}}}
+    async with connect(url) as client:
+        job = await client.extract.create(
+            file_input="dfl-sample0invoice00000000000000",
+            configuration=configuration,
+            extra_headers={"X-Llx-Scenario": "queued"},
+        )
+        assert job.status == "PENDING"
+        assert (await client.extract.cancel(job.id)).status == "CANCELLED"
+        await client.extract.delete(job.id)
+        with pytest.raises(llama_cloud.NotFoundError):
+            await client.extract.get(job.id)
