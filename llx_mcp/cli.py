@@ -66,6 +66,7 @@ def _add_serve(commands: Any) -> None:
 
 def _add_get(commands: Any) -> None:
     get = commands.add_parser("get", help="print what a model sees of a job as it is now")
+    get.add_argument("job_id", metavar="ID", help="id of the extract job")
     _add_answer(get)
     get.set_defaults(run=_get)
 
@@ -73,12 +74,14 @@ def _add_get(commands: Any) -> None:
 def _add_wait(commands: Any) -> None:
     wait = commands.add_parser(
         "wait",
-        help="wait until a job has ended, then print it",
-        description="Exit status: 0 completed, 1 failed or cancelled, 2 error, 3 still running at the timeout.",
+        help="wait until jobs have ended; print a single one, list several",
+        description="Exit status: 0 all completed, 1 one failed or was cancelled, 2 error, 3 one is still running at "
+        "the timeout. Stopping it leaves the jobs as they are.",
     )
     wait.add_argument(
         "--timeout", type=_seconds, default=3600.0, metavar="SECONDS", help="longest wait (default: %(default)g)"
     )
+    wait.add_argument("job_ids", nargs="+", metavar="ID", help="ids of extract jobs, at most 100")
     _add_answer(wait)
     wait.set_defaults(run=_wait)
 
@@ -188,7 +191,6 @@ def _add_service(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_answer(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("job_id", metavar="ID", help="id of the extract job")
     parser.add_argument("--json", action="store_true", help="print the structured form")
     parser.add_argument("--max-chars", type=int, default=8_000, metavar="N", help="budget (default: %(default)s)")
     parser.add_argument(
@@ -217,7 +219,23 @@ def _get(arguments: argparse.Namespace) -> int:
 
 
 def _wait(arguments: argparse.Namespace) -> int:
-    return _ask(arguments, timeout_seconds=arguments.timeout)
+    if len(arguments.job_ids) == 1:
+        (arguments.job_id,) = arguments.job_ids
+        return _ask(arguments, timeout_seconds=arguments.timeout)
+    from llx_mcp.sources import reader_options
+    from llx_mcp.waiting import wait_for_many
+
+    settings = _settings(arguments)
+    _start_logging(settings)
+    return wait_for_many(
+        _source(arguments, settings),
+        arguments.job_ids,
+        timeout_seconds=arguments.timeout,
+        as_json=arguments.json,
+        project_id=arguments.project_id,
+        organization_id=arguments.organization_id,
+        options=reader_options(settings),
+    )
 
 
 def _ask(arguments: argparse.Namespace, timeout_seconds: float | None) -> int:

@@ -13,7 +13,19 @@ PACKAGE = ROOT / "llx_mcp"
 
 # Each room may import those in the rows below its own, and its own row's modules of the same name.
 LEVELS = [
-    {"cli", "people", "demo", "export", "serving", "server", "sources", "transfers", "pytest_plugin", "__main__"},
+    {
+        "cli",
+        "people",
+        "demo",
+        "export",
+        "serving",
+        "server",
+        "sources",
+        "transfers",
+        "waiting",
+        "pytest_plugin",
+        "__main__",
+    },
     {"tools", "resources", "prompts"},
     {"jobs", "llamacloud", "local"},
     {"workers"},
@@ -35,6 +47,7 @@ ONLY_HERE = {
     "pydantic": {"models", "settings", "tools", "server", "sources", "local"},
     "pydantic_settings": {"settings"},
     "openpyxl": {"export"},
+    "rich": {"waiting"},
     "pyarrow": {"export"},
     "msgspec": {"models", "wire", "reading", "workers", "local"},
 }

@@ -93,7 +93,9 @@ class _JobsApi:
         wanted = _filter(query)
         rows = self._store.query_jobs(wanted, now)
         page = rows[: wanted.limit - 1]
-        held = [self._store.get_job(row.job_id, now, is_asked_for=False) for row in page]
+        # Who names jobs asks for them; who lists what there is does not.
+        is_named = query.job_ids is not None
+        held = [self._store.get_job(row.job_id, now, is_asked_for=is_named) for row in page]
         # One may be gone since.
         items = [join_json(_expanded(job.sections, query.expand)) for job in held if job is not None]
         token = _token(page[-1].place) if len(rows) > len(page) else None

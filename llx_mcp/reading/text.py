@@ -203,7 +203,7 @@ _RENDERERS: dict[str, Callable[[Any], str]] = {
     ),
     "num_rows": lambda count: f"{count} row{'' if count == 1 else 's'}.\n",
     "rows": lambda table: f"\nRows ({_DATA}):\n{_fence([' | '.join(table['columns']), *map(row_line, table['rows'])])}",
-    "found": lambda counts: f"Found in {', '.join(f'{count} {name}' for name, count in counts.items())}.\n",
+    "found": lambda counts: f"Found: {', '.join(f'{name} {count}' for name, count in counts.items())}.\n",
     "fields": lambda table: f"\nFields; path: type ×count:\n{_fence(map(outline_line, table['rows']))}",
     "hits": lambda table: (
         f"\nValues ({_DATA}); confidence, page, path = value, quoted words, where found:\n"
