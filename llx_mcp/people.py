@@ -13,6 +13,7 @@ from llx_mcp.jobs.sights import Progress, describe_progress
 from llx_mcp.jobs.source import OpenSource
 from llx_mcp.reading.budget import Answer
 from llx_mcp.reading.facts import Ask
+from llx_mcp.reading.roll import Asks
 from llx_mcp.reading.visible import dump_json
 from llx_mcp.settings import Settings
 
@@ -127,7 +128,15 @@ async def _wait(reader: JobReader, question: Ask, timeout_seconds: float) -> Ans
         )
 
     try:
-        return await reader.wait(question, timeout_seconds, show)
+        asks = Asks(
+            (question.job_id,),
+            expand=question.expand,
+            max_chars=question.max_chars,
+            project_id=question.project_id,
+            organization_id=question.organization_id,
+            is_many=False,
+        )
+        return await reader.wait(asks, timeout_seconds, show)
     finally:
         if is_terminal:
             print("\r\033[K", end="", file=sys.stderr, flush=True)

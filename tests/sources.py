@@ -45,6 +45,10 @@ class Bodies:
         body = self.body_of(job_id)
         return Job.parse(body) if len(body) < THREAD_BYTES else await anyio.to_thread.run_sync(Job.parse, body)
 
+    async def fetch_file_names(self, *_: object, **__: object) -> dict[str, str]:
+        """None."""
+        return {}
+
     async def list_jobs(
         self,
         *,

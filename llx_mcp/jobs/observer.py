@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from llx_mcp.models import Job
 
 _FIRST_RETRY_SECONDS = 2.0
+_MOST_DOUBLINGS = 10
 
 _log = logging.getLogger("llx_mcp.jobs")
 
@@ -58,8 +59,9 @@ class Observer:
         )
 
     def pull_forward(self, entry: Entry, deadline: float, now: float) -> None:
-        """Have a look at the job when a wait ends, if none is due shortly before."""
-        if deadline < entry.due_at and self.is_wanting(entry, deadline):
+        """Have a look at the job when a wait ends, if none is due shortly before; not again once that has failed."""
+        has_failed = entry.num_failures > 0 and now >= deadline
+        if deadline < entry.due_at and not has_failed and self.is_wanting(entry, deadline):
             entry.due_at = max(deadline, now)
 
     def plan_look(self, entry: Entry, due_at: float, now: float) -> None:
@@ -127,7 +129,9 @@ class Observer:
             return
         entry.failure = error
         entry.num_failures += 1
-        seconds = min(_FIRST_RETRY_SECONDS * 2 ** (entry.num_failures - 1), self._schedule.longest_seconds)
+        seconds = min(
+            _FIRST_RETRY_SECONDS * 2 ** min(entry.num_failures - 1, _MOST_DOUBLINGS), self._schedule.longest_seconds
+        )
         # After a refusal the rate of the key says when.
         self._plan(entry, 0.0 if isinstance(error, RateLimitedError) else seconds)
         entry.wake(is_change=False)

@@ -8,40 +8,35 @@ with the first question: a server that is only started and listed does without t
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import anyio
 from anyio.abc import TaskGroup
 
-from llx_mcp.errors import ArgumentError, BadResponseError, RateLimitedError
+from llx_mcp.errors import ArgumentError, LlxError, RateLimitedError
 from llx_mcp.jobs.clock import Clock
 from llx_mcp.jobs.schedule import Schedule
 from llx_mcp.jobs.source import JobSource, OpenSource
 from llx_mcp.reading.facts import Ask
 
 if TYPE_CHECKING:
+    from llx_mcp.jobs.answers import Answers
     from llx_mcp.jobs.looks import Lessons
     from llx_mcp.jobs.sharing import SharedCalls
     from llx_mcp.jobs.sights import OnProgress, Progress, Sight
     from llx_mcp.jobs.store import FinishedJobs, JobKey, KeptJob
-    from llx_mcp.jobs.watch import JobWatcher, Until
+    from llx_mcp.jobs.watch import JobWatcher
     from llx_mcp.models import Job, JobPage
     from llx_mcp.reading.budget import Answer
-    from llx_mcp.reading.facts import Heading
-    from llx_mcp.workers.answering import Question
-    from llx_mcp.workers.pool import WorkerPool
+    from llx_mcp.reading.listing import ListAsk
+    from llx_mcp.reading.roll import Asks, Until
 
 MAX_JOBS = 100
-# Smaller jobs are read in less time than a worker takes to start.
-WORKER_BYTES = 1 << 20
 QUERY_SECONDS = 2.0
 
 _COMPRESS_LATER_BYTES = 1 << 16
-_REVIEW_SECONDS = 60.0
-_GRACE_SECONDS = 0.25
-_IN_WORKER = frozenset({"query", "review"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +65,7 @@ class JobReader:
         self._stack = stack
         self._group = group
         self._options = options
-        self._pool: WorkerPool | None = None
+        self._allow_names = True
         self._source: JobSource | None = None
         self._watcher: JobWatcher | None = None
         self._opening = anyio.Lock()
@@ -80,6 +75,12 @@ class JobReader:
         from llx_mcp.jobs.store import FinishedJobs
 
         return FinishedJobs(self._clock, self._options.store_bytes)
+
+    @cached_property
+    def _answers(self) -> "Answers":
+        from llx_mcp.jobs.answers import Answers
+
+        return Answers(self._store, self._stack, self._group)
 
     @cached_property
     def _fetches(self) -> "SharedCalls[KeptJob]":
@@ -144,26 +145,47 @@ class JobReader:
         """
         return await self._ask("review", ask, {"threshold": threshold})
 
-    async def wait(self, ask: Ask, timeout_seconds: float, on_progress: "OnProgress | None" = None) -> "Answer":
-        """The answer about a job once it has ended, or as it is when the time is up.
+    async def wait(self, asks: "Asks", timeout_seconds: float, on_progress: "OnProgress | None" = None) -> "Answer":
+        """The answer about jobs once they have ended, or as they are when the time is up.
 
         Raises:
-            LlxError: there is no way to it; the message says the next move.
+            LlxError: there is no way to them; the message says the next move.
         """
         progress = await self.wait_many(
-            [ask.job_id],
+            asks.job_ids,
+            until=asks.until,
             timeout_seconds=timeout_seconds,
-            project_id=ask.project_id,
-            organization_id=ask.organization_id,
+            project_id=asks.project_id,
+            organization_id=asks.organization_id,
             on_progress=on_progress,
         )
-        from llx_mcp.jobs.store import KeptJob
+        return await self.tell(asks, progress)
 
-        (sight,) = progress.sights
-        job = _job_of(sight)
-        # What has ended is kept, unless it is too large for that.
-        kept = KeptJob.of(job) if job.body else await self._fetch_kept(ask)
-        return await self._summarize(self._store.find(await self._key_of(ask)) or kept, ask, progress.waited_seconds)
+    async def tell(self, asks: "Asks", progress: "Progress") -> "Answer":
+        """The answer to a wait, from what was seen last.
+
+        Raises:
+            LlxError: there is no way to the one job, or to any of them for a reason that is not theirs.
+        """
+        from llx_mcp.jobs.many import build_line, job_of, raise_common_error
+
+        if not asks.is_many:
+            (sight,) = progress.sights
+            ask = asks.ask(sight.job_id)
+            return await self._summarize(await self._kept_of(ask, job_of(sight)), ask, progress.waited_seconds)
+        from llx_mcp.reading.roll import Roll
+
+        raise_common_error(progress.sights)
+        jobs = {sight.job_id: sight.job for sight in progress.sights if sight.job is not None}
+        now = self.service_now()
+        roll = Roll([build_line(sight, now) for sight in progress.sights], asks, progress.waited_seconds)
+        while (named := roll.next_summary()) is not None:
+            ask = asks.ask(*named)
+            try:
+                roll.add(await self._summarize(await self._kept_of(ask, jobs[ask.job_id]), ask))
+            except LlxError as exc:
+                roll.skip(str(exc))
+        return roll.answer()
 
     async def wait_many(
         self,
@@ -229,7 +251,31 @@ class JobReader:
             async for sight in sights:
                 yield sight
 
-    async def list(
+    async def list(self, ask: "ListAsk", cursor: str | None = None) -> "Answer":
+        """The jobs that the key sees, newest first, as many as have room.
+
+        Raises:
+            LlxError: there is no list, or a filter or the cursor cannot be used; the message says the next move.
+        """
+        from llx_mcp.jobs.many import list_jobs
+
+        return await list_jobs(self, ask, cursor)
+
+    async def fetch_file_names(
+        self, file_ids: Sequence[str], project_id: str | None = None, organization_id: str | None = None
+    ) -> "dict[str, str]":
+        """The names of those files that the service knows; a list of jobs is useful without them, too."""
+        if not file_ids or not self._allow_names:
+            return {}
+        source = await self._open()
+        self._lessons.rate.spend(self._clock.monotonic())
+        try:
+            return await source.fetch_file_names(file_ids, project_id, organization_id, max_tries=1)
+        except LlxError as exc:
+            self._allow_names = exc.passing
+            return {}
+
+    async def fetch_page(
         self,
         *,
         status: Sequence[str] = (),
@@ -274,89 +320,30 @@ class JobReader:
         if self._watcher is not None:
             await self._watcher.close()
 
-    async def answer(self, job: "Job", ask: Ask, waited_seconds: float | None = None) -> "Answer":
-        """A job that was fetched with its sections, read within the budget of the ask.
-
-        Raises:
-            BadResponseError: its result or metadata is no JSON.
-        """
-        from llx_mcp.jobs.store import KeptJob
-
-        return await self._summarize(KeptJob.of(job), ask, waited_seconds)
-
     async def _summarize(self, kept: "KeptJob", ask: Ask, waited_seconds: float | None = None) -> "Answer":
         from llx_mcp.reading.facts import build_heading
 
-        heading = build_heading(kept.job, ask, now=self._clock.now(), waited_seconds=waited_seconds)
-        return await self._answer(kept, heading, "summarize", ask, {})
+        heading = build_heading(kept.job, ask, now=self.service_now(), waited_seconds=waited_seconds)
+        return await self._answers.ask(await self._key_of(ask), kept, heading, "summarize", ask, {})
 
     async def _ask(self, kind: str, ask: Ask, arguments: dict[str, Any]) -> "Answer":
         from llx_mcp.reading.facts import build_heading
 
         kept = await self._fetch_kept(ask)
-        heading = build_heading(kept.job, ask, now=self._clock.now())
-        return await self._answer(kept, heading, kind, ask, arguments)
+        heading = build_heading(kept.job, ask, now=self.service_now())
+        return await self._answers.ask(await self._key_of(ask), kept, heading, kind, ask, arguments)
 
-    async def _answer(
-        self, kept: "KeptJob", heading: "Heading", kind: str, ask: Ask, arguments: dict[str, Any]
-    ) -> "Answer":
-        from llx_mcp.reading.visible import dump_json
-        from llx_mcp.workers.answering import Question
+    def service_now(self) -> datetime:
+        """The time of day by the service's clock, as far as its answers told."""
+        ahead = self._source.clock_offset_seconds if self._source is not None else 0.0
+        return self._clock.now() + timedelta(seconds=ahead)
 
-        asked = (kind, ask, dump_json(arguments), dump_json(heading.facts))
-        known = kept.answer_to(asked) if kept.job.is_terminal else None
-        if known is not None:
-            return known
-        question = Question(kind, ask, arguments)
-        try:
-            if kept.num_bytes >= WORKER_BYTES or (kind in _IN_WORKER and kept.job.has_result):
-                answer = await self._answer_in_worker(kept, heading, question)
-            else:
-                answer = await _answer_here(kept, heading, question)
-        except ArgumentError:
-            raise
-        except (ValueError, RecursionError) as exc:
-            # The message of a parser names a place and a kind of fault, never the text itself.
-            raise BadResponseError(
-                f"The job came, but its result or metadata cannot be read as JSON ({type(exc).__name__}). A retry "
-                f"seldom helps; the resource {ask.resource()} gives it as it came."
-            ) from None
-        finally:
-            # Not before the answer: both want the processor.
-            if kept.job.is_terminal and not kept.is_compressed:
-                self._group.start_soon(self._store.compress, await self._key_of(ask))
-        if kept.job.is_terminal:
-            kept.keep_answer(asked, answer)
-            self._store.measure(await self._key_of(ask))
-        return answer
+    async def _kept_of(self, ask: Ask, job: "Job") -> "KeptJob":
+        """A job that was waited for: as it is kept where it has ended, unless it is too large for that."""
+        from llx_mcp.jobs.store import KeptJob
 
-    async def _answer_in_worker(self, kept: "KeptJob", heading: "Heading", question: "Question") -> "Answer":
-        from llx_mcp.reading.budget import Answer
-        from llx_mcp.workers.pool import READ_SECONDS, WorkerLostError, WorkerPool, WorkerStoppedError
-
-        if self._pool is None:
-            self._pool = WorkerPool(self._group)
-            self._stack.callback(self._pool.close)
-        messages = [(question.dump(heading), READ_SECONDS)]
-        if question.kind == "query":
-            deadline = float(question.arguments["deadline_seconds"])
-            build = {"kind": "build", "sql": question.arguments["sql"]}
-            messages = [(build, READ_SECONDS), (question.dump(heading), deadline + _GRACE_SECONDS)]
-        elif question.kind == "review":
-            messages = [(question.dump(heading), _REVIEW_SECONDS)]
-        try:
-            reply = await self._pool.ask(kept.name, kept.body, messages)
-        except WorkerStoppedError:
-            seconds = messages[-1][1]
-            raise ArgumentError(
-                f"{question.kind}: stopped after {seconds:.0f} s. Ask for less: fewer rows, shorter texts, an "
-                "aggregate instead of a join of everything with everything."
-            ) from None
-        except WorkerLostError:
-            raise ArgumentError(
-                f"{question.kind}: it took more memory or time than it may, and was ended. Ask for less at once."
-            ) from None
-        return Answer(reply["view"], reply["text"])
+        kept = self._store.find(await self._key_of(ask))
+        return kept or (KeptJob.of(job) if job.body else await self._fetch_kept(ask))
 
     async def _fetch_kept(self, ask: Ask) -> "KeptJob":
         """The job with all its sections: as it is kept where it has ended, else fetched once for all who ask for it."""
@@ -407,27 +394,6 @@ class JobReader:
                 lessons=self._lessons,
             )
         return self._watcher
-
-
-async def _answer_here(kept: "KeptJob", heading: "Heading", question: "Question") -> "Answer":
-    from llx_mcp.reading.extraction import Extraction
-    from llx_mcp.wire import split_json
-    from llx_mcp.workers.answering import Reading
-
-    return Reading(Extraction(split_json(await kept.body()))).answer(question, heading)
-
-
-def _job_of(sight: "Sight") -> "Job":
-    """The job of a single wait, or what stood in its way."""
-    error = sight.error or (sight.failure if sight.job is None else None)
-    if error is not None:
-        raise error.with_traceback(None)
-    if sight.job is None:
-        raise RateLimitedError(
-            "The time was up before the job could be read: the requests that this key may make are used up, or its "
-            "result is still on its way. Call again in a minute, with a longer timeout_seconds."
-        )
-    return sight.job
 
 
 @asynccontextmanager

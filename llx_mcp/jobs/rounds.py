@@ -12,6 +12,7 @@ MAX_IDS = 100
 # Addresses of 8 KB pass everywhere.
 _MAX_ID_CHARS = 5_000
 _ID_OVERHEAD = len("&job_ids=")
+_ID_PREFIX = "ext-"
 # A list that goes out anyway takes along whoever is this far on the way to its own look.
 _TAKEN_ALONG = 0.3
 
@@ -79,8 +80,11 @@ def _split(entries: Sequence[Entry]) -> list[list[Entry]]:
 
 
 def _can_be_listed(entry: Entry) -> bool:
+    if entry.job is None:
+        # One id that the service does not take could have it refuse the whole list.
+        return not entry.is_to_fetch and entry.key.job_id.startswith(_ID_PREFIX)
     # A status that the list is not asked for would be taken for an end.
-    return not entry.is_to_fetch and (entry.job is None or entry.job.status in UNFINISHED)
+    return not entry.is_to_fetch and entry.job.status in UNFINISHED
 
 
 def _scope(entry: Entry) -> tuple[str | None, str | None]:

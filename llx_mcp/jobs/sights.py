@@ -77,6 +77,18 @@ def describe_progress(progress: Progress) -> str:
     return "; ".join(words)
 
 
+def measure_progress(progress: Progress, timeout_seconds: float, until: str) -> tuple[float, float | None]:
+    """How far a wait has come, as a number that rises with the time and its total.
+
+    Where all of many jobs are waited for these are jobs, the time that passes counting for less than one; else
+    seconds of the timeout.
+    """
+    if progress.num_asked == 1 or until == "any":
+        return progress.waited_seconds, timeout_seconds or None
+    share = min(progress.waited_seconds / (timeout_seconds + 1), 1.0) * 0.999
+    return progress.num_ended + (share if progress.num_ended < progress.num_asked else 0.0), progress.num_asked
+
+
 def _describe_sight(sight: Sight) -> str:
     if sight.error is not None:
         return "cannot be read"

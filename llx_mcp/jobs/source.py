@@ -55,5 +55,16 @@ class JobSource(Protocol):
         """One page of the jobs that this key sees, those that pass every filter given."""
         ...
 
+    async def fetch_file_names(
+        self,
+        file_ids: Sequence[str],
+        project_id: str | None = None,
+        organization_id: str | None = None,
+        *,
+        max_tries: int | None = None,
+    ) -> dict[str, str]:
+        """The names of the files that the service knows of these, by id."""
+        ...
+
 
 OpenSource = Callable[[], AbstractAsyncContextManager[JobSource]]

@@ -9,7 +9,6 @@ import itertools
 import math
 from collections.abc import AsyncGenerator, Sequence
 from datetime import datetime, timedelta
-from typing import Literal
 
 import anyio
 import anyio.lowlevel
@@ -25,6 +24,7 @@ from llx_mcp.jobs.schedule import Schedule
 from llx_mcp.jobs.sights import OnProgress, Progress, Sight
 from llx_mcp.jobs.source import JobSource
 from llx_mcp.jobs.store import FinishedJobs, JobKey
+from llx_mcp.reading.roll import Until
 
 # Beyond its time a wait lasts only for a look that is out, and no longer than this.
 GRACE_SECONDS = 10.0
@@ -35,8 +35,6 @@ PRUDENT_REQUESTS = 14
 PRUDENT_LIST_SECONDS = 10.0
 
 _FEW = 64
-
-Until = Literal["all", "any"]
 
 
 class JobWatcher:

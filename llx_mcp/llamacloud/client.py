@@ -10,7 +10,14 @@ from typing import Any
 import anyio.to_thread
 
 from llx_mcp.errors import ArgumentError, BadResponseError
-from llx_mcp.llamacloud.addresses import JOBS_PATH, build_file_path, build_job_path, build_url, is_signed_address
+from llx_mcp.llamacloud.addresses import (
+    FILES_PATH,
+    JOBS_PATH,
+    build_file_path,
+    build_job_path,
+    build_url,
+    is_signed_address,
+)
 from llx_mcp.llamacloud.failures import Origin, not_a_job
 from llx_mcp.llamacloud.keys import ApiKey, read_key
 from llx_mcp.llamacloud.retries import try_until_answered
@@ -45,6 +52,7 @@ class Document:
     content: bytes
 
 
+_FILE_PREFIX = "dfl-"
 # Parsing more than this would be felt by whoever else is served.
 _THREAD_BYTES = 1 << 20
 
@@ -177,6 +185,37 @@ class LlamaCloudClient:
         except (ValueError, RecursionError) as exc:
             reason = f"it is no JSON ({type(exc).__name__})"
         raise not_a_job(body, reason, origin)
+
+    async def fetch_file_names(
+        self,
+        file_ids: Sequence[str],
+        project_id: str | None = None,
+        organization_id: str | None = None,
+        *,
+        max_tries: int | None = None,
+    ) -> dict[str, str]:
+        """`GET /api/v1/beta/files?file_ids=…`: the names of those files that the service knows, by id.
+
+        Args:
+            file_ids: up to 100, as jobs name them.
+            project_id: as for `fetch_job`.
+            organization_id: as for `fetch_job`.
+            max_tries: as for `fetch_job`.
+
+        Raises:
+            ConfigurationError: there is no key, or one that cannot be sent, or no usable address.
+            UpstreamError: no list came of it; which kind says why.
+        """
+        scope = self._scope(project_id, organization_id)
+        parameters = [*(("file_ids", file_id) for file_id in file_ids), ("page_size", str(len(file_ids))), *scope]
+        files = _read_object(await self._get(FILES_PATH, parameters, self._origin(None), max_tries)).get("items")
+        named = {
+            str(file.get("id", "")).removeprefix(_FILE_PREFIX): file["name"]
+            for file in (files if isinstance(files, list) else [])
+            if isinstance(file, dict) and isinstance(file.get("name"), str)
+        }
+        bare = {file_id: file_id.removeprefix(_FILE_PREFIX) for file_id in file_ids}
+        return {file_id: named[name] for file_id, name in bare.items() if name in named}
 
     async def fetch_document(self, file_id: str) -> Document:
         """`GET /api/v1/beta/files/{file_id}`, its `/content`, and what that address holds.

@@ -206,7 +206,7 @@ def _not_seen(status: int, origin: Origin) -> str:
         return f"{words}: this is the id of {kind}, and that of an extract job begins with ext-."
     if _BARE_UUID.match(origin.job_id):
         return f"{words}: a bare UUID is the id of a job or run of the older API v1, and one of v2 begins with ext-."
-    return f"{words} (now {origin.region})."
+    return f"{words} (now {origin.region}); list_extract_jobs shows what this key sees."
 
 
 def _asked(tries: int) -> str:

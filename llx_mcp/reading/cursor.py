@@ -35,9 +35,7 @@ class Position:
 def encode_cursor(position: Position, source: str) -> str:
     """A cursor for a position in what `source` names."""
     numbers = (position.units, position.leaves, position.chars, position.values)
-    payload = bytes([_VERSION]) + b"".join(map(_varint, numbers))
-    whole = payload + _check(source.encode()) + _check(payload + _check(source.encode()))
-    return base64.urlsafe_b64encode(whole).rstrip(b"=").decode()
+    return seal(b"".join(map(_varint, numbers)), source)
 
 
 def decode_cursor(cursor: str, source: str) -> Position:
@@ -45,6 +43,28 @@ def decode_cursor(cursor: str, source: str) -> Position:
 
     Raises:
         CursorError: it was altered, or it belongs to another job, path or result.
+    """
+    payload = unseal(cursor, source, "job or path, or the result has changed since. Repeat job_id and path")
+    return Position(*_read_varints(payload))
+
+
+def seal(payload: bytes, source: str) -> str:
+    """A cursor that holds these bytes and belongs to what `source` names."""
+    whole = bytes([_VERSION]) + payload
+    whole += _check(source.encode()) + _check(whole + _check(source.encode()))
+    return base64.urlsafe_b64encode(whole).rstrip(b"=").decode()
+
+
+def unseal(cursor: str, source: str, other: str) -> bytes:
+    """What a cursor holds.
+
+    Args:
+        cursor: as it came back.
+        source: what it must belong to.
+        other: what it belongs to where it does not belong to that, and what to repeat, in words.
+
+    Raises:
+        CursorError: it was altered, or it belongs to something else.
     """
     try:
         whole = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
@@ -58,11 +78,9 @@ def decode_cursor(cursor: str, source: str) -> Position:
         )
     if named != _check(source.encode()):
         raise CursorError(
-            "cursor: it belongs to another job or path, or the result has changed since. Repeat job_id and path as "
-            "they were, or leave the cursor out to begin again."
+            f"cursor: it belongs to another {other} as they were, or leave the cursor out to begin again."
         )
-    numbers = _read_varints(payload[1:])
-    return Position(*numbers)
+    return payload[1:]
 
 
 def _check(data: bytes) -> bytes:

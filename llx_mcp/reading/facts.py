@@ -1,11 +1,12 @@
 """What was asked, what is known of a job beside its result, and what to do next."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from llx_mcp.reading.visible import dump_json, visible_line
+from llx_mcp.reading.visible import INVISIBLE, dump_json, visible_line
 
 if TYPE_CHECKING:
     from llx_mcp.models import Job
@@ -17,6 +18,17 @@ DEFAULT_CHARS = 8_000
 # The documented cut-off for review.
 REVIEW_THRESHOLD = 0.8
 
+# In a call, for an argument that is longer than a call should be.
+SAME = "<the same>"
+STUCK = (
+    "It may be stuck: waiting on bills nothing; whoever created it can look at it in LlamaCloud, cancel it there and "
+    "create it anew (this server only reads)."
+)
+
+# Real jobs took from 22 s (2 pages) to 590 s (90 pages).
+_SHORTEST_SECONDS, _LONGEST_SECONDS = 22.0, 590.0
+_SECONDS_A_PAGE = 590 / 90
+_QUEUED = frozenset({"PENDING", "THROTTLED"})
 _FACT_CHARS = 60
 _WORD_CHARS = 24
 _ID_CHARS = 64
@@ -43,9 +55,8 @@ class Ask:
 
     def format_call(self, tool: str, **arguments: Any) -> str:
         """A call of a tool on this job, with everything filled in."""
-        ids = {"project_id": self.project_id, "organization_id": self.organization_id}
-        given = {"job_id": self.job_id} | arguments | {name: value for name, value in ids.items() if value}
-        return f"{tool}({', '.join(f'{name}={_argument(value)}' for name, value in given.items())})"
+        scope = {"project_id": self.project_id, "organization_id": self.organization_id}
+        return format_call(tool, {"job_id": self.job_id} | arguments | scope)
 
     def way_to(self, need_chars: int, section: str) -> str:
         """The call that shows what `need_chars` show, or the resource that holds the section whole."""
@@ -53,7 +64,7 @@ class Ask:
 
     def resource(self, section: str = "") -> str:
         """The address of this job, or of a section of it, as a resource."""
-        job_id = "<the same>" if len(self.job_id) > _ID_CHARS else quote(self.job_id, safe="")
+        job_id = SAME if len(self.job_id) > _ID_CHARS else quote(self.job_id, safe="")
         return f"llx://jobs/{job_id}/{section}".rstrip("/")
 
 
@@ -72,9 +83,35 @@ class Heading:
     error: str | None = None
 
 
+def format_call(tool: str, arguments: Mapping[str, Any]) -> str:
+    """A call of a tool with its arguments; those that are None or empty texts are left out."""
+    given = {name: value for name, value in arguments.items() if value is not None and value != ""}
+    return f"{tool}({', '.join(f'{name}={_argument(value)}' for name, value in given.items())})"
+
+
+def describe_overdue(job: "Job", now: datetime) -> str | None:
+    """That a job has been in its state far longer than jobs usually are, in words; None where it has not.
+
+    Args:
+        job: the job.
+        now: by the service's clock.
+    """
+    since = job.updated_at or job.created_at
+    if job.is_terminal or since is None:
+        return None
+    seconds = (now - since).total_seconds()
+    usual = max(_LONGEST_SECONDS, (job.num_pages or 0) * _SECONDS_A_PAGE)
+    if seconds < (usual if job.status in _QUEUED else 2 * usual):
+        return None
+    status = visible_line(job.status, _WORD_CHARS)
+    return (
+        f"{status} for {_duration(seconds)}, where jobs usually take {_SHORTEST_SECONDS:.0f} s to {usual:.0f} s in all"
+    )
+
+
 def build_heading(job: "Job", ask: Ask, *, now: datetime, waited_seconds: float | None = None) -> Heading:
     """The heading of an answer about a job as it is now."""
-    moves = next_moves(job, ask, has_result=job.has_result)
+    moves = next_moves(job, ask, has_result=job.has_result, overdue=describe_overdue(job, now))
     return Heading(build_facts(job, now=now, waited_seconds=waited_seconds), tuple(moves), job.error_message)
 
 
@@ -96,11 +133,13 @@ def build_facts(job: "Job", *, now: datetime, waited_seconds: float | None) -> d
     return head | ({"facts": known} if known else {})
 
 
-def next_moves(job: "Job", ask: Ask, *, has_result: bool) -> list[str]:
+def next_moves(job: "Job", ask: Ask, *, has_result: bool, overdue: str | None = None) -> list[str]:
     """What to do about a job that gives no result, in full and in short; empty where there is nothing to do."""
     configuration = ask.format_call("get_extract_job", expand=["configuration"])
     if not job.is_terminal:
         wait = ask.format_call("wait_for_extract_job")
+        if overdue:
+            return [f"Unusual: {overdue}. {STUCK} {wait} waits on.", wait]
         return [f"The job has not ended: {wait} waits for it. Looking and waiting change and bill nothing.", wait]
     if job.status == "FAILED":
         asked = "" if "configuration" in ask.expand else f" {configuration} shows what was asked of it."
@@ -139,5 +178,13 @@ def _line(text: str | None, max_chars: int = _WORD_CHARS) -> str | None:
 
 
 def _argument(value: Any) -> str:
-    # No id of the service is as long; one that is would crowd out the answer, and the caller has it.
-    return "<the same>" if isinstance(value, str) and len(value) > _ID_CHARS else dump_json(value)
+    # No id of the service is as long, or cannot be seen; one that is would crowd out the answer, or mislead.
+    is_odd = isinstance(value, str) and (len(value) > _ID_CHARS or INVISIBLE.search(value) is not None)
+    is_same = value == SAME or is_odd
+    return SAME if is_same else dump_json(value)
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 3_600:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3_600:.0f} h" if seconds < 172_800 else f"{seconds / 86_400:.0f} days"

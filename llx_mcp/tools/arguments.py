@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field
 from llx_mcp.reading.facts import MAX_CHARS, MIN_CHARS, Ask
 
 Section = Literal["configuration", "extract_metadata", "usage", "metadata"]
+Until = Literal["all", "any"]
 DEFAULT_SECTIONS: list[Section] = ["extract_metadata"]
 
 

@@ -14,19 +14,17 @@ from llx_mcp.tools.views import QueryView
 TITLE = "Query an extract result with SQL"
 DESCRIPTION = (
     "Use this to count, sum, filter, sort or join values of a LlamaExtract result, instead of reading rows and adding "
-    "them up: one SELECT (SQLite, also median() and plain() for text without case and accents). Each list of objects "
+    "them up: one SELECT (SQLite, also median(), and plain() for text without case and accents). Each list of objects "
     "is a table named by its path (orders[*].items is orders_items), with _path, _row, _parent, _confidence, _page; "
-    "document has the single values; fields has every value: path, name, value, number, type, confidence, page, "
-    "quote. get_extract_job lists tables and columns; so do errors."
+    "document has the single values; fields every value: path, name, value, number, type, confidence, page, quote. "
+    "get_extract_job and errors list tables and columns."
 )
 
 
 async def query_extract_result(
     ctx: Context[JobReader, Any],
     job_id: JobId,
-    sql: Annotated[
-        str, Field(min_length=1, max_length=20_000, description="SELECT …; include _path to say where a row stands.")
-    ],
+    sql: Annotated[str, Field(min_length=1, max_length=20_000, description="SELECT …, with _path for provenance.")],
     max_chars: MaxChars = 8_000,
     project_id: ProjectId = None,
     organization_id: OrganizationId = None,

@@ -29,6 +29,11 @@ def tool_result(answer: "Answer", ask: Ask) -> CallToolResult:
     return CallToolResult(content=content, structured_content=answer.view)
 
 
+def many_result(answer: "Answer") -> CallToolResult:
+    """Both forms of an answer about many jobs."""
+    return CallToolResult(content=[TextContent(type="text", text=answer.text)], structured_content=answer.view)
+
+
 def tool_error(message: str) -> CallToolResult:
     """A failure that a model can read and act on; of errors, every client shows the text."""
     return CallToolResult(content=[TextContent(type="text", text=message)], is_error=True)

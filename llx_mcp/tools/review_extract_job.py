@@ -24,7 +24,7 @@ async def review_extract_job(
     ctx: Context[JobReader, Any],
     job_id: JobId,
     threshold: Annotated[
-        float, Field(ge=0, le=1, description="Confidence below it is low; 0.8 is the documented cut-off.")
+        float, Field(ge=0, le=1, description="Lower confidence is low; 0.8 is the documented cut-off.")
     ] = REVIEW_THRESHOLD,
     max_chars: MaxChars = 8_000,
     project_id: ProjectId = None,

@@ -34,7 +34,7 @@ class JobView(BaseModel):
     job_id: str = Field(description="The job.")
     status: str = Field(description="Of the job.")
     notice: str | None = Field(None, description="On document text.")
-    omitted: list[str] | None = Field(None, description="Left out, and the call for it.")
+    omitted: list[str] | None = Field(None, description="Left out, with calls.")
     next: str | None = Field(None, description="What to do.")
 
 
@@ -52,6 +52,31 @@ class ExtractJobView(JobView):
     checks: AnyObject | None = Field(None, description="Counts over all values.")
     evidence: Table | None = Field(None, description="Least certain first.")
     sections: AnyObject | None = Field(None, description="As asked.")
+
+
+class WaitView(BaseModel):
+    """For one job all that get_extract_job answers; for many these."""
+
+    model_config = ConfigDict(extra="allow", json_schema_extra=_open)
+
+    waited: AnyObject | None = Field(None, description="Counts.")
+    jobs: Table | None = Field(None, description="{columns, rows}.")
+    summaries: Tables | None = Field(None, description="As of get_extract_job.")
+    omitted: list[str] | None = Field(None, description="Left out, with calls.")
+    next: str | None = Field(None, description="What to do.")
+
+
+class ListView(BaseModel):
+    """What the key can see."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra=_open)
+
+    listed: AnyObject = Field(description="Counts.")
+    notice: str | None = Field(None, description="On names.")
+    jobs: Table | None = Field(None, description="{columns, rows}.")
+    omitted: list[str] | None = Field(None, description="Left out, with calls.")
+    cursor: str | None = Field(None, description="For older ones.")
+    next: str | None = Field(None, description="What to do.")
 
 
 class ReadView(JobView):

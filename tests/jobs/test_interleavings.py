@@ -16,7 +16,7 @@ from llx_mcp.jobs.reader import JobReader, open_reader
 from llx_mcp.jobs.sights import Progress
 from llx_mcp.jobs.source import JobSource
 from llx_mcp.models import TERMINAL_STATUSES, Job, JobPage
-from tests.jobs.virtual_time import START, VirtualClock, run_virtual
+from tests.jobs.virtual_time import START, VirtualClock, run_virtual, virtual
 
 NUM_JOBS = 6
 NUM_EXAMPLES = 1_000
@@ -113,6 +113,10 @@ class Script:
         jobs = [job for job_id in job_ids if (job := self._job(job_id, expand=False))]
         return JobPage(tuple(job for job in jobs if job.status in status or self._lists == "ignore status"))
 
+    async def fetch_file_names(self, *_: Any, **__: Any) -> dict[str, str]:
+        """None."""
+        return {}
+
     async def _answer(self) -> None:
         now = self._clock.monotonic()
         for outage in self._outages:
@@ -203,6 +207,35 @@ def test_every_wait_gets_one_right_answer_and_nothing_is_left(
     lives: list[Life], waits: list[Wait], outages: list[Outage], lists: str
 ) -> None:
     run_virtual(Scene(lives, waits, outages, lists).play)
+
+
+@virtual
+async def test_a_wait_that_is_over_does_not_insist_on_one_job_while_it_gives_another_its_time() -> None:
+    clock = VirtualClock()
+
+    class Uneven(Script):
+        """The second job hangs, and the first cannot be fetched whole."""
+
+        num_refused = 0
+
+        async def fetch_job(self, job_id: str, expand: Sequence[str] = (), *_: Any, **__: Any) -> Job:
+            if job_id == "ext-1":
+                await anyio.sleep(30)
+            elif expand:
+                self.num_refused += 1
+                raise UnavailableError("away", status_code=503)
+            return await super().fetch_job(job_id, expand)
+
+    script = Uneven([Life(1.0, "COMPLETED", None), Life(1.0, "COMPLETED", None)], [], "are refused", clock)
+
+    @asynccontextmanager
+    async def open_source() -> AsyncIterator[JobSource]:
+        yield script
+
+    async with open_reader(open_source, clock) as reader:
+        progress = await reader.wait_many(["ext-0", "ext-1"], timeout_seconds=3)
+    assert progress.waited_seconds <= 13.1
+    assert 1 <= script.num_refused <= 6
 
 
 def test_the_script_itself_lives_as_it_should() -> None:

@@ -112,9 +112,9 @@ async def test_a_list_is_asked_for_as_the_filters_say() -> None:
     for number in range(4):
         service.add(f"ext-{number}", 100 * (number % 2))
     async with reading(service) as reader:
-        running = await reader.list(status=["RUNNING"])
-        first = await reader.list(page_size=3)
-        second = await reader.list(page_size=3, page_token=first.next_page_token)
+        running = await reader.fetch_page(status=["RUNNING"])
+        first = await reader.fetch_page(page_size=3)
+        second = await reader.fetch_page(page_size=3, page_token=first.next_page_token)
     assert [job.id for job in running.items] == ["ext-1", "ext-3"]
     assert [job.id for page in (first, second) for job in page.items] == [f"ext-{number}" for number in range(4)]
     assert second.next_page_token is None

@@ -23,6 +23,7 @@ from llx_mcp.errors import (
 from llx_mcp.jobs.reader import JobReader, ReaderOptions
 from llx_mcp.jobs.sights import Progress, describe_progress
 from llx_mcp.reading.facts import Ask
+from llx_mcp.reading.roll import Asks
 from tests.jobs.service import Lists, Service, reading
 from tests.jobs.virtual_time import VirtualClock, virtual
 
@@ -252,7 +253,7 @@ async def test_a_service_that_never_answers_is_an_error_and_not_a_job() -> None:
     service.fault = lambda _: (500, {})
     async with reading(service) as reader:
         with pytest.raises(UnavailableError):
-            await reader.wait(Ask("ext-1"), 45)
+            await reader.wait(Asks(("ext-1",), is_many=False), 45)
 
 
 @virtual
@@ -489,7 +490,7 @@ async def test_a_wait_for_which_no_request_was_left_says_so() -> None:
     async with reading(service, ReaderOptions(requests_per_minute=4)) as reader:
         await reader.look("ext-1")
         with pytest.raises(RateLimitedError, match="used up"):
-            await reader.wait(Ask("ext-2"), 1)
+            await reader.wait(Asks(("ext-2",), is_many=False), 1)
 
 
 @virtual

@@ -207,3 +207,34 @@ async def test_an_identity_tells_key_and_address_apart_and_neither_gives_away() 
             identities.add(client.identity())
             assert KEY not in client.identity()
     assert len(identities) == 3
+
+
+async def test_names_of_files_are_asked_for_at_once_and_told_by_the_ids_of_jobs() -> None:
+    asked: list[httpx.URL] = []
+
+    def serve(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url)
+        items = [{"id": "dfl-1", "name": "a.pdf"}, {"id": "2", "name": "b.pdf"}, {"id": "dfl-3", "name": None}, "odd"]
+        return httpx.Response(200, json={"items": items})
+
+    async with open_client(settings_with(), transport=httpx.MockTransport(serve)) as client:
+        names = await client.fetch_file_names(["dfl-1", "dfl-2", "dfl-3", "dfl-4"], "project")
+    assert names == {"dfl-1": "a.pdf", "dfl-2": "b.pdf"}
+    (url,) = asked
+    assert (url.path, url.params.get_list("file_ids")) == (
+        "/api/v1/beta/files",
+        ["dfl-1", "dfl-2", "dfl-3", "dfl-4"],
+    )
+    assert (url.params["page_size"], url.params["project_id"]) == ("4", "project")
+
+
+@pytest.mark.parametrize("body", [b'{"items":3}', b'{"items":[{"id":null,"name":3}]}', b"{}"])
+async def test_files_without_names_have_none(body: bytes) -> None:
+    async with open_client(settings_with(), transport=httpx.MockTransport(answer(200, body))) as client:
+        assert await client.fetch_file_names(["dfl-1"]) == {}
+
+
+async def test_what_is_no_list_of_files_is_an_error() -> None:
+    async with open_client(settings_with(), transport=httpx.MockTransport(answer(200, b"[]"))) as client:
+        with pytest.raises(BadResponseError, match="no file"):
+            await client.fetch_file_names(["dfl-1"])

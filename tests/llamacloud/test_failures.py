@@ -20,7 +20,10 @@ from llx_mcp.llamacloud.failures import Loss, fault_of_loss
 from tests.llamacloud.service import BASE_URL, JOB, ORIGIN, answer, failure, settings_with
 
 HOST = "api.cloud.llamaindex.ai"
-NOT_SEEN = 'No job "ext-1" can be seen with this key. Check the id, the project and the region (now na).'
+NOT_SEEN = (
+    'No job "ext-1" can be seen with this key. Check the id, the project and the region (now na); list_extract_jobs '
+    "shows what this key sees."
+)
 
 MESSAGES: list[tuple[int, type[UpstreamError], bool, str]] = [
     (204, BadResponseError, False, f"{HOST} answered HTTP 204 where 200 is documented. Check LLAMA_CLOUD_BASE_URL."),
@@ -111,7 +114,7 @@ async def test_a_key_of_the_other_region_is_told_which_host_refused_it() -> None
         ("dfl-1", "id of a file, and that of an extract job begins with ext-."),
         ("cfg-1", "id of a configuration, and that of an extract job begins with ext-."),
         ("0B2f4e6a-1111-4222-8333-444455556666", "a bare UUID is the id of a job or run of the older API v1"),
-        ("0b2f4e6a-1111-4222-8333-444455556666x", "the region (now na)."),
+        ("0b2f4e6a-1111-4222-8333-444455556666x", "the region (now na);"),
         ("ext-" + "x" * 500, f'"ext-{"x" * 75}…"'),
         ("ext-\u202e<b>evil</b>\n\ue0041", '"ext- evil 1"'),
     ],
