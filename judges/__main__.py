@@ -21,6 +21,15 @@ ROOT = HERE.parent
 HOME = ROOT / ".judges"
 NODE_BIN = HOME / "node_modules" / ".bin"
 SERVE = [str(Path(sys.executable).with_name("llx-mcp")), "serve", "--local"]
+TASK_SCENARIOS = (
+    "tasks-lifecycle",
+    "tasks-capability-negotiation",
+    "tasks-wire-fields",
+    "tasks-request-state-removal",
+    "tasks-request-headers",
+    "tasks-dispatch-and-envelope",
+    "tasks-required-task-error",
+)
 REVISIONS = ("2025-11-25", "2026-07-28")
 MCPSCORE = "mcpscore==1.29.0"
 
@@ -43,6 +52,7 @@ def main() -> int:
     finally:
         server.terminate()
         server.wait(timeout=10)
+    verdicts["conformance tasks"] = judge_tasks()
     for name, is_good in verdicts.items():
         print(f"{'passed' if is_good else 'FAILED'}  {name}")
     return 0 if all(verdicts.values()) else 1
@@ -93,6 +103,27 @@ def judge_conformance(revision: str, port: int) -> bool:
     if run.returncode:
         print(run.stdout[run.stdout.find("=== SUMMARY") :] + run.stderr)
     return run.returncode == 0
+
+
+def judge_tasks() -> bool:
+    """The scenarios of the tasks extension that ask for no input pass, against a build with their fixture tools."""
+    port = free_port()
+    server = subprocess.Popen([sys.executable, "-m", "judges.fixtures", str(port)], cwd=ROOT, stderr=subprocess.DEVNULL)
+    is_good = True
+    try:
+        wait_for_port(port)
+        for scenario in TASK_SCENARIOS:
+            run = judged([
+                NODE_BIN / "node", NODE_BIN / "conformance", "server", "--url", f"http://127.0.0.1:{port}/mcp",
+                "--scenario", scenario, "--spec-version", "2026-07-28", "--force", "--output-dir", HOME / "results",
+            ])  # fmt: skip
+            if run.returncode or ", 0 failed, 0 warnings" not in run.stdout:
+                is_good = False
+                print(f"{scenario}: {run.stdout}{run.stderr}")
+    finally:
+        server.terminate()
+        server.wait(timeout=10)
+    return is_good
 
 
 def judged(command: list[str | Path]) -> subprocess.CompletedProcess[str]:

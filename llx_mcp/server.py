@@ -1,6 +1,6 @@
 """The MCP server: tools, resources and prompts put together, and what the SDK leaves to us."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Literal
 
@@ -8,6 +8,7 @@ from mcp.server.caching import CacheableMethod, CacheHint
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
+from mcp.server.subscriptions import InMemorySubscriptionBus
 from mcp.shared.exceptions import MCPError
 from mcp_types import (
     INVALID_PARAMS,
@@ -31,6 +32,8 @@ from llx_mcp.jobs.reader import JobReader, ReaderOptions, open_reader
 from llx_mcp.jobs.source import OpenSource
 from llx_mcp.prompts import load_prompts
 from llx_mcp.resources import add_resources
+from llx_mcp.subscriptions import JobSubscriptions
+from llx_mcp.tasks import Tasks, Work
 from llx_mcp.tools import (
     find_in_extract_result,
     get_extract_job,
@@ -42,6 +45,7 @@ from llx_mcp.tools import (
 )
 from llx_mcp.tools.results import tool_error
 from llx_mcp.tools.schemas import explain_arguments, publish_schema
+from llx_mcp.waits import WaitForJobs
 
 INSTRUCTIONS = (
     "Reads LlamaExtract jobs: documents that LlamaCloud has turned into structured values. Start with "
@@ -154,15 +158,25 @@ def build_server(
     *,
     clock: Clock | None = None,
     options: ReaderOptions | None = None,
+    works: Mapping[str, Work] | None = None,
     log_level: LogLevel = "WARNING",
 ) -> ExtractServer:
-    """A server over a source of jobs, which is opened with the first call and closed with the server."""
+    """A server over a source of jobs, which is opened with the first call and closed with the server.
+
+    Args:
+        open_source: where jobs come from.
+        clock: the time that waiting goes by.
+        options: how jobs are waited for and kept.
+        works: what tools that are added later do in tasks, by name.
+        log_level: what is logged to stderr.
+    """
 
     @asynccontextmanager
     async def lifespan(_: MCPServer[JobReader]) -> AsyncIterator[JobReader]:
         async with open_reader(open_source, clock or SystemClock(), options) as reader:
             yield reader
 
+    bus = InMemorySubscriptionBus()
     server = ExtractServer(
         name="llx-mcp",
         title="LlamaExtract jobs",
@@ -174,7 +188,9 @@ def build_server(
         lifespan=lifespan,
         log_level=log_level,
         cache_hints={name: CacheHint(ttl_ms=_LISTS_KEEP_MS, scope="public") for name in _LISTS},
-        middleware=[_refuse_cursor],
+        middleware=[_refuse_cursor, JobSubscriptions(bus)],
+        subscriptions=bus,
+        extensions=[Tasks({"wait_for_extract_job": WaitForJobs(), **(works or {})})],
     )
     for module in TOOLS:
         server.add_tool(

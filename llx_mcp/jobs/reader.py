@@ -5,7 +5,7 @@ interpreter; so are queries and reviews, which may have to be ended. The job mod
 with the first question: a server that is only started and listed does without them.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -23,6 +23,7 @@ from llx_mcp.reading.facts import Ask
 
 if TYPE_CHECKING:
     from llx_mcp.jobs.answers import Answers
+    from llx_mcp.jobs.handles import Sealer
     from llx_mcp.jobs.looks import Lessons
     from llx_mcp.jobs.sharing import SharedCalls
     from llx_mcp.jobs.sights import OnProgress, Progress, Sight
@@ -55,13 +56,17 @@ class ReaderOptions:
 
 
 class JobReader:
-    """Answers about jobs. The source is opened with the first question, so that starting costs nothing."""
+    """Answers about jobs. The source is opened with the first question, so that starting costs nothing.
+
+    Attributes:
+        clock: the time that waiting goes by.
+    """
 
     def __init__(
         self, open_source: OpenSource, clock: Clock, stack: AsyncExitStack, group: TaskGroup, options: ReaderOptions
     ) -> None:
+        self.clock = clock
         self._open_source = open_source
-        self._clock = clock
         self._stack = stack
         self._group = group
         self._options = options
@@ -74,7 +79,7 @@ class JobReader:
     def _store(self) -> "FinishedJobs":
         from llx_mcp.jobs.store import FinishedJobs
 
-        return FinishedJobs(self._clock, self._options.store_bytes)
+        return FinishedJobs(self.clock, self._options.store_bytes)
 
     @cached_property
     def _answers(self) -> "Answers":
@@ -268,7 +273,7 @@ class JobReader:
         if not file_ids or not self._allow_names:
             return {}
         source = await self._open()
-        self._lessons.rate.spend(self._clock.monotonic())
+        self._lessons.rate.spend(self.clock.monotonic())
         try:
             return await source.fetch_file_names(file_ids, project_id, organization_id, max_tries=1)
         except LlxError as exc:
@@ -294,7 +299,7 @@ class JobReader:
             LlxError: there is no list; the message says the next move.
         """
         source = await self._open()
-        self._lessons.rate.spend(self._clock.monotonic())
+        self._lessons.rate.spend(self.clock.monotonic())
         return await source.list_jobs(
             status=status,
             file_input=file_input,
@@ -306,6 +311,27 @@ class JobReader:
             project_id=project_id,
             organization_id=organization_id,
         )
+
+    def poll_seconds(self, progress: "Progress") -> float:
+        """When it is worth while to look at jobs again that were seen so: as soon as the loop itself would."""
+        schedule = self._options.schedule
+        ages = [sight.age_seconds for sight in progress.sights if not sight.has_ended]
+        return min((schedule.interval_seconds(age or 0.0) for age in ages), default=schedule.shortest_seconds)
+
+    async def open_sealer(self) -> "Sealer":
+        """What seals and opens handles for this credential; the same in every replica that has it.
+
+        Raises:
+            ConfigurationError: there is no key.
+        """
+        from llx_mcp.jobs.handles import Sealer
+
+        source = await self._open()
+        return Sealer(source.derive_key("handles"), source.identity())
+
+    def start(self, work: Callable[..., Coroutine[Any, Any, None]], *arguments: Any) -> None:
+        """Have work done beside all else; it is stopped with the reader, and raises nothing."""
+        self._group.start_soon(work, *arguments)
 
     async def identity(self) -> str:
         """A digest of key and address, the same in every process that has both.
@@ -336,7 +362,7 @@ class JobReader:
     def service_now(self) -> datetime:
         """The time of day by the service's clock, as far as its answers told."""
         ahead = self._source.clock_offset_seconds if self._source is not None else 0.0
-        return self._clock.now() + timedelta(seconds=ahead)
+        return self.clock.now() + timedelta(seconds=ahead)
 
     async def _kept_of(self, ask: Ask, job: "Job") -> "KeptJob":
         """A job that was waited for: as it is kept where it has ended, unless it is too large for that."""
@@ -356,11 +382,11 @@ class JobReader:
 
         source = await self._open()
         rate = self._lessons.rate
-        rate.spend(self._clock.monotonic())
+        rate.spend(self.clock.monotonic())
         try:
             job = await source.fetch_job(key.job_id, EXPANDABLE_SECTIONS, key.project_id, key.organization_id)
         except RateLimitedError as exc:
-            rate.note_refusal(self._clock.monotonic(), exc.retry_after_seconds)
+            rate.note_refusal(self.clock.monotonic(), exc.retry_after_seconds)
             raise
         return await self._store.put(key, job, compressed=len(job.body) < _COMPRESS_LATER_BYTES)
 
@@ -388,7 +414,7 @@ class JobReader:
             self._watcher = JobWatcher(
                 source,
                 self._store,
-                self._clock,
+                self.clock,
                 self._group,
                 schedule=self._options.schedule,
                 lessons=self._lessons,

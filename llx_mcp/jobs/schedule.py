@@ -28,6 +28,10 @@ class Schedule:
     longest_seconds: float = 20.0
     jitter: float = 0.1
 
+    def interval_seconds(self, age_seconds: float) -> float:
+        """Seconds between looks at a job of this age, without jitter."""
+        return min(max(age_seconds * self.share_of_age, self.shortest_seconds), self.longest_seconds)
+
     def next_seconds(self, age_seconds: float, num_looks: int) -> float:
         """Seconds from a look to the next.
 
@@ -37,5 +41,5 @@ class Schedule:
         """
         if num_looks <= len(self.fresh_seconds) and age_seconds * self.share_of_age < self.shortest_seconds:
             return self.fresh_seconds[num_looks - 1]
-        seconds = min(max(age_seconds * self.share_of_age, self.shortest_seconds), self.longest_seconds)
+        seconds = self.interval_seconds(age_seconds)
         return seconds * random.uniform(1 - self.jitter, 1 + self.jitter)  # noqa: S311 - spreads requests, keeps no secret

@@ -61,6 +61,10 @@ class Progress:
         """How many of them have ended, or cannot be read."""
         return sum(sight.has_ended for sight in self.sights)
 
+    def is_enough(self, until: str) -> bool:
+        """Whether a wait for `all` or `any` of the jobs is over by itself."""
+        return self.num_ended == self.num_asked or (until == "any" and self.num_ended > 0)
+
 
 OnProgress = Callable[[Progress], Awaitable[None]]
 

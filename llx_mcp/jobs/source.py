@@ -25,6 +25,14 @@ class JobSource(Protocol):
         """
         ...
 
+    def derive_key(self, purpose: str) -> bytes:
+        """A secret for one purpose, made from the key; the same wherever `identity` is the same.
+
+        Raises:
+            ConfigurationError: there is no key.
+        """
+        ...
+
     async def fetch_job(
         self,
         job_id: str,

@@ -1,6 +1,7 @@
 """The client of the service: one method an endpoint, reading only."""
 
 import hashlib
+import hmac
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -77,6 +78,15 @@ class LlamaCloudClient:
         """
         key = read_key(self._settings).value.encode()
         return hashlib.blake2b(self._settings.base_url.encode(), key=hashlib.sha256(key).digest()).hexdigest()[:32]
+
+    def derive_key(self, purpose: str) -> bytes:
+        """A secret for one purpose, 32 bytes, made from key and address; the key cannot be had from it.
+
+        Raises:
+            ConfigurationError: there is no key, or one that cannot be sent.
+        """
+        key = read_key(self._settings).value.encode()
+        return hmac.digest(key, f"llx-mcp {purpose}\0{self._settings.base_url}".encode(), "sha256")
 
     async def fetch_job(
         self,
