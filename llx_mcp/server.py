@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Literal
 
+import anyio
 from mcp.server.caching import CacheableMethod, CacheHint
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.mcpserver import Context, MCPServer
@@ -76,12 +77,47 @@ TOOLS = (
 # The other hints mean something for tools that change things, or are as they are by default; each costs tokens.
 _READS_ONLY = ToolAnnotations(read_only_hint=True)
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
+_CLOSING_SECONDS = 3.0
 _LISTS_KEEP_MS = 3_600_000
 _LISTS: tuple[CacheableMethod, ...] = ("tools/list", "prompts/list", "resources/templates/list", "resources/list")
 
 
 class ExtractServer(MCPServer[JobReader]):
-    """`MCPServer` with readable errors, published schemas without generated noise, and prompts from files."""
+    """`MCPServer` with readable errors, published schemas without generated noise, and prompts from files.
+
+    Attributes:
+        readers: one for each run of the server that has not ended.
+    """
+
+    def __init__(self, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self.readers: set[JobReader] = set()
+        self._num_called = 0
+        self._is_idle = anyio.Event()
+
+    async def answer_waits(self) -> None:
+        """Answer every wait with what was seen last, let no more begin, and see the calls that are open to their end.
+
+        Gives up on calls that take longer than a few seconds even so.
+        """
+        for reader in list(self.readers):
+            await reader.close()
+        with anyio.move_on_after(_CLOSING_SECONDS):
+            while self._num_called:
+                self._is_idle = anyio.Event()
+                await self._is_idle.wait()
+
+    async def count_call(self, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
+        """Middleware: keep count of the calls that are open."""
+        if ctx.method != "tools/call":
+            return await call_next(ctx)
+        self._num_called += 1
+        try:
+            return await call_next(ctx)
+        finally:
+            self._num_called -= 1
+            if not self._num_called:
+                self._is_idle.set()
 
     async def list_tools(self) -> list[Tool]:
         """The tools, their schemas inlined and described."""
@@ -174,7 +210,11 @@ def build_server(
     @asynccontextmanager
     async def lifespan(_: MCPServer[JobReader]) -> AsyncIterator[JobReader]:
         async with open_reader(open_source, clock or SystemClock(), options) as reader:
-            yield reader
+            server.readers.add(reader)
+            try:
+                yield reader
+            finally:
+                server.readers.discard(reader)
 
     bus = InMemorySubscriptionBus()
     server = ExtractServer(
@@ -192,6 +232,7 @@ def build_server(
         subscriptions=bus,
         extensions=[Tasks({"wait_for_extract_job": WaitForJobs(), **(works or {})})],
     )
+    server.middleware.append(server.count_call)
     for module in TOOLS:
         server.add_tool(
             getattr(module, module.__name__.rpartition(".")[2]),

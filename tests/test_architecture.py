@@ -42,7 +42,7 @@ ONLY_HERE = {
     "stamina": {"llamacloud"},
     "starlette": {"local"},
     "sqlite3": {"local", "query"},
-    "uvicorn": {"local"},
+    "uvicorn": {"local", "serving"},
     "pytest": {"pytest_plugin"},
     "jsonschema": {"local", "reading"},
     "pypdfium2": {"local"},

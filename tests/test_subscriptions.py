@@ -1,8 +1,6 @@
 """Whoever subscribes to a job is told of each change of its status, in both eras, and of nothing else."""
 
-import subprocess
-import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -14,6 +12,7 @@ from llx_mcp.local import SAMPLE_RUNNING_ID
 from llx_mcp.server import build_server
 from tests.jobs.service import Service, source_of
 from tests.jobs.virtual_time import VirtualClock, virtual
+from tests.serving import serving_http
 
 UPDATED = "notifications/resources/updated"
 # The SDK says so of what the older era has, and the newer has not.
@@ -139,7 +138,8 @@ async def test_streams_and_waits_share_the_looks_and_each_is_told_once() -> None
 
         async def listen() -> None:
             async with client.listen(resource_subscriptions=["llx://jobs/ext-1"]) as events:
-                told.append((await anext(aiter(events))).uri)
+                event: Any = await anext(aiter(events))
+                told.append(event.uri)
 
         async with anyio.create_task_group() as group:
             for _ in range(3):
@@ -191,26 +191,13 @@ async def test_without_a_key_a_subscription_is_silent_and_the_server_goes_on() -
         assert (await client.list_tools()).tools
 
 
-@pytest.fixture
-def http_url() -> Iterator[str]:
-    """The server over HTTP, as the command serves it."""
-    from judges.__main__ import free_port, wait_for_port
-
-    port = free_port()
-    command = [sys.executable, "-m", "llx_mcp", "serve", "--local", "--http", "--port", str(port)]
-    server = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-    try:
-        wait_for_port(port)
-        yield f"http://127.0.0.1:{port}/mcp"
-    finally:
-        server.terminate()
-        server.wait(timeout=10)
-
-
-async def test_over_http_a_stream_is_told_and_the_older_era_is_refused_what_it_would_not_be_told(
-    http_url: str,
-) -> None:
+async def test_over_http_a_stream_is_told_and_the_older_era_is_refused_what_it_would_not_be_told() -> None:
     uri = f"llx://jobs/{SAMPLE_RUNNING_ID}"
+    with serving_http("--local") as server:
+        await _subscribe_over_http(server.url, uri)
+
+
+async def _subscribe_over_http(http_url: str, uri: str) -> None:
     async with Client(http_url, mode="legacy") as client:
         assert client.server_capabilities is not None
         assert client.server_capabilities.resources is not None

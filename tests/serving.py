@@ -1,0 +1,58 @@
+"""The command `llx-mcp serve` over HTTP, in a process of its own."""
+
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+LLX = [sys.executable, "-m", "llx_mcp"]
+
+
+@dataclass(frozen=True)
+class Served:
+    """A server that listens.
+
+    Attributes:
+        process: its process; its standard error is a pipe.
+        url: where it listens.
+    """
+
+    process: "subprocess.Popen[str]"
+    url: str
+
+
+@contextmanager
+def serving_http(*arguments: str) -> Iterator[Served]:
+    """A server on a free port, until the test is done with it."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port: int = probe.getsockname()[1]
+    command = [*LLX, "serve", *arguments, "--http", "--port", str(port)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            _await_port(port)
+            yield Served(process, f"http://127.0.0.1:{port}/mcp")
+        finally:
+            process.kill()
+
+
+def _await_port(port: int) -> None:
+    for _ in range(600):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.05)
+    raise TimeoutError("the server did not start to listen")
+
+
+def import_stuck_job(folder: Path) -> Path:
+    """A store with one job, `ext-stuck`, which runs for ever."""
+    job = folder / "job.json"
+    job.write_text('{"id":"ext-stuck","status":"COMPLETED","created_at":"2026-01-01T00:00:00Z"}')
+    store = folder / "jobs.db"
+    command = [*LLX, "local", "import", str(job), "--scenario", "stuck", "--local-db", str(store)]
+    subprocess.run(command, check=True, capture_output=True)
+    return store
