@@ -38,7 +38,8 @@ NUM_JOBS = 1_000
 ROUNDS = 20
 # What the leaderboard's documents took, from the quickest to the slowest, and what small ones take.
 REAL_SECONDS = (94.0, 590.0)
-SHORT_SECONDS = (5.0, 30.0)
+# The quickest that was measured took 22 s; no real one is known under 20 s.
+SHORT_SECONDS = ((20.0, 30.0), (5.0, 20.0))
 
 
 def run() -> None:
@@ -93,9 +94,10 @@ async def _print_delays() -> None:
     p95 = shares[int(len(shares) * 0.95)]
     words = f"median {statistics.median(shares):.2%}, p95 {p95:.2%} of the duration"
     _row(f"delay, jobs of {low:.0f} to {high:.0f} s", words, "median 3 %, p95 6 %")
-    short = sorted([await _measure_delay(generator.uniform(*SHORT_SECONDS)) for _ in range(500)])
-    words = f"median {statistics.median(short):.2f} s, p95 {short[475]:.2f} s, most {short[-1]:.2f} s"
-    _row(f"delay, jobs of {SHORT_SECONDS[0]:.0f} to {SHORT_SECONDS[1]:.0f} s", words, "3 s")
+    for low, high in SHORT_SECONDS:
+        short = sorted([await _measure_delay(generator.uniform(low, high)) for _ in range(500)])
+        words = f"median {statistics.median(short):.2f} s, p95 {short[475]:.2f} s, most {short[-1]:.2f} s"
+        _row(f"delay, jobs of {low:.0f} to {high:.0f} s", words, "3 s")
 
 
 async def _measure_delay(seconds: float) -> float:

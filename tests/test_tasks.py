@@ -45,7 +45,7 @@ async def test_a_wait_is_a_task_until_the_job_has_ended_and_then_its_answer() ->
             "createdAt": "2026-01-01T00:00:00.000Z",
             "lastUpdatedAt": "2026-01-01T00:00:00.000Z",
             "ttlMs": 7_200_000,
-            "pollIntervalMs": 5_500,
+            "pollIntervalMs": 2_000,
             "_meta": created["_meta"],
         }
         clock.seconds += 2

@@ -120,7 +120,7 @@ class Observer:
             entry.status_at = (job.updated_at or job.created_at) if entry.job is None else service_now
         entry.job, entry.failure, entry.is_to_fetch, entry.num_failures = job, None, False, 0
         entry.num_looks += 1
-        self._plan(entry, self._schedule.next_seconds(entry.age_seconds(service_now, now), entry.num_looks))
+        self._plan(entry, self._schedule.next_seconds(entry.age_seconds(service_now, now)))
         entry.wake(is_change=is_change)
 
     def _fail(self, entry: Entry, error: LlxError) -> None:

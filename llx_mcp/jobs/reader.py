@@ -316,7 +316,7 @@ class JobReader:
         """When it is worth while to look at jobs again that were seen so: as soon as the loop itself would."""
         schedule = self._options.schedule
         ages = [sight.age_seconds for sight in progress.sights if not sight.has_ended]
-        return min((schedule.interval_seconds(age or 0.0) for age in ages), default=schedule.shortest_seconds)
+        return min((schedule.mean_seconds(age or 0.0) for age in ages), default=schedule.shortest_seconds)
 
     async def open_sealer(self) -> "Sealer":
         """What seals and opens handles for this credential; the same in every replica that has it.

@@ -64,8 +64,7 @@ async def test_a_fresh_job_is_looked_at_at_once_and_after_2_and_5_seconds() -> N
     service.add("ext-1", 9)
     async with reading(service) as reader:
         await reader.wait_many(["ext-1"], timeout_seconds=45)
-    assert service.looks_at("ext-1")[:3] == [0.0, 2.0, 5.0]
-    assert 9.95 <= service.looks_at("ext-1")[3] <= 11.05
+    assert service.looks_at("ext-1") == pytest.approx([0.0, 2.0, 5.0, 12.5], abs=0.01)
 
 
 @virtual
@@ -287,7 +286,7 @@ def test_what_cannot_pass_ends_every_wait_at_once(status: int, error: type[Excep
                 group.start_soon(wait, reader)
         assert {type(sight.error) for progress in told for sight in progress.sights} == {error}
         assert len(told) == 20
-        assert max(progress.waited_seconds for progress in told) <= 12
+        assert max(progress.waited_seconds for progress in told) <= 13
 
     run()
 
