@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
+import anyio
 import jsonschema
 import pytest
 from mcp import Client
@@ -16,6 +17,8 @@ from llx_mcp.local import SAMPLE_RUNNING_ID, SAMPLES, JobStore, create_app
 from llx_mcp.local.lifecycle import Timeline
 from llx_mcp.server import build_server
 from llx_mcp.sources import local_settings
+from tests.jobs.service import Service, source_of
+from tests.jobs.virtual_time import VirtualClock, virtual
 from tests.tools.test_tools import ERAS, SkippingClock, connect, frozen_source, text_of
 
 BY_NAME = {sample.name: sample.job_id for sample in SAMPLES}
@@ -256,3 +259,39 @@ async def serving(clock: SkippingClock) -> AsyncIterator[tuple[JobStore, Any]]:
         yield store, build_server(open_source, clock=clock)
     finally:
         store.close()
+
+
+@ERAS
+def test_a_caller_that_cancels_is_gone_at_once_and_the_others_go_on(mode: str) -> None:
+    @virtual
+    async def play() -> None:
+        service = Service(VirtualClock())
+        service.add("ext-1", 60)
+        server = build_server(source_of(service), clock=service.clock)
+        results: list[Any] = []
+
+        async with Client(server, mode=mode) as client, anyio.create_task_group() as group:
+
+            async def wait() -> None:
+                arguments = {"job_id": "ext-1", "timeout_seconds": 300}
+                results.append(await client.call_tool("wait_for_extract_job", arguments))
+
+            async def leave() -> None:
+                with anyio.move_on_after(10):
+                    await wait()
+
+            for _ in range(5):
+                group.start_soon(leave)
+            group.start_soon(wait)
+            await anyio.sleep(9)
+            (reader,) = server.readers
+            assert reader._watcher is not None
+            assert len(reader._watcher._waiters) == 6
+            await anyio.sleep(1.1)
+            assert len(reader._watcher._waiters) == 1
+            watcher = reader._watcher
+        assert [result.structured_content["status"] for result in results] == ["COMPLETED"]
+        assert watcher.is_idle
+        service.close()
+
+    play()
