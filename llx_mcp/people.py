@@ -8,11 +8,12 @@ import anyio
 
 from llx_mcp.errors import ArgumentError, LlxError, excerpt
 from llx_mcp.jobs.clock import SystemClock
-from llx_mcp.jobs.reader import JobReader, open_reader
+from llx_mcp.jobs.reader import JobReader, ReaderOptions, open_reader
 from llx_mcp.jobs.sights import Progress, describe_progress
 from llx_mcp.jobs.source import OpenSource
 from llx_mcp.reading.budget import Answer
 from llx_mcp.reading.facts import Ask
+from llx_mcp.reading.listing import ListAsk
 from llx_mcp.reading.roll import Asks
 from llx_mcp.reading.visible import dump_json
 from llx_mcp.settings import Settings
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
     from llx_mcp.models import Job
 
 
-def ask(source: OpenSource, question: Ask, *, timeout_seconds: float | None, as_json: bool) -> str:
+def ask(
+    source: OpenSource, question: Ask, *, timeout_seconds: float | None, as_json: bool, options: ReaderOptions
+) -> str:
     """Print the answer about a job; returns its status.
 
     Args:
@@ -29,24 +32,50 @@ def ask(source: OpenSource, question: Ask, *, timeout_seconds: float | None, as_
         question: the job, and how much of it.
         timeout_seconds: how long to wait for its end; None looks once.
         as_json: print the structured form.
+        options: how jobs are waited for.
 
     Raises:
         LlxError: there is no way to the job.
     """
 
     async def run() -> str:
-        async with open_reader(source, SystemClock()) as reader:
+        async with open_reader(source, SystemClock(), options) as reader:
             if timeout_seconds is None:
                 answer = await reader.get(question)
             else:
                 answer = await _wait(reader, question, timeout_seconds)
-        print(dump_json(answer.view) if as_json else answer.text, end="\n" if as_json else "")
+        _print(answer, as_json=as_json)
         return str(answer.view["status"])
 
     return anyio.run(run)
 
 
-def export(source: OpenSource, question: Ask, path: str, form: str, output: Path | None, *, provenance: bool) -> None:
+def list_jobs(
+    source: OpenSource, question: ListAsk, cursor: str | None, *, as_json: bool, options: ReaderOptions
+) -> None:
+    """Print the jobs that the key sees.
+
+    Raises:
+        LlxError: there is no list, or a filter or the cursor cannot be used.
+    """
+
+    async def run() -> Answer:
+        async with open_reader(source, SystemClock(), options) as reader:
+            return await reader.list(question, cursor)
+
+    _print(anyio.run(run), as_json=as_json)
+
+
+def export(
+    source: OpenSource,
+    question: Ask,
+    path: str,
+    form: str,
+    output: Path | None,
+    *,
+    provenance: bool,
+    options: ReaderOptions,
+) -> None:
     """Write the values at a path to a file, which is replaced only once it is whole, or to standard output.
 
     Raises:
@@ -57,7 +86,7 @@ def export(source: OpenSource, question: Ask, path: str, form: str, output: Path
     from llx_mcp.reading.extraction import Extraction
 
     async def fetch() -> "Job":
-        async with open_reader(source, SystemClock()) as reader:
+        async with open_reader(source, SystemClock(), options) as reader:
             return await reader.fetch(question)
 
     job = anyio.run(fetch)
@@ -76,6 +105,10 @@ def export(source: OpenSource, question: Ask, path: str, form: str, output: Path
     finally:
         partial.unlink(missing_ok=True)
     print(f"{count} records of {question.job_id} in {output}", file=sys.stderr)
+
+
+def _print(answer: Answer, *, as_json: bool) -> None:
+    print(dump_json(answer.view) if as_json else answer.text, end="\n" if as_json else "")
 
 
 def check(settings: Settings, store: Path | None, *, local: bool) -> bool:

@@ -2,11 +2,13 @@
 
 import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import anyio
 
 from llx_mcp.jobs.clock import SystemClock
+from llx_mcp.jobs.many import build_line
 from llx_mcp.jobs.reader import ReaderOptions, open_reader
 from llx_mcp.jobs.source import OpenSource
 from llx_mcp.reading.visible import dump_json, visible_line
@@ -52,7 +54,7 @@ def wait_for_many(
                 )
 
     progress = anyio.run(run)
-    rows = [describe_sight(sight) for sight in progress.sights]
+    rows = [describe_sight(sight, datetime.now(UTC)) for sight in progress.sights]
     if as_json:
         print(dump_json(rows))
     else:
@@ -61,25 +63,16 @@ def wait_for_many(
     return exit_status(progress.sights)
 
 
-def describe_sight(sight: "Sight") -> dict[str, str]:
-    """One job as a row: its id, status, time in words, document, and what is wrong with it."""
-    row = {"job": visible_line(sight.job_id, _SHORT)}
-    if sight.error is not None:
-        return row | {"status": "ERROR", "note": visible_line(str(sight.error), _LONG)}
-    if sight.job is None:
-        return row | {"status": "UNSEEN", "note": visible_line(str(sight.failure or ""), _LONG)}
-    job = sight.job
-    row["status"] = visible_line(job.status, 24)
-    if sight.age_seconds is not None:
-        row["time"] = f"{sight.age_seconds:.0f} s so far"
-    elif job.created_at and job.updated_at and job.updated_at >= job.created_at:
-        row["time"] = f"{(job.updated_at - job.created_at).total_seconds():.0f} s"
-    if job.document:
-        row["document"] = visible_line(job.document, _SHORT)
-    if job.error_message:
-        row["note"] = visible_line(job.error_message, _LONG)
-    elif sight.failure is not None:
-        row["note"] = "the latest look failed and is tried again"
+def describe_sight(sight: "Sight", now: datetime) -> dict[str, str]:
+    """One job as a row: its id, status, time in words, document, and what is wrong with it or unusual."""
+    line = build_line(sight, now)
+    row = {"job": visible_line(line.job_id, _SHORT), "status": line.kind}
+    if line.seconds is not None:
+        row["time"] = f"{line.seconds:.0f} s" if line.has_ended else f"{line.seconds:.0f} s so far"
+    if line.document:
+        row["document"] = visible_line(line.document, _SHORT)
+    if line.note:
+        row["note"] = visible_line(line.note, _LONG)
     return row
 
 
@@ -108,7 +101,7 @@ class _Lines:
     async def show(self, progress: "Progress") -> None:
         """Tell what has changed."""
         for sight in progress.sights:
-            row = describe_sight(sight)
+            row = describe_sight(sight, datetime.now(UTC))
             if self._told.get(sight.job_id) != row["status"] and row["status"] != "UNSEEN":
                 self._told[sight.job_id] = row["status"]
                 count = f"{progress.num_ended} of {progress.num_asked} done"
@@ -146,7 +139,7 @@ def _draw(progress: "Progress") -> Any:
         table.add_column(name)
     colours = {"COMPLETED": "green", "FAILED": "red", "CANCELLED": "yellow", "ERROR": "red"}
     for sight in progress.sights:
-        row = describe_sight(sight)
+        row = describe_sight(sight, datetime.now(UTC))
         # As text: what a document or a service says is no markup.
         cells = [Text(row.get(name, "")) for name in _COLUMNS]
         cells[1].stylize(colours.get(row["status"], "cyan"))

@@ -18,6 +18,8 @@ LEVELS = [
         "people",
         "demo",
         "export",
+        "local_commands",
+        "options",
         "serving",
         "server",
         "sources",

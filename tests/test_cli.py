@@ -102,3 +102,24 @@ def test_every_command_explains_itself() -> None:
     actions = ("serve", "record", "import", "export", "redact", "list")
     for command in (*commands, *(f"local {action}" for action in actions)):
         assert "usage: llx-mcp" in llx(*command.split(), "--help").stdout
+
+
+def test_a_list_is_printed_as_a_model_sees_it_and_as_json() -> None:
+    run = llx("list", "--local", "--document", "loan", "--status", "completed")
+    assert run.stdout.startswith('**2 jobs**, newest first · status "COMPLETED", document "loan"')
+    view = json.loads(llx("list", "--local", "--since", "2026-01-05", "--max-chars", "1000", "--json").stdout)
+    older = json.loads(llx("list", "--local", "--since", "2026-01-05", "--cursor", view["cursor"], "--json").stdout)
+    assert len(view["jobs"]["rows"]) + len(older["jobs"]["rows"]) == len(SAMPLES)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--since", "soon"), "ISO 8601"),
+        (("--max-chars", "5"), "--max-chars takes a whole number from 1,000"),
+        (("--cursor", "x"), "cursor: not one that this server gave"),
+        (("--status", "done"), "invalid choice"),
+    ],
+)
+def test_a_list_that_cannot_be_made_says_why(arguments: tuple[str, ...], words: str) -> None:
+    assert words in llx("list", "--local", *arguments, status=2).stderr

@@ -10,6 +10,7 @@ from llx_mcp.jobs.sights import Progress, Sight
 from llx_mcp.local import SAMPLE_RUNNING_ID, SAMPLES
 from llx_mcp.models import Job
 from llx_mcp.waiting import _draw, describe_sight, exit_status
+from tests.reading.test_budget import NOW
 from tests.test_cli import llx
 
 BY_NAME = {sample.name: sample.job_id for sample in SAMPLES}
@@ -44,7 +45,7 @@ def test_the_exit_status_says_how_it_went(sights: list[Sight], status: int) -> N
 def test_a_row_says_what_is_known_in_visible_words() -> None:
     created, updated = "2026-01-05T09:00:00Z", "2026-01-05T09:01:36Z"
     failed = job("FAILED", created_at=created, updated_at=updated, file_input="dfl-1", error_message="a\u202e\nb")
-    assert describe_sight(Sight("ext-1", failed)) == {
+    assert describe_sight(Sight("ext-1", failed), NOW) == {
         "job": "ext-1",
         "status": "FAILED",
         "time": "96 s",
@@ -52,7 +53,7 @@ def test_a_row_says_what_is_known_in_visible_words() -> None:
         "note": "a\\u202e b",
     }
     running = Sight("ext-2", job("RUNNING"), failure=UnavailableError("away"), age_seconds=34.4)
-    assert describe_sight(running) == {
+    assert describe_sight(running, NOW) == {
         "job": "ext-2",
         "status": "RUNNING",
         "time": "34 s so far",

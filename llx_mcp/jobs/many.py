@@ -42,7 +42,7 @@ def build_line(sight: "Sight", now: datetime) -> JobLine:
     return JobLine(
         sight.job_id,
         job.status,
-        _seconds(job, now),
+        _seconds(job, now) if sight.has_ended else sight.age_seconds,
         job.document,
         job.error_message or overdue or failed_look,
         has_ended=sight.has_ended,
