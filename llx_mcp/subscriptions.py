@@ -18,6 +18,7 @@ from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.subscriptions import ResourceUpdated, SubscriptionBus
 from mcp.shared.exceptions import MCPError
 from mcp_types import INVALID_PARAMS, METHOD_NOT_FOUND
+from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
 from llx_mcp.errors import LlxError, excerpt
 from llx_mcp.jobs.reader import MAX_JOBS, JobReader
@@ -48,6 +49,8 @@ class JobSubscriptions:
         """Watch while a stream is open; answer for the methods that the SDK leaves to the server."""
         if ctx.method == "subscriptions/listen":
             return await self._listen(ctx, call_next)
+        if ctx.protocol_version in MODERN_PROTOCOL_VERSIONS:
+            return await call_next(ctx)
         if ctx.method == "initialize":
             return _offer(await call_next(ctx), ctx)
         if ctx.method == "resources/subscribe":

@@ -163,6 +163,16 @@ async def test_what_never_changes_cannot_be_subscribed_to_in_the_older_era() -> 
     service.close()
 
 
+async def test_the_newer_era_knows_no_such_method() -> None:
+    service = Service(VirtualClock())
+    async with Client(build_server(source_of(service))) as client:
+        for call in (client.session.subscribe_resource, client.session.unsubscribe_resource):
+            with pytest.raises(MCPError) as caught:
+                await call("llx://jobs/ext-1")
+            assert caught.value.code == -32601
+    service.close()
+
+
 @virtual
 async def test_no_more_than_a_hundred_jobs_are_watched_for_one_client() -> None:
     service = Service(VirtualClock())
