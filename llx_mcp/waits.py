@@ -56,7 +56,7 @@ class WaitForJobs:
             return TaskState("completed", "The jobs cannot be read.", result=tool_error(str(exc)))
 
     async def _look(self, asks: "Asks", ctx: RequestContext) -> TaskState:
-        from llx_mcp.jobs.sights import describe_progress
+        from llx_mcp.jobs.sights import describe_progress, is_enough
 
         reader = ctx.lifespan_context
         progress = await reader.wait_many(
@@ -68,7 +68,7 @@ class WaitForJobs:
         )
         changed_at = _changed_at(progress)
         words = describe_progress(progress)
-        if not progress.is_enough(asks.until):
+        if not is_enough(progress.sights, asks.until):
             return TaskState("working", words, changed_at, reader.poll_seconds(progress))
         answer = await reader.tell(asks, progress)
         result = many_result(answer) if asks.is_many else tool_result(answer, asks.ask(asks.job_ids[0]))

@@ -70,6 +70,7 @@ class JobReader:
         self._stack = stack
         self._group = group
         self._options = options
+        self._identity: str | None = None
         self._allow_names = True
         self._source: JobSource | None = None
         self._watcher: JobWatcher | None = None
@@ -300,17 +301,21 @@ class JobReader:
         """
         source = await self._open()
         self._lessons.rate.spend(self.clock.monotonic())
-        return await source.list_jobs(
-            status=status,
-            file_input=file_input,
-            configuration_id=configuration_id,
-            created_since=created_since,
-            created_until=created_until,
-            page_size=page_size,
-            page_token=page_token,
-            project_id=project_id,
-            organization_id=organization_id,
-        )
+        try:
+            return await source.list_jobs(
+                status=status,
+                file_input=file_input,
+                configuration_id=configuration_id,
+                created_since=created_since,
+                created_until=created_until,
+                page_size=page_size,
+                page_token=page_token,
+                project_id=project_id,
+                organization_id=organization_id,
+            )
+        except RateLimitedError as exc:
+            self._lessons.rate.note_refusal(self.clock.monotonic(), exc.retry_after_seconds)
+            raise
 
     def poll_seconds(self, progress: "Progress") -> float:
         """When it is worth while to look at jobs again that were seen so: as soon as the loop itself would."""
@@ -339,7 +344,9 @@ class JobReader:
         Raises:
             ConfigurationError: there is no key.
         """
-        return (await self._open()).identity()
+        if self._identity is None:
+            self._identity = (await self._open()).identity()
+        return self._identity
 
     async def close(self) -> None:
         """Answer every open wait with what was seen last."""

@@ -1,8 +1,10 @@
 """What is known of jobs while they are waited for."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from llx_mcp.reading.roll import Until
 
 if TYPE_CHECKING:
     from llx_mcp.errors import LlxError, UpstreamError
@@ -61,12 +63,18 @@ class Progress:
         """How many of them have ended, or cannot be read."""
         return sum(sight.has_ended for sight in self.sights)
 
-    def is_enough(self, until: str) -> bool:
-        """Whether a wait for `all` or `any` of the jobs is over by itself."""
-        return self.num_ended == self.num_asked or (until == "any" and self.num_ended > 0)
-
 
 OnProgress = Callable[[Progress], Awaitable[None]]
+
+
+def is_enough(sights: Sequence[Sight], until: Until) -> bool:
+    """Whether a wait for `all` or `any` of the jobs is over by itself.
+
+    One that cannot be read is waited for no longer, and is not thereby the one end that was waited for.
+    """
+    if until == "any" and any(sight.has_ended and sight.error is None for sight in sights):
+        return True
+    return all(sight.has_ended for sight in sights)
 
 
 def describe_progress(progress: Progress) -> str:
@@ -81,7 +89,7 @@ def describe_progress(progress: Progress) -> str:
     return "; ".join(words)
 
 
-def measure_progress(progress: Progress, timeout_seconds: float, until: str) -> tuple[float, float | None]:
+def measure_progress(progress: Progress, timeout_seconds: float, until: Until) -> tuple[float, float | None]:
     """How far a wait has come, as a number that rises with the time and its total.
 
     Where all of many jobs are waited for these are jobs, the time that passes counting for less than one; else

@@ -21,7 +21,7 @@ from llx_mcp.jobs.looks import Lessons
 from llx_mcp.jobs.observer import Observer
 from llx_mcp.jobs.rounds import Request, plan_requests
 from llx_mcp.jobs.schedule import Schedule
-from llx_mcp.jobs.sights import OnProgress, Progress, Sight
+from llx_mcp.jobs.sights import OnProgress, Progress, Sight, is_enough
 from llx_mcp.jobs.source import JobSource
 from llx_mcp.jobs.store import FinishedJobs, JobKey
 from llx_mcp.reading.roll import Until
@@ -193,8 +193,7 @@ class JobWatcher:
         now = self._clock.monotonic()
         service_now = self._service_now()
         sights = tuple(entry.build_sight(service_now, now) for entry in waiter.entries)
-        num_ended = sum(sight.has_ended for sight in sights)
-        is_done = waiter.is_over or num_ended == len(sights) or (until == "any" and num_ended > 0)
+        is_done = waiter.is_over or is_enough(sights, until)
         due_at = min((entry.due_at for entry in waiter.entries if not entry.has_ended), default=now)
         next_at = max(due_at, now + self._lessons.rate.wait_seconds(now))
         next_seconds = None if is_done else max(min(next_at, waiter.deadline) - now, 0.0)

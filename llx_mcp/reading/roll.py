@@ -205,7 +205,10 @@ def _count(lines: Sequence[JobLine], asks: Asks, waited_seconds: float) -> dict[
     shown = dict(counts.most_common(_STATUSES_SHOWN))
     rest = len(lines) - sum(shown.values())
     repeated = len(asks.job_ids) - len(lines)
-    facts: dict[str, Any] = {"jobs": len(lines), "ended": sum(line.has_ended for line in lines)}
+    facts: dict[str, Any] = {
+        "jobs": len(lines),
+        "ended": sum(line.has_ended and line.status != UNREADABLE for line in lines),
+    }
     facts |= {"statuses": shown | ({"other": rest} if rest else {})}
     facts |= {"seconds": round(waited_seconds, 1), "until": asks.until}
     return facts | ({"repeated": repeated} if repeated > 0 else {})

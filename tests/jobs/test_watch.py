@@ -142,6 +142,17 @@ async def test_many_jobs_are_asked_for_together_and_each_is_fetched_once() -> No
 
 
 @virtual
+async def test_a_job_that_cannot_be_read_is_not_the_end_that_any_waits_for() -> None:
+    service = Service(VirtualClock())
+    service.add("ext-1", 30)
+    async with reading(service) as reader:
+        progress = await reader.wait_many(["ext-none", "ext-1"], until="any", timeout_seconds=LONG)
+        alone = await reader.wait_many(["ext-none"], until="any", timeout_seconds=LONG)
+    assert statuses(progress) == ["NotFoundError", "COMPLETED"]
+    assert statuses(alone) == ["NotFoundError"]
+
+
+@virtual
 async def test_until_any_ends_with_the_first_end() -> None:
     service = Service(VirtualClock())
     ids = [service.add("ext-slow", 500), service.add("ext-quick", 20)]

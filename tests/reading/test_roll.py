@@ -88,7 +88,7 @@ def test_a_wait_for_many_fits_and_counts_every_job(
     assert_fits(answer, max_chars)
     waited = answer.view["waited"]
     assert waited["jobs"] == len(lines) == sum(waited["statuses"].values())
-    assert waited["ended"] == sum(line.has_ended for line in lines)
+    assert waited["ended"] == sum(line.has_ended and line.status != "ERROR" for line in lines)
     shown = len(answer.view.get("jobs", {"rows": []})["rows"])
     notes = answer.view.get("omitted", [])
     if shown < len(lines):
@@ -129,7 +129,7 @@ def test_a_wait_for_few_says_what_the_finished_ones_say_and_what_to_do_about_the
     answer = build(lines, Asks(("ext-1", "ext-2", "ext-3", "ext-1"), "any", max_chars=8_000))
     assert answer.view["waited"] == {
         "jobs": 3,
-        "ended": 2,
+        "ended": 1,
         "statuses": {"COMPLETED": 1, "RUNNING": 1, "ERROR": 1},
         "seconds": 3.0,
         "until": "any",
