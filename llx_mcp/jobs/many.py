@@ -1,5 +1,6 @@
 """Many jobs at once: what was seen of them while they were waited for, and what a list says of them."""
 
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -22,6 +23,9 @@ _SMALLER_PAGE_SIZES = (5, 1)
 
 _FAILED_LOOK = "the latest look failed and is tried again"
 _BEGIN_BYTES = 400
+_PARSE_JOB = "pjb-"
+# Of JSON, but for the commas and colons.
+_PUNCTUATION = re.compile(r'[{}\[\]"]')
 _BEGIN_CHARS = 80
 
 
@@ -122,7 +126,7 @@ async def list_jobs(reader: "JobReader", ask: ListAsk, cursor: str | None) -> "A
     for _ in range(MAX_PAGES):
         page = await _fetch_page(reader, ask, token, since, until)
         now = reader.service_now()
-        files = {job.document for job in page.items if job.document and job.document.startswith("dfl-")}
+        files = {job.document for job in page.items if job.document and not job.document.startswith(_PARSE_JOB)}
         names = await reader.fetch_file_names(sorted(files), ask.project_id, ask.organization_id)
         lines = [build_listed_line(job, names.get(job.document or ""), now) for job in page.items]
         listing.add(place.skip(lines), token)
@@ -165,5 +169,6 @@ def _seconds(job: "Job", now: datetime) -> float | None:
 def _beginning(job: "Job") -> str:
     """The first words of a result, which tell jobs without a file's name apart; nothing is decoded for them."""
     raw = job.raw("extract_result")
-    text = bytes(raw)[:_BEGIN_BYTES].decode(errors="ignore") if raw is not None else ""
+    begin = bytes(raw)[:_BEGIN_BYTES].decode(errors="ignore") if raw is not None else ""
+    text = " ".join(_PUNCTUATION.sub("", begin).split())
     return text if len(text) <= _BEGIN_CHARS else f"{text[: _BEGIN_CHARS - 1]}…"

@@ -1,6 +1,7 @@
 """The jobs that a key sees, newest first, a line each, within a budget; a cursor for those that have no room."""
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
@@ -18,7 +19,7 @@ _MOST_JOBS = 999
 _TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 _ANY_TIME = "2026-01-31T08:00:00Z"
 _FILTER_CHARS = 64
-_ID_PREFIXES = ("dfl-", "pjb-")
+_ID = re.compile(r"(dfl|pjb)-|[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}\Z", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ class ListAsk:
     @property
     def file_input(self) -> str | None:
         """The document, where it is named by its id; the service filters by that."""
-        return self.document if self.document and self.document.startswith(_ID_PREFIXES) else None
+        return self.document if self.document and _ID.match(self.document) else None
 
     @property
     def name_part(self) -> str | None:

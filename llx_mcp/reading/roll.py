@@ -22,6 +22,8 @@ _STATUSES_SHOWN = 8
 _IDS_SHARE = 0.1
 _TABLE_SHARE = 0.7
 _COMMA = 1
+# A few jobs that say something are better than many that say next to nothing.
+_USEFUL_CHARS = 2_000
 _SEPARATOR = "\n---\n"
 _WAITED_COLUMNS = ["job_id", "status", "seconds", "document", "note"]
 _URGENT_FIRST = {UNREADABLE: 0, "FAILED": 1, "CANCELLED": 1, "COMPLETED": 2}
@@ -140,9 +142,9 @@ class Roll:
         if not self._unread:
             return None
         room = self._sheet.room - self._spent - self._reserve()
-        chars = min(room.text - len(_SEPARATOR), room.data - _COMMA) // len(self._unread)
-        most = min(room.text - len(_SEPARATOR), room.data - _COMMA)
-        return None if most < MIN_CHARS else (self._unread[0], min(max(chars, MIN_CHARS), MAX_CHARS))
+        most = min(room.text - len(_SEPARATOR), room.data - _COMMA, MAX_CHARS)
+        share = max(most // len(self._unread), _USEFUL_CHARS)
+        return None if most < MIN_CHARS else (self._unread[0], min(share, most))
 
     def add(self, answer: Answer) -> None:
         """Take what the job says that was named last."""
