@@ -47,9 +47,9 @@ SAMPLES = (
         "Lenders, terms, covenants and repayments out of five pages of prose; some values were inferred.",
     ),
     Sample(
-        SAMPLE_RUNNING_ID, "running", "invoice", "the invoice again: runs for 6 s, then completes",
+        SAMPLE_RUNNING_ID, "running", "invoice", "the invoice again: runs for 4 s, then completes",
         "Begins when it is first asked for: pending, throttled, running, completed.",
-        (1.0, 1.0, 4.0),
+        (1.0, 1.0, 2.5),
     ),
     Sample(
         "ext-sample0failed0reason00000000", "failed_reason", "invoice", "failed, with a reason",
