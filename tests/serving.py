@@ -17,11 +17,11 @@ class Served:
     """A server that listens.
 
     Attributes:
-        process: its process; its standard error is a pipe.
+        process: its process.
         url: where it listens.
     """
 
-    process: "subprocess.Popen[str]"
+    process: "subprocess.Popen[bytes]"
     url: str
 
 
@@ -31,7 +31,8 @@ def serving_http(*arguments: str) -> Iterator[Served]:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port: int = probe.getsockname()[1]
     command = [*LLX, "serve", *arguments, "--http", "--port", str(port)]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+    # Not a pipe: nobody would read it, and a full one stops whoever writes.
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
         try:
             _await_port(port)
             yield Served(process, f"http://127.0.0.1:{port}/mcp")
