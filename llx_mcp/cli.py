@@ -1,6 +1,7 @@
 """The command `llx-mcp`: serve the tools, and the same answers for people."""
 
 import argparse
+import gc
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -144,6 +145,8 @@ def _add_answer(parser: argparse.ArgumentParser) -> None:
 
 
 def _serve(arguments: argparse.Namespace) -> int:
+    # All that is imported now stays; the collector would go through it time and again for nothing.
+    gc.disable()
     settings = read_settings(arguments)
     start_logging(settings)
     from llx_mcp.serving import serve_http, serve_stdio

@@ -1,5 +1,6 @@
 """The server on its transports, and its end: whoever waits is answered before it exits."""
 
+import gc
 import os
 import signal
 import sys
@@ -21,7 +22,7 @@ _STOPPED = "llx-mcp: stopped; jobs are left as they are.\n"
 
 def serve_stdio(source: OpenSource, *, options: ReaderOptions | None = None, log_level: LogLevel) -> None:
     """Serve one client over standard input and output, until it hangs up or the process is told to end."""
-    anyio.run(_serve_stdio, build_server(source, options=options, log_level=log_level))
+    anyio.run(_serve_stdio, _build(source, options, log_level))
 
 
 def serve_http(source: OpenSource, *, port: int, options: ReaderOptions | None = None, log_level: LogLevel) -> None:
@@ -29,9 +30,17 @@ def serve_http(source: OpenSource, *, port: int, options: ReaderOptions | None =
 
     Stateless, and as event streams: a JSON response would drop progress.
     """
-    server = build_server(source, options=options, log_level=log_level)
+    server = _build(source, options, log_level)
     sys.stderr.write(f"llx-mcp: MCP over streamable HTTP at http://{_HOST}:{port}/mcp (this machine only)\n")
     anyio.run(_serve_http, server, port, log_level)
+
+
+def _build(source: OpenSource, options: ReaderOptions | None, log_level: LogLevel) -> ExtractServer:
+    server = build_server(source, options=options, log_level=log_level)
+    # What is there by now is there for good, and need not be looked through for what can go.
+    gc.freeze()
+    gc.enable()
+    return server
 
 
 async def _serve_stdio(server: ExtractServer) -> None:

@@ -1,5 +1,6 @@
 """Which requests to make next: several jobs in one where the service allows it, the most wanted first."""
 
+import heapq
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -25,18 +26,23 @@ class Request:
     is_list: bool
 
 
-def plan_requests(entries: Iterable[Entry], now: float, *, allow_lists: bool) -> list[Request]:
+def plan_requests(entries: Iterable[Entry], now: float, *, allow_lists: bool, most: int | None = None) -> list[Request]:
     """The requests that are due, in the order in which they should go out.
 
     Args:
         entries: all that are waited for.
         now: of the rising clock.
         allow_lists: whether the service answers for several jobs at once.
+        most: how many of them can go out now; what comes behind these need not be planned.
     """
     idle = [entry for entry in entries if not (entry.is_under_way or entry.has_ended)]
     due = [entry for entry in idle if entry.due_at <= now]
     if not due:
         return []
+    ended = [entry for entry in due if entry.is_to_fetch]
+    if most is not None and len(ended) >= most:
+        first = heapq.nlargest(most, ended, key=lambda entry: _urgency(entry, now))
+        return [Request((entry,), is_list=False) for entry in first]
     due.sort(key=lambda entry: _urgency(entry, now), reverse=True)
     listed = [entry for entry in due if allow_lists and _can_be_listed(entry)]
     single = [entry for entry in due if not (allow_lists and _can_be_listed(entry))]

@@ -216,11 +216,15 @@ class JobWatcher:
 
     def _start_requests(self, now: float) -> float:
         """Start what is due and allowed; when to come again."""
-        requests = plan_requests(self._entries.values(), now, allow_lists=self._lessons.allow_lists)
         next_at = self._next_expiry()
+        num_free = MAX_UNDER_WAY - self._num_under_way
+        if num_free <= 0:
+            # The end of any of them wakes the loop.
+            return next_at
+        allow_lists = self._lessons.allow_lists
+        requests = plan_requests(self._entries.values(), now, allow_lists=allow_lists, most=num_free)
         for request in requests:
             if self._num_under_way >= MAX_UNDER_WAY:
-                # The end of any of them wakes the loop.
                 return next_at
             if self._makes_room(request, now):
                 continue

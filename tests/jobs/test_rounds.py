@@ -75,3 +75,22 @@ def test_what_is_under_way_or_has_ended_is_left_alone() -> None:
     out.is_under_way = True
     ended.has_ended = True
     assert plan(out, ended) == []
+
+
+def test_no_more_is_planned_than_can_go_out_and_it_is_the_same_that_would_come_first() -> None:
+    ended = [entry(f"ext-{number}", looked=number + 1.0) for number in range(9)]
+    for each in ended:
+        each.is_to_fetch = True
+    others = [entry("ext-a"), entry("ext-b")]
+    whole = plan_requests([*others, *ended], NOW, allow_lists=True)
+    for most in (1, 3, 9):
+        assert plan_requests([*others, *ended], NOW, allow_lists=True, most=most) == whole[:most]
+    assert plan_requests([*others, *ended], NOW, allow_lists=True, most=10) == whole
+
+
+def test_an_id_of_another_shape_is_looked_at_alone_until_it_is_known() -> None:
+    odd, first, second = entry("odd", looked=None), entry("ext-1", looked=None), entry("ext-2", looked=None)
+    assert plan(odd, first, second) == [Request((first, second), is_list=True), Request((odd,), is_list=False)]
+    known = entry("odd")
+    (request,) = plan(known, first)
+    assert request.is_list
