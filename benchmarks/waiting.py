@@ -220,7 +220,7 @@ async def _measure_load(address: str) -> None:
     kib = 0.0
     async with open_reader(open_source, SystemClock()) as reader:
         await _until_up(address)
-        await reader.look("ext-none")
+        await reader.wait_many(["ext-none"], timeout_seconds=0)
         before = _resident_kib()
         started, cpu = time.perf_counter(), time.process_time()
         async with anyio.create_task_group() as group:

@@ -27,13 +27,11 @@ class Entry:
         looked_at: when the latest look that is through began; None before the first.
         due_at: when the next look is due.
         interval_seconds: from the latest look to the next.
-        num_looks: how many looks gave an answer.
         is_under_way: whether a look is out.
         started_at: when the look that is out began.
         num_failures: how many looks failed since the last that did not.
         has_ended: whether there is nothing left to look at.
         is_to_fetch: whether it has probably ended, so that the next look asks for all sections.
-        status_at: the time of day at which it came into its status, as far as that is known.
     """
 
     key: JobKey
@@ -45,10 +43,8 @@ class Entry:
     failure: "UpstreamError | None" = None
     looked_at: float | None = None
     interval_seconds: float = 1.0
-    num_looks: int = 0
     is_under_way: bool = False
     is_to_fetch: bool = False
-    status_at: datetime | None = None
     started_at: float = 0.0
     num_failures: int = 0
     # A field and not worked out: it is asked for each job whenever the loop turns.
@@ -75,11 +71,9 @@ class Entry:
 
     def build_sight(self, service_now: datetime, now: float) -> Sight:
         """What is known now."""
-        age = status = None
-        if self.job is not None and not self.has_ended:
-            age = self.age_seconds(service_now, now) if self.job.created_at is not None else None
-            status = max((service_now - self.status_at).total_seconds(), 0.0) if self.status_at else None
-        return Sight(self.key.job_id, self.job, self.error, self.failure, age, status)
+        is_aging = self.job is not None and not self.has_ended and self.job.created_at is not None
+        age = self.age_seconds(service_now, now) if is_aging else None
+        return Sight(self.key.job_id, self.job, self.error, self.failure, age)
 
     def wake(self, *, is_change: bool) -> None:
         """Wake who waits: all at a change, else those who asked to be told of every look."""

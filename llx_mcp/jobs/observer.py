@@ -116,10 +116,7 @@ class Observer:
         now = self._clock.monotonic()
         service_now = self._clock.now() + timedelta(seconds=self._source.clock_offset_seconds)
         is_change = entry.job is None or entry.job.status != job.status
-        if is_change:
-            entry.status_at = (job.updated_at or job.created_at) if entry.job is None else service_now
         entry.job, entry.failure, entry.is_to_fetch, entry.num_failures = job, None, False, 0
-        entry.num_looks += 1
         self._plan(entry, self._schedule.next_seconds(entry.age_seconds(service_now, now)))
         entry.wake(is_change=is_change)
 

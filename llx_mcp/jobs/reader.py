@@ -230,17 +230,6 @@ class JobReader:
         watcher = await self._watch()
         return await watcher.wait(keys, until=until, timeout_seconds=timeout_seconds, on_progress=on_progress)
 
-    async def look(self, job_id: str, project_id: str | None = None, organization_id: str | None = None) -> "Sight":
-        """One look at a job, shared with those who wait for it.
-
-        Raises:
-            LlxError: nothing can be asked at all; what is wrong with the job is told in the sight.
-        """
-        progress = await self.wait_many(
-            [job_id], timeout_seconds=0, project_id=project_id, organization_id=organization_id
-        )
-        return progress.sights[0]
-
     async def watch(
         self, job_id: str, project_id: str | None = None, organization_id: str | None = None
     ) -> "AsyncGenerator[Sight, None]":

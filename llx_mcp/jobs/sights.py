@@ -21,7 +21,6 @@ class Sight:
         error: why this job is waited for no longer, where that is not its end.
         failure: why the latest look gave nothing, where that may pass.
         age_seconds: since the job was created; None where it is not known or the job has ended.
-        status_seconds: since the job came into its status, likewise.
     """
 
     job_id: str
@@ -29,7 +28,6 @@ class Sight:
     error: "LlxError | None" = None
     failure: "UpstreamError | None" = None
     age_seconds: float | None = None
-    status_seconds: float | None = None
 
     @property
     def has_ended(self) -> bool:
@@ -45,13 +43,11 @@ class Progress:
         sights: in the order asked.
         waited_seconds: since the wait began; never falls.
         next_seconds: until the next look at any of the jobs; None once the wait is over.
-        is_stopped: whether the wait is over because the server stops.
     """
 
     sights: tuple[Sight, ...]
     waited_seconds: float
     next_seconds: float | None
-    is_stopped: bool = False
 
     @property
     def num_asked(self) -> int:

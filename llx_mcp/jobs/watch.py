@@ -197,7 +197,7 @@ class JobWatcher:
         due_at = min((entry.due_at for entry in waiter.entries if not entry.has_ended), default=now)
         next_at = max(due_at, now + self._lessons.rate.wait_seconds(now))
         next_seconds = None if is_done else max(min(next_at, waiter.deadline) - now, 0.0)
-        return Progress(sights, max(now - started, 0.0), next_seconds, self._is_closed)
+        return Progress(sights, max(now - started, 0.0), next_seconds)
 
     async def _run(self) -> None:
         try:
