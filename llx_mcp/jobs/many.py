@@ -48,11 +48,17 @@ def build_line(sight: "Sight", now: datetime) -> JobLine:
         job.status,
         _seconds(job, now) if sight.has_ended else sight.age_seconds,
         job.document,
-        job.error_message or overdue or failed_look,
+        job.error_message or overdue or failed_look or _describe_nothing(job),
         has_ended=sight.has_ended,
         has_result=job.is_success and job.has_result,
         is_overdue=overdue is not None,
     )
+
+
+def _describe_nothing(job: "Job") -> str | None:
+    if job.status == "FAILED":
+        return "the service gave no reason"
+    return "it found no value" if job.is_success and not job.has_result else None
 
 
 def build_listed_line(job: "Job", name: str | None, now: datetime) -> JobLine:

@@ -39,7 +39,8 @@ async def test_many_are_waited_for_at_once_and_told_in_one_table(mode: str) -> N
         told.append((progress, total, message))
 
     clock = SkippingClock()
-    ids = [SAMPLE_RUNNING_ID, INVOICE, FAILED, "ext-nowhere", "pjb-1", INVOICE]
+    silent, empty = BY_NAME["failed_silent"], BY_NAME["null_result"]
+    ids = [SAMPLE_RUNNING_ID, INVOICE, FAILED, silent, empty, "ext-nowhere", "pjb-1", INVOICE]
     async with Client(build_server(frozen_source(clock), clock=clock), mode=mode) as client:
         schema = next(tool for tool in (await client.list_tools()).tools if tool.name.startswith("wait")).output_schema
         arguments = {"job_ids": ids, "max_chars": 20_000}
@@ -49,9 +50,9 @@ async def test_many_are_waited_for_at_once_and_told_in_one_table(mode: str) -> N
     jsonschema.validate(view, schema or {})
     assert max(len(compact(view)), len(text_of(result))) <= 20_000
     assert {**view["waited"], "seconds": 0} == {
-        "jobs": 5,
-        "ended": 3,
-        "statuses": {"COMPLETED": 2, "ERROR": 2, "FAILED": 1},
+        "jobs": 7,
+        "ended": 5,
+        "statuses": {"COMPLETED": 3, "FAILED": 2, "ERROR": 2},
         "seconds": 0,
         "until": "all",
         "repeated": 1,
@@ -59,15 +60,16 @@ async def test_many_are_waited_for_at_once_and_told_in_one_table(mode: str) -> N
     rows = {row[0]: dict(zip(view["jobs"]["columns"], row, strict=True)) for row in view["jobs"]["rows"]}
     assert list(rows) == ids[:-1]
     assert rows[FAILED]["note"] == "Page 2 of the document is encrypted and could not be parsed."
+    assert (rows[silent]["note"], rows[empty]["note"]) == ("the service gave no reason", "it found no value")
     assert 'No job "ext-nowhere" can be seen with this key' in rows["ext-nowhere"]["note"]
     assert "the id of a parse job" in rows["pjb-1"]["note"]
     assert [summary["job_id"] for summary in view["summaries"]] == [SAMPLE_RUNNING_ID, INVOICE]
     assert all(summary["result"]["invoice_number"] == "NL-2026-0417" for summary in view["summaries"])
     assert view["next"].endswith("reads one that has ended.")
     assert [progress for progress, _, _ in told] == sorted({progress for progress, _, _ in told})
-    assert {total for _, total, _ in told} == {5}
-    assert told[-1][2] == "COMPLETED; 5 of 5 done"
-    assert any("of 5 done; next look in" in str(message) for _, _, message in told)
+    assert {total for _, total, _ in told} == {7}
+    assert told[-1][2] == "COMPLETED; 7 of 7 done"
+    assert any("of 7 done; next look in" in str(message) for _, _, message in told)
 
 
 async def test_any_of_many_is_enough_where_that_is_asked_for() -> None:
