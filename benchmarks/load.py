@@ -15,11 +15,11 @@ import anyio
 from mcp.client import Client
 from pydantic import SecretStr
 
+from llx_mcp.backends import cloud_source
 from llx_mcp.local import SAMPLES, open_store
 from llx_mcp.local.samples import read_sample
-from llx_mcp.server import build_server
+from llx_mcp.server.app import build_server
 from llx_mcp.settings import Settings
-from llx_mcp.sources import cloud_source
 
 
 def run(seconds: float, num_jobs: int, num_clients: int) -> bool:

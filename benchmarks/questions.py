@@ -6,10 +6,10 @@ from collections import defaultdict
 import anyio
 
 from benchmarks.tokens import CORPUS, count_tokens
-from llx_mcp.reading.visible import dump_json
+from llx_mcp.result.sanitize import dump_json
 from tests.questions import QUESTIONS
+from tests.server.test_tools import text_of
 from tests.test_questions import open_client
-from tests.tools.test_tools import text_of
 
 MOST_TOKENS = 4_000
 LARGEST = 4

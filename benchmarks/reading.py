@@ -16,7 +16,7 @@ import orjson
 from mcp import Client
 
 from llx_mcp.models import Job
-from llx_mcp.server import build_server
+from llx_mcp.server.app import build_server
 from tests.sources import Bodies, open_bodies
 
 ROWS = 20_000
@@ -165,7 +165,7 @@ def _calls(client: Client) -> list[tuple[str, float, Callable[[], Awaitable[floa
 
 async def _kept(body: bytes) -> int:
     """What the store holds of the job, once it is compressed."""
-    from llx_mcp.jobs.store import KeptJob
+    from llx_mcp.jobs.cache import KeptJob
 
     kept = KeptJob.of(Job.parse(body))
     await kept.compress()
@@ -179,9 +179,9 @@ async def _measure_small() -> None:
 
 
 async def _reader_seconds(body: bytes, rounds: int = 200) -> float:
+    from llx_mcp.answers.header import Ask
     from llx_mcp.jobs.clock import SystemClock
     from llx_mcp.jobs.reader import open_reader
-    from llx_mcp.reading.facts import Ask
 
     source = open_bodies(Bodies(lambda _: body))
     async with open_reader(source, SystemClock()) as reader:

@@ -17,14 +17,14 @@ os.environ["TIKTOKEN_CACHE_DIR"] = str(Path(llama_index.core.__file__).parent / 
 import tiktoken
 from mcp import Client
 
+from llx_mcp.answers.budget import Answer
+from llx_mcp.answers.header import Ask, build_heading
+from llx_mcp.answers.summary import summarize
+from llx_mcp.backends import local_source
 from llx_mcp.models import Job
-from llx_mcp.reading.budget import Answer
-from llx_mcp.reading.extraction import Extraction
-from llx_mcp.reading.facts import Ask, build_heading
-from llx_mcp.reading.summary import summarize
-from llx_mcp.reading.visible import dump_json
-from llx_mcp.server import build_server
-from llx_mcp.sources import local_source
+from llx_mcp.result.sanitize import dump_json
+from llx_mcp.result.sections import Extraction
+from llx_mcp.server.app import build_server
 
 CORPUS = Path(__file__).parents[2] / "shared" / "corpus"
 BUDGETS = (1_000, 2_000, 8_000, 100_000)

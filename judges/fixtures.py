@@ -12,10 +12,10 @@ import anyio
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp_types import CallToolResult, TextContent
 
+from llx_mcp.backends import local_source
 from llx_mcp.jobs.clock import SystemClock
-from llx_mcp.server import build_server
-from llx_mcp.sources import local_source
-from llx_mcp.tasks import RequestContext, TaskState
+from llx_mcp.server.app import build_server
+from llx_mcp.server.tasks import RequestContext, TaskState
 
 HOST = "127.0.0.1"
 

@@ -1,6 +1,6 @@
 """`python -m llx_mcp` is `llx-mcp`."""
 
-from llx_mcp.cli import main
+from llx_mcp.cli.main import main
 
 if __name__ == "__main__":
     main()

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Self
 import msgspec
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError, WrapValidator
 
-from llx_mcp.wire import decode_json, is_empty, is_null, join_json, split_json
+from llx_mcp.raw_json import decode_json, is_empty, is_null, join_json, split_json
 
 TERMINAL_STATUSES = frozenset({"COMPLETED", "FAILED", "CANCELLED"})
 EXPANDABLE_SECTIONS = ("configuration", "extract_metadata", "usage", "metadata")

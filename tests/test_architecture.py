@@ -1,8 +1,9 @@
-"""Imports run downward only, and each outside library has its room."""
+"""Imports go downward only, no module is part of a cycle, and each outside library stays in its package."""
 
 import ast
 import subprocess
 import sys
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -11,116 +12,128 @@ from tests.conftest import ROOT
 
 PACKAGE = ROOT / "llx_mcp"
 
-# Each room may import those in the rows below its own, and its own row's modules of the same name.
-LEVELS = [
-    {
-        "cli",
-        "people",
-        "demo",
-        "export",
-        "local_commands",
-        "options",
-        "serving",
-        "server",
-        "sources",
-        "transfers",
-        "waiting",
-        "pytest_plugin",
-        "__main__",
-    },
-    {"waits"},
-    {"tools", "resources", "prompts", "subscriptions"},
-    {"tasks"},
+# From the top down. A package or module may import those in the rows below its own.
+LAYERS = [
+    {"__main__", "pytest_plugin"},
+    {"cli"},
+    {"server"},
+    {"backends"},
     {"jobs", "llamacloud", "local"},
     {"workers"},
+    {"answers"},
     {"query"},
-    {"reading"},
-    {"models", "errors", "settings", "wire"},
+    {"result"},
+    {"models", "settings"},
+    {"errors", "raw_json"},
 ]
-ONLY_HERE = {
-    "mcp": {"tools", "resources", "subscriptions", "tasks", "waits", "server", "demo"},
-    "mcp_types": {"tools", "resources", "subscriptions", "tasks", "server"},
+# The packages that may import each outside library. Everything else stays free of it.
+LIBRARIES = {
+    "mcp": {"server", "cli"},
+    "mcp_types": {"server"},
     "httpx": {"llamacloud"},
     "stamina": {"llamacloud"},
     "starlette": {"local"},
     "sqlite3": {"local", "query"},
-    "uvicorn": {"local", "serving"},
+    "uvicorn": {"local", "server"},
     "pytest": {"pytest_plugin"},
-    "jsonschema": {"local", "reading"},
+    "jsonschema": {"local", "result"},
     "pypdfium2": {"local"},
-    "pydantic": {"models", "settings", "tools", "waits", "server", "sources", "local"},
+    "pydantic": {"models", "settings", "answers", "server", "backends", "local"},
     "pydantic_settings": {"settings"},
-    "openpyxl": {"export"},
-    "rich": {"waiting"},
-    "pyarrow": {"export"},
-    "msgspec": {"models", "wire", "reading", "workers", "local"},
+    "openpyxl": {"cli"},
+    "pyarrow": {"cli"},
+    "rich": {"cli"},
+    "msgspec": {"models", "raw_json", "result", "answers", "workers", "local"},
 }
-# The embedded API could be lifted out as it is.
-ISLANDS = {"local": {"models", "wire"}}
+# The embedded API could be a package of its own: it imports nothing else of ours.
+LOCAL_IMPORTS = {"models", "raw_json"}
 
 
-def imports_of(path: Path) -> list[str]:
-    """Every module that a file imports, however deep inside it."""
-    found: list[str] = []
+def module_name(path: Path) -> str:
+    """The dotted name of a module, a package by the name of its folder."""
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+FILES = sorted(PACKAGE.rglob("*.py"))
+MODULES = {module_name(path): path for path in FILES}
+
+
+def imports_of(path: Path) -> set[str]:
+    """Every module that a file imports: at its top, inside functions, and for type checking."""
+    found: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
-            found += [alias.name for alias in node.names]
+            found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path} has a relative import"
             assert node.module
-            found += [
-                f"{node.module}.{alias.name}" if node.module == "llx_mcp" else node.module for alias in node.names
-            ]
+            # `from package import module` imports the module, `from module import name` the module that has it.
+            names = {f"{node.module}.{alias.name}" for alias in node.names}
+            submodules = names & MODULES.keys()
+            found |= submodules
+            if submodules != names:
+                found.add(node.module)
     return found
 
 
-def room_of(path: Path) -> str:
-    """The module or folder right below the package that a file belongs to."""
-    first = path.relative_to(PACKAGE).parts[0]
-    return first.removesuffix(".py")
+IMPORTS = {name: imports_of(path) for name, path in MODULES.items()}
+OURS = {name: {found for found in imports if found in MODULES} for name, imports in IMPORTS.items()}
 
 
-def level_of(room: str) -> int:
-    """How far down a room is."""
-    return next(index for index, rooms in enumerate(LEVELS) if room in rooms)
+def layer_name(module: str) -> str:
+    """The package, or the module of the top level, that a module belongs to."""
+    return module.split(".")[1] if "." in module else ""
 
 
-FILES = [path for path in sorted(PACKAGE.rglob("*.py")) if path != PACKAGE / "__init__.py"]
+def layer_of(module: str) -> int:
+    """How far down a module is."""
+    return next(index for index, names in enumerate(LAYERS) if layer_name(module) in names)
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_imports_run_downward_only(path: Path) -> None:
-    room = room_of(path)
-    for name in imports_of(path):
-        top, _, rest = name.partition(".")
-        if top != "llx_mcp" or rest in ("", "__version__"):
-            continue
-        other = rest.split(".")[0]
-        if room in ISLANDS:
-            assert other == room or other in ISLANDS[room], f"{room} imports {name}"
-        is_same_row_allowed = level_of(room) in (0, len(LEVELS) - 1)
-        assert other == room or level_of(other) > level_of(room) or is_same_row_allowed, f"{room} imports {name}"
+CHECKED = sorted(name for name in MODULES if name != "llx_mcp")
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_outside_libraries_stay_in_their_rooms(path: Path) -> None:
-    for name in imports_of(path):
-        rooms = ONLY_HERE.get(name.split(".")[0])
-        assert rooms is None or room_of(path) in rooms, f"{path.relative_to(PACKAGE)} imports {name}"
+@pytest.mark.parametrize("module", CHECKED)
+def test_imports_go_downward_only(module: str) -> None:
+    for imported in OURS[module] - {"llx_mcp"}:
+        is_own_package = layer_name(imported) == layer_name(module)
+        assert is_own_package or layer_of(imported) > layer_of(module), f"{module} imports {imported}"
 
 
-def test_every_room_is_on_the_map() -> None:
-    assert {room_of(path) for path in FILES} == set().union(*LEVELS)
+def test_no_module_is_part_of_an_import_cycle() -> None:
+    try:
+        TopologicalSorter(OURS).prepare()
+    except CycleError as exc:
+        pytest.fail(f"import cycle: {' -> '.join(exc.args[1])}")
 
 
-def test_serving_imports_nothing_heavy_before_it_is_asked() -> None:
-    heavy = ("httpx", "stamina", "sqlite3", "msgspec", "llx_mcp.models", "llx_mcp.reading.summary", "llx_mcp.local")
-    code = f"import sys, llx_mcp.cli, llx_mcp.serving; print([name for name in {heavy} if name in sys.modules])"
+@pytest.mark.parametrize("module", [name for name in CHECKED if layer_name(name) == "local"])
+def test_embedded_api_imports_nothing_else_of_ours(module: str) -> None:
+    others = {layer_name(imported) for imported in OURS[module]} - {"local", ""}
+    assert others <= LOCAL_IMPORTS
+
+
+@pytest.mark.parametrize("module", CHECKED)
+def test_outside_libraries_stay_in_their_packages(module: str) -> None:
+    for imported in IMPORTS[module]:
+        allowed = LIBRARIES.get(imported.split(".")[0])
+        assert allowed is None or layer_name(module) in allowed, f"{module} imports {imported}"
+
+
+def test_every_package_has_a_layer() -> None:
+    assert {layer_name(name) for name in CHECKED} == set().union(*LAYERS)
+
+
+def test_start_up_imports_nothing_heavy() -> None:
+    heavy = ("httpx", "stamina", "sqlite3", "msgspec", "llx_mcp.models", "llx_mcp.answers.summary", "llx_mcp.local")
+    code = "import sys, llx_mcp.cli.main, llx_mcp.server.run, llx_mcp.server.http; "
+    code += f"print([name for name in {heavy} if name in sys.modules])"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"
 
 
-def test_a_test_run_that_does_not_ask_for_the_fixture_imports_nothing_of_ours() -> None:
+def test_pytest_plugin_imports_nothing_else_until_the_fixture_is_used() -> None:
     code = "import sys, pytest; before = set(sys.modules); import llx_mcp.pytest_plugin; "
     code += "new = set(sys.modules) - before; "
     code += "print(sorted(name for name in new if name.partition('.')[0] not in sys.stdlib_module_names))"

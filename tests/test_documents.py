@@ -14,14 +14,14 @@ import pytest
 from mcp import Client, MCPError
 
 from llx_mcp import __version__
-from llx_mcp.cli import build_parser
+from llx_mcp.backends import local_source
+from llx_mcp.cli.main import build_parser
 from llx_mcp.local import SAMPLES
-from llx_mcp.prompts import load_prompts
-from llx_mcp.server import build_server
+from llx_mcp.server.app import build_server
+from llx_mcp.server.prompts import load_prompts
 from llx_mcp.settings import Settings
-from llx_mcp.sources import local_source
 from tests.conftest import ROOT, SHARED, need_shared
-from tests.tools.test_tools import text_of
+from tests.server.test_tools import text_of
 
 README = (ROOT / "README.md").read_text()
 SERVER_JSON = json.loads((ROOT / "server.json").read_text())
@@ -108,7 +108,7 @@ def test_the_wheel_carries_prompts_samples_and_the_type_marker(tmp_path: Path) -
     assert {f"llx_mcp/prompts_md/{path.name}" for path in (ROOT / "prompts").glob("*.md")} <= names
     assert {"llx_mcp/py.typed", "llx_mcp/local/samples/statement.pdf"} <= names
     assert {f"llx_mcp/local/samples/{sample.name}.job.json.gz" for sample in SAMPLES} <= names
-    code = "import llx_mcp.prompts as p; print(p.__file__, *p.load_prompts())"
+    code = "import llx_mcp.server.prompts as p; print(p.__file__, *p.load_prompts())"
     environment = {"PYTHONPATH": str(tmp_path / "installed")}
     run = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment, cwd=tmp_path

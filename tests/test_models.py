@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from llx_mcp.models import Job, MalformedJobError
-from llx_mcp.wire import decode_json
+from llx_mcp.raw_json import decode_json
 from tests.conftest import SHARED, need_shared
 
 

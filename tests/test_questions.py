@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from mcp import Client
 
-from llx_mcp.reading.visible import dump_json, visible_json
-from llx_mcp.server import build_server
+from llx_mcp.result.sanitize import dump_json, visible_json
+from llx_mcp.server.app import build_server
 from tests.questions import QUESTIONS, Question
+from tests.server.test_tools import text_of
 from tests.sources import Bodies, open_bodies
-from tests.tools.test_tools import text_of
 
 MOST_CALLS = 3
 

@@ -2,11 +2,11 @@
 
 import pytest
 
+from llx_mcp.backends import reader_options
 from llx_mcp.errors import ConfigurationError
+from llx_mcp.jobs.poll_schedule import Schedule
 from llx_mcp.jobs.reader import ReaderOptions
-from llx_mcp.jobs.schedule import Schedule
 from llx_mcp.settings import check_base_url, load_settings
-from llx_mcp.sources import reader_options
 
 
 def test_the_names_of_the_environment_are_those_of_the_official_clients(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,24 +15,24 @@ from typing import TYPE_CHECKING, Any
 import anyio
 from anyio.abc import TaskGroup
 
+from llx_mcp.answers.header import Ask
 from llx_mcp.errors import ArgumentError, LlxError, RateLimitedError
 from llx_mcp.jobs.clock import Clock
-from llx_mcp.jobs.schedule import Schedule
+from llx_mcp.jobs.poll_schedule import Schedule
 from llx_mcp.jobs.source import JobSource, OpenSource
-from llx_mcp.reading.facts import Ask
 
 if TYPE_CHECKING:
-    from llx_mcp.jobs.answers import Answers
-    from llx_mcp.jobs.handles import Sealer
-    from llx_mcp.jobs.looks import Lessons
-    from llx_mcp.jobs.sharing import SharedCalls
-    from llx_mcp.jobs.sights import OnProgress, Progress, Sight
-    from llx_mcp.jobs.store import FinishedJobs, JobKey, KeptJob
-    from llx_mcp.jobs.watch import JobWatcher
+    from llx_mcp.answers.budget import Answer
+    from llx_mcp.answers.job_list import ListAsk
+    from llx_mcp.answers.wait_report import Asks, Until
+    from llx_mcp.jobs.cache import FinishedJobs, JobKey, KeptJob
+    from llx_mcp.jobs.executor import Answers
+    from llx_mcp.jobs.poller import JobWatcher
+    from llx_mcp.jobs.polling import Lessons
+    from llx_mcp.jobs.progress import OnProgress, Progress, Sight
+    from llx_mcp.jobs.single_flight import SharedCalls
+    from llx_mcp.jobs.task_tokens import Sealer
     from llx_mcp.models import Job, JobPage
-    from llx_mcp.reading.budget import Answer
-    from llx_mcp.reading.listing import ListAsk
-    from llx_mcp.reading.roll import Asks, Until
 
 MAX_JOBS = 100
 QUERY_SECONDS = 2.0
@@ -78,26 +78,26 @@ class JobReader:
 
     @cached_property
     def _store(self) -> "FinishedJobs":
-        from llx_mcp.jobs.store import FinishedJobs
+        from llx_mcp.jobs.cache import FinishedJobs
 
         return FinishedJobs(self.clock, self._options.store_bytes)
 
     @cached_property
     def _answers(self) -> "Answers":
-        from llx_mcp.jobs.answers import Answers
+        from llx_mcp.jobs.executor import Answers
 
         return Answers(self._store, self._stack, self._group)
 
     @cached_property
     def _fetches(self) -> "SharedCalls[KeptJob]":
-        from llx_mcp.jobs.sharing import SharedCalls
+        from llx_mcp.jobs.single_flight import SharedCalls
 
         return SharedCalls(self._group)
 
     @cached_property
     def _lessons(self) -> "Lessons":
-        from llx_mcp.jobs.looks import Lessons
-        from llx_mcp.jobs.rate import Rate
+        from llx_mcp.jobs.polling import Lessons
+        from llx_mcp.jobs.rate_limit import Rate
 
         return Lessons(Rate(self._options.requests_per_minute))
 
@@ -107,7 +107,7 @@ class JobReader:
         Raises:
             LlxError: there is no way to it; the message says the next move.
         """
-        from llx_mcp.jobs.store import parse_kept
+        from llx_mcp.jobs.cache import parse_kept
 
         return await parse_kept(await self._fetch_kept(ask))
 
@@ -173,13 +173,13 @@ class JobReader:
         Raises:
             LlxError: there is no way to the one job, or to any of them for a reason that is not theirs.
         """
-        from llx_mcp.jobs.many import build_line, job_of, raise_common_error
+        from llx_mcp.jobs.lister import build_line, job_of, raise_common_error
 
         if not asks.is_many:
             (sight,) = progress.sights
             ask = asks.ask(sight.job_id)
             return await self._summarize(await self._kept_of(ask, job_of(sight)), ask, progress.waited_seconds)
-        from llx_mcp.reading.roll import Roll
+        from llx_mcp.answers.wait_report import Roll
 
         raise_common_error(progress.sights)
         jobs = {sight.job_id: sight.job for sight in progress.sights if sight.job is not None}
@@ -252,7 +252,7 @@ class JobReader:
         Raises:
             LlxError: there is no list, or a filter or the cursor cannot be used; the message says the next move.
         """
-        from llx_mcp.jobs.many import list_jobs
+        from llx_mcp.jobs.lister import list_jobs
 
         return await list_jobs(self, ask, cursor)
 
@@ -318,7 +318,7 @@ class JobReader:
         Raises:
             ConfigurationError: there is no key.
         """
-        from llx_mcp.jobs.handles import Sealer
+        from llx_mcp.jobs.task_tokens import Sealer
 
         source = await self._open()
         return Sealer(source.derive_key("handles"), source.identity())
@@ -343,13 +343,13 @@ class JobReader:
             await self._watcher.close()
 
     async def _summarize(self, kept: "KeptJob", ask: Ask, waited_seconds: float | None = None) -> "Answer":
-        from llx_mcp.reading.facts import build_heading
+        from llx_mcp.answers.header import build_heading
 
         heading = build_heading(kept.job, ask, now=self.service_now(), waited_seconds=waited_seconds)
         return await self._answers.ask(await self._key_of(ask), kept, heading, "summarize", ask, {})
 
     async def _ask(self, kind: str, ask: Ask, arguments: dict[str, Any]) -> "Answer":
-        from llx_mcp.reading.facts import build_heading
+        from llx_mcp.answers.header import build_heading
 
         kept = await self._fetch_kept(ask)
         heading = build_heading(kept.job, ask, now=self.service_now())
@@ -362,7 +362,7 @@ class JobReader:
 
     async def _kept_of(self, ask: Ask, job: "Job") -> "KeptJob":
         """A job that was waited for: as it is kept where it has ended, unless it is too large for that."""
-        from llx_mcp.jobs.store import KeptJob
+        from llx_mcp.jobs.cache import KeptJob
 
         kept = self._store.find(await self._key_of(ask))
         return kept or (KeptJob.of(job) if job.body else await self._fetch_kept(ask))
@@ -390,7 +390,7 @@ class JobReader:
         return await self._key(ask.job_id, ask.project_id, ask.organization_id)
 
     async def _key(self, job_id: str, project_id: str | None, organization_id: str | None) -> "JobKey":
-        from llx_mcp.jobs.store import JobKey
+        from llx_mcp.jobs.cache import JobKey
 
         return JobKey(await self.identity(), project_id, organization_id, job_id)
 
@@ -405,7 +405,7 @@ class JobReader:
     async def _watch(self) -> "JobWatcher":
         source = await self._open()
         if self._watcher is None:
-            from llx_mcp.jobs.watch import JobWatcher
+            from llx_mcp.jobs.poller import JobWatcher
 
             self._watcher = JobWatcher(
                 source,

@@ -11,7 +11,11 @@ from typing import Any
 import anyio.to_thread
 
 from llx_mcp.errors import ArgumentError, BadResponseError
-from llx_mcp.llamacloud.addresses import (
+from llx_mcp.llamacloud.api_key import ApiKey, read_key
+from llx_mcp.llamacloud.error_mapping import Origin, not_a_job
+from llx_mcp.llamacloud.retries import try_until_answered
+from llx_mcp.llamacloud.transport import Connection
+from llx_mcp.llamacloud.urls import (
     FILES_PATH,
     JOBS_PATH,
     build_file_path,
@@ -19,10 +23,6 @@ from llx_mcp.llamacloud.addresses import (
     build_url,
     is_signed_address,
 )
-from llx_mcp.llamacloud.failures import Origin, not_a_job
-from llx_mcp.llamacloud.keys import ApiKey, read_key
-from llx_mcp.llamacloud.retries import try_until_answered
-from llx_mcp.llamacloud.transport import Connection
 from llx_mcp.models import Job, JobPage
 from llx_mcp.settings import Settings
 

@@ -14,7 +14,7 @@ import httpx
 
 from llx_mcp import __version__
 from llx_mcp.errors import ConfigurationError
-from llx_mcp.llamacloud.failures import Loss, Origin, fault_of_loss, fault_of_status, too_large
+from llx_mcp.llamacloud.error_mapping import Loss, Origin, fault_of_loss, fault_of_status, too_large
 from llx_mcp.llamacloud.retries import AttemptFailed, ahead_seconds
 
 CONNECT_SECONDS = 5.0

@@ -1,8 +1,8 @@
 """The embedded LlamaExtract API: a real HTTP service over SQLite, without an account or a network."""
 
 from llx_mcp.local.app import create_app
-from llx_mcp.local.opening import open_store
+from llx_mcp.local.job_store import JobStore, StoreError
 from llx_mcp.local.samples import SAMPLE_RUNNING_ID, SAMPLES, Sample
-from llx_mcp.local.store import JobStore, StoreError
+from llx_mcp.local.seeding import open_store
 
 __all__ = ["SAMPLES", "SAMPLE_RUNNING_ID", "JobStore", "Sample", "StoreError", "create_app", "open_store"]

@@ -16,13 +16,13 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from llx_mcp.local.answering import Service, route
+from llx_mcp.local.endpoints import Service, route
 from llx_mcp.local.faults import FaultError, FaultMiddleware, Faults, describe_faults, read_faults
 from llx_mcp.local.files_api import file_routes
+from llx_mcp.local.job_queries import JobFilter
+from llx_mcp.local.job_store import JobStore
 from llx_mcp.local.jobs_api import job_routes
-from llx_mcp.local.listing import JobFilter
 from llx_mcp.local.status_page import render_status_page
-from llx_mcp.local.store import JobStore
 
 SERVER_NAME = "llx-mcp-local (not LlamaCloud)"
 ADMIN_HEADER = "X-Llx-Admin-Token"

@@ -17,11 +17,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from llx_mcp.local.app import create_app
 from llx_mcp.local.faults import Faults, parse_fault
-from llx_mcp.local.opening import PROJECT_ID, open_store
+from llx_mcp.local.job_store import JobStore
 from llx_mcp.local.outbox import deliver_webhooks
 from llx_mcp.local.samples import SAMPLES, read_sample
 from llx_mcp.local.scenarios import get_scenario
-from llx_mcp.local.store import JobStore
+from llx_mcp.local.seeding import PROJECT_ID, open_store
 from llx_mcp.models import Job
 
 API_KEY = "llx-test"

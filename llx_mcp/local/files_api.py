@@ -13,12 +13,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from llx_mcp.local.answering import Service, is_in_project, route
-from llx_mcp.local.files import FILE_PREFIX, StoredFile
-from llx_mcp.local.opening import PROJECT_ID
-from llx_mcp.local.requests import ContentQuery, FileQuery, ScopeQuery, invalid, read_query, read_uuid
+from llx_mcp.local.endpoints import Service, is_in_project, route
+from llx_mcp.local.file_store import FILE_PREFIX, StoredFile
+from llx_mcp.local.request_models import ContentQuery, FileQuery, ScopeQuery, invalid, read_query, read_uuid
 from llx_mcp.local.screenshots import ScreenshotError, count_pages, draw_page
-from llx_mcp.local.signing import is_signed, sign
+from llx_mcp.local.seeding import PROJECT_ID
+from llx_mcp.local.signed_urls import is_signed, sign
 
 FILES_PATH = "/api/v1/beta/files"
 # A signed address needs no key, as those of the service's storage do.

@@ -13,10 +13,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from llx_mcp.local.answering import Service, is_in_project, route
-from llx_mcp.local.creating import build_job
-from llx_mcp.local.listing import JobFilter
-from llx_mcp.local.requests import (
+from llx_mcp.local.endpoints import Service, is_in_project, route
+from llx_mcp.local.job_creation import build_job
+from llx_mcp.local.job_queries import JobFilter
+from llx_mcp.local.job_store import StoredJob
+from llx_mcp.local.request_models import (
     DeleteQuery,
     GetQuery,
     JobCreate,
@@ -29,9 +30,8 @@ from llx_mcp.local.requests import (
 )
 from llx_mcp.local.scenarios import SCENARIO_HEADER, UnknownScenarioError
 from llx_mcp.local.schemas import find_fault
-from llx_mcp.local.store import StoredJob
 from llx_mcp.models import EXPANDABLE_SECTIONS
-from llx_mcp.wire import join_json
+from llx_mcp.raw_json import join_json
 
 JOBS_PATH = "/api/v2/extract"
 DEFAULT_PAGE_SIZE = 50

@@ -8,7 +8,7 @@ from typing import Any
 
 import anyio
 
-from llx_mcp.local.store import JobStore
+from llx_mcp.local.job_store import JobStore
 from llx_mcp.local.webhooks import Delivery, Notice, Webhook, WebhookError, is_wanted, keep_delivering
 
 _log = logging.getLogger("llx_mcp.local")

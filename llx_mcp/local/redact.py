@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from llx_mcp.local.standins import StandIns
+from llx_mcp.local.pseudonyms import StandIns
 from llx_mcp.models import Job, MalformedJobError
 
 # Strings of the service or of JSON Schema, kept only where they stand under their own key.

@@ -8,7 +8,7 @@ import msgspec
 
 from llx_mcp.local.lifecycle import Timeline
 from llx_mcp.models import Job
-from llx_mcp.wire import join_json
+from llx_mcp.raw_json import join_json
 
 SCENARIO_HEADER = "X-Llx-Scenario"
 DEFAULT_SCENARIO = "normal"

@@ -11,8 +11,8 @@ import uvicorn
 
 from llx_mcp.local.app import ADMIN_HEADER, FAULTS_PATH, create_app
 from llx_mcp.local.faults import Fault, Faults
+from llx_mcp.local.job_store import JobStore
 from llx_mcp.local.scenarios import SCENARIO_HEADER, SCENARIOS
-from llx_mcp.local.store import JobStore
 
 HOST = "127.0.0.1"
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from html import escape
 
-from llx_mcp.local.listing import JobRow
+from llx_mcp.local.job_queries import JobRow
 
 _PAGE = """<!doctype html>
 <html lang="en">

@@ -10,10 +10,11 @@ from difflib import get_close_matches
 from typing import Any
 
 from llx_mcp.errors import ArgumentError, excerpt
-from llx_mcp.query.guard import FUNCTIONS, build_authorizer, limit
-from llx_mcp.reading.document import Document
-from llx_mcp.reading.plain import plain
-from llx_mcp.reading.relations import (
+from llx_mcp.query.sandbox import FUNCTIONS, build_authorizer, limit
+from llx_mcp.result.document import Document
+from llx_mcp.result.normalize import plain
+from llx_mcp.result.sanitize import clip
+from llx_mcp.result.sql_tables import (
     FIELD_COLUMNS,
     FIELDS,
     TABLE_COLUMNS,
@@ -23,7 +24,6 @@ from llx_mcp.reading.relations import (
     iter_rows,
     table_rows,
 )
-from llx_mcp.reading.visible import clip
 
 DEADLINE_SECONDS = 2.0
 MOST_ROWS = 5_000

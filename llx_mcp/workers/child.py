@@ -10,10 +10,10 @@ from typing import IO, Any
 
 import msgspec
 
+from llx_mcp.answers.dispatch import Reading, load_question
 from llx_mcp.errors import ArgumentError
-from llx_mcp.reading.extraction import Extraction
-from llx_mcp.wire import split_json
-from llx_mcp.workers.answering import Reading, load_question
+from llx_mcp.raw_json import split_json
+from llx_mcp.result.sections import Extraction
 from llx_mcp.workers.frames import read_frame, write_frame
 from llx_mcp.workers.limits import limit_memory, limit_processor_time
 

@@ -19,8 +19,8 @@ from llx_mcp.llamacloud import open_client
 from llx_mcp.local import JobStore, create_app
 from llx_mcp.local.lifecycle import Timeline
 from llx_mcp.models import TERMINAL_STATUSES
+from llx_mcp.raw_json import join_json
 from llx_mcp.settings import Settings
-from llx_mcp.wire import join_json
 
 KEY = "llx-test-test"
 LIST_PATH = "/api/v2/extract"

@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from llx_mcp.errors import NotFoundError, RateLimitedError, UnavailableError
+from llx_mcp.jobs.progress import Progress
 from llx_mcp.jobs.reader import JobReader, open_reader
-from llx_mcp.jobs.sights import Progress
 from llx_mcp.jobs.source import JobSource
 from llx_mcp.models import TERMINAL_STATUSES, Job, JobPage
 from tests.jobs.virtual_time import START, VirtualClock, run_virtual, virtual

@@ -3,10 +3,10 @@
 import anyio
 import pytest
 
+from llx_mcp.answers.header import Ask
 from llx_mcp.errors import ConfigurationError, NotFoundError, UnavailableError
 from llx_mcp.jobs.clock import SystemClock
 from llx_mcp.jobs.reader import JobReader, open_reader
-from llx_mcp.reading.facts import Ask
 from tests.jobs.service import Service, reading, source_of
 from tests.jobs.virtual_time import VirtualClock, virtual
 

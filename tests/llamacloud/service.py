@@ -11,8 +11,8 @@ import pytest
 
 from llx_mcp.errors import LlxError
 from llx_mcp.llamacloud import open_client
-from llx_mcp.llamacloud.failures import Origin
-from llx_mcp.llamacloud.keys import ApiKey
+from llx_mcp.llamacloud.api_key import ApiKey
+from llx_mcp.llamacloud.error_mapping import Origin
 from llx_mcp.models import Job
 from llx_mcp.settings import Settings, load_settings
 

@@ -14,7 +14,7 @@ import pytest
 
 from llx_mcp.errors import BadResponseError, ConfigurationError, NotFoundError, UnreachableError
 from llx_mcp.llamacloud import open_client
-from llx_mcp.llamacloud.failures import Loss
+from llx_mcp.llamacloud.error_mapping import Loss
 from llx_mcp.llamacloud.transport import name_loss
 from tests.llamacloud.service import (
     JOB_BODY,

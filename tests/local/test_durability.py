@@ -17,7 +17,7 @@ NURSERY = """
 import os, sys
 from pathlib import Path
 from datetime import UTC, datetime
-from llx_mcp.local.store import JobStore
+from llx_mcp.local.job_store import JobStore
 for line in sys.stdin:
     pid = os.fork()
     if pid:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from llx_mcp.local.lifecycle import Life, Timeline, sections_at
-from llx_mcp.wire import join_json, split_json
+from llx_mcp.raw_json import join_json, split_json
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 ENDED = split_json(

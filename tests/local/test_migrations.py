@@ -10,10 +10,10 @@ import pytest
 
 from llx_mcp.local import SAMPLES, JobStore, open_store
 from llx_mcp.local.database import SCHEMA_VERSION
-from llx_mcp.local.listing import JobFilter
+from llx_mcp.local.job_queries import JobFilter
+from llx_mcp.local.job_store import StoreError
 from llx_mcp.local.samples import read_sample
-from llx_mcp.local.store import StoreError
-from llx_mcp.wire import join_json
+from llx_mcp.raw_json import join_json
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 OLD = b'{"id":"ext-old","status":"COMPLETED","extract_result":{"n":1.50},"created_at":"2025-03-04T05:06:07Z","x":1e0}'

@@ -17,7 +17,7 @@ from llama_cloud import AsyncLlamaCloud, LlamaCloud
 from llx_mcp.local import SAMPLES, JobStore, create_app, open_store
 from llx_mcp.local.samples import read_document, read_sample
 from llx_mcp.local.scenarios import SCENARIO_HEADER
-from llx_mcp.wire import decode_json, split_json
+from llx_mcp.raw_json import decode_json, split_json
 
 BY_NAME = {sample.name: sample for sample in SAMPLES}
 CONFIGURATION: Any = {"data_schema": {"type": "object", "properties": {"total": {"type": "number"}}}}

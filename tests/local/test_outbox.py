@@ -11,9 +11,9 @@ import anyio
 import msgspec
 import pytest
 
+from llx_mcp.local.job_store import JobStore, NewJob
 from llx_mcp.local.lifecycle import Timeline
 from llx_mcp.local.outbox import StoreOutbox, deliver_webhooks
-from llx_mcp.local.store import JobStore, NewJob
 from llx_mcp.local.webhooks import Delivery, Notice, Webhook
 
 BEGAN = datetime(2026, 1, 5, 9, tzinfo=UTC)

@@ -7,8 +7,8 @@ import pytest
 
 from llx_mcp.models import Job
 from llx_mcp.query.engine import Engine, QueryError
-from llx_mcp.reading.extraction import Extraction
-from tests.reading.test_summary import cited, job_of
+from llx_mcp.result.sections import Extraction
+from tests.answers.test_summary import cited, job_of
 
 RESULT = {
     "number": "A-1",

@@ -8,9 +8,9 @@ import anyio
 import anyio.lowlevel
 import pytest
 
+from llx_mcp.answers.dispatch import Question
+from llx_mcp.answers.header import Ask, Heading
 from llx_mcp.errors import ArgumentError
-from llx_mcp.reading.facts import Ask, Heading
-from llx_mcp.workers.answering import Question
 from llx_mcp.workers.pool import UnreadableError, WorkerLostError, WorkerPool, WorkerStoppedError
 
 HEADING = Heading({"job_id": "ext-1", "status": "COMPLETED"})

@@ -1,0 +1,1 @@
+"""What the tools answer, within a budget of characters. Pure: no I/O."""

@@ -1,0 +1,149 @@
+"""The values at a path as units in the order of the document: a flat object of a list, or a single value.
+
+A unit is the least that a page shows: a flat object becomes a row of a table, a scalar a row of its own,
+and scalars of one list stand together by the dozen.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from llx_mcp.result.location import Place
+from llx_mcp.result.paths import ROOT, join_name
+from llx_mcp.result.sanitize import dump_json
+
+_RUN = 20
+_RUN_CHARS = 400
+_CELL_ITEMS = 20
+_CELL_CHARS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """One row in the making.
+
+    Attributes:
+        path: where it stands; for scalars of one list, a slice.
+        columns: the names of a flat object's fields, relative to it; empty for anything else.
+        cells: one place a cell, or for a list within a cell the places of its elements.
+    """
+
+    path: str
+    columns: tuple[str, ...]
+    cells: tuple["Place | tuple[Place, ...]", ...]
+
+    @property
+    def values(self) -> list[Any]:
+        """The cells' values."""
+        return [[place.value for place in cell] if isinstance(cell, tuple) else cell.value for cell in self.cells]
+
+    @property
+    def leaves(self) -> list[Place]:
+        """The places of all values."""
+        return [place for cell in self.cells for place in (cell if isinstance(cell, tuple) else (cell,))]
+
+    @property
+    def is_single(self) -> bool:
+        """Whether it is one value and nothing else."""
+        return not self.columns and isinstance(self.cells[0], Place)
+
+
+def iter_units(places: Iterable[Place]) -> Iterator[Unit]:
+    """The units of everything at some places; every scalar, null and empty container once."""
+    stack: list[Iterator[Place | Unit]] = [iter(places)]
+    while stack:
+        for item in stack[-1]:
+            if isinstance(item, Unit):
+                yield item
+                continue
+            value = item.value
+            if isinstance(value, dict) and value:
+                stack.append(_of_object(item))
+                break
+            if isinstance(value, list) and value:
+                stack.append(_of_list(item))
+                break
+            yield single(item)
+        else:
+            stack.pop()
+
+
+def single(place: Place) -> Unit:
+    """One value as a unit."""
+    return Unit(place.path, (), (place,))
+
+
+def count_values(value: Any) -> int:
+    """Scalars, nulls and empty containers in a value."""
+    count, stack = 0, [value]
+    while stack:
+        item = stack.pop()
+        if item and isinstance(item, dict):
+            stack.extend(item.values())
+        elif item and isinstance(item, list):
+            stack.extend(item)
+        else:
+            count += 1
+    return count
+
+
+def _of_object(place: Place) -> Iterator[Place | Unit]:
+    record = _record(place) if place.node.indices is not None else None
+    if record is not None:
+        yield record
+    else:
+        yield from place.members()
+
+
+def _of_list(place: Place) -> Iterator[Place | Unit]:
+    run: list[Place] = []
+    chars = 0
+    for element in place.elements(range(len(place.value))):
+        value = element.value
+        size = 0 if isinstance(value, dict | list) else len(dump_json(value))
+        if run and (isinstance(value, dict | list) or len(run) == _RUN or chars + size > _RUN_CHARS):
+            yield _of_run(place, run)
+            run, chars = [], 0
+        if isinstance(value, dict | list):
+            yield element
+        else:
+            run.append(element)
+            chars += size
+    if run:
+        yield _of_run(place, run)
+
+
+def _of_run(place: Place, run: list[Place]) -> Unit:
+    if len(run) == 1:
+        return single(run[0])
+    indices = run[0].node.indices or []
+    first, last = indices[run[0].position], indices[run[-1].position]
+    return Unit(f"{place.path}[{first}:{last + 1}]", (), (tuple(run),))
+
+
+def _record(place: Place) -> Unit | None:
+    """The element of a list as one row, where it holds no lists but short ones of scalars."""
+    columns: list[str] = []
+    cells: list[Place | tuple[Place, ...]] = []
+    stack = [(ROOT, member) for member in place.members()][::-1]
+    while stack:
+        prefix, member = stack.pop()
+        name = join_name(prefix, member.node.step or "")
+        value = member.value
+        if isinstance(value, dict) and value:
+            stack.extend([(name, inner) for inner in member.members()][::-1])
+            continue
+        if isinstance(value, list) and value:
+            if not _is_short(value):
+                return None
+            cells.append(tuple(member.elements(range(len(value)))))
+        else:
+            cells.append(member)
+        columns.append(name)
+    return Unit(place.path, tuple(columns), tuple(cells))
+
+
+def _is_short(value: list[Any]) -> bool:
+    if len(value) > _CELL_ITEMS or any(isinstance(item, dict | list) for item in value):
+        return False
+    return len(dump_json(value)) <= _CELL_CHARS

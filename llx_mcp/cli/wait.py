@@ -1,0 +1,147 @@
+"""`llx-mcp wait ID…`: many jobs at once for people, as a live table on a terminal, as lines elsewhere."""
+
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import anyio
+
+from llx_mcp.jobs.clock import SystemClock
+from llx_mcp.jobs.lister import build_line
+from llx_mcp.jobs.reader import ReaderOptions, open_reader
+from llx_mcp.jobs.source import OpenSource
+from llx_mcp.result.sanitize import dump_json, visible_line
+
+if TYPE_CHECKING:
+    from llx_mcp.jobs.progress import Progress, Sight
+
+EXIT_COMPLETED, EXIT_FAILED, EXIT_ERROR, EXIT_TIMEOUT = range(4)
+
+_COLUMNS = ("job", "status", "time", "document", "note")
+_SHORT, _LONG = 48, 160
+
+
+def wait_for_many(
+    source: OpenSource,
+    job_ids: Sequence[str],
+    *,
+    timeout_seconds: float,
+    as_json: bool,
+    project_id: str | None = None,
+    organization_id: str | None = None,
+    options: ReaderOptions | None = None,
+) -> int:
+    """Wait until all of the jobs have ended, then print a line for each, or JSON; returns the exit status.
+
+    0 where all completed; else 2 where one cannot be read, 1 where one failed or was cancelled, 3 where one is
+    still running at the timeout.
+
+    Raises:
+        LlxError: nothing can be asked at all.
+    """
+
+    async def run() -> "Progress":
+        display = _Table() if sys.stderr.isatty() else _Lines()
+        async with open_reader(source, SystemClock(), options) as reader:
+            with display:
+                return await reader.wait_many(
+                    job_ids,
+                    timeout_seconds=timeout_seconds,
+                    project_id=project_id,
+                    organization_id=organization_id,
+                    on_progress=display.show,
+                )
+
+    progress = anyio.run(run)
+    rows = [describe_sight(sight, datetime.now(UTC)) for sight in progress.sights]
+    if as_json:
+        print(dump_json(rows))
+    else:
+        for row in rows:
+            print("  ".join(row[name] for name in _COLUMNS if row.get(name)))
+    return exit_status(progress.sights)
+
+
+def describe_sight(sight: "Sight", now: datetime) -> dict[str, str]:
+    """One job as a row: its id, status, time in words, document, and what is wrong with it or unusual."""
+    line = build_line(sight, now)
+    row = {"job": visible_line(line.job_id, _SHORT), "status": line.kind}
+    if line.seconds is not None:
+        row["time"] = f"{line.seconds:.0f} s" if line.has_ended else f"{line.seconds:.0f} s so far"
+    if line.document:
+        row["document"] = visible_line(line.document, _SHORT)
+    if line.note:
+        row["note"] = visible_line(line.note, _LONG)
+    return row
+
+
+def exit_status(sights: Sequence["Sight"]) -> int:
+    """What a shell is told of jobs that were waited for."""
+    if any(sight.error is not None for sight in sights):
+        return EXIT_ERROR
+    statuses = {sight.job.status if sight.job is not None else None for sight in sights}
+    if statuses & {"FAILED", "CANCELLED"}:
+        return EXIT_FAILED
+    return EXIT_COMPLETED if statuses == {"COMPLETED"} else EXIT_TIMEOUT
+
+
+class _Lines:
+    """A line on stderr for each change of a job's status."""
+
+    def __init__(self) -> None:
+        self._told: dict[str, str] = {}
+
+    def __enter__(self) -> "_Lines":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+    async def show(self, progress: "Progress") -> None:
+        """Tell what has changed."""
+        for sight in progress.sights:
+            row = describe_sight(sight, datetime.now(UTC))
+            if self._told.get(sight.job_id) != row["status"] and row["status"] != "UNSEEN":
+                self._told[sight.job_id] = row["status"]
+                count = f"{progress.num_ended} of {progress.num_asked} done"
+                print(f"{row['job']}  {row['status']}  ({count})", file=sys.stderr, flush=True)
+
+
+class _Table:
+    """A table on stderr that is drawn anew with each look."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.live import Live
+
+        self._live = Live(console=Console(stderr=True), auto_refresh=False, transient=True)
+
+    def __enter__(self) -> "_Table":
+        self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._live.stop()
+
+    async def show(self, progress: "Progress") -> None:
+        """Draw the jobs as they are."""
+        self._live.update(_draw(progress), refresh=True)
+
+
+def _draw(progress: "Progress") -> Any:
+    from rich.table import Table
+    from rich.text import Text
+
+    next_look = "" if progress.next_seconds is None else f"; next look in {progress.next_seconds:.0f} s"
+    table = Table(caption=f"{progress.num_ended} of {progress.num_asked} done{next_look}")
+    for name in _COLUMNS:
+        table.add_column(name)
+    colours = {"COMPLETED": "green", "FAILED": "red", "CANCELLED": "yellow", "ERROR": "red"}
+    for sight in progress.sights:
+        row = describe_sight(sight, datetime.now(UTC))
+        # As text: what a document or a service says is no markup.
+        cells = [Text(row.get(name, "")) for name in _COLUMNS]
+        cells[1].stylize(colours.get(row["status"], "cyan"))
+        table.add_row(*cells)
+    return table

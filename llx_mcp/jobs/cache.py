@@ -1,0 +1,221 @@
+"""Finished jobs, kept within a budget of bytes: the least recently used go first.
+
+A job that has ended does not change, but for its usage, which billing records later. What is kept is the
+compressed body and the answers that were given, not the tree.
+"""
+
+import zlib
+from collections import OrderedDict
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from itertools import count
+from typing import TYPE_CHECKING
+
+import anyio.to_thread
+
+from llx_mcp.jobs.clock import Clock
+
+if TYPE_CHECKING:
+    from llx_mcp.answers.budget import Answer
+    from llx_mcp.models import Job
+
+MAX_BYTES = 256 * 1024 * 1024
+
+# Smaller bodies are compressed in less time than a thread costs.
+_THREAD_BYTES = 1 << 18
+_FASTEST = 1
+_UNBILLED_SECONDS = 60.0
+_BILLED_BY_THEN = timedelta(days=1)
+_MOST_ANSWERS = 64
+_MOST_ANSWER_CHARS = 1_000_000
+_serial = count()
+
+
+@dataclass(frozen=True, slots=True)
+class JobKey:
+    """Whose job it is. One credential never meets what was kept for another.
+
+    Attributes:
+        identity: digest of the key and the address that the job came with.
+        project_id: as asked for.
+        organization_id: as asked for.
+        job_id: as asked for.
+    """
+
+    identity: str
+    project_id: str | None
+    organization_id: str | None
+    job_id: str
+
+
+@dataclass(eq=False, slots=True)
+class KeptJob:
+    """A job as it was fetched with all its sections.
+
+    Attributes:
+        job: its facts, without the bytes.
+        num_bytes: size of the body.
+        name: of this very body, for those who hold something made from it.
+    """
+
+    job: "Job"
+    num_bytes: int
+    name: str
+    _body: bytes | None
+    _packed: bytes = b""
+    _answers: "OrderedDict[Hashable, Answer]" = field(default_factory=OrderedDict)
+
+    @classmethod
+    def of(cls, job: "Job") -> "KeptJob":
+        """A job with the body that it was parsed from."""
+        return cls(job.without_sections(), len(job.body), f"{job.id}\n{next(_serial)}", job.body)
+
+    @property
+    def is_compressed(self) -> bool:
+        """Whether only the compressed body is held."""
+        return self._body is None
+
+    @property
+    def kept_bytes(self) -> int:
+        """What it takes, its answers included."""
+        answers = sum(len(answer.text) for answer in self._answers.values()) * 2
+        return len(self._body or b"") + len(self._packed) + answers
+
+    async def body(self) -> bytes:
+        """The job's JSON, as it came."""
+        if self._body is not None:
+            return self._body
+        if len(self._packed) < _THREAD_BYTES:
+            return zlib.decompress(self._packed)
+        return await anyio.to_thread.run_sync(zlib.decompress, self._packed)
+
+    async def compress(self) -> None:
+        """Hold the body compressed."""
+        body = self._body
+        if body is None:
+            return
+        if len(body) < _THREAD_BYTES:
+            self._packed = zlib.compress(body, _FASTEST)
+        else:
+            # zlib lets other threads run meanwhile.
+            self._packed = await anyio.to_thread.run_sync(zlib.compress, body, _FASTEST)
+        self._body = None
+
+    def answer_to(self, question: Hashable) -> "Answer | None":
+        """The answer that was given to the same question before."""
+        answer = self._answers.get(question)
+        if answer is not None:
+            self._answers.move_to_end(question)
+        return answer
+
+    def keep_answer(self, question: Hashable, answer: "Answer") -> None:
+        """Keep an answer for when the same is asked again."""
+        self._answers[question] = answer
+        while len(self._answers) > _MOST_ANSWERS or (
+            sum(len(kept.text) for kept in self._answers.values()) > _MOST_ANSWER_CHARS
+        ):
+            self._answers.popitem(last=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    kept: KeptJob
+    kept_at: float
+    is_billed: bool
+
+
+class FinishedJobs:
+    """A store in memory."""
+
+    def __init__(self, clock: Clock, max_bytes: int = MAX_BYTES) -> None:
+        self._clock = clock
+        self._max_bytes = max_bytes
+        self._places: OrderedDict[JobKey, _Place] = OrderedDict()
+        self._sizes: dict[JobKey, int] = {}
+        self._num_bytes = 0
+
+    @property
+    def num_bytes(self) -> int:
+        """What is kept takes."""
+        return self._num_bytes
+
+    def __len__(self) -> int:
+        """How many jobs are kept."""
+        return len(self._places)
+
+    def find(self, key: JobKey, *, billed: bool = False) -> KeptJob | None:
+        """A job that is kept; None where it is not, or its usage deserves another look.
+
+        Args:
+            key: whose job it is.
+            billed: only with the usage that billing has recorded.
+        """
+        place = self._places.get(key)
+        if place is None or (billed and not place.is_billed):
+            return None
+        if not place.is_billed and self._clock.monotonic() - place.kept_at >= _UNBILLED_SECONDS:
+            self._drop(key)
+            return None
+        self._places.move_to_end(key)
+        return place.kept
+
+    async def get(self, key: JobKey) -> "Job | None":
+        """The job with all its sections, parsed again from what is kept."""
+        kept = self.find(key)
+        return None if kept is None else await parse_kept(kept)
+
+    async def put(self, key: JobKey, job: "Job", *, compressed: bool = True) -> KeptJob:
+        """Keep a job that was fetched with all its sections; one that has not ended is let be.
+
+        Args:
+            key: whose job it is.
+            job: the job.
+            compressed: compress it at once; else `compress` does, when there is time.
+        """
+        kept = KeptJob.of(job)
+        if not job.is_terminal:
+            return kept
+        if compressed:
+            await kept.compress()
+        self._drop(key)
+        if kept.kept_bytes <= self._max_bytes or not compressed:
+            self._places[key] = _Place(kept, self._clock.monotonic(), self._is_billed(job))
+            self.measure(key)
+        return kept
+
+    async def compress(self, key: JobKey) -> None:
+        """Compress a job that was put as it came."""
+        place = self._places.get(key)
+        if place is not None:
+            await place.kept.compress()
+            self.measure(key)
+
+    def measure(self, key: JobKey) -> None:
+        """Take note that a job has grown or shrunk; those not asked for longest go where there is no room."""
+        place = self._places.get(key)
+        if place is None:
+            return
+        size = place.kept.kept_bytes
+        self._num_bytes += size - self._sizes.get(key, 0)
+        self._sizes[key] = size
+        while self._num_bytes > self._max_bytes and self._places:
+            self._drop(next(iter(self._places)))
+
+    def _is_billed(self, job: "Job") -> bool:
+        if job.usage is not None and job.usage.credits is not None:
+            return True
+        # Some jobs are never billed, and older formats carry no usage.
+        return job.updated_at is not None and self._clock.now() - job.updated_at > _BILLED_BY_THEN
+
+    def _drop(self, key: JobKey) -> None:
+        if self._places.pop(key, None) is not None:
+            self._num_bytes -= self._sizes.pop(key, 0)
+
+
+async def parse_kept(kept: KeptJob) -> "Job":
+    """The job with all its sections."""
+    from llx_mcp.models import Job
+
+    body = await kept.body()
+    return Job.parse(body) if len(body) < _THREAD_BYTES else await anyio.to_thread.run_sync(Job.parse, body)

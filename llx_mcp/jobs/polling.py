@@ -1,0 +1,129 @@
+"""Looks at jobs, one try each, and what the service taught on the way about lists and limits."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import anyio
+
+from llx_mcp.errors import (
+    AuthenticationError,
+    LlxError,
+    OutOfCreditsError,
+    RateLimitedError,
+    UnavailableError,
+    UnreachableError,
+    UpstreamError,
+)
+from llx_mcp.jobs.batching import UNFINISHED
+from llx_mcp.jobs.clock import Clock
+from llx_mcp.jobs.polled_job import Entry
+from llx_mcp.jobs.rate_limit import Rate
+from llx_mcp.jobs.source import JobSource
+
+if TYPE_CHECKING:
+    from llx_mcp.models import Job
+
+# A look that hangs is given up; the client's own limits are longer, for results of any size.
+LOOK_SECONDS = 60.0
+# An unfinished job can be missing from one list by chance, as pages move; not from many.
+_MAX_CONTRADICTIONS = 3
+_MAX_PAGES = 10
+
+
+@dataclass(slots=True)
+class Lessons:
+    """What is known of the service for one key.
+
+    Attributes:
+        rate: its requests a minute.
+        allow_lists: whether lists by id and status can be relied upon.
+    """
+
+    rate: Rate = field(default_factory=Rate)
+    allow_lists: bool = True
+    _num_contradictions: int = 0
+
+    def note_contradiction(self) -> None:
+        """A job was missing from the list of unfinished ones, and is unfinished."""
+        self._num_contradictions += 1
+        if self._num_contradictions >= _MAX_CONTRADICTIONS:
+            self.allow_lists = False
+
+
+class ListsUselessError(Exception):
+    """The list endpoint does not answer for the jobs that it was asked for."""
+
+
+async def look_at_one(source: JobSource, entry: Entry, lessons: Lessons, clock: Clock) -> "Job | LlxError":
+    """The job, or why there is none; with all its sections if it is to be fetched. Whoever calls counts the request."""
+    from llx_mcp.models import EXPANDABLE_SECTIONS
+
+    key = entry.key
+    expand = EXPANDABLE_SECTIONS if entry.is_to_fetch else ()
+    try:
+        with anyio.fail_after(None if entry.is_to_fetch else LOOK_SECONDS):
+            job = await source.fetch_job(key.job_id, expand, key.project_id, key.organization_id, max_tries=1)
+    except TimeoutError:
+        return UnreachableError("LlamaCloud did not answer while the job was waited for. Try again later.")
+    except LlxError as exc:
+        _note_failure(exc, lessons.rate, clock)
+        return exc
+    lessons.rate.note_success()
+    return job
+
+
+async def look_at_many(
+    source: JobSource, entries: Sequence[Entry], lessons: Lessons, clock: Clock
+) -> "dict[str, Job] | LlxError":
+    """The unfinished ones among the jobs by id, or why there is no answer. One that is absent is not thereby done.
+
+    Whoever calls counts the first request, this the further pages.
+
+    Raises:
+        ListsUselessError: the service refuses or ignores what it was asked; single looks are the way.
+    """
+    key = entries[0].key
+    wanted = {entry.key.job_id for entry in entries}
+    seen: dict[str, Job] = {}
+    token: str | None = None
+    try:
+        with anyio.fail_after(LOOK_SECONDS):
+            for number in range(_MAX_PAGES):
+                if number:
+                    lessons.rate.spend(clock.monotonic())
+                page = await source.list_jobs(
+                    job_ids=[entry.key.job_id for entry in entries],
+                    status=UNFINISHED,
+                    page_size=len(entries),
+                    page_token=token,
+                    project_id=key.project_id,
+                    organization_id=key.organization_id,
+                    max_tries=1,
+                )
+                if any(job.id not in wanted or job.is_terminal for job in page.items):
+                    raise ListsUselessError
+                seen |= {job.id: job for job in page.items}
+                token = page.next_page_token
+                if token is None or len(seen) == len(wanted):
+                    break
+    except TimeoutError:
+        return UnreachableError("LlamaCloud did not answer while jobs were waited for. Try again later.")
+    except LlxError as exc:
+        _note_failure(exc, lessons.rate, clock)
+        if (
+            exc.passing
+            or isinstance(exc, AuthenticationError | OutOfCreditsError)
+            or not isinstance(exc, UpstreamError)
+        ):
+            return exc
+        raise ListsUselessError from None
+    lessons.rate.note_success()
+    return seen
+
+
+def _note_failure(exc: LlxError, rate: Rate, clock: Clock) -> None:
+    if isinstance(exc, RateLimitedError):
+        rate.note_refusal(clock.monotonic(), exc.retry_after_seconds)
+    elif isinstance(exc, UnavailableError) and exc.retry_after_seconds:
+        rate.pause(clock.monotonic(), exc.retry_after_seconds)

@@ -1,0 +1,57 @@
+"""One value of a result, as a place in its outline: the way to its path, its members and its provenance."""
+
+from bisect import bisect_left
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from llx_mcp.result.outline import Node
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One value: a node, and the position of the value among those that stand there."""
+
+    node: Node
+    position: int
+
+    @property
+    def value(self) -> Any:
+        """The value."""
+        return self.node.values[self.position]
+
+    @property
+    def path(self) -> str:
+        """Its exact path."""
+        return self.node.path_of(self.position)
+
+    def member(self, name: str) -> "Place | None":
+        """A member of the object that stands here, or None where it has none of the name."""
+        child = self.node.members.get(name)
+        if child is None:
+            return None
+        if child.holders is None:
+            return Place(child, self.position)
+        # Holders rise with the position, as values are collected in the order of the document.
+        at = bisect_left(child.holders, self.position)
+        return Place(child, at) if at < len(child.holders) and child.holders[at] == self.position else None
+
+    def members(self) -> Iterator["Place"]:
+        """The members of the object that stands here, in its own order."""
+        for name in self.value:
+            place = self.member(name)
+            if place is not None:
+                yield place
+
+    def elements(self, indices: range) -> Iterator["Place"]:
+        """Elements of the list that stands here."""
+        element = self.node.element
+        if element is not None and element.holders is not None:
+            first = bisect_left(element.holders, self.position)
+            for index in indices:
+                yield Place(element, first + index)
+
+
+def root_place(root: Node) -> Place:
+    """The whole result."""
+    return Place(root, 0)

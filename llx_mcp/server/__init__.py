@@ -1,0 +1,1 @@
+"""The MCP server: tools, resources, prompts, subscriptions and tasks, over stdio and HTTP."""

@@ -1,0 +1,52 @@
+"""The server over streamable HTTP on this machine."""
+
+import sys
+from types import FrameType
+
+import anyio
+
+from llx_mcp.jobs.reader import ReaderOptions
+from llx_mcp.jobs.source import OpenSource
+from llx_mcp.server.app import ExtractServer, LogLevel
+from llx_mcp.server.run import build_frozen_server
+
+_HOST = "127.0.0.1"
+# For connections that are still open once all waits have been answered.
+_GRACE_SECONDS = 3
+
+
+def serve_http(source: OpenSource, *, port: int, options: ReaderOptions | None = None, log_level: LogLevel) -> None:
+    """Serve any number of clients over streamable HTTP on this machine, until interrupted.
+
+    The transport is stateless and answers with event streams: a JSON response would drop progress.
+    """
+    server = build_frozen_server(source, options, log_level)
+    sys.stderr.write(f"llx-mcp: MCP over streamable HTTP at http://{_HOST}:{port}/mcp (this machine only)\n")
+    anyio.run(_serve_http, server, port, log_level)
+
+
+async def _serve_http(server: ExtractServer, port: int, log_level: LogLevel) -> None:
+    import uvicorn
+
+    stop_requested = anyio.Event()
+
+    class Server(uvicorn.Server):
+        """Answers the open waits while uvicorn waits for connections to close."""
+
+        def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+            super().handle_exit(sig, frame)
+            stop_requested.set()
+
+    app = server.streamable_http_app(stateless_http=True, host=_HOST)
+    config = uvicorn.Config(
+        app, _HOST, port, log_level=log_level.lower(), timeout_graceful_shutdown=_GRACE_SECONDS, server_header=False
+    )
+
+    async def answer_waits() -> None:
+        await stop_requested.wait()
+        await server.answer_waits()
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(answer_waits)
+        await Server(config).serve()
+        group.cancel_scope.cancel()

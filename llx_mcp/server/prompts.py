@@ -1,0 +1,79 @@
+"""The prompts in `prompts/*.md`: TOML front matter between `+++` lines, then the text with `{arguments}`."""
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from llx_mcp.errors import ArgumentError, excerpt
+
+_FRONT_MATTER = re.compile(r"\A\+\+\+\n(.*?)^\+\+\+\n", re.DOTALL | re.MULTILINE)
+_PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
+_LONGEST_ARGUMENT = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """One argument of a prompt."""
+
+    name: str
+    description: str
+    required: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PromptFile:
+    """One prompt as its file holds it."""
+
+    name: str
+    title: str
+    description: str
+    arguments: tuple[Argument, ...]
+    body: str
+
+    def render(self, given: dict[str, str]) -> str:
+        """The text with its arguments filled in.
+
+        Raises:
+            ArgumentError: one is missing, empty, unknown or too long; the message names it and what it is for.
+        """
+        values: dict[str, str] = {}
+        known = {argument.name: argument for argument in self.arguments}
+        if unknown := sorted(set(given) - set(known)):
+            allowed = ", ".join(known) or "none"
+            raise ArgumentError(
+                f"Prompt {self.name} has no argument {excerpt(', '.join(unknown))!r}; it takes: {allowed}."
+            )
+        for name, argument in known.items():
+            value = given.get(name, "").strip()
+            if not value and argument.required:
+                raise ArgumentError(f"Prompt {self.name} needs the argument {name}: {argument.description}")
+            if len(value) > _LONGEST_ARGUMENT:
+                raise ArgumentError(f"The argument {name} is longer than {_LONGEST_ARGUMENT} characters.")
+            values[name] = value
+        return _PLACEHOLDER.sub(lambda match: values.get(match.group(1), match.group()), self.body)
+
+
+@cache
+def load_prompts() -> dict[str, PromptFile]:
+    """Every prompt by its name, in the order of the file names."""
+    # The wheel carries the folder inside the package; a checkout has it beside the package.
+    package = Path(__file__).parents[1]
+    packaged = package / "prompts_md"
+    folder = packaged if packaged.is_dir() else package.parent / "prompts"
+    return {path.stem: _parse(path.stem, path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.md"))}
+
+
+def _parse(name: str, text: str) -> PromptFile:
+    # Imported when a client asks for prompts: many never do.
+    import tomllib
+
+    match = _FRONT_MATTER.match(text)
+    if match is None:
+        raise ValueError(f"prompts/{name}.md has no front matter between +++ lines")
+    front = tomllib.loads(match.group(1))
+    arguments = tuple(
+        Argument(argument["name"], argument["description"], argument.get("required", True))
+        for argument in front.get("arguments", [])
+    )
+    return PromptFile(name, front["title"], front["description"], arguments, text[match.end() :].strip())

@@ -1,0 +1,90 @@
+"""Jobs as resources: whole JSON, in the bytes in which the service sent it."""
+
+import io
+from typing import TYPE_CHECKING, Any
+
+import anyio.to_thread
+from mcp.server.mcpserver import Context, MCPServer
+from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError
+
+from llx_mcp.answers.header import Ask
+from llx_mcp.errors import LlxError, NotFoundError, excerpt
+from llx_mcp.jobs.reader import JobReader
+
+if TYPE_CHECKING:
+    from llx_mcp.models import Job
+    from llx_mcp.result.sections import Extraction
+
+_SHOWN = 30
+_MIME_TYPE = "application/json"
+_SECTIONS = {
+    "result": ("extract_result", "The whole result of an extract job, of any size."),
+    "metadata": ("extract_metadata", "Confidence, citations and boxes of every value of an extract job."),
+    "configuration": ("configuration", "What an extract job was asked to do: schema, tier, options."),
+}
+
+
+def add_resources(server: MCPServer[JobReader]) -> None:
+    """Offer `llx://jobs/{job_id}` and its sections."""
+
+    @server.resource(
+        "llx://jobs/{job_id}",
+        name="extract_job",
+        title="Extract job",
+        description="An extract job with all its sections.",
+        mime_type=_MIME_TYPE,
+    )
+    async def read_job(job_id: str, ctx: Context[JobReader, Any]) -> str:
+        return (await _fetch(job_id, ctx)).dump().decode()
+
+    for name, (key, description) in _SECTIONS.items():
+        _add_section(server, name, key, description)
+
+    @server.resource(
+        "llx://jobs/{job_id}/tables/{table}",
+        name="extract_job_table",
+        title="Extract job table",
+        description="One table of the result of an extract job, as query_extract_result names it, as CSV.",
+        mime_type="text/csv",
+    )
+    async def read_table(job_id: str, table: str, ctx: Context[JobReader, Any]) -> str:
+        from llx_mcp.result.sections import Extraction
+
+        job = await _fetch(job_id, ctx)
+        return await anyio.to_thread.run_sync(_write_table, Extraction(job.sections), table)
+
+
+def _write_table(extraction: "Extraction", name: str) -> str:
+    from llx_mcp.result.records import Records, write_csv
+    from llx_mcp.result.sql_tables import find_relations, iter_rows
+
+    relations = {relation.name: relation for relation in find_relations(extraction.document)}
+    if name not in relations:
+        known = ", ".join(list(relations)[:_SHOWN])
+        raise ResourceNotFoundError(f"No table {excerpt(name, 60)} in this job. It has: {known or 'none'}.")
+    relation = relations[name]
+    target = io.BytesIO()
+    write_csv(Records(relation.columns, iter_rows(relation, extraction.document)), target)
+    return target.getvalue().decode()
+
+
+def _add_section(server: MCPServer[JobReader], name: str, key: str, description: str) -> None:
+    @server.resource(
+        f"llx://jobs/{{job_id}}/{name}",
+        name=f"extract_job_{name}",
+        title=f"Extract job {name}",
+        description=description,
+        mime_type=_MIME_TYPE,
+    )
+    async def read_section(job_id: str, ctx: Context[JobReader, Any]) -> str:
+        raw = (await _fetch(job_id, ctx)).raw(key)
+        return "null" if raw is None else bytes(raw).decode()
+
+
+async def _fetch(job_id: str, ctx: Context[JobReader, Any]) -> "Job":
+    try:
+        return await ctx.request_context.lifespan_context.fetch(Ask(job_id))
+    except NotFoundError as exc:
+        raise ResourceNotFoundError(str(exc)) from None
+    except LlxError as exc:
+        raise ResourceError(str(exc)) from None

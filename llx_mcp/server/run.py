@@ -1,0 +1,48 @@
+"""The server over standard input and output, from start to a clean end."""
+
+import gc
+import os
+import signal
+import sys
+
+import anyio
+
+from llx_mcp.jobs.reader import ReaderOptions
+from llx_mcp.jobs.source import OpenSource
+from llx_mcp.server.app import ExtractServer, LogLevel, build_server
+
+# From the answer of a tool until it has gone out over the pipe.
+_PIPE_SECONDS = 0.3
+_STOPPED = "llx-mcp: stopped; jobs are left as they are.\n"
+
+
+def serve_stdio(source: OpenSource, *, options: ReaderOptions | None = None, log_level: LogLevel) -> None:
+    """Serve one client over standard input and output, until it hangs up or a signal ends the process."""
+    anyio.run(_serve_stdio, build_frozen_server(source, options, log_level))
+
+
+def build_frozen_server(source: OpenSource, options: ReaderOptions | None, log_level: LogLevel) -> ExtractServer:
+    """Build a server and exempt all start-up objects from garbage collection."""
+    server = build_server(source, options=options, log_level=log_level)
+    gc.freeze()
+    gc.enable()
+    return server
+
+
+async def _serve_stdio(server: ExtractServer) -> None:
+    async with anyio.create_task_group() as group:
+        if sys.platform != "win32":
+            group.start_soon(_end_on_signal, server)
+        await server.run_stdio_async()
+        group.cancel_scope.cancel()
+
+
+async def _end_on_signal(server: ExtractServer) -> None:
+    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        async for number in signals:
+            await server.answer_waits()
+            await anyio.sleep(_PIPE_SECONDS)
+            sys.stderr.write(_STOPPED)
+            sys.stderr.flush()
+            # The thread that reads standard input blocks in a read that only the client can end.
+            os._exit(128 + number)

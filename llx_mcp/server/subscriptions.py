@@ -1,0 +1,158 @@
+"""Jobs as resources that can be watched: an event at each change of a job's status, in both eras of the protocol.
+
+2026-07-28 has `subscriptions/listen`, served by the SDK from its bus; here jobs are watched for as long as somebody
+listens, and what changes is published. 2025-11-25 has `resources/subscribe`, for connections that take messages
+outside a request. Either way it is the poll loop of all waits that looks.
+"""
+
+import logging
+import re
+from collections.abc import Mapping
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import unquote
+
+import anyio
+from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
+from mcp.server.subscriptions import ResourceUpdated, SubscriptionBus
+from mcp.shared.exceptions import MCPError
+from mcp_types import INVALID_PARAMS, METHOD_NOT_FOUND
+from mcp_types.version import MODERN_PROTOCOL_VERSIONS
+
+from llx_mcp.errors import LlxError, excerpt
+from llx_mcp.jobs.reader import MAX_JOBS, JobReader
+
+_JOB = re.compile(r"llx://jobs/([^/?#]+)(/[^?#]*)?\Z")
+
+_log = logging.getLogger("llx_mcp.server.subscriptions")
+
+RequestContext = ServerRequestContext[JobReader, Any]
+
+
+@dataclass(eq=False, slots=True)
+class _Watch:
+    num_listeners: int = 0
+    scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
+
+
+class JobSubscriptions:
+    """Middleware that watches the jobs that clients subscribe to."""
+
+    def __init__(self, bus: SubscriptionBus) -> None:
+        self._bus = bus
+        self._published: dict[tuple[int, str], _Watch] = {}
+        # The parameters of its handshake stand for a connection, and are kept so that no other takes their place.
+        self._subscribed: dict[tuple[int, str], tuple[Any, anyio.CancelScope]] = {}
+
+    async def __call__(self, ctx: RequestContext, call_next: CallNext) -> HandlerResult:
+        """Watch while a stream is open; answer for the methods that the SDK leaves to the server."""
+        if ctx.method == "subscriptions/listen":
+            return await self._listen(ctx, call_next)
+        if ctx.protocol_version in MODERN_PROTOCOL_VERSIONS:
+            return await call_next(ctx)
+        if ctx.method == "initialize":
+            return _offer(await call_next(ctx), ctx)
+        if ctx.method == "resources/subscribe":
+            return await self._subscribe(ctx)
+        if ctx.method == "resources/unsubscribe":
+            return self._unsubscribe(ctx)
+        return await call_next(ctx)
+
+    async def _listen(self, ctx: RequestContext, call_next: CallNext) -> HandlerResult:
+        wanted = (ctx.params or {}).get("notifications")
+        uris = wanted.get("resourceSubscriptions") if isinstance(wanted, Mapping) else None
+        # What is no list of addresses is refused by the handler, and what is no job's never changes.
+        addresses = {uri for uri in uris if isinstance(uri, str)} if isinstance(uris, list) else set()
+        jobs = sorted(uri for uri in addresses if _JOB.match(uri))
+        if len(jobs) > MAX_JOBS:
+            raise MCPError(INVALID_PARAMS, f"{len(jobs)} jobs are more than one stream watches: at most {MAX_JOBS}.")
+        for uri in jobs:
+            self._hold(uri, ctx.lifespan_context)
+        try:
+            return await call_next(ctx)
+        finally:
+            for uri in jobs:
+                self._release(uri, ctx.lifespan_context)
+
+    def _hold(self, uri: str, reader: JobReader) -> None:
+        watch = self._published.setdefault((id(reader), uri), _Watch())
+        watch.num_listeners += 1
+        if watch.num_listeners == 1:
+            reader.start(self._publish, uri, reader, watch.scope)
+
+    def _release(self, uri: str, reader: JobReader) -> None:
+        watch = self._published[id(reader), uri]
+        watch.num_listeners -= 1
+        if not watch.num_listeners:
+            del self._published[id(reader), uri]
+            watch.scope.cancel()
+
+    async def _publish(self, uri: str, reader: JobReader, scope: anyio.CancelScope) -> None:
+        with scope:
+            await _watch(uri, reader, lambda: self._bus.publish(ResourceUpdated(uri)))
+
+    async def _subscribe(self, ctx: RequestContext) -> HandlerResult:
+        uri = _read_uri(ctx)
+        if not ctx.session.can_send_request:
+            raise MCPError(
+                METHOD_NOT_FOUND,
+                "This transport carries no messages outside a request, so a subscription would never be told. Use "
+                "wait_for_extract_job, or subscriptions/listen of 2026-07-28.",
+            )
+        if not _JOB.match(uri):
+            raise MCPError(INVALID_PARAMS, f"{excerpt(uri, 80)} never changes. Jobs do: llx://jobs/{{job_id}}.")
+        connection = ctx.session.client_params
+        place = (id(connection), uri)
+        if place not in self._subscribed:
+            if sum(other == id(connection) for other, _ in self._subscribed) >= MAX_JOBS:
+                raise MCPError(INVALID_PARAMS, f"No more than {MAX_JOBS} jobs are watched at once; unsubscribe first.")
+            scope = anyio.CancelScope()
+            self._subscribed[place] = (connection, scope)
+            ctx.lifespan_context.start(self._notify, uri, ctx, place, scope)
+        return {}
+
+    def _unsubscribe(self, ctx: RequestContext) -> HandlerResult:
+        _, scope = self._subscribed.pop((id(ctx.session.client_params), _read_uri(ctx)), (None, None))
+        if scope is not None:
+            scope.cancel()
+        return {}
+
+    async def _notify(self, uri: str, ctx: RequestContext, place: tuple[int, str], scope: anyio.CancelScope) -> None:
+        try:
+            with scope:
+                await _watch(uri, ctx.lifespan_context, lambda: ctx.session.send_resource_updated(uri))
+        except (anyio.BrokenResourceError, anyio.ClosedResourceError):
+            _log.debug("A subscriber has gone")
+        finally:
+            if self._subscribed.get(place, (None, None))[1] is scope:
+                del self._subscribed[place]
+
+
+async def _watch(uri: str, reader: JobReader, tell: Any) -> None:
+    """Tell of each change of a job's status, and of its end, but not of how it is found."""
+    match = _JOB.match(uri)
+    job_id = unquote(match[1]) if match else ""
+    is_first = True
+    try:
+        async with aclosing(reader.watch(job_id)) as sights:
+            async for _ in sights:
+                if not is_first:
+                    await tell()
+                is_first = False
+    except LlxError as exc:
+        _log.warning("A job that is subscribed to cannot be watched: %s", exc)
+
+
+def _offer(answer: HandlerResult, ctx: RequestContext) -> HandlerResult:
+    """Say at the handshake that resources can be subscribed to, where that would be told."""
+    if isinstance(answer, dict) and ctx.session.can_send_request:
+        answer.setdefault("capabilities", {}).setdefault("resources", {})["subscribe"] = True
+    return answer
+
+
+def _read_uri(ctx: RequestContext) -> str:
+    uri = (ctx.params or {}).get("uri")
+    if not isinstance(uri, str):
+        raise MCPError(INVALID_PARAMS, "uri is missing: the address of the resource, such as llx://jobs/{job_id}.")
+    return uri

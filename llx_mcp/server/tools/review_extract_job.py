@@ -1,0 +1,36 @@
+"""`review_extract_job`: what a careful person would check."""
+
+from typing import Annotated, Any
+
+from mcp.server.mcpserver import Context
+from mcp_types import CallToolResult
+from pydantic import Field
+
+from llx_mcp.answers.header import REVIEW_THRESHOLD
+from llx_mcp.answers.outputs import ReviewView
+from llx_mcp.jobs.reader import JobReader
+from llx_mcp.server.tools.arguments import JobId, MaxChars, OrganizationId, ProjectId, build_ask
+from llx_mcp.server.tools.results import tool_result
+
+TITLE = "Review an extract job"
+DESCRIPTION = (
+    "Use this before relying on a LlamaExtract result: what a careful person would check, worst first, with page and "
+    "quote. Values that break the schema, required fields left empty, values that their quote does not contain, low "
+    "confidence, repeated rows, short metadata, missing citations; counts of each kind first."
+)
+
+
+async def review_extract_job(
+    ctx: Context[JobReader, Any],
+    job_id: JobId,
+    threshold: Annotated[
+        float, Field(ge=0, le=1, description="Lower confidence is low; 0.8 is the documented cut-off.")
+    ] = REVIEW_THRESHOLD,
+    max_chars: MaxChars = 8_000,
+    project_id: ProjectId = None,
+    organization_id: OrganizationId = None,
+) -> Annotated[CallToolResult, ReviewView]:
+    """Answer with what deserves a look."""
+    reader = ctx.request_context.lifespan_context
+    ask = build_ask(job_id, max_chars, project_id, organization_id)
+    return tool_result(await reader.review(ask, threshold), ask)

@@ -1,0 +1,145 @@
+"""Whatever the job and the budget: no answer is too large, and every path that is shown names what it says."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from llx_mcp.answers.budget import Answer
+from llx_mcp.answers.header import Ask, build_heading
+from llx_mcp.answers.page import PageAsk, read_page
+from llx_mcp.answers.query import answer_query
+from llx_mcp.answers.review import review_job
+from llx_mcp.answers.search import find_text
+from llx_mcp.answers.summary import summarize
+from llx_mcp.models import Job
+from llx_mcp.query.engine import Engine
+from llx_mcp.result.jsonpath import find_places, parse_path
+from llx_mcp.result.sanitize import dump_json
+from llx_mcp.result.sections import Extraction
+from tests.answers.test_budget import NOW, jobs
+
+QUERIES = ("SELECT * FROM fields", "SELECT * FROM document", "SELECT * FROM tables", "SELECT path || value FROM fields")
+
+
+def deep(depth: int) -> Any:
+    """Objects and lists in turn, one in the other."""
+    value: Any = "core"
+    for level in range(depth):
+        value = {"inner": value} if level % 2 else [value]
+    return {"deep": value}
+
+
+SHAPES: dict[str, Any] = {
+    "deep": deep(300),
+    "wide": {f"field_{index}": index for index in range(3_000)},
+    "wide rows": {"rows": [{f"f{index}": index for index in range(300)}] * 5},
+    "long strings": {"text": "word " * 20_000, "rows": [{"text": "x" * 5_000}] * 20},
+    "Japanese": {"明細": [{"品名": "緩衝液" * 30, "金額": index} for index in range(200)]},
+    "digits": {"numbers": [str(10**40 + index) for index in range(500)], "n": [10**17 + i for i in range(500)]},
+    "ids": {"ids": [f"{index:08x}-0000-4000-8000-{index:012x}" for index in range(500)]},
+    "long names": {("name " * 60): {("other " * 60): [1, 2, 3]}},
+    "lists of lists": {"matrix": [[[row, column] for column in range(20)] for row in range(20)]},
+    "odd names": {"a.b": {"c[0]": [{"d'e": 1, "": 2}] * 3}, "$": {"*": [1]}, "```": "|"},
+    "mixed": {"rows": [1, "a", None, {"n": 1}, [2], {"n": "x", "m": []}, {}]},
+    "one": {"a": 1},
+    "empty": {"a": [], "b": {}, "c": None, "rows": [{}]},
+    "a list": [{"n": index} for index in range(50)],
+}  # fmt: skip
+
+
+def mirror_of(value: Any) -> Any:
+    """Metadata for every value, with a long quote."""
+    if isinstance(value, dict):
+        return {name: mirror_of(child) for name, child in value.items()}
+    if isinstance(value, list):
+        return [mirror_of(child) for child in value]
+    return {"confidence": 0.55, "citation": [{"page": 3, "matching_text": f"the words around {value} " * 3}]}
+
+
+def job_of_shape(result: Any) -> Job:
+    """A job with this result, cited throughout."""
+    level = "row_metadata" if isinstance(result, list) else "document_metadata"
+    fields = {level: mirror_of(result)}
+    wire = {
+        "id": "ext-1",
+        "status": "COMPLETED",
+        "extract_result": result,
+        "extract_metadata": {"field_metadata": fields},
+    }
+    return Job.parse(json.dumps(wire).encode())
+
+
+def answers_about(job: Job, max_chars: int) -> list[Answer]:
+    """What each tool says."""
+    extraction = Extraction(job.sections)
+    ask = Ask(job.id, max_chars=max_chars)
+    heading = build_heading(job, ask, now=NOW)
+    answers = [
+        summarize(extraction, heading, ask),
+        review_job(extraction, heading, ask, 0.8),
+        find_text(extraction, heading, ask, "e"),
+        find_text(extraction, heading, ask, "1"),
+    ]
+    includes: tuple[tuple[str, ...], ...] = ((), ("confidence", "citations", "boxes"))
+    answers += [read_page(extraction, heading, ask, PageAsk("$", None, include)) for include in includes]
+    if extraction.has_result:
+        answers += _queried(extraction, heading, ask)
+    return answers
+
+
+def _queried(extraction: Extraction, heading: Any, ask: Ask) -> list[Answer]:
+    engine = Engine(extraction.document)
+    found = []
+    for sql in QUERIES:
+        # A result without scalars of its own has no table for them.
+        if "document" in engine.relations or "document" not in sql:
+            engine.build(sql)
+            found.append(answer_query(engine, heading, ask, sql, deadline_seconds=30))
+    return found
+
+
+def paths_in(view: dict[str, Any]) -> list[str]:
+    """Every path that an answer shows."""
+    paths = [view["value"]["path"]] if "value" in view else []
+    tables = [view[name] for name in ("outline", "evidence", "hits", "fields") if name in view]
+    for table in [*tables, *view.get("items", []), *view.get("values", [])]:
+        paths += [row[0] for row in table["rows"]]
+    paths += [row[1] for row in view.get("findings", {"rows": []})["rows"]]
+    columns = view.get("rows", {"columns": []})["columns"]
+    for index, name in enumerate(columns):
+        if name in ("path", "_path"):
+            paths += [row[index] for row in view["rows"]["rows"]]
+    return [path for path in paths if "…[+" not in path]
+
+
+def assert_right(job: Job, answers: list[Answer], max_chars: int) -> None:
+    """Both forms of each fit, and what they name exists."""
+    root = Extraction(job.sections).bare_document.root
+    for answer in answers:
+        assert len(answer.text) <= max_chars, answer.text
+        assert len(dump_json(answer.view)) <= max_chars, answer.view
+        for path in paths_in(answer.view)[:60]:
+            assert next(find_places(parse_path(path), root), None) is not None, path
+
+
+@pytest.mark.parametrize("max_chars", [1_000, 1_700, 4_000, 20_000])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_results_of_every_shape_are_answered_within_every_budget(shape: str, max_chars: int) -> None:
+    job = job_of_shape(SHAPES[shape])
+    assert_right(job, answers_about(job, max_chars), max_chars)
+
+
+@pytest.mark.parametrize("max_chars", [1_000, 5_000])
+def test_real_jobs_are_answered_within_every_budget(corpus_job: bytes, max_chars: int) -> None:
+    job = Job.parse(corpus_job)
+    assert_right(job, answers_about(job, max_chars), max_chars)
+
+
+@given(jobs(), st.integers(1_000, 6_000))
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+def test_any_job_is_answered_within_any_budget(wire: dict[str, Any], max_chars: int) -> None:
+    job = Job.parse(json.dumps(wire).encode())
+    assert_right(job, answers_about(job, max_chars), max_chars)

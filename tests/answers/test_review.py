@@ -1,0 +1,164 @@
+"""A review names what deserves a look, and blames nothing that the job did not ask for."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from llx_mcp.answers.budget import Answer
+from llx_mcp.answers.header import Ask, build_heading
+from llx_mcp.answers.review import KINDS, review_job
+from llx_mcp.models import Job
+from llx_mcp.result.sanitize import dump_json
+from llx_mcp.result.sections import Extraction
+from tests.answers.test_budget import NOW, jobs
+from tests.answers.test_summary import cited, job_of
+
+SCHEMA = {
+    "type": "object",
+    "properties": {
+        "total": {"type": "number"},
+        "currency": {"enum": ["EUR", "USD"]},
+        "seller": {"type": "string", "pattern": "^[A-Z]"},
+        "due": {"anyOf": [{"type": "string"}, {"type": "null"}]},
+        "rows": {"type": "array", "items": {"$ref": "#/$defs/row"}},
+    },
+    "required": ["total", "due", "order"],
+    "$defs": {"row": {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}},
+}
+RESULT = {
+    "total": 12.5,
+    "currency": "GBP",
+    "seller": "acme",
+    "due": None,
+    "rows": [{"n": 1}, {"n": 2}, {"n": 1}, {"n": "x"}],
+}
+TREE = {
+    "total": cited(0.3, 2, "Total 99.00"),
+    "currency": cited(0.95, 1, "GBP"),
+    "seller": {"confidence": 0.9},
+    "rows": [{"n": cited(0.99, 1, "1")}, {"n": cited(0.85, 1, "2")}],
+}
+
+
+def review_of(job: Job, threshold: float = 0.8, max_chars: int = 8_000) -> Answer:
+    """The review of a job."""
+    ask = Ask(job.id, max_chars=max_chars)
+    return review_job(Extraction(job.sections), build_heading(job, ask, now=NOW), ask, threshold)
+
+
+def test_each_kind_is_counted_and_shown_with_path_value_page_and_quote() -> None:
+    answer = review_of(job_of(RESULT, TREE, configuration={"data_schema": SCHEMA}))
+    assert answer.view["review"] == {
+        "values": 7,
+        "threshold": 0.8,
+        "schema": 3,
+        "required": 2,
+        "quote": 1,
+        "confidence": 1,
+        "duplicate": 1,
+        "metadata": 1,
+        "citation": 3,
+    }
+    assert answer.view["findings"]["rows"] == [
+        ["schema", "currency", "GBP", None, None, None, "breaks enum of the schema"],
+        ["schema", "seller", "acme", None, None, None, "breaks pattern ^[A-Z] of the schema"],
+        ["schema", "rows[3].n", "x", None, None, None, "the schema says integer"],
+        ["required", "due", None, None, None, None, "required, and null"],
+        ["required", "$", None, None, None, None, "required field 'order' is absent"],
+        ["quote", "total", 12.5, 0.3, 2, "Total 99.00", "not in its quote"],
+        ["confidence", "total", 12.5, 0.3, 2, "Total 99.00", None],
+        ["duplicate", "rows[2]", '{"n":1}', None, None, None, "the same as rows[0]"],
+        ["metadata", "rows", None, None, None, None, "metadata for the first 2 of 4 elements"],
+        ["citation", "seller", "acme", 0.9, None, None, None],
+        ["citation", "rows[2].n", 1, None, None, None, None],
+        ["citation", "rows[3].n", "x", None, None, None, None],
+    ]
+    assert "not_asked" not in answer.view
+    assert '\nquote | 0.3 | p. 2 | total = 12.5 | "Total 99.00" | not in its quote\n' in answer.text
+
+
+def test_the_kinds_are_those_that_are_counted() -> None:
+    review = review_of(job_of({"a": 1})).view["review"]
+    assert review.keys() - {"values", "threshold"} == KINDS.keys()
+
+
+@pytest.mark.parametrize(
+    ("configuration", "words"),
+    [
+        ({"cite_sources": False}, "cite_sources was off"),
+        ({"confidence_scores": False}, "confidence_scores was off"),
+        ({"spreadsheet_mode": True}, "spreadsheet_mode gives neither"),
+        ({"tier": "turbo"}, "tier turbo"),
+        ({}, "shows no data_schema"),
+        ({}, "has no citations"),
+        ({}, "no confidence for any value"),
+    ],
+)
+def test_what_the_job_did_not_ask_for_is_said_and_not_blamed(configuration: dict[str, Any], words: str) -> None:
+    view = review_of(job_of({"a": 1}, configuration=configuration)).view
+    assert any(words in aside for aside in view["not_asked"])
+    assert view["review"]["citation"] == 0
+
+
+def test_a_large_document_says_that_confidence_stops() -> None:
+    metadata = {"usage": {"num_pages_extracted": 112}}
+    assert any("stops above 100 pages" in a for a in review_of(job_of({"a": 1}, metadata=metadata)).view["not_asked"])
+
+
+def test_the_threshold_moves_the_line() -> None:
+    tree = {"a": cited(0.5, 1, "1"), "b": cited(0.6, 1, "2")}
+    counts = [review_of(job_of({"a": 1, "b": 2}, tree), line).view["review"]["confidence"] for line in (0.5, 0.55, 1)]
+    assert counts == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [{"$ref": "#"}, {"$ref": "https://example.com/x"}, {"type": 5}, {"properties": 3}, [], "x", {"pattern": "("},
+     {"anyOf": [{"$ref": "#/anyOf/0"}]}, {"properties": {"a": {"pattern": "[", "type": "string"}}}, {"not": {}}],
+)  # fmt: skip
+def test_a_schema_that_is_none_or_turns_in_circles_ends(schema: Any) -> None:
+    assert review_of(job_of({"a": "x"}, configuration={"data_schema": schema})).view["review"]["values"] == 1
+
+
+def test_a_list_result_is_held_against_the_schema_row_by_row() -> None:
+    schema = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
+    view = review_of(job_of([{"n": 1}, {"n": "2"}, {}], configuration={"data_schema": schema})).view
+    assert (view["review"]["schema"], view["review"]["required"]) == (1, 1)
+
+
+def test_columns_prove_what_values_would(corpus_job: bytes) -> None:
+    import jsonschema
+
+    wire = json.loads(corpus_job)
+    schema, result = wire["configuration"]["data_schema"], wire["extract_result"]
+    validator = jsonschema.Draft202012Validator(schema)
+    instances = result if isinstance(result, list) and schema.get("type") != "array" else [result]
+    broken = [
+        error
+        for instance in instances
+        for error in validator.iter_errors(instance)
+        if error.validator != "required" and error.instance is not None
+    ]
+    assert review_of(Job.parse(corpus_job)).view["review"]["schema"] == len(broken)
+
+
+def test_a_job_without_a_result_says_what_to_do_next() -> None:
+    assert "create a new job" in review_of(job_of(None, status="FAILED")).view["next"]
+
+
+@given(jobs(), st.integers(1_000, 5_000), st.floats(0, 1))
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+def test_no_answer_is_larger_than_its_budget(wire: dict[str, Any], max_chars: int, threshold: float) -> None:
+    answer = review_of(Job.parse(json.dumps(wire).encode()), threshold, max_chars)
+    assert max(len(answer.text), len(dump_json(answer.view))) <= max_chars
+    left = sum(int(n) for note in answer.view.get("omitted", []) for n in _counts(note))
+    counted = sum(count for kind, count in answer.view.get("review", {}).items() if kind in KINDS)
+    shown = len(answer.view.get("findings", {"rows": []})["rows"])
+    assert shown + left == counted or "more; raise max_chars" in str(answer.view.get("omitted"))
+
+
+def _counts(note: str) -> list[str]:
+    return [part.split(" of ")[0] for part in note.partition(": ")[0].split(", ") if " of " in part]

@@ -1,0 +1,145 @@
+"""A text is found wherever it stands, however it is written."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from llx_mcp.answers.budget import Answer
+from llx_mcp.answers.header import Ask, build_heading
+from llx_mcp.answers.search import WHERE, Where, find_text
+from llx_mcp.errors import ArgumentError
+from llx_mcp.models import Job
+from llx_mcp.result.sanitize import dump_json
+from llx_mcp.result.sections import Extraction
+from tests.answers.test_budget import NOW, jobs
+from tests.answers.test_summary import cited, job_of
+
+RESULT = {
+    "totalAmount": 1234.5,
+    "vendor": "Société  Générale",
+    "line_items": [{"net_price": "1.234,50 EUR", "ok": True}, {"net_price": "12", "ok": False}],
+    "note": None,
+    "code": "AB-007",
+    "big": 10**18,
+}
+TREE = {"vendor": cited(0.9, 3, "Sold to the Bank,\n12 Rue Haxo"), "totalAmount": cited(0.7, 4, "TOTAL 1 234,50")}
+
+
+def find(text: str, where: tuple[Where, ...] = WHERE, max_chars: int = 8_000) -> Answer:
+    """What is found in the result above."""
+    job = job_of(RESULT, TREE)
+    ask = Ask(job.id, max_chars=max_chars)
+    return find_text(Extraction(job.sections), build_heading(job, ask, now=NOW), ask, text, where)
+
+
+def paths(answer: Answer) -> list[tuple[str, str]]:
+    """Path and place of each hit."""
+    return [(row[0], row[-1]) for row in answer.view.get("hits", {"rows": []})["rows"]]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("1,234.50", [("totalAmount", "value, quote"), ("line_items[0].net_price", "value")]),
+        ("1234.5", [("totalAmount", "value, quote"), ("line_items[0].net_price", "value")]),
+        ("1.234,5", [("totalAmount", "value, quote"), ("line_items[0].net_price", "value")]),
+        ("$ 1 234.50", [("totalAmount", "value, quote"), ("line_items[0].net_price", "value")]),
+        ("societe generale", [("vendor", "value")]),
+        ("GÉNÉRALE", [("vendor", "value")]),
+        ("générale société", [("vendor", "value")]),
+        ("bank, 12 rue", [("vendor", "quote")]),
+        ("true", [("line_items[0].ok", "value")]),
+        ("ab-007", [("code", "value")]),
+        ("AB‑007", [("code", "value")]),
+        ("1000000000000000000", [("big", "value")]),
+        ("nowhere at all", []),
+    ],
+)
+def test_case_accents_spacing_and_number_format_are_no_obstacle(text: str, expected: list[tuple[str, str]]) -> None:
+    assert paths(find(text)) == expected
+
+
+@pytest.mark.parametrize("text", ["total amount", "TotalAmount", "total_amount", "total-amount"])
+def test_names_are_found_as_words(text: str) -> None:
+    assert [row[0] for row in find(text).view["fields"]["rows"]] == ["totalAmount"]
+
+
+def test_a_hit_has_value_page_and_the_quote_that_holds_it() -> None:
+    answer = find("rue haxo")
+    assert answer.view["found"] == {"fields": 0, "values": 0, "quotes": 1}
+    assert answer.view["hits"]["rows"] == [
+        ["vendor", "Société  Générale", 0.9, 3, "Sold to the Bank,\n12 Rue Haxo", "quote"]
+    ]
+    line = '0.9 | p. 3 | vendor = "Société  Générale" | "Sold to the Bank,\\n12 Rue Haxo" | in quote'
+    assert f"\n{line}\n" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("where", "counts"),
+    [
+        (("values",), {"values": 0}),
+        (("names",), {"fields": 0}),
+        (("quotes",), {"quotes": 1}),
+        (WHERE, {"fields": 0, "values": 0, "quotes": 1}),
+    ],
+)
+def test_it_is_looked_for_only_where_it_is_asked(where: tuple[Where, ...], counts: dict[str, int]) -> None:
+    assert find("rue haxo", where).view["found"] == counts
+
+
+def test_a_long_value_is_shown_around_what_was_found() -> None:
+    job = job_of({"text": "a " * 500 + "needle in hay" + " b" * 500})
+    ask = Ask(job.id)
+    answer = find_text(Extraction(job.sections), build_heading(job, ask, now=NOW), ask, "Needle")
+    (row,) = answer.view["hits"]["rows"]
+    assert "needle in hay" in row[1]
+    assert len(row[1]) < 200
+
+
+def test_what_is_not_found_says_what_to_do() -> None:
+    assert "get_extract_job(" in find("nowhere at all").view["next"]
+
+
+@pytest.mark.parametrize("text", ["", "  ", "\u0301"])
+def test_nothing_to_look_for_is_an_error(text: str) -> None:
+    with pytest.raises(ArgumentError, match="nothing to look for"):
+        find(text)
+
+
+def test_more_hits_than_fit_are_counted_with_the_call_that_shows_them() -> None:
+    job = job_of({"rows": [{"word": f"needle {index} {'x' * 60}"} for index in range(90)]})
+    ask = Ask(job.id, max_chars=2_000)
+    heading = build_heading(job, ask, now=NOW)
+    answer = find_text(Extraction(job.sections), heading, ask, "needle")
+    shown = len(answer.view["hits"]["rows"])
+    (note,) = answer.view["omitted"]
+    start = f'{90 - shown} of 90 values: find_in_extract_result(job_id="ext-1", text="needle", max_chars='
+    assert note.startswith(start)
+    whole = Ask(job.id, max_chars=int(note.removeprefix(start).rstrip(")")))
+    assert len(find_text(Extraction(job.sections), heading, whole, "needle").view["hits"]["rows"]) == 90
+
+
+@given(jobs(), st.text(min_size=1, max_size=40), st.integers(1_000, 5_000))
+@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+def test_no_answer_is_larger_than_its_budget(wire: dict[str, Any], text: str, max_chars: int) -> None:
+    job = Job.parse(json.dumps(wire).encode())
+    ask = Ask(job.id, max_chars=max_chars)
+    try:
+        answer = find_text(Extraction(job.sections), build_heading(job, ask, now=NOW), ask, text)
+    except ArgumentError:
+        return
+    assert max(len(answer.text), len(dump_json(answer.view))) <= max_chars
+
+
+def test_every_value_of_a_real_job_is_found_by_its_own_text(corpus_job: bytes) -> None:
+    job = Job.parse(corpus_job)
+    extraction = Extraction(job.sections)
+    leaves = [leaf for leaf in extraction.document.leaves if not isinstance(leaf.value, bool)][::17]
+    for leaf in leaves:
+        text = str(leaf.value)[:200]
+        ask = Ask(job.id, max_chars=400_000)
+        answer = find_text(extraction, build_heading(job, ask, now=NOW), ask, text, ("values",))
+        assert leaf.path in [row[0] for row in answer.view["hits"]["rows"]], text

@@ -1,0 +1,116 @@
+"""Jobs reach a store whole, leave it in the same bytes, and can be shared without their words."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from llx_mcp.local import SAMPLE_RUNNING_ID, SAMPLES, JobStore
+from llx_mcp.local.embedded import EmbeddedApi, run_embedded
+from llx_mcp.local.samples import read_sample
+from llx_mcp.raw_json import split_json
+from tests.cli.test_main import llx
+
+ODD_ID = "../ext/ö 1"
+
+
+def export_all(store: Path, folder: Path) -> dict[str, bytes]:
+    """Every job of a store as files, by name."""
+    llx("local", "export", "--local-db", str(store), "--to", str(folder))
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+@pytest.fixture
+def service() -> Iterator[EmbeddedApi]:
+    """Another embedded API on a port with the samples, in LlamaCloud's place."""
+    with run_embedded(with_samples=True) as api:
+        yield api
+
+
+def test_the_import_of_an_export_gives_the_same_bytes(tmp_path: Path) -> None:
+    body = json.dumps({"id": ODD_ID, "status": "COMPLETED", "extract_result": {"a": 1.50}}, indent=3).encode() + b" \n"
+    (tmp_path / "odd.json").write_bytes(body)
+    llx("local", "import", str(tmp_path / "odd.json"), "--local-db", str(tmp_path / "first.db"))
+    first = export_all(tmp_path / "first.db", tmp_path / "first")
+    assert first["..%2Fext%2F%C3%B6%201.job.json"] == body
+    assert {read_sample(sample) for sample in SAMPLES} | {body} == set(first.values())
+    files = [str(path) for path in (tmp_path / "first").iterdir()]
+    llx("local", "import", *files, "--local-db", str(tmp_path / "second.db"))
+    assert export_all(tmp_path / "second.db", tmp_path / "second") == first
+
+
+def test_an_export_overwrites_nothing_and_names_what_is_missing(tmp_path: Path) -> None:
+    sample = SAMPLES[0]
+    path = tmp_path / f"{sample.job_id}.job.json"
+    path.write_bytes(b"mine")
+    run = llx("local", "export", sample.job_id, "ext-nowhere", "--to", str(tmp_path), status=2)
+    assert path.read_bytes() == b"mine"
+    assert "is there already and holds something else" in run.stderr
+    assert "ext-nowhere was not exported: The store holds no such job." in run.stderr
+    path.unlink()
+    for _ in range(2):
+        assert llx("local", "export", sample.job_id, "--to", str(tmp_path)).stdout == f"{path}\n"
+
+
+def test_an_export_does_not_begin_a_life() -> None:
+    store = JobStore()
+    store.import_job(read_sample(SAMPLES[0]))
+    assert store.read_body(SAMPLES[0].job_id) == read_sample(SAMPLES[0])
+    assert store.read_body("ext-nowhere") is None
+    assert store.read_body("\ud800") is None
+    store.close()
+
+
+def test_jobs_are_recorded_with_their_documents_and_a_refused_one_keeps_none_of_the_others(
+    tmp_path: Path, service: EmbeddedApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LLAMA_CLOUD_API_KEY", "llx-test")
+    without = service.add_job({"id": "ext-without", "status": "FAILED", "file_input": "dfl-gone"})
+    mine = service.add_job({"id": "ext-mine", "status": "COMPLETED", "file_input": "dfl-mine"}, document=b"%PDF-mine")
+    store = tmp_path / "jobs.db"
+    ids = [SAMPLE_RUNNING_ID, "ext-nowhere", SAMPLES[0].job_id, SAMPLES[10].job_id, mine, without]
+    run = llx("local", "record", *ids, "--local-db", str(store), "--base-url", service.base_url, status=2)
+    assert run.stdout.splitlines() == [*ids[2:5], f"{without}  (without its document)"]
+    running, nowhere = run.stderr.splitlines()
+    assert running.endswith(f"Record it once it has ended: llx-mcp wait {SAMPLE_RUNNING_ID}")
+    assert nowhere.startswith('llx-mcp: ext-nowhere was not recorded: No job "ext-nowhere" can be seen')
+    opened = JobStore(store)
+    for sample in (SAMPLES[0], SAMPLES[10]):
+        body = opened.read_body(sample.job_id)
+        assert body is not None
+        assert split_json(body) == split_json(read_sample(sample))
+    (recorded,) = opened.find_recorded(hashlib.sha256(b"%PDF-mine").hexdigest(), "")
+    assert bytes(recorded.sections["id"]) == b'"ext-mine"'
+    file = opened.files.get_file("dfl-mine")
+    assert file is not None
+    assert (file.name, opened.files.get_content(file)) == ("document.pdf", b"%PDF-mine")
+    opened.close()
+
+
+def test_the_key_is_not_sent_where_the_document_lies(
+    tmp_path: Path, service: EmbeddedApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LLAMA_CLOUD_API_KEY", "llx-test")
+    llx("local", "record", SAMPLES[0].job_id, "--local-db", str(tmp_path / "a.db"), "--base-url", service.base_url)
+    keys = [(request.path.split("/")[1], request.headers.get("authorization")) for request in service.requests]
+    assert keys[0] == ("api", "Bearer llx-test")
+    assert keys[-1] == ("_files", None)
+
+
+def test_recording_needs_a_key(tmp_path: Path) -> None:
+    run = llx("local", "record", "ext-1", "--local-db", str(tmp_path / "jobs.db"), status=2)
+    assert "LLAMA_CLOUD_API_KEY" in run.stderr
+
+
+def test_redact_prints_a_job_without_its_words(tmp_path: Path) -> None:
+    path = tmp_path / "job.json"
+    path.write_bytes(read_sample(SAMPLES[3]))
+    out = llx("local", "redact", str(path)).stdout
+    assert '"borrower"' in out
+    assert "Torvald" not in out
+    assert json.loads(out)["status"] == "COMPLETED"
+    assert '"borrower"' not in llx("local", "redact", str(path), "--names").stdout
+    path.write_bytes(b"{}")
+    assert llx("local", "redact", str(path), status=2).stderr.startswith(f"llx-mcp: {path} was not redacted: the body")

@@ -1,0 +1,135 @@
+"""The key is read late, sent once, and shown never."""
+
+import logging
+import traceback
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from llx_mcp.errors import ConfigurationError
+from llx_mcp.llamacloud import open_client
+from llx_mcp.llamacloud.api_key import ApiKey
+from llx_mcp.settings import load_settings
+from tests.llamacloud.service import BASE_URL, JOB, KEY, ORIGIN, answer, failure, failure_over_socket, fetch, send
+
+STATUSES = [200, 204, 302, 400, 401, 402, 403, 404, 408, 409, 418, 422, 429, 500, 503]
+BODIES = [
+    f"<html>your key is {KEY}</html>".encode(),
+    f'{{"detail": "bad key {KEY}"}}'.encode(),
+    f'{{"detail": [{{"loc": ["header", "{KEY}"], "msg": "{KEY}", "input": "{KEY}"}}]}}'.encode(),
+    f'{{"{KEY}": "{KEY}'.encode(),
+    KEY.encode() * 500,
+    b"<" + b"x" * 1_990 + b">" + KEY.encode(),
+]
+
+
+@pytest.mark.parametrize("key", [None, "", "  "])
+async def test_a_client_opens_without_a_key_and_the_call_says_how_to_set_one(key: str | None) -> None:
+    async with open_client(load_settings(api_key=key)) as client:
+        for call in (client.fetch_job("ext-1"), client.check()):
+            with pytest.raises(ConfigurationError, match=r"LLAMA_CLOUD_API_KEY.*--local"):
+                await call
+
+
+@pytest.mark.parametrize("key", ["llx-a b", "llx-a\nb", "llx-é", "llx-\0"])
+async def test_a_key_that_cannot_be_sent_is_not_repeated(key: str) -> None:
+    error = await failure(answer(200, JOB), settings=load_settings(api_key=key))
+    assert isinstance(error, ConfigurationError)
+    assert key not in str(error)
+    assert "Copy it again" in str(error)
+
+
+async def test_blanks_around_a_key_are_not_sent() -> None:
+    sent: list[str] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        sent.append(request.headers["authorization"])
+        return httpx.Response(200, json=JOB)
+
+    await fetch(handler, settings=load_settings(api_key=f" {KEY}\n"))
+    assert sent == [f"Bearer {KEY}"]
+
+
+@pytest.mark.parametrize("body", BODIES, ids=range(len(BODIES)))
+@pytest.mark.parametrize("status", STATUSES)
+async def test_a_service_that_repeats_the_key_gets_it_into_no_error_and_no_log(
+    status: int, body: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    repeated = {"location": f"https://host/{KEY}", "retry-after": KEY, "x-request-id": KEY, "content-type": KEY}
+    # `failure` asserts that the error and all that hangs on it are clean.
+    error = await failure(lambda _: httpx.Response(status, content=body, headers=repeated))
+    # A traceback that shows variables, as error trackers write it; the answer itself is one of them.
+    shown = "".join(traceback.TracebackException.from_exception(error, capture_locals=True).format())
+    assert KEY not in shown.replace(repr(body), "")
+    assert_clean(caplog)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"HTTP/1.1 404 Not Found\r\nX-Key: %s" % KEY.encode(),
+        b"HTTP/1.1 200 OK\r\nContent-Length: 9000\r\nX-Key: %s" % KEY.encode(),
+        b"%s" % KEY.encode(),
+    ],
+    ids=["status", "cut off", "not HTTP"],
+)
+async def test_a_real_connection_logs_no_key(head: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    await failure_over_socket(send(head, b"{"))
+    assert_clean(caplog)
+
+
+async def test_a_fault_of_our_own_shows_no_key_in_a_traceback_with_variables() -> None:
+    def handler(_: httpx.Request) -> httpx.Response:
+        raise RuntimeError("a bug")
+
+    with pytest.raises(RuntimeError) as caught:
+        await fetch(handler)
+    shown = "".join(traceback.TracebackException.from_exception(caught.value, capture_locals=True).format())
+    assert "try_get" in shown
+    assert KEY not in shown
+
+
+async def test_requests_and_retries_are_logged_for_debugging_and_not_above(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    answers: Iterator[httpx.Response | Exception] = iter(
+        [httpx.Response(503), httpx.ReadTimeout("x"), httpx.Response(200, json=JOB)]
+    )
+
+    def handler(_: httpx.Request) -> httpx.Response:
+        result = next(answers)
+        if isinstance(result, httpx.Response):
+            return result
+        raise result
+
+    await fetch(handler)
+    ours = [record for record in caplog.records if record.name != "httpx" and record.name != "asyncio"]
+    assert {(record.name, record.levelname) for record in ours} == {("llx_mcp.llamacloud", "DEBUG")}
+    assert [record.getMessage() for record in ours] == [
+        f"GET {BASE_URL}/api/v2/extract/ext-1: HTTP 503 (try 1)",
+        "Try 1 gave UnavailableError; next in 0.0 s",
+        f"GET {BASE_URL}/api/v2/extract/ext-1: READ_TIMEOUT (try 2)",
+        "Try 2 gave UnreachableError; next in 0.0 s",
+        f"GET {BASE_URL}/api/v2/extract/ext-1: HTTP 200 (try 3)",
+    ]
+
+
+def test_a_key_does_not_show_in_what_carries_it() -> None:
+    assert KEY not in repr(ApiKey(KEY))
+    assert KEY not in repr(ORIGIN)
+
+
+def test_a_placeholder_for_a_key_garbles_no_text() -> None:
+    assert ApiKey("e").redact("extract") == "extract"
+    assert not ApiKey("e").is_in("extract")
+    assert ApiKey(KEY).redact(f"a {KEY} b {KEY}") == "a [key] b [key]"
+
+
+def assert_clean(caplog: pytest.LogCaptureFixture) -> None:
+    """No record holds the key, in its text or beside it."""
+    assert caplog.records
+    for record in caplog.records:
+        assert KEY not in record.getMessage()
+        assert KEY not in repr(vars(record))

@@ -1,0 +1,94 @@
+"""Whatever an id holds, it stays within its own segment of the path."""
+
+import asyncio
+from urllib.parse import parse_qsl, unquote, unquote_to_bytes
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from llx_mcp.errors import ArgumentError
+from llx_mcp.llamacloud import open_client
+from llx_mcp.llamacloud.urls import build_url
+from tests.llamacloud.service import JOB, KEY, answer, failure, fetch, loopback, send_job, settings_with
+
+ODD_IDS = [
+    "../../v1/beta/files", "..", ".", "...", "%2e", "%2e%2e", "%2E%2E%2F", "?", "#", "a?b=c#d", "\0", " x ", "a b",
+    "/", "//", "\\", "..\\", "é日", "a;b", "[x]", "a\r\nX: y", "+", "&", ":", "@",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("job_id", ODD_IDS)
+async def test_an_id_cannot_leave_its_segment_on_the_wire(job_id: str) -> None:
+    heads: list[bytes] = []
+    async with loopback(send_job(lines=heads)) as url, open_client(settings_with(base_url_override=url)) as client:
+        await client.fetch_job(job_id)
+    (head,) = heads
+    method, target, version = head.split(b"\r\n")[0].decode("ascii").split(" ")
+    *parents, segment = target.split("/")
+    assert (method, version, parents) == ("GET", "HTTP/1.1", ["", "api", "v2", "extract"])
+    assert unquote(segment) == job_id
+    assert segment not in (".", "..")
+    assert not set(segment) & set("?#\\")
+
+
+encodable = st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(lambda text: text.strip() != "")
+dots_and_slashes = st.text("./\\%2eE?#", min_size=1)
+
+
+@given(encodable | dots_and_slashes)
+@hypothesis_settings(max_examples=200, deadline=None)
+def test_the_server_decodes_just_the_id_from_just_one_segment(job_id: str) -> None:
+    paths: list[bytes] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        paths.append(request.url.raw_path)
+        return httpx.Response(200, json=JOB)
+
+    asyncio.run(fetch(handler, job_id))
+    (path,) = paths
+    assert path.startswith(b"/api/v2/extract/")
+    segment = path.removeprefix(b"/api/v2/extract/")
+    assert not set(segment) & set(b"/?#\\ ")
+    assert unquote_to_bytes(segment) == job_id.encode()
+
+
+@pytest.mark.parametrize("job_id", ["", " ", "\n\t", "\u00a0\u2003"])
+async def test_a_blank_id_is_refused(job_id: str) -> None:
+    error = await failure(answer(200, JOB), job_id)
+    assert isinstance(error, ArgumentError)
+    assert str(error) == "job_id is empty. Give the id of an extract job; it begins with ext-."
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"job_id": "ext-\ud800"}, 'job_id "ext-" holds half a character'),
+        ({"job_id": "x" * 2_001}, "job_id has 2,001 characters"),
+        ({"project_id": "\udfff"}, "project_id"),
+        ({"organization_id": "x" * 100_000}, "organization_id has 100,000 characters"),
+        ({"expand": ["\ud800"]}, "expand"),
+        ({"job_id": f"{KEY} "}, "holds the API key"),
+        ({"project_id": f"x{KEY}"}, "holds the API key"),
+    ],
+)
+async def test_what_cannot_be_sent_is_refused_before_anything_is(arguments: dict[str, str], words: str) -> None:
+    def handler(_: httpx.Request) -> httpx.Response:
+        raise AssertionError("a request was sent")
+
+    error = await failure(handler, **arguments)  # type: ignore[arg-type]
+    assert isinstance(error, ArgumentError)
+    assert words in str(error)
+    assert len(str(error)) < 200
+
+
+async def test_the_longest_id_is_sent_whatever_its_characters() -> None:
+    assert (await fetch(answer(200, JOB), "\U0001f9ff" * 2_000)).id == "ext-1"
+
+
+@given(st.lists(st.tuples(st.sampled_from(["expand", "project_id"]), encodable)))
+def test_parameters_arrive_as_they_were_given(parameters: list[tuple[str, str]]) -> None:
+    query = httpx.URL(build_url("https://host", "/path", parameters)).query.decode("ascii")
+    assert parse_qsl(query, strict_parsing=bool(query)) == parameters

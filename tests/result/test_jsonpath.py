@@ -1,0 +1,149 @@
+"""Paths are read as RFC 9535 has them, and what they name can be named again."""
+
+import json
+from typing import Any
+
+import jsonpath_rfc9535
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from llx_mcp.result.jsonpath import PathError, explain_no_match, find_places, parse_path
+from llx_mcp.result.outline import build_outline
+from llx_mcp.result.paths import show_path
+from tests.answers.test_budget import NAMES, VALUES
+
+RESULT = {
+    "line_items": [{"sku": "A", "amount": 1}, {"sku": "B", "amount": 2}, {"sku": "C", "amount": 3}],
+    "odd name": {"it's": 1, "": 2},
+    "empty": [],
+    "nothing": None,
+}
+
+
+def values_at(path: str, result: Any = RESULT) -> list[Any]:
+    """The values that a path names."""
+    return [place.value for place in find_places(parse_path(path), build_outline(result))]
+
+
+@pytest.mark.parametrize(
+    ("path", "values"),
+    [
+        ("$", [RESULT]),
+        ("line_items[0].sku", ["A"]),
+        ("$.line_items[0].sku", ["A"]),
+        ("$['line_items'][0]['sku']", ["A"]),
+        ('$["line_items"][-1].sku', ["C"]),
+        ("line_items[*].amount", [1, 2, 3]),
+        ("line_items[1:].sku", ["B", "C"]),
+        ("line_items[::-1].sku", ["C", "B", "A"]),
+        ("line_items[0, 2].sku", ["A", "C"]),
+        ("['odd name']['it\\'s']", [1]),
+        ("['odd name']['']", [2]),
+        ("['odd name'].*", [1, 2]),
+        ("*", list(RESULT.values())),
+        ("empty[*]", []),
+        ("nothing", [None]),
+        ("line_items[7]", []),
+        ("line_items[0:100000000000:0]", []),
+        ("nothing.below", []),
+    ],
+)
+def test_a_path_names_values(path: str, values: list[Any]) -> None:
+    assert values_at(path) == values
+
+
+BLANK = st.sampled_from(["", "", "", " ", "\t\n"])
+INDEX = st.one_of(st.integers(-4, 4).map(str), st.sampled_from(["01", "-0", "9007199254740992", "1.0", "+1", ""]))
+QUOTED = st.one_of(
+    NAMES.map(lambda name: json.dumps(name, ensure_ascii=False)),
+    st.sampled_from(
+        ["'a'", "'\\u0061'", '"\\ud83d\\ude00"', "'\\ud800'", "'\\x'", "'\\'", "'a\nb'", "'\\\"'", '"\\\'"']
+    ),
+)
+SLICE = st.builds(
+    lambda *parts: "".join(parts), INDEX, BLANK, st.just(":"), BLANK, INDEX, st.sampled_from(["", ":", ":-1", ": 2"])
+)
+SELECTOR = st.one_of(INDEX, QUOTED, SLICE, st.just("*"))
+SEGMENT = st.one_of(
+    st.builds(lambda b, s: f"{b}[{b}{s}{b}]", BLANK, SELECTOR),
+    st.builds(lambda s, o: f"[{s},{o}]", SELECTOR, SELECTOR),
+    st.builds(lambda b, n: f"{b}.{n}", BLANK, st.sampled_from(["a", "amount", "*", "été", "1a", "a-b", " a", ""])),
+    st.sampled_from(["[]", "[", "[a]", ".", "x", "[0", "['a", " "]),
+)
+PATHS = st.lists(SEGMENT, max_size=4).map(lambda segments: "$" + "".join(segments))
+
+
+@given(PATHS, VALUES)
+@settings(max_examples=400, deadline=None)
+def test_paths_are_taken_and_refused_as_the_reference_implementation_does(path: str, result: Any) -> None:
+    # Descent is the one part of the grammar that is left out on purpose.
+    assume(".." not in path)
+    try:
+        expected = jsonpath_rfc9535.find(path, result).values()
+    except jsonpath_rfc9535.JSONPathError:
+        with pytest.raises(PathError):
+            parse_path(path)
+    else:
+        assert values_at(path, result) == expected
+
+
+@given(VALUES, PATHS)
+@settings(max_examples=200, deadline=None)
+def test_the_path_of_each_match_names_just_that_value(result: Any, path: str) -> None:
+    try:
+        segments = parse_path(path)
+    except PathError:
+        return
+    root = build_outline(result)
+    for place in find_places(segments, root):
+        (again,) = find_places(parse_path(show_path(place.path)), root)
+        assert again == place
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("line_items[?@.amount>1]", "a filter; that is a query: query_extract_result"),
+        ("$..amount", "searches at any depth; that is a query: query_extract_result"),
+        ("length(line_items)", "has no functions; that is a query"),
+        ("$.line_items.length()", "has no functions; that is a query"),
+        ("line_items[]", "empty brackets; [*] names every element"),
+        ("line_items.0.sku", "an element is named [0]"),
+        ("line_items[00]", "no leading zeros"),
+        ("line items", 'at character 6, "line▸items"'),
+        ("line_items[0", "at character 13"),
+        ("['a", "does not end"),
+        ("a" + "[*,*]" * 20, "more than 64 alternatives"),
+    ],
+)
+def test_a_bad_path_is_answered_with_the_place_and_a_way_out(path: str, words: str) -> None:
+    with pytest.raises(PathError, match="path: at character") as caught:
+        parse_path(path)
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("line_item", "no line_item in $; did you mean line_items? It has line_items, ['odd name'], empty, nothing."),
+        ("line_items[0].ammount", "no ammount in line_items[0]; did you mean amount?"),
+        (
+            "line_items.amount",
+            "line_items is a list of 3, not an object; its elements are reached so: line_items[*].amount",
+        ),
+        ("line_items[3]", "line_items is a list of 3 elements, [0] to [2]."),
+        ("empty[*]", "empty is a list of 0 elements."),
+        ("nothing.x", "nothing is null; nothing lies below it."),
+        ("line_items[0].sku.x", "line_items[0].sku is a single value"),
+        ("['odd name'][0]", "['odd name'] is an object, not a list. It has"),
+    ],
+)
+def test_a_path_that_names_nothing_says_what_there_is(path: str, words: str) -> None:
+    assert words in explain_no_match(path, parse_path(path), build_outline(RESULT))
+
+
+def test_a_path_over_too_many_values_ends() -> None:
+    places = find_places(parse_path("[*][*]"), build_outline([[0] * 60] * 60), max_visits=1_000)
+    with pytest.raises(PathError, match="more than 1,000 values lie on this path"):
+        list(places)

@@ -1,0 +1,65 @@
+"""A quote holds a value whatever the format; a value that no one wrote is told."""
+
+from typing import Any
+
+import pytest
+
+from llx_mcp.result.quote_match import holds
+
+
+@pytest.mark.parametrize(
+    ("value", "quote"),
+    [
+        (12.5, "Total: $12.50"),
+        (1234567.0, "1,234,567"),
+        (1234.5, "1.234,50 €"),
+        (1234.5, "1 234,50"),
+        (-12, "(12)"),
+        (-12.5, "−12.50"),
+        (2742500000, "2,742.5 (in millions)"),
+        (0.125, "12.5 %"),
+        (-509.89, "19 Apr 2026 Electricity, Tidewater Energy -509.89 30,075.02"),
+        (30075.02, "19 Apr 2026 Electricity, Tidewater Energy -509.89 30,075.02"),
+        (500, "Qty 34 500 EUR"),
+        (34500, "34 500 EUR"),
+        (3, "three lenders"),
+        (0, "zero"),
+        ("2026-01-31", "31 January 2026"),
+        ("2026-01-31", "due 01/31/26"),
+        ("2026-01-31", "31.01.2026"),
+        ("2026-01-31", "am 31. Januar 2026"),
+        ("2026-01", "January 2026"),
+        ("2026-03-12T08:15", "Collected 12 March 2026 08:15"),
+        ("The proceeds are for the dock alone. " * 8, "The proceeds are for the dock"),
+        ("Société Générale", "SOCIETE  GENERALE S.A."),
+        ("12 Rue Haxo Paris", "12 Rue Haxo,\n75020 Paris"),
+        ("ACME Corp", "| ACME | Corp |"),
+        ("€ 1,200", "1200 EUR"),
+        (True, "no word of it"),
+        (10**400, "anything"),
+    ],
+)
+def test_a_quote_holds_the_value(value: Any, quote: str) -> None:
+    assert holds(value, [quote])
+
+
+@pytest.mark.parametrize(
+    ("value", "quote"),
+    [
+        (12.5, "Total: $12.60"),
+        (1234, "no number"),
+        (50930075, "509.89 30,075.02"),
+        (17, "see page 3 of 1,000,000"),
+        ("2026-01-31", "31 January 2025"),
+        ("2026-01-31", "30 January 2026"),
+        ("Société Générale", "Crédit Lyonnais"),
+        ("John Smith", "John Miller"),
+        ("ORD-1182", "ORD-1128"),
+    ],
+)
+def test_a_quote_does_not_hold_what_is_not_there(value: Any, quote: str) -> None:
+    assert not holds(value, [quote])
+
+
+def test_quotes_hold_a_value_together() -> None:
+    assert holds("one long value on two pages", ["one long value", "on two pages"])
