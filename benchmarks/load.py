@@ -15,7 +15,7 @@ import anyio
 from mcp.client import Client
 from pydantic import SecretStr
 
-from llx_mcp.backends import cloud_source
+from llx_mcp.backends import open_cloud_backend
 from llx_mcp.local import SAMPLES, open_store
 from llx_mcp.local.samples import read_sample
 from llx_mcp.server.app import build_server
@@ -67,7 +67,7 @@ async def _ask_for_a_while(
 
     async def ask(seed: int) -> None:
         chance = random.Random(seed)
-        async with Client(build_server(cloud_source(settings))) as client:
+        async with Client(build_server(open_cloud_backend(settings))) as client:
             while time.monotonic() < until:
                 began = time.monotonic()
                 arguments: dict[str, Any] = {"job_id": chance.choice(job_ids)}

@@ -165,11 +165,11 @@ def _calls(client: Client) -> list[tuple[str, float, Callable[[], Awaitable[floa
 
 async def _kept(body: bytes) -> int:
     """What the store holds of the job, once it is compressed."""
-    from llx_mcp.jobs.cache import KeptJob
+    from llx_mcp.jobs.cache import CachedJob
 
-    kept = KeptJob.of(Job.parse(body))
+    kept = CachedJob.of(Job.parse(body))
     await kept.compress()
-    return kept.kept_bytes
+    return kept.num_cached_bytes
 
 
 async def _measure_small() -> None:
@@ -179,16 +179,16 @@ async def _measure_small() -> None:
 
 
 async def _reader_seconds(body: bytes, rounds: int = 200) -> float:
-    from llx_mcp.answers.header import Ask
+    from llx_mcp.answers.header import JobRequest
     from llx_mcp.jobs.clock import SystemClock
     from llx_mcp.jobs.reader import open_reader
 
     source = open_bodies(Bodies(lambda _: body))
     async with open_reader(source, SystemClock()) as reader:
-        await reader.get(Ask("ext-0"))
+        await reader.get(JobRequest("ext-0"))
         started = time.process_time()
         for index in range(1, rounds + 1):
-            await reader.get(Ask(f"ext-{index}"))
+            await reader.get(JobRequest(f"ext-{index}"))
         return (time.process_time() - started) / rounds
 
 

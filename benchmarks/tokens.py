@@ -18,12 +18,12 @@ import tiktoken
 from mcp import Client
 
 from llx_mcp.answers.budget import Answer
-from llx_mcp.answers.header import Ask, build_heading
+from llx_mcp.answers.header import JobRequest, build_header
 from llx_mcp.answers.summary import summarize
-from llx_mcp.backends import local_source
+from llx_mcp.backends import open_local_backend
 from llx_mcp.models import Job
 from llx_mcp.result.sanitize import dump_json
-from llx_mcp.result.sections import Extraction
+from llx_mcp.result.sections import JobSections
 from llx_mcp.server.app import build_server
 
 CORPUS = Path(__file__).parents[2] / "shared" / "corpus"
@@ -38,7 +38,7 @@ def run() -> None:
 
 
 async def _print_definitions() -> None:
-    async with Client(build_server(local_source(None))) as client:
+    async with Client(build_server(open_local_backend(None))) as client:
         tools = (await client.list_tools()).tools
     print("| definition | input: tokens | with output schema: tokens |\n|---|---|---|")
     total = 0
@@ -63,14 +63,14 @@ def _print_answers() -> None:
         job = Job.parse(body)
         cells = []
         for budget in BUDGETS:
-            answer = _answer(job, Ask(job.id, max_chars=budget))
+            answer = _answer(job, JobRequest(job.id, max_chars=budget))
             cells.append(f"{count_tokens(answer.text)} / {count_tokens(dump_json(answer.view))}")
         whole = count_tokens(dump_json(json.loads(body)))
         print(f"| {path.name.removesuffix('.job.json')} | {whole} | {' | '.join(cells)} |")
 
 
-def _answer(job: Job, ask: Ask) -> Answer:
-    return summarize(Extraction(job.sections), build_heading(job, ask, now=datetime.now(UTC)), ask)
+def _answer(job: Job, ask: JobRequest) -> Answer:
+    return summarize(JobSections(job.sections), build_header(job, ask, now=datetime.now(UTC)), ask)
 
 
 def count_tokens(text: str) -> int:

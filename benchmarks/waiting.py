@@ -126,7 +126,7 @@ def _print_agents(lists: Lists) -> None:
                 # As a model does it: call again while something still runs.
                 progress = await reader.wait_many(ids, timeout_seconds=45)
                 num_ended = progress.num_ended
-            assert all(sight.job is not None and sight.job.is_success for sight in progress.sights)
+            assert all(snapshot.job is not None and snapshot.job.is_success for snapshot in progress.snapshots)
             told += 1
 
         async def note_first_minute() -> None:

@@ -12,7 +12,7 @@ import anyio
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp_types import CallToolResult, TextContent
 
-from llx_mcp.backends import local_source
+from llx_mcp.backends import open_local_backend
 from llx_mcp.jobs.clock import SystemClock
 from llx_mcp.server.app import build_server
 from llx_mcp.server.tasks import RequestContext, TaskState
@@ -83,7 +83,7 @@ def main() -> None:
             TaskState("failed", "broken", error={"code": -32603, "message": "on purpose"}), default_seconds=1
         ),
     }
-    server = build_server(local_source(None), clock=SystemClock(), works=works)
+    server = build_server(open_local_backend(None), clock=SystemClock(), works=works)
     for tool in (greet, slow_compute, failing_job, protocol_error_job, confirm_delete):
         server.add_tool(tool)
     anyio.run(lambda: server.run_streamable_http_async(host=HOST, port=int(sys.argv[1]), stateless_http=True))

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llx_mcp.errors import ConfigurationError
-from llx_mcp.jobs.poll_schedule import Schedule
+from llx_mcp.jobs.poll_schedule import PollSchedule
 from llx_mcp.jobs.reader import ReaderOptions
 from llx_mcp.jobs.source import JobSource, OpenSource
 from llx_mcp.settings import Settings
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 LOCAL_KEY = "llx-local"
 
 
-def cloud_source(settings: Settings) -> OpenSource:
+def open_cloud_backend(settings: Settings) -> OpenSource:
     """LlamaCloud, as the settings say."""
 
     @asynccontextmanager
@@ -32,7 +32,7 @@ def cloud_source(settings: Settings) -> OpenSource:
     return open_source
 
 
-def reader_options(settings: Settings) -> ReaderOptions:
+def build_reader_options(settings: Settings) -> ReaderOptions:
     """How jobs are waited for and kept, as far as the settings say; the rest is as it is by default."""
     looks = {
         "fresh_seconds": settings.look_fresh_seconds,
@@ -42,11 +42,11 @@ def reader_options(settings: Settings) -> ReaderOptions:
         "jitter": settings.look_jitter,
     }
     given: dict[str, Any] = {name: value for name, value in looks.items() if value is not None}
-    options = ReaderOptions(replace(Schedule(), **given), settings.requests_per_minute)
-    return options if settings.store_bytes is None else replace(options, store_bytes=settings.store_bytes)
+    options = ReaderOptions(replace(PollSchedule(), **given), settings.requests_per_minute)
+    return options if settings.cache_bytes is None else replace(options, cache_bytes=settings.cache_bytes)
 
 
-def local_source(path: Path | None) -> OpenSource:
+def open_local_backend(path: Path | None) -> OpenSource:
     """The embedded API inside this process, over a file or in memory; the samples are in either."""
 
     @asynccontextmanager

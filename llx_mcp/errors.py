@@ -31,7 +31,7 @@ class LlxError(Exception):
         passing: whether the same call may well succeed later, unchanged.
     """
 
-    passing = False
+    is_transient = False
 
 
 class ConfigurationError(LlxError):
@@ -77,7 +77,7 @@ class RateLimitedError(UpstreamError):
         retry_after_seconds: how long the service asked to wait, where it said so.
     """
 
-    passing = True
+    is_transient = True
 
     def __init__(self, message: str, *, retry_after_seconds: float | None = None) -> None:
         super().__init__(message, status_code=429)
@@ -91,7 +91,7 @@ class UnavailableError(UpstreamError):
         retry_after_seconds: how long the service asked to wait, where it said so.
     """
 
-    passing = True
+    is_transient = True
 
     def __init__(
         self, message: str, *, status_code: int | None = None, retry_after_seconds: float | None = None
@@ -103,7 +103,7 @@ class UnavailableError(UpstreamError):
 class UnreachableError(UpstreamError):
     """No answer came: connection, TLS, or a timeout."""
 
-    passing = True
+    is_transient = True
 
 
 class BadResponseError(UpstreamError):

@@ -35,7 +35,7 @@ class Settings(BaseSettings):
     organization_id: str | None = Field(None, validation_alias="LLAMA_CLOUD_ORGANIZATION_ID")
     max_body_bytes: int = Field(MAX_BODY_BYTES, ge=1024, validation_alias="LLX_MCP_MAX_BODY_BYTES")
     requests_per_minute: float | None = Field(None, ge=1, validation_alias="LLX_MCP_REQUESTS_PER_MINUTE")
-    store_bytes: int | None = Field(None, ge=0, validation_alias="LLX_MCP_STORE_BYTES")
+    cache_bytes: int | None = Field(None, ge=0, validation_alias="LLX_MCP_STORE_BYTES")
     look_fresh_seconds: Annotated[tuple[Seconds, ...] | None, NoDecode] = Field(
         None, validation_alias="LLX_MCP_LOOK_FRESH_SECONDS"
     )

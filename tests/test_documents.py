@@ -14,7 +14,7 @@ import pytest
 from mcp import Client, MCPError
 
 from llx_mcp import __version__
-from llx_mcp.backends import local_source
+from llx_mcp.backends import open_local_backend
 from llx_mcp.cli.main import build_parser
 from llx_mcp.local import SAMPLES
 from llx_mcp.server.app import build_server
@@ -42,13 +42,13 @@ async def test_the_answer_in_the_readme_is_what_a_model_sees() -> None:
     match = ANSWER.search(README)
     assert match
     job_id, max_chars, shown = match.groups()
-    async with Client(build_server(local_source(None))) as client:
+    async with Client(build_server(open_local_backend(None))) as client:
         result = await client.call_tool("get_extract_job", {"job_id": job_id, "max_chars": int(max_chars)})
     assert shown == f"````markdown\n{text_of(result)}````\n"
 
 
 async def test_the_tables_of_the_readme_name_every_tool_resource_and_prompt() -> None:
-    async with Client(build_server(local_source(None))) as client:
+    async with Client(build_server(open_local_backend(None))) as client:
         tools = [tool.name for tool in (await client.list_tools()).tools]
         templates = [template.uri_template for template in (await client.list_resource_templates()).resource_templates]
         prompts = [prompt.name for prompt in (await client.list_prompts()).prompts]
@@ -119,7 +119,7 @@ def test_the_wheel_carries_prompts_samples_and_the_type_marker(tmp_path: Path) -
 
 
 async def test_a_prompt_is_filled_in_and_its_arguments_are_checked() -> None:
-    async with Client(build_server(local_source(None))) as client:
+    async with Client(build_server(open_local_backend(None))) as client:
         arguments = {"job_id": "ext-1", "question": "What is {job_id} due?"}
         message = (await client.get_prompt("answer_with_citations", arguments)).messages[0]
         assert message.content.type == "text"

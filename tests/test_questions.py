@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from mcp import Client
 
-from llx_mcp.result.sanitize import dump_json, visible_json
+from llx_mcp.result.sanitize import dump_json, sanitize_json
 from llx_mcp.server.app import build_server
 from tests.questions import QUESTIONS, Question
 from tests.server.test_tools import text_of
@@ -36,7 +36,7 @@ async def test_a_question_is_answered_right(question: Question, corpus: Path) ->
         for tool, arguments in question.calls:
             result = await client.call_tool(tool, {"job_id": question.job} | arguments)
             assert not result.is_error, result
-    expected: Any = visible_json(question.expected(wire["extract_result"], tree))
+    expected: Any = sanitize_json(question.expected(wire["extract_result"], tree))
     assert result.structured_content is not None
     assert question.got(result.structured_content) == expected
     for part in expected if isinstance(expected, list) and expected and not isinstance(expected[0], list) else []:

@@ -2,9 +2,9 @@
 
 import pytest
 
-from llx_mcp.backends import reader_options
+from llx_mcp.backends import build_reader_options
 from llx_mcp.errors import ConfigurationError
-from llx_mcp.jobs.poll_schedule import Schedule
+from llx_mcp.jobs.poll_schedule import PollSchedule
 from llx_mcp.jobs.reader import ReaderOptions
 from llx_mcp.settings import check_base_url, load_settings
 
@@ -106,14 +106,14 @@ def test_waiting_is_set_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> N
     }
     for name, value in given.items():
         monkeypatch.setenv(name, value)
-    schedule = Schedule(
+    schedule = PollSchedule(
         fresh_seconds=(1.0, 2.0, 4.0), share_of_age=0.1, shortest_seconds=3.0, longest_seconds=60.0, jitter=0.0
     )
-    assert reader_options(load_settings()) == ReaderOptions(schedule, 20.0, 1_000)
+    assert build_reader_options(load_settings()) == ReaderOptions(schedule, 20.0, 1_000)
 
 
 def test_waiting_that_is_not_set_is_as_it_is_by_default() -> None:
-    assert reader_options(load_settings()) == ReaderOptions()
+    assert build_reader_options(load_settings()) == ReaderOptions()
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from llx_mcp.answers.header import Heading
+from llx_mcp.answers.header import Header
 from llx_mcp.answers.markdown import render, render_part
 from llx_mcp.result.sanitize import dump_json
 
@@ -61,7 +61,7 @@ def part_cost(name: str, value: Any) -> Cost:
     return Cost(len(render_part(name, value)), len(data) - _BRACES + _COMMA)
 
 
-class Sheet:
+class AnswerBuilder:
     """An answer in the making: the parts that were taken, and the room that is left.
 
     Nothing is taken that does not fit, and room for one short note is kept from the start: whatever is
@@ -131,10 +131,10 @@ class Sheet:
         return part_cost("omitted", notes) if notes else Cost()
 
 
-def open_sheet(heading: Heading, max_chars: int, *, with_facts: bool = False) -> Sheet:
+def start_answer(heading: Header, max_chars: int, *, with_facts: bool = False) -> AnswerBuilder:
     """A sheet that says of the job what every answer says, the next move where there is no result."""
     facts = heading.facts if with_facts else {name: heading.facts[name] for name in ("job_id", "status")}
-    sheet = Sheet(facts, max_chars)
+    sheet = AnswerBuilder(facts, max_chars)
     if heading.moves:
         sheet.close_with(*heading.moves)
     else:

@@ -7,7 +7,7 @@ from typing import Any
 from llx_mcp.answers.budget import Cost, Rows, part_cost
 from llx_mcp.answers.markdown import item_line
 from llx_mcp.result.outline import Node, first_items
-from llx_mcp.result.sanitize import clip, visible_json
+from llx_mcp.result.sanitize import sanitize_json, truncate
 
 _DEEPEST = 64
 _FEWEST_ROWS = 2
@@ -107,6 +107,6 @@ def _item_rows(group: list[Node]) -> Rows:
             for items in lists:
                 if index < len(items):
                     path, item = items[index]
-                    yield [path, *(visible_json(clip(column.cell(item), _CELL_CHARS)) for column in columns)]
+                    yield [path, *(sanitize_json(truncate(column.cell(item), _CELL_CHARS)) for column in columns)]
 
     return Rows(part_cost("items", [{"columns": labels, "rows": []}]), labels, rows(), item_line)

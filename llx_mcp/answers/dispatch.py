@@ -3,9 +3,9 @@
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from llx_mcp.answers.budget import Answer, open_sheet
-from llx_mcp.answers.header import Ask, Heading
-from llx_mcp.result.sections import Extraction
+from llx_mcp.answers.budget import Answer, start_answer
+from llx_mcp.answers.header import Header, JobRequest
+from llx_mcp.result.sections import JobSections
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,10 +19,10 @@ class Question:
     """
 
     kind: str
-    ask: Ask
+    ask: JobRequest
     arguments: dict[str, Any] = field(default_factory=dict)
 
-    def dump(self, heading: Heading) -> dict[str, Any]:
+    def dump(self, heading: Header) -> dict[str, Any]:
         """The question with its heading, as JSON."""
         return {
             "kind": self.kind,
@@ -32,24 +32,24 @@ class Question:
         }
 
 
-def load_question(header: dict[str, Any]) -> tuple[Question, Heading]:
+def load_question(header: dict[str, Any]) -> tuple[Question, Header]:
     """What `Question.dump` wrote."""
     ask = dict(header["ask"])
     heading = header["heading"]
     return (
-        Question(header["kind"], Ask(**ask | {"expand": tuple(ask["expand"])}), header["arguments"]),
-        Heading(heading["facts"], tuple(heading["moves"]), heading["error"]),
+        Question(header["kind"], JobRequest(**ask | {"expand": tuple(ask["expand"])}), header["arguments"]),
+        Header(heading["facts"], tuple(heading["moves"]), heading["error"]),
     )
 
 
-class Reading:
+class ResultReader:
     """One extraction, and what was made of it for the questions before."""
 
-    def __init__(self, extraction: Extraction) -> None:
+    def __init__(self, extraction: JobSections) -> None:
         self.extraction = extraction
         self._engine: Any = None
 
-    def answer(self, question: Question, heading: Heading) -> Answer:
+    def answer(self, question: Question, heading: Header) -> Answer:
         """Answer one question.
 
         Raises:
@@ -62,10 +62,10 @@ class Reading:
 
                 return summarize(self.extraction, heading, question.ask)
             case "read":
-                from llx_mcp.answers.page import PageAsk, read_page
+                from llx_mcp.answers.page import ReadOptions, read_page
 
                 arguments = question.arguments
-                page = PageAsk(arguments["path"], arguments["cursor"], tuple(arguments["include"]))
+                page = ReadOptions(arguments["path"], arguments["cursor"], tuple(arguments["include"]))
                 return read_page(self.extraction, heading, question.ask, page)
             case "find":
                 from llx_mcp.answers.search import find_text
@@ -87,11 +87,11 @@ class Reading:
             self._engine = Engine(self.extraction.document)
         self._engine.build(sql)
 
-    def _query(self, question: Question, heading: Heading) -> Answer:
+    def _query(self, question: Question, heading: Header) -> Answer:
         from llx_mcp.answers.query import answer_query
 
         if not self.extraction.has_result:
-            return open_sheet(heading, question.ask.max_chars).answer()
+            return start_answer(heading, question.ask.max_chars).answer()
         arguments = question.arguments
         self.build_tables(arguments["sql"])
         return answer_query(

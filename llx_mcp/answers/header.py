@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from llx_mcp.result.sanitize import INVISIBLE, dump_json, visible_line
+from llx_mcp.result.sanitize import INVISIBLE, dump_json, sanitize_line
 
 if TYPE_CHECKING:
     from llx_mcp.models import Job
@@ -36,7 +36,7 @@ _ROUND_UP = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class JobRequest:
     """The arguments of a call, as far as they shape its answer and must be repeated in the next."""
 
     job_id: str
@@ -69,7 +69,7 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True)
-class Heading:
+class Header:
     """What is said of a job whatever else is asked of it.
 
     Attributes:
@@ -103,16 +103,16 @@ def describe_overdue(job: "Job", now: datetime) -> str | None:
     usual = max(_LONGEST_SECONDS, (job.num_pages or 0) * _SECONDS_A_PAGE)
     if seconds < (usual if job.status in _QUEUED else 2 * usual):
         return None
-    status = visible_line(job.status, _WORD_CHARS)
+    status = sanitize_line(job.status, _WORD_CHARS)
     return (
         f"{status} for {_duration(seconds)}, where jobs usually take {_SHORTEST_SECONDS:.0f} s to {usual:.0f} s in all"
     )
 
 
-def build_heading(job: "Job", ask: Ask, *, now: datetime, waited_seconds: float | None = None) -> Heading:
+def build_header(job: "Job", ask: JobRequest, *, now: datetime, waited_seconds: float | None = None) -> Header:
     """The heading of an answer about a job as it is now."""
     moves = next_moves(job, ask, has_result=job.has_result, overdue=describe_overdue(job, now))
-    return Heading(build_facts(job, now=now, waited_seconds=waited_seconds), tuple(moves), job.error_message)
+    return Header(build_facts(job, now=now, waited_seconds=waited_seconds), tuple(moves), job.error_message)
 
 
 def build_facts(job: "Job", *, now: datetime, waited_seconds: float | None) -> dict[str, Any]:
@@ -129,11 +129,11 @@ def build_facts(job: "Job", *, now: datetime, waited_seconds: float | None) -> d
         "credits": job.usage.credits if job.usage else None,
     }
     known = {name: value for name, value in facts.items() if value is not None}
-    head = {"job_id": visible_line(job.id, _ID_CHARS), "status": visible_line(job.status, _WORD_CHARS)}
+    head = {"job_id": sanitize_line(job.id, _ID_CHARS), "status": sanitize_line(job.status, _WORD_CHARS)}
     return head | ({"facts": known} if known else {})
 
 
-def next_moves(job: "Job", ask: Ask, *, has_result: bool, overdue: str | None = None) -> list[str]:
+def next_moves(job: "Job", ask: JobRequest, *, has_result: bool, overdue: str | None = None) -> list[str]:
     """What to do about a job that gives no result, in full and in short; empty where there is nothing to do."""
     configuration = ask.format_call("get_extract_job", expand=["configuration"])
     if not job.is_terminal:
@@ -174,7 +174,7 @@ def _times(job: "Job", now: datetime) -> dict[str, Any]:
 
 
 def _line(text: str | None, max_chars: int = _WORD_CHARS) -> str | None:
-    return visible_line(text, max_chars) if text else None
+    return sanitize_line(text, max_chars) if text else None
 
 
 def _argument(value: Any) -> str:

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
-from llx_mcp.answers.budget import NOTICE, Answer, Cost, Sheet, part_cost
+from llx_mcp.answers.budget import NOTICE, Answer, AnswerBuilder, Cost, part_cost
 from llx_mcp.answers.cursors import CursorError, seal, unseal
-from llx_mcp.answers.header import DEFAULT_CHARS, Ask, format_call
-from llx_mcp.answers.wait_report import JobLine, build_table
+from llx_mcp.answers.header import DEFAULT_CHARS, JobRequest, format_call
+from llx_mcp.answers.wait_report import JobRow, build_table
 from llx_mcp.errors import ArgumentError, excerpt
-from llx_mcp.result.sanitize import dump_json, visible_line
+from llx_mcp.result.sanitize import dump_json, sanitize_line
 
 _COLUMNS = ["job_id", "status", "created_at", "seconds", "document", "name", "note"]
 _MOST_JOBS = 999
@@ -23,7 +23,7 @@ _ID = re.compile(r"(dfl|pjb)-|[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}\Z", re.I
 
 
 @dataclass(frozen=True, slots=True)
-class ListAsk:
+class JobListRequest:
     """Which jobs are asked for; None does not filter. Times are ISO 8601, as they were given."""
 
     status: str | None = None
@@ -51,7 +51,7 @@ class ListAsk:
         """A part of the document's name, where it is named so; folded."""
         return None if self.document is None or self.file_input else self.document.casefold()
 
-    def matches(self, line: JobLine) -> bool:
+    def matches(self, line: JobRow) -> bool:
         """Whether a job passes what the service does not filter by."""
         part = self.name_part
         return part is None or part in (line.name or "").casefold() or part == (line.document or "").casefold()
@@ -68,7 +68,7 @@ class ListAsk:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ListPosition:
     """Where a list goes on: the page, and the last job that was shown of it.
 
     Attributes:
@@ -81,11 +81,11 @@ class Place:
     job_id: str | None = None
     created_at: str | None = None
 
-    def encode(self, ask: ListAsk) -> str:
+    def encode(self, ask: JobListRequest) -> str:
         """The place as a cursor."""
         return seal(json.dumps([self.page_token, self.job_id, self.created_at]).encode(), ask.source)
 
-    def skip(self, lines: Sequence[JobLine]) -> list[JobLine]:
+    def skip(self, lines: Sequence[JobRow]) -> list[JobRow]:
         """What of a page comes after the place."""
         ids = [line.job_id for line in lines]
         if self.job_id in ids:
@@ -96,20 +96,20 @@ class Place:
         return [line for line in lines if line.created_at is None or line.created_at < self.created_at]
 
 
-def decode_place(cursor: str | None, ask: ListAsk) -> Place:
+def decode_position(cursor: str | None, ask: JobListRequest) -> ListPosition:
     """The place of a cursor; the beginning without one.
 
     Raises:
         CursorError: it was altered, or belongs to another list.
     """
     if cursor is None:
-        return Place()
+        return ListPosition()
     payload = unseal(cursor, ask.source, "list of jobs. Repeat the filters")
     try:
         token, job_id, created_at = json.loads(payload)
     except ValueError:
         raise CursorError("cursor: not one of list_extract_jobs. Leave it out to begin again.") from None
-    return Place(token, job_id, created_at)
+    return ListPosition(token, job_id, created_at)
 
 
 def parse_time(name: str, text: str | None, *, is_end: bool = False) -> datetime | None:
@@ -133,22 +133,22 @@ def parse_time(name: str, text: str | None, *, is_end: bool = False) -> datetime
         ) from None
 
 
-class Listing:
+class JobListBuilder:
     """The answer to a list, in the making."""
 
-    def __init__(self, ask: ListAsk) -> None:
+    def __init__(self, ask: JobListRequest) -> None:
         self._ask = ask
-        self._lines: list[JobLine] = []
-        self._places: list[Place] = []
+        self._lines: list[JobRow] = []
+        self._positions: list[ListPosition] = []
         self._num_seen = 0
 
-    def add(self, lines: Sequence[JobLine], page_token: str | None) -> None:
+    def add(self, lines: Sequence[JobRow], page_token: str | None) -> None:
         """Take the jobs of a page that pass the filters."""
         self._num_seen += len(lines)
         for line in lines:
             if self._ask.matches(line):
                 self._lines.append(line)
-                self._places.append(Place(page_token, line.job_id, line.created_at))
+                self._positions.append(ListPosition(page_token, line.job_id, line.created_at))
 
     def has_room(self, num_jobs: int) -> bool:
         """Whether so many jobs more would find room beside those that were taken, going by their length."""
@@ -169,11 +169,11 @@ class Listing:
             now: by the service's clock, so that whoever reads the times has one to hold them against.
         """
         sheet = self._open()
-        rest = Place(next_token).encode(self._ask) if next_token else None
+        rest = ListPosition(next_token).encode(self._ask) if next_token else None
         table = build_table(self._lines, _COLUMNS)
         table.fill(sheet.room)
         if rest or len(table.rows) < len(self._lines):
-            cursors = [rest or "", *(place.encode(self._ask) for place in self._places)]
+            cursors = [rest or "", *(position.encode(self._ask) for position in self._positions)]
             table = build_table(self._lines, _COLUMNS)
             table.fill(sheet.room - self._cursor_cost(sheet, max(cursors, key=len)))
         num_shown = len(table.rows)
@@ -181,14 +181,14 @@ class Listing:
         if table.rows:
             sheet.spend("jobs", table.table)
         if num_shown < len(self._lines):
-            rest = (self._places[num_shown - 1] if num_shown else Place()).encode(self._ask)
+            rest = (self._positions[num_shown - 1] if num_shown else ListPosition()).encode(self._ask)
         if rest:
             sheet.note(self._note(rest))
             sheet.spend("cursor", rest)
         return sheet.answer()
 
-    def _open(self) -> Sheet:
-        sheet = Sheet({"listed": self._facts(_MOST_JOBS, _ANY_TIME)}, self._ask.max_chars)
+    def _open(self) -> AnswerBuilder:
+        sheet = AnswerBuilder({"listed": self._facts(_MOST_JOBS, _ANY_TIME)}, self._ask.max_chars)
         for move in self._moves():
             sheet.close_with(move)
         if self._lines:
@@ -196,13 +196,13 @@ class Listing:
         return sheet
 
     def _facts(self, num_jobs: int, now: str) -> dict[str, Any]:
-        filters = {name: visible_line(value, _FILTER_CHARS) for name, value in self._ask.filters.items()}
+        filters = {name: sanitize_line(value, _FILTER_CHARS) for name, value in self._ask.filters.items()}
         facts = {"jobs": num_jobs, "now": now} | ({"filters": filters} if filters else {})
         return facts | ({"looked_through": self._num_seen} if self._ask.name_part else {})
 
     def _moves(self) -> list[str]:
         if self._lines:
-            scope = Ask(self._lines[0].job_id, (), 0, self._ask.project_id, self._ask.organization_id)
+            scope = JobRequest(self._lines[0].job_id, (), 0, self._ask.project_id, self._ask.organization_id)
             return [f"{scope.format_call('get_extract_job')} reads the first."]
         if self._ask.filters:
             return ["No job passes these filters so far. Leave some out; times are UTC."]
@@ -214,5 +214,5 @@ class Listing:
         separator = "" if call.endswith("()") else ", "
         return f"older jobs: {call[:-1]}{separator}cursor={dump_json(cursor)})"
 
-    def _cursor_cost(self, sheet: Sheet, cursor: str) -> Cost:
+    def _cursor_cost(self, sheet: AnswerBuilder, cursor: str) -> Cost:
         return sheet.notes_cost([self._note(cursor)]) + part_cost("cursor", cursor)

@@ -59,9 +59,9 @@ def item_line(row: list[Any]) -> str:
 def evidence_line(row: list[Any]) -> str:
     """One value with its provenance: `0.31 | p. 1 | total = 12.5 | "Total due 12.50"`."""
     path, value, confidence, page, quote = row
-    rating = "unrated" if confidence is None else f"{confidence:g}"
-    place = f"p. {page:g}" if page is not None else "no page" if quote is not None else "not cited"
-    line = f"{rating} | {place} | {path} = {dump_json(value)}"
+    confidence = "unrated" if confidence is None else f"{confidence:g}"
+    location = f"p. {page:g}" if page is not None else "no page" if quote is not None else "not cited"
+    line = f"{confidence} | {location} | {path} = {dump_json(value)}"
     return line if quote is None else f"{line} | {dump_json(quote)}"
 
 

@@ -10,18 +10,18 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from llx_mcp.answers.budget import Answer, Cost, Sheet, open_sheet, part_cost
+from llx_mcp.answers.budget import Answer, AnswerBuilder, Cost, part_cost, start_answer
 from llx_mcp.answers.cursors import Position, decode_cursor, encode_cursor
-from llx_mcp.answers.header import DEFAULT_CHARS, Ask, Heading
+from llx_mcp.answers.header import DEFAULT_CHARS, Header, JobRequest
 from llx_mcp.answers.markdown import item_line
-from llx_mcp.answers.page_rows import Unit, count_values, iter_units, single
+from llx_mcp.answers.page_rows import PageRow, count_values, iter_page_rows, single
 from llx_mcp.answers.provenance import quote_around
 from llx_mcp.result.document import Citation, Document
-from llx_mcp.result.jsonpath import PathError, explain_no_match, find_places, parse_path
-from llx_mcp.result.location import Place
+from llx_mcp.result.jsonpath import PathError, explain_no_match, find_locations, parse_path
+from llx_mcp.result.location import Location
 from llx_mcp.result.paths import show_path
-from llx_mcp.result.sanitize import dump_json, visible_json
-from llx_mcp.result.sections import Extraction
+from llx_mcp.result.sanitize import dump_json, sanitize_json
+from llx_mcp.result.sections import JobSections
 
 INCLUDES = ("confidence", "citations", "boxes")
 DEFAULT_INCLUDE = ("confidence", "citations")
@@ -33,14 +33,14 @@ _LONGEST_CURSOR = "x" * 40
 
 
 @dataclass(frozen=True, slots=True)
-class PageAsk:
+class ReadOptions:
     """Which values to read, and what to show beside them."""
 
     path: str = "$"
     cursor: str | None = None
     include: tuple[str, ...] = DEFAULT_INCLUDE
 
-    def next_call(self, ask: Ask, cursor: str) -> str:
+    def next_call(self, ask: JobRequest, cursor: str) -> str:
         """The call that shows what follows."""
         extra: dict[str, Any] = {} if self.include == DEFAULT_INCLUDE else {"include": list(self.include)}
         if ask.max_chars != DEFAULT_CHARS:
@@ -48,7 +48,7 @@ class PageAsk:
         return ask.format_call("read_extract_result", path=self.path, **extra, cursor=cursor)
 
 
-def read_page(extraction: Extraction, heading: Heading, ask: Ask, page: PageAsk) -> Answer:
+def read_page(extraction: JobSections, heading: Header, ask: JobRequest, page: ReadOptions) -> Answer:
     """The values at `page.path`, within `ask.max_chars`.
 
     Raises:
@@ -56,47 +56,47 @@ def read_page(extraction: Extraction, heading: Heading, ask: Ask, page: PageAsk)
         CursorError: the cursor was altered, or belongs to something else.
         ValueError: the result or the metadata is not JSON that can be read.
     """
-    sheet = open_sheet(heading, ask.max_chars)
+    sheet = start_answer(heading, ask.max_chars)
     if not extraction.has_result:
         return sheet.answer()
     with_metadata = bool(page.include)
     document = extraction.document if with_metadata else extraction.bare_document
-    places = _find(document, page.path)
+    locations = _find(document, page.path)
     source = _source(extraction, ask, page)
     start = decode_cursor(page.cursor, source) if page.cursor else Position()
-    total = sum(count_values(place.value) for place in places)
-    sheet.spend("matches", len(places))
-    if len(places) == 1 and start == Position() and _spend_one_value(sheet, document, places[0], page):
+    total = sum(count_values(location.value) for location in locations)
+    sheet.spend("matches", len(locations))
+    if len(locations) == 1 and start == Position() and _spend_one_value(sheet, document, locations[0], page):
         return sheet.answer()
-    _fill(sheet, document, places, start, total, ask, page, source)
+    _fill(sheet, document, locations, start, total, ask, page, source)
     return sheet.answer()
 
 
-def _find(document: Document, path: str) -> list[Place]:
+def _find(document: Document, path: str) -> list[Location]:
     segments = parse_path(path.strip() or "$")
-    places = list(islice(find_places(segments, document.root), MAX_MATCHES + 1))
-    if not places:
+    locations = list(islice(find_locations(segments, document.root), MAX_MATCHES + 1))
+    if not locations:
         raise PathError(explain_no_match(path, segments, document.root))
-    if len(places) > MAX_MATCHES:
+    if len(locations) > MAX_MATCHES:
         raise PathError(f"path: more than {MAX_MATCHES:,} values match. Name fewer, with slices such as [0:1000].")
-    return places
+    return locations
 
 
-def _source(extraction: Extraction, ask: Ask, page: PageAsk) -> str:
+def _source(extraction: JobSections, ask: JobRequest, page: ReadOptions) -> str:
     raw = extraction.raw("extract_result")
     return f"{ask.job_id}\n{page.path}\n{zlib.crc32(raw) if raw is not None else 0}"
 
 
-def _spend_one_value(sheet: Sheet, document: Document, place: Place, page: PageAsk) -> bool:
+def _spend_one_value(sheet: AnswerBuilder, document: Document, location: Location, page: ReadOptions) -> bool:
     """A single value with all its citations in full, where they fit."""
-    if isinstance(place.value, dict | list) and place.value:
+    if isinstance(location.value, dict | list) and location.value:
         return False
-    leaf = document.leaf(document.column(place.node), place.position) if document.has_metadata else None
-    value: dict[str, Any] = {"path": show_path(place.path), "value": visible_json(place.value)}
+    leaf = document.leaf(document.column(location.node), location.position) if document.has_metadata else None
+    value: dict[str, Any] = {"path": show_path(location.path), "value": sanitize_json(location.value)}
     if leaf is not None and "confidence" in page.include:
         value["confidence"] = None if leaf.confidence is None else round(leaf.confidence, 3)
     if leaf is not None and ("citations" in page.include or "boxes" in page.include):
-        value["citations"] = visible_json([_shown_citation(item, page.include) for item in leaf.citations])
+        value["citations"] = sanitize_json([_shown_citation(item, page.include) for item in leaf.citations])
     return Cost().fits(sheet.room - part_cost("value", value)) and sheet.spend("value", value)
 
 
@@ -108,19 +108,19 @@ def _shown_citation(citation: Citation, include: Collection[str]) -> dict[str, A
 
 
 def _fill(
-    sheet: Sheet,
+    sheet: AnswerBuilder,
     document: Document,
-    places: list[Place],
+    locations: list[Location],
     start: Position,
     total: int,
-    ask: Ask,
-    page: PageAsk,
+    ask: JobRequest,
+    page: ReadOptions,
     source: str,
 ) -> None:
     rest = f"{total} of {total} values: {page.next_call(ask, _LONGEST_CURSOR)}"
     reserve = sheet.notes_cost([rest]) + part_cost("cursor", _LONGEST_CURSOR)
     tables = _Tables(sheet.room - reserve, document, page.include)
-    end = _take(tables, places, start, total)
+    end = _take(tables, locations, start, total)
     if tables.tables:
         sheet.spend("values", tables.tables)
     for note in tables.notes:
@@ -131,10 +131,10 @@ def _fill(
         sheet.spend("cursor", cursor)
 
 
-def _take(tables: "_Tables", places: list[Place], start: Position, total: int) -> Position:
+def _take(tables: "_Tables", locations: list[Location], start: Position, total: int) -> Position:
     """Fill a page with units from `start` on; returns where it ended."""
     end = start
-    for unit in islice(iter_units(places), start.units, None):
+    for unit in islice(iter_page_rows(locations), start.units, None):
         if not (end.leaves or end.chars) and tables.take(unit):
             end = Position(end.units + 1, 0, 0, end.values + len(unit.leaves or (None,)))
             continue
@@ -146,18 +146,18 @@ def _take(tables: "_Tables", places: list[Place], start: Position, total: int) -
     return Position(end.units, 0, 0, total)
 
 
-def _take_leaves(tables: "_Tables", unit: Unit, start: Position) -> Position:
+def _take_leaves(tables: "_Tables", unit: PageRow, start: Position) -> Position:
     """Show a unit that is too large for any page value by value, and a value that is, in parts."""
     end = start
-    for index, place in enumerate(unit.leaves):
+    for index, location in enumerate(unit.leaves):
         if index < start.leaves:
             continue
-        if end.chars == 0 and tables.take(single(place)):
+        if end.chars == 0 and tables.take(single(location)):
             end = Position(end.units, index + 1, 0, end.values + 1)
             continue
         if not tables.is_empty:
             return end
-        taken = tables.take_part(place, end.chars)
+        taken = tables.take_part(location, end.chars)
         if taken is None:
             end = Position(end.units, index + 1, 0, end.values + 1)
         else:
@@ -181,24 +181,24 @@ class _Tables:
         """Whether nothing was taken yet."""
         return not self.tables and not self.notes
 
-    def take(self, unit: Unit) -> bool:
+    def take(self, unit: PageRow) -> bool:
         """Take a unit as a row, if there is room for it."""
         columns = unit.columns or ("value",)
-        row = [show_path(unit.path), *visible_json(unit.values), *self._provenance(unit)]
+        row = [show_path(unit.path), *sanitize_json(unit.values), *self._provenance(unit)]
         return self._add(self._labels(columns, is_record=bool(unit.columns)), row)
 
-    def take_part(self, place: Place, start: int) -> int | None:
+    def take_part(self, location: Location, start: int) -> int | None:
         """Take as much of a value as there is room for, from a character on.
 
         Returns where it ended, or None where the value ended with it, or cannot be shown at any budget like this.
         """
-        text = place.value if isinstance(place.value, str) else dump_json(place.value)
+        text = location.value if isinstance(location.value, str) else dump_json(location.value)
         labels = ("path", "characters", "of", "part of value")
-        path = show_path(place.path)
+        path = show_path(location.path)
         low, high = 0, len(text) - start
         while low < high:
             middle = (low + high + 1) // 2
-            row = [path, f"{start}:{start + middle}", len(text), visible_json(text[start : start + middle])]
+            row = [path, f"{start}:{start + middle}", len(text), sanitize_json(text[start : start + middle])]
             if self._fits(labels, row):
                 low = middle
             else:
@@ -206,14 +206,14 @@ class _Tables:
         if low == 0:
             self.notes.append(f"1 value, whose path alone takes {len(path)} characters; raise max_chars")
             return None
-        row = [path, f"{start}:{start + low}", len(text), visible_json(text[start : start + low])]
+        row = [path, f"{start}:{start + low}", len(text), sanitize_json(text[start : start + low])]
         self._add(labels, row)
         return None if start + low == len(text) else start + low
 
     def _labels(self, columns: tuple[str, ...], *, is_record: bool) -> tuple[str, ...]:
         mark = "_" if is_record else ""
         beside = self._beside()
-        return (f"{mark}path", *map(visible_json, columns), *(f"{mark}{name}" for name in beside))
+        return (f"{mark}path", *map(sanitize_json, columns), *(f"{mark}{name}" for name in beside))
 
     def _beside(self) -> list[str]:
         if not self._document.has_metadata:
@@ -221,19 +221,19 @@ class _Tables:
         names = {"confidence": ["confidence"], "citations": ["page", "quote"], "boxes": ["boxes"]}
         return [name for part in INCLUDES if part in self._include for name in names[part]]
 
-    def _provenance(self, unit: Unit) -> list[Any]:
+    def _provenance(self, unit: PageRow) -> list[Any]:
         if not self._beside():
             return []
         cells = [self._cell(cell) for cell in unit.cells]
         return [_collapse([cell[index] for cell in cells]) for index in range(len(self._beside()))]
 
-    def _cell(self, cell: "Place | tuple[Place, ...]") -> list[Any]:
+    def _cell(self, cell: "Location | tuple[Location, ...]") -> list[Any]:
         if isinstance(cell, tuple):
-            inside = [self._cell(place) for place in cell]
+            inside = [self._cell(location) for location in cell]
             return [_collapse([values[index] for values in inside]) for index in range(len(self._beside()))]
         column = self._document.column(cell.node)
-        rating = column.ratings[cell.position]
-        shown: dict[str, Any] = {"confidence": None if rating is None else round(rating, 3)}
+        confidence = column.confidences[cell.position]
+        shown: dict[str, Any] = {"confidence": None if confidence is None else round(confidence, 3)}
         citations = (
             self._document.citations(column.entries[cell.position])
             if len(self._include) > 1 or ("confidence" not in self._include)

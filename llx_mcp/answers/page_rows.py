@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from llx_mcp.result.location import Place
+from llx_mcp.result.location import Location
 from llx_mcp.result.paths import ROOT, join_name
 from llx_mcp.result.sanitize import dump_json
 
@@ -19,7 +19,7 @@ _CELL_CHARS = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Unit:
+class PageRow:
     """One row in the making.
 
     Attributes:
@@ -30,30 +30,30 @@ class Unit:
 
     path: str
     columns: tuple[str, ...]
-    cells: tuple["Place | tuple[Place, ...]", ...]
+    cells: tuple["Location | tuple[Location, ...]", ...]
 
     @property
     def values(self) -> list[Any]:
         """The cells' values."""
-        return [[place.value for place in cell] if isinstance(cell, tuple) else cell.value for cell in self.cells]
+        return [[location.value for location in cell] if isinstance(cell, tuple) else cell.value for cell in self.cells]
 
     @property
-    def leaves(self) -> list[Place]:
+    def leaves(self) -> list[Location]:
         """The places of all values."""
-        return [place for cell in self.cells for place in (cell if isinstance(cell, tuple) else (cell,))]
+        return [location for cell in self.cells for location in (cell if isinstance(cell, tuple) else (cell,))]
 
     @property
     def is_single(self) -> bool:
         """Whether it is one value and nothing else."""
-        return not self.columns and isinstance(self.cells[0], Place)
+        return not self.columns and isinstance(self.cells[0], Location)
 
 
-def iter_units(places: Iterable[Place]) -> Iterator[Unit]:
+def iter_page_rows(locations: Iterable[Location]) -> Iterator[PageRow]:
     """The units of everything at some places; every scalar, null and empty container once."""
-    stack: list[Iterator[Place | Unit]] = [iter(places)]
+    stack: list[Iterator[Location | PageRow]] = [iter(locations)]
     while stack:
         for item in stack[-1]:
-            if isinstance(item, Unit):
+            if isinstance(item, PageRow):
                 yield item
                 continue
             value = item.value
@@ -68,9 +68,9 @@ def iter_units(places: Iterable[Place]) -> Iterator[Unit]:
             stack.pop()
 
 
-def single(place: Place) -> Unit:
+def single(location: Location) -> PageRow:
     """One value as a unit."""
-    return Unit(place.path, (), (place,))
+    return PageRow(location.path, (), (location,))
 
 
 def count_values(value: Any) -> int:
@@ -87,22 +87,22 @@ def count_values(value: Any) -> int:
     return count
 
 
-def _of_object(place: Place) -> Iterator[Place | Unit]:
-    record = _record(place) if place.node.indices is not None else None
+def _of_object(location: Location) -> Iterator[Location | PageRow]:
+    record = _record(location) if location.node.indices is not None else None
     if record is not None:
         yield record
     else:
-        yield from place.members()
+        yield from location.members()
 
 
-def _of_list(place: Place) -> Iterator[Place | Unit]:
-    run: list[Place] = []
+def _of_list(location: Location) -> Iterator[Location | PageRow]:
+    run: list[Location] = []
     chars = 0
-    for element in place.elements(range(len(place.value))):
+    for element in location.elements(range(len(location.value))):
         value = element.value
         size = 0 if isinstance(value, dict | list) else len(dump_json(value))
         if run and (isinstance(value, dict | list) or len(run) == _RUN or chars + size > _RUN_CHARS):
-            yield _of_run(place, run)
+            yield _of_run(location, run)
             run, chars = [], 0
         if isinstance(value, dict | list):
             yield element
@@ -110,22 +110,22 @@ def _of_list(place: Place) -> Iterator[Place | Unit]:
             run.append(element)
             chars += size
     if run:
-        yield _of_run(place, run)
+        yield _of_run(location, run)
 
 
-def _of_run(place: Place, run: list[Place]) -> Unit:
+def _of_run(location: Location, run: list[Location]) -> PageRow:
     if len(run) == 1:
         return single(run[0])
     indices = run[0].node.indices or []
     first, last = indices[run[0].position], indices[run[-1].position]
-    return Unit(f"{place.path}[{first}:{last + 1}]", (), (tuple(run),))
+    return PageRow(f"{location.path}[{first}:{last + 1}]", (), (tuple(run),))
 
 
-def _record(place: Place) -> Unit | None:
+def _record(location: Location) -> PageRow | None:
     """The element of a list as one row, where it holds no lists but short ones of scalars."""
     columns: list[str] = []
-    cells: list[Place | tuple[Place, ...]] = []
-    stack = [(ROOT, member) for member in place.members()][::-1]
+    cells: list[Location | tuple[Location, ...]] = []
+    stack = [(ROOT, member) for member in location.members()][::-1]
     while stack:
         prefix, member = stack.pop()
         name = join_name(prefix, member.node.step or "")
@@ -140,7 +140,7 @@ def _record(place: Place) -> Unit | None:
         else:
             cells.append(member)
         columns.append(name)
-    return Unit(place.path, tuple(columns), tuple(cells))
+    return PageRow(location.path, tuple(columns), tuple(cells))
 
 
 def _is_short(value: list[Any]) -> bool:

@@ -10,7 +10,7 @@ from llx_mcp.answers.header import REVIEW_THRESHOLD
 from llx_mcp.answers.markdown import evidence_line
 from llx_mcp.result.document import Document, Leaf
 from llx_mcp.result.paths import show_path
-from llx_mcp.result.sanitize import clip, visible
+from llx_mcp.result.sanitize import sanitize_text, truncate
 
 _COLUMNS = ["path", "value", "confidence", "page", "quote"]
 _VALUE_CHARS = 120
@@ -22,7 +22,7 @@ _MOST_SHOWN = 20_000
 
 
 @dataclass(frozen=True)
-class Evidence:
+class ConfidenceRanking:
     """The values of a document in the order in which they deserve a look: lowest confidence first."""
 
     document: Document
@@ -46,8 +46,8 @@ class Evidence:
             checks |= {
                 "doubtful": self.num_doubtful,
                 "threshold": REVIEW_THRESHOLD,
-                "unrated": document.num_values - document.num_rated,
-                "uncited": document.num_values - document.num_cited,
+                "unrated": document.num_values - document.num_with_confidence,
+                "uncited": document.num_values - document.num_with_citation,
             }
         return checks
 
@@ -65,7 +65,7 @@ class Evidence:
 
 def evidence_row(leaf: Leaf) -> list[Any]:
     """A value with its provenance as a row: path, value, confidence, page, quote."""
-    value = clip(visible(leaf.value), _VALUE_CHARS) if isinstance(leaf.value, str) else leaf.value
+    value = truncate(sanitize_text(leaf.value), _VALUE_CHARS) if isinstance(leaf.value, str) else leaf.value
     confidence = None if leaf.confidence is None else round(leaf.confidence, 3)
     if not leaf.citations:
         return [show_path(leaf.path), value, confidence, None, None]
@@ -78,7 +78,7 @@ def evidence_row(leaf: Leaf) -> list[Any]:
 
 def quote_around(quote: str, value: str) -> str:
     """The visible words around a value, where a long quote holds it; else how the quote begins."""
-    quote = visible(quote)
+    quote = sanitize_text(quote)
     if len(quote) <= _QUOTE_CHARS:
         return quote
     at = quote.casefold().find(value.casefold()) if len(value) < _QUOTE_CHARS else -1

@@ -1,22 +1,22 @@
 """A query's rows as an answer within a budget."""
 
-from llx_mcp.answers.budget import Answer, Rows, open_sheet, part_cost
-from llx_mcp.answers.header import Ask, Heading
+from llx_mcp.answers.budget import Answer, Rows, part_cost, start_answer
+from llx_mcp.answers.header import Header, JobRequest
 from llx_mcp.answers.markdown import row_line
 from llx_mcp.query.engine import MOST_ROWS, Engine
-from llx_mcp.result.sanitize import visible_json
+from llx_mcp.result.sanitize import sanitize_json
 
 _FEWEST_CHARS_A_ROW = 4
 _MOST_CELL_CHARS = 0.5
 
 
-def answer_query(engine: Engine, heading: Heading, ask: Ask, sql: str, *, deadline_seconds: float) -> Answer:
+def answer_query(engine: Engine, heading: Header, ask: JobRequest, sql: str, *, deadline_seconds: float) -> Answer:
     """Run a query over tables that were built for it; its rows within `ask.max_chars`.
 
     Raises:
         QueryError: the query cannot be run.
     """
-    sheet = open_sheet(heading, ask.max_chars)
+    sheet = start_answer(heading, ask.max_chars)
     found = engine.run(
         sql,
         max_rows=min(ask.max_chars // _FEWEST_CHARS_A_ROW, MOST_ROWS),
@@ -24,12 +24,12 @@ def answer_query(engine: Engine, heading: Heading, ask: Ask, sql: str, *, deadli
         deadline_seconds=deadline_seconds,
     )
     total = "many" if found.num_rows is None else str(found.num_rows)
-    columns = [str(visible_json(name)) for name in found.columns]
+    columns = [str(sanitize_json(name)) for name in found.columns]
     if found.num_rows is not None:
         sheet.spend("num_rows", found.num_rows)
     note = f"{{}} of {total} rows; aggregate, select fewer columns, or add LIMIT and OFFSET {{}}"
     room = sheet.room - sheet.notes_cost([note.format(total, MOST_ROWS * 10)])
-    rows = Rows(part_cost("rows", {"columns": columns, "rows": []}), columns, iter(visible_json(found.rows)), row_line)
+    rows = Rows(part_cost("rows", {"columns": columns, "rows": []}), columns, iter(sanitize_json(found.rows)), row_line)
     rows.fill(room)
     left = None if found.num_rows is None else found.num_rows - len(rows.rows)
     if rows.rows:

@@ -6,17 +6,17 @@ from functools import partial
 from itertools import islice
 from typing import Any
 
-from llx_mcp.answers.budget import Answer, Rows, Sheet, open_sheet, part_cost
-from llx_mcp.answers.header import MAX_CHARS, REVIEW_THRESHOLD, Ask, Heading
+from llx_mcp.answers.budget import Answer, AnswerBuilder, Rows, part_cost, start_answer
+from llx_mcp.answers.header import MAX_CHARS, REVIEW_THRESHOLD, Header, JobRequest
 from llx_mcp.answers.markdown import finding_line
 from llx_mcp.answers.provenance import evidence_row
-from llx_mcp.result.document import Column, Document, is_scalar, order_of
+from llx_mcp.result.document import Column, Document, document_order, is_scalar
 from llx_mcp.result.outline import Node, walk_nodes
 from llx_mcp.result.paths import show_path
-from llx_mcp.result.quote_match import holds
-from llx_mcp.result.sanitize import clip, dump_json, visible_json
+from llx_mcp.result.quote_match import quotes_contain_value
+from llx_mcp.result.sanitize import dump_json, sanitize_json, truncate
 from llx_mcp.result.schema_check import SchemaCheck
-from llx_mcp.result.sections import Extraction
+from llx_mcp.result.sections import JobSections
 
 KINDS = {
     "schema": "values that break the job's data_schema",
@@ -43,13 +43,13 @@ class _Findings:
     rows: Callable[[], Iterator[list[Any]]]
 
 
-def review_job(extraction: Extraction, heading: Heading, ask: Ask, threshold: float) -> Answer:
+def review_job(extraction: JobSections, heading: Header, ask: JobRequest, threshold: float) -> Answer:
     """What deserves a look in a job's result, within `ask.max_chars`.
 
     Raises:
         ValueError: the result or the metadata is not JSON that can be read.
     """
-    sheet = open_sheet(heading, ask.max_chars)
+    sheet = start_answer(heading, ask.max_chars)
     if not extraction.has_result:
         return sheet.answer()
     document = extraction.document
@@ -70,7 +70,7 @@ def review_job(extraction: Extraction, heading: Heading, ask: Ask, threshold: fl
     return sheet.answer()
 
 
-def _add_findings(sheet: Sheet, found: list[_Findings], ask: Ask, threshold: float) -> None:
+def _add_findings(sheet: AnswerBuilder, found: list[_Findings], ask: JobRequest, threshold: float) -> None:
     extra = {} if threshold == REVIEW_THRESHOLD else {"threshold": threshold}
     need = -(-min(ask.max_chars * 4, MAX_CHARS) // 100) * 100
     call = ask.format_call("review_extract_job", **extra, max_chars=need)
@@ -109,29 +109,29 @@ def _doubtful(document: Document, threshold: float) -> _Findings:
 def _misquoted(document: Document) -> _Findings:
     found: list[tuple[Column, int]] = []
     if document.beside is not None:
-        quotes_of = document.beside.mirror.quotes
+        quotes_of = document.beside.reader.quotes
         for column in document.columns:
             for position, entry in enumerate(column.entries):
                 value = column.node.values[position]
                 if entry is None or not is_scalar(value):
                     continue
                 quotes = quotes_of(entry)
-                if quotes and not holds(value, quotes):
+                if quotes and not quotes_contain_value(value, quotes):
                     found.append((column, position))
-    found.sort(key=lambda item: (item[0].ratings[item[1]] is None, item[0].ratings[item[1]] or 0.0))
+    found.sort(key=lambda item: (item[0].confidences[item[1]] is None, item[0].confidences[item[1]] or 0.0))
     return _Findings("quote", len(found), partial(_leaf_rows, document, "quote", found, "not in its quote"))
 
 
 def _uncited(document: Document) -> _Findings:
     found: list[tuple[Column, int]] = []
-    if document.num_cited:
+    if document.num_with_citation:
         found = [
             (column, position)
             for column in document.columns
             for position, (has, value) in enumerate(zip(document.cited(column), column.node.values, strict=True))
             if not has and is_scalar(value)
         ]
-    found.sort(key=lambda item: (item[0].ratings[item[1]] is None, item[0].ratings[item[1]] or 0.0))
+    found.sort(key=lambda item: (item[0].confidences[item[1]] is None, item[0].confidences[item[1]] or 0.0))
     return _Findings("citation", len(found), partial(_leaf_rows, document, "citation", found, None))
 
 
@@ -148,19 +148,19 @@ def _against_schema(document: Document, configuration: dict[str, Any]) -> list[_
         root = root.element if schema.get("type") != "array" else root
     check = SchemaCheck(schema, root)
     missing = list(check.missing())
-    breaches = list(check.breaches())
+    violations = list(check.violations())
 
     def missing_rows() -> Iterator[list[Any]]:
         for path, why in missing:
-            yield ["required", show_path(path), None, None, None, None, visible_json(clip(why, _VALUE_CHARS))]
+            yield ["required", show_path(path), None, None, None, None, sanitize_json(truncate(why, _VALUE_CHARS))]
 
     def breach_rows() -> Iterator[list[Any]]:
-        for breach in breaches:
+        for breach in violations:
             value = breach.value if is_scalar(breach.value) else dump_json(breach.value)
-            shown = visible_json(clip(value, _VALUE_CHARS))
-            yield ["schema", show_path(breach.path), shown, None, None, None, visible_json(breach.rule)]
+            shown = sanitize_json(truncate(value, _VALUE_CHARS))
+            yield ["schema", show_path(breach.path), shown, None, None, None, sanitize_json(breach.rule)]
 
-    return [_Findings("schema", len(breaches), breach_rows), _Findings("required", len(missing), missing_rows)]
+    return [_Findings("schema", len(violations), breach_rows), _Findings("required", len(missing), missing_rows)]
 
 
 def _repeated(document: Document) -> _Findings:
@@ -171,14 +171,14 @@ def _repeated(document: Document) -> _Findings:
         first: dict[tuple[int, str], int] = {}
         for position, value in enumerate(node.values):
             if isinstance(value, dict) and value:
-                holder = node.holders[position] if node.holders is not None else 0
+                holder = node.parent_positions[position] if node.parent_positions is not None else 0
                 earlier = first.setdefault((holder, dump_json(value)), position)
                 if earlier != position:
                     found.append((node, position, earlier))
 
     def rows() -> Iterator[list[Any]]:
-        for node, position, earlier in sorted(found, key=lambda item: order_of(item[0], item[1])):
-            value = visible_json(clip(dump_json(node.values[position]), _VALUE_CHARS))
+        for node, position, earlier in sorted(found, key=lambda item: document_order(item[0], item[1])):
+            value = sanitize_json(truncate(dump_json(node.values[position]), _VALUE_CHARS))
             why = f"the same as {show_path(node.path_of(earlier))}"
             yield ["duplicate", show_path(node.path_of(position)), value, None, None, None, why]
 
@@ -213,14 +213,14 @@ def _not_asked(document: Document, configuration: dict[str, Any], facts: dict[st
         asides.append("tier turbo cites text without boxes, and its confidence is not calibrated")
     if configuration.get("cite_sources") is False:
         asides.append("cite_sources was off: no value can be held against its quote")
-    elif not document.num_cited:
+    elif not document.num_with_citation:
         asides.append("the job has no citations: no value can be held against its quote")
     if configuration.get("confidence_scores") is False:
         asides.append("confidence_scores was off: no value has a confidence")
-    elif not document.num_rated:
+    elif not document.num_with_confidence:
         asides.append("the job has no confidence for any value")
     pages = facts.get("facts", {}).get("pages")
-    if isinstance(pages, int) and pages > _CONFIDENT_PAGES and document.num_rated < document.num_values:
+    if isinstance(pages, int) and pages > _CONFIDENT_PAGES and document.num_with_confidence < document.num_values:
         asides.append(f"confidence stops above {_CONFIDENT_PAGES} pages, and the document has {pages}")
     if not isinstance(configuration.get("data_schema"), dict):
         asides.append("the job shows no data_schema: nothing can be held against it")

@@ -4,17 +4,24 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from llx_mcp.answers.budget import Answer, Rows, Sheet, open_sheet, part_cost
-from llx_mcp.answers.header import MAX_CHARS, Ask, Heading
+from llx_mcp.answers.budget import Answer, AnswerBuilder, Rows, part_cost, start_answer
+from llx_mcp.answers.header import MAX_CHARS, Header, JobRequest
 from llx_mcp.answers.markdown import hit_line, outline_line
 from llx_mcp.answers.provenance import UNBOUNDED, quote_around
 from llx_mcp.errors import ArgumentError
-from llx_mcp.result.document import Column, Document, is_scalar, order_of
-from llx_mcp.result.normalize import digits_all, numbers_in, plain, plain_all, plain_name, readings_of
+from llx_mcp.result.document import Column, Document, document_order, is_scalar
+from llx_mcp.result.normalize import (
+    extract_digits,
+    normalize_name,
+    normalize_text,
+    normalize_texts,
+    numbers_in,
+    possible_numbers,
+)
 from llx_mcp.result.outline import OUTLINE_COLUMNS, Node, outline_row, walk_outline
 from llx_mcp.result.paths import show_path
-from llx_mcp.result.sanitize import dump_json, visible
-from llx_mcp.result.sections import Extraction
+from llx_mcp.result.sanitize import dump_json, sanitize_text
+from llx_mcp.result.sections import JobSections
 
 Where = Literal["values", "names", "quotes"]
 WHERE: tuple[Where, ...] = ("values", "names", "quotes")
@@ -24,19 +31,19 @@ _EXACT, _PART, _QUOTED = range(3)
 _MOST_SHOWN = 20_000
 
 
-class Needle:
+class SearchQuery:
     """What is looked for, in every form in which it may be met."""
 
     def __init__(self, text: str) -> None:
-        self.text = plain(text)
+        self.text = normalize_text(text)
         if not self.text:
             raise ArgumentError("text: nothing to look for. Give a word, a phrase, a number or a date.")
         self.squeezed = self.text.replace(" ", "")
-        self.joined = plain_name(text).replace(" ", "")
+        self.joined = normalize_name(text).replace(" ", "")
         self.words = self.text.split()
         self.longest = max(self.words, key=len)
         self.may_be_scalar = all(char in "+-.,0123456789e" for char in self.text) or self.text in ("true", "false")
-        self.numbers = readings_of(text) if _is_number(text) else frozenset()
+        self.numbers = possible_numbers(text) if _is_number(text) else frozenset()
         digits = "".join(char for char in text if char.isdigit() and char.isascii())
         # 1,234.50 is written 1234.5 elsewhere, and 007 may be 7.
         self.digits = digits.strip("0")
@@ -49,7 +56,7 @@ class Needle:
 
     def is_in_name(self, name: str) -> bool:
         """Whether a field's name holds it, however its words are joined."""
-        words = plain_name(name)
+        words = normalize_name(name)
         return self.is_in(words) or (bool(self.joined) and self.joined in words.replace(" ", ""))
 
     def is_number(self, value: Any) -> bool:
@@ -58,11 +65,11 @@ class Needle:
 
     def among(self, texts: list[str]) -> Iterator[int]:
         """The positions of the texts that hold it."""
-        for position, text in enumerate(plain_all(texts)):
+        for position, text in enumerate(normalize_texts(texts)):
             if self.is_in(text):
                 yield position
         if self.numbers:
-            for position, digits in enumerate(digits_all(texts)):
+            for position, digits in enumerate(extract_digits(texts)):
                 if self.digits in digits and not self.numbers.isdisjoint(numbers_in(texts[position][:10_000])):
                     yield position
 
@@ -76,7 +83,7 @@ class _Hit:
 
 
 def find_text(
-    extraction: Extraction, heading: Heading, ask: Ask, text: str, where: tuple[Where, ...] = WHERE
+    extraction: JobSections, heading: Header, ask: JobRequest, text: str, where: tuple[Where, ...] = WHERE
 ) -> Answer:
     """Every place where a text stands, best first, within `ask.max_chars`.
 
@@ -84,8 +91,8 @@ def find_text(
         ArgumentError: the text holds nothing to look for.
         ValueError: the result or the metadata is not JSON that can be read.
     """
-    needle = Needle(text)
-    sheet = open_sheet(heading, ask.max_chars)
+    needle = SearchQuery(text)
+    sheet = start_answer(heading, ask.max_chars)
     if not extraction.has_result:
         return sheet.answer()
     document = extraction.document
@@ -103,7 +110,7 @@ def find_text(
 
 @dataclass(frozen=True, slots=True)
 class _Call:
-    ask: Ask
+    ask: JobRequest
     text: str
     where: tuple[Where, ...]
 
@@ -117,7 +124,7 @@ class _Call:
 
 
 def _add_hits(
-    sheet: Sheet, document: Document, needle: Needle, fields: list[Node], hits: list[_Hit], call: _Call
+    sheet: AnswerBuilder, document: Document, needle: SearchQuery, fields: list[Node], hits: list[_Hit], call: _Call
 ) -> None:
     if not fields and not hits:
         sheet.close_with(
@@ -153,14 +160,14 @@ def _add_hits(
         sheet.note(f"{' and '.join(left)}: {way}")
 
 
-def _rows(document: Document, needle: Needle, hits: list[_Hit]) -> Rows:
+def _rows(document: Document, needle: SearchQuery, hits: list[_Hit]) -> Rows:
     rows = (_row(document, needle, hit) for hit in hits[:_MOST_SHOWN])
     return Rows(part_cost("hits", {"columns": _COLUMNS, "rows": []}), _COLUMNS, rows, hit_line)
 
 
-def _row(document: Document, needle: Needle, hit: _Hit) -> list[Any]:
+def _row(document: Document, needle: SearchQuery, hit: _Hit) -> list[Any]:
     leaf = document.leaf(hit.column, hit.position)
-    value = visible(quote_around(leaf.value, needle.text)) if isinstance(leaf.value, str) else leaf.value
+    value = sanitize_text(quote_around(leaf.value, needle.text)) if isinstance(leaf.value, str) else leaf.value
     confidence = None if leaf.confidence is None else round(leaf.confidence, 3)
     quoting = [c for c in leaf.citations if c.quote is not None]
     # The citation that holds the text is shown, not the first.
@@ -173,12 +180,12 @@ def _row(document: Document, needle: Needle, hit: _Hit) -> list[Any]:
     return [show_path(leaf.path), value, confidence, shown.page, quote, hit.found_in]
 
 
-def _names(document: Document, needle: Needle) -> list[Node]:
+def _names(document: Document, needle: SearchQuery) -> list[Node]:
     outline = walk_outline(document.root)
     return [node for node in outline if node.step is not None and needle.is_in_name(node.step)]
 
 
-def _hits(document: Document, needle: Needle, where: tuple[Where, ...]) -> list[_Hit]:
+def _hits(document: Document, needle: SearchQuery, where: tuple[Where, ...]) -> list[_Hit]:
     hits: list[_Hit] = []
     for column in document.columns:
         in_values = dict(_value_hits(column, needle)) if "values" in where else {}
@@ -188,14 +195,16 @@ def _hits(document: Document, needle: Needle, where: tuple[Where, ...]) -> list[
         hits += [_Hit(_QUOTED, column, position, "quote") for position in in_quotes if position not in in_values]
     if len(hits) > _MOST_SHOWN:
         return sorted(hits, key=lambda hit: hit.rank)
-    return sorted(hits, key=lambda hit: (hit.rank, order_of(hit.column.node, hit.position)))
+    return sorted(hits, key=lambda hit: (hit.rank, document_order(hit.column.node, hit.position)))
 
 
-def _value_hits(column: Column, needle: Needle) -> Iterator[tuple[int, int]]:
+def _value_hits(column: Column, needle: SearchQuery) -> Iterator[tuple[int, int]]:
     values = column.node.values
     strings = [i for i, value in enumerate(values) if isinstance(value, str)]
     for index in needle.among([values[i] for i in strings]):
-        exact = len(values[strings[index]]) < len(needle.text) * 4 and plain(values[strings[index]]) == needle.text
+        exact = (
+            len(values[strings[index]]) < len(needle.text) * 4 and normalize_text(values[strings[index]]) == needle.text
+        )
         yield strings[index], _EXACT if exact else _PART
     if len(strings) == len(values) or not (needle.numbers or needle.may_be_scalar):
         return
@@ -207,10 +216,10 @@ def _value_hits(column: Column, needle: Needle) -> Iterator[tuple[int, int]]:
                 yield position, _EXACT if needle.text == shown else _PART
 
 
-def _quote_hits(document: Document, column: Column, needle: Needle) -> Iterable[int]:
+def _quote_hits(document: Document, column: Column, needle: SearchQuery) -> Iterable[int]:
     if document.beside is None:
         return []
-    quotes = document.beside.mirror.quotes
+    quotes = document.beside.reader.quotes
     positions: list[int] = []
     texts: list[str] = []
     for position, entry in enumerate(column.entries):

@@ -14,16 +14,16 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from llx_mcp.answers.budget import Answer, Cost, Rows, Sheet, open_sheet, part_cost
+from llx_mcp.answers.budget import Answer, AnswerBuilder, Cost, Rows, part_cost, start_answer
 from llx_mcp.answers.compact_tables import ItemTables, pack
-from llx_mcp.answers.header import MAX_CHARS, Ask, Heading
+from llx_mcp.answers.header import MAX_CHARS, Header, JobRequest
 from llx_mcp.answers.markdown import outline_line, table_line
-from llx_mcp.answers.provenance import Evidence
+from llx_mcp.answers.provenance import ConfidenceRanking
 from llx_mcp.result.outline import OUTLINE_COLUMNS, outline_row, walk_outline
 from llx_mcp.result.paths import show_path
-from llx_mcp.result.sanitize import clip, visible, visible_json
-from llx_mcp.result.sections import Extraction
-from llx_mcp.result.sql_tables import TABLES, find_relations, table_groups
+from llx_mcp.result.sanitize import sanitize_json, sanitize_text, truncate
+from llx_mcp.result.sections import JobSections
+from llx_mcp.result.sql_tables import TABLES, find_sql_tables, table_groups
 
 _FORMS = ("result", "result_as_tables")
 _SECTIONS = ("configuration", "usage", "metadata")
@@ -34,15 +34,15 @@ _SHORTEST_EVIDENCE_LINE = 20
 _TABLE_COLUMNS = ["tables", "columns"]
 
 
-def summarize(extraction: Extraction, heading: Heading, ask: Ask) -> Answer:
+def summarize(extraction: JobSections, heading: Header, ask: JobRequest) -> Answer:
     """What a job says, where it says it, and how sure it is, within `ask.max_chars`.
 
     Raises:
         ValueError: the result or the metadata is not JSON that can be read.
     """
     with_metadata = "extract_metadata" in ask.expand
-    evidence = Evidence(extraction.document if with_metadata else extraction.bare_document)
-    sheet = open_sheet(heading, ask.max_chars, with_facts=True)
+    evidence = ConfidenceRanking(extraction.document if with_metadata else extraction.bare_document)
+    sheet = start_answer(heading, ask.max_chars, with_facts=True)
     _add_message(sheet, "error", heading.error, ask)
     _add_message(sheet, "metadata_error", evidence.document.error, ask)
     _add_sections(sheet, extraction, ask)
@@ -56,12 +56,12 @@ def summarize(extraction: Extraction, heading: Heading, ask: Ask) -> Answer:
 @dataclass(frozen=True)
 class _Content:
     result: Any
-    evidence: Evidence
-    ask: Ask
+    evidence: ConfidenceRanking
+    ask: JobRequest
 
     @cached_property
     def _plain(self) -> Any:
-        return visible_json(self.result)
+        return sanitize_json(self.result)
 
     @cached_property
     def _packed(self) -> Any:
@@ -76,23 +76,23 @@ class _Content:
         return _depth(self.result) > _DEEPEST_WHOLE
 
 
-def _add_message(sheet: Sheet, name: str, message: str | None, ask: Ask) -> None:
+def _add_message(sheet: AnswerBuilder, name: str, message: str | None, ask: JobRequest) -> None:
     """A message of the service, cut where it is long: one real one has 466,000 characters."""
     if not message:
         return
-    line = " ".join(visible(message).split())
-    full = part_cost(name, clip(line, _MESSAGE_CHARS))
+    line = " ".join(sanitize_text(message).split())
+    full = part_cost(name, truncate(line, _MESSAGE_CHARS))
     most = min(_MESSAGE_CHARS, ask.max_chars // 8)
-    sheet.growth += full - part_cost(name, clip(line, most))
-    sheet.spend(name, clip(line, most))
+    sheet.growth += full - part_cost(name, truncate(line, most))
+    sheet.spend(name, truncate(line, most))
     if len(line) > most:
         sheet.note(f"{len(line) - most} characters of {name}: resource {ask.resource()}")
 
 
-def _add_sections(sheet: Sheet, extraction: Extraction, ask: Ask) -> None:
+def _add_sections(sheet: AnswerBuilder, extraction: JobSections, ask: JobRequest) -> None:
     shown: dict[str, Any] = {}
     for name in _SECTIONS:
-        value = visible_json(_without_empty(extraction.section(name))) if name in ask.expand else None
+        value = sanitize_json(_without_empty(extraction.section(name))) if name in ask.expand else None
         if not value:
             continue
         cost = part_cost("sections", shown | {name: value})
@@ -107,7 +107,7 @@ def _add_sections(sheet: Sheet, extraction: Extraction, ask: Ask) -> None:
         sheet.spend("sections", shown)
 
 
-def _add_whole(sheet: Sheet, content: _Content) -> bool:
+def _add_whole(sheet: AnswerBuilder, content: _Content) -> bool:
     evidence = content.evidence
     # Each value takes a character and a comma at the least.
     if 2 * evidence.document.num_values > sheet.room.chars or content.is_deep:
@@ -132,14 +132,14 @@ def _add_whole(sheet: Sheet, content: _Content) -> bool:
     return False
 
 
-def _spend_result(sheet: Sheet, form: str, content: _Content, rows: Rows) -> None:
+def _spend_result(sheet: AnswerBuilder, form: str, content: _Content, rows: Rows) -> None:
     sheet.spend(form, content.form(form))
     sheet.spend("checks", content.evidence.checks)
     if rows.rows:
         sheet.spend("evidence", rows.table)
 
 
-def _add_outline(sheet: Sheet, content: _Content) -> None:
+def _add_outline(sheet: AnswerBuilder, content: _Content) -> None:
     evidence = content.evidence
     nodes = list(walk_outline(evidence.document.root))
     order = {show_path(node.path): index for index, node in enumerate(nodes)}
@@ -148,9 +148,9 @@ def _add_outline(sheet: Sheet, content: _Content) -> None:
     outline = Rows(head, OUTLINE_COLUMNS, map(outline_row, by_depth), outline_line)
     doubtful = evidence.rows(evidence.num_doubtful)
     items = ItemTables(nodes)
-    table_list = table_groups(find_relations(evidence.document))
+    table_list = table_groups(find_sql_tables(evidence.document))
     head = part_cost("tables", {"columns": _TABLE_COLUMNS, "rows": []})
-    tables = Rows(head, _TABLE_COLUMNS, iter(visible_json(table_list)), table_line)
+    tables = Rows(head, _TABLE_COLUMNS, iter(sanitize_json(table_list)), table_line)
     num_doubtful = evidence.num_doubtful
     # The calls are worked out before anything is spent that they do not need.
     ways = _way_to_whole(sheet, content), content.ask.format_call("review_extract_job")
@@ -196,7 +196,7 @@ def _outline_notes(
     return notes
 
 
-def _way_to_whole(sheet: Sheet, content: _Content) -> str:
+def _way_to_whole(sheet: AnswerBuilder, content: _Content) -> str:
     """The call that shows the whole result, with the provenance of a few values at the least."""
     evidence, ask = content.evidence, content.ask
     if 2 * evidence.document.num_values > MAX_CHARS or content.is_deep:
@@ -211,7 +211,7 @@ def _way_to_whole(sheet: Sheet, content: _Content) -> str:
     )
 
 
-def _evidence_note(num_left: int, sheet: Sheet, content: _Content) -> str:
+def _evidence_note(num_left: int, sheet: AnswerBuilder, content: _Content) -> str:
     return _note_on_evidence(num_left, _way_to_evidence(sheet, content))
 
 
@@ -219,7 +219,7 @@ def _note_on_evidence(num_left: int, way: str) -> str:
     return f"page and quote of {num_left} values: {way}"
 
 
-def _way_to_evidence(sheet: Sheet, content: _Content) -> str:
+def _way_to_evidence(sheet: AnswerBuilder, content: _Content) -> str:
     """The call that shows the whole result with the provenance of every value."""
     evidence, ask = content.evidence, content.ask
     if evidence.num_leaves * _SHORTEST_EVIDENCE_LINE > MAX_CHARS or content.is_deep:

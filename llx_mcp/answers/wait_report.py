@@ -5,10 +5,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from llx_mcp.answers.budget import Answer, Cost, Rows, Sheet, part_cost
-from llx_mcp.answers.header import DEFAULT_CHARS, DEFAULT_EXPAND, MAX_CHARS, MIN_CHARS, SAME, STUCK, Ask, format_call
+from llx_mcp.answers.budget import Answer, AnswerBuilder, Cost, Rows, part_cost
+from llx_mcp.answers.header import (
+    DEFAULT_CHARS,
+    DEFAULT_EXPAND,
+    MAX_CHARS,
+    MIN_CHARS,
+    SAME,
+    STUCK,
+    JobRequest,
+    format_call,
+)
 from llx_mcp.answers.markdown import render, roll_line
-from llx_mcp.result.sanitize import dump_json, visible_line
+from llx_mcp.result.sanitize import dump_json, sanitize_line
 
 Until = Literal["all", "any"]
 
@@ -30,7 +39,7 @@ _URGENT_FIRST = {UNREADABLE: 0, "FAILED": 1, "CANCELLED": 1, "COMPLETED": 2}
 
 
 @dataclass(frozen=True, slots=True)
-class JobLine:
+class JobRow:
     """One job of many; what is not known is None.
 
     Attributes:
@@ -60,23 +69,23 @@ class JobLine:
     def cells(self, columns: Sequence[str]) -> list[Any]:
         """The cells of these columns, each one visible line of bounded length."""
         shown = {
-            "job_id": visible_line(self.job_id, _ID_CHARS),
+            "job_id": sanitize_line(self.job_id, _ID_CHARS),
             "status": self.kind,
             "seconds": None if self.seconds is None else round(self.seconds),
-            "document": self.document and visible_line(self.document, _ID_CHARS),
-            "note": self.note and visible_line(self.note, _NOTE_CHARS),
+            "document": self.document and sanitize_line(self.document, _ID_CHARS),
+            "note": self.note and sanitize_line(self.note, _NOTE_CHARS),
             "created_at": self.created_at,
-            "name": self.name and visible_line(self.name, _ID_CHARS),
+            "name": self.name and sanitize_line(self.name, _ID_CHARS),
         }
         return [shown[column] for column in columns]
 
     @property
     def kind(self) -> str:
         """Its status as one short line."""
-        return visible_line(self.status, 24)
+        return sanitize_line(self.status, 24)
 
 
-def build_table(lines: Sequence[JobLine], columns: Sequence[str]) -> Rows:
+def build_table(lines: Sequence[JobRow], columns: Sequence[str]) -> Rows:
     """The lines as a table that can be filled; columns that say nothing are left out."""
     used = [name for index, name in enumerate(columns) if any(line.cells(columns)[index] is not None for line in lines)]
     head = part_cost("jobs", {"columns": used, "rows": []})
@@ -84,7 +93,7 @@ def build_table(lines: Sequence[JobLine], columns: Sequence[str]) -> Rows:
 
 
 @dataclass(frozen=True, slots=True)
-class Asks:
+class WaitRequest:
     """The arguments of a wait, as far as they shape its answer and must be repeated in the next.
 
     `is_many` is whether the answer is a table; else there is one id, and the answer is about that job.
@@ -98,14 +107,14 @@ class Asks:
     organization_id: str | None = None
     is_many: bool = True
 
-    def ask(self, job_id: str, max_chars: int | None = None) -> Ask:
+    def ask(self, job_id: str, max_chars: int | None = None) -> JobRequest:
         """The same about one job."""
-        return Ask(job_id, self.expand, max_chars or self.max_chars, self.project_id, self.organization_id)
+        return JobRequest(job_id, self.expand, max_chars or self.max_chars, self.project_id, self.organization_id)
 
     def format_wait(self, job_ids: Sequence[str], **arguments: Any) -> str:
         """The call that waits for some of the jobs, or for all of them where these would fill the answer."""
         num_chars = sum(len(job_id) + len('"",') for job_id in job_ids)
-        is_plain = all(visible_line(job_id, _ID_CHARS) == job_id for job_id in job_ids)
+        is_plain = all(sanitize_line(job_id, _ID_CHARS) == job_id for job_id in job_ids)
         is_short = num_chars <= self.max_chars * _IDS_SHARE and is_plain
         given = {
             "job_ids": list(job_ids) if is_short else SAME,
@@ -118,20 +127,20 @@ class Asks:
         return format_call("wait_for_extract_job", given)
 
 
-class Roll:
+class WaitReport:
     """The answer to a wait for many jobs.
 
     The table is there from the start. `next_summary` names the job to read next and the characters that there are
     for it; `add` takes what it says, `skip` why it says nothing.
     """
 
-    def __init__(self, lines: Sequence[JobLine], asks: Asks, waited_seconds: float) -> None:
+    def __init__(self, lines: Sequence[JobRow], asks: WaitRequest, waited_seconds: float) -> None:
         self._lines = lines
         self._asks = asks
         self._unread = [line.job_id for line in lines if line.has_result]
         self._views: list[dict[str, Any]] = []
         self._spent = Cost()
-        self._sheet = Sheet({"waited": _count(lines, asks, waited_seconds)}, asks.max_chars)
+        self._sheet = AnswerBuilder({"waited": _count(lines, asks, waited_seconds)}, asks.max_chars)
         moves = _moves(lines, asks)
         if moves:
             self._sheet.close_with(*moves)
@@ -156,8 +165,8 @@ class Roll:
 
     def skip(self, reason: str) -> None:
         """Say of the job that was named last why it says nothing."""
-        job_id = visible_line(self._unread.pop(0), _ID_CHARS)
-        self._sheet.note(f"what {job_id} says: {visible_line(reason, _NOTE_CHARS)}")
+        job_id = sanitize_line(self._unread.pop(0), _ID_CHARS)
+        self._sheet.note(f"what {job_id} says: {sanitize_line(reason, _NOTE_CHARS)}")
 
     def answer(self) -> Answer:
         """Both forms of what was taken."""
@@ -202,7 +211,7 @@ class Roll:
         return self._asks.format_wait(self._asks.job_ids, timeout_seconds=0, max_chars=rounded)
 
 
-def _count(lines: Sequence[JobLine], asks: Asks, waited_seconds: float) -> dict[str, Any]:
+def _count(lines: Sequence[JobRow], asks: WaitRequest, waited_seconds: float) -> dict[str, Any]:
     counts = Counter(line.kind for line in lines)
     shown = dict(counts.most_common(_STATUSES_SHOWN))
     rest = len(lines) - sum(shown.values())
@@ -216,7 +225,7 @@ def _count(lines: Sequence[JobLine], asks: Asks, waited_seconds: float) -> dict[
     return facts | ({"repeated": repeated} if repeated > 0 else {})
 
 
-def _moves(lines: Sequence[JobLine], asks: Asks) -> list[str]:
+def _moves(lines: Sequence[JobRow], asks: WaitRequest) -> list[str]:
     waiting = [line.job_id for line in lines if not line.has_ended]
     readable = next((line.job_id for line in lines if line.has_result), None)
     reading = ""

@@ -8,8 +8,8 @@ from typing import IO, Any
 
 from llx_mcp.errors import ArgumentError, ConfigurationError
 from llx_mcp.result.document import Document
-from llx_mcp.result.location import Place
-from llx_mcp.result.records import build_records, elements_of, find_values, is_formula, write_csv
+from llx_mcp.result.location import Location
+from llx_mcp.result.records import build_records, find_values, is_formula, list_elements, write_csv
 from llx_mcp.result.sanitize import dump_json
 
 _CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
@@ -35,43 +35,43 @@ def export(document: Document, path: str, form: str, target: IO[bytes], *, prove
         ArgumentError: the format cannot hold so much.
     """
     found = find_values(document, path)
-    places = found if form == "json" and not provenance else elements_of(found)
-    _WRITERS[form](document, places, target, provenance)
-    return len(places)
+    locations = found if form == "json" and not provenance else list_elements(found)
+    _WRITERS[form](document, locations, target, provenance)
+    return len(locations)
 
 
-def _write_json(document: Document, places: list[Place], target: IO[bytes], provenance: bool) -> None:
+def _write_json(document: Document, locations: list[Location], target: IO[bytes], provenance: bool) -> None:
     if provenance:
-        values: Any = _with_provenance(document, places)
-    elif len(places) == 1:
-        values = places[0].value
+        values: Any = _with_provenance(document, locations)
+    elif len(locations) == 1:
+        values = locations[0].value
     else:
-        values = [place.value for place in places]
+        values = [location.value for location in locations]
     target.write(_encode(values, indent=2) + b"\n")
 
 
-def _write_jsonl(document: Document, places: list[Place], target: IO[bytes], provenance: bool) -> None:
-    values = _with_provenance(document, places) if provenance else [place.value for place in places]
+def _write_jsonl(document: Document, locations: list[Location], target: IO[bytes], provenance: bool) -> None:
+    values = _with_provenance(document, locations) if provenance else [location.value for location in locations]
     for value in values:
         target.write(_encode(value) + b"\n")
 
 
-def _with_provenance(document: Document, places: list[Place]) -> list[dict[str, Any]]:
-    records = build_records(document, places, provenance=True)
+def _with_provenance(document: Document, locations: list[Location]) -> list[dict[str, Any]]:
+    records = build_records(document, locations, provenance=True)
     return [dict(zip(records.columns, row, strict=True)) for row in records.rows]
 
 
-def _write_csv(document: Document, places: list[Place], target: IO[bytes], provenance: bool) -> None:
-    write_csv(build_records(document, places, provenance=provenance), target)
+def _write_csv(document: Document, locations: list[Location], target: IO[bytes], provenance: bool) -> None:
+    write_csv(build_records(document, locations, provenance=provenance), target)
 
 
-def _write_parquet(document: Document, places: list[Place], target: IO[bytes], provenance: bool) -> None:
+def _write_parquet(document: Document, locations: list[Location], target: IO[bytes], provenance: bool) -> None:
     try:
         import pyarrow as pa
         import pyarrow.parquet as pq
     except ImportError:
         raise _missing("pyarrow") from None
-    records = build_records(document, places, provenance=provenance)
+    records = build_records(document, locations, provenance=provenance)
     columns: list[list[Any]] = [[] for _ in records.columns]
     for row in records.rows:
         for column, cell in zip(columns, row, strict=True):
@@ -80,15 +80,15 @@ def _write_parquet(document: Document, places: list[Place], target: IO[bytes], p
     pq.write_table(pa.table(arrays, names=_distinct(records.columns)), target)
 
 
-def _write_xlsx(document: Document, places: list[Place], target: IO[bytes], provenance: bool) -> None:
+def _write_xlsx(document: Document, locations: list[Location], target: IO[bytes], provenance: bool) -> None:
     try:
         from openpyxl import Workbook
         from openpyxl.cell import WriteOnlyCell
     except ImportError:
         raise _missing("openpyxl") from None
-    if len(places) > _MOST_ROWS:
-        raise ArgumentError(f"--format xlsx: a sheet holds {_MOST_ROWS:,} rows, and there are {len(places):,}.")
-    records = build_records(document, places, provenance=provenance)
+    if len(locations) > _MOST_ROWS:
+        raise ArgumentError(f"--format xlsx: a sheet holds {_MOST_ROWS:,} rows, and there are {len(locations):,}.")
+    records = build_records(document, locations, provenance=provenance)
     # All is looked at before a workbook is begun, which cannot be left half-written.
     rows: list[list[Any]] = [
         list(map(_sheet_value, records.columns)),
@@ -169,7 +169,7 @@ def _clean(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode()
 
 
-_WRITERS: dict[str, Callable[[Document, list[Place], IO[bytes], bool], None]] = {
+_WRITERS: dict[str, Callable[[Document, list[Location], IO[bytes], bool], None]] = {
     "json": _write_json,
     "jsonl": _write_jsonl,
     "csv": _write_csv,

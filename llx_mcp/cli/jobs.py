@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import anyio
 
 from llx_mcp.answers.budget import Answer
-from llx_mcp.answers.header import Ask
-from llx_mcp.answers.job_list import ListAsk
-from llx_mcp.answers.wait_report import Asks
+from llx_mcp.answers.header import JobRequest
+from llx_mcp.answers.job_list import JobListRequest
+from llx_mcp.answers.wait_report import WaitRequest
 from llx_mcp.errors import ArgumentError, LlxError, excerpt
 from llx_mcp.jobs.clock import SystemClock
-from llx_mcp.jobs.progress import Progress, describe_progress
+from llx_mcp.jobs.progress import WaitProgress, describe_progress
 from llx_mcp.jobs.reader import JobReader, ReaderOptions, open_reader
 from llx_mcp.jobs.source import OpenSource
 from llx_mcp.result.sanitize import dump_json
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def ask(
-    source: OpenSource, question: Ask, *, timeout_seconds: float | None, as_json: bool, options: ReaderOptions
+    source: OpenSource, question: JobRequest, *, timeout_seconds: float | None, as_json: bool, options: ReaderOptions
 ) -> str:
     """Print the answer about a job; returns its status.
 
@@ -51,7 +51,7 @@ def ask(
 
 
 def list_jobs(
-    source: OpenSource, question: ListAsk, cursor: str | None, *, as_json: bool, options: ReaderOptions
+    source: OpenSource, question: JobListRequest, cursor: str | None, *, as_json: bool, options: ReaderOptions
 ) -> None:
     """Print the jobs that the key sees.
 
@@ -68,7 +68,7 @@ def list_jobs(
 
 def export(
     source: OpenSource,
-    question: Ask,
+    question: JobRequest,
     path: str,
     form: str,
     output: Path | None,
@@ -83,7 +83,7 @@ def export(
         OSError: the file cannot be written.
     """
     from llx_mcp.cli.export_formats import export as write
-    from llx_mcp.result.sections import Extraction
+    from llx_mcp.result.sections import JobSections
 
     async def fetch() -> "Job":
         async with open_reader(source, SystemClock(), options) as reader:
@@ -92,7 +92,7 @@ def export(
     job = anyio.run(fetch)
     if not job.has_result:
         raise ArgumentError(f"The job is {excerpt(job.status, 24)} and has no result to export.")
-    document = Extraction(job.sections).document
+    document = JobSections(job.sections).document
     if output is None:
         write(document, path, form, sys.stdout.buffer, provenance=provenance)
         sys.stdout.buffer.flush()
@@ -150,10 +150,10 @@ async def _check_service(settings: Settings) -> None:
         await client.check()
 
 
-async def _wait(reader: JobReader, question: Ask, timeout_seconds: float) -> Answer:
+async def _wait(reader: JobReader, question: JobRequest, timeout_seconds: float) -> Answer:
     is_terminal = sys.stderr.isatty()
 
-    async def show(progress: Progress) -> None:
+    async def show(progress: WaitProgress) -> None:
         words = describe_progress(progress)
         # One line that is written over on a terminal, and cleared before the answer; else a line a look.
         print(
@@ -161,7 +161,7 @@ async def _wait(reader: JobReader, question: Ask, timeout_seconds: float) -> Ans
         )
 
     try:
-        asks = Asks(
+        asks = WaitRequest(
             (question.job_id,),
             expand=question.expand,
             max_chars=question.max_chars,

@@ -149,12 +149,12 @@ def _serve(arguments: argparse.Namespace) -> int:
     gc.disable()
     settings = read_settings(arguments)
     start_logging(settings)
-    from llx_mcp.backends import reader_options
+    from llx_mcp.backends import build_reader_options
     from llx_mcp.server.http import serve_http
     from llx_mcp.server.run import serve_stdio
 
     source = choose_source(arguments, settings)
-    options = reader_options(settings)
+    options = build_reader_options(settings)
     if arguments.http:
         serve_http(source, port=arguments.port, options=options, log_level=settings.log_level)
     else:
@@ -170,7 +170,7 @@ def _wait(arguments: argparse.Namespace) -> int:
     if len(arguments.job_ids) == 1:
         (arguments.job_id,) = arguments.job_ids
         return _ask(arguments, timeout_seconds=arguments.timeout)
-    from llx_mcp.backends import reader_options
+    from llx_mcp.backends import build_reader_options
     from llx_mcp.cli.wait import wait_for_many
 
     settings = read_settings(arguments)
@@ -182,19 +182,19 @@ def _wait(arguments: argparse.Namespace) -> int:
         as_json=arguments.json,
         project_id=arguments.project_id,
         organization_id=arguments.organization_id,
-        options=reader_options(settings),
+        options=build_reader_options(settings),
     )
 
 
 def _list(arguments: argparse.Namespace) -> int:
-    from llx_mcp.answers.job_list import ListAsk
-    from llx_mcp.backends import reader_options
+    from llx_mcp.answers.job_list import JobListRequest
+    from llx_mcp.backends import build_reader_options
     from llx_mcp.cli.jobs import list_jobs
 
     settings = read_settings(arguments)
     start_logging(settings)
     _check_budget(arguments.max_chars)
-    question = ListAsk(
+    question = JobListRequest(
         arguments.status,
         arguments.document,
         arguments.configuration_id,
@@ -205,7 +205,7 @@ def _list(arguments: argparse.Namespace) -> int:
         arguments.organization_id,
     )
     source = choose_source(arguments, settings)
-    list_jobs(source, question, arguments.cursor, as_json=arguments.json, options=reader_options(settings))
+    list_jobs(source, question, arguments.cursor, as_json=arguments.json, options=build_reader_options(settings))
     return 0
 
 
@@ -217,17 +217,19 @@ def _check_budget(max_chars: int) -> None:
 
 
 def _ask(arguments: argparse.Namespace, timeout_seconds: float | None) -> int:
-    from llx_mcp.answers.header import DEFAULT_EXPAND, Ask
-    from llx_mcp.backends import reader_options
+    from llx_mcp.answers.header import DEFAULT_EXPAND, JobRequest
+    from llx_mcp.backends import build_reader_options
     from llx_mcp.cli.jobs import ask
 
     settings = read_settings(arguments)
     start_logging(settings)
     _check_budget(arguments.max_chars)
     expand = tuple(arguments.expand or DEFAULT_EXPAND)
-    question = Ask(arguments.job_id, expand, arguments.max_chars, arguments.project_id, arguments.organization_id)
+    question = JobRequest(
+        arguments.job_id, expand, arguments.max_chars, arguments.project_id, arguments.organization_id
+    )
     source = choose_source(arguments, settings)
-    options = reader_options(settings)
+    options = build_reader_options(settings)
     status = ask(source, question, timeout_seconds=timeout_seconds, as_json=arguments.json, options=options)
     if timeout_seconds is None:
         return 0
@@ -235,8 +237,8 @@ def _ask(arguments: argparse.Namespace, timeout_seconds: float | None) -> int:
 
 
 def _export(arguments: argparse.Namespace) -> int:
-    from llx_mcp.answers.header import Ask
-    from llx_mcp.backends import reader_options
+    from llx_mcp.answers.header import JobRequest
+    from llx_mcp.backends import build_reader_options
     from llx_mcp.cli.export_formats import suffix_format
     from llx_mcp.cli.jobs import export
 
@@ -246,9 +248,9 @@ def _export(arguments: argparse.Namespace) -> int:
     form = arguments.format or (suffix_format(output) if output else None) or "json"
     if output is None and form in ("parquet", "xlsx") and sys.stdout.isatty():
         raise ArgumentError(f"--format {form} is not for a terminal: give --output FILE.")
-    question = Ask(arguments.job_id, project_id=arguments.project_id, organization_id=arguments.organization_id)
+    question = JobRequest(arguments.job_id, project_id=arguments.project_id, organization_id=arguments.organization_id)
     source = choose_source(arguments, settings)
-    options = reader_options(settings)
+    options = build_reader_options(settings)
     export(source, question, arguments.path, form, output, provenance=arguments.provenance, options=options)
     return 0
 

@@ -58,9 +58,9 @@ def read_settings(arguments: argparse.Namespace) -> Settings:
 
 def choose_source(arguments: argparse.Namespace, settings: Settings) -> Any:
     """LlamaCloud, or the embedded API."""
-    from llx_mcp.backends import cloud_source, local_source
+    from llx_mcp.backends import open_cloud_backend, open_local_backend
 
-    return local_source(store_path(arguments)) if is_local(arguments) else cloud_source(settings)
+    return open_local_backend(store_path(arguments)) if is_local(arguments) else open_cloud_backend(settings)
 
 
 def is_local(arguments: argparse.Namespace) -> bool:

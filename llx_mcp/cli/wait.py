@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from llx_mcp.jobs.clock import SystemClock
-from llx_mcp.jobs.lister import build_line
+from llx_mcp.jobs.lister import build_waited_row
 from llx_mcp.jobs.reader import ReaderOptions, open_reader
 from llx_mcp.jobs.source import OpenSource
-from llx_mcp.result.sanitize import dump_json, visible_line
+from llx_mcp.result.sanitize import dump_json, sanitize_line
 
 if TYPE_CHECKING:
-    from llx_mcp.jobs.progress import Progress, Sight
+    from llx_mcp.jobs.progress import JobSnapshot, WaitProgress
 
 EXIT_COMPLETED, EXIT_FAILED, EXIT_ERROR, EXIT_TIMEOUT = range(4)
 
@@ -41,7 +41,7 @@ def wait_for_many(
         LlxError: nothing can be asked at all.
     """
 
-    async def run() -> "Progress":
+    async def run() -> "WaitProgress":
         display = _Table() if sys.stderr.isatty() else _Lines()
         async with open_reader(source, SystemClock(), options) as reader:
             with display:
@@ -54,33 +54,33 @@ def wait_for_many(
                 )
 
     progress = anyio.run(run)
-    rows = [describe_sight(sight, datetime.now(UTC)) for sight in progress.sights]
+    rows = [describe_snapshot(snapshot, datetime.now(UTC)) for snapshot in progress.snapshots]
     if as_json:
         print(dump_json(rows))
     else:
         for row in rows:
             print("  ".join(row[name] for name in _COLUMNS if row.get(name)))
-    return exit_status(progress.sights)
+    return exit_status(progress.snapshots)
 
 
-def describe_sight(sight: "Sight", now: datetime) -> dict[str, str]:
+def describe_snapshot(snapshot: "JobSnapshot", now: datetime) -> dict[str, str]:
     """One job as a row: its id, status, time in words, document, and what is wrong with it or unusual."""
-    line = build_line(sight, now)
-    row = {"job": visible_line(line.job_id, _SHORT), "status": line.kind}
+    line = build_waited_row(snapshot, now)
+    row = {"job": sanitize_line(line.job_id, _SHORT), "status": line.kind}
     if line.seconds is not None:
         row["time"] = f"{line.seconds:.0f} s" if line.has_ended else f"{line.seconds:.0f} s so far"
     if line.document:
-        row["document"] = visible_line(line.document, _SHORT)
+        row["document"] = sanitize_line(line.document, _SHORT)
     if line.note:
-        row["note"] = visible_line(line.note, _LONG)
+        row["note"] = sanitize_line(line.note, _LONG)
     return row
 
 
-def exit_status(sights: Sequence["Sight"]) -> int:
+def exit_status(snapshots: Sequence["JobSnapshot"]) -> int:
     """What a shell is told of jobs that were waited for."""
-    if any(sight.error is not None for sight in sights):
+    if any(snapshot.error is not None for snapshot in snapshots):
         return EXIT_ERROR
-    statuses = {sight.job.status if sight.job is not None else None for sight in sights}
+    statuses = {snapshot.job.status if snapshot.job is not None else None for snapshot in snapshots}
     if statuses & {"FAILED", "CANCELLED"}:
         return EXIT_FAILED
     return EXIT_COMPLETED if statuses == {"COMPLETED"} else EXIT_TIMEOUT
@@ -98,13 +98,13 @@ class _Lines:
     def __exit__(self, *_: object) -> None:
         return None
 
-    async def show(self, progress: "Progress") -> None:
+    async def show(self, progress: "WaitProgress") -> None:
         """Tell what has changed."""
-        for sight in progress.sights:
-            row = describe_sight(sight, datetime.now(UTC))
-            if self._told.get(sight.job_id) != row["status"] and row["status"] != "UNSEEN":
-                self._told[sight.job_id] = row["status"]
-                count = f"{progress.num_ended} of {progress.num_asked} done"
+        for snapshot in progress.snapshots:
+            row = describe_snapshot(snapshot, datetime.now(UTC))
+            if self._told.get(snapshot.job_id) != row["status"] and row["status"] != "UNSEEN":
+                self._told[snapshot.job_id] = row["status"]
+                count = f"{progress.num_ended} of {progress.num_jobs} done"
                 print(f"{row['job']}  {row['status']}  ({count})", file=sys.stderr, flush=True)
 
 
@@ -124,22 +124,22 @@ class _Table:
     def __exit__(self, *_: object) -> None:
         self._live.stop()
 
-    async def show(self, progress: "Progress") -> None:
+    async def show(self, progress: "WaitProgress") -> None:
         """Draw the jobs as they are."""
         self._live.update(_draw(progress), refresh=True)
 
 
-def _draw(progress: "Progress") -> Any:
+def _draw(progress: "WaitProgress") -> Any:
     from rich.table import Table
     from rich.text import Text
 
     next_look = "" if progress.next_seconds is None else f"; next look in {progress.next_seconds:.0f} s"
-    table = Table(caption=f"{progress.num_ended} of {progress.num_asked} done{next_look}")
+    table = Table(caption=f"{progress.num_ended} of {progress.num_jobs} done{next_look}")
     for name in _COLUMNS:
         table.add_column(name)
     colours = {"COMPLETED": "green", "FAILED": "red", "CANCELLED": "yellow", "ERROR": "red"}
-    for sight in progress.sights:
-        row = describe_sight(sight, datetime.now(UTC))
+    for snapshot in progress.snapshots:
+        row = describe_snapshot(snapshot, datetime.now(UTC))
         # As text: what a document or a service says is no markup.
         cells = [Text(row.get(name, "")) for name in _COLUMNS]
         cells[1].stylize(colours.get(row["status"], "cyan"))

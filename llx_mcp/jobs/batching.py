@@ -4,7 +4,7 @@ import heapq
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from llx_mcp.jobs.polled_job import Entry
+from llx_mcp.jobs.polled_job import PolledJob
 
 # What the list endpoint is asked for: a row of a job that has ended could be of any size.
 UNFINISHED = ("PENDING", "THROTTLED", "RUNNING")
@@ -22,11 +22,13 @@ _TAKEN_ALONG = 0.3
 class Request:
     """One request to make: a list for several jobs, or a single job with or without its sections."""
 
-    entries: tuple[Entry, ...]
+    entries: tuple[PolledJob, ...]
     is_list: bool
 
 
-def plan_requests(entries: Iterable[Entry], now: float, *, allow_lists: bool, most: int | None = None) -> list[Request]:
+def plan_requests(
+    entries: Iterable[PolledJob], now: float, *, allow_lists: bool, most: int | None = None
+) -> list[Request]:
     """The requests that are due, in the order in which they should go out.
 
     Args:
@@ -52,7 +54,7 @@ def plan_requests(entries: Iterable[Entry], now: float, *, allow_lists: bool, mo
     return requests
 
 
-def _batch(listed: list[Entry], idle: list[Entry], now: float) -> list[Request]:
+def _batch(listed: list[PolledJob], idle: list[PolledJob], now: float) -> list[Request]:
     requests = []
     for scope in dict.fromkeys(_scope(entry) for entry in listed):
         members = [entry for entry in listed if _scope(entry) == scope]
@@ -72,8 +74,8 @@ def _batch(listed: list[Entry], idle: list[Entry], now: float) -> list[Request]:
     return requests
 
 
-def _split(entries: Sequence[Entry]) -> list[list[Entry]]:
-    batches: list[list[Entry]] = [[]]
+def _split(entries: Sequence[PolledJob]) -> list[list[PolledJob]]:
+    batches: list[list[PolledJob]] = [[]]
     size = 0
     for entry in entries:
         chars = len(entry.key.job_id) + _ID_OVERHEAD
@@ -85,7 +87,7 @@ def _split(entries: Sequence[Entry]) -> list[list[Entry]]:
     return batches
 
 
-def _can_be_listed(entry: Entry) -> bool:
+def _can_be_listed(entry: PolledJob) -> bool:
     if entry.job is None:
         # One id that the service does not take could have it refuse the whole list.
         return not entry.is_to_fetch and entry.key.job_id.startswith(_ID_PREFIX)
@@ -93,16 +95,16 @@ def _can_be_listed(entry: Entry) -> bool:
     return not entry.is_to_fetch and entry.job.status in UNFINISHED
 
 
-def _scope(entry: Entry) -> tuple[str | None, str | None]:
+def _scope(entry: PolledJob) -> tuple[str | None, str | None]:
     return entry.key.project_id, entry.key.organization_id
 
 
-def _progress(entry: Entry, now: float) -> float:
+def _progress(entry: PolledJob, now: float) -> float:
     """The part of its interval that has passed; grows beyond 1 while a look is overdue."""
-    if entry.looked_at is None:
+    if entry.polled_at is None:
         return 1.0 + (now - entry.first_at)
-    return (now - entry.looked_at) / max(entry.interval_seconds, 0.1)
+    return (now - entry.polled_at) / max(entry.interval_seconds, 0.1)
 
 
-def _urgency(entry: Entry, now: float) -> tuple[bool, float]:
+def _urgency(entry: PolledJob, now: float) -> tuple[bool, float]:
     return entry.is_to_fetch, len(entry.waiters) * _progress(entry, now)

@@ -50,7 +50,7 @@ class JobKey:
 
 
 @dataclass(eq=False, slots=True)
-class KeptJob:
+class CachedJob:
     """A job as it was fetched with all its sections.
 
     Attributes:
@@ -67,7 +67,7 @@ class KeptJob:
     _answers: "OrderedDict[Hashable, Answer]" = field(default_factory=OrderedDict)
 
     @classmethod
-    def of(cls, job: "Job") -> "KeptJob":
+    def of(cls, job: "Job") -> "CachedJob":
         """A job with the body that it was parsed from."""
         return cls(job.without_sections(), len(job.body), f"{job.id}\n{next(_serial)}", job.body)
 
@@ -77,7 +77,7 @@ class KeptJob:
         return self._body is None
 
     @property
-    def kept_bytes(self) -> int:
+    def num_cached_bytes(self) -> int:
         """What it takes, its answers included."""
         answers = sum(len(answer.text) for answer in self._answers.values()) * 2
         return len(self._body or b"") + len(self._packed) + answers
@@ -113,25 +113,25 @@ class KeptJob:
         """Keep an answer for when the same is asked again."""
         self._answers[question] = answer
         while len(self._answers) > _MOST_ANSWERS or (
-            sum(len(kept.text) for kept in self._answers.values()) > _MOST_ANSWER_CHARS
+            sum(len(cached.text) for cached in self._answers.values()) > _MOST_ANSWER_CHARS
         ):
             self._answers.popitem(last=False)
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
-    kept: KeptJob
-    kept_at: float
+class _CacheEntry:
+    cached: CachedJob
+    cached_at: float
     is_billed: bool
 
 
-class FinishedJobs:
+class JobCache:
     """A store in memory."""
 
     def __init__(self, clock: Clock, max_bytes: int = MAX_BYTES) -> None:
         self._clock = clock
         self._max_bytes = max_bytes
-        self._places: OrderedDict[JobKey, _Place] = OrderedDict()
+        self._entries: OrderedDict[JobKey, _CacheEntry] = OrderedDict()
         self._sizes: dict[JobKey, int] = {}
         self._num_bytes = 0
 
@@ -142,30 +142,30 @@ class FinishedJobs:
 
     def __len__(self) -> int:
         """How many jobs are kept."""
-        return len(self._places)
+        return len(self._entries)
 
-    def find(self, key: JobKey, *, billed: bool = False) -> KeptJob | None:
+    def find(self, key: JobKey, *, billed: bool = False) -> CachedJob | None:
         """A job that is kept; None where it is not, or its usage deserves another look.
 
         Args:
             key: whose job it is.
             billed: only with the usage that billing has recorded.
         """
-        place = self._places.get(key)
-        if place is None or (billed and not place.is_billed):
+        entry = self._entries.get(key)
+        if entry is None or (billed and not entry.is_billed):
             return None
-        if not place.is_billed and self._clock.monotonic() - place.kept_at >= _UNBILLED_SECONDS:
+        if not entry.is_billed and self._clock.monotonic() - entry.cached_at >= _UNBILLED_SECONDS:
             self._drop(key)
             return None
-        self._places.move_to_end(key)
-        return place.kept
+        self._entries.move_to_end(key)
+        return entry.cached
 
     async def get(self, key: JobKey) -> "Job | None":
         """The job with all its sections, parsed again from what is kept."""
-        kept = self.find(key)
-        return None if kept is None else await parse_kept(kept)
+        cached = self.find(key)
+        return None if cached is None else await parse_cached(cached)
 
-    async def put(self, key: JobKey, job: "Job", *, compressed: bool = True) -> KeptJob:
+    async def put(self, key: JobKey, job: "Job", *, compressed: bool = True) -> CachedJob:
         """Keep a job that was fetched with all its sections; one that has not ended is let be.
 
         Args:
@@ -173,34 +173,34 @@ class FinishedJobs:
             job: the job.
             compressed: compress it at once; else `compress` does, when there is time.
         """
-        kept = KeptJob.of(job)
+        cached = CachedJob.of(job)
         if not job.is_terminal:
-            return kept
+            return cached
         if compressed:
-            await kept.compress()
+            await cached.compress()
         self._drop(key)
-        if kept.kept_bytes <= self._max_bytes or not compressed:
-            self._places[key] = _Place(kept, self._clock.monotonic(), self._is_billed(job))
+        if cached.num_cached_bytes <= self._max_bytes or not compressed:
+            self._entries[key] = _CacheEntry(cached, self._clock.monotonic(), self._is_billed(job))
             self.measure(key)
-        return kept
+        return cached
 
     async def compress(self, key: JobKey) -> None:
         """Compress a job that was put as it came."""
-        place = self._places.get(key)
-        if place is not None:
-            await place.kept.compress()
+        entry = self._entries.get(key)
+        if entry is not None:
+            await entry.cached.compress()
             self.measure(key)
 
     def measure(self, key: JobKey) -> None:
         """Take note that a job has grown or shrunk; those not asked for longest go where there is no room."""
-        place = self._places.get(key)
-        if place is None:
+        entry = self._entries.get(key)
+        if entry is None:
             return
-        size = place.kept.kept_bytes
+        size = entry.cached.num_cached_bytes
         self._num_bytes += size - self._sizes.get(key, 0)
         self._sizes[key] = size
-        while self._num_bytes > self._max_bytes and self._places:
-            self._drop(next(iter(self._places)))
+        while self._num_bytes > self._max_bytes and self._entries:
+            self._drop(next(iter(self._entries)))
 
     def _is_billed(self, job: "Job") -> bool:
         if job.usage is not None and job.usage.credits is not None:
@@ -209,13 +209,13 @@ class FinishedJobs:
         return job.updated_at is not None and self._clock.now() - job.updated_at > _BILLED_BY_THEN
 
     def _drop(self, key: JobKey) -> None:
-        if self._places.pop(key, None) is not None:
+        if self._entries.pop(key, None) is not None:
             self._num_bytes -= self._sizes.pop(key, 0)
 
 
-async def parse_kept(kept: KeptJob) -> "Job":
+async def parse_cached(cached: CachedJob) -> "Job":
     """The job with all its sections."""
     from llx_mcp.models import Job
 
-    body = await kept.body()
+    body = await cached.body()
     return Job.parse(body) if len(body) < _THREAD_BYTES else await anyio.to_thread.run_sync(Job.parse, body)

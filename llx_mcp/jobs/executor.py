@@ -7,9 +7,9 @@ from anyio.abc import TaskGroup
 
 from llx_mcp.answers.budget import Answer
 from llx_mcp.answers.dispatch import Question
-from llx_mcp.answers.header import Ask, Heading
+from llx_mcp.answers.header import Header, JobRequest
 from llx_mcp.errors import ArgumentError, BadResponseError
-from llx_mcp.jobs.cache import FinishedJobs, JobKey, KeptJob
+from llx_mcp.jobs.cache import CachedJob, JobCache, JobKey
 from llx_mcp.result.sanitize import dump_json
 
 if TYPE_CHECKING:
@@ -23,17 +23,17 @@ _GRACE_SECONDS = 0.25
 _IN_WORKER = frozenset({"query", "review"})
 
 
-class Answers:
+class AnswerExecutor:
     """Questions to jobs. Answers about jobs that have ended are kept with them."""
 
-    def __init__(self, store: FinishedJobs, stack: AsyncExitStack, group: TaskGroup) -> None:
+    def __init__(self, store: JobCache, stack: AsyncExitStack, group: TaskGroup) -> None:
         self._store = store
         self._stack = stack
         self._group = group
         self._pool: WorkerPool | None = None
 
     async def ask(
-        self, key: JobKey, kept: KeptJob, heading: Heading, kind: str, ask: Ask, arguments: dict[str, Any]
+        self, key: JobKey, kept: CachedJob, heading: Header, kind: str, ask: JobRequest, arguments: dict[str, Any]
     ) -> Answer:
         """The answer to one question.
 
@@ -76,7 +76,7 @@ class Answers:
             self._store.measure(key)
         return answer
 
-    async def _ask_worker(self, kept: KeptJob, heading: Heading, question: Question) -> Answer:
+    async def _ask_worker(self, kept: CachedJob, heading: Header, question: Question) -> Answer:
         from llx_mcp.workers.pool import READ_SECONDS, WorkerLostError, WorkerPool, WorkerStoppedError
 
         if self._pool is None:
@@ -104,9 +104,9 @@ class Answers:
         return Answer(reply["view"], reply["text"])
 
 
-async def _answer_here(kept: KeptJob, heading: Heading, question: Question) -> Answer:
-    from llx_mcp.answers.dispatch import Reading
+async def _answer_here(kept: CachedJob, heading: Header, question: Question) -> Answer:
+    from llx_mcp.answers.dispatch import ResultReader
     from llx_mcp.raw_json import split_json
-    from llx_mcp.result.sections import Extraction
+    from llx_mcp.result.sections import JobSections
 
-    return Reading(Extraction(split_json(await kept.body()))).answer(question, heading)
+    return ResultReader(JobSections(split_json(await kept.body()))).answer(question, heading)

@@ -6,13 +6,13 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
 from llx_mcp.answers.header import describe_overdue
-from llx_mcp.answers.job_list import ListAsk, Listing, Place, decode_place, parse_time
-from llx_mcp.answers.wait_report import UNREADABLE, UNSEEN, JobLine
+from llx_mcp.answers.job_list import JobListBuilder, JobListRequest, ListPosition, decode_position, parse_time
+from llx_mcp.answers.wait_report import UNREADABLE, UNSEEN, JobRow
 from llx_mcp.errors import ArgumentError, BadResponseError, NotFoundError, RateLimitedError
 
 if TYPE_CHECKING:
     from llx_mcp.answers.budget import Answer
-    from llx_mcp.jobs.progress import Sight
+    from llx_mcp.jobs.progress import JobSnapshot
     from llx_mcp.models import Job, JobPage
 
 PAGE_SIZE = 25
@@ -58,27 +58,27 @@ class PageReader(Protocol):
         ...
 
 
-def build_line(sight: "Sight", now: datetime) -> JobLine:
+def build_waited_row(snapshot: "JobSnapshot", now: datetime) -> JobRow:
     """A job that was waited for.
 
     Args:
         sight: what was seen of it.
         now: by the service's clock.
     """
-    if sight.error is not None:
-        return JobLine(sight.job_id, UNREADABLE, note=str(sight.error), has_ended=True)
-    if sight.job is None:
-        return JobLine(sight.job_id, UNSEEN, note=str(sight.failure) if sight.failure else None)
-    job = sight.job
+    if snapshot.error is not None:
+        return JobRow(snapshot.job_id, UNREADABLE, note=str(snapshot.error), has_ended=True)
+    if snapshot.job is None:
+        return JobRow(snapshot.job_id, UNSEEN, note=str(snapshot.failure) if snapshot.failure else None)
+    job = snapshot.job
     overdue = describe_overdue(job, now)
-    failed_look = _FAILED_LOOK if sight.failure is not None else None
-    return JobLine(
-        sight.job_id,
+    failed_look = _FAILED_LOOK if snapshot.failure is not None else None
+    return JobRow(
+        snapshot.job_id,
         job.status,
-        _seconds(job, now) if sight.has_ended else sight.age_seconds,
+        _seconds(job, now) if snapshot.has_ended else snapshot.age_seconds,
         job.document,
         job.error_message or overdue or failed_look or _describe_nothing(job),
-        has_ended=sight.has_ended,
+        has_ended=snapshot.has_ended,
         has_result=job.is_success and job.has_result,
         is_overdue=overdue is not None,
     )
@@ -90,7 +90,7 @@ def _describe_nothing(job: "Job") -> str | None:
     return "it found no value" if job.is_success and not job.has_result else None
 
 
-def build_listed_line(job: "Job", name: str | None, now: datetime) -> JobLine:
+def build_listed_row(job: "Job", name: str | None, now: datetime) -> JobRow:
     """A job of a list.
 
     Args:
@@ -104,7 +104,7 @@ def build_listed_line(job: "Job", name: str | None, now: datetime) -> JobLine:
     note = job.error_message or describe_overdue(job, now)
     if note is None and name is None and job.has_result:
         note = f"begins {_beginning(job)}"
-    return JobLine(
+    return JobRow(
         job.id,
         job.status,
         _seconds(job, now),
@@ -117,62 +117,62 @@ def build_listed_line(job: "Job", name: str | None, now: datetime) -> JobLine:
     )
 
 
-def job_of(sight: "Sight") -> "Job":
+def get_single_job(snapshot: "JobSnapshot") -> "Job":
     """The job of a single wait.
 
     Raises:
         LlxError: what stood in its way.
     """
-    error = sight.error or (sight.failure if sight.job is None else None)
+    error = snapshot.error or (snapshot.failure if snapshot.job is None else None)
     if error is not None:
         raise error.with_traceback(None)
-    if sight.job is None:
+    if snapshot.job is None:
         raise RateLimitedError(
             "The time was up before the job could be read: the requests that this key may make are used up, or its "
             "result is still on its way. Call again in a minute, with a longer timeout_seconds."
         )
-    return sight.job
+    return snapshot.job
 
 
-def raise_common_error(sights: "Sequence[Sight]") -> None:
+def raise_common_error(snapshots: "Sequence[JobSnapshot]") -> None:
     """Raise what stands in the way of all jobs alike.
 
     Raises:
         LlxError: none of them can be read, and for a reason that has nothing to do with their ids.
     """
-    errors = [sight.error for sight in sights]
+    errors = [snapshot.error for snapshot in snapshots]
     first = errors[0]
     is_common = all(type(error) is type(first) for error in errors)
     if first is not None and is_common and not isinstance(first, NotFoundError | ArgumentError):
         raise first.with_traceback(None)
 
 
-async def list_jobs(reader: PageReader, ask: ListAsk, cursor: str | None) -> "Answer":
+async def list_jobs(reader: PageReader, ask: JobListRequest, cursor: str | None) -> "Answer":
     """The jobs that pass the filters, newest first, as many as have room.
 
     Raises:
         LlxError: there is no list, or a filter or the cursor cannot be used.
     """
-    place = decode_place(cursor, ask)
+    position = decode_position(cursor, ask)
     since = parse_time("created_since", ask.created_since)
     until = parse_time("created_until", ask.created_until, is_end=True)
-    token = place.page_token
-    listing = Listing(ask)
+    token = position.page_token
+    listing = JobListBuilder(ask)
     for _ in range(MAX_PAGES):
         page = await _fetch_page(reader, ask, token, since, until)
         now = reader.service_now()
         files = {job.document for job in page.items if job.document and not job.document.startswith(_PARSE_JOB)}
         names = await reader.fetch_file_names(sorted(files), ask.project_id, ask.organization_id)
-        lines = [build_listed_line(job, names.get(job.document or ""), now) for job in page.items]
-        listing.add(place.skip(lines), token)
-        place, token = Place(token), page.next_page_token
+        lines = [build_listed_row(job, names.get(job.document or ""), now) for job in page.items]
+        listing.add(position.skip(lines), token)
+        position, token = ListPosition(token), page.next_page_token
         if token is None or not listing.has_room(PAGE_SIZE):
             break
     return listing.answer(token, now)
 
 
 async def _fetch_page(
-    reader: PageReader, ask: ListAsk, token: str | None, since: datetime | None, until: datetime | None
+    reader: PageReader, ask: JobListRequest, token: str | None, since: datetime | None, until: datetime | None
 ) -> "JobPage":
     for size in (PAGE_SIZE, *_SMALLER_PAGE_SIZES):
         try:

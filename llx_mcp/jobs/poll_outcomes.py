@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from llx_mcp.errors import LlxError, RateLimitedError, UpstreamError
 from llx_mcp.jobs.batching import UNFINISHED, Request
-from llx_mcp.jobs.cache import FinishedJobs
+from llx_mcp.jobs.cache import JobCache
 from llx_mcp.jobs.clock import Clock
-from llx_mcp.jobs.poll_schedule import Schedule
-from llx_mcp.jobs.polled_job import Entry
-from llx_mcp.jobs.polling import Lessons, ListsUselessError, look_at_many, look_at_one
+from llx_mcp.jobs.poll_schedule import PollSchedule
+from llx_mcp.jobs.polled_job import PolledJob
+from llx_mcp.jobs.polling import ListUnusableError, ServiceLimits, poll_many, poll_one
 from llx_mcp.jobs.source import JobSource
 
 if TYPE_CHECKING:
@@ -23,17 +23,17 @@ _MOST_DOUBLINGS = 10
 _log = logging.getLogger("llx_mcp.jobs")
 
 
-class Observer:
+class PollRecorder:
     """Makes requests and enters what came of them."""
 
     def __init__(
-        self, source: JobSource, store: FinishedJobs, clock: Clock, schedule: Schedule, lessons: Lessons
+        self, source: JobSource, store: JobCache, clock: Clock, schedule: PollSchedule, service_limits: ServiceLimits
     ) -> None:
         self._source = source
         self._store = store
         self._clock = clock
         self._schedule = schedule
-        self._lessons = lessons
+        self._service_limits = service_limits
 
     async def observe(self, request: Request) -> None:
         """Look, and enter what was seen."""
@@ -48,37 +48,37 @@ class Observer:
             for entry in request.entries:
                 self._fail(entry, UpstreamError(f"The job could not be looked at ({type(exc).__name__})."))
 
-    def is_wanting(self, entry: Entry, deadline: float) -> bool:
+    def needs_poll(self, entry: PolledJob, deadline: float) -> bool:
         """Whether a wait that is over at `deadline` should still have a look at the job."""
         if entry.has_ended:
             return False
         if entry.num_failures and not entry.is_under_way:
             return False
         return (
-            entry.is_to_fetch or entry.looked_at is None or entry.looked_at < deadline - self._schedule.shortest_seconds
+            entry.is_to_fetch or entry.polled_at is None or entry.polled_at < deadline - self._schedule.shortest_seconds
         )
 
-    def pull_forward(self, entry: Entry, deadline: float, now: float) -> None:
+    def advance_poll(self, entry: PolledJob, deadline: float, now: float) -> None:
         """Have a look at the job when a wait ends, if none is due shortly before; not again once that has failed."""
         has_failed = entry.num_failures > 0 and now >= deadline
-        if deadline < entry.due_at and not has_failed and self.is_wanting(entry, deadline):
+        if deadline < entry.due_at and not has_failed and self.needs_poll(entry, deadline):
             entry.due_at = max(deadline, now)
 
-    def plan_look(self, entry: Entry, due_at: float, now: float) -> None:
+    def schedule_poll(self, entry: PolledJob, due_at: float, now: float) -> None:
         """Have the next look at a time, or when a wait ends before that."""
         entry.due_at = due_at
         for waiter in entry.waiters:
-            self.pull_forward(entry, waiter.deadline, now)
+            self.advance_poll(entry, waiter.deadline, now)
 
-    async def _observe_one(self, entry: Entry) -> None:
+    async def _observe_one(self, entry: PolledJob) -> None:
         was_fetch = entry.is_to_fetch
-        outcome = await look_at_one(self._source, entry, self._lessons, self._clock)
-        entry.looked_at = entry.started_at
+        outcome = await poll_one(self._source, entry, self._service_limits, self._clock)
+        entry.polled_at = entry.started_at
         if isinstance(outcome, LlxError):
             self._fail(entry, outcome)
         elif not outcome.is_terminal:
             if was_fetch and outcome.status in UNFINISHED:
-                self._lessons.note_contradiction()
+                self._service_limits.note_contradiction()
             self._note(entry, outcome)
         elif was_fetch:
             await self._store.put(entry.key, outcome)
@@ -86,33 +86,33 @@ class Observer:
         else:
             self._expect_end(entry)
 
-    async def _observe_many(self, entries: Sequence[Entry]) -> None:
+    async def _observe_many(self, entries: Sequence[PolledJob]) -> None:
         try:
-            outcome = await look_at_many(self._source, entries, self._lessons, self._clock)
-        except ListsUselessError:
-            self._lessons.allow_lists = False
+            outcome = await poll_many(self._source, entries, self._service_limits, self._clock)
+        except ListUnusableError:
+            self._service_limits.allow_lists = False
             return
         for entry in entries:
-            entry.looked_at = entry.started_at
+            entry.polled_at = entry.started_at
             if isinstance(outcome, LlxError):
                 self._fail(entry, outcome)
             else:
                 self._note_row(entry, outcome)
 
-    def _note_row(self, entry: Entry, rows: "Mapping[str, Job]") -> None:
+    def _note_row(self, entry: PolledJob, rows: "Mapping[str, Job]") -> None:
         job = rows.get(entry.key.job_id)
         if job is None:
             self._expect_end(entry)
         else:
             self._note(entry, job)
 
-    def _expect_end(self, entry: Entry) -> None:
+    def _expect_end(self, entry: PolledJob) -> None:
         entry.is_to_fetch = True
         entry.failure = None
         entry.num_failures = 0
         entry.due_at = self._clock.monotonic()
 
-    def _note(self, entry: Entry, job: "Job") -> None:
+    def _note(self, entry: PolledJob, job: "Job") -> None:
         now = self._clock.monotonic()
         service_now = self._clock.now() + timedelta(seconds=self._source.clock_offset_seconds)
         is_change = entry.job is None or entry.job.status != job.status
@@ -120,8 +120,8 @@ class Observer:
         self._plan(entry, self._schedule.next_seconds(entry.age_seconds(service_now, now)))
         entry.wake(is_change=is_change)
 
-    def _fail(self, entry: Entry, error: LlxError) -> None:
-        if not isinstance(error, UpstreamError) or not error.passing:
+    def _fail(self, entry: PolledJob, error: LlxError) -> None:
+        if not isinstance(error, UpstreamError) or not error.is_transient:
             entry.end(error=error)
             return
         entry.failure = error
@@ -133,7 +133,7 @@ class Observer:
         self._plan(entry, 0.0 if isinstance(error, RateLimitedError) else seconds)
         entry.wake(is_change=False)
 
-    def _plan(self, entry: Entry, seconds: float) -> None:
+    def _plan(self, entry: PolledJob, seconds: float) -> None:
         now = self._clock.monotonic()
         entry.interval_seconds = seconds
-        self.plan_look(entry, now + seconds, now)
+        self.schedule_poll(entry, now + seconds, now)

@@ -11,7 +11,7 @@ _SOON_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Schedule:
+class PollSchedule:
     """When to look.
 
     Of the defaults: small documents were measured to take 22 s and more, so between 20 and 32 s there is a look every

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from llx_mcp.jobs.cache import JobKey
-from llx_mcp.jobs.progress import Sight
+from llx_mcp.jobs.progress import JobSnapshot
 
 if TYPE_CHECKING:
     from llx_mcp.errors import LlxError, UpstreamError
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(eq=False, slots=True)
-class Entry:
+class PolledJob:
     """One job that is looked at. Times are of the rising clock.
 
     Attributes:
@@ -41,7 +41,7 @@ class Entry:
     job: "Job | None" = None
     error: "LlxError | None" = None
     failure: "UpstreamError | None" = None
-    looked_at: float | None = None
+    polled_at: float | None = None
     interval_seconds: float = 1.0
     is_under_way: bool = False
     is_to_fetch: bool = False
@@ -69,16 +69,16 @@ class Entry:
         waited = now - self.first_at
         return waited if created_at is None else max((service_now - created_at).total_seconds(), waited)
 
-    def build_sight(self, service_now: datetime, now: float) -> Sight:
+    def build_snapshot(self, service_now: datetime, now: float) -> JobSnapshot:
         """What is known now."""
         is_aging = self.job is not None and not self.has_ended and self.job.created_at is not None
         age = self.age_seconds(service_now, now) if is_aging else None
-        return Sight(self.key.job_id, self.job, self.error, self.failure, age)
+        return JobSnapshot(self.key.job_id, self.job, self.error, self.failure, age)
 
     def wake(self, *, is_change: bool) -> None:
         """Wake who waits: all at a change, else those who asked to be told of every look."""
         for waiter in self.waiters:
-            if is_change or waiter.wants_looks:
+            if is_change or waiter.wants_every_poll:
                 waiter.wake()
 
 
@@ -92,12 +92,12 @@ class Waiter:
         is_over: whether its time is up.
     """
 
-    __slots__ = ("_event", "deadline", "entries", "is_over", "wants_looks")
+    __slots__ = ("_event", "deadline", "entries", "is_over", "wants_every_poll")
 
-    def __init__(self, entries: tuple[Entry, ...], deadline: float, *, wants_looks: bool) -> None:
+    def __init__(self, entries: tuple[PolledJob, ...], deadline: float, *, wants_every_poll: bool) -> None:
         self.entries = entries
         self.deadline = deadline
-        self.wants_looks = wants_looks
+        self.wants_every_poll = wants_every_poll
         self.is_over = False
         self._event: anyio.Event | None = None
 

@@ -17,13 +17,13 @@ from anyio.abc import TaskGroup
 from llx_mcp.answers.wait_report import Until
 from llx_mcp.errors import UnreachableError
 from llx_mcp.jobs.batching import Request, plan_requests
-from llx_mcp.jobs.cache import FinishedJobs, JobKey
+from llx_mcp.jobs.cache import JobCache, JobKey
 from llx_mcp.jobs.clock import Clock
-from llx_mcp.jobs.poll_outcomes import Observer
-from llx_mcp.jobs.poll_schedule import Schedule
-from llx_mcp.jobs.polled_job import Entry, Waiter
-from llx_mcp.jobs.polling import Lessons
-from llx_mcp.jobs.progress import OnProgress, Progress, Sight, is_enough
+from llx_mcp.jobs.poll_outcomes import PollRecorder
+from llx_mcp.jobs.poll_schedule import PollSchedule
+from llx_mcp.jobs.polled_job import PolledJob, Waiter
+from llx_mcp.jobs.polling import ServiceLimits
+from llx_mcp.jobs.progress import JobSnapshot, OnProgress, WaitProgress, is_enough
 from llx_mcp.jobs.source import JobSource
 
 # Beyond its time a wait lasts only for a look that is out, and no longer than this.
@@ -37,27 +37,27 @@ PRUDENT_LIST_SECONDS = 10.0
 _FEW = 64
 
 
-class JobWatcher:
+class JobPoller:
     """Waits for jobs with one key. The tasks that look belong to the group that it was given."""
 
     def __init__(
         self,
         source: JobSource,
-        store: FinishedJobs,
+        store: JobCache,
         clock: Clock,
         group: TaskGroup,
         *,
-        schedule: Schedule,
-        lessons: Lessons,
+        schedule: PollSchedule,
+        service_limits: ServiceLimits,
     ) -> None:
         self._source = source
         self._store = store
         self._clock = clock
         self._group = group
         self._schedule = schedule
-        self._lessons = lessons
-        self._observer = Observer(source, store, clock, schedule, lessons)
-        self._entries: dict[JobKey, Entry] = {}
+        self._service_limits = service_limits
+        self._observer = PollRecorder(source, store, clock, schedule, service_limits)
+        self._entries: dict[JobKey, PolledJob] = {}
         self._waiters: set[Waiter] = set()
         self._deadlines: list[tuple[float, int, Waiter]] = []
         self._order = itertools.count()
@@ -85,7 +85,7 @@ class JobWatcher:
         until: Until,
         timeout_seconds: float,
         on_progress: OnProgress | None,
-    ) -> Progress:
+    ) -> WaitProgress:
         """Wait until all or any of the jobs have ended, or the time is up; the last progress is returned.
 
         Args:
@@ -98,7 +98,7 @@ class JobWatcher:
             UnreachableError: the server is stopping.
         """
         started = self._clock.monotonic()
-        waiter = await self._join(keys, started + timeout_seconds, wants_looks=on_progress is not None)
+        waiter = await self._join(keys, started + timeout_seconds, wants_every_poll=on_progress is not None)
         try:
             while True:
                 await waiter.wait()
@@ -110,20 +110,20 @@ class JobWatcher:
         finally:
             self._leave(waiter)
 
-    async def watch(self, key: JobKey) -> AsyncGenerator[Sight, None]:
+    async def watch(self, key: JobKey) -> AsyncGenerator[JobSnapshot, None]:
         """The job as it is, and again at each change of status, until it has ended or cannot be read."""
-        waiter = await self._join([key], math.inf, wants_looks=False)
+        waiter = await self._join([key], math.inf, wants_every_poll=False)
         (entry,) = waiter.entries
         told: tuple[str | None, bool] | None = None
         try:
             while True:
                 await waiter.wait()
-                sight = entry.build_sight(self._service_now(), self._clock.monotonic())
-                state = (sight.job.status if sight.job else None, sight.has_ended)
+                snapshot = entry.build_snapshot(self._service_now(), self._clock.monotonic())
+                state = (snapshot.job.status if snapshot.job else None, snapshot.has_ended)
                 if entry.is_seen and state != told:
                     told = state
-                    yield sight
-                if sight.has_ended or waiter.is_over:
+                    yield snapshot
+                if snapshot.has_ended or waiter.is_over:
                     return
         finally:
             self._leave(waiter)
@@ -138,7 +138,7 @@ class JobWatcher:
             with anyio.move_on_after(CLOSING_SECONDS, shield=True):
                 await self._all_left.wait()
 
-    async def _join(self, keys: Sequence[JobKey], deadline: float, *, wants_looks: bool) -> Waiter:
+    async def _join(self, keys: Sequence[JobKey], deadline: float, *, wants_every_poll: bool) -> Waiter:
         found = [None if key in self._entries else self._store.find(key) for key in keys]
         kept = [None if place is None else place.job for place in found]
         if self._is_closed:
@@ -149,12 +149,12 @@ class JobWatcher:
             entry = self._entries.get(key)
             if entry is None or entry.error is not None:
                 # Who comes after an error has a look of their own.
-                entry = self._entries[key] = Entry(key, now, now, job=job, has_ended=job is not None)
+                entry = self._entries[key] = PolledJob(key, now, now, job=job, has_ended=job is not None)
             entries.append(entry)
-        waiter = Waiter(tuple(entries), deadline, wants_looks=wants_looks)
+        waiter = Waiter(tuple(entries), deadline, wants_every_poll=wants_every_poll)
         for entry in entries:
             entry.waiters.add(waiter)
-            self._observer.pull_forward(entry, deadline, now)
+            self._observer.advance_poll(entry, deadline, now)
         self._waiters.add(waiter)
         if deadline < math.inf:
             heapq.heappush(self._deadlines, (deadline, next(self._order), waiter))
@@ -189,15 +189,15 @@ class JobWatcher:
             if not any(entry.waiters for entry in request.entries):
                 scope.cancel()
 
-    def _measure(self, waiter: Waiter, until: Until, started: float) -> Progress:
+    def _measure(self, waiter: Waiter, until: Until, started: float) -> WaitProgress:
         now = self._clock.monotonic()
         service_now = self._service_now()
-        sights = tuple(entry.build_sight(service_now, now) for entry in waiter.entries)
-        is_done = waiter.is_over or is_enough(sights, until)
+        snapshots = tuple(entry.build_snapshot(service_now, now) for entry in waiter.entries)
+        is_done = waiter.is_over or is_enough(snapshots, until)
         due_at = min((entry.due_at for entry in waiter.entries if not entry.has_ended), default=now)
-        next_at = max(due_at, now + self._lessons.rate.wait_seconds(now))
+        next_at = max(due_at, now + self._service_limits.rate.wait_seconds(now))
         next_seconds = None if is_done else max(min(next_at, waiter.deadline) - now, 0.0)
-        return Progress(sights, max(now - started, 0.0), next_seconds)
+        return WaitProgress(snapshots, max(now - started, 0.0), next_seconds)
 
     async def _run(self) -> None:
         try:
@@ -221,14 +221,14 @@ class JobWatcher:
         if num_free <= 0:
             # The end of any of them wakes the loop.
             return next_at
-        allow_lists = self._lessons.allow_lists
+        allow_lists = self._service_limits.allow_lists
         requests = plan_requests(self._entries.values(), now, allow_lists=allow_lists, most=num_free)
         for request in requests:
             if self._num_under_way >= MAX_UNDER_WAY:
                 return next_at
             if self._makes_room(request, now):
                 continue
-            pause = self._lessons.rate.wait_seconds(now)
+            pause = self._service_limits.rate.wait_seconds(now)
             if pause > 0:
                 return min(next_at, now + pause)
             self._start(request, now)
@@ -240,22 +240,22 @@ class JobWatcher:
 
         Free keys have 20 requests a minute, and whoever waits for hundreds of jobs has more.
         """
-        rate = self._lessons.rate
+        rate = self._service_limits.rate
         until = self._listed_at + PRUDENT_LIST_SECONDS
         is_prudent = rate.per_minute is None and len(self._entries) <= PRUDENT_JOBS and not self._late
         if not (request.is_list and is_prudent and now < until and rate.num_recent(now) >= PRUDENT_REQUESTS):
             return False
-        if any(entry.looked_at is None for entry in request.entries):
+        if any(entry.polled_at is None for entry in request.entries):
             return False
         for entry in request.entries:
-            self._observer.plan_look(entry, max(entry.due_at, until), now)
+            self._observer.schedule_poll(entry, max(entry.due_at, until), now)
         return True
 
     def _start(self, request: Request, now: float) -> None:
         if request.is_list:
             self._listed_at = now
         # Spent here and not by the request itself, which begins only later.
-        self._lessons.rate.spend(now)
+        self._service_limits.rate.spend(now)
         for entry in request.entries:
             entry.is_under_way = True
             entry.started_at = now
@@ -299,8 +299,8 @@ class JobWatcher:
         for waiter in late:
             if waiter.is_over:
                 continue
-            is_wanting = any(self._observer.is_wanting(entry, waiter.deadline) for entry in waiter.entries)
-            if is_wanting and now < waiter.deadline + GRACE_SECONDS:
+            needs_poll = any(self._observer.needs_poll(entry, waiter.deadline) for entry in waiter.entries)
+            if needs_poll and now < waiter.deadline + GRACE_SECONDS:
                 self._late.append(waiter)
             else:
                 waiter.is_over = True

@@ -17,22 +17,22 @@ from llx_mcp.errors import (
 )
 from llx_mcp.jobs.batching import UNFINISHED
 from llx_mcp.jobs.clock import Clock
-from llx_mcp.jobs.polled_job import Entry
-from llx_mcp.jobs.rate_limit import Rate
+from llx_mcp.jobs.polled_job import PolledJob
+from llx_mcp.jobs.rate_limit import RateLimit
 from llx_mcp.jobs.source import JobSource
 
 if TYPE_CHECKING:
     from llx_mcp.models import Job
 
 # A look that hangs is given up; the client's own limits are longer, for results of any size.
-LOOK_SECONDS = 60.0
+POLL_TIMEOUT_SECONDS = 60.0
 # An unfinished job can be missing from one list by chance, as pages move; not from many.
 _MAX_CONTRADICTIONS = 3
 _MAX_PAGES = 10
 
 
 @dataclass(slots=True)
-class Lessons:
+class ServiceLimits:
     """What is known of the service for one key.
 
     Attributes:
@@ -40,7 +40,7 @@ class Lessons:
         allow_lists: whether lists by id and status can be relied upon.
     """
 
-    rate: Rate = field(default_factory=Rate)
+    rate: RateLimit = field(default_factory=RateLimit)
     allow_lists: bool = True
     _num_contradictions: int = 0
 
@@ -51,30 +51,32 @@ class Lessons:
             self.allow_lists = False
 
 
-class ListsUselessError(Exception):
+class ListUnusableError(Exception):
     """The list endpoint does not answer for the jobs that it was asked for."""
 
 
-async def look_at_one(source: JobSource, entry: Entry, lessons: Lessons, clock: Clock) -> "Job | LlxError":
+async def poll_one(
+    source: JobSource, entry: PolledJob, service_limits: ServiceLimits, clock: Clock
+) -> "Job | LlxError":
     """The job, or why there is none; with all its sections if it is to be fetched. Whoever calls counts the request."""
     from llx_mcp.models import EXPANDABLE_SECTIONS
 
     key = entry.key
     expand = EXPANDABLE_SECTIONS if entry.is_to_fetch else ()
     try:
-        with anyio.fail_after(None if entry.is_to_fetch else LOOK_SECONDS):
+        with anyio.fail_after(None if entry.is_to_fetch else POLL_TIMEOUT_SECONDS):
             job = await source.fetch_job(key.job_id, expand, key.project_id, key.organization_id, max_tries=1)
     except TimeoutError:
         return UnreachableError("LlamaCloud did not answer while the job was waited for. Try again later.")
     except LlxError as exc:
-        _note_failure(exc, lessons.rate, clock)
+        _note_failure(exc, service_limits.rate, clock)
         return exc
-    lessons.rate.note_success()
+    service_limits.rate.note_success()
     return job
 
 
-async def look_at_many(
-    source: JobSource, entries: Sequence[Entry], lessons: Lessons, clock: Clock
+async def poll_many(
+    source: JobSource, entries: Sequence[PolledJob], service_limits: ServiceLimits, clock: Clock
 ) -> "dict[str, Job] | LlxError":
     """The unfinished ones among the jobs by id, or why there is no answer. One that is absent is not thereby done.
 
@@ -88,10 +90,10 @@ async def look_at_many(
     seen: dict[str, Job] = {}
     token: str | None = None
     try:
-        with anyio.fail_after(LOOK_SECONDS):
+        with anyio.fail_after(POLL_TIMEOUT_SECONDS):
             for number in range(_MAX_PAGES):
                 if number:
-                    lessons.rate.spend(clock.monotonic())
+                    service_limits.rate.spend(clock.monotonic())
                 page = await source.list_jobs(
                     job_ids=[entry.key.job_id for entry in entries],
                     status=UNFINISHED,
@@ -102,7 +104,7 @@ async def look_at_many(
                     max_tries=1,
                 )
                 if any(job.id not in wanted or job.is_terminal for job in page.items):
-                    raise ListsUselessError
+                    raise ListUnusableError
                 seen |= {job.id: job for job in page.items}
                 token = page.next_page_token
                 if token is None or len(seen) == len(wanted):
@@ -110,19 +112,19 @@ async def look_at_many(
     except TimeoutError:
         return UnreachableError("LlamaCloud did not answer while jobs were waited for. Try again later.")
     except LlxError as exc:
-        _note_failure(exc, lessons.rate, clock)
+        _note_failure(exc, service_limits.rate, clock)
         if (
-            exc.passing
+            exc.is_transient
             or isinstance(exc, AuthenticationError | OutOfCreditsError)
             or not isinstance(exc, UpstreamError)
         ):
             return exc
-        raise ListsUselessError from None
-    lessons.rate.note_success()
+        raise ListUnusableError from None
+    service_limits.rate.note_success()
     return seen
 
 
-def _note_failure(exc: LlxError, rate: Rate, clock: Clock) -> None:
+def _note_failure(exc: LlxError, rate: RateLimit, clock: Clock) -> None:
     if isinstance(exc, RateLimitedError):
         rate.note_refusal(clock.monotonic(), exc.retry_after_seconds)
     elif isinstance(exc, UnavailableError) and exc.retry_after_seconds:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
+class JobSnapshot:
     """One job as far as it is known.
 
     Attributes:
@@ -36,7 +36,7 @@ class Sight:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class WaitProgress:
     """A wait as it stands.
 
     Attributes:
@@ -45,62 +45,66 @@ class Progress:
         next_seconds: until the next look at any of the jobs; None once the wait is over.
     """
 
-    sights: tuple[Sight, ...]
+    snapshots: tuple[JobSnapshot, ...]
     waited_seconds: float
     next_seconds: float | None
 
     @property
-    def num_asked(self) -> int:
+    def num_jobs(self) -> int:
         """How many jobs are waited for."""
-        return len(self.sights)
+        return len(self.snapshots)
 
     @property
     def num_ended(self) -> int:
         """How many of them have ended, or cannot be read."""
-        return sum(sight.has_ended for sight in self.sights)
+        return sum(snapshot.has_ended for snapshot in self.snapshots)
 
 
-OnProgress = Callable[[Progress], Awaitable[None]]
+OnProgress = Callable[[WaitProgress], Awaitable[None]]
 
 
-def is_enough(sights: Sequence[Sight], until: Until) -> bool:
+def is_enough(snapshots: Sequence[JobSnapshot], until: Until) -> bool:
     """Whether a wait for `all` or `any` of the jobs is over by itself.
 
     One that cannot be read is waited for no longer, and is not thereby the one end that was waited for.
     """
-    if until == "any" and any(sight.has_ended and sight.error is None for sight in sights):
+    if until == "any" and any(snapshot.has_ended and snapshot.error is None for snapshot in snapshots):
         return True
-    return all(sight.has_ended for sight in sights)
+    return all(snapshot.has_ended for snapshot in snapshots)
 
 
-def describe_progress(progress: Progress) -> str:
+def describe_progress(progress: WaitProgress) -> str:
     """A wait in words: `RUNNING for 34 s; 3 of 12 done; next look in 4 s`."""
-    waiting = [sight for sight in progress.sights if not sight.has_ended]
-    shown = waiting[0] if waiting else progress.sights[0]
-    words = [_describe_sight(shown)]
-    if progress.num_asked > 1:
-        words.append(f"{progress.num_ended} of {progress.num_asked} done")
+    waiting = [snapshot for snapshot in progress.snapshots if not snapshot.has_ended]
+    shown = waiting[0] if waiting else progress.snapshots[0]
+    words = [_describe_snapshot(shown)]
+    if progress.num_jobs > 1:
+        words.append(f"{progress.num_ended} of {progress.num_jobs} done")
     if progress.next_seconds is not None:
         words.append(f"next look in {progress.next_seconds:.0f} s")
     return "; ".join(words)
 
 
-def measure_progress(progress: Progress, timeout_seconds: float, until: Until) -> tuple[float, float | None]:
+def measure_progress(progress: WaitProgress, timeout_seconds: float, until: Until) -> tuple[float, float | None]:
     """How far a wait has come, as a number that rises with the time and its total.
 
     Where all of many jobs are waited for these are jobs, the time that passes counting for less than one; else
     seconds of the timeout.
     """
-    if progress.num_asked == 1 or until == "any":
+    if progress.num_jobs == 1 or until == "any":
         return progress.waited_seconds, timeout_seconds or None
     share = min(progress.waited_seconds / (timeout_seconds + 1), 1.0) * 0.999
-    return progress.num_ended + (share if progress.num_ended < progress.num_asked else 0.0), progress.num_asked
+    return progress.num_ended + (share if progress.num_ended < progress.num_jobs else 0.0), progress.num_jobs
 
 
-def _describe_sight(sight: Sight) -> str:
-    if sight.error is not None:
+def _describe_snapshot(snapshot: JobSnapshot) -> str:
+    if snapshot.error is not None:
         return "cannot be read"
     words = "not seen yet"
-    if sight.job is not None:
-        words = sight.job.status if sight.age_seconds is None else f"{sight.job.status} for {sight.age_seconds:.0f} s"
-    return words if sight.failure is None else f"{words}; this look failed and is tried again"
+    if snapshot.job is not None:
+        words = (
+            snapshot.job.status
+            if snapshot.age_seconds is None
+            else f"{snapshot.job.status} for {snapshot.age_seconds:.0f} s"
+        )
+    return words if snapshot.failure is None else f"{words}; this look failed and is tried again"

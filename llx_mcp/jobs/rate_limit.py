@@ -15,7 +15,7 @@ _FIRST_PAUSE_SECONDS = 5.0
 _LONGEST_PAUSE_SECONDS = 60.0
 
 
-class Rate:
+class RateLimit:
     """The requests of one key. Times are seconds of a clock that only rises.
 
     A refusal (429) stops all loops of the key for as long as the service says, halves what they may do, and is

@@ -15,23 +15,23 @@ from typing import TYPE_CHECKING, Any
 import anyio
 from anyio.abc import TaskGroup
 
-from llx_mcp.answers.header import Ask
+from llx_mcp.answers.header import JobRequest
 from llx_mcp.errors import ArgumentError, LlxError, RateLimitedError
 from llx_mcp.jobs.clock import Clock
-from llx_mcp.jobs.poll_schedule import Schedule
+from llx_mcp.jobs.poll_schedule import PollSchedule
 from llx_mcp.jobs.source import JobSource, OpenSource
 
 if TYPE_CHECKING:
     from llx_mcp.answers.budget import Answer
-    from llx_mcp.answers.job_list import ListAsk
-    from llx_mcp.answers.wait_report import Asks, Until
-    from llx_mcp.jobs.cache import FinishedJobs, JobKey, KeptJob
-    from llx_mcp.jobs.executor import Answers
-    from llx_mcp.jobs.poller import JobWatcher
-    from llx_mcp.jobs.polling import Lessons
-    from llx_mcp.jobs.progress import OnProgress, Progress, Sight
-    from llx_mcp.jobs.single_flight import SharedCalls
-    from llx_mcp.jobs.task_tokens import Sealer
+    from llx_mcp.answers.job_list import JobListRequest
+    from llx_mcp.answers.wait_report import Until, WaitRequest
+    from llx_mcp.jobs.cache import CachedJob, JobCache, JobKey
+    from llx_mcp.jobs.executor import AnswerExecutor
+    from llx_mcp.jobs.poller import JobPoller
+    from llx_mcp.jobs.polling import ServiceLimits
+    from llx_mcp.jobs.progress import JobSnapshot, OnProgress, WaitProgress
+    from llx_mcp.jobs.single_flight import SingleFlight
+    from llx_mcp.jobs.task_tokens import TokenSigner
     from llx_mcp.models import Job, JobPage
 
 MAX_JOBS = 100
@@ -50,9 +50,9 @@ class ReaderOptions:
         store_bytes: most compressed bytes of finished jobs in memory.
     """
 
-    schedule: Schedule = field(default_factory=Schedule)
+    schedule: PollSchedule = field(default_factory=PollSchedule)
     requests_per_minute: float | None = None
-    store_bytes: int = 256 * 1024 * 1024
+    cache_bytes: int = 256 * 1024 * 1024
 
 
 class JobReader:
@@ -73,45 +73,45 @@ class JobReader:
         self._identity: str | None = None
         self._allow_names = True
         self._source: JobSource | None = None
-        self._watcher: JobWatcher | None = None
+        self._watcher: JobPoller | None = None
         self._opening = anyio.Lock()
 
     @cached_property
-    def _store(self) -> "FinishedJobs":
-        from llx_mcp.jobs.cache import FinishedJobs
+    def _store(self) -> "JobCache":
+        from llx_mcp.jobs.cache import JobCache
 
-        return FinishedJobs(self.clock, self._options.store_bytes)
-
-    @cached_property
-    def _answers(self) -> "Answers":
-        from llx_mcp.jobs.executor import Answers
-
-        return Answers(self._store, self._stack, self._group)
+        return JobCache(self.clock, self._options.cache_bytes)
 
     @cached_property
-    def _fetches(self) -> "SharedCalls[KeptJob]":
-        from llx_mcp.jobs.single_flight import SharedCalls
+    def _answers(self) -> "AnswerExecutor":
+        from llx_mcp.jobs.executor import AnswerExecutor
 
-        return SharedCalls(self._group)
+        return AnswerExecutor(self._store, self._stack, self._group)
 
     @cached_property
-    def _lessons(self) -> "Lessons":
-        from llx_mcp.jobs.polling import Lessons
-        from llx_mcp.jobs.rate_limit import Rate
+    def _fetches(self) -> "SingleFlight[CachedJob]":
+        from llx_mcp.jobs.single_flight import SingleFlight
 
-        return Lessons(Rate(self._options.requests_per_minute))
+        return SingleFlight(self._group)
 
-    async def fetch(self, ask: Ask) -> "Job":
+    @cached_property
+    def _service_limits(self) -> "ServiceLimits":
+        from llx_mcp.jobs.polling import ServiceLimits
+        from llx_mcp.jobs.rate_limit import RateLimit
+
+        return ServiceLimits(RateLimit(self._options.requests_per_minute))
+
+    async def fetch(self, ask: JobRequest) -> "Job":
         """The job with all its sections: kept, or fetched once for all who ask for it now.
 
         Raises:
             LlxError: there is no way to it; the message says the next move.
         """
-        from llx_mcp.jobs.cache import parse_kept
+        from llx_mcp.jobs.cache import parse_cached
 
-        return await parse_kept(await self._fetch_kept(ask))
+        return await parse_cached(await self._fetch_kept(ask))
 
-    async def get(self, ask: Ask) -> "Answer":
+    async def get(self, ask: JobRequest) -> "Answer":
         """The answer about a job as it is now.
 
         Raises:
@@ -119,7 +119,7 @@ class JobReader:
         """
         return await self._summarize(await self._fetch_kept(ask), ask)
 
-    async def read(self, ask: Ask, path: str, cursor: str | None, include: Sequence[str]) -> "Answer":
+    async def read(self, ask: JobRequest, path: str, cursor: str | None, include: Sequence[str]) -> "Answer":
         """The values at a path, a page of them.
 
         Raises:
@@ -127,7 +127,7 @@ class JobReader:
         """
         return await self._ask("read", ask, {"path": path, "cursor": cursor, "include": list(include)})
 
-    async def find(self, ask: Ask, text: str, where: Sequence[str]) -> "Answer":
+    async def find(self, ask: JobRequest, text: str, where: Sequence[str]) -> "Answer":
         """Where a text stands.
 
         Raises:
@@ -135,7 +135,7 @@ class JobReader:
         """
         return await self._ask("find", ask, {"text": text, "where": list(where)})
 
-    async def query(self, ask: Ask, sql: str, deadline_seconds: float = QUERY_SECONDS) -> "Answer":
+    async def query(self, ask: JobRequest, sql: str, deadline_seconds: float = QUERY_SECONDS) -> "Answer":
         """The rows of one SELECT over the result's tables.
 
         Raises:
@@ -143,7 +143,7 @@ class JobReader:
         """
         return await self._ask("query", ask, {"sql": sql, "deadline_seconds": deadline_seconds})
 
-    async def review(self, ask: Ask, threshold: float) -> "Answer":
+    async def review(self, ask: JobRequest, threshold: float) -> "Answer":
         """What a careful person would check.
 
         Raises:
@@ -151,7 +151,9 @@ class JobReader:
         """
         return await self._ask("review", ask, {"threshold": threshold})
 
-    async def wait(self, asks: "Asks", timeout_seconds: float, on_progress: "OnProgress | None" = None) -> "Answer":
+    async def wait(
+        self, asks: "WaitRequest", timeout_seconds: float, on_progress: "OnProgress | None" = None
+    ) -> "Answer":
         """The answer about jobs once they have ended, or as they are when the time is up.
 
         Raises:
@@ -165,26 +167,30 @@ class JobReader:
             organization_id=asks.organization_id,
             on_progress=on_progress,
         )
-        return await self.tell(asks, progress)
+        return await self.build_wait_answer(asks, progress)
 
-    async def tell(self, asks: "Asks", progress: "Progress") -> "Answer":
+    async def build_wait_answer(self, asks: "WaitRequest", progress: "WaitProgress") -> "Answer":
         """The answer to a wait, from what was seen last.
 
         Raises:
             LlxError: there is no way to the one job, or to any of them for a reason that is not theirs.
         """
-        from llx_mcp.jobs.lister import build_line, job_of, raise_common_error
+        from llx_mcp.jobs.lister import build_waited_row, get_single_job, raise_common_error
 
         if not asks.is_many:
-            (sight,) = progress.sights
-            ask = asks.ask(sight.job_id)
-            return await self._summarize(await self._kept_of(ask, job_of(sight)), ask, progress.waited_seconds)
-        from llx_mcp.answers.wait_report import Roll
+            (snapshot,) = progress.snapshots
+            ask = asks.ask(snapshot.job_id)
+            return await self._summarize(
+                await self._kept_of(ask, get_single_job(snapshot)), ask, progress.waited_seconds
+            )
+        from llx_mcp.answers.wait_report import WaitReport
 
-        raise_common_error(progress.sights)
-        jobs = {sight.job_id: sight.job for sight in progress.sights if sight.job is not None}
+        raise_common_error(progress.snapshots)
+        jobs = {snapshot.job_id: snapshot.job for snapshot in progress.snapshots if snapshot.job is not None}
         now = self.service_now()
-        roll = Roll([build_line(sight, now) for sight in progress.sights], asks, progress.waited_seconds)
+        roll = WaitReport(
+            [build_waited_row(snapshot, now) for snapshot in progress.snapshots], asks, progress.waited_seconds
+        )
         while (named := roll.next_summary()) is not None:
             ask = asks.ask(*named)
             try:
@@ -202,7 +208,7 @@ class JobReader:
         project_id: str | None = None,
         organization_id: str | None = None,
         on_progress: "OnProgress | None" = None,
-    ) -> "Progress":
+    ) -> "WaitProgress":
         """Jobs once all or any of them have ended, or as they are when the time is up.
 
         What is wrong with one of them is told in its sight, and the others are waited for.
@@ -232,7 +238,7 @@ class JobReader:
 
     async def watch(
         self, job_id: str, project_id: str | None = None, organization_id: str | None = None
-    ) -> "AsyncGenerator[Sight, None]":
+    ) -> "AsyncGenerator[JobSnapshot, None]":
         """The job as it is, and again at each change of status, until it has ended or cannot be read.
 
         Close the iterator when done (`contextlib.aclosing`): looking stops with the last who waits.
@@ -242,11 +248,11 @@ class JobReader:
         """
         key = await self._key(job_id.strip(), project_id, organization_id)
         watcher = await self._watch()
-        async with aclosing(watcher.watch(key)) as sights:
-            async for sight in sights:
-                yield sight
+        async with aclosing(watcher.watch(key)) as snapshots:
+            async for snapshot in snapshots:
+                yield snapshot
 
-    async def list(self, ask: "ListAsk", cursor: str | None = None) -> "Answer":
+    async def list(self, ask: "JobListRequest", cursor: str | None = None) -> "Answer":
         """The jobs that the key sees, newest first, as many as have room.
 
         Raises:
@@ -263,11 +269,11 @@ class JobReader:
         if not file_ids or not self._allow_names:
             return {}
         source = await self._open()
-        self._lessons.rate.spend(self.clock.monotonic())
+        self._service_limits.rate.spend(self.clock.monotonic())
         try:
             return await source.fetch_file_names(file_ids, project_id, organization_id, max_tries=1)
         except LlxError as exc:
-            self._allow_names = exc.passing
+            self._allow_names = exc.is_transient
             return {}
 
     async def fetch_page(
@@ -289,7 +295,7 @@ class JobReader:
             LlxError: there is no list; the message says the next move.
         """
         source = await self._open()
-        self._lessons.rate.spend(self.clock.monotonic())
+        self._service_limits.rate.spend(self.clock.monotonic())
         try:
             return await source.list_jobs(
                 status=status,
@@ -303,25 +309,25 @@ class JobReader:
                 organization_id=organization_id,
             )
         except RateLimitedError as exc:
-            self._lessons.rate.note_refusal(self.clock.monotonic(), exc.retry_after_seconds)
+            self._service_limits.rate.note_refusal(self.clock.monotonic(), exc.retry_after_seconds)
             raise
 
-    def poll_seconds(self, progress: "Progress") -> float:
+    def poll_seconds(self, progress: "WaitProgress") -> float:
         """When it is worth while to look at jobs again that were seen so: as soon as the loop itself would."""
         schedule = self._options.schedule
-        ages = [sight.age_seconds for sight in progress.sights if not sight.has_ended]
+        ages = [snapshot.age_seconds for snapshot in progress.snapshots if not snapshot.has_ended]
         return min((schedule.mean_seconds(age or 0.0) for age in ages), default=schedule.shortest_seconds)
 
-    async def open_sealer(self) -> "Sealer":
+    async def open_token_signer(self) -> "TokenSigner":
         """What seals and opens handles for this credential; the same in every replica that has it.
 
         Raises:
             ConfigurationError: there is no key.
         """
-        from llx_mcp.jobs.task_tokens import Sealer
+        from llx_mcp.jobs.task_tokens import TokenSigner
 
         source = await self._open()
-        return Sealer(source.derive_key("handles"), source.identity())
+        return TokenSigner(source.derive_key("handles"), source.identity())
 
     def start(self, work: Callable[..., Coroutine[Any, Any, None]], *arguments: Any) -> None:
         """Have work done beside all else; it is stopped with the reader, and raises nothing."""
@@ -342,17 +348,17 @@ class JobReader:
         if self._watcher is not None:
             await self._watcher.close()
 
-    async def _summarize(self, kept: "KeptJob", ask: Ask, waited_seconds: float | None = None) -> "Answer":
-        from llx_mcp.answers.header import build_heading
+    async def _summarize(self, kept: "CachedJob", ask: JobRequest, waited_seconds: float | None = None) -> "Answer":
+        from llx_mcp.answers.header import build_header
 
-        heading = build_heading(kept.job, ask, now=self.service_now(), waited_seconds=waited_seconds)
+        heading = build_header(kept.job, ask, now=self.service_now(), waited_seconds=waited_seconds)
         return await self._answers.ask(await self._key_of(ask), kept, heading, "summarize", ask, {})
 
-    async def _ask(self, kind: str, ask: Ask, arguments: dict[str, Any]) -> "Answer":
-        from llx_mcp.answers.header import build_heading
+    async def _ask(self, kind: str, ask: JobRequest, arguments: dict[str, Any]) -> "Answer":
+        from llx_mcp.answers.header import build_header
 
         kept = await self._fetch_kept(ask)
-        heading = build_heading(kept.job, ask, now=self.service_now())
+        heading = build_header(kept.job, ask, now=self.service_now())
         return await self._answers.ask(await self._key_of(ask), kept, heading, kind, ask, arguments)
 
     def service_now(self) -> datetime:
@@ -360,24 +366,24 @@ class JobReader:
         ahead = self._source.clock_offset_seconds if self._source is not None else 0.0
         return self.clock.now() + timedelta(seconds=ahead)
 
-    async def _kept_of(self, ask: Ask, job: "Job") -> "KeptJob":
+    async def _kept_of(self, ask: JobRequest, job: "Job") -> "CachedJob":
         """A job that was waited for: as it is kept where it has ended, unless it is too large for that."""
-        from llx_mcp.jobs.cache import KeptJob
+        from llx_mcp.jobs.cache import CachedJob
 
         kept = self._store.find(await self._key_of(ask))
-        return kept or (KeptJob.of(job) if job.body else await self._fetch_kept(ask))
+        return kept or (CachedJob.of(job) if job.body else await self._fetch_kept(ask))
 
-    async def _fetch_kept(self, ask: Ask) -> "KeptJob":
+    async def _fetch_kept(self, ask: JobRequest) -> "CachedJob":
         """The job with all its sections: as it is kept where it has ended, else fetched once for all who ask for it."""
         key = await self._key_of(ask)
         kept = self._store.find(key, billed="usage" in ask.expand)
         return kept or await self._fetches.ask(key, lambda: self._fetch(key))
 
-    async def _fetch(self, key: "JobKey") -> "KeptJob":
+    async def _fetch(self, key: "JobKey") -> "CachedJob":
         from llx_mcp.models import EXPANDABLE_SECTIONS
 
         source = await self._open()
-        rate = self._lessons.rate
+        rate = self._service_limits.rate
         rate.spend(self.clock.monotonic())
         try:
             job = await source.fetch_job(key.job_id, EXPANDABLE_SECTIONS, key.project_id, key.organization_id)
@@ -386,7 +392,7 @@ class JobReader:
             raise
         return await self._store.put(key, job, compressed=len(job.body) < _COMPRESS_LATER_BYTES)
 
-    async def _key_of(self, ask: Ask) -> "JobKey":
+    async def _key_of(self, ask: JobRequest) -> "JobKey":
         return await self._key(ask.job_id, ask.project_id, ask.organization_id)
 
     async def _key(self, job_id: str, project_id: str | None, organization_id: str | None) -> "JobKey":
@@ -402,18 +408,18 @@ class JobReader:
                 self._source = await self._stack.enter_async_context(self._open_source())
         return self._source
 
-    async def _watch(self) -> "JobWatcher":
+    async def _watch(self) -> "JobPoller":
         source = await self._open()
         if self._watcher is None:
-            from llx_mcp.jobs.poller import JobWatcher
+            from llx_mcp.jobs.poller import JobPoller
 
-            self._watcher = JobWatcher(
+            self._watcher = JobPoller(
                 source,
                 self._store,
                 self.clock,
                 self._group,
                 schedule=self._options.schedule,
-                lessons=self._lessons,
+                service_limits=self._service_limits,
             )
         return self._watcher
 

@@ -19,7 +19,7 @@ class _Call(Generic[Result]):
     error: Exception | None = None
 
 
-class SharedCalls(Generic[Result]):
+class SingleFlight(Generic[Result]):
     """Calls under way, by what they ask. Each runs in the group: who leaves ends it for nobody else."""
 
     def __init__(self, group: TaskGroup) -> None:

@@ -26,12 +26,12 @@ _MOST_BYTES = 1 << 20
 _LOST = "Call the tool again: waiting never changes a job, and one that has ended answers at once."
 
 
-class HandleError(ArgumentError):
+class TaskTokenError(ArgumentError):
     """A handle that was altered, has expired, or was given under another key."""
 
 
 @dataclass(frozen=True, slots=True)
-class Handle:
+class TaskToken:
     """What a handle holds.
 
     Attributes:
@@ -45,7 +45,7 @@ class Handle:
     ttl: timedelta
 
 
-class Sealer:
+class TokenSigner:
     """Seals and opens handles for one credential."""
 
     def __init__(self, key: bytes, identity: str) -> None:
@@ -58,14 +58,14 @@ class Sealer:
         self._key = key
         self._credential = hashlib.sha256(identity.encode()).digest()[:8]
 
-    def seal(self, handle: Handle) -> str:
+    def seal(self, handle: TaskToken) -> str:
         """The handle as a text."""
         packed = zlib.compress(json.dumps(handle.content, separators=(",", ":")).encode(), 9)
         milliseconds = round(handle.created_at.timestamp() * 1_000)
         whole = _HEAD.pack(_VERSION, self._credential, milliseconds, int(handle.ttl.total_seconds())) + packed
         return base64.urlsafe_b64encode(whole + self._mac(whole)).rstrip(b"=").decode()
 
-    def open(self, text: str, now: datetime) -> Handle:
+    def open(self, text: str, now: datetime) -> TaskToken:
         """What a text stands for.
 
         Raises:
@@ -74,13 +74,13 @@ class Sealer:
         whole = _decode(text)
         body, mac = whole[:-_MAC_BYTES], whole[-_MAC_BYTES:]
         if len(body) <= _HEAD.size or not hmac.compare_digest(mac, self._mac(body)):
-            raise HandleError(f"No such task: this server did not give this id under this key. {_LOST}")
+            raise TaskTokenError(f"No such task: this server did not give this id under this key. {_LOST}")
         _, _, milliseconds, seconds = _HEAD.unpack_from(body)
         created_at = datetime.fromtimestamp(milliseconds / 1_000, UTC)
         if now >= created_at + timedelta(seconds=seconds):
-            raise HandleError(f"This task has expired, {seconds} s after it was made. {_LOST}")
+            raise TaskTokenError(f"This task has expired, {seconds} s after it was made. {_LOST}")
         unpacked = zlib.decompressobj().decompress(body[_HEAD.size :], _MOST_BYTES)
-        return Handle(json.loads(unpacked), created_at, timedelta(seconds=seconds))
+        return TaskToken(json.loads(unpacked), created_at, timedelta(seconds=seconds))
 
     def _mac(self, body: bytes) -> bytes:
         return hmac.new(self._key, self._credential + body, hashlib.sha256).digest()[:_MAC_BYTES]

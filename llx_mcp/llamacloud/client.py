@@ -41,7 +41,7 @@ class Access:
 
 
 @dataclass(frozen=True, slots=True)
-class Document:
+class DownloadedFile:
     """A file of the service.
 
     Attributes:
@@ -227,7 +227,7 @@ class LlamaCloudClient:
         bare = {file_id: file_id.removeprefix(_FILE_PREFIX) for file_id in file_ids}
         return {file_id: named[name] for file_id, name in bare.items() if name in named}
 
-    async def fetch_document(self, file_id: str) -> Document:
+    async def fetch_document(self, file_id: str) -> DownloadedFile:
         """`GET /api/v1/beta/files/{file_id}`, its `/content`, and what that address holds.
 
         Raises:
@@ -244,7 +244,7 @@ class LlamaCloudClient:
         url = address
         content = await try_until_answered(lambda tries: self._connection.try_get(url, origin, tries, with_key=False))
         project_id = file.get("project_id")
-        return Document(str(file.get("name") or file_id), str(project_id) if project_id else None, content)
+        return DownloadedFile(str(file.get("name") or file_id), str(project_id) if project_id else None, content)
 
     async def _get(
         self, path: str, parameters: list[tuple[str, str]], origin: Origin, max_tries: int | None = None

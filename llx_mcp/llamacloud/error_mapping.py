@@ -63,7 +63,7 @@ class Origin:
         return f'"{clean(self.job_id or "", self.key, _ID_CHARS)}"'
 
 
-class Loss(Enum):
+class TransportFailure(Enum):
     """Why no whole answer came, where there is no status to tell."""
 
     NAME_UNKNOWN = "The name {host} cannot be resolved."
@@ -90,20 +90,20 @@ class Loss(Enum):
     NOT_MADE = "The request to {host} could not be made. A retry does not help; check LLAMA_CLOUD_BASE_URL."
 
 
-_LASTING = frozenset({Loss.TLS, Loss.PROXY, Loss.NOT_MADE})
-_UNCONNECTED = frozenset({Loss.NAME_UNKNOWN, Loss.REFUSED, Loss.NO_CONNECTION})
+_LASTING = frozenset({TransportFailure.TLS, TransportFailure.PROXY, TransportFailure.NOT_MADE})
+_UNCONNECTED = frozenset({TransportFailure.NAME_UNKNOWN, TransportFailure.REFUSED, TransportFailure.NO_CONNECTION})
 
 
-def fault_of_loss(loss: Loss, origin: Origin, tries: int) -> AttemptFailed:
+def failure_of_transport(loss: TransportFailure, origin: Origin, tries: int) -> AttemptFailed:
     """What it means that no whole answer came."""
     words = loss.value.format(host=origin.host, base_url=origin.base_url)
-    if loss is Loss.ADDRESS:
+    if loss is TransportFailure.ADDRESS:
         return AttemptFailed(ConfigurationError(words), is_retryable=False)
-    if loss is Loss.NOT_DECODED:
+    if loss is TransportFailure.NOT_DECODED:
         return AttemptFailed(BadResponseError(words), is_retryable=True)
     if loss in _LASTING:
         error = UnreachableError(words)
-        error.passing = False
+        error.is_transient = False
         return AttemptFailed(error, is_retryable=False)
     advice = (
         f"Check the network and {_ADDRESS_SETTINGS}; then try again." if loss in _UNCONNECTED else "Try again later."
@@ -111,7 +111,7 @@ def fault_of_loss(loss: Loss, origin: Origin, tries: int) -> AttemptFailed:
     return AttemptFailed(UnreachableError(f"{words} {_asked(tries)} {advice}"), is_retryable=True)
 
 
-def fault_of_status(
+def failure_of_status(
     status_code: int, headers: Mapping[str, str], body: bytes, origin: Origin, tries: int
 ) -> AttemptFailed:
     """What an HTTP status other than 200 means."""
@@ -214,5 +214,5 @@ def _asked(tries: int) -> str:
 
 
 def _passing(error: BadResponseError) -> BadResponseError:
-    error.passing = True
+    error.is_transient = True
     return error

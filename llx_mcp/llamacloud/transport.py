@@ -14,7 +14,13 @@ import httpx
 
 from llx_mcp import __version__
 from llx_mcp.errors import ConfigurationError
-from llx_mcp.llamacloud.error_mapping import Loss, Origin, fault_of_loss, fault_of_status, too_large
+from llx_mcp.llamacloud.error_mapping import (
+    Origin,
+    TransportFailure,
+    failure_of_status,
+    failure_of_transport,
+    too_large,
+)
 from llx_mcp.llamacloud.retries import AttemptFailed, ahead_seconds
 
 CONNECT_SECONDS = 5.0
@@ -29,21 +35,21 @@ _OK = 200
 _CODINGS = ("", "identity", "gzip", "x-gzip", "deflate")
 
 # The first that fits is meant: subclasses go before their base.
-_LOSSES: tuple[tuple[type[Exception], Loss], ...] = (
-    (httpx.ConnectTimeout, Loss.CONNECT_TIMEOUT),
-    (httpx.ReadTimeout, Loss.READ_TIMEOUT),
-    (httpx.WriteTimeout, Loss.WRITE_TIMEOUT),
-    (httpx.PoolTimeout, Loss.POOL_TIMEOUT),
-    (httpx.TimeoutException, Loss.READ_TIMEOUT),
-    (TimeoutError, Loss.TOO_SLOW),
-    (httpx.ConnectError, Loss.NO_CONNECTION),
-    (httpx.WriteError, Loss.BROKE_WRITING),
-    (httpx.NetworkError, Loss.BROKE_READING),
-    (httpx.RemoteProtocolError, Loss.NOT_HTTP),
-    (httpx.ProxyError, Loss.PROXY),
-    (httpx.DecodingError, Loss.NOT_DECODED),
-    (httpx.InvalidURL, Loss.ADDRESS),
-    (httpx.UnsupportedProtocol, Loss.ADDRESS),
+_LOSSES: tuple[tuple[type[Exception], TransportFailure], ...] = (
+    (httpx.ConnectTimeout, TransportFailure.CONNECT_TIMEOUT),
+    (httpx.ReadTimeout, TransportFailure.READ_TIMEOUT),
+    (httpx.WriteTimeout, TransportFailure.WRITE_TIMEOUT),
+    (httpx.PoolTimeout, TransportFailure.POOL_TIMEOUT),
+    (httpx.TimeoutException, TransportFailure.READ_TIMEOUT),
+    (TimeoutError, TransportFailure.TOO_SLOW),
+    (httpx.ConnectError, TransportFailure.NO_CONNECTION),
+    (httpx.WriteError, TransportFailure.BROKE_WRITING),
+    (httpx.NetworkError, TransportFailure.BROKE_READING),
+    (httpx.RemoteProtocolError, TransportFailure.NOT_HTTP),
+    (httpx.ProxyError, TransportFailure.PROXY),
+    (httpx.DecodingError, TransportFailure.NOT_DECODED),
+    (httpx.InvalidURL, TransportFailure.ADDRESS),
+    (httpx.UnsupportedProtocol, TransportFailure.ADDRESS),
 )
 
 # httpcore repeats the headers of an answer in its DEBUG log, and an answer may repeat the key.
@@ -90,11 +96,11 @@ class Connection:
                     if response.status_code == _OK:
                         return await self._read_whole(response, origin)
                     body = await _read_start(response)
-                    failed = fault_of_status(response.status_code, response.headers, body, origin, tries)
+                    failed = failure_of_status(response.status_code, response.headers, body, origin, tries)
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, TimeoutError) as exc:
-            loss = name_loss(exc)
+            loss = name_transport_failure(exc)
             _log.debug("GET %s: %s (try %d)", shown, loss.name, tries)
-            failed = fault_of_loss(loss, origin, tries)
+            failed = failure_of_transport(loss, origin, tries)
         raise failed
 
     def _note_date(self, response: httpx.Response) -> None:
@@ -150,21 +156,21 @@ def _build_http(transport: httpx.AsyncBaseTransport | None) -> httpx.AsyncClient
     raise ConfigurationError(words)
 
 
-def name_loss(exc: Exception) -> Loss:
+def name_transport_failure(exc: Exception) -> TransportFailure:
     """Which way to fail an exception stands for. Its own text is never used: it may hold the request."""
-    loss = next((loss for kind, loss in _LOSSES if isinstance(exc, kind)), Loss.NOT_MADE)
-    return _name_connect_loss(exc) if loss is Loss.NO_CONNECTION else loss
+    loss = next((loss for kind, loss in _LOSSES if isinstance(exc, kind)), TransportFailure.NOT_MADE)
+    return _name_connect_loss(exc) if loss is TransportFailure.NO_CONNECTION else loss
 
 
-def _name_connect_loss(exc: BaseException) -> Loss:
+def _name_connect_loss(exc: BaseException) -> TransportFailure:
     for cause in _causes(exc):
         if isinstance(cause, ssl.SSLError):
-            return Loss.TLS
+            return TransportFailure.TLS
         if isinstance(cause, socket.gaierror):
-            return Loss.NAME_UNKNOWN
+            return TransportFailure.NAME_UNKNOWN
         if isinstance(cause, OSError) and cause.errno == errno.ECONNREFUSED:
-            return Loss.REFUSED
-    return Loss.NO_CONNECTION
+            return TransportFailure.REFUSED
+    return TransportFailure.NO_CONNECTION
 
 
 def _causes(exc: BaseException | None) -> Iterator[BaseException]:
@@ -179,7 +185,7 @@ def _causes(exc: BaseException | None) -> Iterator[BaseException]:
 
 def _check_coding(response: httpx.Response, origin: Origin, tries: int) -> None:
     if response.headers.get("content-encoding", "").strip().lower() not in _CODINGS:
-        raise fault_of_loss(Loss.NOT_DECODED, origin, tries)
+        raise failure_of_transport(TransportFailure.NOT_DECODED, origin, tries)
 
 
 async def _read_start(response: httpx.Response) -> bytes:

@@ -21,7 +21,7 @@ import msgspec
 from anyio.to_thread import run_sync
 
 PAUSES_SECONDS = (1.0, 5.0)
-LOOK_SECONDS = 0.5
+POLL_TIMEOUT_SECONDS = 0.5
 ANSWER_SECONDS = 10.0
 
 _OK = range(200, 300)
@@ -197,7 +197,7 @@ async def keep_delivering(
     """Deliver what falls due, until cancelled: the task of the application's lifespan."""
     while True:
         await deliver_due(outbox, clock(), post or post_once, sleep)
-        await sleep(LOOK_SECONDS)
+        await sleep(POLL_TIMEOUT_SECONDS)
 
 
 async def post_once(url: str, headers: Mapping[str, str], body: bytes) -> int:

@@ -12,14 +12,14 @@ from typing import Any
 from llx_mcp.errors import ArgumentError, excerpt
 from llx_mcp.query.sandbox import FUNCTIONS, build_authorizer, limit
 from llx_mcp.result.document import Document
-from llx_mcp.result.normalize import plain
-from llx_mcp.result.sanitize import clip
+from llx_mcp.result.normalize import normalize_text
+from llx_mcp.result.sanitize import truncate
 from llx_mcp.result.sql_tables import (
     FIELD_COLUMNS,
     FIELDS,
     TABLE_COLUMNS,
     TABLES,
-    find_relations,
+    find_sql_tables,
     iter_fields,
     iter_rows,
     table_rows,
@@ -62,7 +62,7 @@ class Engine:
 
     def __init__(self, document: Document) -> None:
         self._document = document
-        self.relations = {relation.name: relation for relation in find_relations(document)}
+        self.sql_tables = {sql_table.name: sql_table for sql_table in find_sql_tables(document)}
         self._connection = sqlite3.connect(":memory:", isolation_level=None)
         self._connection.create_function("plain", 1, _plain, deterministic=True)
         self._connection.create_aggregate("median", 1, _Median)  # type: ignore[arg-type]
@@ -72,7 +72,7 @@ class Engine:
 
     def build(self, sql: str) -> None:
         """Build the tables that a query may read."""
-        wanted = [name for name in (*self.relations, *_CATALOGUE) if name not in self._built and _mentions(sql, name)]
+        wanted = [name for name in (*self.sql_tables, *_CATALOGUE) if name not in self._built and _mentions(sql, name)]
         if not wanted:
             return
         self._connection.set_authorizer(None)
@@ -81,11 +81,11 @@ class Engine:
             if name == FIELDS:
                 self._fill(FIELDS, FIELD_COLUMNS, iter_fields(self._document))
             elif name == TABLES:
-                rows = table_rows(list(self.relations.values()), self._document.num_values)
+                rows = table_rows(list(self.sql_tables.values()), self._document.num_values)
                 self._fill(TABLES, TABLE_COLUMNS, rows)
             else:
-                relation = self.relations[name]
-                self._fill(name, relation.columns, iter_rows(relation, self._document))
+                sql_table = self.sql_tables[name]
+                self._fill(name, sql_table.columns, iter_rows(sql_table, self._document))
             self._built.add(name)
 
     def run(self, sql: str, *, max_rows: int, max_chars: int, deadline_seconds: float = DEADLINE_SECONDS) -> Rows:
@@ -102,7 +102,7 @@ class Engine:
         """
         self._connection.set_authorizer(None)
         limit(self._connection)
-        self._connection.set_authorizer(build_authorizer([*self.relations, *_CATALOGUE]))
+        self._connection.set_authorizer(build_authorizer([*self.sql_tables, *_CATALOGUE]))
         end = time.monotonic() + deadline_seconds
         self._connection.set_progress_handler(lambda: time.monotonic() > end, _STEPS)
         try:
@@ -136,8 +136,8 @@ class Engine:
 
     def describe(self) -> str:
         """The tables with their columns and rows, in a few words."""
-        parts = [f"{name}({_listed(relation.columns)})" for name, relation in list(self.relations.items())[:_SHOWN]]
-        more = len(self.relations) - _SHOWN
+        parts = [f"{name}({_listed(sql_table.columns)})" for name, sql_table in list(self.sql_tables.items())[:_SHOWN]]
+        more = len(self.sql_tables) - _SHOWN
         parts += [f"{more} more tables"] if more > 0 else []
         return _cut(f"Tables: {'; '.join([*parts, f'{FIELDS}({_listed(FIELD_COLUMNS)})'])}.")
 
@@ -173,7 +173,7 @@ class Engine:
         return f"sql: {excerpt(message, 160)}. {self.describe()}"
 
     def _explain_column(self, name: str) -> str:
-        tables = {table: relation.columns for table, relation in self.relations.items()}
+        tables = {table: sql_table.columns for table, sql_table in self.sql_tables.items()}
         tables[FIELDS] = list(FIELD_COLUMNS)
         table, _, column = name.rpartition(".")
         known = tables.get(table) or [other for columns in tables.values() for other in columns]
@@ -205,7 +205,7 @@ def _cut(text: str) -> str:
 
 
 def _plain(value: Any) -> Any:
-    return plain(value) if isinstance(value, str) else value
+    return normalize_text(value) if isinstance(value, str) else value
 
 
 def _mentions(sql: str, name: str) -> bool:
@@ -225,4 +225,4 @@ def _shown(cell: Any, max_chars: int) -> Any:
         return f"x'{cell[: max_chars // 2].hex()}'"
     if isinstance(cell, float) and not math.isfinite(cell):
         return str(cell)
-    return clip(cell, max_chars)
+    return truncate(cell, max_chars)

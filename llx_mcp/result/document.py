@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from llx_mcp.result.metadata import Beside, lay_beside, number
+from llx_mcp.result.metadata import AlignedMetadata, align_metadata, number
 from llx_mcp.result.outline import Node, build_outline, walk_nodes, walk_values
 
 # Below this, types made for the one result cost more than they save.
@@ -59,7 +59,7 @@ class Column:
 
     node: Node
     entries: list[Any]
-    ratings: list[float | None]
+    confidences: list[float | None]
 
     @property
     def is_mixed(self) -> bool:
@@ -75,7 +75,7 @@ class Document:
         error: what the service says went wrong with the metadata; empty where nothing did.
     """
 
-    def __init__(self, root: Node, beside: Beside | None, error: str) -> None:
+    def __init__(self, root: Node, beside: AlignedMetadata | None, error: str) -> None:
         self.root = root
         self.error = error
         self.beside = beside
@@ -103,12 +103,12 @@ class Document:
         return sum(node.nulls for node in walk_nodes(self.root))
 
     @cached_property
-    def num_rated(self) -> int:
+    def num_with_confidence(self) -> int:
         """Scalars that have a confidence."""
-        return sum(len(column.ratings) - column.ratings.count(None) for column in self.columns)
+        return sum(len(column.confidences) - column.confidences.count(None) for column in self.columns)
 
     @cached_property
-    def num_cited(self) -> int:
+    def num_with_citation(self) -> int:
         """Scalars that have a citation."""
         return sum(sum(self.cited(column)) for column in self.columns)
 
@@ -116,15 +116,15 @@ class Document:
         """For each value of a column, whether it is a scalar with a citation."""
         if self.beside is None:
             return [False] * len(column.entries)
-        cited = self.beside.mirror.cited(column.entries)
+        cited = self.beside.reader.cited(column.entries)
         if not column.is_mixed:
             return cited
         return [is_scalar(value) and has for value, has in zip(column.node.values, cited, strict=True)]
 
     def num_below(self, threshold: float) -> int:
         """Scalars with a confidence below the threshold."""
-        ratings = (rating for column in self.columns for rating in column.ratings)
-        return sum(rating is not None and rating < threshold for rating in ratings)
+        confidences = (confidence for column in self.columns for confidence in column.confidences)
+        return sum(confidence is not None and confidence < threshold for confidence in confidences)
 
     @property
     def leaves(self) -> Iterator[Leaf]:
@@ -143,38 +143,40 @@ class Document:
         """One value with its provenance."""
         value = column.node.values[position]
         return Leaf(
-            column.node.path_of(position), value, column.ratings[position], self.citations(column.entries[position])
+            column.node.path_of(position), value, column.confidences[position], self.citations(column.entries[position])
         )
 
     def citations(self, entry: Any) -> tuple[Citation, ...]:
         """The citations of an entry."""
         if entry is None or self.beside is None:
             return ()
-        return tuple(map(_citation, self.beside.mirror.citations(entry)))
+        return tuple(map(_citation, self.beside.reader.citations(entry)))
 
     def first_citation(self, entry: Any) -> tuple[int | float | None, str | None]:
         """Page and words of the first citation of an entry."""
         if entry is None or self.beside is None:
             return None, None
-        page, text = self.beside.mirror.first(entry)
+        page, text = self.beside.reader.first(entry)
         return _page(page), text if isinstance(text, str) and text else None
 
     def ranked(self, most: int) -> Iterator[Leaf]:
         """The `most` values that deserve a look first: lowest confidence first, those without any after them."""
-        ratings = [rating for column in self.columns for rating in column.ratings if rating is not None]
+        confidences = [
+            confidence for column in self.columns for confidence in column.confidences if confidence is not None
+        ]
         # Of a million values only those that can be shown are put in order.
-        last = sorted(ratings)[most - 1] if 0 < most < len(ratings) else None
+        last = sorted(confidences)[most - 1] if 0 < most < len(confidences) else None
         found: list[tuple[float, tuple[Any, ...], Column, int]] = []
         for column in self.columns:
-            for position, rating in enumerate(column.ratings):
-                if rating is not None and (last is None or rating <= last):
-                    found.append((rating, order_of(column.node, position), column, position))
+            for position, confidence in enumerate(column.confidences):
+                if confidence is not None and (last is None or confidence <= last):
+                    found.append((confidence, document_order(column.node, position), column, position))
         found.sort(key=lambda item: item[:2])
         for _, _, column, position in found[:most]:
             yield self.leaf(column, position)
-        if most > len(ratings):
+        if most > len(confidences):
             for node, position in walk_values(self.root):
-                if node.values[position] is not None and self.column(node).ratings[position] is None:
+                if node.values[position] is not None and self.column(node).confidences[position] is None:
                     yield self.leaf(self.column(node), position)
 
     def _build_column(self, node: Node) -> Column:
@@ -182,12 +184,12 @@ class Document:
             nothing = [None] * len(node.values)
             return Column(node, nothing, list(nothing))
         entries = self.beside.of_scalars(node)
-        ratings = self.beside.mirror.ratings(entries)
-        column = Column(node, entries, ratings)
+        confidences = self.beside.reader.confidences(entries)
+        column = Column(node, entries, confidences)
         if column.is_mixed:
             for position, value in enumerate(node.values):
                 if not is_scalar(value):
-                    ratings[position] = None
+                    confidences[position] = None
         return column
 
 
@@ -200,7 +202,7 @@ def read_document(
         ValueError: the metadata is not JSON that can be read.
     """
     root = build_outline(result)
-    beside, error = lay_beside(root, extract_metadata, typed_from_bytes=typed_from_bytes)
+    beside, error = align_metadata(root, extract_metadata, typed_from_bytes=typed_from_bytes)
     return Document(root, beside, error)
 
 
@@ -209,7 +211,7 @@ def is_scalar(value: Any) -> bool:
     return value is not None and not isinstance(value, dict | list)
 
 
-def order_of(node: Node, position: int) -> tuple[int, ...]:
+def document_order(node: Node, position: int) -> tuple[int, ...]:
     """A key that puts values of different nodes in the order of the document."""
     keys: list[int] = []
     while node.parent is not None:
@@ -217,7 +219,7 @@ def order_of(node: Node, position: int) -> tuple[int, ...]:
             keys.append(node.indices[position])
         else:
             keys.append(node.ordinal)
-        position = position if node.holders is None else node.holders[position]
+        position = position if node.parent_positions is None else node.parent_positions[position]
         node = node.parent
     return tuple(reversed(keys))
 

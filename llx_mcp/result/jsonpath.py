@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from llx_mcp.errors import ArgumentError, excerpt
-from llx_mcp.result.location import Place, root_place
+from llx_mcp.result.location import Location, root_location
 from llx_mcp.result.outline import Node
 from llx_mcp.result.paths import ROOT, join_any, join_name, show_path
 
@@ -68,23 +68,23 @@ def parse_path(text: str) -> Segments:
     return _Parser(text).parse()
 
 
-def find_places(segments: Segments, root: Node, *, max_visits: int = MAX_VISITS) -> Iterator[Place]:
+def find_locations(segments: Segments, root: Node, *, max_visits: int = MAX_VISITS) -> Iterator[Location]:
     """Every value that the segments name, in the order of the RFC, lazily.
 
     Raises:
         PathError: more than `max_visits` values were visited.
     """
     visits = 0
-    stack: list[Iterator[Place]] = [iter([root_place(root)])]
+    stack: list[Iterator[Location]] = [iter([root_location(root)])]
     while stack:
-        for place in stack[-1]:
+        for location in stack[-1]:
             visits += 1
             if visits > max_visits:
                 raise PathError(f"path: more than {max_visits:,} values lie on this path. Name fewer, or use slices.")
             if len(stack) > len(segments):
-                yield place
+                yield location
             else:
-                stack.append(_select(place, segments[len(stack) - 1]))
+                stack.append(_select(location, segments[len(stack) - 1]))
                 break
         else:
             stack.pop()
@@ -93,21 +93,21 @@ def find_places(segments: Segments, root: Node, *, max_visits: int = MAX_VISITS)
 def explain_no_match(text: str, segments: Segments, root: Node) -> str:
     """Why a path names nothing: how far it leads, and what exists there."""
     for depth in range(len(segments), 0, -1):
-        before = next(find_places(segments[: depth - 1], root), None)
+        before = next(find_locations(segments[: depth - 1], root), None)
         if before is not None:
             return f"path {excerpt(text, 120)}: {_missing(before, segments[depth - 1])}"
     return f"path {excerpt(text, 120)} names nothing."
 
 
-def _select(place: Place, segment: Segment) -> Iterator[Place]:
-    value = place.value
+def _select(location: Location, segment: Segment) -> Iterator[Location]:
+    value = location.value
     for selector in segment:
         if isinstance(value, list):
-            yield from place.elements(_indices(selector, len(value)))
+            yield from location.elements(_indices(selector, len(value)))
         elif isinstance(value, dict):
             if isinstance(selector, Wildcard):
-                yield from place.members()
-            elif isinstance(selector, str) and (member := place.member(selector)) is not None:
+                yield from location.members()
+            elif isinstance(selector, str) and (member := location.member(selector)) is not None:
                 yield member
 
 
@@ -122,23 +122,23 @@ def _indices(selector: Selector, length: int) -> range:
     return range(0)
 
 
-def _missing(at: Place, segment: Segment) -> str:
+def _missing(at: Location, segment: Segment) -> str:
     selector = segment[0]
-    place = excerpt(show_path(at.path), 120)
+    location = excerpt(show_path(at.path), 120)
     if isinstance(at.value, list):
         if isinstance(selector, str):
             inside = excerpt(join_name(join_any(at.path), selector), 120)
-            return f"{place} is a list of {len(at.value)}, not an object; its elements are reached so: {inside}."
-        return f"{place} is a list of {len(at.value)} elements" + (
+            return f"{location} is a list of {len(at.value)}, not an object; its elements are reached so: {inside}."
+        return f"{location} is a list of {len(at.value)} elements" + (
             f", [0] to [{len(at.value) - 1}]." if at.value else "."
         )
     if isinstance(at.value, dict):
         if not isinstance(selector, str):
-            return f"{place} is an object, not a list. It has {_names(list(at.value))}."
+            return f"{location} is an object, not a list. It has {_names(list(at.value))}."
         close = get_close_matches(selector, list(at.value)[:2_000], n=3, cutoff=0.6)
         guess = f"; did you mean {' or '.join(excerpt(join_name(ROOT, name), 60) for name in close)}?" if close else "."
-        return f"no {excerpt(join_name(ROOT, selector), 60)} in {place}{guess} It has {_names(list(at.value))}."
-    return f"{place} is {'null' if at.value is None else 'a single value'}; nothing lies below it."
+        return f"no {excerpt(join_name(ROOT, selector), 60)} in {location}{guess} It has {_names(list(at.value))}."
+    return f"{location} is {'null' if at.value is None else 'a single value'}; nothing lies below it."
 
 
 def _names(names: list[str]) -> str:

@@ -9,7 +9,7 @@ from llx_mcp.result.outline import Node
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Location:
     """One value: a node, and the position of the value among those that stand there."""
 
     node: Node
@@ -25,33 +25,37 @@ class Place:
         """Its exact path."""
         return self.node.path_of(self.position)
 
-    def member(self, name: str) -> "Place | None":
+    def member(self, name: str) -> "Location | None":
         """A member of the object that stands here, or None where it has none of the name."""
         child = self.node.members.get(name)
         if child is None:
             return None
-        if child.holders is None:
-            return Place(child, self.position)
+        if child.parent_positions is None:
+            return Location(child, self.position)
         # Holders rise with the position, as values are collected in the order of the document.
-        at = bisect_left(child.holders, self.position)
-        return Place(child, at) if at < len(child.holders) and child.holders[at] == self.position else None
+        at = bisect_left(child.parent_positions, self.position)
+        return (
+            Location(child, at)
+            if at < len(child.parent_positions) and child.parent_positions[at] == self.position
+            else None
+        )
 
-    def members(self) -> Iterator["Place"]:
+    def members(self) -> Iterator["Location"]:
         """The members of the object that stands here, in its own order."""
         for name in self.value:
-            place = self.member(name)
-            if place is not None:
-                yield place
+            location = self.member(name)
+            if location is not None:
+                yield location
 
-    def elements(self, indices: range) -> Iterator["Place"]:
+    def elements(self, indices: range) -> Iterator["Location"]:
         """Elements of the list that stands here."""
         element = self.node.element
-        if element is not None and element.holders is not None:
-            first = bisect_left(element.holders, self.position)
+        if element is not None and element.parent_positions is not None:
+            first = bisect_left(element.parent_positions, self.position)
             for index in indices:
-                yield Place(element, first + index)
+                yield Location(element, first + index)
 
 
-def root_place(root: Node) -> Place:
+def root_location(root: Node) -> Location:
     """The whole result."""
-    return Place(root, 0)
+    return Location(root, 0)

@@ -16,14 +16,14 @@ from llx_mcp.raw_json import decode_json, is_empty, is_null, split_json
 from llx_mcp.result.outline import Node, walk_nodes
 
 TREES = ("document_metadata", "page_metadata", "row_metadata")
-RATINGS = ("confidence", "extraction_confidence", "parsing_confidence")
+CONFIDENCES = ("confidence", "extraction_confidence", "parsing_confidence")
 
-_RESERVED = frozenset((*RATINGS, "citation", "error"))
+_RESERVED = frozenset((*CONFIDENCES, "citation", "error"))
 _MOST_TYPES = 2_000
 _UNCITED = (b"null", b"[]")
 
 
-class Mirror(Protocol):
+class MetadataReader(Protocol):
     """How entries of the metadata are read, in either of the ways in which they are decoded."""
 
     def members(self, entries: list[Any], name: str) -> list[Any]:
@@ -38,7 +38,7 @@ class Mirror(Protocol):
         """Whether an entry may speak for a scalar."""
         ...
 
-    def ratings(self, entries: list[Any]) -> list[float | None]:
+    def confidences(self, entries: list[Any]) -> list[float | None]:
         """For each entry or None, the confidence, 0 to 1."""
         ...
 
@@ -59,11 +59,11 @@ class Mirror(Protocol):
         ...
 
 
-class Beside:
+class AlignedMetadata:
     """The entries of a tree of metadata, for each node of an outline."""
 
-    def __init__(self, root: Node, tree: Any, mirror: Mirror) -> None:
-        self.mirror = mirror
+    def __init__(self, root: Node, tree: Any, reader: MetadataReader) -> None:
+        self.reader = reader
         self._entries: dict[int, list[Any] | None] = {}
         self._enclosing: dict[int, list[Any] | None] = {}
         self._attach(root, [tree], None)
@@ -71,21 +71,23 @@ class Beside:
             entries, enclosing = self._entries[id(node)], self._enclosing[id(node)]
             if not node.members and node.element is None:
                 continue
-            if entries is not None and (own := list(map(mirror.own, entries))) and any(own):
+            if entries is not None and (own := list(map(reader.own, entries))) and any(own):
                 # A leaf in place of a list of leaves speaks for all elements.
                 enclosing = own if enclosing is None else [a or b for a, b in zip(own, enclosing, strict=True)]
             for name, member in node.members.items():
-                held = _at(entries, member.holders)
-                self._attach(member, held and mirror.members(held, name), _at(enclosing, member.holders))
+                held = _at(entries, member.parent_positions)
+                self._attach(member, held and reader.members(held, name), _at(enclosing, member.parent_positions))
             if node.element is not None:
-                self._attach(node.element, _elements(entries, node.element), _at(enclosing, node.element.holders))
+                self._attach(
+                    node.element, _elements(entries, node.element), _at(enclosing, node.element.parent_positions)
+                )
 
     def of_scalars(self, node: Node) -> list[Any]:
         """For each value of a node, the entry that speaks for it, or None."""
         entries, enclosing = self._entries[id(node)], self._enclosing[id(node)]
         if entries is None:
             return enclosing if enclosing is not None else [None] * len(node.values)
-        is_leaf = self.mirror.is_leaf
+        is_leaf = self.reader.is_leaf
         if enclosing is None:
             return [entry if is_leaf(entry) else None for entry in entries]
         return [a if is_leaf(a) else b for a, b in zip(entries, enclosing, strict=True)]
@@ -99,7 +101,9 @@ class Beside:
         self._enclosing[id(node)] = enclosing if enclosing and any(enclosing) else None
 
 
-def lay_beside(root: Node, extract_metadata: msgspec.Raw | None, *, typed_from_bytes: int) -> tuple[Beside | None, str]:
+def align_metadata(
+    root: Node, extract_metadata: msgspec.Raw | None, *, typed_from_bytes: int
+) -> tuple[AlignedMetadata | None, str]:
     """The metadata beside an outline, None where there is none, and what the service says went wrong with it.
 
     Args:
@@ -119,9 +123,9 @@ def lay_beside(root: Node, extract_metadata: msgspec.Raw | None, *, typed_from_b
         except (msgspec.DecodeError, RecursionError):
             pass
         else:
-            return Beside(root, typed, _TypedMirror(root)), _error(typed, fields, extract_metadata)
+            return AlignedMetadata(root, typed, _TypedMirror(root)), _error(typed, fields, extract_metadata)
     tree = decode_json(raw)
-    return (Beside(root, tree, _PlainMirror()) if tree else None), _error(tree, fields, extract_metadata)
+    return (AlignedMetadata(root, tree, _PlainMirror()) if tree else None), _error(tree, fields, extract_metadata)
 
 
 def number(value: Any) -> float | None:
@@ -158,17 +162,17 @@ class _PlainMirror:
     def own(self, entry: Any) -> Any:
         if not isinstance(entry, dict):
             return None
-        rated = any(number(entry.get(name)) is not None for name in RATINGS)
+        rated = any(number(entry.get(name)) is not None for name in CONFIDENCES)
         return entry if rated or are_citations(entry.get("citation")) else None
 
     def is_leaf(self, entry: Any) -> bool:
         return isinstance(entry, dict)
 
-    def ratings(self, entries: list[Any]) -> list[float | None]:
+    def confidences(self, entries: list[Any]) -> list[float | None]:
         return [
             None
             if entry is None
-            else next((rating for name in RATINGS if (rating := number(entry.get(name))) is not None), None)
+            else next((confidence for name in CONFIDENCES if (confidence := number(entry.get(name))) is not None), None)
             for entry in entries
         ]
 
@@ -227,7 +231,7 @@ class _TypedMirror:
     def own(self, entry: Any) -> Any:
         if not isinstance(entry, _Entry):
             return None
-        rated = self.ratings([entry])[0] is not None
+        rated = self.confidences([entry])[0] is not None
         return (
             entry if rated or (bytes(entry.citation) not in _UNCITED and are_citations(self.citations(entry))) else None
         )
@@ -235,7 +239,7 @@ class _TypedMirror:
     def is_leaf(self, entry: Any) -> bool:
         return entry is not None
 
-    def ratings(self, entries: list[Any]) -> list[float | None]:
+    def confidences(self, entries: list[Any]) -> list[float | None]:
         return [
             None if entry is None else entry.confidence if _is_rating(entry.confidence) else _other_rating(entry)
             for entry in entries
@@ -327,14 +331,14 @@ def _find_tree(result: Any, extract_metadata: msgspec.Raw | None) -> tuple[msgsp
 
 
 def _elements(entries: list[Any] | None, element: Node) -> list[Any] | None:
-    if entries is None or element.holders is None or element.indices is None:
+    if entries is None or element.parent_positions is None or element.indices is None:
         return None
     if len(entries) == 1:
         only = entries[0]
         missing = len(element.values) - len(only) if isinstance(only, list) else 0
         return [*only[: len(element.values)], *[None] * missing] if isinstance(only, list) else None
     lists = [entry if isinstance(entry, list) else () for entry in entries]
-    pairs = zip(element.holders, element.indices, strict=True)
+    pairs = zip(element.parent_positions, element.indices, strict=True)
     return [lists[holder][index] if index < len(lists[holder]) else None for holder, index in pairs]
 
 

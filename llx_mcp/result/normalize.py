@@ -19,27 +19,27 @@ _GROUPED = re.compile(r"\d{1,3}(?:([.,'’\u00a0\u202f ])\d{3})(?:\1\d{3})*")
 _SAME_DASHES = str.maketrans("‐‑‒–—―−’‘‚‛“”„‟", "-------''''\"\"\"\"")
 
 
-def plain(text: str) -> str:
+def normalize_text(text: str) -> str:
     """One text without case, accents and odd spacing."""
-    return plain_all([text])[0]
+    return normalize_texts([text])[0]
 
 
-def plain_all(texts: list[str]) -> list[str]:
+def normalize_texts(texts: list[str]) -> list[str]:
     """Many texts at once, in the time of a few passes over their characters."""
     whole = _BREAK.join(texts)
     if whole.count(_BREAK) != len(texts) - 1:
-        return [plain(text.replace(_BREAK, " ")) for text in texts]
+        return [normalize_text(text.replace(_BREAK, " ")) for text in texts]
     if not whole.isascii():
         whole = _MARK.sub("", unicodedata.normalize("NFKD", whole.translate(_SAME_DASHES)))
     return [text.strip() for text in _SPACE.sub(" ", whole.casefold()).split(_BREAK)] if texts else []
 
 
-def plain_name(name: str) -> str:
+def normalize_name(name: str) -> str:
     """A field's name as words: `lineItems` and `line_items` are `line items`."""
-    return plain(_CAMEL.sub(" ", name).translate(_SEPARATORS))
+    return normalize_text(_CAMEL.sub(" ", name).translate(_SEPARATORS))
 
 
-def digits_all(texts: list[str]) -> list[str]:
+def extract_digits(texts: list[str]) -> list[str]:
     """The ASCII digits of each text, and nothing else."""
     whole = _BREAK.join(text.replace(_BREAK, " ") for text in texts)
     return _DIGITS.sub("", whole).split(_BREAK) if texts else []
@@ -51,11 +51,11 @@ def numbers_in(text: str) -> frozenset[float]:
     found: set[float] = set()
     for pattern in (_WRITTEN, _SPACED):
         for match in pattern.finditer(text):
-            found |= readings_of(match.group())
+            found |= possible_numbers(match.group())
     return frozenset(found)
 
 
-def readings_of(text: str) -> frozenset[float]:
+def possible_numbers(text: str) -> frozenset[float]:
     """The numbers that a written number may stand for: 12.50, 1,234.50, 1.234,50, 1 234.5, (12), 12-."""
     body = text.strip()
     negative = body[:1] in ("-", "−", "(")

@@ -12,7 +12,7 @@ from itertools import chain
 from typing import Any
 
 from llx_mcp.result.paths import ROOT, join_any, join_index, join_name, show_path
-from llx_mcp.result.sanitize import clip, visible_json
+from llx_mcp.result.sanitize import sanitize_json, truncate
 
 OUTLINE_COLUMNS = ["path", "type", "count", "nulls", "example"]
 
@@ -44,7 +44,7 @@ class Node:
     parent: "Node | None"
     step: str | None
     values: list[Any]
-    holders: list[int] | None = None
+    parent_positions: list[int] | None = None
     indices: list[int] | None = None
     types: Counter[str] = field(default_factory=Counter)
     nulls: int = 0
@@ -79,7 +79,7 @@ class Node:
         node = self
         while node.parent is not None:
             steps.append(node.indices[position] if node.indices is not None else node.step or "")
-            position = position if node.holders is None else node.holders[position]
+            position = position if node.parent_positions is None else node.parent_positions[position]
             node = node.parent
         path = ROOT
         for step in reversed(steps):
@@ -194,7 +194,7 @@ def outline_row(node: Node) -> list[Any]:
     type_name, nulls = node.type_name, node.nulls + node.absent
     if node.shape is not None:
         type_name, nulls = f"{type_name} #{node.shape}", node.nulls_within
-    return [show_path(node.path), type_name, node.count, nulls, visible_json(clip(node.example, _EXAMPLE_CHARS))]
+    return [show_path(node.path), type_name, node.count, nulls, sanitize_json(truncate(node.example, _EXAMPLE_CHARS))]
 
 
 def _below(node: Node) -> list[Node]:
@@ -237,8 +237,10 @@ def _measure_members(node: Node, num_objects: int) -> None:
         except KeyError:
             held = [i for i, item in enumerate(objects) if name in item]
             values = [objects[i][name] for i in held]
-            holders = held if positions is None else [positions[i] for i in held]
-            node.members[name] = Node(node, name, values, holders, absent=len(objects) - len(held), ordinal=ordinal)
+            parent_positions = held if positions is None else [positions[i] for i in held]
+            node.members[name] = Node(
+                node, name, values, parent_positions, absent=len(objects) - len(held), ordinal=ordinal
+            )
 
 
 def _measure_one_by_one(node: Node, objects: list[dict[str, Any]], positions: list[int] | None) -> None:
@@ -248,8 +250,8 @@ def _measure_one_by_one(node: Node, objects: list[dict[str, Any]], positions: li
             if member is None:
                 member = node.members[name] = Node(node, name, [], [], ordinal=len(node.members))
             member.values.append(value)
-            if member.holders is not None:
-                member.holders.append(i if positions is None else positions[i])
+            if member.parent_positions is not None:
+                member.parent_positions.append(i if positions is None else positions[i])
     for member in node.members.values():
         member.absent = len(objects) - len(member.values)
 

@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from llx_mcp.result.normalize import numbers_in, plain
+from llx_mcp.result.normalize import normalize_text, numbers_in
 
 _WORD = re.compile(r"\w+")
 _DATE = re.compile(r"(\d{4})-(\d{1,2})(?:-(\d{1,2}))?(?:[Tt ].*)?\Z")
@@ -20,7 +20,7 @@ _TOLERANCE = 1e-9
 _LARGEST = 1e300
 
 
-def holds(value: Any, quotes: list[str]) -> bool:
+def quotes_contain_value(value: Any, quotes: list[str]) -> bool:
     """Whether any of the quotes, or all of them together, hold a value.
 
     Numbers match in any format, scaled to thousands, millions or per cent, and within the digits that are
@@ -36,7 +36,7 @@ def holds(value: Any, quotes: list[str]) -> bool:
     text = str(value)
     if any(text in quote for quote in quotes):
         return True
-    return _holds_text(plain(text), plain(" ".join(quotes)))
+    return _holds_text(normalize_text(text), normalize_text(" ".join(quotes)))
 
 
 def _holds_text(value: str, quotes: str) -> bool:
@@ -64,7 +64,7 @@ def _holds_number(value: float, quote: str) -> bool:
         if any(abs(abs(number) - abs(scaled)) <= _TOLERANCE * max(abs(scaled), 1.0) for number in numbers):
             return True
     if value == int(value) and 0 <= value < len(_SMALL):
-        return _SMALL[int(value)] in plain(quote)
+        return _SMALL[int(value)] in normalize_text(quote)
     return False
 
 

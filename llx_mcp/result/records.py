@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import IO, Any
 
 from llx_mcp.result.document import Document
-from llx_mcp.result.jsonpath import PathError, explain_no_match, find_places, parse_path
-from llx_mcp.result.location import Place
+from llx_mcp.result.jsonpath import PathError, explain_no_match, find_locations, parse_path
+from llx_mcp.result.location import Location
 from llx_mcp.result.outline import Node
 from llx_mcp.result.paths import ROOT, join_name, show_path
 from llx_mcp.result.sanitize import dump_json
@@ -27,27 +27,27 @@ class Records:
     rows: Iterator[list[Any]]
 
 
-def find_values(document: Document, path: str) -> list[Place]:
+def find_values(document: Document, path: str) -> list[Location]:
     """The places that a path names.
 
     Raises:
         PathError: the path cannot be read, or names nothing.
     """
     segments = parse_path(path.strip() or "$")
-    places = list(find_places(segments, document.root))
-    if not places:
+    locations = list(find_locations(segments, document.root))
+    if not locations:
         raise PathError(explain_no_match(path, segments, document.root))
-    return places
+    return locations
 
 
-def elements_of(places: list[Place]) -> list[Place]:
+def list_elements(locations: list[Location]) -> list[Location]:
     """The same places, but for a single list, which stands for its elements."""
-    if len(places) == 1 and isinstance(places[0].value, list):
-        return list(places[0].elements(range(len(places[0].value))))
-    return places
+    if len(locations) == 1 and isinstance(locations[0].value, list):
+        return list(locations[0].elements(range(len(locations[0].value))))
+    return locations
 
 
-def build_records(document: Document, places: list[Place], *, provenance: bool) -> Records:
+def build_records(document: Document, locations: list[Location], *, provenance: bool) -> Records:
     """Places as rows: an object is a row of its fields, those of nested objects included; any other value is one cell.
 
     Args:
@@ -56,14 +56,14 @@ def build_records(document: Document, places: list[Place], *, provenance: bool) 
         provenance: add confidence, page and quote beside each column.
     """
     names: dict[str, None] = {}
-    for place in places:
-        for name, _ in _cells(place):
+    for location in locations:
+        for name, _ in _cells(location):
             names.setdefault(name)
     columns = list(names)
     labels = ["_path"]
     for name in columns:
         labels += [name, *(f"{name}.{what}" for what in PROVENANCE)] if provenance else [name]
-    return Records(labels, _rows(document, places, columns, provenance=provenance))
+    return Records(labels, _rows(document, locations, columns, provenance=provenance))
 
 
 def write_csv(records: Records, target: IO[bytes]) -> None:
@@ -92,10 +92,12 @@ def _csv_cell(cell: Any) -> Any:
     return dump_json(cell) if isinstance(cell, bool) else cell
 
 
-def _rows(document: Document, places: list[Place], columns: list[str], *, provenance: bool) -> Iterator[list[Any]]:
-    for place in places:
-        cells = dict(_cells(place))
-        row: list[Any] = [show_path(place.path)]
+def _rows(
+    document: Document, locations: list[Location], columns: list[str], *, provenance: bool
+) -> Iterator[list[Any]]:
+    for location in locations:
+        cells = dict(_cells(location))
+        row: list[Any] = [show_path(location.path)]
         for name in columns:
             cell = cells.get(name)
             row.append(None if cell is None else _flat(cell.value))
@@ -104,11 +106,11 @@ def _rows(document: Document, places: list[Place], columns: list[str], *, proven
         yield row
 
 
-def _cells(place: Place) -> Iterator[tuple[str, Place]]:
-    if not isinstance(place.value, dict) or not place.value:
-        yield "value", place
+def _cells(location: Location) -> Iterator[tuple[str, Location]]:
+    if not isinstance(location.value, dict) or not location.value:
+        yield "value", location
         return
-    stack = [(ROOT, member) for member in place.members()][::-1]
+    stack = [(ROOT, member) for member in location.members()][::-1]
     while stack:
         prefix, member = stack.pop()
         name = join_name(prefix, member.node.step or "")
@@ -122,10 +124,10 @@ def _flat(value: Any) -> Any:
     return dump_json(value) if isinstance(value, dict | list) else value
 
 
-def _beside(document: Document, cell: Place | None) -> list[Any]:
+def _beside(document: Document, cell: Location | None) -> list[Any]:
     if cell is None or not document.has_metadata or isinstance(cell.value, dict | list):
         return [None] * len(PROVENANCE)
     node: Node = cell.node
     column = document.column(node)
     page, quote = document.first_citation(column.entries[cell.position])
-    return [column.ratings[cell.position], page, quote]
+    return [column.confidences[cell.position], page, quote]

@@ -17,18 +17,18 @@ _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _CONTROLS = re.compile(r"[\x00-\x1f]+")
 
 
-def visible(text: str) -> str:
+def sanitize_text(text: str) -> str:
     """The text with each invisible character as its escape."""
     return INVISIBLE.sub(lambda match: _escape(match.group()), text)
 
 
-def visible_line(text: str, max_chars: int) -> str:
+def sanitize_line(text: str, max_chars: int) -> str:
     """The text in one visible line of at most `max_chars` characters; a cut ends in `…`."""
-    line = " ".join(visible(_CONTROLS.sub(" ", text[: max_chars * 4])).split())
+    line = " ".join(sanitize_text(_CONTROLS.sub(" ", text[: max_chars * 4])).split())
     return line if len(line) <= max_chars and len(text) <= max_chars * 4 else line[: max_chars - 1] + "…"
 
 
-def visible_json(value: Any) -> Any:
+def sanitize_json(value: Any) -> Any:
     """The value with every string and name made visible; the same object where nothing is hidden."""
     return _visible_tree(value) if INVISIBLE.search(dump_json(value)) else value
 
@@ -38,7 +38,7 @@ def dump_json(value: Any) -> str:
     return _encode(value)
 
 
-def clip(value: Any, max_chars: int) -> Any:
+def truncate(value: Any, max_chars: int) -> Any:
     """A long string cut to `max_chars` characters with the number of those left out; other values as they are."""
     if not isinstance(value, str) or len(value) <= max_chars:
         return value
@@ -47,9 +47,9 @@ def clip(value: Any, max_chars: int) -> Any:
 
 def _visible_tree(value: Any) -> Any:
     if isinstance(value, str):
-        return visible(value)
+        return sanitize_text(value)
     if isinstance(value, dict):
-        return {visible(name): _visible_tree(child) for name, child in value.items()}
+        return {sanitize_text(name): _visible_tree(child) for name, child in value.items()}
     if isinstance(value, list):
         return [_visible_tree(child) for child in value]
     return value

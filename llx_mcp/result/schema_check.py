@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from llx_mcp.result.location import Place
+from llx_mcp.result.location import Location
 from llx_mcp.result.outline import Node
 
 MOST_CHECKED = 20_000
@@ -17,7 +17,7 @@ _DEEPEST = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Breach:
+class SchemaViolation:
     """One value that is not as the schema has it."""
 
     path: str
@@ -54,13 +54,13 @@ class SchemaCheck:
             for position, value in enumerate(node.values):
                 if not isinstance(value, dict):
                     continue
-                place = None if member is None else Place(node, position).member(name)
-                if place is None:
-                    yield Place(node, position).path, f"required field {name!r} is absent"
-                elif place.value is None:
-                    yield place.path, "required, and null"
+                location = None if member is None else Location(node, position).member(name)
+                if location is None:
+                    yield Location(node, position).path, f"required field {name!r} is absent"
+                elif location.value is None:
+                    yield location.path, "required, and null"
 
-    def breaches(self) -> Iterator[Breach]:
+    def violations(self) -> Iterator[SchemaViolation]:
         """Values that break the schema, but for required fields; at most `MOST_CHECKED` values a part are looked at."""
         import jsonschema
         from jsonschema.exceptions import SchemaError
@@ -78,7 +78,7 @@ class SchemaCheck:
                     for error in validator.iter_errors(value):
                         if error.validator == "required" or error.instance is None:
                             continue
-                        yield _breach(Place(part.node, position), error)
+                        yield _breach(Location(part.node, position), error)
             except (SchemaError, RecursionError, ValueError, TypeError, AttributeError):
                 # A schema that is not one cannot be broken; what was found before it showed stands.
                 continue
@@ -166,13 +166,13 @@ def _all_among(values: list[Any], options: Any) -> bool:
         return False
 
 
-def _breach(place: Place, error: Any) -> Breach:
+def _breach(location: Location, error: Any) -> SchemaViolation:
     for step in error.absolute_path:
-        below = next(place.elements(range(step, step + 1)), None) if isinstance(step, int) else place.member(step)
+        below = next(location.elements(range(step, step + 1)), None) if isinstance(step, int) else location.member(step)
         if below is None:
             break
-        place = below
-    return Breach(place.path, place.value, _rule(error))
+        location = below
+    return SchemaViolation(location.path, location.value, _rule(error))
 
 
 def _rule(error: Any) -> str:

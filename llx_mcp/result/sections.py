@@ -12,7 +12,7 @@ from llx_mcp.result.document import Document, read_document
 Sections = Mapping[str, msgspec.Raw]
 
 
-class Extraction:
+class JobSections:
     """What a job extracted. Every property raises ValueError where its section is not JSON that can be read."""
 
     def __init__(self, sections: Sections) -> None:

@@ -43,7 +43,7 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Relation:
+class SqlTable:
     """One table.
 
     Attributes:
@@ -57,7 +57,7 @@ class Relation:
     name: str
     node: Node
     sources: tuple[Source, ...]
-    parent: "Relation | None"
+    parent: "SqlTable | None"
     left_out: int = 0
 
     @property
@@ -71,9 +71,9 @@ class Relation:
         return [i for i, value in enumerate(self.node.values) if isinstance(value, dict)]
 
 
-def find_relations(document: Document) -> list[Relation]:
+def find_sql_tables(document: Document) -> list[SqlTable]:
     """The tables of a result, holders before what they hold."""
-    found: dict[int, Relation] = {}
+    found: dict[int, SqlTable] = {}
     names = {FIELDS, TABLES}
     for node in walk_nodes(document.root):
         is_root = node is document.root
@@ -84,46 +84,46 @@ def find_relations(document: Document) -> list[Relation]:
         own = [Source("", child, 0) for child in _scalar_fields(node)]
         held = _held(parent)
         sources = _named(node, own[:_MOST_COLUMNS], held)
-        relation = Relation(name, node, sources, parent, max(len(own) - _MOST_COLUMNS, 0))
-        found[id(node)] = relation
-    return [relation for relation in found.values() if relation.sources]
+        sql_table = SqlTable(name, node, sources, parent, max(len(own) - _MOST_COLUMNS, 0))
+        found[id(node)] = sql_table
+    return [sql_table for sql_table in found.values() if sql_table.sources]
 
 
-def table_rows(relations: list[Relation], num_values: int) -> list[list[Any]]:
+def table_rows(sql_tables: list[SqlTable], num_values: int) -> list[list[Any]]:
     """The tables that a query can read, as rows of `tables`; the columns that every table has are left out."""
-    rows: list[list[Any]] = [[relation.name, len(relation.positions), _listed(relation)] for relation in relations]
+    rows: list[list[Any]] = [[sql_table.name, len(sql_table.positions), _listed(sql_table)] for sql_table in sql_tables]
     return [*rows, [FIELDS, num_values, ", ".join(FIELD_COLUMNS)]]
 
 
-def table_groups(relations: list[Relation]) -> list[list[str]]:
+def table_groups(sql_tables: list[SqlTable]) -> list[list[str]]:
     """Tables that have the same columns, with their numbers of rows, and these columns."""
-    groups: dict[str, list[Relation]] = {}
-    for relation in relations:
-        groups.setdefault(_listed(relation), []).append(relation)
+    groups: dict[str, list[SqlTable]] = {}
+    for sql_table in sql_tables:
+        groups.setdefault(_listed(sql_table), []).append(sql_table)
     rows = []
     for columns, group in groups.items():
-        named = [f"{relation.name} ×{len(relation.positions)}" for relation in group[:_MOST_NAMED]]
+        named = [f"{sql_table.name} ×{len(sql_table.positions)}" for sql_table in group[:_MOST_NAMED]]
         more = len(group) - _MOST_NAMED
         rows.append([", ".join([*named, f"{more} more, each named by its path"] if more > 0 else named), columns])
     return rows
 
 
-def _listed(relation: Relation) -> str:
-    columns = ", ".join(source.name for source in relation.sources)
-    return f"{columns} and {relation.left_out} more in {FIELDS}" if relation.left_out else columns
+def _listed(sql_table: SqlTable) -> str:
+    columns = ", ".join(source.name for source in sql_table.sources)
+    return f"{columns} and {sql_table.left_out} more in {FIELDS}" if sql_table.left_out else columns
 
 
-def iter_rows(relation: Relation, document: Document) -> Iterator[list[Any]]:
+def iter_rows(sql_table: SqlTable, document: Document) -> Iterator[list[Any]]:
     """The rows of a table, in the order of the document."""
-    positions = relation.positions
-    cells = [_cells(relation.node, positions, source) for source in relation.sources]
-    numbers = _numbers(relation.parent)
-    ratings, pages = _provenance(relation, document, positions)
+    positions = sql_table.positions
+    cells = [_cells(sql_table.node, positions, source) for source in sql_table.sources]
+    numbers = _numbers(sql_table.parent)
+    confidences, pages = _provenance(sql_table, document, positions)
     for row, position in enumerate(positions):
-        holder = _holder_position(relation, position)
+        holder = _holder_position(sql_table, position)
         parent = None if holder is None else numbers.get(holder)
         yield [column[row] for column in cells] + [
-            relation.node.path_of(position) or "$", row, parent, ratings[row], pages[row],
+            sql_table.node.path_of(position) or "$", row, parent, confidences[row], pages[row],
         ]  # fmt: skip
 
 
@@ -141,31 +141,31 @@ def iter_fields(document: Document) -> Iterator[list[Any]]:
                 value if isinstance(value, str) else dump_json(value),
                 _number(value),
                 _type(value),
-                column.ratings[position],
+                column.confidences[position],
                 page,
                 quote,
             ]
 
 
-def _holder(node: Node, found: dict[int, Relation]) -> Relation | None:
+def _holder(node: Node, found: dict[int, SqlTable]) -> SqlTable | None:
     above = node.parent
     while above is not None and id(above) not in found:
         above = above.parent
     return found[id(above)] if above is not None else None
 
 
-def _holder_position(relation: Relation, position: int) -> int | None:
+def _holder_position(sql_table: SqlTable, position: int) -> int | None:
     """The position of the row of the parent table that holds a row."""
-    if relation.parent is None:
+    if sql_table.parent is None:
         return None
-    node = relation.node
-    while node is not relation.parent.node and node.parent is not None:
-        position = position if node.holders is None else node.holders[position]
+    node = sql_table.node
+    while node is not sql_table.parent.node and node.parent is not None:
+        position = position if node.parent_positions is None else node.parent_positions[position]
         node = node.parent
     return position
 
 
-def _numbers(parent: Relation | None) -> dict[int, int]:
+def _numbers(parent: SqlTable | None) -> dict[int, int]:
     return {} if parent is None else {position: row for row, position in enumerate(parent.positions)}
 
 
@@ -182,7 +182,7 @@ def _scalar_fields(node: Node) -> list[Node]:
     return found
 
 
-def _held(parent: Relation | None) -> list[Source]:
+def _held(parent: SqlTable | None) -> list[Source]:
     """The holder's own short scalars; what holds the holder is among its columns already."""
     if parent is None:
         return []
@@ -211,16 +211,16 @@ def _name(node: Node) -> str:
 
 
 def _plain(name: str) -> str:
-    plain = _ODD.sub("_", name).strip("_")[:60]
-    return f"_{plain}" if plain[:1].isdigit() else plain
+    normalize_text = _ODD.sub("_", name).strip("_")[:60]
+    return f"_{normalize_text}" if normalize_text[:1].isdigit() else normalize_text
 
 
 def _unused(name: str, names: set[str], prefix: str = "") -> str:
-    plain = _plain(name) or "value"
-    candidate, number = plain, 1
+    normalize_text = _plain(name) or "value"
+    candidate, number = normalize_text, 1
     while candidate.lower() in names:
         number += 1
-        candidate = f"{prefix}{plain}" if prefix and number == 2 else f"{plain}_{number}"
+        candidate = f"{prefix}{normalize_text}" if prefix and number == 2 else f"{normalize_text}_{number}"
     names.add(candidate.lower())
     return candidate
 
@@ -242,8 +242,8 @@ def _held_cells(node: Node, positions: list[int], source: Source) -> list[Any]:
         above = above.parent
     at, holder_node = list(positions), node
     while id(holder_node) not in ancestors and holder_node.parent is not None:
-        holders = holder_node.holders
-        at = at if holders is None else [holders[position] for position in at]
+        parent_positions = holder_node.parent_positions
+        at = at if parent_positions is None else [parent_positions[position] for position in at]
         holder_node = holder_node.parent
     return _cells(holder_node, at, Source(source.name, source.node, 0))
 
@@ -271,41 +271,41 @@ def _type(value: Any) -> str:
 
 
 def _provenance(
-    relation: Relation, document: Document, positions: list[int]
+    sql_table: SqlTable, document: Document, positions: list[int]
 ) -> tuple[list[float | None], list[int | float | None]]:
     """The lowest confidence and the first page of each row."""
-    ratings: list[float | None] = [None] * len(positions)
+    confidences: list[float | None] = [None] * len(positions)
     pages: list[int | float | None] = [None] * len(positions)
     if not document.has_metadata:
-        return ratings, pages
+        return confidences, pages
     rows = {position: row for row, position in enumerate(positions)}
-    for source in relation.sources:
+    for source in sql_table.sources:
         if source.up or not source.node.has_scalars:
             continue
-        chain = _chain(source.node, relation.node)
+        chain = _chain(source.node, sql_table.node)
         column = document.column(source.node)
         for position, entry in enumerate(column.entries):
             row = rows.get(_climb(position, chain)) if entry is not None else None
             if row is None:
                 continue
-            rating = column.ratings[position]
-            known = ratings[row]
-            if rating is not None and (known is None or rating < known):
-                ratings[row] = rating
+            confidence = column.confidences[position]
+            known = confidences[row]
+            if confidence is not None and (known is None or confidence < known):
+                confidences[row] = confidence
             if pages[row] is None:
                 pages[row], _ = document.first_citation(entry)
-    return ratings, pages
+    return confidences, pages
 
 
 def _chain(node: Node, top: Node) -> list[list[int] | None]:
     chain: list[list[int] | None] = []
     while node is not top and node.parent is not None:
-        chain.append(node.holders)
+        chain.append(node.parent_positions)
         node = node.parent
     return chain
 
 
 def _climb(position: int, chain: list[list[int] | None]) -> int:
-    for holders in chain:
-        position = position if holders is None else holders[position]
+    for parent_positions in chain:
+        position = position if parent_positions is None else parent_positions[position]
     return position

@@ -34,7 +34,7 @@ from llx_mcp.jobs.source import OpenSource
 from llx_mcp.server.prompts import load_prompts
 from llx_mcp.server.resources import add_resources
 from llx_mcp.server.subscriptions import JobSubscriptions
-from llx_mcp.server.tasks import Tasks, Work
+from llx_mcp.server.tasks import Tasks, TaskWork
 from llx_mcp.server.tools import (
     find_in_extract_result,
     get_extract_job,
@@ -194,7 +194,7 @@ def build_server(
     *,
     clock: Clock | None = None,
     options: ReaderOptions | None = None,
-    works: Mapping[str, Work] | None = None,
+    works: Mapping[str, TaskWork] | None = None,
     log_level: LogLevel = "WARNING",
 ) -> ExtractServer:
     """A server over a source of jobs, which is opened with the first call and closed with the server.

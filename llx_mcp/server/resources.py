@@ -7,13 +7,13 @@ import anyio.to_thread
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError
 
-from llx_mcp.answers.header import Ask
+from llx_mcp.answers.header import JobRequest
 from llx_mcp.errors import LlxError, NotFoundError, excerpt
 from llx_mcp.jobs.reader import JobReader
 
 if TYPE_CHECKING:
     from llx_mcp.models import Job
-    from llx_mcp.result.sections import Extraction
+    from llx_mcp.result.sections import JobSections
 
 _SHOWN = 30
 _MIME_TYPE = "application/json"
@@ -48,23 +48,23 @@ def add_resources(server: MCPServer[JobReader]) -> None:
         mime_type="text/csv",
     )
     async def read_table(job_id: str, table: str, ctx: Context[JobReader, Any]) -> str:
-        from llx_mcp.result.sections import Extraction
+        from llx_mcp.result.sections import JobSections
 
         job = await _fetch(job_id, ctx)
-        return await anyio.to_thread.run_sync(_write_table, Extraction(job.sections), table)
+        return await anyio.to_thread.run_sync(_write_table, JobSections(job.sections), table)
 
 
-def _write_table(extraction: "Extraction", name: str) -> str:
+def _write_table(extraction: "JobSections", name: str) -> str:
     from llx_mcp.result.records import Records, write_csv
-    from llx_mcp.result.sql_tables import find_relations, iter_rows
+    from llx_mcp.result.sql_tables import find_sql_tables, iter_rows
 
-    relations = {relation.name: relation for relation in find_relations(extraction.document)}
-    if name not in relations:
-        known = ", ".join(list(relations)[:_SHOWN])
+    sql_tables = {sql_table.name: sql_table for sql_table in find_sql_tables(extraction.document)}
+    if name not in sql_tables:
+        known = ", ".join(list(sql_tables)[:_SHOWN])
         raise ResourceNotFoundError(f"No table {excerpt(name, 60)} in this job. It has: {known or 'none'}.")
-    relation = relations[name]
+    sql_table = sql_tables[name]
     target = io.BytesIO()
-    write_csv(Records(relation.columns, iter_rows(relation, extraction.document)), target)
+    write_csv(Records(sql_table.columns, iter_rows(sql_table, extraction.document)), target)
     return target.getvalue().decode()
 
 
@@ -83,7 +83,7 @@ def _add_section(server: MCPServer[JobReader], name: str, key: str, description:
 
 async def _fetch(job_id: str, ctx: Context[JobReader, Any]) -> "Job":
     try:
-        return await ctx.request_context.lifespan_context.fetch(Ask(job_id))
+        return await ctx.request_context.lifespan_context.fetch(JobRequest(job_id))
     except NotFoundError as exc:
         raise ResourceNotFoundError(str(exc)) from None
     except LlxError as exc:

@@ -129,16 +129,16 @@ class JobSubscriptions:
                 del self._subscribed[place]
 
 
-async def _watch(uri: str, reader: JobReader, tell: Any) -> None:
+async def _watch(uri: str, reader: JobReader, build_wait_answer: Any) -> None:
     """Tell of each change of a job's status, and of its end, but not of how it is found."""
     match = _JOB.match(uri)
     job_id = unquote(match[1]) if match else ""
     is_first = True
     try:
-        async with aclosing(reader.watch(job_id)) as sights:
-            async for _ in sights:
+        async with aclosing(reader.watch(job_id)) as snapshots:
+            async for _ in snapshots:
                 if not is_first:
-                    await tell()
+                    await build_wait_answer()
                 is_first = False
     except LlxError as exc:
         _log.warning("A job that is subscribed to cannot be watched: %s", exc)

@@ -53,7 +53,7 @@ class TaskState:
     error: Mapping[str, Any] | None = None
 
 
-class Work(Protocol):
+class TaskWork(Protocol):
     """What a tool does in a task. All there is to it is what `begin` returns."""
 
     @property
@@ -75,7 +75,7 @@ class Tasks(Extension):
 
     identifier = IDENTIFIER
 
-    def __init__(self, works: Mapping[str, Work]) -> None:
+    def __init__(self, works: Mapping[str, TaskWork]) -> None:
         self._works = works
         self._cancelled: OrderedDict[str, None] = OrderedDict()
         self._seen: OrderedDict[str, tuple[float, TaskState]] = OrderedDict()
@@ -99,14 +99,14 @@ class Tasks(Extension):
         begun = await work.begin(params.arguments or {}, ctx)
         if begun is None:
             return await call_next(ctx)
-        from llx_mcp.jobs.task_tokens import Handle
+        from llx_mcp.jobs.task_tokens import TaskToken
 
         content, state = begun
         reader = ctx.lifespan_context
         now = reader.clock.now()
         now = now.replace(microsecond=now.microsecond // 1_000 * 1_000)
-        handle = Handle([params.name, content], now, TTL)
-        task_id = (await reader.open_sealer()).seal(handle)
+        handle = TaskToken([params.name, content], now, TTL)
+        task_id = (await reader.open_token_signer()).seal(handle)
         self._remember(task_id, state, ctx)
         return {"resultType": "task", **_describe(task_id, handle.created_at, handle.ttl, state)}
 
@@ -133,7 +133,7 @@ class Tasks(Extension):
         return {"resultType": "complete"}
 
     async def _look(
-        self, ctx: RequestContext, task_id: str, work: Work, content: Any, created_at: datetime
+        self, ctx: RequestContext, task_id: str, work: TaskWork, content: Any, created_at: datetime
     ) -> TaskState:
         if task_id in self._cancelled:
             return TaskState("cancelled", "Waiting was given up; the job itself is left as it is, and may still run.")
@@ -151,14 +151,14 @@ class Tasks(Extension):
         else:
             self._seen.pop(task_id, None)
 
-    async def _open(self, ctx: RequestContext, task_id: str) -> tuple[Work, Any, datetime, timedelta]:
+    async def _open(self, ctx: RequestContext, task_id: str) -> tuple[TaskWork, Any, datetime, timedelta]:
         require_client_extension(ctx, IDENTIFIER)
         _check_routing(ctx, task_id)
         from llx_mcp.errors import LlxError
 
         reader = ctx.lifespan_context
         try:
-            handle = (await reader.open_sealer()).open(task_id, reader.clock.now())
+            handle = (await reader.open_token_signer()).open(task_id, reader.clock.now())
         except LlxError as exc:
             raise MCPError(INVALID_PARAMS, str(exc)) from None
         name, content = handle.content

@@ -11,11 +11,11 @@ from pydantic import ValidationError
 from llx_mcp.errors import LlxError
 from llx_mcp.server.tasks import RequestContext, TaskState
 from llx_mcp.server.tools.results import many_result, tool_error, tool_result
-from llx_mcp.server.tools.wait_for_extract_job import build_asks, wait_for_extract_job
+from llx_mcp.server.tools.wait_for_extract_job import build_wait_request, wait_for_extract_job
 
 if TYPE_CHECKING:
-    from llx_mcp.answers.wait_report import Asks
-    from llx_mcp.jobs.progress import Progress
+    from llx_mcp.answers.wait_report import WaitRequest
+    from llx_mcp.jobs.progress import WaitProgress
 
 
 class WaitForJobs:
@@ -32,7 +32,7 @@ class WaitForJobs:
         try:
             given = self._tool.fn_metadata.validate_arguments(arguments)
             seconds = given.pop("timeout_seconds")
-            asks = build_asks(**given)
+            asks = build_wait_request(**given)
             # A look is no wait, and arguments that the tool does not have are its own to refuse.
             if not seconds or not arguments.keys() <= {*given, "timeout_seconds"}:
                 return None
@@ -46,16 +46,16 @@ class WaitForJobs:
 
     async def look(self, content: Any, created_at: datetime, ctx: RequestContext) -> TaskState:
         """How the jobs are now; the answer once they have ended."""
-        from llx_mcp.answers.wait_report import Asks
+        from llx_mcp.answers.wait_report import WaitRequest
 
         ids, until, expand, max_chars, project_id, organization_id, is_many = content
-        asks = Asks(tuple(ids), until, tuple(expand), max_chars, project_id, organization_id, is_many=is_many)
+        asks = WaitRequest(tuple(ids), until, tuple(expand), max_chars, project_id, organization_id, is_many=is_many)
         try:
             return await self._look(asks, ctx)
         except LlxError as exc:
             return TaskState("completed", "The jobs cannot be read.", result=tool_error(str(exc)))
 
-    async def _look(self, asks: "Asks", ctx: RequestContext) -> TaskState:
+    async def _look(self, asks: "WaitRequest", ctx: RequestContext) -> TaskState:
         from llx_mcp.jobs.progress import describe_progress, is_enough
 
         reader = ctx.lifespan_context
@@ -68,13 +68,15 @@ class WaitForJobs:
         )
         changed_at = _changed_at(progress)
         words = describe_progress(progress)
-        if not is_enough(progress.sights, asks.until):
+        if not is_enough(progress.snapshots, asks.until):
             return TaskState("working", words, changed_at, reader.poll_seconds(progress))
-        answer = await reader.tell(asks, progress)
+        answer = await reader.build_wait_answer(asks, progress)
         result = many_result(answer) if asks.is_many else tool_result(answer, asks.ask(asks.job_ids[0]))
         return TaskState("completed", words, changed_at, result=result)
 
 
-def _changed_at(progress: "Progress") -> datetime | None:
-    moments: Sequence[datetime | None] = [sight.job.updated_at for sight in progress.sights if sight.job is not None]
+def _changed_at(progress: "WaitProgress") -> datetime | None:
+    moments: Sequence[datetime | None] = [
+        snapshot.job.updated_at for snapshot in progress.snapshots if snapshot.job is not None
+    ]
     return max((moment for moment in moments if moment is not None), default=None)

@@ -10,10 +10,10 @@ from typing import IO, Any
 
 import msgspec
 
-from llx_mcp.answers.dispatch import Reading, load_question
+from llx_mcp.answers.dispatch import ResultReader, load_question
 from llx_mcp.errors import ArgumentError
 from llx_mcp.raw_json import split_json
-from llx_mcp.result.sections import Extraction
+from llx_mcp.result.sections import JobSections
 from llx_mcp.workers.frames import read_frame, write_frame
 from llx_mcp.workers.limits import limit_memory, limit_processor_time
 
@@ -30,14 +30,14 @@ def main() -> None:
 
 def serve(requests: IO[bytes], replies: IO[bytes]) -> None:
     """Answer each request in turn."""
-    reading: Reading | None = None
+    reading: ResultReader | None = None
     while (frame := read_frame(requests)) is not None:
         header, body = frame
         if header["kind"] == "load":
             reading = None
             gc.collect()
             try:
-                reading = Reading(Extraction(split_json(body)))
+                reading = ResultReader(JobSections(split_json(body)))
             except (msgspec.DecodeError, RecursionError):
                 write_frame(replies, {"error": "unreadable", "message": "not JSON"})
                 continue
@@ -52,7 +52,7 @@ def serve(requests: IO[bytes], replies: IO[bytes]) -> None:
         write_frame(replies, reply)
 
 
-def _reply(reading: Reading | None, header: dict[str, Any]) -> dict[str, Any]:
+def _reply(reading: ResultReader | None, header: dict[str, Any]) -> dict[str, Any]:
     if reading is None:
         return {"error": "unreadable", "message": "no job"}
     try:

@@ -7,11 +7,11 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from llx_mcp.answers.header import Ask, build_heading
+from llx_mcp.answers.header import JobRequest, build_header
 from llx_mcp.answers.summary import summarize
 from llx_mcp.models import Job
 from llx_mcp.result.sanitize import dump_json
-from llx_mcp.result.sections import Extraction
+from llx_mcp.result.sections import JobSections
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -47,8 +47,8 @@ def metadata_for(draw: st.DrawFn, value: Any) -> Any:
         return {name: draw(metadata_for(child)) for name, child in value.items()}
     if isinstance(value, list):
         return [draw(metadata_for(child)) for child in value[: draw(st.integers(0, 3))]]
-    rating = st.one_of(st.none(), st.floats(0, 1), st.just(float(10**300)))
-    return draw(st.fixed_dictionaries({}, optional={"confidence": rating, "citation": CITATIONS}))
+    confidence = st.one_of(st.none(), st.floats(0, 1), st.just(float(10**300)))
+    return draw(st.fixed_dictionaries({}, optional={"confidence": confidence, "citation": CITATIONS}))
 
 
 @st.composite
@@ -87,10 +87,10 @@ def test_both_forms_stay_within_the_budget(
     wire: dict[str, Any], max_chars: int, expand: set[str], scoped: bool
 ) -> None:
     scope = "12345678-1234-1234-1234-123456789abc" if scoped else None
-    ask = Ask(wire["id"], tuple(sorted(expand)), max_chars, scope, scope)
+    ask = JobRequest(wire["id"], tuple(sorted(expand)), max_chars, scope, scope)
 
     job = Job.parse(json.dumps(wire).encode())
-    answer = summarize(Extraction(job.sections), build_heading(job, ask, now=NOW, waited_seconds=3599.9), ask)
+    answer = summarize(JobSections(job.sections), build_header(job, ask, now=NOW, waited_seconds=3599.9), ask)
 
     assert len(answer.text) <= max_chars, answer.text
     assert len(dump_json(answer.view)) <= max_chars, answer.view

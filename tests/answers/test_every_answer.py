@@ -8,17 +8,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from llx_mcp.answers.budget import Answer
-from llx_mcp.answers.header import Ask, build_heading
-from llx_mcp.answers.page import PageAsk, read_page
+from llx_mcp.answers.header import JobRequest, build_header
+from llx_mcp.answers.page import ReadOptions, read_page
 from llx_mcp.answers.query import answer_query
 from llx_mcp.answers.review import review_job
 from llx_mcp.answers.search import find_text
 from llx_mcp.answers.summary import summarize
 from llx_mcp.models import Job
 from llx_mcp.query.engine import Engine
-from llx_mcp.result.jsonpath import find_places, parse_path
+from llx_mcp.result.jsonpath import find_locations, parse_path
 from llx_mcp.result.sanitize import dump_json
-from llx_mcp.result.sections import Extraction
+from llx_mcp.result.sections import JobSections
 from tests.answers.test_budget import NOW, jobs
 
 QUERIES = ("SELECT * FROM fields", "SELECT * FROM document", "SELECT * FROM tables", "SELECT path || value FROM fields")
@@ -74,9 +74,9 @@ def job_of_shape(result: Any) -> Job:
 
 def answers_about(job: Job, max_chars: int) -> list[Answer]:
     """What each tool says."""
-    extraction = Extraction(job.sections)
-    ask = Ask(job.id, max_chars=max_chars)
-    heading = build_heading(job, ask, now=NOW)
+    extraction = JobSections(job.sections)
+    ask = JobRequest(job.id, max_chars=max_chars)
+    heading = build_header(job, ask, now=NOW)
     answers = [
         summarize(extraction, heading, ask),
         review_job(extraction, heading, ask, 0.8),
@@ -84,18 +84,18 @@ def answers_about(job: Job, max_chars: int) -> list[Answer]:
         find_text(extraction, heading, ask, "1"),
     ]
     includes: tuple[tuple[str, ...], ...] = ((), ("confidence", "citations", "boxes"))
-    answers += [read_page(extraction, heading, ask, PageAsk("$", None, include)) for include in includes]
+    answers += [read_page(extraction, heading, ask, ReadOptions("$", None, include)) for include in includes]
     if extraction.has_result:
         answers += _queried(extraction, heading, ask)
     return answers
 
 
-def _queried(extraction: Extraction, heading: Any, ask: Ask) -> list[Answer]:
+def _queried(extraction: JobSections, heading: Any, ask: JobRequest) -> list[Answer]:
     engine = Engine(extraction.document)
     found = []
     for sql in QUERIES:
         # A result without scalars of its own has no table for them.
-        if "document" in engine.relations or "document" not in sql:
+        if "document" in engine.sql_tables or "document" not in sql:
             engine.build(sql)
             found.append(answer_query(engine, heading, ask, sql, deadline_seconds=30))
     return found
@@ -117,12 +117,12 @@ def paths_in(view: dict[str, Any]) -> list[str]:
 
 def assert_right(job: Job, answers: list[Answer], max_chars: int) -> None:
     """Both forms of each fit, and what they name exists."""
-    root = Extraction(job.sections).bare_document.root
+    root = JobSections(job.sections).bare_document.root
     for answer in answers:
         assert len(answer.text) <= max_chars, answer.text
         assert len(dump_json(answer.view)) <= max_chars, answer.view
         for path in paths_in(answer.view)[:60]:
-            assert next(find_places(parse_path(path), root), None) is not None, path
+            assert next(find_locations(parse_path(path), root), None) is not None, path
 
 
 @pytest.mark.parametrize("max_chars", [1_000, 1_700, 4_000, 20_000])

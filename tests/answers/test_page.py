@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 
 from llx_mcp.answers.budget import Answer
 from llx_mcp.answers.cursors import CursorError, Position, decode_cursor, encode_cursor
-from llx_mcp.answers.header import Ask, build_heading
-from llx_mcp.answers.page import PageAsk, read_page
+from llx_mcp.answers.header import JobRequest, build_header
+from llx_mcp.answers.page import ReadOptions, read_page
 from llx_mcp.models import Job
 from llx_mcp.result.jsonpath import PathError
-from llx_mcp.result.sanitize import dump_json, visible_json
-from llx_mcp.result.sections import Extraction
+from llx_mcp.result.sanitize import dump_json, sanitize_json
+from llx_mcp.result.sections import JobSections
 from tests.answers.test_budget import NOW, jobs
-from tests.answers.test_summary import cited, job_of
+from tests.answers.test_summary import cited, get_single_job
 from tests.result.resolve import values_at
 
 
@@ -27,17 +27,17 @@ def page_of(
     path: str = "$",
     cursor: str | None = None,
     include: str = "",
-    extraction: Extraction | None = None,
+    extraction: JobSections | None = None,
 ) -> Answer:
     """One page."""
-    ask = Ask(job.id, max_chars=max_chars)
-    page = PageAsk(path, cursor, tuple(include.split()))
-    return read_page(extraction or Extraction(job.sections), build_heading(job, ask, now=NOW), ask, page)
+    ask = JobRequest(job.id, max_chars=max_chars)
+    page = ReadOptions(path, cursor, tuple(include.split()))
+    return read_page(extraction or JobSections(job.sections), build_header(job, ask, now=NOW), ask, page)
 
 
 def pages_of(job: Job, max_chars: int, path: str = "$", include: str = "", most: int = 1_000) -> list[Answer]:
     """The first pages, all of them where there are not too many, each within its budget."""
-    extraction = Extraction(job.sections)
+    extraction = JobSections(job.sections)
     pages = [page_of(job, max_chars, path, None, include, extraction)]
     while (cursor := pages[-1].view.get("cursor")) is not None and len(pages) < most:
         pages.append(page_of(job, max_chars, path, cursor, include, extraction))
@@ -88,7 +88,7 @@ def test_all_pages_of_a_real_job_show_every_value_once_and_in_order(
 ) -> None:
     job = Job.parse(corpus_job)
     pages = pages_of(job, max_chars, include=include)
-    assert shown_in(pages) == [visible_json(leaf) for leaf in leaves_of(json.loads(corpus_job)["extract_result"])]
+    assert shown_in(pages) == [sanitize_json(leaf) for leaf in leaves_of(json.loads(corpus_job)["extract_result"])]
 
 
 @given(jobs(), st.integers(1_000, 6_000), st.sampled_from(["", "confidence citations boxes"]))
@@ -101,7 +101,7 @@ def test_all_pages_of_any_job_show_every_value_once_and_in_order(
         return
     pages = pages_of(Job.parse(json.dumps(wire).encode()), max_chars, include=include, most=40)
     unshown = sum("whose path alone takes" in note for page in pages for note in page.view.get("omitted", []))
-    shown, leaves = shown_in(pages), list(map(visible_json, leaves_of(result)))
+    shown, leaves = shown_in(pages), list(map(sanitize_json, leaves_of(result)))
     if not unshown:
         # A value in parts is shown as its text, and the last page may end within one.
         words = [value if isinstance(value, str) else dump_json(value) for value in shown]
@@ -118,7 +118,7 @@ def test_flat_objects_are_rows_with_what_holds_for_all_cells_written_once() -> N
         {"sku": cited(0.9, 1, "A 1.50"), "net": {"amount": cited(0.9, 1, "A 1.50")}},
         {"sku": cited(0.9, 2, "B"), "net": {"amount": cited(0.4, 2, "due 2.00")}},
     ]
-    answer = page_of(job_of({"rows": rows}, {"rows": tree}), path="rows[*]", include="confidence citations")
+    answer = page_of(get_single_job({"rows": rows}, {"rows": tree}), path="rows[*]", include="confidence citations")
     assert answer.view == {
         "job_id": "ext-1",
         "status": "COMPLETED",
@@ -143,7 +143,7 @@ def test_a_single_value_comes_with_all_its_citations_and_boxes() -> None:
         {"page": 1, "matching_text": "Total 12.50", "bounding_boxes": [box]},
         {"page": 3.0, "matching_text": "w" * 400},
     ]
-    job = job_of({"total": 12.5}, {"total": {"confidence": 0.87654, "citation": citations}})
+    job = get_single_job({"total": 12.5}, {"total": {"confidence": 0.87654, "citation": citations}})
     value = page_of(job, path="total", include="confidence citations boxes").view["value"]
     assert value == {
         "path": "total",
@@ -157,20 +157,20 @@ def test_a_single_value_comes_with_all_its_citations_and_boxes() -> None:
 
 
 def test_scalars_of_a_list_stand_together_under_a_slice() -> None:
-    (table,) = page_of(job_of({"tags": [str(index) for index in range(45)]})).view["values"]
+    (table,) = page_of(get_single_job({"tags": [str(index) for index in range(45)]})).view["values"]
     assert [row[0] for row in table["rows"]] == ["tags[0:20]", "tags[20:40]", "tags[40:45]"]
     assert [value for _, values in table["rows"] for value in values] == [str(index) for index in range(45)]
 
 
 def test_a_value_larger_than_the_budget_is_read_in_parts() -> None:
     text = "".join(chr(0x4E00 + index % 5_000) for index in range(9_000))
-    pages = pages_of(job_of({"before": 1, "text": text, "after": [2]}), 2_000)
+    pages = pages_of(get_single_job({"before": 1, "text": text, "after": [2]}), 2_000)
     assert shown_in(pages) == [1, text, 2]
     assert pages[1].view["values"][0]["columns"] == ["path", "characters", "of", "part of value"]
 
 
 def test_what_remains_is_counted_with_the_call_for_it() -> None:
-    job = job_of({"rows": [{"n": index, "text": "x" * 50} for index in range(100)]})
+    job = get_single_job({"rows": [{"n": index, "text": "x" * 50} for index in range(100)]})
     answer = page_of(job, 2_000, "rows")
     shown = 2 * len(answer.view["values"][0]["rows"])
     (note,) = answer.view["omitted"]
@@ -181,19 +181,19 @@ def test_what_remains_is_counted_with_the_call_for_it() -> None:
 
 
 def test_a_job_without_a_result_says_what_to_do_next() -> None:
-    assert "wait_for_extract_job" in page_of(job_of(None, status="RUNNING")).view["next"]
+    assert "wait_for_extract_job" in page_of(get_single_job(None, status="RUNNING")).view["next"]
 
 
 @pytest.mark.parametrize(("path", "words"), [("rowz", "did you mean rows?"), ("rows[?@.n]", "that is a query")])
 def test_a_path_that_names_nothing_is_an_error(path: str, words: str) -> None:
     with pytest.raises(PathError) as caught:
-        page_of(job_of({"rows": [1]}), path=path)
+        page_of(get_single_job({"rows": [1]}), path=path)
     assert words in str(caught.value)
 
 
 @pytest.mark.parametrize("path", ["", " $ ", "$"])
 def test_no_path_is_the_whole_result(path: str) -> None:
-    assert shown_in([page_of(job_of({"a": 1, "b": None}), path=path)]) == [1, None]
+    assert shown_in([page_of(get_single_job({"a": 1, "b": None}), path=path)]) == [1, None]
 
 
 POSITIONS = st.builds(Position, *[st.integers(0, 2**40)] * 4)
@@ -219,16 +219,16 @@ def test_an_altered_cursor_is_refused(position: Position, data: st.DataObject) -
 @pytest.mark.parametrize("cursor", ["x", "AAAA", "a" * 500, "\u202e", "null"])
 def test_what_is_no_cursor_is_refused(cursor: str) -> None:
     with pytest.raises(CursorError, match="not one that this server gave"):
-        page_of(job_of({"a": 1}), cursor=cursor)
+        page_of(get_single_job({"a": 1}), cursor=cursor)
 
 
 def test_a_cursor_of_another_path_or_result_is_refused() -> None:
     result = {"a": list(range(3_000)), "b": list(range(3_000))}
-    cursor = page_of(job_of(result), 1_000, "a").view["cursor"]
-    assert page_of(job_of(result), 1_000, "a", cursor).view["values"]
+    cursor = page_of(get_single_job(result), 1_000, "a").view["cursor"]
+    assert page_of(get_single_job(result), 1_000, "a", cursor).view["values"]
     for other, path in ((result, "b"), (result | {"c": 1}, "a")):
         with pytest.raises(CursorError, match="another job or path, or the result has changed"):
-            page_of(job_of(other), 1_000, path, cursor)
+            page_of(get_single_job(other), 1_000, path, cursor)
 
 
 def test_what_a_page_shows_beside_a_value_is_what_the_metadata_says(corpus: Any) -> None:

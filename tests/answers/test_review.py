@@ -8,13 +8,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from llx_mcp.answers.budget import Answer
-from llx_mcp.answers.header import Ask, build_heading
+from llx_mcp.answers.header import JobRequest, build_header
 from llx_mcp.answers.review import KINDS, review_job
 from llx_mcp.models import Job
 from llx_mcp.result.sanitize import dump_json
-from llx_mcp.result.sections import Extraction
+from llx_mcp.result.sections import JobSections
 from tests.answers.test_budget import NOW, jobs
-from tests.answers.test_summary import cited, job_of
+from tests.answers.test_summary import cited, get_single_job
 
 SCHEMA = {
     "type": "object",
@@ -45,12 +45,12 @@ TREE = {
 
 def review_of(job: Job, threshold: float = 0.8, max_chars: int = 8_000) -> Answer:
     """The review of a job."""
-    ask = Ask(job.id, max_chars=max_chars)
-    return review_job(Extraction(job.sections), build_heading(job, ask, now=NOW), ask, threshold)
+    ask = JobRequest(job.id, max_chars=max_chars)
+    return review_job(JobSections(job.sections), build_header(job, ask, now=NOW), ask, threshold)
 
 
 def test_each_kind_is_counted_and_shown_with_path_value_page_and_quote() -> None:
-    answer = review_of(job_of(RESULT, TREE, configuration={"data_schema": SCHEMA}))
+    answer = review_of(get_single_job(RESULT, TREE, configuration={"data_schema": SCHEMA}))
     assert answer.view["review"] == {
         "values": 7,
         "threshold": 0.8,
@@ -81,7 +81,7 @@ def test_each_kind_is_counted_and_shown_with_path_value_page_and_quote() -> None
 
 
 def test_the_kinds_are_those_that_are_counted() -> None:
-    review = review_of(job_of({"a": 1})).view["review"]
+    review = review_of(get_single_job({"a": 1})).view["review"]
     assert review.keys() - {"values", "threshold"} == KINDS.keys()
 
 
@@ -98,19 +98,23 @@ def test_the_kinds_are_those_that_are_counted() -> None:
     ],
 )
 def test_what_the_job_did_not_ask_for_is_said_and_not_blamed(configuration: dict[str, Any], words: str) -> None:
-    view = review_of(job_of({"a": 1}, configuration=configuration)).view
+    view = review_of(get_single_job({"a": 1}, configuration=configuration)).view
     assert any(words in aside for aside in view["not_asked"])
     assert view["review"]["citation"] == 0
 
 
 def test_a_large_document_says_that_confidence_stops() -> None:
     metadata = {"usage": {"num_pages_extracted": 112}}
-    assert any("stops above 100 pages" in a for a in review_of(job_of({"a": 1}, metadata=metadata)).view["not_asked"])
+    assert any(
+        "stops above 100 pages" in a for a in review_of(get_single_job({"a": 1}, metadata=metadata)).view["not_asked"]
+    )
 
 
 def test_the_threshold_moves_the_line() -> None:
     tree = {"a": cited(0.5, 1, "1"), "b": cited(0.6, 1, "2")}
-    counts = [review_of(job_of({"a": 1, "b": 2}, tree), line).view["review"]["confidence"] for line in (0.5, 0.55, 1)]
+    counts = [
+        review_of(get_single_job({"a": 1, "b": 2}, tree), line).view["review"]["confidence"] for line in (0.5, 0.55, 1)
+    ]
     assert counts == [0, 1, 2]
 
 
@@ -120,12 +124,12 @@ def test_the_threshold_moves_the_line() -> None:
      {"anyOf": [{"$ref": "#/anyOf/0"}]}, {"properties": {"a": {"pattern": "[", "type": "string"}}}, {"not": {}}],
 )  # fmt: skip
 def test_a_schema_that_is_none_or_turns_in_circles_ends(schema: Any) -> None:
-    assert review_of(job_of({"a": "x"}, configuration={"data_schema": schema})).view["review"]["values"] == 1
+    assert review_of(get_single_job({"a": "x"}, configuration={"data_schema": schema})).view["review"]["values"] == 1
 
 
 def test_a_list_result_is_held_against_the_schema_row_by_row() -> None:
     schema = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
-    view = review_of(job_of([{"n": 1}, {"n": "2"}, {}], configuration={"data_schema": schema})).view
+    view = review_of(get_single_job([{"n": 1}, {"n": "2"}, {}], configuration={"data_schema": schema})).view
     assert (view["review"]["schema"], view["review"]["required"]) == (1, 1)
 
 
@@ -146,7 +150,7 @@ def test_columns_prove_what_values_would(corpus_job: bytes) -> None:
 
 
 def test_a_job_without_a_result_says_what_to_do_next() -> None:
-    assert "create a new job" in review_of(job_of(None, status="FAILED")).view["next"]
+    assert "create a new job" in review_of(get_single_job(None, status="FAILED")).view["next"]
 
 
 @given(jobs(), st.integers(1_000, 5_000), st.floats(0, 1))

@@ -8,14 +8,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from llx_mcp.answers.budget import Answer
-from llx_mcp.answers.header import Ask, build_heading
+from llx_mcp.answers.header import JobRequest, build_header
 from llx_mcp.answers.search import WHERE, Where, find_text
 from llx_mcp.errors import ArgumentError
 from llx_mcp.models import Job
 from llx_mcp.result.sanitize import dump_json
-from llx_mcp.result.sections import Extraction
+from llx_mcp.result.sections import JobSections
 from tests.answers.test_budget import NOW, jobs
-from tests.answers.test_summary import cited, job_of
+from tests.answers.test_summary import cited, get_single_job
 
 RESULT = {
     "totalAmount": 1234.5,
@@ -30,9 +30,9 @@ TREE = {"vendor": cited(0.9, 3, "Sold to the Bank,\n12 Rue Haxo"), "totalAmount"
 
 def find(text: str, where: tuple[Where, ...] = WHERE, max_chars: int = 8_000) -> Answer:
     """What is found in the result above."""
-    job = job_of(RESULT, TREE)
-    ask = Ask(job.id, max_chars=max_chars)
-    return find_text(Extraction(job.sections), build_heading(job, ask, now=NOW), ask, text, where)
+    job = get_single_job(RESULT, TREE)
+    ask = JobRequest(job.id, max_chars=max_chars)
+    return find_text(JobSections(job.sections), build_header(job, ask, now=NOW), ask, text, where)
 
 
 def paths(answer: Answer) -> list[tuple[str, str]]:
@@ -91,9 +91,9 @@ def test_it_is_looked_for_only_where_it_is_asked(where: tuple[Where, ...], count
 
 
 def test_a_long_value_is_shown_around_what_was_found() -> None:
-    job = job_of({"text": "a " * 500 + "needle in hay" + " b" * 500})
-    ask = Ask(job.id)
-    answer = find_text(Extraction(job.sections), build_heading(job, ask, now=NOW), ask, "Needle")
+    job = get_single_job({"text": "a " * 500 + "needle in hay" + " b" * 500})
+    ask = JobRequest(job.id)
+    answer = find_text(JobSections(job.sections), build_header(job, ask, now=NOW), ask, "Needle")
     (row,) = answer.view["hits"]["rows"]
     assert "needle in hay" in row[1]
     assert len(row[1]) < 200
@@ -110,25 +110,25 @@ def test_nothing_to_look_for_is_an_error(text: str) -> None:
 
 
 def test_more_hits_than_fit_are_counted_with_the_call_that_shows_them() -> None:
-    job = job_of({"rows": [{"word": f"needle {index} {'x' * 60}"} for index in range(90)]})
-    ask = Ask(job.id, max_chars=2_000)
-    heading = build_heading(job, ask, now=NOW)
-    answer = find_text(Extraction(job.sections), heading, ask, "needle")
+    job = get_single_job({"rows": [{"word": f"needle {index} {'x' * 60}"} for index in range(90)]})
+    ask = JobRequest(job.id, max_chars=2_000)
+    heading = build_header(job, ask, now=NOW)
+    answer = find_text(JobSections(job.sections), heading, ask, "needle")
     shown = len(answer.view["hits"]["rows"])
     (note,) = answer.view["omitted"]
     start = f'{90 - shown} of 90 values: find_in_extract_result(job_id="ext-1", text="needle", max_chars='
     assert note.startswith(start)
-    whole = Ask(job.id, max_chars=int(note.removeprefix(start).rstrip(")")))
-    assert len(find_text(Extraction(job.sections), heading, whole, "needle").view["hits"]["rows"]) == 90
+    whole = JobRequest(job.id, max_chars=int(note.removeprefix(start).rstrip(")")))
+    assert len(find_text(JobSections(job.sections), heading, whole, "needle").view["hits"]["rows"]) == 90
 
 
 @given(jobs(), st.text(min_size=1, max_size=40), st.integers(1_000, 5_000))
 @settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
 def test_no_answer_is_larger_than_its_budget(wire: dict[str, Any], text: str, max_chars: int) -> None:
     job = Job.parse(json.dumps(wire).encode())
-    ask = Ask(job.id, max_chars=max_chars)
+    ask = JobRequest(job.id, max_chars=max_chars)
     try:
-        answer = find_text(Extraction(job.sections), build_heading(job, ask, now=NOW), ask, text)
+        answer = find_text(JobSections(job.sections), build_header(job, ask, now=NOW), ask, text)
     except ArgumentError:
         return
     assert max(len(answer.text), len(dump_json(answer.view))) <= max_chars
@@ -136,10 +136,10 @@ def test_no_answer_is_larger_than_its_budget(wire: dict[str, Any], text: str, ma
 
 def test_every_value_of_a_real_job_is_found_by_its_own_text(corpus_job: bytes) -> None:
     job = Job.parse(corpus_job)
-    extraction = Extraction(job.sections)
+    extraction = JobSections(job.sections)
     leaves = [leaf for leaf in extraction.document.leaves if not isinstance(leaf.value, bool)][::17]
     for leaf in leaves:
         text = str(leaf.value)[:200]
-        ask = Ask(job.id, max_chars=400_000)
-        answer = find_text(extraction, build_heading(job, ask, now=NOW), ask, text, ("values",))
+        ask = JobRequest(job.id, max_chars=400_000)
+        answer = find_text(extraction, build_header(job, ask, now=NOW), ask, text, ("values",))
         assert leaf.path in [row[0] for row in answer.view["hits"]["rows"]], text

@@ -8,17 +8,17 @@ from typing import Any
 import pytest
 
 from llx_mcp.answers.budget import Answer
-from llx_mcp.answers.header import Ask, build_heading
+from llx_mcp.answers.header import JobRequest, build_header
 from llx_mcp.answers.summary import summarize
 from llx_mcp.models import Job
 from llx_mcp.result.sanitize import dump_json
-from llx_mcp.result.sections import Extraction
+from llx_mcp.result.sections import JobSections
 from tests.result.truth import assert_true_of
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
-def job_of(result: Any, tree: Any = None, **keys: Any) -> Job:
+def get_single_job(result: Any, tree: Any = None, **keys: Any) -> Job:
     """A completed job with this result and document metadata."""
     wire = {
         "id": "ext-1",
@@ -29,14 +29,14 @@ def job_of(result: Any, tree: Any = None, **keys: Any) -> Job:
     return Job.parse(json.dumps(wire | keys).encode())
 
 
-def ask_about(job: Job, ask: Ask) -> Answer:
+def ask_about(job: Job, ask: JobRequest) -> Answer:
     """The answer to a question."""
-    return summarize(Extraction(job.sections), build_heading(job, ask, now=NOW), ask)
+    return summarize(JobSections(job.sections), build_header(job, ask, now=NOW), ask)
 
 
 def answer_of(job: Job, max_chars: int = 8_000, expand: tuple[str, ...] = ("extract_metadata",)) -> Answer:
     """The answer about a job."""
-    return ask_about(job, Ask(job.id, expand, max_chars))
+    return ask_about(job, JobRequest(job.id, expand, max_chars))
 
 
 def cited(confidence: float, page: float, quote: str) -> dict[str, Any]:
@@ -72,7 +72,7 @@ def test_the_call_that_is_named_for_every_page_and_quote_shows_them(corpus_job: 
 
 
 def test_a_small_job_is_answered_whole_with_every_provenance() -> None:
-    job = job_of(
+    job = get_single_job(
         {"total": 12.5, "due": "2026-01-31", "note": None},
         {"total": cited(0.41, 2.0, "Total due 12.50"), "due": cited(0.97, 1, "by 31 January 2026")},
         created_at="2026-11-20T09:00:31Z",
@@ -124,7 +124,7 @@ def test_a_small_job_is_answered_whole_with_every_provenance() -> None:
 
 def test_a_large_result_is_outlined_with_lists_of_one_shape_together() -> None:
     rows = [{"day": index, "amount": index / 4, "memo": None if index % 2 else "m" * 90} for index in range(200)]
-    view = answer_of(job_of({"holder": "Ada", "paid": rows, "due": rows[:3]}), 2_000).view
+    view = answer_of(get_single_job({"holder": "Ada", "paid": rows, "due": rows[:3]}), 2_000).view
     assert view["outline"]["rows"] == [
         ["holder", "string", 1, 0, "Ada"],
         ["paid", "list of object #1", 200, 100, None],
@@ -156,7 +156,7 @@ def test_a_large_result_is_outlined_with_lists_of_one_shape_together() -> None:
     ],
 )
 def test_a_job_without_a_result_says_what_to_do_next(status: str, message: str | None, words: str) -> None:
-    answer = answer_of(job_of(None, status=status, error_message=message))
+    answer = answer_of(get_single_job(None, status=status, error_message=message))
     assert words in answer.view["next"]
     assert words in answer.text
     assert answer.view.get("error") == message
@@ -164,22 +164,22 @@ def test_a_job_without_a_result_says_what_to_do_next(status: str, message: str |
 
 @pytest.mark.parametrize("result", [{}, []])
 def test_an_empty_result_says_that_nothing_was_found(result: Any) -> None:
-    assert "found no value" in answer_of(job_of(result)).view["next"]
+    assert "found no value" in answer_of(get_single_job(result)).view["next"]
 
 
 def test_an_age_is_never_negative_when_the_service_is_ahead() -> None:
-    view = answer_of(job_of(None, status="RUNNING", created_at="2026-11-23T13:00:00Z")).view
+    view = answer_of(get_single_job(None, status="RUNNING", created_at="2026-11-23T13:00:00Z")).view
     assert view["facts"]["age_seconds"] == 0.0
 
 
 def test_without_extract_metadata_no_provenance_is_shown() -> None:
-    job = job_of({"a": 1}, {"a": cited(0.1, 1, "1")})
+    job = get_single_job({"a": 1}, {"a": cited(0.1, 1, "1")})
     assert answer_of(job, expand=("usage",)).view.keys().isdisjoint({"evidence", "omitted"})
 
 
 def test_sections_are_shown_where_they_fit_and_named_where_they_do_not() -> None:
     schema = {"properties": {f"field_{index}": {"type": "string"} for index in range(100)}}
-    job = job_of({"a": 1}, configuration={"tier": "agentic", "data_schema": schema, "max_pages": None})
+    job = get_single_job({"a": 1}, configuration={"tier": "agentic", "data_schema": schema, "max_pages": None})
     small = answer_of(job, 2_000, ("configuration",)).view
     assert "sections" not in small
     note = next(note for note in small["omitted"] if note.startswith("configuration, "))
@@ -192,7 +192,7 @@ def test_sections_are_shown_where_they_fit_and_named_where_they_do_not() -> None
 
 
 def test_a_huge_error_is_cut_and_says_where_the_rest_is() -> None:
-    job = job_of({"a": 1}, {"a": cited(0.9, 1, "1"), "error": "citation timed out\n" * 24_526})
+    job = get_single_job({"a": 1}, {"a": cited(0.9, 1, "1"), "error": "citation timed out\n" * 24_526})
     answer = answer_of(job, 2_000)
     assert answer.view["metadata_error"].startswith("citation timed out citation")
     assert any("of metadata_error: resource llx://jobs/ext-1" in note for note in answer.view["omitted"])
@@ -200,7 +200,7 @@ def test_a_huge_error_is_cut_and_says_where_the_rest_is() -> None:
 
 
 def test_a_result_beyond_every_budget_is_named_as_a_resource() -> None:
-    job = job_of({"text": ["x" * 1_000] * 500})
+    job = get_single_job({"text": ["x" * 1_000] * 500})
     assert any("in pages, or resource llx://jobs/ext-1/result" in note for note in answer_of(job).view["omitted"])
 
 
@@ -212,8 +212,8 @@ def test_a_result_nested_without_end_is_outlined() -> None:
 
 
 def test_the_call_that_is_named_repeats_project_and_sections() -> None:
-    job = job_of({"text": "x" * 3_000})
-    ask = Ask("ext-1", ("extract_metadata", "usage"), 1_000, "prj", "org")
+    job = get_single_job({"text": "x" * 3_000})
+    ask = JobRequest("ext-1", ("extract_metadata", "usage"), 1_000, "prj", "org")
     note = ask_about(job, ask).view["omitted"][0]
     assert 'expand=["extract_metadata","usage"], max_chars=' in note
     assert note.endswith('project_id="prj", organization_id="org")')

@@ -10,22 +10,22 @@ from hypothesis import strategies as st
 
 from llx_mcp.answers.budget import Answer
 from llx_mcp.answers.cursors import CursorError
-from llx_mcp.answers.header import Ask, build_heading
-from llx_mcp.answers.job_list import ListAsk, Listing, decode_place, parse_time
+from llx_mcp.answers.header import JobRequest, build_header
+from llx_mcp.answers.job_list import JobListBuilder, JobListRequest, decode_position, parse_time
 from llx_mcp.answers.markdown import render
 from llx_mcp.answers.summary import summarize
-from llx_mcp.answers.wait_report import Asks, JobLine, Roll
+from llx_mcp.answers.wait_report import JobRow, WaitReport, WaitRequest
 from llx_mcp.errors import ArgumentError
 from llx_mcp.models import Job
 from llx_mcp.result.sanitize import dump_json
-from llx_mcp.result.sections import Extraction
+from llx_mcp.result.sections import JobSections
 from tests.answers.test_budget import NOW
 
 TEXTS = st.one_of(st.text(max_size=300), st.sampled_from(["```", "| a |", "a\nb", "\u202egnp", "ext-1", '"', "\ud800"]))
 STATUSES = st.sampled_from(["PENDING", "RUNNING", "COMPLETED", "FAILED", "CANCELLED", "ERROR", "A new one", "```"])
 LINES = st.lists(
     st.builds(
-        JobLine,
+        JobRow,
         st.one_of(
             st.text(min_size=1, max_size=90),
             st.sampled_from(["\u202e", "\ud800"]),
@@ -49,16 +49,16 @@ BUDGETS = st.sampled_from([1_000, 1_500, 3_000, 8_000, 30_000, 400_000])
 RESULT = {"total": 12.5, "rows": [{"name": "a \u202e b", "amount": index} for index in range(40)]}
 
 
-def summary_of(ask: Ask) -> Answer:
+def summary_of(ask: JobRequest) -> Answer:
     """What one finished job says within a budget."""
     wire = {"id": "ext-1", "status": "COMPLETED", "extract_result": RESULT}
     job = Job.parse(json.dumps(wire).encode())
-    return summarize(Extraction(job.sections), build_heading(job, ask, now=NOW), ask)
+    return summarize(JobSections(job.sections), build_header(job, ask, now=NOW), ask)
 
 
-def build(lines: list[JobLine], asks: Asks) -> Answer:
+def build(lines: list[JobRow], asks: WaitRequest) -> Answer:
     """The answer, with a summary of each job that there is room for."""
-    roll = Roll(lines, asks, 3.0)
+    roll = WaitReport(lines, asks, 3.0)
     while (named := roll.next_summary()) is not None:
         if named[0].endswith("7"):
             roll.skip("its result is no JSON")
@@ -80,10 +80,10 @@ def assert_fits(answer: Answer, max_chars: int) -> None:
 @given(LINES, BUDGETS, st.sampled_from(["all", "any"]), st.booleans())
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_a_wait_for_many_fits_and_counts_every_job(
-    lines: list[JobLine], max_chars: int, until: Any, has_project: bool
+    lines: list[JobRow], max_chars: int, until: Any, has_project: bool
 ) -> None:
     project = "11111111-2222-4333-8444-555555555555" if has_project else None
-    asks = Asks(tuple(line.job_id for line in lines), until, max_chars=max_chars, project_id=project)
+    asks = WaitRequest(tuple(line.job_id for line in lines), until, max_chars=max_chars, project_id=project)
     answer = build(lines, asks)
     assert_fits(answer, max_chars)
     waited = answer.view["waited"]
@@ -102,31 +102,31 @@ def test_a_wait_for_many_fits_and_counts_every_job(
 
 
 def test_the_call_that_is_named_for_the_rest_shows_all_rows() -> None:
-    lines = [JobLine(f"ext-{n:028}", "RUNNING", 34.0, f"dfl-{n:028}") for n in range(100)]
-    asks = Asks(tuple(line.job_id for line in lines), max_chars=1_000)
+    lines = [JobRow(f"ext-{n:028}", "RUNNING", 34.0, f"dfl-{n:028}") for n in range(100)]
+    asks = WaitRequest(tuple(line.job_id for line in lines), max_chars=1_000)
     (note, *_) = build(lines, asks).view["omitted"]
     match = re.search(r"wait_for_extract_job\(job_ids=<the same>, timeout_seconds=0, max_chars=(\d+)\)", note)
     assert match
-    whole = build(lines, Asks(asks.job_ids, max_chars=int(match.group(1))))
+    whole = build(lines, WaitRequest(asks.job_ids, max_chars=int(match.group(1))))
     assert len(whole.view["jobs"]["rows"]) == 100
     assert "omitted" not in whole.view
 
 
 def test_where_not_all_have_room_those_come_first_that_want_something_done() -> None:
-    lines = [JobLine(f"ext-{n:028}", "RUNNING") for n in range(99)]
-    lines.append(JobLine("ext-bad", "FAILED", note="encrypted", has_ended=True))
-    rows = build(lines, Asks(tuple(line.job_id for line in lines), max_chars=1_500)).view["jobs"]["rows"]
+    lines = [JobRow(f"ext-{n:028}", "RUNNING") for n in range(99)]
+    lines.append(JobRow("ext-bad", "FAILED", note="encrypted", has_ended=True))
+    rows = build(lines, WaitRequest(tuple(line.job_id for line in lines), max_chars=1_500)).view["jobs"]["rows"]
     assert rows[0] == ["ext-bad", "FAILED", "encrypted"]
     assert 3 <= len(rows) < 100
 
 
 def test_a_wait_for_few_says_what_the_finished_ones_say_and_what_to_do_about_the_others() -> None:
     lines = [
-        JobLine("ext-1", "COMPLETED", 34.4, "dfl-1", has_ended=True, has_result=True),
-        JobLine("ext-2", "RUNNING", 3_000.0, "dfl-2", "RUNNING for 50 min", is_overdue=True),
-        JobLine("ext-3", "ERROR", note='No job "ext-3"', has_ended=True),
+        JobRow("ext-1", "COMPLETED", 34.4, "dfl-1", has_ended=True, has_result=True),
+        JobRow("ext-2", "RUNNING", 3_000.0, "dfl-2", "RUNNING for 50 min", is_overdue=True),
+        JobRow("ext-3", "ERROR", note='No job "ext-3"', has_ended=True),
     ]
-    answer = build(lines, Asks(("ext-1", "ext-2", "ext-3", "ext-1"), "any", max_chars=8_000))
+    answer = build(lines, WaitRequest(("ext-1", "ext-2", "ext-3", "ext-1"), "any", max_chars=8_000))
     assert answer.view["waited"] == {
         "jobs": 3,
         "ended": 1,
@@ -155,11 +155,9 @@ def test_a_wait_for_few_says_what_the_finished_ones_say_and_what_to_do_about_the
 
 @given(LINES, BUDGETS, st.booleans())
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-def test_a_list_fits_and_its_cursor_goes_on_where_it_ended(
-    lines: list[JobLine], max_chars: int, has_more: bool
-) -> None:
-    ask = ListAsk(status="RUNNING", max_chars=max_chars)
-    listing = Listing(ask)
+def test_a_list_fits_and_its_cursor_goes_on_where_it_ended(lines: list[JobRow], max_chars: int, has_more: bool) -> None:
+    ask = JobListRequest(status="RUNNING", max_chars=max_chars)
+    listing = JobListBuilder(ask)
     listing.add(lines, None)
     answer = listing.answer("token" if has_more else None, NOW)
     assert_fits(answer, max_chars)
@@ -168,8 +166,8 @@ def test_a_list_fits_and_its_cursor_goes_on_where_it_ended(
     cursor = answer.view.get("cursor")
     assert bool(cursor) == (has_more or shown < len(lines))
     if cursor:
-        place = decode_place(cursor, ask)
-        rest = place.skip(lines) if place.page_token is None else []
+        position = decode_position(cursor, ask)
+        rest = position.skip(lines) if position.page_token is None else []
         assert [line.job_id for line in rest] == [line.job_id for line in lines[shown:]]
         (note,) = [note for note in answer.view["omitted"] if note.startswith("older jobs")]
         assert 'status="RUNNING"' in note
@@ -177,29 +175,29 @@ def test_a_list_fits_and_its_cursor_goes_on_where_it_ended(
 
 
 def test_a_cursor_survives_what_happens_between_two_pages() -> None:
-    ask = ListAsk()
-    lines = [JobLine(f"ext-{n}", "RUNNING", created_at=f"2026-01-05T09:00:{59 - n:02}Z") for n in range(20)]
-    listing = Listing(ListAsk(max_chars=1_000))
+    ask = JobListRequest()
+    lines = [JobRow(f"ext-{n}", "RUNNING", created_at=f"2026-01-05T09:00:{59 - n:02}Z") for n in range(20)]
+    listing = JobListBuilder(JobListRequest(max_chars=1_000))
     listing.add(lines, None)
     answer = listing.answer(None, NOW)
-    place = decode_place(answer.view["cursor"], ask)
+    position = decode_position(answer.view["cursor"], ask)
     shown = len(answer.view["jobs"]["rows"])
-    deleted = [line for line in lines if line.job_id != place.job_id]
-    assert place.skip(deleted) == lines[shown:]
-    newer = [JobLine("ext-new", "PENDING", created_at="2026-01-05T09:01:59Z"), *lines]
-    assert place.skip(newer) == lines[shown:]
+    deleted = [line for line in lines if line.job_id != position.job_id]
+    assert position.skip(deleted) == lines[shown:]
+    newer = [JobRow("ext-new", "PENDING", created_at="2026-01-05T09:01:59Z"), *lines]
+    assert position.skip(newer) == lines[shown:]
 
 
 @pytest.mark.parametrize("cursor", ["x", "AAAA", "é", "", "AVtudWxs"])
 def test_a_cursor_that_is_none_is_refused(cursor: str) -> None:
     with pytest.raises(CursorError, match="leave it out to begin again"):
-        decode_place(cursor, ListAsk())
+        decode_position(cursor, JobListRequest())
 
 
 def test_a_cursor_of_another_list_is_refused() -> None:
-    listing = Listing(ListAsk(status="FAILED"))
+    listing = JobListBuilder(JobListRequest(status="FAILED"))
     with pytest.raises(CursorError, match="belongs to another list of jobs"):
-        decode_place(listing.answer("token", NOW).view["cursor"], ListAsk(status="RUNNING"))
+        decode_position(listing.answer("token", NOW).view["cursor"], JobListRequest(status="RUNNING"))
 
 
 @pytest.mark.parametrize(

@@ -19,9 +19,9 @@ from llx_mcp.local.samples import read_sample
 from llx_mcp.models import Job
 from llx_mcp.result.document import Document
 from llx_mcp.result.jsonpath import PathError
-from llx_mcp.result.sections import Extraction
+from llx_mcp.result.sections import JobSections
 from tests.answers.test_budget import NAMES, SCALARS
-from tests.answers.test_summary import cited, job_of
+from tests.answers.test_summary import cited, get_single_job
 from tests.cli.test_main import llx
 
 ROWS = [
@@ -34,7 +34,7 @@ EVIL = ['=HYPERLINK("http://x")', "+1+cmd", "-1+1", "@SUM(A1)", "\t=1", "\r=1", 
 
 def document_of(result: Any, tree: Any = None) -> Document:
     """A result with its provenance."""
-    return Extraction(job_of(result, tree).sections).document
+    return JobSections(get_single_job(result, tree).sections).document
 
 
 def written(document: Document, form: str, path: str = "$", *, provenance: bool = False) -> bytes:
@@ -148,6 +148,6 @@ def test_the_command_leaves_no_half_file_and_keeps_the_old_one(tmp_path: Path) -
 
 
 def test_a_real_job_goes_through_every_format(corpus_job: bytes) -> None:
-    document = Extraction(Job.parse(corpus_job).sections).document
+    document = JobSections(Job.parse(corpus_job).sections).document
     for form in FORMATS:
         assert written(document, form, provenance=True)

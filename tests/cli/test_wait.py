@@ -5,9 +5,9 @@ import json
 
 import pytest
 
-from llx_mcp.cli.wait import _draw, describe_sight, exit_status
+from llx_mcp.cli.wait import _draw, describe_snapshot, exit_status
 from llx_mcp.errors import NotFoundError, UnavailableError
-from llx_mcp.jobs.progress import Progress, Sight
+from llx_mcp.jobs.progress import JobSnapshot, WaitProgress
 from llx_mcp.local import SAMPLE_RUNNING_ID, SAMPLES
 from llx_mcp.models import Job
 from tests.answers.test_budget import NOW
@@ -21,39 +21,39 @@ def job(status: str, **keys: object) -> Job:
     return Job.parse(json.dumps({"id": "ext-1", "status": status} | keys).encode())
 
 
-def seen(status: str) -> Sight:
+def seen(status: str) -> JobSnapshot:
     """A job that was seen in this status."""
-    return Sight("ext-1", job(status))
+    return JobSnapshot("ext-1", job(status))
 
 
 @pytest.mark.parametrize(
-    ("sights", "status"),
+    ("snapshots", "status"),
     [
         ([seen("COMPLETED"), seen("COMPLETED")], 0),
         ([seen("COMPLETED"), seen("FAILED")], 1),
         ([seen("CANCELLED"), seen("RUNNING")], 1),
-        ([seen("FAILED"), Sight("ext-2", error=NotFoundError("no"))], 2),
+        ([seen("FAILED"), JobSnapshot("ext-2", error=NotFoundError("no"))], 2),
         ([seen("COMPLETED"), seen("RUNNING")], 3),
         ([seen("SOMETHING_NEW")], 3),
-        ([Sight("ext-1", failure=UnavailableError("away"))], 3),
+        ([JobSnapshot("ext-1", failure=UnavailableError("away"))], 3),
     ],
 )
-def test_the_exit_status_says_how_it_went(sights: list[Sight], status: int) -> None:
-    assert exit_status(sights) == status
+def test_the_exit_status_says_how_it_went(snapshots: list[JobSnapshot], status: int) -> None:
+    assert exit_status(snapshots) == status
 
 
 def test_a_row_says_what_is_known_in_visible_words() -> None:
     created, updated = "2026-01-05T09:00:00Z", "2026-01-05T09:01:36Z"
     failed = job("FAILED", created_at=created, updated_at=updated, file_input="dfl-1", error_message="a\u202e\nb")
-    assert describe_sight(Sight("ext-1", failed), NOW) == {
+    assert describe_snapshot(JobSnapshot("ext-1", failed), NOW) == {
         "job": "ext-1",
         "status": "FAILED",
         "time": "96 s",
         "document": "dfl-1",
         "note": "a\\u202e b",
     }
-    running = Sight("ext-2", job("RUNNING"), failure=UnavailableError("away"), age_seconds=34.4)
-    assert describe_sight(running, NOW) == {
+    running = JobSnapshot("ext-2", job("RUNNING"), failure=UnavailableError("away"), age_seconds=34.4)
+    assert describe_snapshot(running, NOW) == {
         "job": "ext-2",
         "status": "RUNNING",
         "time": "34 s so far",
@@ -65,8 +65,8 @@ def test_the_table_shows_markup_as_it_is() -> None:
     from rich.console import Console
 
     target = io.StringIO()
-    sights = (Sight("ext-1", job("FAILED", error_message="[bold]loud[/bold]")), seen("RUNNING"))
-    Console(file=target, width=120).print(_draw(Progress(sights, 3.0, 4.0)))
+    snapshots = (JobSnapshot("ext-1", job("FAILED", error_message="[bold]loud[/bold]")), seen("RUNNING"))
+    Console(file=target, width=120).print(_draw(WaitProgress(snapshots, 3.0, 4.0)))
     assert "[bold]loud[/bold]" in target.getvalue()
     assert "1 of 2 done; next look in 4 s" in target.getvalue()
 

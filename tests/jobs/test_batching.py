@@ -2,7 +2,7 @@
 
 from llx_mcp.jobs.batching import MAX_IDS, Request, plan_requests
 from llx_mcp.jobs.cache import JobKey
-from llx_mcp.jobs.polled_job import Entry, Waiter
+from llx_mcp.jobs.polled_job import PolledJob, Waiter
 from llx_mcp.models import Job
 
 NOW = 1_000.0
@@ -10,18 +10,18 @@ NOW = 1_000.0
 
 def entry(
     job_id: str, *, due_in: float = 0.0, looked: float | None = 10.0, num_waiters: int = 1, status: str = "RUNNING"
-) -> Entry:
+) -> PolledJob:
     """A job that was looked at so many seconds ago, every ten seconds."""
-    made = Entry(JobKey("digest", None, None, job_id), NOW - 100, NOW + due_in, interval_seconds=10.0)
+    made = PolledJob(JobKey("digest", None, None, job_id), NOW - 100, NOW + due_in, interval_seconds=10.0)
     if looked is not None:
-        made.looked_at = NOW - looked
+        made.polled_at = NOW - looked
         made.job = Job(id=job_id, status=status)
     for _ in range(num_waiters):
-        made.waiters.add(Waiter((made,), NOW + 100, wants_looks=False))
+        made.waiters.add(Waiter((made,), NOW + 100, wants_every_poll=False))
     return made
 
 
-def plan(*entries: Entry, allow_lists: bool = True) -> list[Request]:
+def plan(*entries: PolledJob, allow_lists: bool = True) -> list[Request]:
     """The plan now."""
     return plan_requests(entries, NOW, allow_lists=allow_lists)
 

@@ -5,8 +5,8 @@ import random
 from dataclasses import replace
 from datetime import timedelta
 
-from llx_mcp.answers.header import Ask
-from llx_mcp.jobs.cache import FinishedJobs, JobKey
+from llx_mcp.answers.header import JobRequest
+from llx_mcp.jobs.cache import JobCache, JobKey
 from llx_mcp.models import Job
 from tests.jobs.service import Service, reading
 from tests.jobs.virtual_time import START, VirtualClock, virtual
@@ -25,7 +25,7 @@ def job(job_id: str = "ext-1", *, size: int = 0, status: str = "COMPLETED", cred
 
 @virtual
 async def test_what_is_kept_comes_back_whole_small_or_large() -> None:
-    store = FinishedJobs(VirtualClock())
+    store = JobCache(VirtualClock())
     for size in (0, 1_000_000):
         await store.put(KEY, job(size=size))
         kept = await store.get(KEY)
@@ -37,7 +37,7 @@ async def test_what_is_kept_comes_back_whole_small_or_large() -> None:
 
 @virtual
 async def test_what_belongs_to_another_is_not_shown() -> None:
-    store = FinishedJobs(VirtualClock())
+    store = JobCache(VirtualClock())
     await store.put(KEY, job())
     others = [
         replace(KEY, identity="another"),
@@ -50,14 +50,14 @@ async def test_what_belongs_to_another_is_not_shown() -> None:
 
 @virtual
 async def test_a_job_that_has_not_ended_is_not_kept() -> None:
-    store = FinishedJobs(VirtualClock())
+    store = JobCache(VirtualClock())
     await store.put(KEY, job(status="RUNNING"))
     assert (await store.get(KEY), len(store)) == (None, 0)
 
 
 @virtual
 async def test_the_least_recently_used_go_first_and_the_budget_holds() -> None:
-    store = FinishedJobs(VirtualClock(), max_bytes=120_000)
+    store = JobCache(VirtualClock(), max_bytes=120_000)
     keys = [replace(KEY, job_id=f"ext-{number}") for number in range(5)]
     for key in keys[:3]:
         await store.put(key, job(key.job_id, size=60_000))
@@ -70,7 +70,7 @@ async def test_the_least_recently_used_go_first_and_the_budget_holds() -> None:
 
 @virtual
 async def test_a_job_larger_than_the_budget_is_not_kept_and_drives_nothing_out() -> None:
-    store = FinishedJobs(VirtualClock(), max_bytes=50_000)
+    store = JobCache(VirtualClock(), max_bytes=50_000)
     await store.put(KEY, job(size=10_000))
     await store.put(replace(KEY, job_id="ext-2"), job("ext-2", size=1_000_000))
     assert len(store) == 1
@@ -82,25 +82,25 @@ async def test_usage_that_is_not_billed_yet_is_asked_for_again() -> None:
     service = Service(VirtualClock())
     service.add("ext-1", credits_billed=None)
     async with reading(service) as reader:
-        await reader.fetch(Ask("ext-1"))
-        await reader.fetch(Ask("ext-1"))
+        await reader.fetch(JobRequest("ext-1"))
+        await reader.fetch(JobRequest("ext-1"))
         assert len(service.seen) == 1
-        await reader.fetch(Ask("ext-1", expand=("usage",)))
+        await reader.fetch(JobRequest("ext-1", expand=("usage",)))
         assert len(service.seen) == 2
         await service.clock.sleep(61)
         service.add("ext-1", credits_billed=3)
-        billed = await reader.fetch(Ask("ext-1"))
+        billed = await reader.fetch(JobRequest("ext-1"))
         assert billed.usage is not None
         assert billed.usage.credits == 3
         await service.clock.sleep(3_600)
-        await reader.fetch(Ask("ext-1", expand=("usage",)))
+        await reader.fetch(JobRequest("ext-1", expand=("usage",)))
     assert len(service.seen) == 3
 
 
 @virtual
 async def test_a_job_that_was_never_billed_within_a_day_is_kept_all_the_same() -> None:
     clock = VirtualClock()
-    store = FinishedJobs(clock)
+    store = JobCache(clock)
     await clock.sleep(86_400)
     await store.put(KEY, job(credits_billed=None))
     await clock.sleep(3_600)

@@ -8,8 +8,8 @@ from typing import Any
 import anyio
 import pytest
 
-from llx_mcp.answers.header import Ask
-from llx_mcp.jobs.cache import KeptJob
+from llx_mcp.answers.header import JobRequest
+from llx_mcp.jobs.cache import CachedJob
 from llx_mcp.jobs.clock import SystemClock
 from llx_mcp.jobs.reader import JobReader, open_reader
 from llx_mcp.models import Job
@@ -43,13 +43,13 @@ def constant(body: bytes) -> Bodies:
 async def test_a_finished_job_is_fetched_once_for_all_questions() -> None:
     source = constant(body_of())
     async with reading(source) as reader:
-        await reader.get(Ask("ext-1"))
-        await reader.get(Ask("ext-1", max_chars=2_000))
-        await reader.read(Ask("ext-1"), "rows[0].n", None, ())
-        await reader.find(Ask("ext-1"), "word", ("values",))
-        await reader.query(Ask("ext-1"), "SELECT count(*) FROM rows")
-        await reader.review(Ask("ext-1"), 0.8)
-        assert (await reader.fetch(Ask("ext-1"))).dump() == Job.parse(body_of()).dump()
+        await reader.get(JobRequest("ext-1"))
+        await reader.get(JobRequest("ext-1", max_chars=2_000))
+        await reader.read(JobRequest("ext-1"), "rows[0].n", None, ())
+        await reader.find(JobRequest("ext-1"), "word", ("values",))
+        await reader.query(JobRequest("ext-1"), "SELECT count(*) FROM rows")
+        await reader.review(JobRequest("ext-1"), 0.8)
+        assert (await reader.fetch(JobRequest("ext-1"))).dump() == Job.parse(body_of()).dump()
     assert source.fetched == 1
 
 
@@ -57,7 +57,7 @@ async def test_who_asks_at_the_same_time_shares_one_request() -> None:
     source = constant(body_of())
     async with reading(source) as reader, anyio.create_task_group() as tasks:
         for _ in range(20):
-            tasks.start_soon(reader.get, Ask("ext-1"))
+            tasks.start_soon(reader.get, JobRequest("ext-1"))
     assert source.fetched == 1
 
 
@@ -65,7 +65,7 @@ async def test_a_job_of_another_project_is_another_job() -> None:
     source = constant(body_of())
     async with reading(source) as reader:
         for project in (None, "p", "q", "p"):
-            await reader.get(Ask("ext-1", project_id=project))
+            await reader.get(JobRequest("ext-1", project_id=project))
     assert source.fetched == 3
 
 
@@ -73,30 +73,30 @@ async def test_a_job_of_another_project_is_another_job() -> None:
 async def test_a_job_that_has_not_ended_is_looked_at_each_time(status: str) -> None:
     source = constant(body_of(status))
     async with reading(source) as reader:
-        await reader.get(Ask("ext-1"))
+        await reader.get(JobRequest("ext-1"))
         source.body_of = lambda _: body_of()
-        assert (await reader.get(Ask("ext-1"))).view["status"] == "COMPLETED"
+        assert (await reader.get(JobRequest("ext-1"))).view["status"] == "COMPLETED"
     assert source.fetched == 2
 
 
 async def test_usage_that_billing_has_not_recorded_is_asked_for_again() -> None:
     source, clock = constant(body_of(billed=None)), SkippingClock()
     async with reading(source, clock) as reader:
-        assert "credits" not in (await reader.get(Ask("ext-1"))).view.get("facts", {})
+        assert "credits" not in (await reader.get(JobRequest("ext-1"))).view.get("facts", {})
         source.body_of = lambda _: body_of(billed=7)
         await clock.sleep(61)
-        assert (await reader.get(Ask("ext-1"))).view["facts"]["credits"] == 7
+        assert (await reader.get(JobRequest("ext-1"))).view["facts"]["credits"] == 7
         await clock.sleep(10_000)
-        await reader.get(Ask("ext-1"))
+        await reader.get(JobRequest("ext-1"))
     assert source.fetched == 2
 
 
 async def test_a_large_job_is_answered_as_a_small_one_is() -> None:
     rows = 12_000
     async with reading(constant(body_of(rows=rows))) as reader:
-        counted = await reader.query(Ask("ext-1"), "SELECT count(*), max(n) FROM rows")
-        page = await reader.read(Ask("ext-1"), "rows[-1].n", None, ())
-        answer = await reader.get(Ask("ext-1"))
+        counted = await reader.query(JobRequest("ext-1"), "SELECT count(*), max(n) FROM rows")
+        page = await reader.read(JobRequest("ext-1"), "rows[-1].n", None, ())
+        answer = await reader.get(JobRequest("ext-1"))
     assert counted.view["rows"]["rows"] == [[rows, rows - 1]]
     assert page.view["value"] == {"path": f"rows[{rows - 1}].n", "value": rows - 1}
     assert answer.view["checks"]["values"] == 2 * rows
@@ -110,9 +110,9 @@ async def test_an_error_of_the_body_of_a_reader_comes_out_as_it_is() -> None:
 
 async def test_a_body_is_kept_compressed_and_comes_back_in_the_same_bytes() -> None:
     body = body_of(rows=5_000)
-    job = KeptJob.of(Job.parse(body))
-    before = job.kept_bytes
+    job = CachedJob.of(Job.parse(body))
+    before = job.num_cached_bytes
     await job.compress()
     assert await job.body() == body
     assert job.is_compressed
-    assert job.kept_bytes < before / 4
+    assert job.num_cached_bytes < before / 4

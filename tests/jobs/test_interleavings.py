@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from llx_mcp.errors import NotFoundError, RateLimitedError, UnavailableError
-from llx_mcp.jobs.progress import Progress
+from llx_mcp.jobs.progress import WaitProgress
 from llx_mcp.jobs.reader import JobReader, open_reader
 from llx_mcp.jobs.source import JobSource
 from llx_mcp.models import TERMINAL_STATUSES, Job, JobPage
@@ -170,7 +170,7 @@ class Scene:
         await anyio.sleep(wait.comes_at)
         waited: list[float] = []
 
-        async def note(progress: Progress) -> None:
+        async def note(progress: WaitProgress) -> None:
             waited.append(progress.waited_seconds)
 
         with anyio.move_on_after(wait.leaves_after) as scope:
@@ -187,20 +187,20 @@ class Scene:
         assert waited == sorted(waited)
         self._answers.append(number)
 
-    def _check(self, progress: Progress, wait: Wait) -> None:
+    def _check(self, progress: WaitProgress, wait: Wait) -> None:
         now = self._clock.monotonic()
-        assert [sight.job_id for sight in progress.sights] == [f"ext-{job}" for job in wait.jobs]
-        ended = [sight for sight in progress.sights if sight.has_ended]
-        for sight in ended:
+        assert [snapshot.job_id for snapshot in progress.snapshots] == [f"ext-{job}" for job in wait.jobs]
+        ended = [snapshot for snapshot in progress.snapshots if snapshot.has_ended]
+        for snapshot in ended:
             # An end is the truth, and comes with all its sections; one that was kept outlives the deletion.
-            if sight.error is not None:
-                assert isinstance(sight.error, NotFoundError)
-                assert self._script.status_at(sight.job_id, now) is None
-            elif (truth := self._script.status_at(sight.job_id, now)) is not None:
-                assert sight.job is not None
-                assert (sight.job.status, sight.job.configuration_id) == (truth, "expanded")
-        is_complete = len(ended) == len(progress.sights) or (
-            wait.until == "any" and any(sight.error is None for sight in ended)
+            if snapshot.error is not None:
+                assert isinstance(snapshot.error, NotFoundError)
+                assert self._script.status_at(snapshot.job_id, now) is None
+            elif (truth := self._script.status_at(snapshot.job_id, now)) is not None:
+                assert snapshot.job is not None
+                assert (snapshot.job.status, snapshot.job.configuration_id) == (truth, "expanded")
+        is_complete = len(ended) == len(progress.snapshots) or (
+            wait.until == "any" and any(snapshot.error is None for snapshot in ended)
         )
         is_in_time = progress.waited_seconds <= wait.timeout_seconds + 10.1
         assert is_in_time

@@ -2,9 +2,9 @@
 
 import pytest
 
-from llx_mcp.jobs.poll_schedule import Schedule
+from llx_mcp.jobs.poll_schedule import PollSchedule
 
-STEADY = Schedule(jitter=0.0)
+STEADY = PollSchedule(jitter=0.0)
 
 
 def test_a_fresh_job_is_looked_at_after_2_and_5_seconds_and_often_when_small_documents_end() -> None:
@@ -28,13 +28,13 @@ def test_intervals_grow_with_the_age_up_to_the_longest() -> None:
 
 
 def test_an_interval_varies_by_a_tenth_to_either_side() -> None:
-    seconds = [Schedule().next_seconds(200.0) for _ in range(500)]
+    seconds = [PollSchedule().next_seconds(200.0) for _ in range(500)]
     assert 9.9 <= min(seconds) < 10.3
     assert 11.7 < max(seconds) <= 12.1
-    assert Schedule().mean_seconds(200.0) == pytest.approx(11.0)
+    assert PollSchedule().mean_seconds(200.0) == pytest.approx(11.0)
 
 
 def test_every_part_of_it_can_be_set() -> None:
-    own = Schedule(fresh_seconds=(), share_of_age=0.5, shortest_seconds=1.0, longest_seconds=7.0, jitter=0.0)
+    own = PollSchedule(fresh_seconds=(), share_of_age=0.5, shortest_seconds=1.0, longest_seconds=7.0, jitter=0.0)
     assert [own.next_seconds(age) for age in (0.0, 4.0, 100.0)] == [1.0, 2.0, 7.0]
-    assert Schedule(fresh_seconds=(3.0,)).mean_seconds(0.0) == 3.0
+    assert PollSchedule(fresh_seconds=(3.0,)).mean_seconds(0.0) == 3.0

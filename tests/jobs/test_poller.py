@@ -11,8 +11,8 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from llx_mcp.answers.header import Ask
-from llx_mcp.answers.wait_report import Asks
+from llx_mcp.answers.header import JobRequest
+from llx_mcp.answers.wait_report import WaitRequest
 from llx_mcp.errors import (
     ArgumentError,
     AuthenticationError,
@@ -22,7 +22,7 @@ from llx_mcp.errors import (
     UnavailableError,
     UnreachableError,
 )
-from llx_mcp.jobs.progress import Progress, describe_progress
+from llx_mcp.jobs.progress import WaitProgress, describe_progress
 from llx_mcp.jobs.reader import JobReader, ReaderOptions
 from tests.jobs.service import Lists, Service, reading
 from tests.jobs.virtual_time import VirtualClock, virtual
@@ -30,11 +30,11 @@ from tests.jobs.virtual_time import VirtualClock, virtual
 LONG = 3_600.0
 
 
-def statuses(progress: Progress) -> list[str | None]:
+def statuses(progress: WaitProgress) -> list[str | None]:
     """What is known of each job: its status, or its error's name."""
     return [
-        type(sight.error).__name__ if sight.error else sight.job.status if sight.job else None
-        for sight in progress.sights
+        type(snapshot.error).__name__ if snapshot.error else snapshot.job.status if snapshot.job else None
+        for snapshot in progress.snapshots
     ]
 
 
@@ -52,7 +52,7 @@ async def test_a_job_that_has_ended_costs_a_look_and_a_fetch_and_then_nothing() 
     async with reading(service) as reader:
         first = await reader.wait_many(["ext-1"], timeout_seconds=45)
         second = await reader.wait_many(["ext-1"], timeout_seconds=45)
-        job = await reader.fetch(Ask("ext-1"))
+        job = await reader.fetch(JobRequest("ext-1"))
     assert statuses(first) == statuses(second) == ["COMPLETED"]
     assert bytes(job.sections["extract_metadata"]) != b"null"
     assert [(seen.at, bool(seen.expand)) for seen in service.seen] == [(0.0, False), (0.0, True)]
@@ -103,16 +103,16 @@ async def test_no_time_at_all_is_one_look() -> None:
     service = Service(VirtualClock())
     service.add("ext-1", 100)
     async with reading(service) as reader:
-        (sight,) = (await reader.wait_many(["ext-1"], timeout_seconds=0)).sights
-    assert sight.job is not None
-    assert (sight.job.status, len(service.seen)) == ("RUNNING", 1)
+        (snapshot,) = (await reader.wait_many(["ext-1"], timeout_seconds=0)).snapshots
+    assert snapshot.job is not None
+    assert (snapshot.job.status, len(service.seen)) == ("RUNNING", 1)
 
 
 @virtual
 async def test_any_number_of_waits_for_a_job_cost_what_one_costs() -> None:
     service = Service(VirtualClock())
     service.add("ext-1", 60)
-    told: list[Progress] = []
+    told: list[WaitProgress] = []
 
     async def wait(reader: JobReader) -> None:
         told.append(await reader.wait_many(["ext-1"], timeout_seconds=LONG))
@@ -133,7 +133,9 @@ async def test_many_jobs_are_asked_for_together_and_each_is_fetched_once() -> No
         progress = await reader.wait_many(ids, timeout_seconds=LONG)
         assert await is_idle(reader)
     assert statuses(progress) == ["COMPLETED"] * 100
-    assert all(sight.job and bytes(sight.job.sections["extract_metadata"]) != b"null" for sight in progress.sights)
+    assert all(
+        snapshot.job and bytes(snapshot.job.sections["extract_metadata"]) != b"null" for snapshot in progress.snapshots
+    )
     lists = [seen for seen in service.seen if seen.is_list]
     gets = [seen for seen in service.seen if not seen.is_list]
     assert Counter(seen.ids[0] for seen in gets if seen.expand) == dict.fromkeys(ids, 1)
@@ -210,7 +212,7 @@ async def test_an_id_that_does_not_exist_is_told_and_the_others_are_waited_for()
     async with reading(service) as reader:
         progress = await reader.wait_many([*ids[:5], "ext-none", *ids[5:]], timeout_seconds=LONG)
     assert statuses(progress) == ["COMPLETED"] * 5 + ["NotFoundError"] + ["COMPLETED"] * 6
-    assert "ext-none" in str(progress.sights[5].error)
+    assert "ext-none" in str(progress.snapshots[5].error)
 
 
 @virtual
@@ -223,7 +225,7 @@ async def test_no_ids_and_too_many_are_refused_and_the_same_twice_counts_once() 
         with pytest.raises(ArgumentError, match="101 jobs are more"):
             await reader.wait_many([f"ext-{number}" for number in range(101)], timeout_seconds=1)
         progress = await reader.wait_many(["ext-1", " ext-1", "ext-1"], timeout_seconds=1)
-    assert [sight.job_id for sight in progress.sights] == ["ext-1"]
+    assert [snapshot.job_id for snapshot in progress.snapshots] == ["ext-1"]
 
 
 @virtual
@@ -240,16 +242,16 @@ async def test_a_service_that_is_away_for_a_minute_is_ridden_out_and_told() -> N
     service = Service(VirtualClock())
     ids = [service.add("ext-1", 90), service.add("ext-2", 90)]
     service.fault = lambda seen: (503, {}) if 10 <= seen.at < 70 else None
-    told: list[Progress] = []
+    told: list[WaitProgress] = []
 
-    async def note(progress: Progress) -> None:
+    async def note(progress: WaitProgress) -> None:
         told.append(progress)
 
     async with reading(service) as reader:
         progress = await reader.wait_many(ids, timeout_seconds=LONG, on_progress=note)
     assert statuses(progress) == ["COMPLETED"] * 2
     assert progress.waited_seconds <= 100
-    failures = [sight.failure for progress in told for sight in progress.sights if sight.failure]
+    failures = [snapshot.failure for progress in told for snapshot in progress.snapshots if snapshot.failure]
     assert {type(failure) for failure in failures} == {UnavailableError}
     assert any("this look failed and is tried again" in describe_progress(progress) for progress in told)
     waited = [progress.waited_seconds for progress in told]
@@ -263,7 +265,7 @@ async def test_a_service_that_never_answers_is_an_error_and_not_a_job() -> None:
     service.fault = lambda _: (500, {})
     async with reading(service) as reader:
         with pytest.raises(UnavailableError):
-            await reader.wait(Asks(("ext-1",), is_many=False), 45)
+            await reader.wait(WaitRequest(("ext-1",), is_many=False), 45)
 
 
 @virtual
@@ -287,7 +289,7 @@ def test_what_cannot_pass_ends_every_wait_at_once(status: int, error: type[Excep
         service = Service(VirtualClock())
         ids = [service.add(f"ext-{number}", 100) for number in range(num_jobs)]
         service.fault = lambda seen: (status, {}) if seen.at >= 9 else None
-        told: list[Progress] = []
+        told: list[WaitProgress] = []
 
         async def wait(reader: JobReader) -> None:
             told.append(await reader.wait_many(ids, timeout_seconds=LONG))
@@ -295,7 +297,7 @@ def test_what_cannot_pass_ends_every_wait_at_once(status: int, error: type[Excep
         async with reading(service) as reader, anyio.create_task_group() as group:
             for _ in range(20):
                 group.start_soon(wait, reader)
-        assert {type(sight.error) for progress in told for sight in progress.sights} == {error}
+        assert {type(snapshot.error) for progress in told for snapshot in progress.snapshots} == {error}
         assert len(told) == 20
         assert max(progress.waited_seconds for progress in told) <= 13
 
@@ -326,10 +328,10 @@ async def test_a_job_that_goes_back_in_the_queue_is_waited_for_and_each_change_i
     seen: list[str] = []
     async with reading(service) as reader, anyio.create_task_group() as group:
         group.start_soon(_wait, reader, ids)
-        async with aclosing(reader.watch("ext-1")) as sights:
-            async for sight in sights:
-                assert sight.job is not None
-                seen.append(sight.job.status)
+        async with aclosing(reader.watch("ext-1")) as snapshots:
+            async for snapshot in snapshots:
+                assert snapshot.job is not None
+                seen.append(snapshot.job.status)
     assert seen == ["RUNNING", "PENDING", "THROTTLED", "COMPLETED"]
 
 
@@ -351,18 +353,18 @@ def test_a_clock_of_the_service_that_is_off_by_an_hour_changes_neither_ages_nor_
     async def run() -> None:
         service = Service(VirtualClock(), ahead_seconds=ahead_seconds)
         service.add("ext-1", 300)
-        told: list[Progress] = []
+        told: list[WaitProgress] = []
 
-        async def note(progress: Progress) -> None:
+        async def note(progress: WaitProgress) -> None:
             told.append(progress)
 
         async with reading(service) as reader:
             await reader.wait_many(["ext-1"], timeout_seconds=LONG, on_progress=note)
         off = [
-            abs(sight.age_seconds - progress.waited_seconds)
+            abs(snapshot.age_seconds - progress.waited_seconds)
             for progress in told
-            for sight in progress.sights
-            if sight.age_seconds is not None
+            for snapshot in progress.snapshots
+            if snapshot.age_seconds is not None
         ]
         assert off
         assert max(off) <= 1.5
@@ -378,7 +380,7 @@ async def test_a_wait_that_is_cancelled_ends_at_once_and_leaves_the_others_alone
     service.add("ext-1", 30)
     async with reading(service) as reader:
         async with anyio.create_task_group() as group:
-            told: list[Progress] = []
+            told: list[WaitProgress] = []
 
             async def stay() -> None:
                 told.append(await reader.wait_many(["ext-1"], timeout_seconds=LONG))
@@ -410,7 +412,7 @@ async def test_the_last_who_leaves_ends_the_looking() -> None:
 async def test_a_server_that_stops_answers_every_open_wait() -> None:
     service = Service(VirtualClock())
     ids = [service.add(f"ext-{number}", 300) for number in range(10)]
-    told: list[Progress] = []
+    told: list[WaitProgress] = []
 
     async def wait(reader: JobReader, job_id: str) -> None:
         told.append(await reader.wait_many([job_id], timeout_seconds=LONG))
@@ -440,7 +442,7 @@ async def test_a_wait_that_is_over_leaves_nothing_in_memory() -> None:
     service.add("ext-1", 30)
     async with reading(service) as reader:
         progress = await reader.wait_many(["ext-1"], timeout_seconds=LONG)
-        left = weakref.ref(progress.sights[0].job)
+        left = weakref.ref(progress.snapshots[0].job)
         del progress
         await anyio.lowlevel.checkpoint()
         gc.collect()
@@ -456,7 +458,7 @@ def test_ten_agents_and_forty_jobs_need_no_more_than_twenty_requests_a_minute(se
         service.limit_per_minute = 20
         generator = random.Random(seed)
         ids = [service.add(f"ext-{number}", generator.uniform(94, 590)) for number in range(40)]
-        told: list[Progress] = []
+        told: list[WaitProgress] = []
 
         async def work(reader: JobReader) -> None:
             progress = await reader.wait_many(ids, timeout_seconds=45)
@@ -500,7 +502,7 @@ async def test_a_wait_for_which_no_request_was_left_says_so() -> None:
     async with reading(service, ReaderOptions(requests_per_minute=4)) as reader:
         await reader.wait_many(["ext-1"], timeout_seconds=0)
         with pytest.raises(RateLimitedError, match="used up"):
-            await reader.wait(Asks(("ext-2",), is_many=False), 1)
+            await reader.wait(WaitRequest(("ext-2",), is_many=False), 1)
 
 
 @virtual
@@ -519,7 +521,7 @@ async def test_an_error_ends_only_the_waits_that_saw_it() -> None:
     service = Service(VirtualClock())
     async with reading(service) as reader, anyio.create_task_group() as group:
         service.add("ext-slow", 60)
-        told: list[Progress] = []
+        told: list[WaitProgress] = []
 
         async def wait_for_both() -> None:
             told.append(await reader.wait_many(["ext-late", "ext-slow"], timeout_seconds=LONG))
@@ -533,16 +535,16 @@ async def test_an_error_ends_only_the_waits_that_saw_it() -> None:
 
 
 def test_progress_is_described_in_words() -> None:
-    from llx_mcp.jobs.progress import Sight
+    from llx_mcp.jobs.progress import JobSnapshot
     from llx_mcp.models import Job
 
-    running = Sight("ext-1", Job(id="ext-1", status="RUNNING"), age_seconds=34.2)
-    done = Sight("ext-2", Job(id="ext-2", status="COMPLETED"))
-    assert describe_progress(Progress((running,), 3.0, 4.4)) == "RUNNING for 34 s; next look in 4 s"
-    assert describe_progress(Progress((done,), 3.0, None)) == "COMPLETED"
-    many = Progress((done, running, Sight("ext-3")), 3.0, 4.0)
+    running = JobSnapshot("ext-1", Job(id="ext-1", status="RUNNING"), age_seconds=34.2)
+    done = JobSnapshot("ext-2", Job(id="ext-2", status="COMPLETED"))
+    assert describe_progress(WaitProgress((running,), 3.0, 4.4)) == "RUNNING for 34 s; next look in 4 s"
+    assert describe_progress(WaitProgress((done,), 3.0, None)) == "COMPLETED"
+    many = WaitProgress((done, running, JobSnapshot("ext-3")), 3.0, 4.0)
     assert describe_progress(many) == "RUNNING for 34 s; 1 of 3 done; next look in 4 s"
-    assert describe_progress(Progress((Sight("ext-3"),), 0.0, None)) == "not seen yet"
+    assert describe_progress(WaitProgress((JobSnapshot("ext-3"),), 0.0, None)) == "not seen yet"
 
 
 async def _wait(reader: JobReader, job_ids: list[str], project_id: str | None = None) -> Any:

@@ -2,10 +2,10 @@
 
 import pytest
 
-from llx_mcp.jobs.rate_limit import Rate
+from llx_mcp.jobs.rate_limit import RateLimit
 
 
-def spend_all(rate: Rate, seconds: float, *, start: float = 0.0) -> list[float]:
+def spend_all(rate: RateLimit, seconds: float, *, start: float = 0.0) -> list[float]:
     """Make every request that the rate allows; when each was made."""
     made = []
     now = start
@@ -26,13 +26,13 @@ def busiest_minute(made: list[float]) -> int:
 
 @pytest.mark.parametrize("per_minute", [4, 20, 60, 600])
 def test_no_minute_has_more_requests_than_the_budget(per_minute: int) -> None:
-    made = spend_all(Rate(per_minute), 600)
+    made = spend_all(RateLimit(per_minute), 600)
     assert busiest_minute(made) <= per_minute
     assert len(made) >= per_minute * 0.7 * 10
 
 
 def test_without_a_known_limit_nothing_is_held_back() -> None:
-    rate = Rate()
+    rate = RateLimit()
     for _ in range(1_000):
         assert rate.wait_seconds(1.0) == 0
         rate.spend(1.0)
@@ -40,14 +40,14 @@ def test_without_a_known_limit_nothing_is_held_back() -> None:
 
 
 def test_a_refusal_pauses_as_long_as_the_service_says() -> None:
-    rate = Rate()
+    rate = RateLimit()
     rate.spend(0.0)
     rate.note_refusal(0.0, 30.0)
     assert rate.wait_seconds(0.0) >= 30.0
 
 
 def test_refusals_without_a_word_pause_longer_each_time() -> None:
-    rate = Rate(600)
+    rate = RateLimit(600)
     pauses = []
     now = 0.0
     for _ in range(6):
@@ -59,7 +59,7 @@ def test_refusals_without_a_word_pause_longer_each_time() -> None:
 
 
 def test_a_limit_is_learnt_from_a_refusal_and_speed_is_given_back_slowly_and_not_beyond_it() -> None:
-    rate = Rate()
+    rate = RateLimit()
     for second in range(20):
         rate.spend(float(second))
     rate.spend(20.0)
@@ -73,7 +73,7 @@ def test_a_limit_is_learnt_from_a_refusal_and_speed_is_given_back_slowly_and_not
 
 
 def test_refusals_of_requests_that_were_under_way_together_count_once() -> None:
-    rate = Rate()
+    rate = RateLimit()
     for _ in range(21):
         rate.spend(0.0)
     rate.note_refusal(0.0, None)
@@ -83,7 +83,7 @@ def test_refusals_of_requests_that_were_under_way_together_count_once() -> None:
 
 
 def test_a_limit_that_was_learnt_is_forgotten_after_an_hour_and_one_that_was_set_is_not() -> None:
-    learnt, told = Rate(), Rate(20)
+    learnt, told = RateLimit(), RateLimit(20)
     for rate in (learnt, told):
         rate.note_refusal(0.0, None)
         rate.wait_seconds(4_000.0)
@@ -91,7 +91,7 @@ def test_a_limit_that_was_learnt_is_forgotten_after_an_hour_and_one_that_was_set
 
 
 def test_a_budget_never_falls_to_nothing() -> None:
-    rate = Rate()
+    rate = RateLimit()
     for minute in range(50):
         rate.note_refusal(minute * 61.0, None)
     assert len(spend_all(rate, 600, start=4_000.0)) >= 25

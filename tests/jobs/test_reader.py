@@ -3,7 +3,7 @@
 import anyio
 import pytest
 
-from llx_mcp.answers.header import Ask
+from llx_mcp.answers.header import JobRequest
 from llx_mcp.errors import ConfigurationError, NotFoundError, UnavailableError
 from llx_mcp.jobs.clock import SystemClock
 from llx_mcp.jobs.reader import JobReader, open_reader
@@ -18,7 +18,7 @@ async def test_a_job_that_many_ask_for_at_once_is_fetched_once() -> None:
     seen: list[str] = []
 
     async def fetch(reader: JobReader) -> None:
-        seen.append((await reader.fetch(Ask("ext-1"))).status)
+        seen.append((await reader.fetch(JobRequest("ext-1"))).status)
 
     async with reading(service) as reader, anyio.create_task_group() as group:
         await reader.identity()
@@ -34,7 +34,7 @@ async def test_an_error_is_everybodys_and_is_not_kept() -> None:
 
     async def fetch(reader: JobReader) -> None:
         with pytest.raises(NotFoundError) as caught:
-            await reader.fetch(Ask("ext-1"))
+            await reader.fetch(JobRequest("ext-1"))
         seen.append(str(caught.value))
 
     async with reading(service) as reader:
@@ -42,7 +42,7 @@ async def test_an_error_is_everybodys_and_is_not_kept() -> None:
             for _ in range(5):
                 group.start_soon(fetch, reader)
         service.add("ext-1")
-        assert (await reader.fetch(Ask("ext-1"))).is_success
+        assert (await reader.fetch(JobRequest("ext-1"))).is_success
     assert len(set(seen)) == 1
     assert (len(seen), len(service.seen)) == (5, 2)
 
@@ -56,11 +56,11 @@ async def test_who_leaves_a_shared_fetch_ends_it_for_nobody_else() -> None:
         statuses: list[str] = []
 
         async def stay() -> None:
-            statuses.append((await reader.fetch(Ask("ext-1"))).status)
+            statuses.append((await reader.fetch(JobRequest("ext-1"))).status)
 
         with anyio.move_on_after(0.2):
             group.start_soon(stay)
-            await reader.fetch(Ask("ext-1"))
+            await reader.fetch(JobRequest("ext-1"))
     assert statuses == ["COMPLETED"]
 
 
@@ -71,7 +71,7 @@ async def test_a_fetch_that_all_have_left_is_given_up() -> None:
     service.fault = lambda _: (503, {})
     async with reading(service) as reader:
         with anyio.move_on_after(0.2):
-            await reader.fetch(Ask("ext-1"))
+            await reader.fetch(JobRequest("ext-1"))
         await anyio.sleep(0.1)
         num_seen = len(service.seen)
         await anyio.sleep(100)

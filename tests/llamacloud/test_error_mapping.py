@@ -16,7 +16,7 @@ from llx_mcp.errors import (
     UnreachableError,
     UpstreamError,
 )
-from llx_mcp.llamacloud.error_mapping import Loss, fault_of_loss
+from llx_mcp.llamacloud.error_mapping import TransportFailure, failure_of_transport
 from tests.llamacloud.service import BASE_URL, JOB, ORIGIN, answer, failure, settings_with
 
 HOST = "api.cloud.llamaindex.ai"
@@ -67,13 +67,13 @@ MESSAGES: list[tuple[int, type[UpstreamError], bool, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("status", "kind", "passing", "message"), MESSAGES)
+@pytest.mark.parametrize(("status", "kind", "is_transient", "message"), MESSAGES)
 async def test_each_status_is_one_of_our_errors(
-    status: int, kind: type[UpstreamError], passing: bool, message: str
+    status: int, kind: type[UpstreamError], is_transient: bool, message: str
 ) -> None:
     error = await failure(answer(status, {"detail": "said so"}, location="https://elsewhere.example"))
     assert isinstance(error, UpstreamError)
-    assert (type(error), error.status_code, error.passing) == (kind, status, passing)
+    assert (type(error), error.status_code, error.is_transient) == (kind, status, is_transient)
     assert str(error) == f'{message} It says: "said so"'
 
 
@@ -128,7 +128,7 @@ async def test_an_id_that_is_not_found_is_explained(status: int, job_id: str, wo
 
 
 @pytest.mark.parametrize(
-    ("body", "passing", "message"),
+    ("body", "is_transient", "message"),
     [
         (
             b"\xef\xbb\xbf <!doctype html><html><body>Sign in</body></html>",
@@ -145,10 +145,10 @@ async def test_an_id_that_is_not_found_is_explained(status: int, job_id: str, wo
         (b" \n", True, f"{HOST} answered with nothing where JSON should be. A retry may help."),
     ],
 )
-async def test_what_is_no_job_says_what_it_is(body: bytes, passing: bool, message: str) -> None:
+async def test_what_is_no_job_says_what_it_is(body: bytes, is_transient: bool, message: str) -> None:
     error = await failure(answer(200, body))
     assert isinstance(error, BadResponseError)
-    assert (str(error), error.passing, error.status_code) == (message, passing, 200)
+    assert (str(error), error.is_transient, error.status_code) == (message, is_transient, 200)
 
 
 @pytest.mark.parametrize(
@@ -169,24 +169,24 @@ async def test_json_that_is_no_job_says_why_without_quoting_it(body: bytes, word
     assert str(error).startswith(f"What {HOST} answered cannot be used: ")
     assert words in str(error)
     assert "hello" not in str(error)
-    assert not error.passing
+    assert not error.is_transient
     assert len(str(error)) < 400
 
 
-@pytest.mark.parametrize("loss", list(Loss))
-def test_each_way_to_lose_an_answer_says_the_next_move(loss: Loss) -> None:
-    failed = fault_of_loss(loss, ORIGIN, 6)
+@pytest.mark.parametrize("loss", list(TransportFailure))
+def test_each_way_to_lose_an_answer_says_the_next_move(loss: TransportFailure) -> None:
+    failed = failure_of_transport(loss, ORIGIN, 6)
     text = str(failed.error)
     assert isinstance(failed.error, UnreachableError | BadResponseError | ConfigurationError)
     assert HOST in text
     assert "{" not in text
     assert any(move in text.lower() for move in ("check", "try again", "set "))
     if isinstance(failed.error, UnreachableError):
-        assert failed.error.passing == failed.is_retryable == ("asked 6 times" in text)
+        assert failed.error.is_transient == failed.is_retryable == ("asked 6 times" in text)
 
 
 def test_losses_differ_in_their_words() -> None:
-    assert len({str(fault_of_loss(loss, ORIGIN, 1).error) for loss in Loss}) == len(Loss)
+    assert len({str(failure_of_transport(loss, ORIGIN, 1).error) for loss in TransportFailure}) == len(TransportFailure)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 
 from llx_mcp.errors import ArgumentError, BadResponseError, NotFoundError
 from llx_mcp.llamacloud import open_client
-from llx_mcp.llamacloud.client import Document
+from llx_mcp.llamacloud.client import DownloadedFile
 from tests.llamacloud.service import BASE_URL, KEY, Handler, assert_no_key, settings_with
 
 STORAGE = "https://storage.example.com/a/b.pdf?signature=abc123"
@@ -32,7 +32,7 @@ def service(url: object = STORAGE, file: object = None, seen: list[httpx.Request
     return handle
 
 
-async def fetch(handler: Handler, file_id: str = "dfl-1") -> Document:
+async def fetch(handler: Handler, file_id: str = "dfl-1") -> DownloadedFile:
     """The document, from a service in memory."""
     async with open_client(settings_with(project_id=PROJECT), transport=httpx.MockTransport(handler)) as client:
         return await client.fetch_document(file_id)
@@ -41,7 +41,7 @@ async def fetch(handler: Handler, file_id: str = "dfl-1") -> Document:
 async def test_a_document_comes_with_its_name_and_without_the_key(caplog: pytest.LogCaptureFixture) -> None:
     seen: list[httpx.Request] = []
     with caplog.at_level(logging.DEBUG, "llx_mcp"):
-        assert await fetch(service(seen=seen)) == Document("b.pdf", PROJECT, b"%PDF-1")
+        assert await fetch(service(seen=seen)) == DownloadedFile("b.pdf", PROJECT, b"%PDF-1")
     file = f"{BASE_URL}/api/v1/beta/files/dfl-1"
     query = f"?project_id={PROJECT}"
     assert [str(request.url) for request in seen] == [f"{file}{query}", f"{file}/content{query}", STORAGE]

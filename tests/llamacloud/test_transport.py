@@ -14,8 +14,8 @@ import pytest
 
 from llx_mcp.errors import BadResponseError, ConfigurationError, NotFoundError, UnreachableError
 from llx_mcp.llamacloud import open_client
-from llx_mcp.llamacloud.error_mapping import Loss
-from llx_mcp.llamacloud.transport import name_loss
+from llx_mcp.llamacloud.error_mapping import TransportFailure
+from llx_mcp.llamacloud.transport import name_transport_failure
 from tests.llamacloud.service import (
     JOB_BODY,
     KEY,
@@ -76,42 +76,45 @@ async def test_each_exception_of_httpx_is_mapped_within_a_body_too(kind: type[Ex
 @pytest.mark.parametrize(
     ("kind", "loss"),
     [
-        (httpx.ConnectTimeout, Loss.CONNECT_TIMEOUT),
-        (httpx.ReadTimeout, Loss.READ_TIMEOUT),
-        (httpx.WriteTimeout, Loss.WRITE_TIMEOUT),
-        (httpx.PoolTimeout, Loss.POOL_TIMEOUT),
-        (TimeoutError, Loss.TOO_SLOW),
-        (httpx.ConnectError, Loss.NO_CONNECTION),
-        (httpx.ReadError, Loss.BROKE_READING),
-        (httpx.CloseError, Loss.BROKE_READING),
-        (httpx.WriteError, Loss.BROKE_WRITING),
-        (httpx.RemoteProtocolError, Loss.NOT_HTTP),
-        (httpx.LocalProtocolError, Loss.NOT_MADE),
-        (httpx.ProxyError, Loss.PROXY),
-        (httpx.DecodingError, Loss.NOT_DECODED),
-        (httpx.InvalidURL, Loss.ADDRESS),
-        (httpx.UnsupportedProtocol, Loss.ADDRESS),
-        (httpx.StreamClosed, Loss.NOT_MADE),
+        (httpx.ConnectTimeout, TransportFailure.CONNECT_TIMEOUT),
+        (httpx.ReadTimeout, TransportFailure.READ_TIMEOUT),
+        (httpx.WriteTimeout, TransportFailure.WRITE_TIMEOUT),
+        (httpx.PoolTimeout, TransportFailure.POOL_TIMEOUT),
+        (TimeoutError, TransportFailure.TOO_SLOW),
+        (httpx.ConnectError, TransportFailure.NO_CONNECTION),
+        (httpx.ReadError, TransportFailure.BROKE_READING),
+        (httpx.CloseError, TransportFailure.BROKE_READING),
+        (httpx.WriteError, TransportFailure.BROKE_WRITING),
+        (httpx.RemoteProtocolError, TransportFailure.NOT_HTTP),
+        (httpx.LocalProtocolError, TransportFailure.NOT_MADE),
+        (httpx.ProxyError, TransportFailure.PROXY),
+        (httpx.DecodingError, TransportFailure.NOT_DECODED),
+        (httpx.InvalidURL, TransportFailure.ADDRESS),
+        (httpx.UnsupportedProtocol, TransportFailure.ADDRESS),
+        (httpx.StreamClosed, TransportFailure.NOT_MADE),
     ],
 )
-def test_a_failure_is_named(kind: type[Exception], loss: Loss) -> None:
-    assert name_loss(make(kind)) is loss
+def test_a_failure_is_named(kind: type[Exception], loss: TransportFailure) -> None:
+    assert name_transport_failure(make(kind)) is loss
 
 
 @pytest.mark.parametrize(
     ("cause", "loss"),
     [
-        (ssl.SSLCertVerificationError("certificate verify failed"), Loss.TLS),
-        (socket.gaierror(-2, "Name or service not known"), Loss.NAME_UNKNOWN),
-        (ConnectionRefusedError(111, "refused"), Loss.REFUSED),
-        (ExceptionGroup("both", [OSError(101, "unreachable"), ConnectionRefusedError(111, "refused")]), Loss.REFUSED),
-        (OSError(101, "unreachable"), Loss.NO_CONNECTION),
+        (ssl.SSLCertVerificationError("certificate verify failed"), TransportFailure.TLS),
+        (socket.gaierror(-2, "Name or service not known"), TransportFailure.NAME_UNKNOWN),
+        (ConnectionRefusedError(111, "refused"), TransportFailure.REFUSED),
+        (
+            ExceptionGroup("both", [OSError(101, "unreachable"), ConnectionRefusedError(111, "refused")]),
+            TransportFailure.REFUSED,
+        ),
+        (OSError(101, "unreachable"), TransportFailure.NO_CONNECTION),
     ],
 )
-def test_why_there_is_no_connection_is_found_beneath(cause: Exception, loss: Loss) -> None:
+def test_why_there_is_no_connection_is_found_beneath(cause: Exception, loss: TransportFailure) -> None:
     exc, between = httpx.ConnectError("x"), OSError("All connection attempts failed")
     exc.__cause__, between.__cause__ = between, cause
-    assert name_loss(exc) is loss
+    assert name_transport_failure(exc) is loss
 
 
 async def test_a_port_that_nothing_listens_on_is_named() -> None:
@@ -146,7 +149,7 @@ async def test_a_server_without_tls_is_named_and_not_asked_again() -> None:
     assert isinstance(error, UnreachableError)
     assert "TLS" in str(error)
     assert "certificate" in str(error)
-    assert not error.passing
+    assert not error.is_transient
     assert connections == 1
 
 
@@ -167,7 +170,7 @@ async def test_an_answer_that_breaks_off_is_named(serve: object, words: str) -> 
     assert isinstance(error, UnreachableError)
     assert words in str(error)
     assert "It was asked 6 times. Try again later." in str(error)
-    assert error.passing
+    assert error.is_transient
 
 
 async def test_a_length_that_is_too_short_cuts_the_json_off() -> None:
@@ -206,7 +209,7 @@ async def test_an_answer_is_bounded_while_it_streams_and_after_it_is_decompresse
         'Job "ext-1" is larger than 2.0 MiB, the most that this server reads. A retry does not help; set '
         "LLX_MCP_MAX_BODY_BYTES higher to read it."
     )
-    assert not error.passing
+    assert not error.is_transient
 
 
 async def test_the_bound_is_exact() -> None:

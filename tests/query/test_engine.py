@@ -7,8 +7,8 @@ import pytest
 
 from llx_mcp.models import Job
 from llx_mcp.query.engine import Engine, QueryError
-from llx_mcp.result.sections import Extraction
-from tests.answers.test_summary import cited, job_of
+from llx_mcp.result.sections import JobSections
+from tests.answers.test_summary import cited, get_single_job
 
 RESULT = {
     "number": "A-1",
@@ -30,7 +30,7 @@ TREE = {
 
 def engine_of(result: Any = RESULT, tree: Any = TREE) -> Engine:
     """The tables of a result."""
-    return Engine(Extraction(job_of(result, tree).sections).document)
+    return Engine(JobSections(get_single_job(result, tree).sections).document)
 
 
 def rows(sql: str, engine: Engine | None = None) -> list[list[Any]]:
@@ -133,7 +133,7 @@ def test_rows_beyond_what_was_asked_for_are_counted() -> None:
 
 def test_the_tables_of_a_real_job_hold_all_its_values(corpus_job: bytes) -> None:
     wire = json.loads(corpus_job)
-    engine = Engine(Extraction(Job.parse(corpus_job).sections).document)
+    engine = Engine(JobSections(Job.parse(corpus_job).sections).document)
     sql = "SELECT value, type FROM fields"
     engine.build(sql)
     shown = engine.run(sql, max_rows=10_000, max_chars=1_000_000, deadline_seconds=10)

@@ -2,8 +2,8 @@
 
 import pytest
 
-from llx_mcp.answers.header import Ask
-from llx_mcp.backends import local_source
+from llx_mcp.answers.header import JobRequest
+from llx_mcp.backends import open_local_backend
 from llx_mcp.errors import ArgumentError
 from llx_mcp.jobs.clock import SystemClock
 from llx_mcp.jobs.reader import JobReader, open_reader
@@ -133,37 +133,37 @@ def test_there_are_attacks_enough() -> None:
 async def outcome(reader: JobReader, sql: str, deadline_seconds: float = DEADLINE_SECONDS) -> str:
     """The answer or the error, whichever it is."""
     try:
-        return (await reader.query(Ask(STATEMENT, max_chars=2_000), sql, deadline_seconds=deadline_seconds)).text
+        return (await reader.query(JobRequest(STATEMENT, max_chars=2_000), sql, deadline_seconds=deadline_seconds)).text
     except ArgumentError as exc:
         return str(exc)
 
 
 @pytest.mark.parametrize("sql", ATTACKS, ids=lambda sql: ascii(sql[:50]))
 async def test_an_attack_ends_and_the_next_honest_query_is_answered(sql: str) -> None:
-    async with open_reader(local_source(None), SystemClock()) as reader:
-        before = (await reader.query(Ask(STATEMENT), HONEST)).view
+    async with open_reader(open_local_backend(None), SystemClock()) as reader:
+        before = (await reader.query(JobRequest(STATEMENT), HONEST)).view
         said = await outcome(reader, sql)
-        again = await reader.query(Ask(STATEMENT, max_chars=4_000), HONEST)
+        again = await reader.query(JobRequest(STATEMENT, max_chars=4_000), HONEST)
     assert len(said) <= 2_000
     assert before["rows"] == again.view["rows"] == {"columns": ["count(*)"], "rows": [[1200]]}
 
 
 @pytest.mark.parametrize("sql", [*CHANGES, *REACHES])
 async def test_what_is_more_than_reading_is_refused(sql: str) -> None:
-    async with open_reader(local_source(None), SystemClock()) as reader:
+    async with open_reader(open_local_backend(None), SystemClock()) as reader:
         with pytest.raises(ArgumentError, match=r"^sql: "):
-            await reader.query(Ask(STATEMENT), sql)
+            await reader.query(JobRequest(STATEMENT), sql)
 
 
 @pytest.mark.parametrize("sql", TAKES_TIME[5:7])
 async def test_a_call_that_runs_on_inside_sqlite_ends_with_its_process(sql: str) -> None:
-    async with open_reader(local_source(None), SystemClock()) as reader:
+    async with open_reader(open_local_backend(None), SystemClock()) as reader:
         # Time enough for all that the progress handler could stop.
         assert (await outcome(reader, sql, deadline_seconds=1.5)).startswith("query: stopped after")
 
 
 @pytest.mark.parametrize("sql", TAKES_TIME[:4])
 async def test_what_takes_too_long_is_told_so(sql: str) -> None:
-    async with open_reader(local_source(None), SystemClock()) as reader:
+    async with open_reader(open_local_backend(None), SystemClock()) as reader:
         with pytest.raises(ArgumentError, match="stopped after"):
-            await reader.query(Ask(STATEMENT), sql, deadline_seconds=DEADLINE_SECONDS)
+            await reader.query(JobRequest(STATEMENT), sql, deadline_seconds=DEADLINE_SECONDS)

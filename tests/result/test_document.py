@@ -20,9 +20,9 @@ CITED = (Citation(1, "words"),)
 def document_of(result: Any, metadata: Any) -> Document:
     """The document, read by types and as it comes, which must say the same."""
     raw = None if metadata is None else msgspec.Raw(json.dumps(metadata).encode())
-    plain, typed = (read_document(result, raw, typed_from_bytes=size) for size in (1 << 60, 0))
-    assert facts_of(plain) == facts_of(typed)
-    return plain
+    normalize_text, typed = (read_document(result, raw, typed_from_bytes=size) for size in (1 << 60, 0))
+    assert facts_of(normalize_text) == facts_of(typed)
+    return normalize_text
 
 
 def facts_of(document: Document) -> tuple[list[Leaf], int, bool, str]:
@@ -103,9 +103,9 @@ def test_a_citation_may_lack_any_key(entry: dict[str, Any]) -> None:
     ]
 
 
-@pytest.mark.parametrize("rating", [None, "0.9", True, 10**400, []])
-def test_a_confidence_that_is_no_number_is_none(rating: Any) -> None:
-    assert read({"n": 1}, {"n": {"confidence": rating}}) == [Leaf("n", 1, None, ())]
+@pytest.mark.parametrize("confidence", [None, "0.9", True, 10**400, []])
+def test_a_confidence_that_is_no_number_is_none(confidence: Any) -> None:
+    assert read({"n": 1}, {"n": {"confidence": confidence}}) == [Leaf("n", 1, None, ())]
 
 
 def test_the_extraction_confidence_stands_in_for_a_missing_one() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from llx_mcp.result.jsonpath import PathError, explain_no_match, find_places, parse_path
+from llx_mcp.result.jsonpath import PathError, explain_no_match, find_locations, parse_path
 from llx_mcp.result.outline import build_outline
 from llx_mcp.result.paths import show_path
 from tests.answers.test_budget import NAMES, VALUES
@@ -23,7 +23,7 @@ RESULT = {
 
 def values_at(path: str, result: Any = RESULT) -> list[Any]:
     """The values that a path names."""
-    return [place.value for place in find_places(parse_path(path), build_outline(result))]
+    return [location.value for location in find_locations(parse_path(path), build_outline(result))]
 
 
 @pytest.mark.parametrize(
@@ -96,9 +96,9 @@ def test_the_path_of_each_match_names_just_that_value(result: Any, path: str) ->
     except PathError:
         return
     root = build_outline(result)
-    for place in find_places(segments, root):
-        (again,) = find_places(parse_path(show_path(place.path)), root)
-        assert again == place
+    for location in find_locations(segments, root):
+        (again,) = find_locations(parse_path(show_path(location.path)), root)
+        assert again == location
 
 
 @pytest.mark.parametrize(
@@ -144,6 +144,6 @@ def test_a_path_that_names_nothing_says_what_there_is(path: str, words: str) -> 
 
 
 def test_a_path_over_too_many_values_ends() -> None:
-    places = find_places(parse_path("[*][*]"), build_outline([[0] * 60] * 60), max_visits=1_000)
+    locations = find_locations(parse_path("[*][*]"), build_outline([[0] * 60] * 60), max_visits=1_000)
     with pytest.raises(PathError, match="more than 1,000 values lie on this path"):
-        list(places)
+        list(locations)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from llx_mcp.result.quote_match import holds
+from llx_mcp.result.quote_match import quotes_contain_value
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ from llx_mcp.result.quote_match import holds
     ],
 )
 def test_a_quote_holds_the_value(value: Any, quote: str) -> None:
-    assert holds(value, [quote])
+    assert quotes_contain_value(value, [quote])
 
 
 @pytest.mark.parametrize(
@@ -58,8 +58,8 @@ def test_a_quote_holds_the_value(value: Any, quote: str) -> None:
     ],
 )
 def test_a_quote_does_not_hold_what_is_not_there(value: Any, quote: str) -> None:
-    assert not holds(value, [quote])
+    assert not quotes_contain_value(value, [quote])
 
 
 def test_quotes_hold_a_value_together() -> None:
-    assert holds("one long value on two pages", ["one long value", "on two pages"])
+    assert quotes_contain_value("one long value on two pages", ["one long value", "on two pages"])

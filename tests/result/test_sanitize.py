@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llx_mcp.result.sanitize import clip, dump_json, visible, visible_json, visible_line
+from llx_mcp.result.sanitize import dump_json, sanitize_json, sanitize_line, sanitize_text, truncate
 
 
 @pytest.mark.parametrize(
@@ -22,29 +22,29 @@ from llx_mcp.result.sanitize import clip, dump_json, visible, visible_json, visi
     ],
 )
 def test_invisible_characters_are_escaped(text: str, shown: str) -> None:
-    assert visible(text) == shown
+    assert sanitize_text(text) == shown
 
 
 def test_names_and_values_are_made_visible_throughout() -> None:
-    assert visible_json({"a\u200b": ["b\u202e", {"c": 1}]}) == {"a\\u200b": ["b\\u202e", {"c": 1}]}
+    assert sanitize_json({"a\u200b": ["b\u202e", {"c": 1}]}) == {"a\\u200b": ["b\\u202e", {"c": 1}]}
 
 
 def test_a_value_without_anything_hidden_is_the_same_object() -> None:
     value = {"a": ["b", 1.5, None]}
-    assert visible_json(value) is value
+    assert sanitize_json(value) is value
 
 
 @given(st.text(alphabet=st.characters()), st.integers(2, 40))
 def test_a_line_is_one_line_within_its_length(text: str, max_chars: int) -> None:
-    line = visible_line(text, max_chars)
+    line = sanitize_line(text, max_chars)
     assert len(line) <= max_chars
     assert len(line.splitlines()) <= 1
 
 
 @given(st.text(alphabet=st.characters()))
 def test_what_is_visible_can_be_sent(text: str) -> None:
-    dump_json(visible(text)).encode()
+    dump_json(sanitize_text(text)).encode()
 
 
 def test_a_cut_says_how_much_is_missing() -> None:
-    assert (clip("abcdef", 4), clip("abcd", 4), clip(123456, 2)) == ("abcd…[+2]", "abcd", 123456)
+    assert (truncate("abcdef", 4), truncate("abcd", 4), truncate(123456, 2)) == ("abcd…[+2]", "abcd", 123456)

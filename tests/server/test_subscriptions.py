@@ -192,10 +192,10 @@ async def test_no_more_than_a_hundred_jobs_are_watched_for_one_client() -> None:
 
 
 async def test_without_a_key_a_subscription_is_silent_and_the_server_goes_on() -> None:
-    from llx_mcp.backends import cloud_source
+    from llx_mcp.backends import open_cloud_backend
     from llx_mcp.settings import load_settings
 
-    async with Client(build_server(cloud_source(load_settings()))) as client:
+    async with Client(build_server(open_cloud_backend(load_settings()))) as client:
         async with client.listen(resource_subscriptions=["llx://jobs/ext-1"]):
             await anyio.sleep(0.05)
         assert (await client.list_tools()).tools

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from mcp import Client, MCPError
 
-from llx_mcp.jobs.task_tokens import Handle, HandleError, Sealer
+from llx_mcp.jobs.task_tokens import TaskToken, TaskTokenError, TokenSigner
 from llx_mcp.local import SAMPLE_RUNNING_ID, SAMPLES
 from llx_mcp.server.app import build_server
 from llx_mcp.server.tasks import IDENTIFIER
@@ -199,27 +199,27 @@ async def test_the_extension_is_offered() -> None:
     assert capabilities.extensions == {IDENTIFIER: {}}
 
 
-SEALER = Sealer(b"key", "identity")
+SEALER = TokenSigner(b"key", "identity")
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-HANDLE = Handle(["tool", ["ext-1"]], NOW, timedelta(hours=1))
+HANDLE = TaskToken(["tool", ["ext-1"]], NOW, timedelta(hours=1))
 
 
 def test_a_handle_holds_what_it_stands_for() -> None:
     text = SEALER.seal(HANDLE)
-    assert Sealer(b"key", "identity").open(text, NOW + timedelta(minutes=59)) == HANDLE
-    many = Handle(["tool", [f"ext-{number:028}" for number in range(100)]], NOW, timedelta(hours=1))
+    assert TokenSigner(b"key", "identity").open(text, NOW + timedelta(minutes=59)) == HANDLE
+    many = TaskToken(["tool", [f"ext-{number:028}" for number in range(100)]], NOW, timedelta(hours=1))
     assert SEALER.open(SEALER.seal(many), NOW) == many
     assert len(SEALER.seal(many)) < 8_000
 
 
-@pytest.mark.parametrize("other", [Sealer(b"other", "identity"), Sealer(b"key", "another")])
-def test_a_handle_of_another_key_or_credential_is_refused(other: Sealer) -> None:
-    with pytest.raises(HandleError, match="under this key"):
+@pytest.mark.parametrize("other", [TokenSigner(b"other", "identity"), TokenSigner(b"key", "another")])
+def test_a_handle_of_another_key_or_credential_is_refused(other: TokenSigner) -> None:
+    with pytest.raises(TaskTokenError, match="under this key"):
         other.open(SEALER.seal(HANDLE), NOW)
 
 
 def test_a_handle_that_has_expired_is_refused() -> None:
-    with pytest.raises(HandleError, match="has expired, 3600 s after"):
+    with pytest.raises(TaskTokenError, match="has expired, 3600 s after"):
         SEALER.open(SEALER.seal(HANDLE), NOW + timedelta(hours=1))
 
 
@@ -230,10 +230,10 @@ def test_no_bit_of_a_handle_can_be_changed_and_nothing_put_in_its_place() -> Non
         for bit in range(8):
             forged = bytearray(whole)
             forged[index] ^= 1 << bit
-            with pytest.raises(HandleError):
+            with pytest.raises(TaskTokenError):
                 SEALER.open(base64.urlsafe_b64encode(bytes(forged)).rstrip(b"=").decode(), NOW)
     for odd in ("", "x", "é", text[:-1], f"{text}=", f" {text}", text * 400, "A" * 60, "\x00", "../../etc"):
-        with pytest.raises(HandleError):
+        with pytest.raises(TaskTokenError):
             SEALER.open(odd, NOW)
 
 
@@ -244,7 +244,7 @@ def test_the_last_character_of_a_handle_has_one_form() -> None:
     for last in alphabet:
         try:
             SEALER.open(text[:-1] + last, NOW)
-        except HandleError:
+        except TaskTokenError:
             continue
         taken.append(last)
     assert taken == [text[-1]]

@@ -17,7 +17,7 @@ import pytest
 from mcp import Client, MCPError
 from mcp_types import TextResourceContents
 
-from llx_mcp.backends import cloud_source, local_settings, local_source
+from llx_mcp.backends import local_settings, open_cloud_backend, open_local_backend
 from llx_mcp.jobs.source import JobSource
 from llx_mcp.llamacloud import open_client
 from llx_mcp.local import SAMPLE_RUNNING_ID, SAMPLES, create_app, open_store
@@ -47,7 +47,7 @@ ABOUT_A_JOB = TOOLS[:-1]
 
 def connect(mode: str = "auto") -> Client:
     """A client of a server over the embedded API; open it inside the test."""
-    return Client(build_server(local_source(None)), mode=mode)
+    return Client(build_server(open_local_backend(None)), mode=mode)
 
 
 def text_of(result: Any) -> str:
@@ -267,7 +267,7 @@ async def test_a_job_without_a_result_says_what_to_do_next_in_every_tool(name: s
 
 @pytest.mark.parametrize("name", TOOLS)
 async def test_without_a_key_the_server_starts_and_every_call_says_how_to_set_one(name: str) -> None:
-    async with Client(build_server(cloud_source(load_settings()))) as client:
+    async with Client(build_server(open_cloud_backend(load_settings()))) as client:
         assert len((await client.list_tools()).tools) == len(TOOLS)
         named = {"job_id": "ext-1"} if name in ABOUT_A_JOB else {}
         result = await client.call_tool(name, named | NEEDED.get(name, {}))

@@ -110,10 +110,10 @@ async def test_ids_may_come_as_one_text_and_beside_a_single_one() -> None:
 
 
 async def test_what_stands_in_the_way_of_all_is_one_error() -> None:
-    from llx_mcp.backends import cloud_source
+    from llx_mcp.backends import open_cloud_backend
     from llx_mcp.settings import load_settings
 
-    async with Client(build_server(cloud_source(load_settings()))) as client:
+    async with Client(build_server(open_cloud_backend(load_settings()))) as client:
         result = await client.call_tool("wait_for_extract_job", {"job_ids": ["ext-1", "ext-2"]})
     assert result.is_error
     assert "LLAMA_CLOUD_API_KEY" in text_of(result)

@@ -9,11 +9,11 @@ import anyio.lowlevel
 import pytest
 
 from llx_mcp.answers.dispatch import Question
-from llx_mcp.answers.header import Ask, Heading
+from llx_mcp.answers.header import Header, JobRequest
 from llx_mcp.errors import ArgumentError
 from llx_mcp.workers.pool import UnreadableError, WorkerLostError, WorkerPool, WorkerStoppedError
 
-HEADING = Heading({"job_id": "ext-1", "status": "COMPLETED"})
+HEADING = Header({"job_id": "ext-1", "status": "COMPLETED"})
 FOREVER = "WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r) SELECT count(*) FROM r"
 
 
@@ -30,7 +30,7 @@ def body_of(value: Any) -> Callable[[], Awaitable[bytes]]:
 
 def query(sql: str, seconds: float = 20.0, deadline_seconds: float = 10.0) -> list[tuple[dict[str, Any], float]]:
     """The message for a query."""
-    question = Question("query", Ask("ext-1"), {"sql": sql, "deadline_seconds": deadline_seconds})
+    question = Question("query", JobRequest("ext-1"), {"sql": sql, "deadline_seconds": deadline_seconds})
     return [(question.dump(HEADING), seconds)]
 
 

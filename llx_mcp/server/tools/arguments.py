@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
-from llx_mcp.answers.header import MAX_CHARS, MIN_CHARS, Ask
+from llx_mcp.answers.header import MAX_CHARS, MIN_CHARS, JobRequest
 
 Section = Literal["configuration", "extract_metadata", "usage", "metadata"]
 Until = Literal["all", "any"]
@@ -40,14 +40,14 @@ ProjectId = Annotated[str | None, Field(description="Default: the key's.")]
 OrganizationId = Annotated[str | None, Field(description="Default: the key's.")]
 
 
-def build_ask(
+def build_request(
     job_id: str,
     max_chars: int,
     project_id: str | None,
     organization_id: str | None,
     expand: Sequence[Section] = DEFAULT_SECTIONS,
-) -> Ask:
+) -> JobRequest:
     """The arguments as the reading takes them: sections in the service's order, each once."""
     order = ("extract_metadata", "configuration", "usage", "metadata")
     sections = tuple(name for name in order if name in expand)
-    return Ask(job_id, sections, max_chars, project_id or None, organization_id or None)
+    return JobRequest(job_id, sections, max_chars, project_id or None, organization_id or None)

@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field
 
 from llx_mcp.answers.outputs import FindView
 from llx_mcp.jobs.reader import JobReader
-from llx_mcp.server.tools.arguments import JobId, MaxChars, OrganizationId, ProjectId, as_list, build_ask
+from llx_mcp.server.tools.arguments import JobId, MaxChars, OrganizationId, ProjectId, as_list, build_request
 from llx_mcp.server.tools.results import tool_result
 
 TITLE = "Find text in an extract result"
@@ -35,5 +35,5 @@ async def find_in_extract_result(
 ) -> Annotated[CallToolResult, FindView]:
     """Answer with every place where a text stands."""
     reader = ctx.request_context.lifespan_context
-    ask = build_ask(job_id, max_chars, project_id, organization_id)
+    ask = build_request(job_id, max_chars, project_id, organization_id)
     return tool_result(await reader.find(ask, text, [name for name in EVERYWHERE if name in where]), ask)

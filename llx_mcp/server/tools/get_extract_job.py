@@ -14,7 +14,7 @@ from llx_mcp.server.tools.arguments import (
     MaxChars,
     OrganizationId,
     ProjectId,
-    build_ask,
+    build_request,
 )
 from llx_mcp.server.tools.results import tool_result
 
@@ -37,5 +37,5 @@ async def get_extract_job(
 ) -> Annotated[CallToolResult, ExtractJobView]:
     """Answer about a job as it is now."""
     reader = ctx.request_context.lifespan_context
-    ask = build_ask(job_id, max_chars, project_id, organization_id, expand)
+    ask = build_request(job_id, max_chars, project_id, organization_id, expand)
     return tool_result(await reader.get(ask), ask)

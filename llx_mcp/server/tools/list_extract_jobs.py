@@ -34,9 +34,9 @@ async def list_extract_jobs(
 ) -> Annotated[CallToolResult, ListView]:
     """Answer with the jobs that pass every filter given."""
     # Imported with the first list: a server that is only started does without it.
-    from llx_mcp.answers.job_list import ListAsk
+    from llx_mcp.answers.job_list import JobListRequest
 
-    ask = ListAsk(
+    ask = JobListRequest(
         status,
         document=_given(document),
         configuration_id=_given(configuration_id),

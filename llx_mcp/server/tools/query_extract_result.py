@@ -8,7 +8,7 @@ from pydantic import Field
 
 from llx_mcp.answers.outputs import QueryView
 from llx_mcp.jobs.reader import JobReader
-from llx_mcp.server.tools.arguments import JobId, MaxChars, OrganizationId, ProjectId, build_ask
+from llx_mcp.server.tools.arguments import JobId, MaxChars, OrganizationId, ProjectId, build_request
 from llx_mcp.server.tools.results import tool_result
 
 TITLE = "Query an extract result with SQL"
@@ -31,5 +31,5 @@ async def query_extract_result(
 ) -> Annotated[CallToolResult, QueryView]:
     """Answer with the rows of a query."""
     reader = ctx.request_context.lifespan_context
-    ask = build_ask(job_id, max_chars, project_id, organization_id)
+    ask = build_request(job_id, max_chars, project_id, organization_id)
     return tool_result(await reader.query(ask, sql), ask)

@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field
 
 from llx_mcp.answers.outputs import ReadView
 from llx_mcp.jobs.reader import JobReader
-from llx_mcp.server.tools.arguments import JobId, MaxChars, OrganizationId, ProjectId, as_list, build_ask
+from llx_mcp.server.tools.arguments import JobId, MaxChars, OrganizationId, ProjectId, as_list, build_request
 from llx_mcp.server.tools.results import tool_result
 
 TITLE = "Read values of an extract result"
@@ -37,5 +37,5 @@ async def read_extract_result(
     """Answer with the values at a path, a page of them."""
     reader = ctx.request_context.lifespan_context
     shown = [name for name in ("confidence", "citations", "boxes") if name in include]
-    ask = build_ask(job_id, max_chars, project_id, organization_id)
+    ask = build_request(job_id, max_chars, project_id, organization_id)
     return tool_result(await reader.read(ask, path, cursor or None, shown), ask)

@@ -5,13 +5,13 @@ from urllib.parse import quote
 
 from mcp_types import CallToolResult, ContentBlock, ResourceLink, TextContent
 
-from llx_mcp.answers.header import Ask
+from llx_mcp.answers.header import JobRequest
 
 if TYPE_CHECKING:
     from llx_mcp.answers.budget import Answer
 
 
-def tool_result(answer: "Answer", ask: Ask) -> CallToolResult:
+def tool_result(answer: "Answer", ask: JobRequest) -> CallToolResult:
     """Both forms of an answer; half of the clients show a model only the one, half only the other.
 
     Where something is left out a link to the whole comes along, for clients that can keep it.

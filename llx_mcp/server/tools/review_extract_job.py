@@ -9,7 +9,7 @@ from pydantic import Field
 from llx_mcp.answers.header import REVIEW_THRESHOLD
 from llx_mcp.answers.outputs import ReviewView
 from llx_mcp.jobs.reader import JobReader
-from llx_mcp.server.tools.arguments import JobId, MaxChars, OrganizationId, ProjectId, build_ask
+from llx_mcp.server.tools.arguments import JobId, MaxChars, OrganizationId, ProjectId, build_request
 from llx_mcp.server.tools.results import tool_result
 
 TITLE = "Review an extract job"
@@ -32,5 +32,5 @@ async def review_extract_job(
 ) -> Annotated[CallToolResult, ReviewView]:
     """Answer with what deserves a look."""
     reader = ctx.request_context.lifespan_context
-    ask = build_ask(job_id, max_chars, project_id, organization_id)
+    ask = build_request(job_id, max_chars, project_id, organization_id)
     return tool_result(await reader.review(ask, threshold), ask)

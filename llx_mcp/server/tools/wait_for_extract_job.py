@@ -20,13 +20,13 @@ from llx_mcp.server.tools.arguments import (
     Section,
     Until,
     as_list,
-    build_ask,
+    build_request,
 )
 from llx_mcp.server.tools.results import many_result, tool_result
 
 if TYPE_CHECKING:
-    from llx_mcp.answers.wait_report import Asks
-    from llx_mcp.jobs.progress import Progress
+    from llx_mcp.answers.wait_report import WaitRequest
+    from llx_mcp.jobs.progress import WaitProgress
 
 TITLE = "Wait for extract jobs"
 DESCRIPTION = (
@@ -56,11 +56,11 @@ async def wait_for_extract_job(
 ) -> Annotated[CallToolResult, WaitView]:
     """Answer about jobs once they have ended, or as they are when the time is up."""
     reader = ctx.request_context.lifespan_context
-    asks = build_asks(job_id, job_ids, until, expand, max_chars, project_id, organization_id)
+    asks = build_wait_request(job_id, job_ids, until, expand, max_chars, project_id, organization_id)
 
     told = -_LEAST_STEP
 
-    async def report(progress: "Progress") -> None:
+    async def report(progress: "WaitProgress") -> None:
         from llx_mcp.jobs.progress import describe_progress, measure_progress
 
         nonlocal told
@@ -73,7 +73,7 @@ async def wait_for_extract_job(
     return many_result(answer) if asks.is_many else tool_result(answer, asks.ask(asks.job_ids[0]))
 
 
-def build_asks(
+def build_wait_request(
     job_id: str | None,
     job_ids: Sequence[str] | None,
     until: Until,
@@ -81,14 +81,14 @@ def build_asks(
     max_chars: int,
     project_id: str | None,
     organization_id: str | None,
-) -> "Asks":
+) -> "WaitRequest":
     """The arguments as the waiting takes them.
 
     Raises:
         ArgumentError: no job is named.
     """
     # Imported with the first wait, as everything of the waiting is.
-    from llx_mcp.answers.wait_report import Asks
+    from llx_mcp.answers.wait_report import WaitRequest
 
     given = [job_id, *(job_ids or [])]
     ids = [one.strip() for one in given if one and one.strip()]
@@ -97,7 +97,7 @@ def build_asks(
             "wait_for_extract_job: no job is named. Give job_id, or job_ids for many; list_extract_jobs shows what "
             "this key can see."
         )
-    ask = build_ask(ids[0], max_chars, project_id, organization_id, expand)
-    return Asks(
+    ask = build_request(ids[0], max_chars, project_id, organization_id, expand)
+    return WaitRequest(
         tuple(ids), until, ask.expand, max_chars, ask.project_id, ask.organization_id, is_many=job_ids is not None
     )
