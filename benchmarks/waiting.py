@@ -193,10 +193,10 @@ class _Counted:
             self.whole_at[job_id] = time.perf_counter()
         return job
 
-    async def list_jobs(self, **named: Any) -> JobPage:
+    async def list_jobs(self, *args: Any, **named: Any) -> JobPage:
         """A page of jobs."""
         self.num_lists += 1
-        return await self._source.list_jobs(**named)
+        return await self._source.list_jobs(*args, **named)
 
 
 async def _measure_load(address: str) -> None:

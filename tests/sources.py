@@ -2,13 +2,13 @@
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from datetime import datetime
 
 import anyio.lowlevel
 import anyio.to_thread
 
 from llx_mcp.jobs.source import JobSource, OpenSource
 from llx_mcp.models import Job, JobPage
+from llx_mcp.scope import DEFAULT_SCOPE, JobFilter, Scope
 
 # As the client does, so that a large body is not parsed in the event loop.
 THREAD_BYTES = 1 << 20
@@ -38,8 +38,7 @@ class Bodies:
         self,
         job_id: str,
         expand: Sequence[str] = (),
-        project_id: str | None = None,
-        organization_id: str | None = None,
+        scope: Scope = DEFAULT_SCOPE,
         *,
         max_tries: int | None = None,
     ) -> Job:
@@ -54,23 +53,11 @@ class Bodies:
         return {}
 
     async def list_jobs(
-        self,
-        *,
-        job_ids: Sequence[str] = (),
-        status: Sequence[str] = (),
-        file_input: str | None = None,
-        configuration_id: str | None = None,
-        created_since: datetime | None = None,
-        created_until: datetime | None = None,
-        page_size: int | None = None,
-        page_token: str | None = None,
-        project_id: str | None = None,
-        organization_id: str | None = None,
-        max_tries: int | None = None,
+        self, wanted: JobFilter, scope: Scope = DEFAULT_SCOPE, *, max_tries: int | None = None
     ) -> JobPage:
         """Those of the jobs that are in one of the states."""
-        jobs = [Job.parse(self.body_of(job_id)) for job_id in job_ids]
-        return JobPage(tuple(job for job in jobs if not status or job.status in status))
+        jobs = [Job.parse(self.body_of(job_id)) for job_id in wanted.job_ids]
+        return JobPage(tuple(job for job in jobs if not wanted.statuses or job.status in wanted.statuses))
 
 
 def open_bodies(source: Bodies) -> OpenSource:

@@ -24,7 +24,7 @@ LAYERS = [
     {"query"},
     {"result"},
     {"models", "settings"},
-    {"errors", "raw_json"},
+    {"errors", "raw_json", "scope"},
 ]
 # The packages that may import each outside library. Everything else stays free of it.
 LIBRARIES = {

@@ -6,6 +6,7 @@ from typing import Any
 from llx_mcp.answers.budget import Answer, start_answer
 from llx_mcp.answers.header import Header, JobRequest
 from llx_mcp.result.sections import JobSections
+from llx_mcp.scope import Scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,11 @@ def load_question(header: dict[str, Any]) -> tuple[Question, Header]:
     ask = dict(header["ask"])
     heading = header["heading"]
     return (
-        Question(header["kind"], JobRequest(**ask | {"expand": tuple(ask["expand"])}), header["arguments"]),
+        Question(
+            header["kind"],
+            JobRequest(**ask | {"expand": tuple(ask["expand"]), "scope": Scope(**ask["scope"])}),
+            header["arguments"],
+        ),
         Header(heading["facts"], tuple(heading["moves"]), heading["error"]),
     )
 

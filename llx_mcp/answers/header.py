@@ -1,12 +1,13 @@
 """What was asked, what is known of a job beside its result, and what to do next."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from llx_mcp.result.sanitize import INVISIBLE, dump_json, sanitize_line
+from llx_mcp.scope import DEFAULT_SCOPE, Scope
 
 if TYPE_CHECKING:
     from llx_mcp.models import Job
@@ -42,8 +43,7 @@ class JobRequest:
     job_id: str
     expand: tuple[str, ...] = DEFAULT_EXPAND
     max_chars: int = DEFAULT_CHARS
-    project_id: str | None = None
-    organization_id: str | None = None
+    scope: Scope = DEFAULT_SCOPE
 
     def call(self, need_chars: int) -> str | None:
         """The call that answers with at least `need_chars`, or None where no budget allows it."""
@@ -55,8 +55,7 @@ class JobRequest:
 
     def format_call(self, tool: str, **arguments: Any) -> str:
         """A call of a tool on this job, with everything filled in."""
-        scope = {"project_id": self.project_id, "organization_id": self.organization_id}
-        return format_call(tool, {"job_id": self.job_id} | arguments | scope)
+        return format_call(tool, {"job_id": self.job_id} | arguments | asdict(self.scope))
 
     def way_to(self, need_chars: int, section: str) -> str:
         """The call that shows what `need_chars` show, or the resource that holds the section whole."""

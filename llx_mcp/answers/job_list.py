@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
@@ -13,6 +13,7 @@ from llx_mcp.answers.header import DEFAULT_CHARS, JobRequest, format_call
 from llx_mcp.answers.wait_report import JobRow, build_table
 from llx_mcp.errors import ArgumentError, excerpt
 from llx_mcp.result.sanitize import dump_json, sanitize_line
+from llx_mcp.scope import DEFAULT_SCOPE, Scope
 
 _COLUMNS = ["job_id", "status", "created_at", "seconds", "document", "name", "note"]
 _MOST_JOBS = 999
@@ -32,8 +33,7 @@ class JobListRequest:
     created_since: str | None = None
     created_until: str | None = None
     max_chars: int = DEFAULT_CHARS
-    project_id: str | None = None
-    organization_id: str | None = None
+    scope: Scope = DEFAULT_SCOPE
 
     @property
     def filters(self) -> dict[str, str]:
@@ -58,13 +58,12 @@ class JobListRequest:
 
     def format_call(self, **arguments: Any) -> str:
         """The same call with other arguments."""
-        scope = {"project_id": self.project_id, "organization_id": self.organization_id}
-        return format_call("list_extract_jobs", {**self.filters, **arguments, **scope})
+        return format_call("list_extract_jobs", {**self.filters, **arguments, **asdict(self.scope)})
 
     @property
     def source(self) -> str:
         """What a cursor belongs to."""
-        return json.dumps(["list", self.filters, self.project_id, self.organization_id])
+        return json.dumps(["list", self.filters, *asdict(self.scope).values()])
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +201,7 @@ class JobListBuilder:
 
     def _moves(self) -> list[str]:
         if self._lines:
-            scope = JobRequest(self._lines[0].job_id, (), 0, self._ask.project_id, self._ask.organization_id)
+            scope = JobRequest(self._lines[0].job_id, (), 0, self._ask.scope)
             return [f"{scope.format_call('get_extract_job')} reads the first."]
         if self._ask.filters:
             return ["No job passes these filters so far. Leave some out; times are UTC."]

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from llx_mcp.answers.budget import Answer, AnswerBuilder, Cost, Rows, part_cost
@@ -18,6 +18,7 @@ from llx_mcp.answers.header import (
 )
 from llx_mcp.answers.markdown import render, roll_line
 from llx_mcp.result.sanitize import dump_json, sanitize_line
+from llx_mcp.scope import DEFAULT_SCOPE, Scope
 
 Until = Literal["all", "any"]
 
@@ -103,13 +104,12 @@ class WaitRequest:
     until: Until = "all"
     expand: tuple[str, ...] = DEFAULT_EXPAND
     max_chars: int = DEFAULT_CHARS
-    project_id: str | None = None
-    organization_id: str | None = None
+    scope: Scope = DEFAULT_SCOPE
     is_many: bool = True
 
     def ask(self, job_id: str, max_chars: int | None = None) -> JobRequest:
         """The same about one job."""
-        return JobRequest(job_id, self.expand, max_chars or self.max_chars, self.project_id, self.organization_id)
+        return JobRequest(job_id, self.expand, max_chars or self.max_chars, self.scope)
 
     def format_wait(self, job_ids: Sequence[str], **arguments: Any) -> str:
         """The call that waits for some of the jobs, or for all of them where these would fill the answer."""
@@ -121,8 +121,7 @@ class WaitRequest:
             "until": None if self.until == "all" else self.until,
             "expand": None if self.expand == DEFAULT_EXPAND else list(self.expand),
             **arguments,
-            "project_id": self.project_id,
-            "organization_id": self.organization_id,
+            **asdict(self.scope),
         }
         return format_call("wait_for_extract_job", given)
 

@@ -165,8 +165,7 @@ async def _wait(reader: JobReader, question: JobRequest, timeout_seconds: float)
             (question.job_id,),
             expand=question.expand,
             max_chars=question.max_chars,
-            project_id=question.project_id,
-            organization_id=question.organization_id,
+            scope=question.scope,
             is_many=False,
         )
         return await reader.wait(asks, timeout_seconds, show)

@@ -19,6 +19,7 @@ from llx_mcp.cli.options import (
     is_local,
     parse_port,
     parse_seconds,
+    read_scope,
     read_settings,
     start_logging,
     store_path,
@@ -180,8 +181,7 @@ def _wait(arguments: argparse.Namespace) -> int:
         arguments.job_ids,
         timeout_seconds=arguments.timeout,
         as_json=arguments.json,
-        project_id=arguments.project_id,
-        organization_id=arguments.organization_id,
+        scope=read_scope(arguments),
         options=build_reader_options(settings),
     )
 
@@ -201,8 +201,7 @@ def _list(arguments: argparse.Namespace) -> int:
         arguments.since,
         arguments.until,
         arguments.max_chars,
-        arguments.project_id,
-        arguments.organization_id,
+        read_scope(arguments),
     )
     source = choose_source(arguments, settings)
     list_jobs(source, question, arguments.cursor, as_json=arguments.json, options=build_reader_options(settings))
@@ -225,9 +224,7 @@ def _ask(arguments: argparse.Namespace, timeout_seconds: float | None) -> int:
     start_logging(settings)
     _check_budget(arguments.max_chars)
     expand = tuple(arguments.expand or DEFAULT_EXPAND)
-    question = JobRequest(
-        arguments.job_id, expand, arguments.max_chars, arguments.project_id, arguments.organization_id
-    )
+    question = JobRequest(arguments.job_id, expand, arguments.max_chars, read_scope(arguments))
     source = choose_source(arguments, settings)
     options = build_reader_options(settings)
     status = ask(source, question, timeout_seconds=timeout_seconds, as_json=arguments.json, options=options)
@@ -248,7 +245,7 @@ def _export(arguments: argparse.Namespace) -> int:
     form = arguments.format or (suffix_format(output) if output else None) or "json"
     if output is None and form in ("parquet", "xlsx") and sys.stdout.isatty():
         raise ArgumentError(f"--format {form} is not for a terminal: give --output FILE.")
-    question = JobRequest(arguments.job_id, project_id=arguments.project_id, organization_id=arguments.organization_id)
+    question = JobRequest(arguments.job_id, scope=read_scope(arguments))
     source = choose_source(arguments, settings)
     options = build_reader_options(settings)
     export(source, question, arguments.path, form, output, provenance=arguments.provenance, options=options)

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from llx_mcp.scope import Scope
 from llx_mcp.settings import Settings, load_settings
 
 EXIT_FAILED = 1
@@ -54,6 +55,11 @@ def read_settings(arguments: argparse.Namespace) -> Settings:
         organization_id=arguments.organization_id,
         log_level=arguments.log_level,
     )
+
+
+def read_scope(arguments: argparse.Namespace) -> Scope:
+    """The project and organization of the flags."""
+    return Scope(arguments.project_id, arguments.organization_id)
 
 
 def choose_source(arguments: argparse.Namespace, settings: Settings) -> Any:

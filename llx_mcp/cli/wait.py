@@ -12,6 +12,7 @@ from llx_mcp.jobs.lister import build_waited_row
 from llx_mcp.jobs.reader import ReaderOptions, open_reader
 from llx_mcp.jobs.source import OpenSource
 from llx_mcp.result.sanitize import dump_json, sanitize_line
+from llx_mcp.scope import DEFAULT_SCOPE, Scope
 
 if TYPE_CHECKING:
     from llx_mcp.jobs.progress import JobSnapshot, WaitProgress
@@ -28,8 +29,7 @@ def wait_for_many(
     *,
     timeout_seconds: float,
     as_json: bool,
-    project_id: str | None = None,
-    organization_id: str | None = None,
+    scope: Scope = DEFAULT_SCOPE,
     options: ReaderOptions | None = None,
 ) -> int:
     """Wait until all of the jobs have ended, then print a line for each, or JSON; returns the exit status.
@@ -48,8 +48,7 @@ def wait_for_many(
                 return await reader.wait_many(
                     job_ids,
                     timeout_seconds=timeout_seconds,
-                    project_id=project_id,
-                    organization_id=organization_id,
+                    scope=scope,
                     on_progress=display.show,
                 )
 

@@ -56,14 +56,14 @@ def plan_requests(
 
 def _batch(listed: list[PolledJob], idle: list[PolledJob], now: float) -> list[Request]:
     requests = []
-    for scope in dict.fromkeys(_scope(entry) for entry in listed):
-        members = [entry for entry in listed if _scope(entry) == scope]
+    for scope in dict.fromkeys(entry.key.scope for entry in listed):
+        members = [entry for entry in listed if entry.key.scope == scope]
         chosen = set(members)
         others = [
             entry
             for entry in idle
             if entry not in chosen
-            and _scope(entry) == scope
+            and entry.key.scope == scope
             and _can_be_listed(entry)
             and _progress(entry, now) >= _TAKEN_ALONG
         ]
@@ -93,10 +93,6 @@ def _can_be_listed(entry: PolledJob) -> bool:
         return not entry.is_to_fetch and entry.key.job_id.startswith(_ID_PREFIX)
     # A status that the list is not asked for would be taken for an end.
     return not entry.is_to_fetch and entry.job.status in UNFINISHED
-
-
-def _scope(entry: PolledJob) -> tuple[str | None, str | None]:
-    return entry.key.project_id, entry.key.organization_id
 
 
 def _progress(entry: PolledJob, now: float) -> float:

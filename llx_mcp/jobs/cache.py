@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import anyio.to_thread
 
 from llx_mcp.jobs.clock import Clock
+from llx_mcp.scope import Scope
 
 if TYPE_CHECKING:
     from llx_mcp.answers.budget import Answer
@@ -38,14 +39,12 @@ class JobKey:
 
     Attributes:
         identity: digest of the key and the address that the job came with.
-        project_id: as asked for.
-        organization_id: as asked for.
-        job_id: as asked for.
+        scope: the project and organization of the request.
+        job_id: the id of the request.
     """
 
     identity: str
-    project_id: str | None
-    organization_id: str | None
+    scope: Scope
     job_id: str
 
 

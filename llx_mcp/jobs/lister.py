@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
@@ -9,6 +10,7 @@ from llx_mcp.answers.header import describe_overdue
 from llx_mcp.answers.job_list import JobListBuilder, JobListRequest, ListPosition, decode_position, parse_time
 from llx_mcp.answers.wait_report import UNREADABLE, UNSEEN, JobRow
 from llx_mcp.errors import ArgumentError, BadResponseError, NotFoundError, RateLimitedError
+from llx_mcp.scope import JobFilter, Scope
 
 if TYPE_CHECKING:
     from llx_mcp.answers.budget import Answer
@@ -35,25 +37,11 @@ class PageReader(Protocol):
         """The time of day by the service's clock."""
         ...
 
-    async def fetch_page(
-        self,
-        *,
-        status: Sequence[str] = (),
-        file_input: str | None = None,
-        configuration_id: str | None = None,
-        created_since: datetime | None = None,
-        created_until: datetime | None = None,
-        page_size: int | None = None,
-        page_token: str | None = None,
-        project_id: str | None = None,
-        organization_id: str | None = None,
-    ) -> "JobPage":
+    async def fetch_page(self, wanted: JobFilter, scope: Scope) -> "JobPage":
         """One page of jobs."""
         ...
 
-    async def fetch_file_names(
-        self, file_ids: Sequence[str], project_id: str | None = None, organization_id: str | None = None
-    ) -> dict[str, str]:
+    async def fetch_file_names(self, file_ids: Sequence[str], scope: Scope) -> dict[str, str]:
         """Names of files by id."""
         ...
 
@@ -154,15 +142,20 @@ async def list_jobs(reader: PageReader, ask: JobListRequest, cursor: str | None)
         LlxError: there is no list, or a filter or the cursor cannot be used.
     """
     position = decode_position(cursor, ask)
-    since = parse_time("created_since", ask.created_since)
-    until = parse_time("created_until", ask.created_until, is_end=True)
+    wanted = JobFilter(
+        statuses=(ask.status,) if ask.status else (),
+        file_input=ask.file_input,
+        configuration_id=ask.configuration_id,
+        created_since=parse_time("created_since", ask.created_since),
+        created_until=parse_time("created_until", ask.created_until, is_end=True),
+    )
     token = position.page_token
     listing = JobListBuilder(ask)
     for _ in range(MAX_PAGES):
-        page = await _fetch_page(reader, ask, token, since, until)
+        page = await _fetch_page(reader, replace(wanted, page_token=token), ask.scope)
         now = reader.service_now()
         files = {job.document for job in page.items if job.document and not job.document.startswith(_PARSE_JOB)}
-        names = await reader.fetch_file_names(sorted(files), ask.project_id, ask.organization_id)
+        names = await reader.fetch_file_names(sorted(files), ask.scope)
         lines = [build_listed_row(job, names.get(job.document or ""), now) for job in page.items]
         listing.add(position.skip(lines), token)
         position, token = ListPosition(token), page.next_page_token
@@ -171,22 +164,10 @@ async def list_jobs(reader: PageReader, ask: JobListRequest, cursor: str | None)
     return listing.answer(token, now)
 
 
-async def _fetch_page(
-    reader: PageReader, ask: JobListRequest, token: str | None, since: datetime | None, until: datetime | None
-) -> "JobPage":
+async def _fetch_page(reader: PageReader, wanted: JobFilter, scope: Scope) -> "JobPage":
     for size in (PAGE_SIZE, *_SMALLER_PAGE_SIZES):
         try:
-            return await reader.fetch_page(
-                status=[ask.status] if ask.status else [],
-                file_input=ask.file_input,
-                configuration_id=ask.configuration_id,
-                created_since=since,
-                created_until=until,
-                page_size=size,
-                page_token=token,
-                project_id=ask.project_id,
-                organization_id=ask.organization_id,
-            )
+            return await reader.fetch_page(replace(wanted, page_size=size), scope)
         except BadResponseError:
             # Rows carry whole results: so many may be more than is read at once.
             if size == _SMALLER_PAGE_SIZES[-1]:

@@ -20,6 +20,7 @@ from llx_mcp.jobs.clock import Clock
 from llx_mcp.jobs.polled_job import PolledJob
 from llx_mcp.jobs.rate_limit import RateLimit
 from llx_mcp.jobs.source import JobSource
+from llx_mcp.scope import JobFilter
 
 if TYPE_CHECKING:
     from llx_mcp.models import Job
@@ -65,7 +66,7 @@ async def poll_one(
     expand = EXPANDABLE_SECTIONS if entry.is_to_fetch else ()
     try:
         with anyio.fail_after(None if entry.is_to_fetch else POLL_TIMEOUT_SECONDS):
-            job = await source.fetch_job(key.job_id, expand, key.project_id, key.organization_id, max_tries=1)
+            job = await source.fetch_job(key.job_id, expand, key.scope, max_tries=1)
     except TimeoutError:
         return UnreachableError("LlamaCloud did not answer while the job was waited for. Try again later.")
     except LlxError as exc:
@@ -86,7 +87,7 @@ async def poll_many(
         ListsUselessError: the service refuses or ignores what it was asked; single looks are the way.
     """
     key = entries[0].key
-    wanted = {entry.key.job_id for entry in entries}
+    ids = [entry.key.job_id for entry in entries]
     seen: dict[str, Job] = {}
     token: str | None = None
     try:
@@ -94,20 +95,13 @@ async def poll_many(
             for number in range(_MAX_PAGES):
                 if number:
                     service_limits.rate.spend(clock.monotonic())
-                page = await source.list_jobs(
-                    job_ids=[entry.key.job_id for entry in entries],
-                    status=UNFINISHED,
-                    page_size=len(entries),
-                    page_token=token,
-                    project_id=key.project_id,
-                    organization_id=key.organization_id,
-                    max_tries=1,
-                )
-                if any(job.id not in wanted or job.is_terminal for job in page.items):
+                wanted = JobFilter(tuple(ids), UNFINISHED, page_size=len(ids), page_token=token)
+                page = await source.list_jobs(wanted, key.scope, max_tries=1)
+                if any(job.id not in ids or job.is_terminal for job in page.items):
                     raise ListUnusableError
                 seen |= {job.id: job for job in page.items}
                 token = page.next_page_token
-                if token is None or len(seen) == len(wanted):
+                if token is None or len(seen) == len(ids):
                     break
     except TimeoutError:
         return UnreachableError("LlamaCloud did not answer while jobs were waited for. Try again later.")

@@ -20,6 +20,7 @@ from llx_mcp.errors import ArgumentError, LlxError, RateLimitedError
 from llx_mcp.jobs.clock import Clock
 from llx_mcp.jobs.poll_schedule import PollSchedule
 from llx_mcp.jobs.source import JobSource, OpenSource
+from llx_mcp.scope import DEFAULT_SCOPE, JobFilter, Scope
 
 if TYPE_CHECKING:
     from llx_mcp.answers.budget import Answer
@@ -163,8 +164,7 @@ class JobReader:
             asks.job_ids,
             until=asks.until,
             timeout_seconds=timeout_seconds,
-            project_id=asks.project_id,
-            organization_id=asks.organization_id,
+            scope=asks.scope,
             on_progress=on_progress,
         )
         return await self.build_wait_answer(asks, progress)
@@ -205,8 +205,7 @@ class JobReader:
         *,
         until: "Until" = "all",
         timeout_seconds: float,
-        project_id: str | None = None,
-        organization_id: str | None = None,
+        scope: Scope = DEFAULT_SCOPE,
         on_progress: "OnProgress | None" = None,
     ) -> "WaitProgress":
         """Jobs once all or any of them have ended, or as they are when the time is up.
@@ -217,8 +216,7 @@ class JobReader:
             job_ids: up to 100; one that comes twice counts once.
             until: which end ends the wait.
             timeout_seconds: how long to wait; 0 looks once.
-            project_id: of all of them; the key's default where it is None.
-            organization_id: likewise.
+            scope: project and organization of all of them.
             on_progress: told of every look. Without it only changes are looked into, which is cheaper.
 
         Raises:
@@ -232,13 +230,11 @@ class JobReader:
             raise ArgumentError(
                 f"{len(wanted)} jobs are more than one wait takes. Give at most {MAX_JOBS}, and the rest in another."
             )
-        keys = [await self._key(job_id, project_id, organization_id) for job_id in wanted]
+        keys = [await self._key(job_id, scope) for job_id in wanted]
         watcher = await self._watch()
         return await watcher.wait(keys, until=until, timeout_seconds=timeout_seconds, on_progress=on_progress)
 
-    async def watch(
-        self, job_id: str, project_id: str | None = None, organization_id: str | None = None
-    ) -> "AsyncGenerator[JobSnapshot, None]":
+    async def watch(self, job_id: str, scope: Scope = DEFAULT_SCOPE) -> "AsyncGenerator[JobSnapshot, None]":
         """The job as it is, and again at each change of status, until it has ended or cannot be read.
 
         Close the iterator when done (`contextlib.aclosing`): looking stops with the last who waits.
@@ -246,7 +242,7 @@ class JobReader:
         Raises:
             LlxError: nothing can be asked at all.
         """
-        key = await self._key(job_id.strip(), project_id, organization_id)
+        key = await self._key(job_id.strip(), scope)
         watcher = await self._watch()
         async with aclosing(watcher.watch(key)) as snapshots:
             async for snapshot in snapshots:
@@ -262,33 +258,19 @@ class JobReader:
 
         return await list_jobs(self, ask, cursor)
 
-    async def fetch_file_names(
-        self, file_ids: Sequence[str], project_id: str | None = None, organization_id: str | None = None
-    ) -> "dict[str, str]":
+    async def fetch_file_names(self, file_ids: Sequence[str], scope: Scope = DEFAULT_SCOPE) -> "dict[str, str]":
         """The names of those files that the service knows; a list of jobs is useful without them, too."""
         if not file_ids or not self._allow_names:
             return {}
         source = await self._open()
         self._service_limits.rate.spend(self.clock.monotonic())
         try:
-            return await source.fetch_file_names(file_ids, project_id, organization_id, max_tries=1)
+            return await source.fetch_file_names(file_ids, scope, max_tries=1)
         except LlxError as exc:
             self._allow_names = exc.is_transient
             return {}
 
-    async def fetch_page(
-        self,
-        *,
-        status: Sequence[str] = (),
-        file_input: str | None = None,
-        configuration_id: str | None = None,
-        created_since: datetime | None = None,
-        created_until: datetime | None = None,
-        page_size: int | None = None,
-        page_token: str | None = None,
-        project_id: str | None = None,
-        organization_id: str | None = None,
-    ) -> "JobPage":
+    async def fetch_page(self, wanted: JobFilter, scope: Scope = DEFAULT_SCOPE) -> "JobPage":
         """One page of the jobs that the key sees, those that pass every filter given.
 
         Raises:
@@ -297,17 +279,7 @@ class JobReader:
         source = await self._open()
         self._service_limits.rate.spend(self.clock.monotonic())
         try:
-            return await source.list_jobs(
-                status=status,
-                file_input=file_input,
-                configuration_id=configuration_id,
-                created_since=created_since,
-                created_until=created_until,
-                page_size=page_size,
-                page_token=page_token,
-                project_id=project_id,
-                organization_id=organization_id,
-            )
+            return await source.list_jobs(wanted, scope)
         except RateLimitedError as exc:
             self._service_limits.rate.note_refusal(self.clock.monotonic(), exc.retry_after_seconds)
             raise
@@ -386,19 +358,19 @@ class JobReader:
         rate = self._service_limits.rate
         rate.spend(self.clock.monotonic())
         try:
-            job = await source.fetch_job(key.job_id, EXPANDABLE_SECTIONS, key.project_id, key.organization_id)
+            job = await source.fetch_job(key.job_id, EXPANDABLE_SECTIONS, key.scope)
         except RateLimitedError as exc:
             rate.note_refusal(self.clock.monotonic(), exc.retry_after_seconds)
             raise
         return await self._store.put(key, job, compressed=len(job.body) < _COMPRESS_LATER_BYTES)
 
     async def _key_of(self, ask: JobRequest) -> "JobKey":
-        return await self._key(ask.job_id, ask.project_id, ask.organization_id)
+        return await self._key(ask.job_id, ask.scope)
 
-    async def _key(self, job_id: str, project_id: str | None, organization_id: str | None) -> "JobKey":
+    async def _key(self, job_id: str, scope: Scope) -> "JobKey":
         from llx_mcp.jobs.cache import JobKey
 
-        return JobKey(await self.identity(), project_id, organization_id, job_id)
+        return JobKey(await self.identity(), scope, job_id)
 
     async def _open(self) -> JobSource:
         if self._source is not None:

@@ -24,6 +24,7 @@ from llx_mcp.llamacloud.urls import (
     is_signed_address,
 )
 from llx_mcp.models import Job, JobPage
+from llx_mcp.scope import DEFAULT_SCOPE, JobFilter, Scope
 from llx_mcp.settings import Settings
 
 
@@ -92,8 +93,7 @@ class LlamaCloudClient:
         self,
         job_id: str,
         expand: Sequence[str] = (),
-        project_id: str | None = None,
-        organization_id: str | None = None,
+        scope: Scope = DEFAULT_SCOPE,
         *,
         max_tries: int | None = None,
     ) -> Job:
@@ -102,8 +102,7 @@ class LlamaCloudClient:
         Args:
             job_id: any text that is not blank; it stays within its path segment.
             expand: sections to ask for; without them the service answers null for each.
-            project_id: UUID; the setting's, then the key's default where it is None.
-            organization_id: UUID, likewise.
+            scope: project and organization; the settings', then the key's default where they are None.
             max_tries: how often to ask at most; None leaves it to the rules for retries.
 
         Raises:
@@ -112,7 +111,7 @@ class LlamaCloudClient:
             UpstreamError: no job came of it; which kind says why.
         """
         path = build_job_path(job_id)
-        parameters = [*(("expand", name) for name in expand), *self._scope(project_id, organization_id)]
+        parameters = [*(("expand", name) for name in expand), *self._scope(scope)]
         origin = self._origin(job_id)
         body = await self._get(path, parameters, origin, max_tries)
         try:
@@ -123,33 +122,13 @@ class LlamaCloudClient:
         raise not_a_job(body, reason, origin)
 
     async def list_jobs(
-        self,
-        *,
-        job_ids: Sequence[str] = (),
-        status: Sequence[str] = (),
-        file_input: str | None = None,
-        configuration_id: str | None = None,
-        created_since: datetime | None = None,
-        created_until: datetime | None = None,
-        page_size: int | None = None,
-        page_token: str | None = None,
-        project_id: str | None = None,
-        organization_id: str | None = None,
-        max_tries: int | None = None,
+        self, wanted: JobFilter, scope: Scope = DEFAULT_SCOPE, *, max_tries: int | None = None
     ) -> JobPage:
-        """`GET /api/v2/extract`: one page of the jobs that pass every filter given; empty ones are left out.
+        """`GET /api/v2/extract`: one page of the jobs that pass every filter; empty filters are left out.
 
         Args:
-            job_ids: these jobs only.
-            status: in one of these states only.
-            file_input: id of the file or parse job that was read.
-            configuration_id: id of a saved configuration.
-            created_since: the first moment, inclusive; aware.
-            created_until: the last moment, inclusive; aware.
-            page_size: most jobs of the page; the service's own where it is None.
-            page_token: as the page before gave it.
-            project_id: as for `fetch_job`.
-            organization_id: as for `fetch_job`.
+            wanted: the filters and the page.
+            scope: as for `fetch_job`.
             max_tries: as for `fetch_job`.
 
         Raises:
@@ -158,18 +137,18 @@ class LlamaCloudClient:
             UpstreamError: no list came of it; which kind says why.
         """
         filters = {
-            "file_input": file_input,
-            "configuration_id": configuration_id,
-            "created_at_on_or_after": _format_time(created_since),
-            "created_at_on_or_before": _format_time(created_until),
-            "page_size": None if page_size is None else str(page_size),
-            "page_token": page_token,
+            "file_input": wanted.file_input,
+            "configuration_id": wanted.configuration_id,
+            "created_at_on_or_after": _format_time(wanted.created_since),
+            "created_at_on_or_before": _format_time(wanted.created_until),
+            "page_size": None if wanted.page_size is None else str(wanted.page_size),
+            "page_token": wanted.page_token,
         }
         parameters = [
-            *(("job_ids", job_id) for job_id in job_ids),
-            *(("status", name) for name in status),
+            *(("job_ids", job_id) for job_id in wanted.job_ids),
+            *(("status", name) for name in wanted.statuses),
             *((name, value) for name, value in filters.items() if value),
-            *self._scope(project_id, organization_id),
+            *self._scope(scope),
         ]
         origin = self._origin(None)
         body = await self._get(JOBS_PATH, parameters, origin, max_tries)
@@ -186,7 +165,7 @@ class LlamaCloudClient:
             LlxError: it is not, or does not; which kind says why.
         """
         origin = self._origin(None)
-        body = await self._get(JOBS_PATH, [("page_size", "1"), *self._scope(None, None)], origin)
+        body = await self._get(JOBS_PATH, [("page_size", "1"), *self._scope(DEFAULT_SCOPE)], origin)
         try:
             answer = json.loads(body)
             if isinstance(answer, dict) and isinstance(answer.get("items"), list):
@@ -199,8 +178,7 @@ class LlamaCloudClient:
     async def fetch_file_names(
         self,
         file_ids: Sequence[str],
-        project_id: str | None = None,
-        organization_id: str | None = None,
+        scope: Scope = DEFAULT_SCOPE,
         *,
         max_tries: int | None = None,
     ) -> dict[str, str]:
@@ -208,16 +186,15 @@ class LlamaCloudClient:
 
         Args:
             file_ids: up to 100, as jobs name them.
-            project_id: as for `fetch_job`.
-            organization_id: as for `fetch_job`.
+            scope: as for `fetch_job`.
             max_tries: as for `fetch_job`.
 
         Raises:
             ConfigurationError: there is no key, or one that cannot be sent, or no usable address.
             UpstreamError: no list came of it; which kind says why.
         """
-        scope = self._scope(project_id, organization_id)
-        parameters = [*(("file_ids", file_id) for file_id in file_ids), ("page_size", str(len(file_ids))), *scope]
+        page_size = ("page_size", str(len(file_ids)))
+        parameters = [*(("file_ids", file_id) for file_id in file_ids), page_size, *self._scope(scope)]
         files = _read_object(await self._get(FILES_PATH, parameters, self._origin(None), max_tries)).get("items")
         named = {
             str(file.get("id", "")).removeprefix(_FILE_PREFIX): file["name"]
@@ -237,8 +214,8 @@ class LlamaCloudClient:
         """
         path = build_file_path(file_id)
         origin = self._origin(None)
-        file = _read_object(await self._get(path, self._scope(None, None), origin))
-        address = _read_object(await self._get(f"{path}/content", self._scope(None, None), origin)).get("url")
+        file = _read_object(await self._get(path, self._scope(DEFAULT_SCOPE), origin))
+        address = _read_object(await self._get(f"{path}/content", self._scope(DEFAULT_SCOPE), origin)).get("url")
         if not isinstance(address, str) or not is_signed_address(address, origin.base_url):
             raise BadResponseError("The service named no address that a document may be fetched from.")
         url = address
@@ -253,12 +230,12 @@ class LlamaCloudClient:
         url = build_url(origin.base_url, path, parameters)
         return await try_until_answered(lambda tries: self._connection.try_get(url, origin, tries), max_tries)
 
-    def _scope(self, project_id: str | None, organization_id: str | None) -> list[tuple[str, str]]:
-        scope = {
-            "project_id": project_id or self._settings.project_id,
-            "organization_id": organization_id or self._settings.organization_id,
+    def _scope(self, scope: Scope) -> list[tuple[str, str]]:
+        parameters = {
+            "project_id": scope.project_id or self._settings.project_id,
+            "organization_id": scope.organization_id or self._settings.organization_id,
         }
-        return [(name, value) for name, value in scope.items() if value]
+        return [(name, value) for name, value in parameters.items() if value]
 
     def _origin(self, job_id: str | None) -> Origin:
         settings = self._settings

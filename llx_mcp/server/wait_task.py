@@ -1,6 +1,7 @@
 """A wait as a task: what `wait_for_extract_job` does for clients that need not hold the call."""
 
 from collections.abc import Sequence
+from dataclasses import astuple
 from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ from mcp.server.mcpserver.tools import Tool
 from pydantic import ValidationError
 
 from llx_mcp.errors import LlxError
+from llx_mcp.scope import Scope
 from llx_mcp.server.tasks import RequestContext, TaskState
 from llx_mcp.server.tools.results import many_result, tool_error, tool_result
 from llx_mcp.server.tools.wait_for_extract_job import build_wait_request, wait_for_extract_job
@@ -41,7 +43,7 @@ class WaitForJobs:
             return None
         if state.status != "working":
             return None
-        content = [asks.job_ids, asks.until, asks.expand, asks.max_chars, asks.project_id, asks.organization_id]
+        content = [asks.job_ids, asks.until, asks.expand, asks.max_chars, *astuple(asks.scope)]
         return [*content, asks.is_many], state
 
     async def look(self, content: Any, created_at: datetime, ctx: RequestContext) -> TaskState:
@@ -49,7 +51,8 @@ class WaitForJobs:
         from llx_mcp.answers.wait_report import WaitRequest
 
         ids, until, expand, max_chars, project_id, organization_id, is_many = content
-        asks = WaitRequest(tuple(ids), until, tuple(expand), max_chars, project_id, organization_id, is_many=is_many)
+        scope = Scope(project_id, organization_id)
+        asks = WaitRequest(tuple(ids), until, tuple(expand), max_chars, scope, is_many=is_many)
         try:
             return await self._look(asks, ctx)
         except LlxError as exc:
@@ -63,8 +66,7 @@ class WaitForJobs:
             asks.job_ids,
             until=asks.until,
             timeout_seconds=0,
-            project_id=asks.project_id,
-            organization_id=asks.organization_id,
+            scope=asks.scope,
         )
         changed_at = _changed_at(progress)
         words = describe_progress(progress)

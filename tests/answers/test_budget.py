@@ -12,6 +12,7 @@ from llx_mcp.answers.summary import summarize
 from llx_mcp.models import Job
 from llx_mcp.result.sanitize import dump_json
 from llx_mcp.result.sections import JobSections
+from llx_mcp.scope import Scope
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -87,7 +88,7 @@ def test_both_forms_stay_within_the_budget(
     wire: dict[str, Any], max_chars: int, expand: set[str], scoped: bool
 ) -> None:
     scope = "12345678-1234-1234-1234-123456789abc" if scoped else None
-    ask = JobRequest(wire["id"], tuple(sorted(expand)), max_chars, scope, scope)
+    ask = JobRequest(wire["id"], tuple(sorted(expand)), max_chars, Scope(scope, scope))
 
     job = Job.parse(json.dumps(wire).encode())
     answer = summarize(JobSections(job.sections), build_header(job, ask, now=NOW, waited_seconds=3599.9), ask)

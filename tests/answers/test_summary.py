@@ -13,6 +13,7 @@ from llx_mcp.answers.summary import summarize
 from llx_mcp.models import Job
 from llx_mcp.result.sanitize import dump_json
 from llx_mcp.result.sections import JobSections
+from llx_mcp.scope import Scope
 from tests.result.truth import assert_true_of
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -213,7 +214,7 @@ def test_a_result_nested_without_end_is_outlined() -> None:
 
 def test_the_call_that_is_named_repeats_project_and_sections() -> None:
     job = get_single_job({"text": "x" * 3_000})
-    ask = JobRequest("ext-1", ("extract_metadata", "usage"), 1_000, "prj", "org")
+    ask = JobRequest("ext-1", ("extract_metadata", "usage"), 1_000, Scope("prj", "org"))
     note = ask_about(job, ask).view["omitted"][0]
     assert 'expand=["extract_metadata","usage"], max_chars=' in note
     assert note.endswith('project_id="prj", organization_id="org")')

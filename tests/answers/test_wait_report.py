@@ -19,6 +19,7 @@ from llx_mcp.errors import ArgumentError
 from llx_mcp.models import Job
 from llx_mcp.result.sanitize import dump_json
 from llx_mcp.result.sections import JobSections
+from llx_mcp.scope import Scope
 from tests.answers.test_budget import NOW
 
 TEXTS = st.one_of(st.text(max_size=300), st.sampled_from(["```", "| a |", "a\nb", "\u202egnp", "ext-1", '"', "\ud800"]))
@@ -83,7 +84,7 @@ def test_a_wait_for_many_fits_and_counts_every_job(
     lines: list[JobRow], max_chars: int, until: Any, has_project: bool
 ) -> None:
     project = "11111111-2222-4333-8444-555555555555" if has_project else None
-    asks = WaitRequest(tuple(line.job_id for line in lines), until, max_chars=max_chars, project_id=project)
+    asks = WaitRequest(tuple(line.job_id for line in lines), until, max_chars=max_chars, scope=Scope(project))
     answer = build(lines, asks)
     assert_fits(answer, max_chars)
     waited = answer.view["waited"]

@@ -4,6 +4,7 @@ from llx_mcp.jobs.batching import MAX_IDS, Request, plan_requests
 from llx_mcp.jobs.cache import JobKey
 from llx_mcp.jobs.polled_job import PolledJob, Waiter
 from llx_mcp.models import Job
+from llx_mcp.scope import Scope
 
 NOW = 1_000.0
 
@@ -12,7 +13,7 @@ def entry(
     job_id: str, *, due_in: float = 0.0, looked: float | None = 10.0, num_waiters: int = 1, status: str = "RUNNING"
 ) -> PolledJob:
     """A job that was looked at so many seconds ago, every ten seconds."""
-    made = PolledJob(JobKey("digest", None, None, job_id), NOW - 100, NOW + due_in, interval_seconds=10.0)
+    made = PolledJob(JobKey("digest", Scope(), job_id), NOW - 100, NOW + due_in, interval_seconds=10.0)
     if looked is not None:
         made.polled_at = NOW - looked
         made.job = Job(id=job_id, status=status)

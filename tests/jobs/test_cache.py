@@ -8,10 +8,11 @@ from datetime import timedelta
 from llx_mcp.answers.header import JobRequest
 from llx_mcp.jobs.cache import JobCache, JobKey
 from llx_mcp.models import Job
+from llx_mcp.scope import Scope
 from tests.jobs.service import Service, reading
 from tests.jobs.virtual_time import START, VirtualClock, virtual
 
-KEY = JobKey("digest", None, None, "ext-1")
+KEY = JobKey("digest", Scope(), "ext-1")
 
 
 def job(job_id: str = "ext-1", *, size: int = 0, status: str = "COMPLETED", credits_billed: float | None = 1) -> Job:
@@ -41,8 +42,8 @@ async def test_what_belongs_to_another_is_not_shown() -> None:
     await store.put(KEY, job())
     others = [
         replace(KEY, identity="another"),
-        replace(KEY, project_id="p"),
-        replace(KEY, organization_id="o"),
+        replace(KEY, scope=Scope("p")),
+        replace(KEY, scope=Scope(None, "o")),
         replace(KEY, job_id="ext-2"),
     ]
     assert [await store.get(other) for other in others] == [None] * 4

@@ -13,6 +13,7 @@ from llx_mcp.jobs.cache import CachedJob
 from llx_mcp.jobs.clock import SystemClock
 from llx_mcp.jobs.reader import JobReader, open_reader
 from llx_mcp.models import Job
+from llx_mcp.scope import Scope
 from tests.server.test_tools import SkippingClock
 from tests.sources import Bodies, open_bodies
 
@@ -65,7 +66,7 @@ async def test_a_job_of_another_project_is_another_job() -> None:
     source = constant(body_of())
     async with reading(source) as reader:
         for project in (None, "p", "q", "p"):
-            await reader.get(JobRequest("ext-1", project_id=project))
+            await reader.get(JobRequest("ext-1", scope=Scope(project)))
     assert source.fetched == 3
 
 

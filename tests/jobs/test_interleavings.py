@@ -16,6 +16,7 @@ from llx_mcp.jobs.progress import WaitProgress
 from llx_mcp.jobs.reader import JobReader, open_reader
 from llx_mcp.jobs.source import JobSource
 from llx_mcp.models import TERMINAL_STATUSES, Job, JobPage
+from llx_mcp.scope import JobFilter
 from tests.jobs.virtual_time import START, VirtualClock, run_virtual, virtual
 
 NUM_JOBS = 6
@@ -109,13 +110,13 @@ class Script:
             raise NotFoundError(f"no {job_id}", status_code=404)
         return job
 
-    async def list_jobs(self, *, job_ids: Sequence[str] = (), status: Sequence[str] = (), **_: Any) -> JobPage:
+    async def list_jobs(self, wanted: JobFilter, *_: Any, **__: Any) -> JobPage:
         """The unfinished ones."""
         await self._answer()
         if self._lists == "are refused":
             raise NotFoundError("no list", status_code=404)
-        jobs = [job for job_id in job_ids if (job := self._job(job_id, expand=False))]
-        return JobPage(tuple(job for job in jobs if job.status in status or self._lists == "ignore status"))
+        jobs = [job for job_id in wanted.job_ids if (job := self._job(job_id, expand=False))]
+        return JobPage(tuple(job for job in jobs if job.status in wanted.statuses or self._lists == "ignore status"))
 
     async def fetch_file_names(self, *_: Any, **__: Any) -> dict[str, str]:
         """None."""

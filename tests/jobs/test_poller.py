@@ -24,6 +24,7 @@ from llx_mcp.errors import (
 )
 from llx_mcp.jobs.progress import WaitProgress, describe_progress
 from llx_mcp.jobs.reader import JobReader, ReaderOptions
+from llx_mcp.scope import Scope
 from tests.jobs.service import Lists, Service, reading
 from tests.jobs.virtual_time import VirtualClock, virtual
 
@@ -548,4 +549,4 @@ def test_progress_is_described_in_words() -> None:
 
 
 async def _wait(reader: JobReader, job_ids: list[str], project_id: str | None = None) -> Any:
-    return await reader.wait_many(job_ids, timeout_seconds=LONG, project_id=project_id)
+    return await reader.wait_many(job_ids, timeout_seconds=LONG, scope=Scope(project_id))

@@ -7,6 +7,7 @@ from llx_mcp.answers.header import JobRequest
 from llx_mcp.errors import ConfigurationError, NotFoundError, UnavailableError
 from llx_mcp.jobs.clock import SystemClock
 from llx_mcp.jobs.reader import JobReader, open_reader
+from llx_mcp.scope import JobFilter
 from tests.jobs.service import Service, reading, source_of
 from tests.jobs.virtual_time import VirtualClock, virtual
 
@@ -112,9 +113,9 @@ async def test_a_list_is_asked_for_as_the_filters_say() -> None:
     for number in range(4):
         service.add(f"ext-{number}", 100 * (number % 2))
     async with reading(service) as reader:
-        running = await reader.fetch_page(status=["RUNNING"])
-        first = await reader.fetch_page(page_size=3)
-        second = await reader.fetch_page(page_size=3, page_token=first.next_page_token)
+        running = await reader.fetch_page(JobFilter(statuses=("RUNNING",)))
+        first = await reader.fetch_page(JobFilter(page_size=3))
+        second = await reader.fetch_page(JobFilter(page_size=3, page_token=first.next_page_token))
     assert [job.id for job in running.items] == ["ext-1", "ext-3"]
     assert [job.id for page in (first, second) for job in page.items] == [f"ext-{number}" for number in range(4)]
     assert second.next_page_token is None

@@ -14,6 +14,7 @@ from llx_mcp.llamacloud import open_client
 from llx_mcp.llamacloud.api_key import ApiKey
 from llx_mcp.llamacloud.error_mapping import Origin
 from llx_mcp.models import Job
+from llx_mcp.scope import Scope
 from llx_mcp.settings import Settings, load_settings
 
 KEY = "llx-SecretSecretSecret"
@@ -41,7 +42,8 @@ def answer(status: int, body: Any = None, **headers: str) -> Handler:
 async def fetch(handler: Handler, job_id: str = "ext-1", settings: Settings | None = None, **arguments: Any) -> Job:
     """The job, from a service in memory."""
     async with open_client(settings or settings_with(), transport=httpx.MockTransport(handler)) as client:
-        return await client.fetch_job(job_id, **arguments)
+        scope = Scope(arguments.pop("project_id", None), arguments.pop("organization_id", None))
+        return await client.fetch_job(job_id, scope=scope, **arguments)
 
 
 async def failure(

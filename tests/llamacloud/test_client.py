@@ -5,7 +5,6 @@ import subprocess
 import sys
 from datetime import UTC, datetime, timedelta, timezone
 from email.utils import format_datetime
-from typing import Any
 
 import httpx
 import pytest
@@ -15,7 +14,10 @@ from llx_mcp.errors import BadResponseError, NotFoundError, UnavailableError
 from llx_mcp.llamacloud import open_client
 from llx_mcp.llamacloud.client import Access
 from llx_mcp.models import JobPage
+from llx_mcp.scope import DEFAULT_SCOPE, JobFilter, Scope
 from tests.llamacloud.service import BASE_URL, JOB, KEY, Handler, answer, assert_no_key, fetch, settings_with
+
+NO_FILTER = JobFilter()
 
 
 class Recorder:
@@ -131,26 +133,27 @@ def test_importing_the_package_imports_no_http_client() -> None:
     assert run.stdout.strip() == "[]"
 
 
-async def list_jobs(handler: Handler, **arguments: Any) -> JobPage:
+async def list_jobs(handler: Handler, wanted: JobFilter = NO_FILTER, scope: Scope = DEFAULT_SCOPE) -> JobPage:
     """One page, from a service in memory."""
     async with open_client(settings_with(), transport=httpx.MockTransport(handler)) as client:
-        return await client.list_jobs(**arguments)
+        return await client.list_jobs(wanted, scope)
 
 
 async def test_a_list_sends_every_filter_as_the_service_documents_it() -> None:
     service = Recorder({"items": [JOB], "next_page_token": "t2"})
     page = await list_jobs(
         service,
-        job_ids=["ext-1", "ext-2"],
-        status=["PENDING", "RUNNING"],
-        file_input="dfl-1",
-        configuration_id="cfg-1",
-        created_since=datetime(2026, 1, 1, 2, tzinfo=timezone(timedelta(hours=2))),
-        created_until=datetime(2026, 1, 2, tzinfo=UTC),
-        page_size=7,
-        page_token="t1",
-        project_id="p",
-        organization_id="o",
+        JobFilter(
+            job_ids=("ext-1", "ext-2"),
+            statuses=("PENDING", "RUNNING"),
+            file_input="dfl-1",
+            configuration_id="cfg-1",
+            created_since=datetime(2026, 1, 1, 2, tzinfo=timezone(timedelta(hours=2))),
+            created_until=datetime(2026, 1, 2, tzinfo=UTC),
+            page_size=7,
+            page_token="t1",
+        ),
+        Scope("p", "o"),
     )
     (request,) = service.requests
     assert [json.loads(job.dump()) for job in page.items] == [JOB]
@@ -218,7 +221,7 @@ async def test_names_of_files_are_asked_for_at_once_and_told_by_the_ids_of_jobs(
         return httpx.Response(200, json={"items": items})
 
     async with open_client(settings_with(), transport=httpx.MockTransport(serve)) as client:
-        names = await client.fetch_file_names(["dfl-1", "dfl-2", "dfl-3", "dfl-4"], "project")
+        names = await client.fetch_file_names(["dfl-1", "dfl-2", "dfl-3", "dfl-4"], Scope("project"))
     assert names == {"dfl-1": "a.pdf", "dfl-2": "b.pdf"}
     (url,) = asked
     assert (url.path, url.params.get_list("file_ids")) == (

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field
 
 from llx_mcp.answers.header import MAX_CHARS, MIN_CHARS, JobRequest
+from llx_mcp.scope import Scope
 
 Section = Literal["configuration", "extract_metadata", "usage", "metadata"]
 Until = Literal["all", "any"]
@@ -50,4 +51,4 @@ def build_request(
     """The arguments as the reading takes them: sections in the service's order, each once."""
     order = ("extract_metadata", "configuration", "usage", "metadata")
     sections = tuple(name for name in order if name in expand)
-    return JobRequest(job_id, sections, max_chars, project_id or None, organization_id or None)
+    return JobRequest(job_id, sections, max_chars, Scope(project_id or None, organization_id or None))

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from llx_mcp.answers.outputs import ListView
 from llx_mcp.jobs.reader import JobReader
+from llx_mcp.scope import Scope
 from llx_mcp.server.tools.arguments import MaxChars, OrganizationId, ProjectId
 from llx_mcp.server.tools.results import many_result
 
@@ -43,8 +44,7 @@ async def list_extract_jobs(
         created_since=_given(created_since),
         created_until=_given(created_until),
         max_chars=max_chars,
-        project_id=project_id or None,
-        organization_id=organization_id or None,
+        scope=Scope(project_id or None, organization_id or None),
     )
     return many_result(await ctx.request_context.lifespan_context.list(ask, cursor or None))
 

@@ -98,6 +98,4 @@ def build_wait_request(
             "this key can see."
         )
     ask = build_request(ids[0], max_chars, project_id, organization_id, expand)
-    return WaitRequest(
-        tuple(ids), until, ask.expand, max_chars, ask.project_id, ask.organization_id, is_many=job_ids is not None
-    )
+    return WaitRequest(tuple(ids), until, ask.expand, max_chars, ask.scope, is_many=job_ids is not None)
