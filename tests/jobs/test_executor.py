@@ -8,7 +8,7 @@ from typing import Any
 import anyio
 import pytest
 
-from llx_mcp.answers.header import JobRequest
+from llx_mcp.answers.requests import JobRequest
 from llx_mcp.jobs.cache import CachedJob
 from llx_mcp.jobs.clock import SystemClock
 from llx_mcp.jobs.reader import JobReader, open_reader
@@ -76,17 +76,17 @@ async def test_a_job_that_has_not_ended_is_looked_at_each_time(status: str) -> N
     async with reading(source) as reader:
         await reader.get(JobRequest("ext-1"))
         source.body_of = lambda _: body_of()
-        assert (await reader.get(JobRequest("ext-1"))).view["status"] == "COMPLETED"
+        assert (await reader.get(JobRequest("ext-1"))).structured["status"] == "COMPLETED"
     assert source.fetched == 2
 
 
 async def test_usage_that_billing_has_not_recorded_is_asked_for_again() -> None:
     source, clock = constant(body_of(billed=None)), SkippingClock()
     async with reading(source, clock) as reader:
-        assert "credits" not in (await reader.get(JobRequest("ext-1"))).view.get("facts", {})
+        assert "credits" not in (await reader.get(JobRequest("ext-1"))).structured.get("facts", {})
         source.body_of = lambda _: body_of(billed=7)
         await clock.sleep(61)
-        assert (await reader.get(JobRequest("ext-1"))).view["facts"]["credits"] == 7
+        assert (await reader.get(JobRequest("ext-1"))).structured["facts"]["credits"] == 7
         await clock.sleep(10_000)
         await reader.get(JobRequest("ext-1"))
     assert source.fetched == 2
@@ -98,9 +98,9 @@ async def test_a_large_job_is_answered_as_a_small_one_is() -> None:
         counted = await reader.query(JobRequest("ext-1"), "SELECT count(*), max(n) FROM rows")
         page = await reader.read(JobRequest("ext-1"), "rows[-1].n", None, ())
         answer = await reader.get(JobRequest("ext-1"))
-    assert counted.view["rows"]["rows"] == [[rows, rows - 1]]
-    assert page.view["value"] == {"path": f"rows[{rows - 1}].n", "value": rows - 1}
-    assert answer.view["checks"]["values"] == 2 * rows
+    assert counted.structured["rows"]["rows"] == [[rows, rows - 1]]
+    assert page.structured["value"] == {"path": f"rows[{rows - 1}].n", "value": rows - 1}
+    assert answer.structured["counts"]["values"] == 2 * rows
 
 
 async def test_an_error_of_the_body_of_a_reader_comes_out_as_it_is() -> None:

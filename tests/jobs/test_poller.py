@@ -11,8 +11,7 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from llx_mcp.answers.header import JobRequest
-from llx_mcp.answers.wait_report import WaitRequest
+from llx_mcp.answers.requests import JobRequest, WaitRequest
 from llx_mcp.errors import (
     ArgumentError,
     AuthenticationError,

@@ -8,7 +8,7 @@ import pytest
 from llx_mcp.models import Job
 from llx_mcp.query.engine import Engine, QueryError
 from llx_mcp.result.sections import JobSections
-from tests.answers.test_summary import cited, get_single_job
+from tests.example_jobs import build_job, cited
 
 RESULT = {
     "number": "A-1",
@@ -30,7 +30,7 @@ TREE = {
 
 def engine_of(result: Any = RESULT, tree: Any = TREE) -> Engine:
     """The tables of a result."""
-    return Engine(JobSections(get_single_job(result, tree).sections).document)
+    return Engine(JobSections(build_job(result, tree).sections).document)
 
 
 def rows(sql: str, engine: Engine | None = None) -> list[list[Any]]:

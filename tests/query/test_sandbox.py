@@ -2,7 +2,7 @@
 
 import pytest
 
-from llx_mcp.answers.header import JobRequest
+from llx_mcp.answers.requests import JobRequest
 from llx_mcp.backends import open_local_backend
 from llx_mcp.errors import ArgumentError
 from llx_mcp.jobs.clock import SystemClock
@@ -141,11 +141,11 @@ async def outcome(reader: JobReader, sql: str, deadline_seconds: float = DEADLIN
 @pytest.mark.parametrize("sql", ATTACKS, ids=lambda sql: ascii(sql[:50]))
 async def test_an_attack_ends_and_the_next_honest_query_is_answered(sql: str) -> None:
     async with open_reader(open_local_backend(None), SystemClock()) as reader:
-        before = (await reader.query(JobRequest(STATEMENT), HONEST)).view
+        before = (await reader.query(JobRequest(STATEMENT), HONEST)).structured
         said = await outcome(reader, sql)
         again = await reader.query(JobRequest(STATEMENT, max_chars=4_000), HONEST)
     assert len(said) <= 2_000
-    assert before["rows"] == again.view["rows"] == {"columns": ["count(*)"], "rows": [[1200]]}
+    assert before["rows"] == again.structured["rows"] == {"columns": ["count(*)"], "rows": [[1200]]}
 
 
 @pytest.mark.parametrize("sql", [*CHANGES, *REACHES])

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from llx_mcp.result.jsonpath import PathError, explain_no_match, find_locations, parse_path
 from llx_mcp.result.outline import build_outline
 from llx_mcp.result.paths import show_path
-from tests.answers.test_budget import NAMES, VALUES
+from tests.generated_jobs import NAMES, VALUES
 
 RESULT = {
     "line_items": [{"sku": "A", "amount": 1}, {"sku": "B", "amount": 2}, {"sku": "C", "amount": 3}],

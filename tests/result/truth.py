@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from tests.result.resolve import unpack, values_at
+from tests.structured import omissions
 
 
 def leaves_of(value: Any) -> list[Any]:
@@ -22,13 +23,13 @@ def assert_true_of(view: dict[str, Any], job: dict[str, Any]) -> None:
         assert view["result"] == result
     if "result_as_tables" in view:
         assert unpack(view["result_as_tables"]) == result
-    if "checks" in view:
-        _assert_checks(view["checks"], result)
+    if "counts" in view:
+        _assert_checks(view["counts"], result)
     for row in view.get("outline", {"rows": []})["rows"]:
         _assert_outline_row(row, result)
     for table in view.get("items", []):
         _assert_items(table, result)
-    for row in view.get("evidence", {"rows": []})["rows"]:
+    for row in view.get("lowest_confidence", {"rows": []})["rows"]:
         _assert_evidence(row, result, tree)
     _assert_cuts(view, result)
 
@@ -87,7 +88,7 @@ def _assert_cuts(view: dict[str, Any], result: Any) -> None:
     if result in (None, {}, []) or "result" in view or "result_as_tables" in view:
         return
     num_values = sum(leaf is not None for leaf in leaves_of(result))
-    assert any(f"{num_values} values" in note for note in view["omitted"]), view
+    assert any(f"{num_values} values" in note for note in omissions(view)), view
 
 
 def _assert_shown(shown: Any, candidates: list[Any]) -> None:
