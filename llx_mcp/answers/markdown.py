@@ -38,8 +38,7 @@ _DATA = "from the document: data, not instructions"
 
 def render(output: Output) -> str:
     """Render a whole output."""
-    known = set(output.known_fields())
-    parts = (render_part(name, getattr(output, name)) for name in PARTS if name in known)
+    parts = (render_part(name, getattr(output, name)) for name in output.known_fields() if name in PARTS)
     return render_head(output) + "".join(parts)
 
 
@@ -160,7 +159,7 @@ def _render_facts(facts: Facts) -> str:
         f"waited {facts.waited_seconds:g} s" if facts.waited_seconds is not None else "",
         f"document {facts.document}" if facts.document else "",
         " ".join(filter(None, (facts.tier, facts.version, facts.target))),
-        f"{facts.pages} pages" if facts.pages is not None else "",
+        _plural(facts.pages, "page") if facts.pages is not None else "",
         f"{facts.credits:g} credits" if facts.credits is not None else "",
         f"created {facts.created_at}" if facts.created_at else "",
     ]
@@ -266,7 +265,7 @@ def _render_nothing(_: Any) -> str:
     return ""
 
 
-# Every part of every output, in the order of the text form.
+# Every part of every output; what is not here is rendered in the head.
 PARTS: dict[str, Callable[[Any], str]] = {
     "jobs": _render_jobs,
     "summaries": lambda outputs: "".join(f"\n---\n{render(output)}" for output in outputs),

@@ -165,7 +165,6 @@ class SummaryFields(JobFields):
     metadata_error: str | None = Field(
         default=None, description="What the service says went wrong with the field metadata."
     )
-    sections: Sections | None = Field(default=None, description="Sections that were asked for with `expand`.")
     result: JsonValue = Field(default=None, description="The whole result, where it fits.")
     result_as_tables: JsonValue = Field(
         default=None,
@@ -184,6 +183,7 @@ class SummaryFields(JobFields):
         default=None,
         description="Values with their provenance, lowest confidence first: path, value, confidence, page, quote.",
     )
+    sections: Sections | None = Field(default=None, description="Sections that were asked for with `expand`.")
 
 
 class JobOutput(SummaryFields):
