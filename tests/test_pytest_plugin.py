@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import pytest
 from llama_cloud import LlamaCloud
 
-from llx_mcp.local.embedded import EmbeddedApi, SeenRequest
+from llx_mcp.local.embedded import EmbeddedApi, ReceivedRequest
 from llx_mcp.local.samples import SAMPLES, read_sample
 from llx_mcp.local.scenarios import UnknownScenarioError
 from llx_mcp.models import MalformedJobError
@@ -26,7 +26,7 @@ from tests.conftest import ROOT
 EXAMPLE = re.compile(r"<!-- example: pytest -->\n```python\n(.*?)```\n<!-- /example -->", re.DOTALL)
 
 
-def ask(api: EmbeddedApi, path: str, method: str = "GET", body: bytes | None = None) -> tuple[int, Any]:
+def request(api: EmbeddedApi, path: str, method: str = "GET", body: bytes | None = None) -> tuple[int, Any]:
     """Status and decoded body of one request."""
     connection = http.client.HTTPConnection(urlsplit(api.base_url).netloc, timeout=20)
     try:
@@ -49,19 +49,19 @@ def test_the_example_of_the_readme_passes(tmp_path: Path) -> None:
 
 
 def test_it_is_empty_at_first_and_answers_what_is_added(llamaextract: EmbeddedApi) -> None:
-    assert ask(llamaextract, "/api/v2/extract/ext-1")[0] == 404
+    assert request(llamaextract, "/api/v2/extract/ext-1")[0] == 404
     job = {"id": "ext-1", "status": "COMPLETED", "extract_result": {"a": 1.5}}
     assert llamaextract.add_job(job) == "ext-1"
     assert llamaextract.add_job(json.dumps(job | {"id": "ext-2"}).encode()) == "ext-2"
     for job_id in ("ext-1", "ext-2"):
-        assert ask(llamaextract, f"/api/v2/extract/{job_id}") == (200, job | {"id": job_id})
+        assert request(llamaextract, f"/api/v2/extract/{job_id}") == (200, job | {"id": job_id})
 
 
 def test_without_a_job_the_sample_invoice_is_added_each_time_under_a_new_id(llamaextract: EmbeddedApi) -> None:
     first, second = llamaextract.add_job(), llamaextract.add_job()
     assert first != second
     whole = json.loads(read_sample(SAMPLES[0]))
-    assert ask(llamaextract, f"/api/v2/extract/{second}")[1]["extract_result"] == whole["extract_result"]
+    assert request(llamaextract, f"/api/v2/extract/{second}")[1]["extract_result"] == whole["extract_result"]
 
 
 def test_a_job_created_for_a_document_ends_as_the_one_that_was_added_with_it(llamaextract: EmbeddedApi) -> None:
@@ -91,31 +91,31 @@ def test_a_job_goes_as_its_scenario_says_and_time_passes_at_once(
     llamaextract: EmbeddedApi, scenario: str, first: str, last: str, has_result: bool, message: str | None
 ) -> None:
     job_id = llamaextract.add_job(scenario=scenario)
-    seen = ask(llamaextract, f"/api/v2/extract/{job_id}")[1]
+    job = request(llamaextract, f"/api/v2/extract/{job_id}")[1]
     if first != "RUNNING":
-        assert (seen["status"], seen["extract_result"]) == (first, None)
+        assert (job["status"], job["extract_result"]) == (first, None)
     llamaextract.advance(86_400)
-    seen = ask(llamaextract, f"/api/v2/extract/{job_id}")[1]
-    assert (seen["status"], seen["extract_result"] is not None, seen["error_message"]) == (last, has_result, message)
+    job = request(llamaextract, f"/api/v2/extract/{job_id}")[1]
+    assert (job["status"], job["extract_result"] is not None, job["error_message"]) == (last, has_result, message)
 
 
 def test_faults_happen_until_they_are_put_right(llamaextract: EmbeddedApi) -> None:
     path = f"/api/v2/extract/{llamaextract.add_job()}"
     llamaextract.set_faults("out-of-credits")
-    assert [ask(llamaextract, path)[0] for _ in range(2)] == [402, 402]
+    assert [request(llamaextract, path)[0] for _ in range(2)] == [402, 402]
     llamaextract.set_faults("unavailable:times=1,status=502")
-    assert [ask(llamaextract, path)[0] for _ in range(2)] == [502, 200]
+    assert [request(llamaextract, path)[0] for _ in range(2)] == [502, 200]
     llamaextract.set_faults("wrong-region")
     llamaextract.set_faults()
-    assert ask(llamaextract, path)[0] == 200
+    assert request(llamaextract, path)[0] == 200
 
 
 def test_what_came_can_be_read(llamaextract: EmbeddedApi) -> None:
-    ask(llamaextract, "/api/v2/extract/ext-%31?expand=usage&expand=metadata&empty=")
-    ask(llamaextract, "/api/v2/extract/schema/validation", "POST", b'{"data_schema":{"a":1}}')
+    request(llamaextract, "/api/v2/extract/ext-%31?expand=usage&expand=metadata&empty=")
+    request(llamaextract, "/api/v2/extract/schema/validation", "POST", b'{"data_schema":{"a":1}}')
     (get, post) = llamaextract.requests
     query = [("expand", "usage"), ("expand", "metadata"), ("empty", "")]
-    assert get == SeenRequest("GET", "/api/v2/extract/ext-1", query, get.headers, b"")
+    assert get == ReceivedRequest("GET", "/api/v2/extract/ext-1", query, get.headers, b"")
     assert get.headers["x-mine"] == "1"
     assert (post.method, post.body) == ("POST", b'{"data_schema":{"a":1}}')
 
@@ -147,7 +147,7 @@ def test_webhooks_of_a_create_are_delivered_and_hold_under_their_secret(llamaext
             "configuration": {"data_schema": {}},
             "webhook_configurations": [webhook],
         }
-        status, job = ask(llamaextract, "/api/v2/extract", "POST", json.dumps(create).encode())
+        status, job = request(llamaextract, "/api/v2/extract", "POST", json.dumps(create).encode())
         assert status == 200
         job_id = job["id"]
         llamaextract.advance(60)

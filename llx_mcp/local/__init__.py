@@ -1,4 +1,4 @@
-"""The embedded LlamaExtract API: a real HTTP service over SQLite, without an account or a network."""
+"""The embedded LlamaExtract API: an HTTP service over SQLite that needs no account and no network."""
 
 from llx_mcp.local.app import create_app
 from llx_mcp.local.job_store import JobStore, StoreError

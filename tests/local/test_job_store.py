@@ -10,7 +10,7 @@ import pytest
 
 from llx_mcp.local import SAMPLES, JobStore, open_store
 from llx_mcp.local.job_queries import JobFilter
-from llx_mcp.local.job_store import SCHEMA_VERSION, NewJob, StoreError
+from llx_mcp.local.job_store import SCHEMA_VERSION, JobSpec, StoreError
 from llx_mcp.local.lifecycle import Timeline
 from llx_mcp.models import MalformedJobError
 from llx_mcp.raw_json import join_json
@@ -156,10 +156,10 @@ def test_a_job_of_an_impossible_time_is_listed_all_the_same(created: str) -> Non
 def test_a_job_keeps_its_result_when_the_recorded_one_is_deleted_before_it_is_made() -> None:
     with closing(JobStore()) as store:
         store.import_job(BODY, document_sha256="00")
-        (recorded,) = store.find_recorded("00", "dfl-1")
+        (recorded,) = store.find_recorded_jobs("00", "dfl-1")
         store.delete_job("ext-1")
-        new = NewJob("p", "dfl-1", None, Timeline(), "FAILED", {}, recorded, None)
-        job = store.get_job(store.create_job(new, NOW), NOW)
+        spec = JobSpec("p", "dfl-1", None, Timeline(), "FAILED", {}, recorded, None)
+        job = store.get_job(store.create_job(spec, NOW), NOW)
         assert job is not None
         assert bytes(job.sections["status"]) == b'"FAILED"'
 

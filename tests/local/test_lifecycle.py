@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from llx_mcp.local.lifecycle import Life, Timeline, sections_at
+from llx_mcp.local.lifecycle import JobLifecycle, Timeline, sections_at
 from llx_mcp.raw_json import join_json, split_json
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -30,7 +30,7 @@ def test_a_state_of_no_length_is_passed_over() -> None:
 
 def test_an_unfinished_job_knows_nothing_of_its_end() -> None:
     now = START + timedelta(seconds=2)
-    assert join_json(sections_at(ENDED, Life(Timeline(1, 0, 3), "FAILED", START), now)) == (
+    assert join_json(sections_at(ENDED, JobLifecycle(Timeline(1, 0, 3), "FAILED", START), now)) == (
         b'{"id":"ext-1","status":"RUNNING","error_message":null,"extract_result":null,"usage":null,'
         b'"created_at":"2026-01-01T00:00:00Z","updated_at":"2026-01-01T00:00:01Z","future":1.50}'
     )
@@ -38,7 +38,7 @@ def test_an_unfinished_job_knows_nothing_of_its_end() -> None:
 
 def test_an_ended_job_has_the_dates_of_this_life_and_all_else_as_it_was_stored() -> None:
     now = START + timedelta(days=3)
-    assert join_json(sections_at(ENDED, Life(Timeline(1, 0, 3), "FAILED", START), now)) == (
+    assert join_json(sections_at(ENDED, JobLifecycle(Timeline(1, 0, 3), "FAILED", START), now)) == (
         b'{"id":"ext-1","status":"FAILED","error_message":"no","extract_result":{"n":1.50},"usage":{"credits":1.0},'
         b'"created_at":"2026-01-01T00:00:00Z","updated_at":"2026-01-01T00:00:04Z","future":1.50}'
     )

@@ -107,7 +107,7 @@ def test_samples_of_an_older_store_answer_for_their_documents(tmp_path: Path) ->
     with closing(open_store(path)) as store:
         file = store.files.get_file("dfl-sample0invoice00000000000000")
         assert file is not None
-        assert len(store.find_recorded(file.sha256, "dfl-other")) == 4
+        assert len(store.find_recorded_jobs(file.sha256, "dfl-other")) == 4
 
 
 def open_and_count(path: Path) -> int:

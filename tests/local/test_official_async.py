@@ -11,16 +11,16 @@ import uvicorn
 from llama_cloud import AsyncLlamaCloud
 
 from llx_mcp.local import SAMPLES, JobStore, create_app, open_store
-from llx_mcp.local.faults import Faults, parse_fault
+from llx_mcp.local.faults import FaultInjector, parse_fault
 
 INVOICE = SAMPLES[0].job_id
 SECTIONS = ("configuration", "extract_metadata", "usage", "metadata")
-MEETS: list[tuple[str, type[Exception], int | None]] = [
+ERRORS: list[tuple[str, type[Exception], int | None]] = [
     ("wrong-region", llama_cloud.AuthenticationError, 401),
     ("out-of-credits", llama_cloud.APIStatusError, 402),
     ("rate-limited", llama_cloud.RateLimitError, 429),
     ("unavailable", llama_cloud.InternalServerError, 503),
-    ("cut", llama_cloud.APIConnectionError, None),
+    ("disconnect", llama_cloud.APIConnectionError, None),
 ]
 
 
@@ -33,12 +33,12 @@ def store() -> Iterator[JobStore]:
 
 
 @pytest.fixture
-def faults() -> Faults:
-    return Faults()
+def faults() -> FaultInjector:
+    return FaultInjector()
 
 
 @pytest.fixture
-def url(store: JobStore, faults: Faults) -> Iterator[str]:
+def url(store: JobStore, faults: FaultInjector) -> Iterator[str]:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         server = uvicorn.Server(uvicorn.Config(create_app(store, faults=faults), log_config=None, server_header=False))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
@@ -68,21 +68,21 @@ async def test_all_pages_list_every_job_once(url: str, store: JobStore) -> None:
     assert len(found) == len(set(found)) == store.count()
 
 
-@pytest.mark.parametrize(("words", "error", "status"), MEETS)
+@pytest.mark.parametrize(("text", "error", "status"), ERRORS)
 async def test_a_fault_is_met_as_what_it_is(
-    url: str, faults: Faults, words: str, error: type[Exception], status: int | None
+    url: str, faults: FaultInjector, text: str, error: type[Exception], status: int | None
 ) -> None:
-    faults.set([parse_fault(words)])
+    faults.set_faults([parse_fault(text)])
     async with connect(url, max_retries=0) as client:
         with pytest.raises(error) as caught:
             await client.extract.get(INVOICE)
     assert getattr(caught.value, "status_code", None) == status
 
 
-async def test_what_passes_is_tried_again(url: str, faults: Faults) -> None:
+async def test_what_passes_is_tried_again(url: str, faults: FaultInjector) -> None:
     async with connect(url) as client:
-        for words in ("rate-limited:times=1", "unavailable:times=2", "cut:times=1"):
-            faults.set([parse_fault(words)])
+        for text in ("rate-limited:times=1", "unavailable:times=2", "disconnect:times=1"):
+            faults.set_faults([parse_fault(text)])
             assert (await client.extract.get(INVOICE)).status == "COMPLETED"
 
 

@@ -10,7 +10,13 @@ import pytest
 
 from llx_mcp.local import JobStore
 from llx_mcp.local.faults import FAULT_HELP, KINDS
-from llx_mcp.local.scenarios import SCENARIOS, UnknownScenarioError, get_scenario, scenario_of_file, stage_job
+from llx_mcp.local.scenarios import (
+    SCENARIOS,
+    UnknownScenarioError,
+    apply_scenario,
+    get_scenario,
+    scenario_from_file_name,
+)
 from tests.conftest import ROOT
 
 
@@ -30,22 +36,22 @@ def test_the_readme_has_every_scenario_and_fault() -> None:
      ("", None)],
 )  # fmt: skip
 def test_a_file_names_its_scenario_behind_two_hyphens(file: str, name: str | None) -> None:
-    assert scenario_of_file(file) == (SCENARIOS[name] if name else None)
+    assert scenario_from_file_name(file) == (SCENARIOS[name] if name else None)
 
 
 JOB = b'{"id":"ext-1","status":"COMPLETED","extract_result":{"n":1.50},"extract_metadata":{},"x":1e0}'
 
 
 @pytest.mark.parametrize(
-    ("scenario", "staged"),
+    ("scenario", "expected"),
     [("slow", JOB), ("instant", JOB),
      ("failed-silent", b'{"id":"ext-1","status":"FAILED","extract_result":null,"extract_metadata":null,"x":1e0,'
                        b'"error_message":null}'),
      ("empty", b'{"id":"ext-1","status":"COMPLETED","extract_result":null,"extract_metadata":null,"x":1e0,'
                b'"error_message":null}')],
 )  # fmt: skip
-def test_a_job_is_staged_and_keeps_its_other_bytes(scenario: str, staged: bytes) -> None:
-    assert stage_job(JOB, SCENARIOS[scenario]) == staged
+def test_a_job_is_staged_and_keeps_its_other_bytes(scenario: str, expected: bytes) -> None:
+    assert apply_scenario(JOB, SCENARIOS[scenario]) == expected
 
 
 def test_jobs_are_imported_as_a_scenario_says(tmp_path: Path) -> None:
@@ -55,12 +61,12 @@ def test_jobs_are_imported_as_a_scenario_says(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(JOB.replace(b"ext-1", job_id))
         subprocess.run([*llx, "local", "import", str(tmp_path / name), "--local-db", store, *options], check=True)
     with closing(JobStore(Path(store))) as opened:
-        held = dict(opened.list_jobs(datetime(2026, 6, 1, tzinfo=UTC)))
-    assert (held["ext-1"], held["ext-2"]) == ("PENDING", "PENDING")
-    said = subprocess.run(
+        statuses = dict(opened.list_jobs(datetime(2026, 6, 1, tzinfo=UTC)))
+    assert (statuses["ext-1"], statuses["ext-2"]) == ("PENDING", "PENDING")
+    run = subprocess.run(
         [*llx, "local", "import", "x", "--local-db", store, "--scenario", "other"], capture_output=True, text=True
     )
-    assert (said.returncode, "billed-late" in said.stderr) == (2, True)
+    assert (run.returncode, "billed-late" in run.stderr) == (2, True)
 
 
 def test_a_scenario_that_there_is_not_is_told_with_those_that_there_are() -> None:

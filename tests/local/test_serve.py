@@ -52,8 +52,8 @@ def test_it_says_where_it_is_what_it_holds_and_how_to_switch_faults() -> None:
 
 def test_check_finds_the_service_there() -> None:
     with serving() as (url, _):
-        said = llx("check", "--base-url", url, LLAMA_CLOUD_API_KEY="llx-test")
-    assert "the key is accepted" in said
+        output = llx("check", "--base-url", url, LLAMA_CLOUD_API_KEY="llx-test")
+    assert "the key is accepted" in output
 
 
 def test_two_servers_and_an_import_share_one_store(tmp_path: Path) -> None:
@@ -71,12 +71,12 @@ def test_two_servers_and_an_import_share_one_store(tmp_path: Path) -> None:
         assert httpx.get(f"{first}/api/v2/extract/{made}", headers=KEY).status_code == 404
 
 
-@pytest.mark.parametrize("words", ["nothing", "cut:share=2"])
-def test_a_fault_that_there_is_not_is_told(words: str) -> None:
-    assert "--fault:" in llx("local", "serve", "--port", "0", "--fault", words, status=2)
+@pytest.mark.parametrize("fault", ["nothing", "disconnect:share=2"])
+def test_a_fault_that_there_is_not_is_told(fault: str) -> None:
+    assert "--fault:" in llx("local", "serve", "--port", "0", "--fault", fault, status=2)
 
 
 def test_scenarios_are_listed() -> None:
-    said = llx("local", "scenarios")
+    output = llx("local", "scenarios")
     for scenario in SCENARIOS.values():
-        assert f"{scenario.name:<14} {scenario.description}\n" in said
+        assert f"{scenario.name:<14} {scenario.description}\n" in output
