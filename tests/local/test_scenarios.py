@@ -1,4 +1,4 @@
-"""Scenarios and faults are named once, and documented as they are."""
+"""Scenarios change jobs as described, and the README lists all scenarios and faults."""
 
 import subprocess
 import sys
@@ -20,7 +20,7 @@ from llx_mcp.local.scenarios import (
 from tests.conftest import ROOT
 
 
-def test_the_readme_has_every_scenario_and_fault() -> None:
+def test_readme_lists_every_scenario_and_fault() -> None:
     readme = (ROOT / "README.md").read_text()
     for scenario in SCENARIOS.values():
         assert f"| `{scenario.name}` | {scenario.description} |\n" in readme
@@ -35,7 +35,7 @@ def test_the_readme_has_every_scenario_and_fault() -> None:
      ("invoice--other.pdf", None), ("slow.pdf", None), ("invoice-slow.pdf", None), ("invoice--slow.pdf.txt", None),
      ("", None)],
 )  # fmt: skip
-def test_a_file_names_its_scenario_behind_two_hyphens(file: str, name: str | None) -> None:
+def test_scenario_follows_two_hyphens_in_file_name(file: str, name: str | None) -> None:
     assert scenario_from_file_name(file) == (SCENARIOS[name] if name else None)
 
 
@@ -50,11 +50,11 @@ JOB = b'{"id":"ext-1","status":"COMPLETED","extract_result":{"n":1.50},"extract_
      ("empty", b'{"id":"ext-1","status":"COMPLETED","extract_result":null,"extract_metadata":null,"x":1e0,'
                b'"error_message":null}')],
 )  # fmt: skip
-def test_a_job_is_staged_and_keeps_its_other_bytes(scenario: str, expected: bytes) -> None:
+def test_scenario_changes_outcome_and_no_other_bytes(scenario: str, expected: bytes) -> None:
     assert apply_scenario(JOB, SCENARIOS[scenario]) == expected
 
 
-def test_jobs_are_imported_as_a_scenario_says(tmp_path: Path) -> None:
+def test_import_command_applies_scenario(tmp_path: Path) -> None:
     llx = [sys.executable, "-m", "llx_mcp"]
     store = str(tmp_path / "jobs.db")
     for name, job_id, options in (("a.json", b"ext-1", ["--scenario", "stuck"]), ("b--failed.json", b"ext-2", [])):
@@ -69,6 +69,6 @@ def test_jobs_are_imported_as_a_scenario_says(tmp_path: Path) -> None:
     assert (run.returncode, "billed-late" in run.stderr) == (2, True)
 
 
-def test_a_scenario_that_there_is_not_is_told_with_those_that_there_are() -> None:
+def test_unknown_scenario_error_lists_names() -> None:
     with pytest.raises(UnknownScenarioError, match="normal, instant, throttled"):
         get_scenario("other")

@@ -1,4 +1,4 @@
-"""A job gives event of its life: signed, in order, three attempts, at least once, and to this machine only."""
+"""Webhook events are signed, sent in order, at least once, in three attempts, and to this machine only."""
 
 import hashlib
 import hmac
@@ -25,13 +25,13 @@ from llx_mcp.local.webhooks import (
     sign,
 )
 
-BEGAN = datetime(2026, 1, 5, 9, tzinfo=UTC)
-PENDING = WebhookEvent("ext-1", "extract.pending", BEGAN)
-SUCCESS = WebhookEvent("ext-1", "extract.success", BEGAN + timedelta(seconds=6))
+START = datetime(2026, 1, 5, 9, tzinfo=UTC)
+PENDING = WebhookEvent("ext-1", "extract.pending", START)
+SUCCESS = WebhookEvent("ext-1", "extract.success", START + timedelta(seconds=6))
 
 
-class Stop(Exception):  # noqa: N818 - it ends a loop, and is no error
-    """Ends what runs until it is cancelled."""
+class Stop(Exception):  # noqa: N818 - a signal, not an error
+    """Ends the delivery loop."""
 
 
 @dataclass
@@ -53,12 +53,12 @@ class FakeNetwork:
         self.delays.append(seconds)
 
     def clock(self) -> datetime:
-        return BEGAN + timedelta(seconds=sum(self.delays))
+        return START + timedelta(seconds=sum(self.delays))
 
 
 @dataclass
 class FakeOutbox:
-    """Deliveries of one job to one endpoint, forgotten once done."""
+    """The pending deliveries of one job to one endpoint."""
 
     webhook: Webhook
     pending: list[WebhookEvent]
@@ -75,8 +75,8 @@ class FakeOutbox:
             raise Stop
 
 
-def test_a_notice_is_the_same_whoever_derives_it() -> None:
-    assert WebhookEvent("ext-1", "extract.pending", BEGAN).event_id == PENDING.event_id != SUCCESS.event_id
+def test_same_event_has_same_id_and_body() -> None:
+    assert WebhookEvent("ext-1", "extract.pending", START).event_id == PENDING.event_id != SUCCESS.event_id
     assert json.loads(SUCCESS.body()) == {
         "event_id": SUCCESS.event_id,
         "event_type": "extract.success",
@@ -85,14 +85,14 @@ def test_a_notice_is_the_same_whoever_derives_it() -> None:
     }
 
 
-def test_a_body_is_signed_under_the_secret() -> None:
+def test_signature_matches_rfc_4231_example() -> None:
     # The example of RFC 4231, test case 2.
     expected = "sha256=5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
     assert sign(b"what do ya want for nothing?", "Jefe") == expected
 
 
-def test_own_headers_are_sent_but_replace_none_of_ours() -> None:
-    event = WebhookEvent("ext-1", "extract.pending", BEGAN)
+def test_configured_headers_do_not_replace_service_headers() -> None:
+    event = WebhookEvent("ext-1", "extract.pending", START)
     headers = {"Authorization": "Bearer x", "lc-signature": "forged", "content-type": "text/plain", "Host": "elsewhere"}
     webhook = Webhook("http://127.0.0.1/", headers, secret="whsec")
     assert build_headers(webhook, event, b"{}") == {
@@ -115,39 +115,39 @@ def test_own_headers_are_sent_but_replace_none_of_ours() -> None:
         ([0, 404, 500], False, [1.0, 5.0]),
     ],
 )
-async def test_three_attempts_are_made_with_growing_pauses(
+async def test_delivery_makes_three_attempts_with_growing_delays(
     statuses: list[int], is_delivered: bool, delays: list[float]
 ) -> None:
     network = FakeNetwork(list(statuses))
-    event = WebhookEvent("ext-1", "extract.pending", BEGAN)
+    event = WebhookEvent("ext-1", "extract.pending", START)
     assert await deliver(Webhook("http://127.0.0.1/"), event, network.post, network.sleep) is is_delivered
     assert network.delays == delays
     assert [body for _, _, body in network.posted] == [event.body()] * len(statuses)
 
 
-async def test_notices_go_out_when_their_time_has_come_and_in_order() -> None:
+async def test_events_are_sent_when_due_and_in_order() -> None:
     outbox = FakeOutbox(Webhook("http://127.0.0.1/hook"), [PENDING, SUCCESS])
     network = FakeNetwork([500, 500, 500, 200])
     with pytest.raises(ExceptionGroup) as caught:
         await run_delivery_loop(outbox, network.clock, network.post, network.sleep)
     assert caught.group_contains(Stop)
     assert outbox.outcomes == [("extract.pending", False), ("extract.success", True)]
-    assert network.clock() >= BEGAN + timedelta(seconds=6)
+    assert network.clock() >= START + timedelta(seconds=6)
 
 
-async def test_what_was_not_told_done_is_delivered_again() -> None:
+async def test_delivery_not_marked_done_is_sent_again() -> None:
     outbox = FakeOutbox(Webhook("http://127.0.0.1/"), [PENDING, SUCCESS])
     failing = FakeNetwork([])
     with pytest.raises(ExceptionGroup) as caught:
-        await deliver_due(outbox, BEGAN, failing.post, failing.sleep)
+        await deliver_due(outbox, START, failing.post, failing.sleep)
     assert caught.group_contains(IndexError)
     restarted = FakeNetwork([200])
-    await deliver_due(outbox, BEGAN, restarted.post, restarted.sleep)
+    await deliver_due(outbox, START, restarted.post, restarted.sleep)
     assert [body for *_, body in restarted.posted] == [body for *_, body in failing.posted]
     assert outbox.outcomes == [("extract.pending", True)]
 
 
-def test_an_endpoint_hears_of_what_it_asked_for() -> None:
+def test_endpoint_receives_only_subscribed_events() -> None:
     webhook = Webhook.parse({
         "webhook_url": "http://localhost:9/hook", "webhook_headers": {"A": "b"}, "webhook_signing_secret": "s",
         "webhook_events": ["extract.success"],
@@ -163,14 +163,14 @@ def test_an_endpoint_hears_of_what_it_asked_for() -> None:
     "url",
     ["https://example.com/", "http://192.0.2.1/", "http://localhost.example.com/", "http://127.0.0.1@example.com/"],
 )
-def test_nothing_leaves_this_machine_unless_that_was_allowed(url: str) -> None:
+def test_remote_url_is_refused_unless_allowed(url: str) -> None:
     with pytest.raises(WebhookError, match="must be on this machine"):
         Webhook.parse({"webhook_url": url})
     assert Webhook.parse({"webhook_url": url}, allow_remote=True).url == url
 
 
 @pytest.mark.parametrize("url", ["", "ftp://127.0.0.1/", "http://", "http://127.0.0.1:x/", "http://[::1/", None])
-def test_what_is_no_address_is_refused(url: str | None) -> None:
+def test_invalid_url_is_refused(url: str | None) -> None:
     with pytest.raises(WebhookError, match="webhook_url"):
         Webhook.parse({"webhook_url": url}, allow_remote=True)
     if url is not None:
@@ -180,7 +180,7 @@ def test_what_is_no_address_is_refused(url: str | None) -> None:
 
 @pytest.fixture
 def endpoint() -> Iterator[tuple[str, list[tuple[str, dict[str, str], bytes]]]]:
-    """A web server on loopback that redirects once and then accepts, and what came to it."""
+    """A web server on loopback that redirects once and then accepts, and the requests that it has received."""
     received: list[tuple[str, dict[str, str], bytes]] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -203,12 +203,12 @@ def endpoint() -> Iterator[tuple[str, list[tuple[str, dict[str, str], bytes]]]]:
         thread.join()
 
 
-async def test_over_a_socket_the_signature_holds_for_the_bytes_that_came(
+async def test_signature_matches_received_bytes(
     endpoint: tuple[str, list[tuple[str, dict[str, str], bytes]]],
 ) -> None:
     url, received = endpoint
     network = FakeNetwork([])
-    event = WebhookEvent("ext-1", "extract.success", BEGAN)
+    event = WebhookEvent("ext-1", "extract.success", START)
     assert await deliver(Webhook(url, {"X-Mine": "1"}, "whsec"), event, post_once, network.sleep)
     assert [path for path, *_ in received] == ["/hook?a=1"] * 2
     for _, headers, body in received:
@@ -217,9 +217,9 @@ async def test_over_a_socket_the_signature_holds_for_the_bytes_that_came(
         assert json.loads(body)["event_id"] == headers["x-webhook-event-id"]
 
 
-async def test_what_cannot_be_sent_is_a_failed_attempt() -> None:
+async def test_unsendable_request_counts_as_failed_attempt() -> None:
     network = FakeNetwork([])
-    event = WebhookEvent("ext-1", "extract.success", BEGAN)
+    event = WebhookEvent("ext-1", "extract.success", START)
     assert not await deliver(Webhook("http://127.0.0.1:9/", {"A": "b\r\nc: d"}), event, post_once, network.sleep)
     assert not await deliver(Webhook("http://127.0.0.1:9/"), event, post_once, network.sleep)
     for url in ("http://a:b@127.0.0.1:9/", "http://127.0.0.1:9/a b", "http://[::1]:9/\u00e9"):

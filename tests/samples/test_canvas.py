@@ -35,7 +35,7 @@ def canvas() -> Canvas:
 @pytest.mark.parametrize("size", [8, 9, 10, 18])
 @pytest.mark.parametrize("faint", [False, True])
 @pytest.mark.parametrize("bold", [False, True])
-def test_words_stand_alone_in_their_box(canvas: Canvas, size: float, *, bold: bool, faint: bool) -> None:
+def test_box_contains_only_its_text(canvas: Canvas, size: float, *, bold: bool, faint: bool) -> None:
     mark = canvas.write("gross Total 1,234.50", LEFT, 100, size=size, bold=bold, faint=faint)
     canvas.write("above", LEFT, 100 - size * 1.4, size=size)
     canvas.write("below", LEFT, 100 + size * 1.4, size=size)
@@ -43,7 +43,7 @@ def test_words_stand_alone_in_their_box(canvas: Canvas, size: float, *, bold: bo
     assert (mark.page, mark.is_faint) == (2, faint)
 
 
-def test_words_on_the_right_end_where_they_were_told_to(canvas: Canvas) -> None:
+def test_right_aligned_text_ends_at_given_position(canvas: Canvas) -> None:
     mark = canvas.write_right("-91.05", WIDTH - LEFT, 100, line="Rent -91.05")
     canvas.write("Rent", LEFT, 100)
     assert words_in(canvas, mark) == ["-91.05"]
@@ -51,18 +51,18 @@ def test_words_on_the_right_end_where_they_were_told_to(canvas: Canvas) -> None:
     assert mark.text == "Rent -91.05"
 
 
-def test_a_label_is_in_the_quote_and_not_in_the_box(canvas: Canvas) -> None:
+def test_label_is_in_quote_but_not_in_box(canvas: Canvas) -> None:
     mark = canvas.write_labelled("Due", "14 May 2026", LEFT, 100)
     assert (words_in(canvas, mark), mark.text) == (["14 May 2026"], "Due 14 May 2026")
 
 
-def test_words_in_prose_are_marked_without_their_neighbours(canvas: Canvas) -> None:
+def test_region_in_paragraph_excludes_neighbouring_words(canvas: Canvas) -> None:
     mark, below = canvas.mark_in_paragraph(PROSE, "within 120 days", 100)
     assert (words_in(canvas, mark), mark.text) == (["within 120 days"], PROSE)
     assert below > 100
 
 
-def test_words_that_are_broken_over_two_lines_have_two_boxes(canvas: Canvas) -> None:
+def test_text_over_two_lines_has_two_boxes(canvas: Canvas) -> None:
     words = "of the end of each year, and it shall notify"
     mark, _ = canvas.mark_in_paragraph(PROSE, words, 100)
     found = words_in(canvas, mark)
@@ -71,6 +71,6 @@ def test_words_that_are_broken_over_two_lines_have_two_boxes(canvas: Canvas) -> 
     assert mark.boxes[1][0] == LEFT
 
 
-def test_words_that_are_not_in_the_prose_cannot_be_marked(canvas: Canvas) -> None:
+def test_locating_text_outside_paragraph_fails(canvas: Canvas) -> None:
     with pytest.raises(AssertionError, match="is not in the paragraph"):
         canvas.mark_in_paragraph(PROSE, "within 121 days", 100)

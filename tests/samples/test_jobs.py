@@ -16,7 +16,7 @@ TREE = {
 }
 
 
-def test_the_metadata_mirrors_the_values_and_leaves_nulls_out() -> None:
+def test_metadata_follows_result_and_omits_nulls() -> None:
     assert result_of(TREE) == {
         "due": "2026-05-14",
         "order": "PO-88",
@@ -30,7 +30,7 @@ def test_the_metadata_mirrors_the_values_and_leaves_nulls_out() -> None:
     assert metadata["list"][1] is None
 
 
-def test_an_entry_cites_the_mark_and_rates_it() -> None:
+def test_entry_has_citation_and_confidence() -> None:
     # The hash of ".due" begins with 109 and 169: 0.9 + 0.099 * 109 / 255, 0.95 + 0.049 * 169 / 255, their product.
     assert metadata_of(TREE)["due"] == {
         "citation": [
@@ -47,7 +47,7 @@ def test_an_entry_cites_the_mark_and_rates_it() -> None:
     }
 
 
-def test_doubt_has_its_reason() -> None:
+def test_low_confidence_follows_the_rules() -> None:
     metadata = metadata_of(TREE)
     assert metadata["due"]["confidence"] > 0.8
     assert metadata["order"]["parsing_confidence"] < 0.6
