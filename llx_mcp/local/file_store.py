@@ -64,7 +64,7 @@ class FileStore:
             file_id: The id of the file in LlamaCloud; None makes a new id.
         """
         file_id = file_id or f"{FILE_PREFIX}{uuid.uuid4()}"
-        values = (file_id, derive_uuid(file_id), name, external_file_id, purpose, project_id,
+        values = (file_id, _derive_uuid(file_id), name, external_file_id, purpose, project_id,
                   hashlib.sha256(content).hexdigest(), now.timestamp())  # fmt: skip
         with self._database.transaction() as db:
             _delete(db, file_id)
@@ -104,7 +104,7 @@ class FileStore:
             return _delete(db, file.file_id)
 
 
-def derive_uuid(file_id: str) -> str:
+def _derive_uuid(file_id: str) -> str:
     """Return the UUID in a file id, or one derived from it."""
     try:
         return str(uuid.UUID(file_id.removeprefix(FILE_PREFIX)))

@@ -17,7 +17,7 @@ from llx_mcp.local.endpoints import ApiContext, build_route, is_in_project
 from llx_mcp.local.file_store import FILE_PREFIX, StoredFile
 from llx_mcp.local.request_models import (
     FileContentQuery,
-    FileListQuery,
+    FileQuery,
     ScopeQuery,
     parse_query,
     parse_uuid,
@@ -124,12 +124,12 @@ class _FilesApi:
         return JSONResponse(self._describe(stored, request, ()), 201)
 
     async def get(self, request: Request) -> Response:
-        query = parse_query(request, FileListQuery)
+        query = parse_query(request, FileQuery)
         file = await self._find(request, "file_id", query)
         return JSONResponse(self._describe(file, request, query.expand))
 
     async def list(self, request: Request) -> Response:
-        query = parse_query(request, FileListQuery)
+        query = parse_query(request, FileQuery)
         stored = await run_in_threadpool(self._files.list_files)
         files = _sort([file for file in stored if _matches(file, query)], query.order_by)
         start = _decode_offset(query.page_token)
@@ -239,7 +239,7 @@ async def _run_renderer(
         raise HTTPException(status, str(exc), {"x-should-retry": "false"}) from None
 
 
-def _matches(file: StoredFile, query: FileListQuery) -> bool:
+def _matches(file: StoredFile, query: FileQuery) -> bool:
     if query.file_ids is not None:
         ids = {text.removeprefix(FILE_PREFIX).lower() for text in query.file_ids}
         if file.file_uuid not in ids and file.file_id.removeprefix(FILE_PREFIX) not in ids:

@@ -38,15 +38,9 @@ def build_job_spec(
     recorded = max(candidates, key=lambda each: _rank(each, body.configuration), default=None)
     final_status = scenario.final_status or (_get_status(recorded) if recorded else "FAILED")
     sections = _build_sections(body, project_id or PROJECT_ID, final_status, now, recorded)
-    if scenario.final_status is not None:
-        sections["error_message"] = _encode(scenario.error_message)
-    elif recorded is None:
-        sections["error_message"] = _encode(_explain_unknown(body.file_input, is_stored=file is not None))
-    elif final_status == "FAILED":
-        sections["error_message"] = recorded.sections.get("error_message", _NULL)
+    sections["error_message"] = _choose_error_message(scenario, recorded, body, is_stored=file is not None)
     if recorded is None or scenario.has_null_result or final_status != "COMPLETED":
         sections |= dict.fromkeys(_RECORDED_SECTIONS, _NULL) | {"usage": _ZERO_USAGE}
-    webhooks = [webhook.model_dump(exclude_none=True) for webhook in body.webhook_configurations or ()]
     return JobSpec(
         project_id=project_id or PROJECT_ID,
         file_input=body.file_input,
@@ -55,7 +49,7 @@ def build_job_spec(
         final_status=final_status,
         sections=sections,
         recorded=recorded,
-        webhooks=msgspec.json.encode(webhooks) if webhooks else None,
+        webhooks=_encode_webhooks(body),
     )
 
 
@@ -92,6 +86,21 @@ def _rank(recorded: RecordedJob, requested: Configuration | None) -> tuple[bool,
         # The older format has no `file_input`.
         "file_input" in recorded.sections,
     )
+
+
+def _choose_error_message(
+    scenario: Scenario, recorded: RecordedJob | None, body: JobCreate, *, is_stored: bool
+) -> msgspec.Raw:
+    if scenario.final_status is not None:
+        return _encode(scenario.error_message)
+    if recorded is None:
+        return _encode(_explain_unknown(body.file_input, is_stored=is_stored))
+    return recorded.sections.get("error_message", _NULL) if _get_status(recorded) == "FAILED" else _NULL
+
+
+def _encode_webhooks(body: JobCreate) -> bytes | None:
+    webhooks = [webhook.model_dump(exclude_none=True) for webhook in body.webhook_configurations or ()]
+    return msgspec.json.encode(webhooks) if webhooks else None
 
 
 def _get_status(recorded: RecordedJob) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from llx_mcp.local import job_rows
-from llx_mcp.local.database import SCHEMA_VERSION, Database, StoreError
+from llx_mcp.local.database import Database
 from llx_mcp.local.delivery_store import DeliveryStore
 from llx_mcp.local.file_store import FileStore
 from llx_mcp.local.job_queries import JobFilter, ListedJob, select_jobs
@@ -19,8 +19,6 @@ from llx_mcp.local.lifecycle import JobLifecycle, Timeline, sections_at
 from llx_mcp.local.timestamps import from_unix_seconds, to_unix_seconds
 from llx_mcp.models import Job
 from llx_mcp.raw_json import join_json, split_json
-
-__all__ = ["SCHEMA_VERSION", "JobSpec", "JobStore", "RecordedJob", "StoreError", "StoredJob"]
 
 _ID_CHARS = string.ascii_lowercase + string.digits
 

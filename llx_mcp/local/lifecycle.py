@@ -39,7 +39,7 @@ class Timeline:
 
     @property
     def changes_over_time(self) -> bool:
-        """Whether the job looks different at different times."""
+        """Whether any part of the job depends on the time."""
         return self.total_seconds + self.billing_seconds > 0
 
     def state_at(self, elapsed_seconds: float) -> tuple[str, float] | None:

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from datetime import date, timedelta
 
 _CONSONANTS = "bcdfghjklmnpqrstvwxz"
-_BLOCK = 128
+# Most scripts fill one block of this size, so letters of one block have one script and one width in UTF-8.
+_UNICODE_BLOCK_SIZE = 128
 _MAX_ATTEMPTS = 100
 _FIRST_DAY, _NUM_DAYS = date(1950, 1, 1), 36_525
 
@@ -32,7 +33,7 @@ class Pseudonymizer:
     """Replaces text and numbers, and remembers each replacement."""
 
     def __init__(self, rng: random.Random, original: str) -> None:
-        """Start without replacements.
+        """Create a pseudonymizer for one job.
 
         Args:
             rng: The source of randomness.
@@ -108,8 +109,12 @@ class Pseudonymizer:
         """Return a letter of the same script and width. Consonants only, so that no English word appears."""
         if char.isascii():
             return self._rng.choice(_CONSONANTS)
-        start = ord(char) // _BLOCK * _BLOCK
-        block = [chr(code) for code in range(max(start, _BLOCK), start + _BLOCK) if chr(code) != char]
+        start = ord(char) // _UNICODE_BLOCK_SIZE * _UNICODE_BLOCK_SIZE
+        block = [
+            chr(code)
+            for code in range(max(start, _UNICODE_BLOCK_SIZE), start + _UNICODE_BLOCK_SIZE)
+            if chr(code) != char
+        ]
         lower_case = [each for each in block if each.isalpha() and _lower(each) == each and _upper(each) != each]
         return self._rng.choice(lower_case or [each for each in block if each.isalpha()] or _CONSONANTS)
 

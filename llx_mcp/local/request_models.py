@@ -115,8 +115,8 @@ class DeleteJobQuery(ScopeQuery):
     force: bool = False
 
 
-class FileListQuery(ScopeQuery):
-    """The filters of a list of files."""
+class FileQuery(ScopeQuery):
+    """The query of a request for files. A request for one file uses `expand` alone."""
 
     page_size: Annotated[int, Field(ge=1, le=1000)] | None = None
     page_token: str | None = None

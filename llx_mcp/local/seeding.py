@@ -5,7 +5,8 @@ import sqlite3
 from datetime import UTC, datetime
 from pathlib import Path
 
-from llx_mcp.local.job_store import JobStore, StoreError
+from llx_mcp.local.database import StoreError
+from llx_mcp.local.job_store import JobStore
 from llx_mcp.local.lifecycle import Timeline
 from llx_mcp.local.samples import SAMPLES, Sample, read_document, read_sample
 from llx_mcp.models import Job

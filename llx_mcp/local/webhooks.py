@@ -208,7 +208,7 @@ async def deliver_due(outbox: Outbox, now: datetime, post: Post, sleep: Sleep) -
 async def run_delivery_loop(
     outbox: Outbox, clock: Callable[[], datetime], post: Post | None = None, sleep: Sleep = anyio.sleep
 ) -> None:
-    """Send what is due, again and again, until cancelled."""
+    """Send what is due at regular intervals, until cancelled."""
     while True:
         await deliver_due(outbox, clock(), post or post_once, sleep)
         await sleep(POLL_INTERVAL_SECONDS)

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from llx_mcp.local import SAMPLES, JobStore, open_store
+from llx_mcp.local.database import SCHEMA_VERSION, StoreError
 from llx_mcp.local.job_queries import JobFilter
-from llx_mcp.local.job_store import SCHEMA_VERSION, JobSpec, StoreError
+from llx_mcp.local.job_store import JobSpec
 from llx_mcp.local.lifecycle import Timeline
 from llx_mcp.models import MalformedJobError
 from llx_mcp.raw_json import join_json

@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 
 from llx_mcp.local import SAMPLES, JobStore, open_store
-from llx_mcp.local.database import SCHEMA_VERSION
+from llx_mcp.local.database import SCHEMA_VERSION, StoreError
 from llx_mcp.local.job_queries import JobFilter
-from llx_mcp.local.job_store import StoreError
 from llx_mcp.local.samples import read_sample
 from llx_mcp.raw_json import join_json
 
