@@ -108,8 +108,8 @@ def _doubtful(document: Document, threshold: float) -> _Findings:
 
 def _misquoted(document: Document) -> _Findings:
     found: list[tuple[Column, int]] = []
-    if document.beside is not None:
-        quotes_of = document.beside.reader.quotes
+    if document.metadata is not None:
+        quotes_of = document.metadata.reader.quotes
         for column in document.columns:
             for position, entry in enumerate(column.entries):
                 value = column.node.values[position]
@@ -187,11 +187,11 @@ def _repeated(document: Document) -> _Findings:
 
 def _short_lists(document: Document) -> _Findings:
     found: list[tuple[Node, int, int, int]] = []
-    if document.beside is not None:
+    if document.metadata is not None:
         for node in walk_nodes(document.root):
             if not node.types["list"]:
                 continue
-            for position, entry in enumerate(document.beside.of_lists(node)):
+            for position, entry in enumerate(document.metadata.of_lists(node)):
                 value = node.values[position]
                 if isinstance(entry, list) and isinstance(value, list) and len(entry) < len(value):
                     found.append((node, position, len(entry), len(value)))

@@ -217,9 +217,9 @@ def _value_hits(column: Column, needle: SearchQuery) -> Iterator[tuple[int, int]
 
 
 def _quote_hits(document: Document, column: Column, needle: SearchQuery) -> Iterable[int]:
-    if document.beside is None:
+    if document.metadata is None:
         return []
-    quotes = document.beside.reader.quotes
+    quotes = document.metadata.reader.quotes
     positions: list[int] = []
     texts: list[str] = []
     for position, entry in enumerate(column.entries):

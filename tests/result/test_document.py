@@ -18,11 +18,12 @@ CITED = (Citation(1, "words"),)
 
 
 def document_of(result: Any, metadata: Any) -> Document:
-    """The document, read by types and as it comes, which must say the same."""
+    """The document; both readers of metadata must give the same."""
     raw = None if metadata is None else msgspec.Raw(json.dumps(metadata).encode())
-    normalize_text, typed = (read_document(result, raw, typed_from_bytes=size) for size in (1 << 60, 0))
-    assert facts_of(normalize_text) == facts_of(typed)
-    return normalize_text
+    from_dicts = read_document(result, raw, struct_min_bytes=1 << 60)
+    from_structs = read_document(result, raw, struct_min_bytes=0)
+    assert facts_of(from_dicts) == facts_of(from_structs)
+    return from_structs
 
 
 def facts_of(document: Document) -> tuple[list[Leaf], int, bool, str]:
@@ -137,3 +138,8 @@ def test_depth_costs_no_stack() -> None:
     for _ in range(5_000):
         result = [result]
     assert next(read_document(result, None).leaves).value == 1
+
+
+def test_entry_of_an_empty_list_is_not_read_as_a_value() -> None:
+    document = document_of({"a": [], "n": 1}, {"field_metadata": {"document_metadata": {"a": [], "n": leaf()}}})
+    assert document.leaf(document.column(document.root.members["a"]), 0) == Leaf("a", [], None, ())
