@@ -104,13 +104,13 @@ def test_the_path_of_each_match_names_just_that_value(result: Any, path: str) ->
 @pytest.mark.parametrize(
     ("path", "words"),
     [
-        ("line_items[?@.amount>1]", "a filter; that is a query: query_extract_result"),
-        ("$..amount", "searches at any depth; that is a query: query_extract_result"),
+        ("line_items[?@.amount>1]", "filters are not allowed; that is a query: use query_extract_result"),
+        ("$..amount", "searches at any depth; that is a query: use query_extract_result"),
         ("length(line_items)", "has no functions; that is a query"),
         ("$.line_items.length()", "has no functions; that is a query"),
-        ("line_items[]", "empty brackets; [*] names every element"),
-        ("line_items.0.sku", "an element is named [0]"),
-        ("line_items[00]", "no leading zeros"),
+        ("line_items[]", "empty brackets; use [*] for all elements"),
+        ("line_items.0.sku", "write [0] for an element"),
+        ("line_items[00]", "leave out leading zeros"),
         ("line items", 'at character 6, "line▸items"'),
         ("line_items[0", "at character 13"),
         ("['a", "does not end"),
@@ -130,12 +130,12 @@ def test_a_bad_path_is_answered_with_the_place_and_a_way_out(path: str, words: s
         ("line_items[0].ammount", "no ammount in line_items[0]; did you mean amount?"),
         (
             "line_items.amount",
-            "line_items is a list of 3, not an object; its elements are reached so: line_items[*].amount",
+            "line_items is a list of 3 elements, not an object. For its elements use line_items[*].amount.",
         ),
         ("line_items[3]", "line_items is a list of 3 elements, [0] to [2]."),
         ("empty[*]", "empty is a list of 0 elements."),
-        ("nothing.x", "nothing is null; nothing lies below it."),
-        ("line_items[0].sku.x", "line_items[0].sku is a single value"),
+        ("nothing.x", "nothing is null and has no fields or elements."),
+        ("line_items[0].sku.x", "line_items[0].sku is a single value and has no fields"),
         ("['odd name'][0]", "['odd name'] is an object, not a list. It has"),
     ],
 )
@@ -145,5 +145,5 @@ def test_a_path_that_names_nothing_says_what_there_is(path: str, words: str) -> 
 
 def test_a_path_over_too_many_values_ends() -> None:
     locations = find_locations(parse_path("[*][*]"), build_outline([[0] * 60] * 60), max_visits=1_000)
-    with pytest.raises(PathError, match="more than 1,000 values lie on this path"):
+    with pytest.raises(PathError, match="more than 1,000 values to visit"):
         list(locations)
