@@ -112,10 +112,10 @@ def test_a_query_computes(sql: str, value: Any) -> None:
         ("SELECT totl FROM orders", "no column totl; did you mean total"),
         ("SELECT o.totl FROM orders o", "no column o.totl; did you mean total"),
         ("SELECT * FROM order_items", "no table order_items. Tables: document(number"),
-        ("SELECT printf('%d', 1)", "no function printf here. There are: abs"),
+        ("SELECT printf('%d', 1)", "no function printf. Available functions: abs"),
         ("SELEC 1", "syntax error"),
-        ("SELECT 1; SELECT 2", "one statement at a time"),
-        ("", "one SELECT is run"),
+        ("SELECT 1; SELECT 2", "only one statement can be run"),
+        ("", "only one SELECT can be run"),
     ],
 )
 def test_an_error_names_what_is_wrong_and_what_exists(sql: str, words: str) -> None:
