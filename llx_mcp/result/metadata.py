@@ -45,7 +45,8 @@ class AlignedMetadata:
         is_value_entry = self.reader.is_value_entry
         if inherited is None:
             return [entry if is_value_entry(entry) else None for entry in entries]
-        return [own if is_value_entry(own) else other for own, other in zip(entries, inherited, strict=True)]
+        pairs = zip(entries, inherited, strict=True)
+        return [entry if is_value_entry(entry) else container_entry for entry, container_entry in pairs]
 
     def of_lists(self, node: Node) -> list[object]:
         """For each value of a node, return the metadata in its place: a list of entries for a list."""
@@ -57,8 +58,8 @@ class AlignedMetadata:
 
     def _align_children(self, node: Node) -> None:
         entries, inherited = self._entries[id(node)], self._inherited[id(node)]
-        if entries is not None and any(own := list(map(self.reader.container_entry, entries))):
-            inherited = own if inherited is None else [a or b for a, b in zip(own, inherited, strict=True)]
+        if entries is not None and any(new := list(map(self.reader.container_entry, entries))):
+            inherited = new if inherited is None else [a or b for a, b in zip(new, inherited, strict=True)]
         for name, member in node.members.items():
             of_parents = _pick(entries, member.parent_positions)
             found = None if of_parents is None else self.reader.members(of_parents, name)
