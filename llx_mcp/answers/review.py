@@ -123,8 +123,8 @@ def _check_confidence(document: Document, threshold: float) -> _Findings:
 
 def _check_quotes(document: Document) -> _Findings:
     found: list[tuple[Column, int]] = []
-    if document.beside is not None:
-        quotes_of = document.beside.reader.quotes
+    if document.metadata is not None:
+        quotes_of = document.metadata.reader.quotes
         for column in document.columns:
             for position, entry in enumerate(column.entries):
                 value = column.node.values[position]
@@ -212,11 +212,11 @@ def _check_duplicates(document: Document) -> _Findings:
 
 def _check_metadata(document: Document) -> _Findings:
     found: list[tuple[Node, int, int, int]] = []
-    if document.beside is not None:
+    if document.metadata is not None:
         for node in walk_nodes(document.root):
             if not node.types["list"]:
                 continue
-            for position, entry in enumerate(document.beside.of_lists(node)):
+            for position, entry in enumerate(document.metadata.of_lists(node)):
                 value = node.values[position]
                 if isinstance(entry, list) and isinstance(value, list) and len(entry) < len(value):
                     found.append((node, position, len(entry), len(value)))

@@ -231,9 +231,9 @@ def _scalar_hits(values: list[Any], query: SearchQuery) -> Iterator[tuple[int, i
 
 
 def _quote_hits(document: Document, column: Column, query: SearchQuery) -> Iterable[int]:
-    if document.beside is None:
+    if document.metadata is None:
         return []
-    quotes = document.beside.reader.quotes
+    quotes = document.metadata.reader.quotes
     positions: list[int] = []
     texts: list[str] = []
     for position, entry in enumerate(column.entries):
