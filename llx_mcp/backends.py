@@ -35,7 +35,7 @@ def open_cloud_backend(settings: Settings) -> OpenSource:
 def build_reader_options(settings: Settings) -> ReaderOptions:
     """How jobs are waited for and kept, as far as the settings say; the rest is as it is by default."""
     looks = {
-        "fresh_seconds": settings.look_fresh_seconds,
+        "early_poll_ages_seconds": settings.look_fresh_seconds,
         "share_of_age": settings.look_share_of_age,
         "shortest_seconds": settings.look_shortest_seconds,
         "longest_seconds": settings.look_longest_seconds,

@@ -107,7 +107,11 @@ def test_waiting_is_set_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> N
     for name, value in given.items():
         monkeypatch.setenv(name, value)
     schedule = PollSchedule(
-        fresh_seconds=(1.0, 2.0, 4.0), share_of_age=0.1, shortest_seconds=3.0, longest_seconds=60.0, jitter=0.0
+        early_poll_ages_seconds=(1.0, 2.0, 4.0),
+        share_of_age=0.1,
+        shortest_seconds=3.0,
+        longest_seconds=60.0,
+        jitter=0.0,
     )
     assert build_reader_options(load_settings()) == ReaderOptions(schedule, 20.0, 1_000)
 

@@ -163,8 +163,8 @@ class Scene:
                 for number, wait in enumerate(self._waits):
                     group.start_soon(self._wait, reader, number, wait)
             await anyio.sleep(0.001)
-            assert reader._watcher is None or reader._watcher.is_idle
-            assert reader._watcher is None or not (reader._watcher._late or reader._watcher._out)
+            assert reader._poller is None or reader._poller.is_idle
+            assert reader._poller is None or not (reader._poller._late or reader._poller._running)
         assert sorted(self._answers) == list(range(len(self._waits)))
 
     async def _wait(self, reader: JobReader, number: int, wait: Wait) -> None:

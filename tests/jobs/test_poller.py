@@ -42,8 +42,8 @@ def statuses(progress: WaitProgress) -> list[str | None]:
 async def is_idle(reader: JobReader) -> bool:
     """Whether nothing is left of any wait, once its loop has had its turn."""
     await anyio.sleep(0.001)
-    assert reader._watcher is not None
-    return reader._watcher.is_idle
+    assert reader._poller is not None
+    return reader._poller.is_idle
 
 
 @virtual
@@ -254,7 +254,7 @@ async def test_a_service_that_is_away_for_a_minute_is_ridden_out_and_told() -> N
     assert progress.waited_seconds <= 100
     failures = [snapshot.failure for progress in told for snapshot in progress.snapshots if snapshot.failure]
     assert {type(failure) for failure in failures} == {UnavailableError}
-    assert any("this look failed and is tried again" in describe_progress(progress) for progress in told)
+    assert any("the latest poll failed and is tried again" in describe_progress(progress) for progress in told)
     waited = [progress.waited_seconds for progress in told]
     assert waited == sorted(waited)
     assert len([seen for seen in service.seen if 10 <= seen.at < 70]) <= 12
@@ -541,11 +541,11 @@ def test_progress_is_described_in_words() -> None:
 
     running = JobSnapshot("ext-1", Job(id="ext-1", status="RUNNING"), age_seconds=34.2)
     done = JobSnapshot("ext-2", Job(id="ext-2", status="COMPLETED"))
-    assert describe_progress(WaitProgress((running,), 3.0, 4.4)) == "RUNNING for 34 s; next look in 4 s"
-    assert describe_progress(WaitProgress((done,), 3.0, None)) == "COMPLETED"
+    assert describe_progress(WaitProgress((running,), 3.0, 4.4)) == "RUNNING for 34 s; next poll in 4 s"
+    assert describe_progress(WaitProgress((done,), 3.0, is_over=True)) == "COMPLETED"
     many = WaitProgress((done, running, JobSnapshot("ext-3")), 3.0, 4.0)
-    assert describe_progress(many) == "RUNNING for 34 s; 1 of 3 done; next look in 4 s"
-    assert describe_progress(WaitProgress((JobSnapshot("ext-3"),), 0.0, None)) == "not seen yet"
+    assert describe_progress(many) == "RUNNING for 34 s; 1 of 3 done; next poll in 4 s"
+    assert describe_progress(WaitProgress((JobSnapshot("ext-3"),), 0.0)) == "not seen yet"
 
 
 async def _wait(reader: JobReader, job_ids: list[str], project_id: str | None = None) -> Any:
