@@ -4,7 +4,7 @@ Both follow the age of the job, not the start of the wait, so a wait that begins
 """
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 # A poll this soon after another one would show nothing new.
 _MIN_GAP_SECONDS = 1.0
@@ -33,6 +33,11 @@ class PollSchedule:
     shortest_seconds: float = 6.5
     longest_seconds: float = 20.0
     jitter: float = 0.1
+
+    def with_longest(self, longest_seconds: float) -> "PollSchedule":
+        """Return this schedule with no interval longer than `longest_seconds`."""
+        shortest_seconds = min(self.shortest_seconds, longest_seconds)
+        return replace(self, longest_seconds=longest_seconds, shortest_seconds=shortest_seconds)
 
     def next_interval_seconds(self, age_seconds: float) -> float:
         """Return the seconds from a poll of a job of this age to the next poll."""
