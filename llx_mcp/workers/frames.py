@@ -1,4 +1,4 @@
-"""Messages on a pipe: a JSON header and bytes, each with its length."""
+"""The frames on the pipes of a worker: the lengths of header and body, the header in JSON, and the body in bytes."""
 
 import json
 import struct
@@ -8,7 +8,7 @@ _LENGTHS = struct.Struct(">IQ")
 
 
 def write_frame(stream: IO[bytes], header: dict[str, Any], body: bytes = b"") -> None:
-    """Write one message and flush it."""
+    """Write one frame and flush it."""
     head = json.dumps(header, ensure_ascii=True, separators=(",", ":")).encode()
     stream.write(_LENGTHS.pack(len(head), len(body)) + head)
     if body:
@@ -17,7 +17,7 @@ def write_frame(stream: IO[bytes], header: dict[str, Any], body: bytes = b"") ->
 
 
 def read_frame(stream: IO[bytes]) -> tuple[dict[str, Any], bytes] | None:
-    """Read one message; None where the stream has ended."""
+    """Read one frame; None at the end of the stream."""
     lengths = stream.read(_LENGTHS.size)
     if len(lengths) < _LENGTHS.size:
         return None
