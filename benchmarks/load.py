@@ -38,9 +38,9 @@ def run(seconds: float, num_jobs: int, num_clients: int) -> bool:
                 server.communicate(timeout=10)
     ordered = [1_000 * each for each in sorted(durations)]
     print(
-        f"{num_jobs:,} jobs, {num_clients} clients, {seconds:g} s: {len(durations):,} calls, {len(durations) / seconds:.0f} a "
-        f"second; median {statistics.median(ordered):.0f} ms, 99 % within {ordered[len(ordered) * 99 // 100]:.0f} ms; "
-        f"errors: {dict(errors) or 'none'}"
+        f"{num_jobs:,} jobs, {num_clients} clients, {seconds:g} s: {len(durations):,} calls, "
+        f"{len(durations) / seconds:.0f} a second; median {statistics.median(ordered):.0f} ms, "
+        f"99 % within {ordered[len(ordered) * 99 // 100]:.0f} ms; errors: {dict(errors) or 'none'}"
     )
     return not errors
 
