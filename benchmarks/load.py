@@ -1,4 +1,4 @@
-"""Our server over the embedded API on loopback: many jobs, many clients at once. `python -m benchmarks.load`."""
+"""Load on our server over the embedded API on loopback, by many clients at once. Run `python -m benchmarks.load`."""
 
 import argparse
 import random
@@ -23,7 +23,7 @@ from llx_mcp.settings import Settings
 
 
 def run(seconds: float, num_jobs: int, num_clients: int) -> bool:
-    """Print what came of it; returns whether nothing went wrong."""
+    """Print the measurements; return whether every call succeeded."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "jobs.db"
         job_ids = _fill(path, num_jobs)
@@ -32,21 +32,21 @@ def run(seconds: float, num_jobs: int, num_clients: int) -> bool:
             assert server.stderr
             url = server.stderr.readline().split(" at ")[1].split(",")[0]
             try:
-                took, errors = anyio.run(_ask_for_a_while, url, job_ids, num_clients, seconds)
+                durations, errors = anyio.run(_call_for_a_while, url, job_ids, num_clients, seconds)
             finally:
                 server.terminate()
                 server.communicate(timeout=10)
-    ordered = [1_000 * each for each in sorted(took)]
+    ordered = [1_000 * each for each in sorted(durations)]
     print(
-        f"{num_jobs:,} jobs, {num_clients} clients, {seconds:g} s: {len(took):,} calls, {len(took) / seconds:.0f} a "
-        f"second; median {statistics.median(ordered):.0f} ms, 99 % within {ordered[len(ordered) * 99 // 100]:.0f} ms; "
-        f"errors: {dict(errors) or 'none'}"
+        f"{num_jobs:,} jobs, {num_clients} clients, {seconds:g} s: {len(durations):,} calls, "
+        f"{len(durations) / seconds:.0f} a second; median {statistics.median(ordered):.0f} ms, "
+        f"99 % within {ordered[len(ordered) * 99 // 100]:.0f} ms; errors: {dict(errors) or 'none'}"
     )
     return not errors
 
 
 def _fill(path: Path, num_jobs: int) -> list[str]:
-    """As many jobs, from the samples but the largest, under ids of their own."""
+    """Import copies of all samples but the largest, each under an id of its own; return the ids."""
     store = open_store(path)
     bodies = [(sample.job_id, read_sample(sample)) for sample in SAMPLES if sample.document != "statement"]
     job_ids = []
@@ -57,29 +57,29 @@ def _fill(path: Path, num_jobs: int) -> list[str]:
     return job_ids
 
 
-async def _ask_for_a_while(
+async def _call_for_a_while(
     url: str, job_ids: list[str], num_clients: int, seconds: float
 ) -> tuple[list[float], Counter[str]]:
-    took: list[float] = []
+    durations: list[float] = []
     errors: Counter[str] = Counter()
     settings = Settings.model_construct(api_key=SecretStr("llx-load"), base_url_override=url)
     until = time.monotonic() + seconds
 
-    async def ask(seed: int) -> None:
+    async def call(seed: int) -> None:
         chance = random.Random(seed)
         async with Client(build_server(open_cloud_backend(settings))) as client:
             while time.monotonic() < until:
                 began = time.monotonic()
                 arguments: dict[str, Any] = {"job_id": chance.choice(job_ids)}
                 answer = await client.call_tool("get_extract_job", arguments)
-                took.append(time.monotonic() - began)
+                durations.append(time.monotonic() - began)
                 if answer.is_error:
                     errors[str(answer.content[0])[:120]] += 1
 
     async with anyio.create_task_group() as clients:
         for seed in range(num_clients):
-            clients.start_soon(ask, seed)
-    return took, errors
+            clients.start_soon(call, seed)
+    return durations, errors
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""Waiting: what it asks of the service, what it costs here, and how soon the end is told.
+"""Waiting: the requests it makes, what it costs here, and the delay until a caller learns of the end of a job.
 
-The rows on looks, delays and limits run in virtual time, the one on load in real time against another process.
+The rows on polls, delays and limits run in virtual time, those on load in real time against another process.
 """
 
 import itertools
@@ -36,16 +36,16 @@ HOUR = 3_600.0
 NUM_WAITERS = 10_000
 NUM_JOBS = 1_000
 ROUNDS = 20
-# What the leaderboard's documents took, from the quickest to the slowest, and what small ones take.
+# Durations of real extraction jobs, from the quickest to the slowest.
 REAL_SECONDS = (94.0, 590.0)
-# The quickest that was measured took 22 s; no real one is known under 20 s.
+# Durations of small jobs. The quickest that was measured took 22 s.
 SHORT_SECONDS = ((20.0, 30.0), (5.0, 20.0))
 
 
 def run() -> None:
-    """Print every row beside its bar."""
-    print("| work | measured | bar |\n|---|---|---|")
-    run_virtual(_print_looks)
+    """Print every measurement beside its target."""
+    print("| work | measured | target |\n|---|---|---|")
+    run_virtual(_print_polls)
     run_virtual(_print_delays)
     for lists in ("work", "are refused"):
         _print_agents(lists)
@@ -53,28 +53,28 @@ def run() -> None:
     _print_load()
 
 
-def _row(work: str, measured: str, bar: str) -> None:
-    print(f"| {work} | {measured} | {bar} |", flush=True)
+def _row(work: str, measured: str, target: str) -> None:
+    print(f"| {work} | {measured} | {target} |", flush=True)
 
 
-async def _print_looks() -> None:
+async def _print_polls() -> None:
     for seconds in (20, 100, 600):
-        official = await _count_official_looks(seconds)
+        official = await _count_official_polls(seconds)
         ours = []
         for _ in range(ROUNDS):
             service = Service(VirtualClock())
             service.add("ext-1", seconds)
             async with reading(service) as reader:
                 await reader.wait_many(["ext-1"], timeout_seconds=HOUR)
-            ours.append(len(service.looks_at("ext-1")))
+            ours.append(len(service.poll_times("ext-1")))
         mean = statistics.mean(ours)
         words = (
             f"{mean:.1f} ({min(ours)} to {max(ours)}) and one fetch, official {official}: ratio {mean / official:.2f}"
         )
-        _row(f"looks at a job of {seconds} s", words, "at most 0.5" if seconds == 600 else "fewer")
+        _row(f"polls of a job of {seconds} s", words, "at most 0.5" if seconds == 600 else "fewer")
 
 
-async def _count_official_looks(seconds: float) -> int:
+async def _count_official_polls(seconds: float) -> int:
     service = Service(VirtualClock())
     service.add("ext-1", seconds)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(service)) as http:
@@ -117,17 +117,17 @@ def _print_agents(lists: Lists) -> None:
         service.limit_per_minute = 20
         refused: list[float] = []
         ids = [service.add(f"ext-{number}", generator.uniform(*REAL_SECONDS)) for number in range(40)]
-        told = 0
+        num_done = 0
 
         async def work(reader: JobReader) -> None:
-            nonlocal told
+            nonlocal num_done
             num_ended = 0
             while num_ended < len(ids):
-                # As a model does it: call again while something still runs.
+                # Like a model, it calls again while a job still runs.
                 progress = await reader.wait_many(ids, timeout_seconds=45)
                 num_ended = progress.num_ended
             assert all(snapshot.job is not None and snapshot.job.is_success for snapshot in progress.snapshots)
-            told += 1
+            num_done += 1
 
         async def note_first_minute() -> None:
             await anyio.sleep(60)
@@ -138,9 +138,9 @@ def _print_agents(lists: Lists) -> None:
             for _ in range(10):
                 group.start_soon(work, reader)
         later = service.num_refused - refused[0]
-        words = f"{refused[0]} × 429 in the first minute, {later} later; {told} of 10 agents told all; "
+        words = f"{refused[0]} × 429 in the first minute, {later} later; {num_done} of 10 agents saw all jobs end; "
         words += f"{len(service.seen)} requests in {service.clock.monotonic():.0f} s"
-        _row(f"40 jobs, 10 agents, 20 a minute; lists {lists}", words, "none after the first minute; all told")
+        _row(f"40 jobs, 10 agents, 20 a minute; lists {lists}", words, "none after the first minute; all agents")
 
     run_virtual(play)
 
@@ -173,40 +173,40 @@ def _serve_jobs(listener: socket.socket) -> None:
     uvicorn.Server(uvicorn.Config(service, log_level="warning", lifespan="off")).run(sockets=[listener])
 
 
-class _Counted:
-    """The client, with what it was asked and when each job was whole."""
+class _CountingSource:
+    """A client that counts its requests and notes when each job was fetched with its sections."""
 
     def __init__(self, source: JobSource) -> None:
         self._source = source
         self.num_lists = 0
         self.num_gets = 0
-        self.whole_at: dict[str, float] = {}
+        self.fetched_at: dict[str, float] = {}
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._source, name)
 
     async def fetch_job(self, job_id: str, expand: Sequence[str] = (), *args: Any, **named: Any) -> Job:
-        """One job."""
+        """Fetch one job."""
         self.num_gets += 1
         job = await self._source.fetch_job(job_id, expand, *args, **named)
         if expand and job.is_terminal:
-            self.whole_at[job_id] = time.perf_counter()
+            self.fetched_at[job_id] = time.perf_counter()
         return job
 
     async def list_jobs(self, *args: Any, **named: Any) -> JobPage:
-        """A page of jobs."""
+        """Fetch a page of jobs."""
         self.num_lists += 1
         return await self._source.list_jobs(*args, **named)
 
 
 async def _measure_load(address: str) -> None:
-    counted: list[_Counted] = []
+    counted: list[_CountingSource] = []
 
     @asynccontextmanager
     async def open_source() -> AsyncIterator[JobSource]:
         settings = Settings.model_construct(api_key=SecretStr(KEY), base_url_override=address)
         async with open_client(settings) as client:
-            counted.append(_Counted(client))
+            counted.append(_CountingSource(client))
             yield counted[0]
 
     lags: list[float] = []
@@ -214,7 +214,7 @@ async def _measure_load(address: str) -> None:
     async def wait(reader: JobReader, job_id: str) -> None:
         began = time.perf_counter()
         progress = await reader.wait_many([job_id], timeout_seconds=HOUR)
-        lags.append(time.perf_counter() - max(began, counted[0].whole_at[job_id]))
+        lags.append(time.perf_counter() - max(began, counted[0].fetched_at[job_id]))
         assert progress.num_ended == 1
 
     kib = 0.0
@@ -235,7 +235,7 @@ async def _measure_load(address: str) -> None:
     _row(f"{work}: requests a second", words, "25")
     _row(f"{work}: part of a core", f"{cpu / seconds:.1%}", "10 %")
     _row(f"{work}: memory a waiter", f"{kib:.1f} KiB", "12 KiB")
-    _row(f"{work}: told after the poll that saw the end", f"at most {max(lags) * 1_000:.0f} ms", "250 ms")
+    _row(f"{work}: delay after the poll that saw the end", f"at most {max(lags) * 1_000:.0f} ms", "250 ms")
     assert len(lags) == NUM_WAITERS
 
 

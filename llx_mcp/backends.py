@@ -1,10 +1,10 @@
-"""Where jobs come from: LlamaCloud, or the embedded API. The two differ in what carries a request, in nothing else."""
+"""The backends that jobs come from: LlamaCloud, or the embedded API. They differ only in the HTTP transport."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from llx_mcp.errors import ConfigurationError
 from llx_mcp.jobs.poll_schedule import PollSchedule
@@ -19,11 +19,11 @@ LOCAL_KEY = "llx-local"
 
 
 def open_cloud_backend(settings: Settings) -> OpenSource:
-    """LlamaCloud, as the settings say."""
+    """Return a function that opens a client of LlamaCloud with these settings."""
 
     @asynccontextmanager
     async def open_source() -> AsyncIterator[JobSource]:
-        # Imported with the first question: the HTTP client is a third of the start-up otherwise.
+        # Imported with the first request, because the HTTP client would take a third of the start-up time.
         from llx_mcp.llamacloud import open_client
 
         async with open_client(settings) as client:
@@ -33,21 +33,21 @@ def open_cloud_backend(settings: Settings) -> OpenSource:
 
 
 def build_reader_options(settings: Settings) -> ReaderOptions:
-    """How jobs are waited for and kept, as far as the settings say; the rest is as it is by default."""
-    looks = {
-        "fresh_seconds": settings.look_fresh_seconds,
-        "share_of_age": settings.look_share_of_age,
-        "shortest_seconds": settings.look_shortest_seconds,
-        "longest_seconds": settings.look_longest_seconds,
-        "jitter": settings.look_jitter,
-    }
-    given: dict[str, Any] = {name: value for name, value in looks.items() if value is not None}
-    options = ReaderOptions(replace(PollSchedule(), **given), settings.requests_per_minute)
-    return options if settings.cache_bytes is None else replace(options, cache_bytes=settings.cache_bytes)
+    """Build the options of a reader from the settings; defaults fill what is not set."""
+    options = ReaderOptions(requests_per_minute=settings.requests_per_minute)
+    if settings.poll_max_seconds is not None:
+        options = replace(options, schedule=PollSchedule().with_longest(settings.poll_max_seconds))
+    if settings.cache_bytes is not None:
+        options = replace(options, cache_bytes=settings.cache_bytes)
+    return options
 
 
 def open_local_backend(path: Path | None) -> OpenSource:
-    """The embedded API inside this process, over a file or in memory; the samples are in either."""
+    """Return a function that opens the embedded API in this process.
+
+    Args:
+        path: database file; None keeps the jobs in memory. Both hold the samples.
+    """
 
     @asynccontextmanager
     async def open_source() -> AsyncIterator[JobSource]:
@@ -65,10 +65,10 @@ def open_local_backend(path: Path | None) -> OpenSource:
 
 
 def open_local_store(path: Path | None) -> "JobStore":
-    """The store of the embedded API, with the samples in it.
+    """Open the database of the embedded API, with the samples in it.
 
     Raises:
-        ConfigurationError: the file cannot be opened as a store.
+        ConfigurationError: the file cannot be opened as such a database.
     """
     from llx_mcp.local import StoreError, open_store
 
@@ -79,7 +79,7 @@ def open_local_store(path: Path | None) -> "JobStore":
 
 
 def local_settings() -> Settings:
-    """Settings for the embedded API; nothing of the environment's key, project or address reaches it."""
+    """Return settings for the embedded API, which ignore the key, the project and the address of the environment."""
     from pydantic import SecretStr
 
     return Settings.model_construct(api_key=SecretStr(LOCAL_KEY), base_url_override="http://127.0.0.1")

@@ -1,17 +1,15 @@
-"""One frozen `Settings`, read once from flags and environment, and passed down."""
+"""The settings: one frozen `Settings` object, read once from flags and environment variables."""
 
 import ipaddress
-from typing import Annotated, Literal, Self
+from typing import Literal
 from urllib.parse import SplitResult, urlsplit
 
-from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from llx_mcp.errors import ConfigurationError
 
 Region = Literal["na", "eu"]
-# A shorter interval between looks would be of no use to anybody.
-Seconds = Annotated[float, Field(ge=0.5, le=3_600)]
 
 BASE_URLS: dict[Region, str] = {
     "na": "https://api.cloud.llamaindex.ai",
@@ -21,9 +19,21 @@ MAX_BODY_BYTES = 256 * 1024 * 1024
 
 
 class Settings(BaseSettings):
-    """What the server is told. Names of the environment follow the official clients.
+    """Settings of the server. The environment variables have the names that the official clients use.
 
-    The key is a `SecretStr`: it does not show in a repr, a log or a traceback.
+    The key is a `SecretStr`, so a repr, a log or a traceback does not show it.
+
+    Attributes:
+        api_key: API key of LlamaCloud; it belongs to one region.
+        region: region of LlamaCloud; None means North America.
+        base_url_override: address of the service, if it is not that of the region.
+        project_id: project to read from, if it is not the key's default.
+        organization_id: organization to read from, if it is not the key's default.
+        max_body_bytes: largest response that is read, in decompressed bytes.
+        requests_per_minute: rate limit of the key, if it is known.
+        cache_bytes: memory for finished jobs, in compressed bytes.
+        poll_max_seconds: longest interval between two polls of a job.
+        log_level: level of the log on stderr.
     """
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", populate_by_name=True, env_ignore_empty=True)
@@ -35,14 +45,8 @@ class Settings(BaseSettings):
     organization_id: str | None = Field(None, validation_alias="LLAMA_CLOUD_ORGANIZATION_ID")
     max_body_bytes: int = Field(MAX_BODY_BYTES, ge=1024, validation_alias="LLX_MCP_MAX_BODY_BYTES")
     requests_per_minute: float | None = Field(None, ge=1, validation_alias="LLX_MCP_REQUESTS_PER_MINUTE")
-    cache_bytes: int | None = Field(None, ge=0, validation_alias="LLX_MCP_STORE_BYTES")
-    look_fresh_seconds: Annotated[tuple[Seconds, ...] | None, NoDecode] = Field(
-        None, validation_alias="LLX_MCP_LOOK_FRESH_SECONDS"
-    )
-    look_share_of_age: float | None = Field(None, ge=0, le=1, validation_alias="LLX_MCP_LOOK_SHARE_OF_AGE")
-    look_shortest_seconds: Seconds | None = Field(None, validation_alias="LLX_MCP_LOOK_SHORTEST_SECONDS")
-    look_longest_seconds: Seconds | None = Field(None, validation_alias="LLX_MCP_LOOK_LONGEST_SECONDS")
-    look_jitter: float | None = Field(None, ge=0, le=0.5, validation_alias="LLX_MCP_LOOK_JITTER")
+    cache_bytes: int | None = Field(None, ge=0, validation_alias="LLX_MCP_CACHE_BYTES")
+    poll_max_seconds: float | None = Field(None, ge=0.5, le=3_600, validation_alias="LLX_MCP_POLL_MAX_SECONDS")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("WARNING", validation_alias="LLX_MCP_LOG_LEVEL")
 
     @field_validator("region", "log_level", mode="before")
@@ -52,18 +56,6 @@ class Settings(BaseSettings):
             return value
         return value.lower() if getattr(info, "field_name", "") == "region" else value.upper()
 
-    @field_validator("look_fresh_seconds", mode="before")
-    @classmethod
-    def _split_seconds(cls, value: object) -> object:
-        return [part for part in value.split(",") if part.strip()] if isinstance(value, str) else value
-
-    @model_validator(mode="after")
-    def _check_looks(self) -> Self:
-        shortest, longest = self.look_shortest_seconds, self.look_longest_seconds
-        if shortest is not None and longest is not None and shortest > longest:
-            raise ValueError("LLX_MCP_LOOK_SHORTEST_SECONDS must not be more than LLX_MCP_LOOK_LONGEST_SECONDS")
-        return self
-
     @field_validator("base_url_override")
     @classmethod
     def _check_base_url(cls, value: str | None) -> str | None:
@@ -71,22 +63,22 @@ class Settings(BaseSettings):
 
     @property
     def base_url(self) -> str:
-        """Where requests go: the override, else the region's own address, else North America."""
+        """Address of the service: the override, or the address of the region."""
         return self.base_url_override or BASE_URLS[self.region or "na"]
 
     @property
     def region_in_words(self) -> str:
-        """`na` or `eu` where the host is exactly LlamaCloud's, else the host itself."""
+        """`na` or `eu` if the host is exactly that of LlamaCloud, otherwise the host itself."""
         host = urlsplit(self.base_url).hostname
         return next((name for name, url in BASE_URLS.items() if urlsplit(url).hostname == host), host or "unknown")
 
 
 def check_base_url(url: str) -> str:
-    """The URL without its trailing slash, once it is known to be safe to send a key to.
+    """Check that a key may be sent to a URL; return the URL without its trailing slash.
 
     Raises:
-        ValueError: not http(s), no usable host or port, user information, query or fragment, or http to another
-            machine.
+        ValueError: the URL is not http(s), has no usable host or port, has user information, a query or a fragment, or
+            is http to another machine.
     """
     parts = urlsplit(url.strip())
     if parts.scheme not in ("http", "https") or not parts.hostname or not _is_printable(url) or not _has_port(parts):
@@ -99,25 +91,26 @@ def check_base_url(url: str) -> str:
 
 
 def load_settings(**overrides: object) -> Settings:
-    """Settings from the environment, with those given here on top; None means not given.
+    """Load the settings from the environment.
+
+    Args:
+        overrides: values by field name that override the environment; None does not.
 
     Raises:
-        ConfigurationError: one line for each setting that cannot be used. No value is repeated.
+        ConfigurationError: a setting is invalid. The message names every such setting, and shows no value.
     """
     given = {name: value for name, value in overrides.items() if value is not None}
     try:
         return Settings(**given)  # type: ignore[arg-type]
     except ValidationError as exc:
-        lines = [": ".join([*_place(fault["loc"]), _reason(fault["msg"])]) for fault in exc.errors()]
-    raise ConfigurationError("These settings cannot be used. " + "; ".join(lines))
+        reasons = [_describe_error(error["loc"], error["msg"]) for error in exc.errors()]
+    raise ConfigurationError("These settings cannot be used. " + "; ".join(reasons))
 
 
-def _place(location: tuple[int | str, ...]) -> list[str]:
-    return [".".join(str(part) for part in location)] if location else []
-
-
-def _reason(message: str) -> str:
-    return message.removeprefix("Value error, ")
+def _describe_error(location: tuple[int | str, ...], message: str) -> str:
+    name = ".".join(str(part) for part in location)
+    reason = message.removeprefix("Value error, ")
+    return f"{name}: {reason}" if name else reason
 
 
 def _is_printable(url: str) -> bool:

@@ -1,4 +1,4 @@
-"""Settings come from the environment and flags, and secrets hide themselves."""
+"""Settings come from the environment and from flags, and never show a secret."""
 
 import pytest
 
@@ -9,7 +9,7 @@ from llx_mcp.jobs.reader import ReaderOptions
 from llx_mcp.settings import check_base_url, load_settings
 
 
-def test_the_names_of_the_environment_are_those_of_the_official_clients(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_variables_have_the_names_of_the_official_clients(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LLAMA_PARSE_API_KEY", "llx-second")
     assert load_settings().api_key is not None
     monkeypatch.setenv("LLAMA_CLOUD_API_KEY", "llx-first")
@@ -26,17 +26,17 @@ def test_the_names_of_the_environment_are_those_of_the_official_clients(monkeypa
     )
 
 
-def test_a_flag_goes_before_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_flag_overrides_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LLAMA_CLOUD_REGION", "na")
     assert load_settings(region="eu").region_in_words == "eu"
 
 
-def test_an_empty_variable_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LLAMA_CLOUD_BASE_URL", "")
     assert load_settings().base_url == "https://api.cloud.llamaindex.ai"
 
 
-def test_the_key_does_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_key_is_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LLAMA_CLOUD_API_KEY", "llx-secret")
     settings = load_settings()
     assert "llx-secret" not in f"{settings!r} {settings} {settings.model_dump()} {settings.model_dump_json()}"
@@ -55,7 +55,7 @@ def test_the_key_does_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
         ("http://[::1]:8080", "::1"),
     ],
 )
-def test_a_host_is_matched_whole_and_never_by_prefix(url: str, region: str) -> None:
+def test_region_needs_the_whole_host_to_match(url: str, region: str) -> None:
     settings = load_settings(base_url_override=url)
     assert (settings.base_url, settings.region_in_words) == (url.rstrip("/"), region)
 
@@ -79,14 +79,14 @@ def test_a_host_is_matched_whole_and_never_by_prefix(url: str, region: str) -> N
         "https://host:port",
     ],
 )
-def test_an_address_that_a_key_must_not_be_sent_to_is_refused(url: str) -> None:
+def test_unsafe_address_is_refused(url: str) -> None:
     with pytest.raises(ValueError, match="must"):
         check_base_url(url)
     with pytest.raises(ConfigurationError, match=r"LLAMA_CLOUD_BASE_URL|base_url_override"):
         load_settings(base_url_override=url)
 
 
-def test_what_cannot_be_used_is_named_without_its_value(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_invalid_setting_is_named_without_its_value(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LLAMA_CLOUD_REGION", "llx-pasted-in-the-wrong-place")
     with pytest.raises(ConfigurationError) as caught:
         load_settings()
@@ -94,25 +94,22 @@ def test_what_cannot_be_used_is_named_without_its_value(monkeypatch: pytest.Monk
     assert "llx-pasted" not in str(caught.value)
 
 
-def test_waiting_is_set_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    given = {
-        "LLX_MCP_REQUESTS_PER_MINUTE": "20",
-        "LLX_MCP_STORE_BYTES": "1000",
-        "LLX_MCP_LOOK_FRESH_SECONDS": "1, 2,4",
-        "LLX_MCP_LOOK_SHARE_OF_AGE": "0.1",
-        "LLX_MCP_LOOK_SHORTEST_SECONDS": "3",
-        "LLX_MCP_LOOK_LONGEST_SECONDS": "60",
-        "LLX_MCP_LOOK_JITTER": "0",
-    }
-    for name, value in given.items():
-        monkeypatch.setenv(name, value)
-    schedule = PollSchedule(
-        fresh_seconds=(1.0, 2.0, 4.0), share_of_age=0.1, shortest_seconds=3.0, longest_seconds=60.0, jitter=0.0
-    )
+def test_polling_and_cache_are_set_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LLX_MCP_REQUESTS_PER_MINUTE", "20")
+    monkeypatch.setenv("LLX_MCP_CACHE_BYTES", "1000")
+    monkeypatch.setenv("LLX_MCP_POLL_MAX_SECONDS", "60")
+    schedule = PollSchedule(longest_seconds=60.0)
     assert build_reader_options(load_settings()) == ReaderOptions(schedule, 20.0, 1_000)
 
 
-def test_waiting_that_is_not_set_is_as_it_is_by_default() -> None:
+def test_short_longest_poll_interval_shortens_every_interval(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LLX_MCP_POLL_MAX_SECONDS", "3")
+    schedule = build_reader_options(load_settings()).schedule
+    assert schedule == PollSchedule(shortest_seconds=3.0, longest_seconds=3.0)
+    assert max(schedule.mean_interval_seconds(age) for age in range(1_000)) == 3.0
+
+
+def test_unset_variables_give_the_default_options() -> None:
     assert build_reader_options(load_settings()) == ReaderOptions()
 
 
@@ -120,22 +117,14 @@ def test_waiting_that_is_not_set_is_as_it_is_by_default() -> None:
     ("name", "value"),
     [
         ("LLX_MCP_REQUESTS_PER_MINUTE", "0"),
-        ("LLX_MCP_STORE_BYTES", "-1"),
-        ("LLX_MCP_LOOK_FRESH_SECONDS", "2,soon"),
-        ("LLX_MCP_LOOK_FRESH_SECONDS", "0.1"),
-        ("LLX_MCP_LOOK_SHORTEST_SECONDS", "0"),
-        ("LLX_MCP_LOOK_LONGEST_SECONDS", "nan"),
-        ("LLX_MCP_LOOK_JITTER", "1"),
+        ("LLX_MCP_CACHE_BYTES", "-1"),
+        ("LLX_MCP_POLL_MAX_SECONDS", "0.4"),
+        ("LLX_MCP_POLL_MAX_SECONDS", "3601"),
+        ("LLX_MCP_POLL_MAX_SECONDS", "nan"),
+        ("LLX_MCP_POLL_MAX_SECONDS", "soon"),
     ],
 )
-def test_waiting_that_cannot_be_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+def test_impossible_value_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     monkeypatch.setenv(name, value)
     with pytest.raises(ConfigurationError, match=name):
-        load_settings()
-
-
-def test_intervals_that_contradict_each_other_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LLX_MCP_LOOK_SHORTEST_SECONDS", "30")
-    monkeypatch.setenv("LLX_MCP_LOOK_LONGEST_SECONDS", "10")
-    with pytest.raises(ConfigurationError, match="must not be more than LLX_MCP_LOOK_LONGEST_SECONDS"):
         load_settings()

@@ -132,8 +132,8 @@ def _draw(progress: "WaitProgress") -> Any:
     from rich.table import Table
     from rich.text import Text
 
-    next_look = "" if progress.next_seconds is None else f"; next look in {progress.next_seconds:.0f} s"
-    table = Table(caption=f"{progress.num_ended} of {progress.num_jobs} done{next_look}")
+    next_poll = "" if progress.next_poll_seconds is None else f"; next poll in {progress.next_poll_seconds:.0f} s"
+    table = Table(caption=f"{progress.num_ended} of {progress.num_jobs} done{next_poll}")
     for name in _COLUMNS:
         table.add_column(name)
     colours = {"COMPLETED": "green", "FAILED": "red", "CANCELLED": "yellow", "ERROR": "red"}

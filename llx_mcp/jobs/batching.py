@@ -1,4 +1,4 @@
-"""Which requests to make next: several jobs in one where the service allows it, the most wanted first."""
+"""Plans which poll requests to send: several jobs in one list request where possible, the most urgent first."""
 
 import heapq
 from collections.abc import Iterable, Sequence
@@ -6,101 +6,110 @@ from dataclasses import dataclass
 
 from llx_mcp.jobs.polled_job import PolledJob
 
-# What the list endpoint is asked for: a row of a job that has ended could be of any size.
+# List requests ask for these statuses only: the row of a job that has ended could be of any size.
 UNFINISHED = ("PENDING", "THROTTLED", "RUNNING")
 
 MAX_IDS = 100
-# Addresses of 8 KB pass everywhere.
+# URLs of 8 KB are accepted everywhere.
 _MAX_ID_CHARS = 5_000
 _ID_OVERHEAD = len("&job_ids=")
 _ID_PREFIX = "ext-"
-# A list that goes out anyway takes along whoever is this far on the way to its own look.
-_TAKEN_ALONG = 0.3
+# A list request includes jobs that are not due yet, once this share of their interval has passed.
+_EARLY_SHARE = 0.3
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
-    """One request to make: a list for several jobs, or a single job with or without its sections."""
+class PollRequest:
+    """One request to send: a list of several jobs, or one job with or without its sections."""
 
-    entries: tuple[PolledJob, ...]
+    jobs: tuple[PolledJob, ...]
     is_list: bool
 
 
 def plan_requests(
-    entries: Iterable[PolledJob], now: float, *, allow_lists: bool, most: int | None = None
-) -> list[Request]:
-    """The requests that are due, in the order in which they should go out.
+    jobs: Iterable[PolledJob], now: float, *, allow_lists: bool, max_requests: int | None = None
+) -> list[PollRequest]:
+    """Return the requests that are due, in the order in which to send them.
 
     Args:
-        entries: all that are waited for.
-        now: of the rising clock.
-        allow_lists: whether the service answers for several jobs at once.
-        most: how many of them can go out now; what comes behind these need not be planned.
+        jobs: all jobs of the poll loop.
+        now: time of the monotonic clock, in seconds.
+        allow_lists: whether several jobs may share a list request.
+        max_requests: number of requests that can be sent now; the plan may leave out those behind them.
     """
-    idle = [entry for entry in entries if not (entry.is_under_way or entry.has_ended)]
-    due = [entry for entry in idle if entry.due_at <= now]
+    idle = [job for job in jobs if not (job.is_polling or job.has_ended)]
+    due = [job for job in idle if job.due_at <= now]
     if not due:
         return []
-    ended = [entry for entry in due if entry.is_to_fetch]
-    if most is not None and len(ended) >= most:
-        first = heapq.nlargest(most, ended, key=lambda entry: _urgency(entry, now))
-        return [Request((entry,), is_list=False) for entry in first]
-    due.sort(key=lambda entry: _urgency(entry, now), reverse=True)
-    listed = [entry for entry in due if allow_lists and _can_be_listed(entry)]
-    single = [entry for entry in due if not (allow_lists and _can_be_listed(entry))]
-    requests = [Request((entry,), is_list=False) for entry in single if entry.is_to_fetch]
-    requests += _batch(listed, idle, now) if listed else []
-    requests += [Request((entry,), is_list=False) for entry in single if not entry.is_to_fetch]
+    ended = [job for job in due if job.needs_full_fetch]
+    if max_requests is not None and len(ended) >= max_requests:
+        # With many ended jobs this saves sorting them all at each turn of the loop.
+        first = heapq.nlargest(max_requests, ended, key=lambda job: _urgency(job, now))
+        return [_single(job) for job in first]
+    due.sort(key=lambda job: _urgency(job, now), reverse=True)
+    listed = [job for job in due if allow_lists and _can_be_listed(job)]
+    single = [job for job in due if not (allow_lists and _can_be_listed(job))]
+    requests = [_single(job) for job in single if job.needs_full_fetch]
+    requests += _plan_lists(listed, idle, now)
+    requests += [_single(job) for job in single if not job.needs_full_fetch]
     return requests
 
 
-def _batch(listed: list[PolledJob], idle: list[PolledJob], now: float) -> list[Request]:
+def _single(job: PolledJob) -> PollRequest:
+    return PollRequest((job,), is_list=False)
+
+
+def _plan_lists(due: list[PolledJob], idle: list[PolledJob], now: float) -> list[PollRequest]:
+    """Plan list requests for the due jobs, one or more for each scope; fill the last with jobs that are due soon."""
     requests = []
-    for scope in dict.fromkeys(entry.key.scope for entry in listed):
-        members = [entry for entry in listed if entry.key.scope == scope]
+    for scope in dict.fromkeys(job.key.scope for job in due):
+        members = [job for job in due if job.key.scope == scope]
         chosen = set(members)
         others = [
-            entry
-            for entry in idle
-            if entry not in chosen
-            and entry.key.scope == scope
-            and _can_be_listed(entry)
-            and _progress(entry, now) >= _TAKEN_ALONG
+            job
+            for job in idle
+            if job not in chosen
+            and job.key.scope == scope
+            and _can_be_listed(job)
+            and _share_of_interval(job, now) >= _EARLY_SHARE
         ]
-        others.sort(key=lambda entry: entry.due_at)
+        others.sort(key=lambda job: job.due_at)
         batches = _split(members)
         batches[-1] = _split([*batches[-1], *others])[0]
-        requests += [Request(tuple(batch), is_list=len(batch) > 1) for batch in batches]
+        requests += [PollRequest(tuple(batch), is_list=len(batch) > 1) for batch in batches]
     return requests
 
 
-def _split(entries: Sequence[PolledJob]) -> list[list[PolledJob]]:
+def _split(jobs: Sequence[PolledJob]) -> list[list[PolledJob]]:
+    """Split jobs into batches whose ids fit into one URL."""
     batches: list[list[PolledJob]] = [[]]
-    size = 0
-    for entry in entries:
-        chars = len(entry.key.job_id) + _ID_OVERHEAD
-        if batches[-1] and (len(batches[-1]) >= MAX_IDS or size + chars > _MAX_ID_CHARS):
+    num_chars = 0
+    for job in jobs:
+        added = len(job.key.job_id) + _ID_OVERHEAD
+        if batches[-1] and (len(batches[-1]) >= MAX_IDS or num_chars + added > _MAX_ID_CHARS):
             batches.append([])
-            size = 0
-        batches[-1].append(entry)
-        size += chars
+            num_chars = 0
+        batches[-1].append(job)
+        num_chars += added
     return batches
 
 
-def _can_be_listed(entry: PolledJob) -> bool:
-    if entry.job is None:
-        # One id that the service does not take could have it refuse the whole list.
-        return not entry.is_to_fetch and entry.key.job_id.startswith(_ID_PREFIX)
-    # A status that the list is not asked for would be taken for an end.
-    return not entry.is_to_fetch and entry.job.status in UNFINISHED
+def _can_be_listed(job: PolledJob) -> bool:
+    if job.needs_full_fetch:
+        return False
+    if job.job is None:
+        # One malformed id could make the service refuse the whole list.
+        return job.key.job_id.startswith(_ID_PREFIX)
+    # A job in another status would be missing from the list, and so look as if it had ended.
+    return job.job.status in UNFINISHED
 
 
-def _progress(entry: PolledJob, now: float) -> float:
-    """The part of its interval that has passed; grows beyond 1 while a look is overdue."""
-    if entry.polled_at is None:
-        return 1.0 + (now - entry.first_at)
-    return (now - entry.polled_at) / max(entry.interval_seconds, 0.1)
+def _share_of_interval(job: PolledJob, now: float) -> float:
+    """Return the share of the poll interval that has passed; more than 1 while a poll is overdue."""
+    if job.polled_at is None:
+        return 1.0 + (now - job.added_at)
+    return (now - job.polled_at) / max(job.interval_seconds, 0.1)
 
 
-def _urgency(entry: PolledJob, now: float) -> tuple[bool, float]:
-    return entry.is_to_fetch, len(entry.waiters) * _progress(entry, now)
+def _urgency(job: PolledJob, now: float) -> tuple[bool, float]:
+    return job.needs_full_fetch, len(job.waiters) * _share_of_interval(job, now)

@@ -1,7 +1,7 @@
-"""Finished jobs, kept within a budget of bytes: the least recently used go first.
+"""A cache of finished jobs with a byte budget, which evicts the least recently used.
 
-A job that has ended does not change, but for its usage, which billing records later. What is kept is the
-compressed body, not the tree.
+A finished job no longer changes, except for its usage, which billing records later. The cache holds the compressed
+body of a job, not its decoded tree.
 """
 
 import zlib
@@ -21,22 +21,24 @@ if TYPE_CHECKING:
 
 MAX_BYTES = 256 * 1024 * 1024
 
-# Smaller bodies are compressed in less time than a thread costs.
+# Compressing a smaller body takes less time than starting a thread.
 _THREAD_BYTES = 1 << 18
 _FASTEST = 1
+# A job without billed usage is fetched again after this time,
 _UNBILLED_SECONDS = 60.0
-_BILLED_BY_THEN = timedelta(days=1)
+# unless it ended so long ago that it will never be billed.
+_MAX_BILLING_DELAY = timedelta(days=1)
 _serial = count()
 
 
 @dataclass(frozen=True, slots=True)
 class JobKey:
-    """Whose job it is. One credential never meets what was kept for another.
+    """Key of a cached job. It includes the credential, so no credential sees a job cached for another.
 
     Attributes:
-        identity: digest of the key and the address that the job came with.
-        scope: the project and organization of the request.
-        job_id: the id of the request.
+        identity: digest of the API key and the service's address.
+        scope: project and organization of the request.
+        job_id: id of the job, as in the request.
     """
 
     identity: str
@@ -46,12 +48,12 @@ class JobKey:
 
 @dataclass(eq=False, slots=True)
 class CachedJob:
-    """A job as it was fetched with all its sections.
+    """A job that was fetched with all its sections.
 
     Attributes:
-        job: its facts, without the bytes.
-        num_bytes: size of the body.
-        name: of this very body, for those who hold something made from it.
+        job: the job without its sections.
+        num_bytes: size of the uncompressed body.
+        name: unique name of this body; a worker process uses it to recognize a job that it has decoded.
     """
 
     job: "Job"
@@ -62,7 +64,7 @@ class CachedJob:
 
     @classmethod
     def of(cls, job: "Job") -> "CachedJob":
-        """A job with the body that it was parsed from."""
+        """Make a cached job from a job and the body that it was parsed from."""
         return cls(job.without_sections(), len(job.body), f"{job.id}\n{next(_serial)}", job.body)
 
     @property
@@ -72,11 +74,11 @@ class CachedJob:
 
     @property
     def num_cached_bytes(self) -> int:
-        """Bytes that it takes in memory."""
+        """Memory of the body as it is held."""
         return len(self._body or b"") + len(self._packed)
 
     async def body(self) -> bytes:
-        """The job's JSON, as it came."""
+        """Return the job's JSON, as the service sent it."""
         if self._body is not None:
             return self._body
         if len(self._packed) < _THREAD_BYTES:
@@ -84,50 +86,50 @@ class CachedJob:
         return await anyio.to_thread.run_sync(zlib.decompress, self._packed)
 
     async def compress(self) -> None:
-        """Hold the body compressed."""
+        """Replace the body by its compressed form."""
         body = self._body
         if body is None:
             return
         if len(body) < _THREAD_BYTES:
             self._packed = zlib.compress(body, _FASTEST)
         else:
-            # zlib lets other threads run meanwhile.
+            # zlib releases the interpreter lock.
             self._packed = await anyio.to_thread.run_sync(zlib.compress, body, _FASTEST)
         self._body = None
 
 
 @dataclass(frozen=True, slots=True)
-class _CacheEntry:
+class _Entry:
     cached: CachedJob
     cached_at: float
     is_billed: bool
 
 
 class JobCache:
-    """A store in memory."""
+    """An in-memory LRU cache of finished jobs."""
 
     def __init__(self, clock: Clock, max_bytes: int = MAX_BYTES) -> None:
         self._clock = clock
         self._max_bytes = max_bytes
-        self._entries: OrderedDict[JobKey, _CacheEntry] = OrderedDict()
+        self._entries: OrderedDict[JobKey, _Entry] = OrderedDict()
         self._sizes: dict[JobKey, int] = {}
         self._num_bytes = 0
 
     @property
     def num_bytes(self) -> int:
-        """What is kept takes."""
+        """Memory of all cached jobs."""
         return self._num_bytes
 
     def __len__(self) -> int:
-        """How many jobs are kept."""
+        """Return the number of cached jobs."""
         return len(self._entries)
 
     def find(self, key: JobKey, *, billed: bool = False) -> CachedJob | None:
-        """A job that is kept; None where it is not, or its usage deserves another look.
+        """Return a cached job; None if there is none, or if it must be fetched again for its usage.
 
         Args:
-            key: whose job it is.
-            billed: only with the usage that billing has recorded.
+            key: the job and its credential.
+            billed: whether only a job with its billed usage will do.
         """
         entry = self._entries.get(key)
         if entry is None or (billed and not entry.is_billed):
@@ -139,17 +141,17 @@ class JobCache:
         return entry.cached
 
     async def get(self, key: JobKey) -> "Job | None":
-        """The job with all its sections, parsed again from what is kept."""
+        """Return the job with all its sections, parsed from its cached body."""
         cached = self.find(key)
         return None if cached is None else await parse_cached(cached)
 
     async def put(self, key: JobKey, job: "Job", *, compressed: bool = True) -> CachedJob:
-        """Keep a job that was fetched with all its sections; one that has not ended is let be.
+        """Cache a job if it has ended, and return it as a cached job in any case.
 
         Args:
-            key: whose job it is.
-            job: the job.
-            compressed: compress it at once; else `compress` does, when there is time.
+            key: the job and its credential.
+            job: the job with all its sections.
+            compressed: whether to compress it now; otherwise call `compress` later.
         """
         cached = CachedJob.of(job)
         if not job.is_terminal:
@@ -158,19 +160,19 @@ class JobCache:
             await cached.compress()
         self._drop(key)
         if cached.num_cached_bytes <= self._max_bytes or not compressed:
-            self._entries[key] = _CacheEntry(cached, self._clock.monotonic(), self._is_billed(job))
+            self._entries[key] = _Entry(cached, self._clock.monotonic(), self._is_billed(job))
             self.measure(key)
         return cached
 
     async def compress(self, key: JobKey) -> None:
-        """Compress a job that was put as it came."""
+        """Compress a job that was cached without compression."""
         entry = self._entries.get(key)
         if entry is not None:
             await entry.cached.compress()
             self.measure(key)
 
     def measure(self, key: JobKey) -> None:
-        """Take note that a job has grown or shrunk; those not asked for longest go where there is no room."""
+        """Update the recorded size of a job, and evict the least recently used jobs while the budget is exceeded."""
         entry = self._entries.get(key)
         if entry is None:
             return
@@ -184,7 +186,7 @@ class JobCache:
         if job.usage is not None and job.usage.credits is not None:
             return True
         # Some jobs are never billed, and older formats carry no usage.
-        return job.updated_at is not None and self._clock.now() - job.updated_at > _BILLED_BY_THEN
+        return job.updated_at is not None and self._clock.now() - job.updated_at > _MAX_BILLING_DELAY
 
     def _drop(self, key: JobKey) -> None:
         if self._entries.pop(key, None) is not None:
@@ -192,7 +194,7 @@ class JobCache:
 
 
 async def parse_cached(cached: CachedJob) -> "Job":
-    """The job with all its sections."""
+    """Return the job with all its sections."""
     from llx_mcp.models import Job
 
     body = await cached.body()

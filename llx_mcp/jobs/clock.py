@@ -1,4 +1,4 @@
-"""Time, as far as waiting needs it."""
+"""The clock of the polling. Tests replace it."""
 
 from datetime import UTC, datetime
 from typing import Protocol
@@ -7,14 +7,14 @@ import anyio
 
 
 class Clock(Protocol):
-    """A time of day, seconds that rise, and sleep. All three belong to one another."""
+    """A time of day, a monotonic time and a sleep that agree with one another."""
 
     def now(self) -> datetime:
-        """The time of day, aware."""
+        """Return the time of day, with a time zone."""
         ...
 
     def monotonic(self) -> float:
-        """Seconds that only rise."""
+        """Return seconds that never go back."""
         ...
 
     async def sleep(self, seconds: float) -> None:
@@ -23,14 +23,14 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """The machine's own time."""
+    """The clock of this machine."""
 
     def now(self) -> datetime:
-        """The time of day in UTC."""
+        """Return the time of day in UTC."""
         return datetime.now(UTC)
 
     def monotonic(self) -> float:
-        """The event loop's clock, in seconds."""
+        """Return the event loop's time, in seconds."""
         return anyio.current_time()
 
     async def sleep(self, seconds: float) -> None:

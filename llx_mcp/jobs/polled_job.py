@@ -1,4 +1,4 @@
-"""The books of waiting: which jobs are looked at, and who waits for them."""
+"""State of the poll loop: the polled jobs and their waiters."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -6,110 +6,193 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from llx_mcp.errors import LlxError, RateLimitedError, UpstreamError
 from llx_mcp.jobs.cache import JobKey
+from llx_mcp.jobs.poll_schedule import PollSchedule
 from llx_mcp.jobs.progress import JobSnapshot
 
 if TYPE_CHECKING:
-    from llx_mcp.errors import LlxError, UpstreamError
     from llx_mcp.models import Job
 
 
 @dataclass(eq=False, slots=True)
 class PolledJob:
-    """One job that is looked at. Times are of the rising clock.
+    """One job that is polled. Only its own methods change it. Times are in seconds of the monotonic clock.
 
     Attributes:
-        waiters: who waits for it.
-        job: as last seen, with all its sections once it has ended.
-        error: why it is looked at no longer.
-        failure: why the latest look gave nothing, where that may pass.
-        first_at: when it was first waited for.
-        looked_at: when the latest look that is through began; None before the first.
-        due_at: when the next look is due.
-        interval_seconds: from the latest look to the next.
-        is_under_way: whether a look is out.
-        started_at: when the look that is out began.
-        num_failures: how many looks failed since the last that did not.
-        has_ended: whether there is nothing left to look at.
-        is_to_fetch: whether it has probably ended, so that the next look asks for all sections.
+        key: which job, and for which credential.
+        schedule: the poll intervals.
+        added_at: when the first wait for the job began.
+        due_at: when the next poll is due.
+        waiters: the waits for this job.
+        job: the job from the latest successful poll, with all its sections once it has ended.
+        error: why the job cannot be read.
+        failure: the transient error of the latest poll, if that failed.
+        polled_at: when the latest finished poll began; None before the first.
+        interval_seconds: time from the latest poll to the next one.
+        is_polling: whether a poll is running.
+        needs_full_fetch: whether the job has probably ended, so that the next poll asks for all sections.
+        num_failures: number of failed polls since the last successful one.
+        has_ended: whether there is nothing left to poll.
     """
 
     key: JobKey
-    first_at: float
+    schedule: PollSchedule
+    added_at: float
     due_at: float
     waiters: "set[Waiter]" = field(default_factory=set)
     job: "Job | None" = None
-    error: "LlxError | None" = None
-    failure: "UpstreamError | None" = None
+    error: LlxError | None = None
+    failure: UpstreamError | None = None
     polled_at: float | None = None
     interval_seconds: float = 1.0
-    is_under_way: bool = False
-    is_to_fetch: bool = False
-    started_at: float = 0.0
+    is_polling: bool = False
+    needs_full_fetch: bool = False
     num_failures: int = 0
-    # A field and not worked out: it is asked for each job whenever the loop turns.
+    # A field, not a property: the loop reads it for each job at each turn.
     has_ended: bool = False
-
-    def end(self, *, job: "Job | None" = None, error: "LlxError | None" = None) -> None:
-        """There is nothing left to look at: the job came whole, or cannot be read."""
-        self.job = job or self.job
-        self.error = error
-        self.failure = None
-        self.has_ended = True
-        self.wake(is_change=True)
+    _poll_started_at: float = 0.0
 
     @property
     def is_seen(self) -> bool:
         """Whether anything is known of the job."""
         return self.job is not None or self.error is not None
 
+    def add_waiter(self, waiter: "Waiter", now: float) -> None:
+        """Add a wait, and make sure that the job is polled before the wait ends."""
+        self.waiters.add(waiter)
+        self._poll_before_end(waiter, now)
+
+    def remove_waiter(self, waiter: "Waiter") -> None:
+        """Remove a wait that is over."""
+        self.waiters.discard(waiter)
+
+    def start_poll(self, now: float) -> None:
+        """Note that a poll begins."""
+        self.is_polling = True
+        self._poll_started_at = now
+
+    def finish_poll(self) -> None:
+        """Note that the running poll is over, whether or not it had a result."""
+        self.is_polling = False
+
+    def record_job(self, job: "Job", service_now: datetime, now: float) -> None:
+        """Record a job that has not ended, and schedule its next poll by its age."""
+        is_change = self.job is None or self.job.status != job.status
+        self.polled_at = self._poll_started_at
+        self.job = job
+        self.failure = None
+        self.num_failures = 0
+        self.needs_full_fetch = False
+        self._poll_after(self.schedule.next_interval_seconds(self.age_seconds(service_now, now)), now)
+        self.wake(is_change=is_change)
+
+    def record_failure(self, error: LlxError, now: float) -> None:
+        """Record a failed poll: schedule a retry after a transient error, end polling after any other."""
+        if not isinstance(error, UpstreamError) or not error.is_transient:
+            self.end(error=error)
+            return
+        self.polled_at = self._poll_started_at
+        self.failure = error
+        self.num_failures += 1
+        # After a 429 the rate limit decides when the next request may go out.
+        is_refusal = isinstance(error, RateLimitedError)
+        self._poll_after(0.0 if is_refusal else self.schedule.retry_seconds(self.num_failures), now)
+        self.wake(is_change=False)
+
+    def expect_end(self, now: float) -> None:
+        """Record that the job has probably ended: its next poll is due now and asks for all sections."""
+        self.polled_at = self._poll_started_at
+        self.failure = None
+        self.num_failures = 0
+        self.needs_full_fetch = True
+        self.due_at = now
+
+    def end(self, *, job: "Job | None" = None, error: LlxError | None = None) -> None:
+        """End polling: the finished job is here with all its sections, or it cannot be read."""
+        self.job = job or self.job
+        self.error = error
+        self.failure = None
+        self.has_ended = True
+        self.wake(is_change=True)
+
+    def schedule_poll(self, due_at: float, now: float) -> None:
+        """Schedule the next poll; waits that end before `due_at` move it forward."""
+        self.due_at = due_at
+        for waiter in self.waiters:
+            self._poll_before_end(waiter, now)
+
+    def needs_poll_before(self, deadline: float) -> bool:
+        """Return whether a wait that ends at `deadline` should still see a poll of this job."""
+        if self.has_ended or (self.num_failures and not self.is_polling):
+            return False
+        if self.needs_full_fetch or self.polled_at is None:
+            return True
+        return self.polled_at < deadline - self.schedule.shortest_seconds
+
     def age_seconds(self, service_now: datetime, now: float) -> float:
-        """Since the job was created, by the service's own clock; at least since it was first waited for."""
+        """Return the time since the job was created by the service's clock, or since the first wait if longer."""
         created_at = self.job.created_at if self.job is not None else None
-        waited = now - self.first_at
+        waited = now - self.added_at
         return waited if created_at is None else max((service_now - created_at).total_seconds(), waited)
 
     def build_snapshot(self, service_now: datetime, now: float) -> JobSnapshot:
-        """What is known now."""
+        """Build a snapshot of what is known now."""
         is_aging = self.job is not None and not self.has_ended and self.job.created_at is not None
         age = self.age_seconds(service_now, now) if is_aging else None
         return JobSnapshot(self.key.job_id, self.job, self.error, self.failure, age)
 
     def wake(self, *, is_change: bool) -> None:
-        """Wake who waits: all at a change, else those who asked to be told of every look."""
+        """Wake the waiters: all of them after a change, else those that want every poll."""
         for waiter in self.waiters:
             if is_change or waiter.wants_every_poll:
                 waiter.wake()
 
+    def _poll_after(self, seconds: float, now: float) -> None:
+        self.interval_seconds = seconds
+        self.schedule_poll(now + seconds, now)
+
+    def _poll_before_end(self, waiter: "Waiter", now: float) -> None:
+        """Poll at the end of a wait unless a poll is due shortly before it, or that last poll has failed."""
+        deadline = waiter.deadline
+        has_failed = self.num_failures > 0 and now >= deadline
+        if deadline < self.due_at and not has_failed and self.needs_poll_before(deadline):
+            self.due_at = max(deadline, now)
+
 
 class Waiter:
-    """One wait, for any number of jobs.
+    """One wait for any number of jobs.
 
     Attributes:
-        entries: the jobs, in the order asked.
-        deadline: when it is over, by the rising clock.
-        wants_looks: whether it is woken by every look, or by changes only.
+        jobs: the jobs, in the order of the request.
+        deadline: when the wait is over, in seconds of the monotonic clock.
+        wants_every_poll: whether every poll wakes it, or only changes do.
         is_over: whether its time is up.
     """
 
-    __slots__ = ("_event", "deadline", "entries", "is_over", "wants_every_poll")
+    __slots__ = ("_event", "deadline", "is_over", "jobs", "wants_every_poll")
 
-    def __init__(self, entries: tuple[PolledJob, ...], deadline: float, *, wants_every_poll: bool) -> None:
-        self.entries = entries
+    def __init__(self, jobs: tuple[PolledJob, ...], deadline: float, *, wants_every_poll: bool) -> None:
+        self.jobs = jobs
         self.deadline = deadline
         self.wants_every_poll = wants_every_poll
         self.is_over = False
         self._event: anyio.Event | None = None
 
     def wake(self) -> None:
-        """Have it look at its entries."""
+        """Make the running or next call of `wait` return."""
         if self._event is None:
             self._event = anyio.Event()
         self._event.set()
 
     async def wait(self) -> None:
-        """Sleep until woken; at once if that happened since the last time."""
+        """Wait for the next `wake`; return at once if it was called since the last time."""
         if self._event is None:
             self._event = anyio.Event()
         await self._event.wait()
         self._event = None
+
+    def end(self) -> None:
+        """Mark the wait as over and wake it."""
+        self.is_over = True
+        self.wake()

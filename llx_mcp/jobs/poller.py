@@ -1,14 +1,13 @@
-"""One poll loop for everybody: it starts with the first who waits and ends with the last.
+"""The poll loop. There is one for each key: it starts with the first wait and ends with the last.
 
-Any number of waits share the looks at a job, several jobs share a request where the service allows it, and all
-requests of the key share its rate. Waiting never changes a job; whoever leaves leaves the others alone.
+Concurrent waits share the polls of a job, several jobs share a request where the service allows it, and all requests
+share the rate limit of the key. Waiting never changes a job, and a cancelled wait does not affect the others.
 """
 
 import heapq
 import itertools
 import math
 from collections.abc import AsyncGenerator, Sequence
-from datetime import datetime, timedelta
 
 import anyio
 import anyio.lowlevel
@@ -16,57 +15,52 @@ from anyio.abc import TaskGroup
 
 from llx_mcp.answers.requests import Until
 from llx_mcp.errors import UnreachableError
-from llx_mcp.jobs.batching import Request, plan_requests
+from llx_mcp.jobs.batching import PollRequest, plan_requests
 from llx_mcp.jobs.cache import JobCache, JobKey
 from llx_mcp.jobs.clock import Clock
-from llx_mcp.jobs.poll_outcomes import PollRecorder
 from llx_mcp.jobs.poll_schedule import PollSchedule
 from llx_mcp.jobs.polled_job import PolledJob, Waiter
-from llx_mcp.jobs.polling import ServiceLimits
+from llx_mcp.jobs.polling import PollRecorder
 from llx_mcp.jobs.progress import JobSnapshot, OnProgress, WaitProgress, is_enough
-from llx_mcp.jobs.source import JobSource
+from llx_mcp.jobs.rate_limited_source import RateLimitedSource
+from llx_mcp.jobs.source import JobSource, get_service_time
 
-# Beyond its time a wait lasts only for a look that is out, and no longer than this.
+# A wait outlasts its timeout only for a running poll, and by no more than this.
 GRACE_SECONDS = 10.0
 CLOSING_SECONDS = 2.0
-MAX_UNDER_WAY = 8
-PRUDENT_JOBS = 50
-PRUDENT_REQUESTS = 14
-PRUDENT_LIST_SECONDS = 10.0
+MAX_RUNNING_REQUESTS = 8
 
-_FEW = 64
+# A key without a known limit may be a free one, with 20 requests a minute. As long as a poll loop is small enough
+# for a free key, it spaces out its list requests once it has used most of that minute.
+_SMALL_LOOP_JOBS = 50
+_FREE_KEY_REQUESTS_PER_MINUTE = 14
+_SPACED_LIST_SECONDS = 10.0
+
+# The heap of deadlines is cleaned up when it has this many more entries than twice the open waits.
+_SPARE_DEADLINES = 64
 
 
 class JobPoller:
-    """Waits for jobs with one key. The tasks that look belong to the group that it was given."""
+    """Waits for jobs with one key. Its polls run in the task group that it is given."""
 
     def __init__(
-        self,
-        source: JobSource,
-        store: JobCache,
-        clock: Clock,
-        group: TaskGroup,
-        *,
-        schedule: PollSchedule,
-        service_limits: ServiceLimits,
+        self, source: RateLimitedSource, cache: JobCache, clock: Clock, group: TaskGroup, schedule: PollSchedule
     ) -> None:
         self._source = source
-        self._store = store
+        self._cache = cache
         self._clock = clock
         self._group = group
         self._schedule = schedule
-        self._service_limits = service_limits
-        self._observer = PollRecorder(source, store, clock, schedule, service_limits)
-        self._entries: dict[JobKey, PolledJob] = {}
+        self._recorder = PollRecorder(cache, clock)
+        self._jobs: dict[JobKey, PolledJob] = {}
         self._waiters: set[Waiter] = set()
         self._deadlines: list[tuple[float, int, Waiter]] = []
-        self._order = itertools.count()
-        # Their time is up, and a look at one of their jobs is still to come.
+        self._deadline_numbers = itertools.count()
+        # Waits past their deadline that still expect a poll of one of their jobs.
         self._late: list[Waiter] = []
-        self._out: dict[Request, anyio.CancelScope] = {}
-        self._num_under_way = 0
-        self._is_running = False
-        self._rests_until = math.inf
+        self._running: dict[PollRequest, anyio.CancelScope] = {}
+        self._is_loop_running = False
+        self._next_turn_at = math.inf
         self._listed_at = -math.inf
         self._is_closed = False
         self._all_left = anyio.Event()
@@ -75,8 +69,8 @@ class JobPoller:
 
     @property
     def is_idle(self) -> bool:
-        """Whether nobody waits, and nothing is left of those who did."""
-        return not (self._entries or self._waiters or self._num_under_way or self._is_running)
+        """Whether there is no wait, and no job, request or loop is left of an earlier one."""
+        return not (self._jobs or self._waiters or self._running or self._is_loop_running)
 
     async def wait(
         self,
@@ -86,42 +80,42 @@ class JobPoller:
         timeout_seconds: float,
         on_progress: OnProgress | None,
     ) -> WaitProgress:
-        """Wait until all or any of the jobs have ended, or the time is up; the last progress is returned.
+        """Wait until all or any of the jobs have ended, or the time is up; return the last progress.
 
         Args:
             keys: the jobs, each once.
-            until: which end ends the wait.
-            timeout_seconds: how long to wait; 0 looks once.
-            on_progress: told of every look at any of the jobs; it may take its time. None is cheaper.
+            until: whether all jobs must end, or any one.
+            timeout_seconds: how long to wait; 0 polls once.
+            on_progress: called after every poll of any of the jobs; it may be slow. None is cheaper.
 
         Raises:
             UnreachableError: the server is stopping.
         """
-        started = self._clock.monotonic()
-        waiter = await self._join(keys, started + timeout_seconds, wants_every_poll=on_progress is not None)
+        started_at = self._clock.monotonic()
+        waiter = self._join(keys, started_at + timeout_seconds, wants_every_poll=on_progress is not None)
         try:
             while True:
                 await waiter.wait()
-                progress = self._measure(waiter, until, started)
+                progress = self._build_progress(waiter, until, started_at)
                 if on_progress is not None:
                     await on_progress(progress)
-                if progress.next_seconds is None:
+                if progress.is_over:
                     return progress
         finally:
             self._leave(waiter)
 
     async def watch(self, key: JobKey) -> AsyncGenerator[JobSnapshot, None]:
-        """The job as it is, and again at each change of status, until it has ended or cannot be read."""
-        waiter = await self._join([key], math.inf, wants_every_poll=False)
-        (entry,) = waiter.entries
-        told: tuple[str | None, bool] | None = None
+        """Yield the job now and after each change of status, until it has ended or cannot be read."""
+        waiter = self._join([key], math.inf, wants_every_poll=False)
+        (polled,) = waiter.jobs
+        yielded: tuple[str | None, bool] | None = None
         try:
             while True:
                 await waiter.wait()
-                snapshot = entry.build_snapshot(self._service_now(), self._clock.monotonic())
+                snapshot = polled.build_snapshot(get_service_time(self._source, self._clock), self._clock.monotonic())
                 state = (snapshot.job.status if snapshot.job else None, snapshot.has_ended)
-                if entry.is_seen and state != told:
-                    told = state
+                if polled.is_seen and state != yielded:
+                    yielded = state
                     yield snapshot
                 if snapshot.has_ended or waiter.is_over:
                     return
@@ -129,156 +123,156 @@ class JobPoller:
             self._leave(waiter)
 
     async def close(self) -> None:
-        """Answer every wait with what is known, and let no more begin."""
+        """End every wait with the progress so far, and refuse new ones."""
         self._is_closed = True
         for waiter in self._waiters:
-            waiter.is_over = True
-            waiter.wake()
+            waiter.end()
         if self._waiters:
             with anyio.move_on_after(CLOSING_SECONDS, shield=True):
                 await self._all_left.wait()
 
-    async def _join(self, keys: Sequence[JobKey], deadline: float, *, wants_every_poll: bool) -> Waiter:
-        found = [None if key in self._entries else self._store.find(key) for key in keys]
-        kept = [None if place is None else place.job for place in found]
+    def _join(self, keys: Sequence[JobKey], deadline: float, *, wants_every_poll: bool) -> Waiter:
         if self._is_closed:
             raise UnreachableError("This server is stopping and does not begin to wait. The job is left as it is.")
         now = self._clock.monotonic()
-        entries = []
-        for key, job in zip(keys, kept, strict=True):
-            entry = self._entries.get(key)
-            if entry is None or entry.error is not None:
-                # Who comes after an error has a look of their own.
-                entry = self._entries[key] = PolledJob(key, now, now, job=job, has_ended=job is not None)
-            entries.append(entry)
-        waiter = Waiter(tuple(entries), deadline, wants_every_poll=wants_every_poll)
-        for entry in entries:
-            entry.waiters.add(waiter)
-            self._observer.advance_poll(entry, deadline, now)
+        waiter = Waiter(
+            tuple(self._get_or_add_job(key, now) for key in keys), deadline, wants_every_poll=wants_every_poll
+        )
+        for polled in waiter.jobs:
+            polled.add_waiter(waiter, now)
         self._waiters.add(waiter)
         if deadline < math.inf:
-            heapq.heappush(self._deadlines, (deadline, next(self._order), waiter))
-        if any(entry.is_seen for entry in entries):
+            heapq.heappush(self._deadlines, (deadline, next(self._deadline_numbers), waiter))
+        if any(polled.is_seen for polled in waiter.jobs):
             waiter.wake()
-        if not self._is_running:
-            self._is_running = True
+        if not self._is_loop_running:
+            self._is_loop_running = True
             self._group.start_soon(self._run)
-        if min(deadline, *(entry.due_at for entry in entries)) < self._rests_until:
+        if min(deadline, *(polled.due_at for polled in waiter.jobs)) < self._next_turn_at:
             self._notify()
         return waiter
+
+    def _get_or_add_job(self, key: JobKey, now: float) -> PolledJob:
+        polled = self._jobs.get(key)
+        if polled is None:
+            cached = self._cache.find(key)
+            job = None if cached is None else cached.job
+            polled = self._jobs[key] = PolledJob(key, self._schedule, now, now, job=job, has_ended=job is not None)
+        elif polled.error is not None:
+            # A wait that begins after an error polls the job again.
+            polled = self._jobs[key] = PolledJob(key, self._schedule, now, now)
+        return polled
 
     def _leave(self, waiter: Waiter) -> None:
         self._waiters.discard(waiter)
         waiter.is_over = True
-        for entry in waiter.entries:
-            entry.waiters.discard(waiter)
-            if entry.waiters:
+        for polled in waiter.jobs:
+            polled.remove_waiter(waiter)
+            if polled.waiters:
                 continue
-            if self._entries.get(entry.key) is entry:
-                del self._entries[entry.key]
-            if entry.is_under_way:
-                self._call_back()
+            if self._jobs.get(polled.key) is polled:
+                del self._jobs[polled.key]
+            if polled.is_polling:
+                self._cancel_unwanted_requests()
         if not self._waiters:
             self._all_left.set()
-        if not self._entries:
+        if not self._jobs:
             self._notify()
 
-    def _call_back(self) -> None:
-        """Give up the requests that nobody waits for any more."""
-        for request, scope in self._out.items():
-            if not any(entry.waiters for entry in request.entries):
+    def _cancel_unwanted_requests(self) -> None:
+        """Cancel the requests whose jobs have no waiters any more."""
+        for request, scope in self._running.items():
+            if not any(polled.waiters for polled in request.jobs):
                 scope.cancel()
 
-    def _measure(self, waiter: Waiter, until: Until, started: float) -> WaitProgress:
+    def _build_progress(self, waiter: Waiter, until: Until, started_at: float) -> WaitProgress:
         now = self._clock.monotonic()
-        service_now = self._service_now()
-        snapshots = tuple(entry.build_snapshot(service_now, now) for entry in waiter.entries)
-        is_done = waiter.is_over or is_enough(snapshots, until)
-        due_at = min((entry.due_at for entry in waiter.entries if not entry.has_ended), default=now)
-        next_at = max(due_at, now + self._service_limits.rate.wait_seconds(now))
-        next_seconds = None if is_done else max(min(next_at, waiter.deadline) - now, 0.0)
-        return WaitProgress(snapshots, max(now - started, 0.0), next_seconds)
+        service_now = get_service_time(self._source, self._clock)
+        snapshots = tuple(polled.build_snapshot(service_now, now) for polled in waiter.jobs)
+        waited_seconds = max(now - started_at, 0.0)
+        if waiter.is_over or is_enough(snapshots, until):
+            return WaitProgress(snapshots, waited_seconds, is_over=True)
+        due_at = min((polled.due_at for polled in waiter.jobs if not polled.has_ended), default=now)
+        next_poll_at = max(due_at, now + self._source.rate.wait_seconds(now))
+        return WaitProgress(snapshots, waited_seconds, max(min(next_poll_at, waiter.deadline) - now, 0.0))
 
     async def _run(self) -> None:
         try:
-            while self._entries:
+            while self._jobs:
                 self._wake = anyio.Event()
-                # Whoever was woken by the last look runs before time passes.
+                # Waiters that the latest poll woke run before time passes.
                 await anyio.lowlevel.checkpoint()
                 now = self._clock.monotonic()
-                self._expire(now)
-                self._rests_until = self._start_requests(now)
-                await self._rest(self._rests_until - now)
+                self._end_expired_waits(now)
+                self._next_turn_at = self._start_requests(now)
+                await self._rest(self._next_turn_at - now)
         finally:
-            self._is_running = False
+            self._is_loop_running = False
             self._deadlines.clear()
             self._late.clear()
 
     def _start_requests(self, now: float) -> float:
-        """Start what is due and allowed; when to come again."""
-        next_at = self._next_expiry()
-        num_free = MAX_UNDER_WAY - self._num_under_way
+        """Start the requests that are due and allowed; return when the loop must run again."""
+        next_turn_at = self._next_expiry()
+        num_free = MAX_RUNNING_REQUESTS - len(self._running)
         if num_free <= 0:
-            # The end of any of them wakes the loop.
-            return next_at
-        allow_lists = self._service_limits.allow_lists
-        requests = plan_requests(self._entries.values(), now, allow_lists=allow_lists, most=num_free)
-        for request in requests:
-            if self._num_under_way >= MAX_UNDER_WAY:
-                return next_at
-            if self._makes_room(request, now):
+            # The end of any request wakes the loop.
+            return next_turn_at
+        allow_lists = self._recorder.allow_lists
+        for request in plan_requests(self._jobs.values(), now, allow_lists=allow_lists, max_requests=num_free):
+            if len(self._running) >= MAX_RUNNING_REQUESTS:
+                return next_turn_at
+            if self._postpone_list(request, now):
                 continue
-            pause = self._service_limits.rate.wait_seconds(now)
-            if pause > 0:
-                return min(next_at, now + pause)
+            pause_seconds = self._source.rate.wait_seconds(now)
+            if pause_seconds > 0:
+                return min(next_turn_at, now + pause_seconds)
             self._start(request, now)
-        idle = [entry.due_at for entry in self._entries.values() if not (entry.is_under_way or entry.has_ended)]
-        return min(next_at, min(idle, default=math.inf))
+        due_times = [polled.due_at for polled in self._jobs.values() if not (polled.is_polling or polled.has_ended)]
+        return min(next_turn_at, min(due_times, default=math.inf))
 
-    def _makes_room(self, request: Request, now: float) -> bool:
-        """Put off a list where the key may be a free one and its minute is nearly used: ends need what is left.
+    def _postpone_list(self, request: PollRequest, now: float) -> bool:
+        """Postpone a list request if the rest of the minute of a free key is needed to fetch jobs that end.
 
-        Free keys have 20 requests a minute, and whoever waits for hundreds of jobs has more.
+        Free keys have 20 requests a minute. A caller that waits for hundreds of jobs has a key with more.
         """
-        rate = self._service_limits.rate
-        until = self._listed_at + PRUDENT_LIST_SECONDS
-        is_prudent = rate.per_minute is None and len(self._entries) <= PRUDENT_JOBS and not self._late
-        if not (request.is_list and is_prudent and now < until and rate.num_recent(now) >= PRUDENT_REQUESTS):
+        rate = self._source.rate
+        spaced_until = self._listed_at + _SPACED_LIST_SECONDS
+        may_be_free_key = rate.per_minute is None and len(self._jobs) <= _SMALL_LOOP_JOBS
+        if not (request.is_list and may_be_free_key and now < spaced_until and not self._late):
             return False
-        if any(entry.polled_at is None for entry in request.entries):
+        if rate.num_recent(now) < _FREE_KEY_REQUESTS_PER_MINUTE:
             return False
-        for entry in request.entries:
-            self._observer.schedule_poll(entry, max(entry.due_at, until), now)
+        if any(polled.polled_at is None for polled in request.jobs):
+            return False
+        for polled in request.jobs:
+            polled.schedule_poll(max(polled.due_at, spaced_until), now)
         return True
 
-    def _start(self, request: Request, now: float) -> None:
+    def _start(self, request: PollRequest, now: float) -> None:
         if request.is_list:
             self._listed_at = now
-        # Spent here and not by the request itself, which begins only later.
-        self._service_limits.rate.spend(now)
-        for entry in request.entries:
-            entry.is_under_way = True
-            entry.started_at = now
-        self._num_under_way += 1
-        self._out[request] = anyio.CancelScope()
-        self._group.start_soon(self._make, request)
+        for polled in request.jobs:
+            polled.start_poll(now)
+        self._running[request] = anyio.CancelScope()
+        # The task begins only later, so its request is counted here: the loop plans the next ones before that.
+        self._group.start_soon(self._poll, request, self._source.reserve_request())
 
-    async def _make(self, request: Request) -> None:
+    async def _poll(self, request: PollRequest, source: JobSource) -> None:
         try:
-            with self._out[request]:
-                await self._observer.observe(request)
+            with self._running[request]:
+                await self._recorder.poll(source, request)
         finally:
-            del self._out[request]
-            for entry in request.entries:
-                entry.is_under_way = False
-            self._num_under_way -= 1
+            del self._running[request]
+            for polled in request.jobs:
+                polled.finish_poll()
             self._notify()
 
     async def _rest(self, seconds: float) -> None:
         if self._wake.is_set():
             return
-        if self._num_under_way or seconds == math.inf:
-            # While a request is out, time passes by itself.
+        if self._running or seconds == math.inf:
+            # While a request runs, time passes without the clock's help.
             with anyio.move_on_after(seconds):
                 await self._wake.wait()
             return
@@ -287,32 +281,29 @@ class JobPoller:
         self._sleep = None
 
     def _notify(self) -> None:
+        """Make the loop run again now."""
         self._wake.set()
         if self._sleep is not None:
             self._sleep.cancel()
 
-    def _expire(self, now: float) -> None:
-        """End the waits whose time is up, but for those that a look is still to come for."""
+    def _end_expired_waits(self, now: float) -> None:
+        """End the waits whose time is up, except those that still expect a poll."""
         while self._deadlines and (self._deadlines[0][0] <= now or self._deadlines[0][2].is_over):
             self._late.append(heapq.heappop(self._deadlines)[2])
         late, self._late = self._late, []
         for waiter in late:
             if waiter.is_over:
                 continue
-            needs_poll = any(self._observer.needs_poll(entry, waiter.deadline) for entry in waiter.entries)
+            needs_poll = any(polled.needs_poll_before(waiter.deadline) for polled in waiter.jobs)
             if needs_poll and now < waiter.deadline + GRACE_SECONDS:
                 self._late.append(waiter)
             else:
-                waiter.is_over = True
-                waiter.wake()
+                waiter.end()
 
     def _next_expiry(self) -> float:
-        if len(self._deadlines) > 2 * len(self._waiters) + _FEW:
-            # Most of these have left before their time.
+        if len(self._deadlines) > 2 * len(self._waiters) + _SPARE_DEADLINES:
+            # Most of these waits ended before their deadline.
             self._deadlines = [item for item in self._deadlines if not item[2].is_over]
             heapq.heapify(self._deadlines)
         late = min((waiter.deadline for waiter in self._late), default=math.inf) + GRACE_SECONDS
         return min(late, self._deadlines[0][0] if self._deadlines else math.inf)
-
-    def _service_now(self) -> datetime:
-        return self._clock.now() + timedelta(seconds=self._source.clock_offset_seconds)

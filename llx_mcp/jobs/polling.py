@@ -1,125 +1,147 @@
-"""Looks at jobs, one try each, and what the service taught on the way about lists and limits."""
+"""Sends poll requests and records their outcomes in the polled jobs."""
 
+import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import anyio
 
-from llx_mcp.errors import (
-    AuthenticationError,
-    LlxError,
-    OutOfCreditsError,
-    RateLimitedError,
-    UnavailableError,
-    UnreachableError,
-    UpstreamError,
-)
-from llx_mcp.jobs.batching import UNFINISHED
+from llx_mcp.errors import AuthenticationError, LlxError, OutOfCreditsError, UnreachableError, UpstreamError
+from llx_mcp.jobs.batching import UNFINISHED, PollRequest
+from llx_mcp.jobs.cache import JobCache
 from llx_mcp.jobs.clock import Clock
 from llx_mcp.jobs.polled_job import PolledJob
-from llx_mcp.jobs.rate_limit import RateLimit
-from llx_mcp.jobs.source import JobSource
+from llx_mcp.jobs.source import JobSource, get_service_time
+from llx_mcp.models import EXPANDABLE_SECTIONS, Job
 from llx_mcp.scope import JobFilter
 
-if TYPE_CHECKING:
-    from llx_mcp.models import Job
-
-# A look that hangs is given up; the client's own limits are longer, for results of any size.
+# Bounds a poll that hangs. The client's own timeouts are longer, to allow for results of any size.
 POLL_TIMEOUT_SECONDS = 60.0
-# An unfinished job can be missing from one list by chance, as pages move; not from many.
+# An unfinished job can be missing from one list by chance, because pages shift; not from several.
 _MAX_CONTRADICTIONS = 3
 _MAX_PAGES = 10
 
+_log = logging.getLogger("llx_mcp.jobs")
 
-@dataclass(slots=True)
-class ServiceLimits:
-    """What is known of the service for one key.
+
+class ListUnusableError(Exception):
+    """The service refuses a list request for jobs by id and status, or ignores its filters."""
+
+
+class PollRecorder:
+    """Polls jobs, records the outcomes, and learns whether list requests can be used.
 
     Attributes:
-        rate: its requests a minute.
-        allow_lists: whether lists by id and status can be relied upon.
+        allow_lists: whether list requests by id and status can be relied on.
     """
 
-    rate: RateLimit = field(default_factory=RateLimit)
-    allow_lists: bool = True
-    _num_contradictions: int = 0
+    def __init__(self, cache: JobCache, clock: Clock) -> None:
+        self.allow_lists = True
+        self._cache = cache
+        self._clock = clock
+        self._num_contradictions = 0
 
-    def note_contradiction(self) -> None:
-        """A job was missing from the list of unfinished ones, and is unfinished."""
+    async def poll(self, source: JobSource, request: PollRequest) -> None:
+        """Send one request and record its outcome in each of its jobs."""
+        try:
+            if request.is_list:
+                await self._poll_many(source, request.jobs)
+            else:
+                await self._poll_one(source, request.jobs[0])
+        except Exception as exc:
+            # All waits share the loop: an unexpected error must end only the waits for these jobs.
+            _log.exception("A poll failed unexpectedly")
+            error = UpstreamError(f"The job could not be polled ({type(exc).__name__}).")
+            for polled in request.jobs:
+                polled.record_failure(error, self._clock.monotonic())
+
+    async def _poll_one(self, source: JobSource, polled: PolledJob) -> None:
+        is_full_fetch = polled.needs_full_fetch
+        try:
+            job = await _fetch_job(source, polled)
+        except LlxError as exc:
+            polled.record_failure(exc, self._clock.monotonic())
+            return
+        if not job.is_terminal:
+            if is_full_fetch and job.status in UNFINISHED:
+                self._note_contradiction()
+            self._record_job(source, polled, job)
+        elif is_full_fetch:
+            await self._cache.put(polled.key, job)
+            polled.end(job=job)
+        else:
+            polled.expect_end(self._clock.monotonic())
+
+    async def _poll_many(self, source: JobSource, jobs: Sequence[PolledJob]) -> None:
+        try:
+            unfinished = await _list_unfinished_jobs(source, jobs)
+        except ListUnusableError:
+            # The jobs stay due, and are polled one by one.
+            self.allow_lists = False
+            return
+        except LlxError as exc:
+            for polled in jobs:
+                polled.record_failure(exc, self._clock.monotonic())
+            return
+        for polled in jobs:
+            job = unfinished.get(polled.key.job_id)
+            if job is None:
+                polled.expect_end(self._clock.monotonic())
+            else:
+                self._record_job(source, polled, job)
+
+    def _record_job(self, source: JobSource, polled: PolledJob, job: Job) -> None:
+        polled.record_job(job, get_service_time(source, self._clock), self._clock.monotonic())
+
+    def _note_contradiction(self) -> None:
+        """Note that a job was missing from the list of unfinished jobs, although it is unfinished."""
         self._num_contradictions += 1
         if self._num_contradictions >= _MAX_CONTRADICTIONS:
             self.allow_lists = False
 
 
-class ListUnusableError(Exception):
-    """The list endpoint does not answer for the jobs that it was asked for."""
-
-
-async def poll_one(
-    source: JobSource, entry: PolledJob, service_limits: ServiceLimits, clock: Clock
-) -> "Job | LlxError":
-    """The job, or why there is none; with all its sections if it is to be fetched. Whoever calls counts the request."""
-    from llx_mcp.models import EXPANDABLE_SECTIONS
-
-    key = entry.key
-    expand = EXPANDABLE_SECTIONS if entry.is_to_fetch else ()
-    try:
-        with anyio.fail_after(None if entry.is_to_fetch else POLL_TIMEOUT_SECONDS):
-            job = await source.fetch_job(key.job_id, expand, key.scope, max_tries=1)
-    except TimeoutError:
-        return UnreachableError("LlamaCloud did not answer while the job was waited for. Try again later.")
-    except LlxError as exc:
-        _note_failure(exc, service_limits.rate, clock)
-        return exc
-    service_limits.rate.note_success()
-    return job
-
-
-async def poll_many(
-    source: JobSource, entries: Sequence[PolledJob], service_limits: ServiceLimits, clock: Clock
-) -> "dict[str, Job] | LlxError":
-    """The unfinished ones among the jobs by id, or why there is no answer. One that is absent is not thereby done.
-
-    Whoever calls counts the first request, this the further pages.
+async def _fetch_job(source: JobSource, polled: PolledJob) -> Job:
+    """Fetch one job, with all its sections if it has probably ended.
 
     Raises:
-        ListsUselessError: the service refuses or ignores what it was asked; single looks are the way.
+        LlxError: the job cannot be read, or not now.
     """
-    key = entries[0].key
-    ids = [entry.key.job_id for entry in entries]
-    seen: dict[str, Job] = {}
-    token: str | None = None
+    expand = EXPANDABLE_SECTIONS if polled.needs_full_fetch else ()
+    try:
+        with anyio.fail_after(None if polled.needs_full_fetch else POLL_TIMEOUT_SECONDS):
+            return await source.fetch_job(polled.key.job_id, expand, polled.key.scope, max_tries=1)
+    except TimeoutError:
+        raise UnreachableError("LlamaCloud did not answer a poll of the job in time. Try again later.") from None
+
+
+async def _list_unfinished_jobs(source: JobSource, jobs: Sequence[PolledJob]) -> dict[str, Job]:
+    """Fetch those of the jobs that are unfinished, by id. A job that is missing has probably ended.
+
+    Raises:
+        ListUnusableError: list requests do not work for this purpose; poll each job alone.
+        LlxError: the service cannot answer now, or refuses the key.
+    """
     try:
         with anyio.fail_after(POLL_TIMEOUT_SECONDS):
-            for number in range(_MAX_PAGES):
-                if number:
-                    service_limits.rate.spend(clock.monotonic())
-                wanted = JobFilter(tuple(ids), UNFINISHED, page_size=len(ids), page_token=token)
-                page = await source.list_jobs(wanted, key.scope, max_tries=1)
-                if any(job.id not in ids or job.is_terminal for job in page.items):
-                    raise ListUnusableError
-                seen |= {job.id: job for job in page.items}
-                token = page.next_page_token
-                if token is None or len(seen) == len(ids):
-                    break
+            return await _list_pages(source, jobs)
     except TimeoutError:
-        return UnreachableError("LlamaCloud did not answer while jobs were waited for. Try again later.")
-    except LlxError as exc:
-        _note_failure(exc, service_limits.rate, clock)
-        if (
-            exc.is_transient
-            or isinstance(exc, AuthenticationError | OutOfCreditsError)
-            or not isinstance(exc, UpstreamError)
-        ):
-            return exc
+        raise UnreachableError("LlamaCloud did not answer a poll of the jobs in time. Try again later.") from None
+    except UpstreamError as exc:
+        if exc.is_transient or isinstance(exc, AuthenticationError | OutOfCreditsError):
+            raise
         raise ListUnusableError from None
-    service_limits.rate.note_success()
-    return seen
 
 
-def _note_failure(exc: LlxError, rate: RateLimit, clock: Clock) -> None:
-    if isinstance(exc, RateLimitedError):
-        rate.note_refusal(clock.monotonic(), exc.retry_after_seconds)
-    elif isinstance(exc, UnavailableError) and exc.retry_after_seconds:
-        rate.pause(clock.monotonic(), exc.retry_after_seconds)
+async def _list_pages(source: JobSource, jobs: Sequence[PolledJob]) -> dict[str, Job]:
+    ids = tuple(polled.key.job_id for polled in jobs)
+    found: dict[str, Job] = {}
+    page_token: str | None = None
+    for _ in range(_MAX_PAGES):
+        wanted = JobFilter(ids, UNFINISHED, page_size=len(ids), page_token=page_token)
+        page = await source.list_jobs(wanted, jobs[0].key.scope, max_tries=1)
+        if any(job.id not in ids or job.is_terminal for job in page.items):
+            raise ListUnusableError
+        found |= {job.id: job for job in page.items}
+        page_token = page.next_page_token
+        if page_token is None or len(found) == len(ids):
+            break
+    return found

@@ -1,39 +1,39 @@
-"""Jobs as answers: fetched, waited for, and read within a budget, for tools, resources and people alike.
+"""Reads jobs and answers requests about them, for tools, resources and the command line.
 
-Small jobs are read where they come in. Large ones are read in a worker process, since decoding holds the
-interpreter; so are queries and reviews, which may have to be ended. The job model and the reading are imported
-with the first question: a server that is only started and listed does without them.
+Small jobs are read in this process. Large ones are read in a worker process, because decoding holds the interpreter
+lock; so are queries and reviews, which may have to be stopped. The job model and the answers are imported with the
+first request, which keeps the start of the server fast.
 """
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import anyio
 from anyio.abc import TaskGroup
 
-from llx_mcp.answers.requests import JobRequest, Until, WaitRequest
-from llx_mcp.errors import ArgumentError, LlxError, RateLimitedError
+from llx_mcp.answers.requests import JobListRequest, JobRequest, Until, WaitRequest
+from llx_mcp.errors import ArgumentError, LlxError
+from llx_mcp.jobs.cache import CachedJob, JobCache, JobKey, parse_cached
 from llx_mcp.jobs.clock import Clock
 from llx_mcp.jobs.poll_schedule import PollSchedule
-from llx_mcp.jobs.source import JobSource, OpenSource
+from llx_mcp.jobs.rate_limit import RateLimit
+from llx_mcp.jobs.rate_limited_source import RateLimitedSource
+from llx_mcp.jobs.single_flight import SingleFlight
+from llx_mcp.jobs.source import OpenSource, get_service_time
+from llx_mcp.jobs.task_tokens import TokenSigner
 from llx_mcp.scope import DEFAULT_SCOPE, JobFilter, Scope
 
 if TYPE_CHECKING:
     from llx_mcp.answers.budget import Answer
     from llx_mcp.answers.dispatch import Question
     from llx_mcp.answers.header import Header
-    from llx_mcp.answers.requests import JobListRequest
-    from llx_mcp.jobs.cache import CachedJob, JobCache, JobKey
     from llx_mcp.jobs.executor import AnswerExecutor
     from llx_mcp.jobs.poller import JobPoller
-    from llx_mcp.jobs.polling import ServiceLimits
     from llx_mcp.jobs.progress import JobSnapshot, OnProgress, WaitProgress
-    from llx_mcp.jobs.single_flight import SingleFlight
-    from llx_mcp.jobs.task_tokens import TokenSigner
     from llx_mcp.models import Job, JobPage
 
 MAX_JOBS = 100
@@ -43,12 +43,12 @@ _COMPRESS_LATER_BYTES = 1 << 16
 
 @dataclass(frozen=True, slots=True)
 class ReaderOptions:
-    """How jobs are waited for and kept.
+    """How a reader polls and caches jobs.
 
     Attributes:
-        schedule: intervals between looks.
-        requests_per_minute: what the key may do, where that is known; else it is learnt from refusals.
-        store_bytes: most compressed bytes of finished jobs in memory.
+        schedule: poll intervals.
+        requests_per_minute: the rate limit of the key, if it is known; otherwise it is learned from refusals.
+        cache_bytes: budget for finished jobs in memory, in compressed bytes.
     """
 
     schedule: PollSchedule = field(default_factory=PollSchedule)
@@ -57,10 +57,10 @@ class ReaderOptions:
 
 
 class JobReader:
-    """Answers about jobs. The source is opened with the first question, so that starting costs nothing.
+    """Reads, lists and polls jobs, and answers requests about them. It opens the source with the first request.
 
     Attributes:
-        clock: the time that waiting goes by.
+        clock: the clock of the polling.
     """
 
     def __init__(
@@ -73,15 +73,11 @@ class JobReader:
         self._options = options
         self._identity: str | None = None
         self._allow_names = True
-        self._source: JobSource | None = None
-        self._watcher: JobPoller | None = None
+        self._source: RateLimitedSource | None = None
+        self._poller: JobPoller | None = None
         self._opening = anyio.Lock()
-
-    @cached_property
-    def _store(self) -> "JobCache":
-        from llx_mcp.jobs.cache import JobCache
-
-        return JobCache(self.clock, self._options.cache_bytes)
+        self._store = JobCache(clock, options.cache_bytes)
+        self._fetches: SingleFlight[CachedJob] = SingleFlight(group)
 
     @cached_property
     def _executor(self) -> "AnswerExecutor":
@@ -89,34 +85,19 @@ class JobReader:
 
         return AnswerExecutor(self._store, self._stack, self._group)
 
-    @cached_property
-    def _fetches(self) -> "SingleFlight[CachedJob]":
-        from llx_mcp.jobs.single_flight import SingleFlight
-
-        return SingleFlight(self._group)
-
-    @cached_property
-    def _service_limits(self) -> "ServiceLimits":
-        from llx_mcp.jobs.polling import ServiceLimits
-        from llx_mcp.jobs.rate_limit import RateLimit
-
-        return ServiceLimits(RateLimit(self._options.requests_per_minute))
-
     async def fetch(self, request: JobRequest) -> "Job":
-        """The job with all its sections: kept, or fetched once for all who ask for it now.
+        """Return the job with all its sections, from the cache or from a fetch that concurrent callers share.
 
         Raises:
-            LlxError: there is no way to it; the message says the next move.
+            LlxError: the job cannot be read; the message says what to do next.
         """
-        from llx_mcp.jobs.cache import parse_cached
-
         return await parse_cached(await self._fetch_cached(request))
 
     async def get(self, request: JobRequest) -> "Answer":
-        """The answer about a job as it is now.
+        """Return the answer about a job as it is now.
 
         Raises:
-            LlxError: there is no way to it; the message says the next move.
+            LlxError: the job cannot be read; the message says what to do next.
         """
         return await self._summarize(await self._fetch_cached(request), request)
 
@@ -169,10 +150,10 @@ class JobReader:
     async def wait(
         self, request: WaitRequest, timeout_seconds: float, on_progress: "OnProgress | None" = None
     ) -> "Answer":
-        """Return the answer about jobs once they have ended, or as they are at the timeout.
+        """Wait for jobs, and return the answer about them once they have ended or the time is up.
 
         Raises:
-            LlxError: the jobs cannot be read.
+            LlxError: the jobs cannot be read; the message says what to do next.
         """
         progress = await self.wait_many(
             request.job_ids,
@@ -184,10 +165,10 @@ class JobReader:
         return await self.build_wait_answer(request, progress)
 
     async def build_wait_answer(self, request: WaitRequest, progress: "WaitProgress") -> "Answer":
-        """Return the answer to a wait, from the last snapshots of its jobs.
+        """Return the answer to a wait, from its last progress.
 
         Raises:
-            LlxError: the one job cannot be read, or none of them for a reason that is not theirs.
+            LlxError: the only job cannot be read, or none of several can for a reason that they share.
         """
         from llx_mcp.jobs.lister import build_waited_row, get_single_job, raise_common_error
 
@@ -220,20 +201,20 @@ class JobReader:
         scope: Scope = DEFAULT_SCOPE,
         on_progress: "OnProgress | None" = None,
     ) -> "WaitProgress":
-        """Jobs once all or any of them have ended, or as they are when the time is up.
+        """Wait until all or any of the jobs have ended, or the time is up; return the last progress.
 
-        What is wrong with one of them is told in its sight, and the others are waited for.
+        An error of one job stands in its snapshot, and the wait goes on for the others.
 
         Args:
-            job_ids: up to 100; one that comes twice counts once.
-            until: which end ends the wait.
-            timeout_seconds: how long to wait; 0 looks once.
-            scope: project and organization of all of them.
-            on_progress: told of every look. Without it only changes are looked into, which is cheaper.
+            job_ids: up to 100 ids; duplicates count once.
+            until: whether all jobs must end, or any one.
+            timeout_seconds: how long to wait; 0 polls once.
+            scope: project and organization of all jobs.
+            on_progress: called after every poll. Without it only changes are processed, which is cheaper.
 
         Raises:
-            ArgumentError: no id, or too many.
-            LlxError: nothing can be asked at all; the message says the next move.
+            ArgumentError: there is no id, or there are too many.
+            LlxError: no request can be made at all; the message says what to do next.
         """
         wanted = list(dict.fromkeys(job_id.strip() for job_id in job_ids))
         if not wanted:
@@ -243,39 +224,39 @@ class JobReader:
                 f"{len(wanted)} jobs are more than one wait takes. Give at most {MAX_JOBS}, and the rest in another."
             )
         keys = [await self._key(job_id, scope) for job_id in wanted]
-        watcher = await self._watch()
-        return await watcher.wait(keys, until=until, timeout_seconds=timeout_seconds, on_progress=on_progress)
+        poller = await self._open_poller()
+        return await poller.wait(keys, until=until, timeout_seconds=timeout_seconds, on_progress=on_progress)
 
     async def watch(self, job_id: str, scope: Scope = DEFAULT_SCOPE) -> "AsyncGenerator[JobSnapshot, None]":
-        """The job as it is, and again at each change of status, until it has ended or cannot be read.
+        """Yield the job now and after each change of status, until it has ended or cannot be read.
 
-        Close the iterator when done (`contextlib.aclosing`): looking stops with the last who waits.
+        Close the iterator when done (`contextlib.aclosing`), because an open one keeps the polling going.
 
         Raises:
-            LlxError: nothing can be asked at all.
+            LlxError: no request can be made at all.
         """
         key = await self._key(job_id.strip(), scope)
-        watcher = await self._watch()
-        async with aclosing(watcher.watch(key)) as snapshots:
+        poller = await self._open_poller()
+        async with aclosing(poller.watch(key)) as snapshots:
             async for snapshot in snapshots:
                 yield snapshot
 
     async def list(self, request: "JobListRequest", cursor: str | None = None) -> "Answer":
-        """The jobs that the key sees, newest first, as many as have room.
+        """Return the jobs of the key, newest first, as many as fit into the answer.
 
         Raises:
-            LlxError: there is no list, or a filter or the cursor cannot be used; the message says the next move.
+            LlxError: the service gives no list, or a filter or the cursor is invalid; the message says what to do
+                next.
         """
         from llx_mcp.jobs.lister import list_jobs
 
         return await list_jobs(self, request, cursor)
 
     async def fetch_file_names(self, file_ids: Sequence[str], scope: Scope = DEFAULT_SCOPE) -> "dict[str, str]":
-        """The names of those files that the service knows; a list of jobs is useful without them, too."""
+        """Return the names of those files that the service knows, by id; none if it does not answer."""
         if not file_ids or not self._allow_names:
             return {}
         source = await self._open()
-        self._service_limits.rate.spend(self.clock.monotonic())
         try:
             return await source.fetch_file_names(file_ids, scope, max_tries=1)
         except LlxError as exc:
@@ -283,42 +264,34 @@ class JobReader:
             return {}
 
     async def fetch_page(self, wanted: JobFilter, scope: Scope = DEFAULT_SCOPE) -> "JobPage":
-        """One page of the jobs that the key sees, those that pass every filter given.
+        """Fetch one page of the jobs that pass every filter.
 
         Raises:
-            LlxError: there is no list; the message says the next move.
+            LlxError: the service gives no list; the message says what to do next.
         """
-        source = await self._open()
-        self._service_limits.rate.spend(self.clock.monotonic())
-        try:
-            return await source.list_jobs(wanted, scope)
-        except RateLimitedError as exc:
-            self._service_limits.rate.note_refusal(self.clock.monotonic(), exc.retry_after_seconds)
-            raise
+        return await (await self._open()).list_jobs(wanted, scope)
 
     def poll_seconds(self, progress: "WaitProgress") -> float:
-        """When it is worth while to look at jobs again that were seen so: as soon as the loop itself would."""
+        """Return when to poll these jobs again, in seconds: when the poll loop itself would."""
         schedule = self._options.schedule
         ages = [snapshot.age_seconds for snapshot in progress.snapshots if not snapshot.has_ended]
-        return min((schedule.mean_seconds(age or 0.0) for age in ages), default=schedule.shortest_seconds)
+        return min((schedule.mean_interval_seconds(age or 0.0) for age in ages), default=schedule.shortest_seconds)
 
-    async def open_token_signer(self) -> "TokenSigner":
-        """What seals and opens handles for this credential; the same in every replica that has it.
+    async def open_token_signer(self) -> TokenSigner:
+        """Return the signer of task tokens for this credential, the same in every replica that has it.
 
         Raises:
             ConfigurationError: there is no key.
         """
-        from llx_mcp.jobs.task_tokens import TokenSigner
-
         source = await self._open()
         return TokenSigner(source.derive_key("handles"), source.identity())
 
     def start(self, work: Callable[..., Coroutine[Any, Any, None]], *arguments: Any) -> None:
-        """Have work done beside all else; it is stopped with the reader, and raises nothing."""
+        """Start a background task that ends with the reader. It must not raise."""
         self._group.start_soon(work, *arguments)
 
     async def identity(self) -> str:
-        """A digest of key and address, the same in every process that has both.
+        """Return a digest of key and address, the same in every process that has both.
 
         Raises:
             ConfigurationError: there is no key.
@@ -328,13 +301,11 @@ class JobReader:
         return self._identity
 
     async def close(self) -> None:
-        """Answer every open wait with what was seen last."""
-        if self._watcher is not None:
-            await self._watcher.close()
+        """End every open wait with its progress so far."""
+        if self._poller is not None:
+            await self._poller.close()
 
-    async def _summarize(
-        self, cached: "CachedJob", request: JobRequest, waited_seconds: float | None = None
-    ) -> "Answer":
+    async def _summarize(self, cached: CachedJob, request: JobRequest, waited_seconds: float | None = None) -> "Answer":
         from llx_mcp.answers.dispatch import SummaryQuestion
         from llx_mcp.answers.header import build_header
 
@@ -347,84 +318,68 @@ class JobReader:
         cached = await self._fetch_cached(request)
         return cached, build_header(cached.job, request, now=self.service_now())
 
-    async def _answer(self, cached: "CachedJob", question: "Question") -> "Answer":
+    async def _answer(self, cached: CachedJob, question: "Question") -> "Answer":
         return await self._executor.answer(await self._key_of(question.request), cached, question)
 
     def service_now(self) -> datetime:
-        """The time of day by the service's clock, as far as its answers told."""
-        ahead = self._source.clock_offset_seconds if self._source is not None else 0.0
-        return self.clock.now() + timedelta(seconds=ahead)
+        """Return the time of day by the service's clock, or by ours before the first response."""
+        return self.clock.now() if self._source is None else get_service_time(self._source, self.clock)
 
-    async def _cached_of(self, request: JobRequest, job: "Job") -> "CachedJob":
-        """A job that was waited for: as it is kept where it has ended, unless it is too large for that."""
-        from llx_mcp.jobs.cache import CachedJob
-
+    async def _cached_of(self, request: JobRequest, job: "Job") -> CachedJob:
+        """Return a job of a wait with its sections: cached, from its snapshot, or fetched if neither has them."""
         cached = self._store.find(await self._key_of(request))
         return cached or (CachedJob.of(job) if job.body else await self._fetch_cached(request))
 
-    async def _fetch_cached(self, request: JobRequest) -> "CachedJob":
-        """The job with all its sections: as it is kept where it has ended, else fetched once for all who ask for it."""
+    async def _fetch_cached(self, request: JobRequest) -> CachedJob:
+        """Return the job with all its sections, from the cache or from a fetch that concurrent callers share."""
         key = await self._key_of(request)
         cached = self._store.find(key, billed="usage" in request.expand)
-        return cached or await self._fetches.ask(key, lambda: self._fetch(key))
+        return cached or await self._fetches.run(key, lambda: self._fetch(key))
 
-    async def _fetch(self, key: "JobKey") -> "CachedJob":
+    async def _fetch(self, key: JobKey) -> CachedJob:
         from llx_mcp.models import EXPANDABLE_SECTIONS
 
         source = await self._open()
-        rate = self._service_limits.rate
-        rate.spend(self.clock.monotonic())
-        try:
-            job = await source.fetch_job(key.job_id, EXPANDABLE_SECTIONS, key.scope)
-        except RateLimitedError as exc:
-            rate.note_refusal(self.clock.monotonic(), exc.retry_after_seconds)
-            raise
+        job = await source.fetch_job(key.job_id, EXPANDABLE_SECTIONS, key.scope)
         return await self._store.put(key, job, compressed=len(job.body) < _COMPRESS_LATER_BYTES)
 
-    async def _key_of(self, request: JobRequest) -> "JobKey":
+    async def _key_of(self, request: JobRequest) -> JobKey:
         return await self._key(request.job_id, request.scope)
 
-    async def _key(self, job_id: str, scope: Scope) -> "JobKey":
-        from llx_mcp.jobs.cache import JobKey
-
+    async def _key(self, job_id: str, scope: Scope) -> JobKey:
         return JobKey(await self.identity(), scope, job_id)
 
-    async def _open(self) -> JobSource:
+    async def _open(self) -> RateLimitedSource:
         if self._source is not None:
             return self._source
         async with self._opening:
             if self._source is None:
-                self._source = await self._stack.enter_async_context(self._open_source())
+                source = await self._stack.enter_async_context(self._open_source())
+                self._source = RateLimitedSource(source, RateLimit(self._options.requests_per_minute), self.clock)
         return self._source
 
-    async def _watch(self) -> "JobPoller":
-        source = await self._open()
-        if self._watcher is None:
-            from llx_mcp.jobs.poller import JobPoller
+    async def _open_poller(self) -> "JobPoller":
+        # Imported with the first wait, because it needs the job model.
+        from llx_mcp.jobs.poller import JobPoller
 
-            self._watcher = JobPoller(
-                source,
-                self._store,
-                self.clock,
-                self._group,
-                schedule=self._options.schedule,
-                service_limits=self._service_limits,
-            )
-        return self._watcher
+        source = await self._open()
+        if self._poller is None:
+            self._poller = JobPoller(source, self._store, self.clock, self._group, self._options.schedule)
+        return self._poller
 
 
 @asynccontextmanager
 async def open_reader(
     open_source: OpenSource, clock: Clock, options: ReaderOptions | None = None
 ) -> AsyncIterator[JobReader]:
-    """A reader; at the end its waits are answered, what it does is stopped, and its source is closed."""
+    """Open a reader. On exit, its waits end, its tasks are cancelled, and its source is closed."""
     failure: Exception | None = None
     async with AsyncExitStack() as stack, anyio.create_task_group() as group:
         reader = JobReader(open_source, clock, stack, group, options or ReaderOptions())
         try:
             yield reader
         except Exception as exc:
-            # Raised inside the group it would come out as a group.
+            # Inside the task group it would become an exception group.
             failure = exc
         finally:
             await reader.close()

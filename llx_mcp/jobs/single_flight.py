@@ -1,4 +1,4 @@
-"""One request for all who ask the same at the same time."""
+"""One call for all callers that want the same result at the same time."""
 
 from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass, field
@@ -11,26 +11,33 @@ Result = TypeVar("Result")
 
 
 @dataclass(eq=False, slots=True)
-class _Call(Generic[Result]):
+class _SharedCall(Generic[Result]):
     is_done: anyio.Event = field(default_factory=anyio.Event)
     scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
     num_waiting: int = 0
+    # Holds the result once there is one, which may itself be None.
     results: list[Result] = field(default_factory=list)
     error: Exception | None = None
 
 
 class SingleFlight(Generic[Result]):
-    """Calls under way, by what they ask. Each runs in the group: who leaves ends it for nobody else."""
+    """Running calls by key. Each runs in the task group, so a cancelled caller does not end it for the others."""
 
     def __init__(self, group: TaskGroup) -> None:
         self._group = group
-        self._calls: dict[Hashable, _Call[Result]] = {}
+        self._calls: dict[Hashable, _SharedCall[Result]] = {}
 
-    async def ask(self, key: Hashable, call: Callable[[], Awaitable[Result]]) -> Result:
-        """What the call gives, made once for all who ask for the key meanwhile; given up when the last one leaves."""
+    async def run(self, key: Hashable, call: Callable[[], Awaitable[Result]]) -> Result:
+        """Return the result of the running call for a key, or of `call` if none is running.
+
+        The call is cancelled when its last caller is.
+
+        Raises:
+            Exception: the error that the call raised, for each of its callers.
+        """
         shared = self._calls.get(key)
         if shared is None:
-            shared = self._calls[key] = _Call()
+            shared = self._calls[key] = _SharedCall()
             self._group.start_soon(self._run, key, shared, call)
         shared.num_waiting += 1
         try:
@@ -44,16 +51,16 @@ class SingleFlight(Generic[Result]):
             raise shared.error.with_traceback(None)
         return shared.results[0]
 
-    async def _run(self, key: Hashable, shared: _Call[Result], call: Callable[[], Awaitable[Result]]) -> None:
+    async def _run(self, key: Hashable, shared: _SharedCall[Result], call: Callable[[], Awaitable[Result]]) -> None:
         try:
             with shared.scope:
                 shared.results.append(await call())
-        except Exception as exc:  # Whoever asked raises it.
+        except Exception as exc:  # The callers raise it.
             shared.error = exc
         finally:
             self._forget(key, shared)
             shared.is_done.set()
 
-    def _forget(self, key: Hashable, shared: _Call[Result]) -> None:
+    def _forget(self, key: Hashable, shared: _SharedCall[Result]) -> None:
         if self._calls.get(key) is shared:
             del self._calls[key]

@@ -1,9 +1,11 @@
-"""The interface to the service: what the polling and reading of jobs need of a client."""
+"""The interface to the service: the requests that the polling and reading of jobs send."""
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
+from llx_mcp.jobs.clock import Clock
 from llx_mcp.scope import DEFAULT_SCOPE, JobFilter, Scope
 
 if TYPE_CHECKING:
@@ -11,15 +13,15 @@ if TYPE_CHECKING:
 
 
 class JobSource(Protocol):
-    """Reads jobs with one key. `max_tries` bounds the tries of a request; None leaves them to the client."""
+    """Reads jobs with one key. `max_tries` bounds the tries of a request; None leaves the number to the client."""
 
     @property
     def clock_offset_seconds(self) -> float:
-        """How far the service's clock is ahead of this machine's, from the `Date` of its latest response."""
+        """How many seconds the service's clock is ahead of this machine's, by the `Date` of its latest response."""
         ...
 
     def identity(self) -> str:
-        """Return a digest of key and address, the same wherever both are the same.
+        """Return a digest of key and address, the same in every process that has both.
 
         Raises:
             ConfigurationError: there is no key.
@@ -27,7 +29,7 @@ class JobSource(Protocol):
         ...
 
     def derive_key(self, purpose: str) -> bytes:
-        """Return a secret for one purpose, made from the key; the same wherever `identity` is the same.
+        """Return a secret for one purpose, derived from the key; equal wherever `identity` is equal.
 
         Raises:
             ConfigurationError: there is no key.
@@ -54,3 +56,8 @@ class JobSource(Protocol):
 
 
 OpenSource = Callable[[], AbstractAsyncContextManager[JobSource]]
+
+
+def get_service_time(source: JobSource, clock: Clock) -> datetime:
+    """Return the time of day by the service's clock."""
+    return clock.now() + timedelta(seconds=source.clock_offset_seconds)

@@ -1,1 +1,1 @@
-"""Processes beside the server: large jobs are read in them, and queries run in them, so that both can be ended."""
+"""Worker processes that read large jobs and run queries, so that both can be stopped."""

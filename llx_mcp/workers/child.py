@@ -1,6 +1,6 @@
-"""The process that reads: one job at a time, one question after the other, over its standard streams.
+"""The worker process: it holds one job at a time, and answers requests about it over its standard streams.
 
-It holds no key, opens no file and no connection, and ends when its parent does.
+It has no API key, opens no file or connection, and ends when its parent does.
 """
 
 import gc
@@ -20,11 +20,11 @@ from llx_mcp.workers.replies import Reply, encode_answer, encode_reply
 
 
 def main() -> None:
-    """Answer until the parent closes the pipe."""
+    """Answer requests until the parent closes the pipe."""
     replies = os.fdopen(os.dup(1), "wb")
-    # What a library prints must not be taken for an answer.
+    # Anything that a library prints goes to stderr, because stdout carries the replies.
     os.dup2(2, 1)
-    # Trees of a decoded job have no cycles but the outline's, and looking for them costs more than reading.
+    # A decoded job has hardly any reference cycles, and looking for them takes longer than reading it.
     gc.disable()
     serve(sys.stdin.buffer, replies)
 

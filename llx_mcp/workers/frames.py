@@ -1,4 +1,4 @@
-"""Messages on a pipe: a head and a body, both bytes, each after its length."""
+"""The frames on the pipes of a worker: the lengths of head and body, then the head and the body, both in bytes."""
 
 import struct
 from typing import IO
@@ -7,7 +7,7 @@ _LENGTHS = struct.Struct(">IQ")
 
 
 def write_frame(stream: IO[bytes], head: bytes, body: bytes = b"") -> None:
-    """Write one message and flush it."""
+    """Write one frame and flush it."""
     stream.write(_LENGTHS.pack(len(head), len(body)) + head)
     if body:
         stream.write(body)
@@ -15,7 +15,7 @@ def write_frame(stream: IO[bytes], head: bytes, body: bytes = b"") -> None:
 
 
 def read_frame(stream: IO[bytes]) -> tuple[bytes, bytes] | None:
-    """Read one message; return None where the stream has ended."""
+    """Read one frame; return None at the end of the stream."""
     lengths = stream.read(_LENGTHS.size)
     if len(lengths) < _LENGTHS.size:
         return None

@@ -1,4 +1,4 @@
-"""The parent's side: workers that are kept warm, waited for no longer than they may take, and ended."""
+"""The pool of worker processes. Workers stay alive between requests, and are killed when they exceed a time limit."""
 
 import contextlib
 import os
@@ -21,16 +21,17 @@ from llx_mcp.workers.replies import Reply, decode_answer, decode_reply
 
 READ_SECONDS = 120.0
 IDLE_SECONDS = 60.0
-_MOST_WORKERS = 2
-_START = "import sys; sys.path[:] = {path!r}; from llx_mcp.workers.child import main; main()"
+_MAX_WORKERS = 2
+_REAP_INTERVAL_SECONDS = 5.0
+_START_CODE = "import sys; sys.path[:] = {path!r}; from llx_mcp.workers.child import main; main()"
 
 
 class WorkerLostError(LlxError):
-    """A worker ended before it answered: it took too long, too much memory, or was ended with its caller."""
+    """A worker ended before it answered: it used too much time or memory, or its caller was cancelled."""
 
 
 class WorkerStoppedError(WorkerLostError):
-    """A worker was ended, because it did not answer in time."""
+    """A worker was killed because it did not answer in time."""
 
 
 class UnreadableError(ValueError):
@@ -39,13 +40,22 @@ class UnreadableError(ValueError):
 
 @dataclass(eq=False)
 class _Worker:
+    """One worker process.
+
+    Attributes:
+        process: the process, with pipes for its standard input and output.
+        key: the key of the job that it holds; None if it holds none.
+        used_at: when it was last used, in seconds of the monotonic clock.
+        lock: held while the worker answers a caller.
+    """
+
     process: subprocess.Popen[bytes]
     key: str | None = None
     used_at: float = 0.0
     lock: anyio.Lock = field(default_factory=anyio.Lock)
 
     def exchange(self, message: Message, body: bytes = b"") -> tuple[Reply, bytes]:
-        """Send a message and wait for the reply to it; blocks."""
+        """Send a message and return the reply. This blocks."""
         requests, replies = self.process.stdin, self.process.stdout
         try:
             if requests is None or replies is None:
@@ -59,8 +69,8 @@ class _Worker:
         head, reply_body = frame
         return decode_reply(head), reply_body
 
-    def end(self) -> None:
-        """End the process at once."""
+    def kill(self) -> None:
+        """Kill the process and close its pipes."""
         self.process.kill()
         self.process.wait()
         for stream in (self.process.stdin, self.process.stdout):
@@ -70,18 +80,18 @@ class _Worker:
 
 
 class WorkerPool:
-    """At most two workers. Each keeps the job that it was last asked about, and ends when it is idle."""
+    """At most two workers. Each holds the job of its latest request, and ends when it has been idle for a while."""
 
     def __init__(self, tasks: anyio.abc.TaskGroup, *, idle_seconds: float = IDLE_SECONDS) -> None:
         self._tasks = tasks
         self._idle_seconds = idle_seconds
         self._workers: list[_Worker] = []
-        self._slots = anyio.Semaphore(_MOST_WORKERS)
-        self._reaping = False
+        self._slots = anyio.Semaphore(_MAX_WORKERS)
+        self._is_reaping = False
 
     @property
     def num_workers(self) -> int:
-        """Workers that are alive."""
+        """Number of live workers."""
         return len(self._workers)
 
     async def ask(
@@ -90,18 +100,18 @@ class WorkerPool:
         fetch_body: Callable[[], Awaitable[bytes]],
         messages: Sequence[tuple[Message, float]],
     ) -> Answer:
-        """Send messages about a job, each with the seconds that it may take; return the answer to the last.
+        """Send messages about a job to one worker, and return the answer to the last one.
 
         Args:
-            key: names the job and its content; a worker that has it need not be given it again.
-            fetch_body: gives the job's JSON where no worker has it.
-            messages: what to send, each with its deadline in seconds; the last is a question.
+            key: name of the job's content; a worker that holds it does not need the body again.
+            fetch_body: returns the job's JSON if no worker holds it.
+            messages: each with its time limit in seconds; the last is a question.
 
         Raises:
-            WorkerStoppedError: a deadline passed; the worker was ended.
+            WorkerStoppedError: a message exceeded its time limit; the worker was killed.
             WorkerLostError: the worker ended by itself.
-            ArgumentError: the question cannot be answered as it is.
-            UnreadableError: the job is not JSON that can be read.
+            ArgumentError: the request cannot be answered as it is.
+            UnreadableError: the job is not valid JSON.
         """
         async with self._slots:
             worker = self._choose(key) or await self._start()
@@ -118,70 +128,71 @@ class WorkerPool:
                 return decode_answer(*_check_reply(await self._exchange(worker, question, question_seconds)))
 
     def close(self) -> None:
-        """End all workers."""
+        """Kill all workers."""
         while self._workers:
-            self._workers.pop().end()
+            self._workers.pop().kill()
 
     def _choose(self, key: str) -> _Worker | None:
+        """Return the worker that holds the job, or an idle one; None if a new worker should start."""
         for worker in list(self._workers):
             if worker.process.poll() is not None:
-                self._end(worker)
+                self._kill(worker)
         idle = [worker for worker in self._workers if not worker.lock.locked()]
         same = [worker for worker in self._workers if worker.key == key]
         if same:
             return same[0]
-        if len(self._workers) < _MOST_WORKERS or not idle:
+        if len(self._workers) < _MAX_WORKERS or not idle:
             return None
         return min(idle, key=lambda worker: worker.used_at)
 
     async def _start(self) -> _Worker:
-        command = [sys.executable, "-I", "-S", "-c", _START.format(path=sys.path)]
+        command = [sys.executable, "-I", "-S", "-c", _START_CODE.format(path=sys.path)]
         worker = _Worker(
             await anyio.to_thread.run_sync(
-                lambda: subprocess.Popen(  # noqa: S603
+                lambda: subprocess.Popen(  # noqa: S603 - our own code and interpreter
                     command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=_environment()
                 )
             ),
             used_at=time.monotonic(),
         )
         self._workers.append(worker)
-        if not self._reaping:
-            self._reaping = True
-            self._tasks.start_soon(self._end_idle)
+        if not self._is_reaping:
+            self._is_reaping = True
+            self._tasks.start_soon(self._kill_idle_workers)
         return worker
 
     async def _exchange(
         self, worker: _Worker, message: Message, seconds: float, body: bytes = b""
     ) -> tuple[Reply, bytes]:
-        timed_out = False
+        is_timed_out = False
         reply: tuple[Reply, bytes] | None = None
 
-        async def watch() -> None:
-            nonlocal timed_out
+        async def kill_when_late() -> None:
+            nonlocal is_timed_out
             try:
                 await anyio.sleep(seconds)
-                timed_out = True
+                is_timed_out = True
             finally:
-                # The time is up, or the caller has gone.
+                # The time is up, or the caller was cancelled.
                 if reply is None:
                     worker.process.kill()
 
         worker.used_at = time.monotonic()
         try:
             async with anyio.create_task_group() as tasks:
-                tasks.start_soon(watch)
-                # The thread cannot be cancelled, but what it waits for can be ended.
+                tasks.start_soon(kill_when_late)
+                # The thread cannot be cancelled, but it ends when the worker is killed.
                 with anyio.CancelScope(shield=True):
                     reply = await self._in_thread(worker, message, body)
                 tasks.cancel_scope.cancel()
         finally:
             worker.used_at = time.monotonic()
             if reply is None:
-                self._end(worker)
+                self._kill(worker)
         if reply is None:
-            # Where the caller has gone this is where it ends.
+            # A cancelled caller ends here.
             await anyio.lowlevel.checkpoint()
-            raise WorkerStoppedError("stopped") if timed_out else WorkerLostError("lost")
+            raise WorkerStoppedError("stopped") if is_timed_out else WorkerLostError("lost")
         return reply
 
     async def _in_thread(self, worker: _Worker, message: Message, body: bytes) -> tuple[Reply, bytes] | None:
@@ -190,27 +201,28 @@ class WorkerPool:
         except WorkerLostError:
             return None
 
-    def _end(self, worker: _Worker) -> None:
+    def _kill(self, worker: _Worker) -> None:
         if worker in self._workers:
             self._workers.remove(worker)
-        worker.end()
+        worker.kill()
 
-    async def _end_idle(self) -> None:
+    async def _kill_idle_workers(self) -> None:
         while self._workers:
             now = time.monotonic()
             for worker in list(self._workers):
                 if not worker.lock.locked() and now - worker.used_at >= self._idle_seconds:
-                    self._end(worker)
-            await anyio.sleep(min(self._idle_seconds / 4, 5.0))
-        self._reaping = False
+                    self._kill(worker)
+            await anyio.sleep(min(self._idle_seconds / 4, _REAP_INTERVAL_SECONDS))
+        self._is_reaping = False
 
 
 def _environment() -> dict[str, str]:
-    # No key reaches a worker; Windows cannot start a process without the rest.
+    # A worker must not see the API key. Windows cannot start a process without these variables.
     return {name: os.environ[name] for name in ("SYSTEMROOT", "TMPDIR", "TEMP") if name in os.environ}
 
 
 def _check_reply(exchanged: tuple[Reply, bytes]) -> tuple[Reply, bytes]:
+    """Return a reply, or raise the error that it reports."""
     reply, _ = exchanged
     match reply.error:
         case None:

@@ -68,7 +68,7 @@ def test_the_table_shows_markup_as_it_is() -> None:
     snapshots = (JobSnapshot("ext-1", job("FAILED", error_message="[bold]loud[/bold]")), seen("RUNNING"))
     Console(file=target, width=120).print(_draw(WaitProgress(snapshots, 3.0, 4.0)))
     assert "[bold]loud[/bold]" in target.getvalue()
-    assert "1 of 2 done; next look in 4 s" in target.getvalue()
+    assert "1 of 2 done; next poll in 4 s" in target.getvalue()
 
 
 def test_the_command_waits_for_all_and_lists_them() -> None:

@@ -1,4 +1,4 @@
-"""The embedded API with a list of jobs before it, and the faults that a test asks for."""
+"""A test service: the embedded API with a list endpoint, faults, and a log of its requests."""
 
 import json
 from collections.abc import AsyncIterator, Callable
@@ -31,7 +31,14 @@ Fault = Callable[["Seen"], tuple[int, dict[str, str]] | None]
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One request: when, by the rising clock; for which jobs; with which sections."""
+    """One request.
+
+    Attributes:
+        at: time of the monotonic clock, in seconds.
+        ids: the jobs that it asks for.
+        is_list: whether it is a list request.
+        expand: the sections that it asks for.
+    """
 
     at: float
     ids: tuple[str, ...]
@@ -40,7 +47,19 @@ class Seen:
 
 
 class Service:
-    """An ASGI application that keeps what it was asked."""
+    """An ASGI application that serves jobs and logs its requests.
+
+    Attributes:
+        clock: the clock that jobs live by.
+        lists: how its list endpoint behaves.
+        ahead: how far its own clock is ahead.
+        fault: returns status and headers of an error for a request, or None.
+        limit_per_minute: requests a minute that it allows; the others get a 429.
+        deleted: ids of jobs that do not exist any more.
+        shown: by job id, a function of the time that returns the status to show while the job is unfinished.
+        seen: the log of requests.
+        num_refused: number of 429 responses.
+    """
 
     def __init__(self, clock: Clock, *, lists: Lists = "work", ahead_seconds: float = 0.0) -> None:
         self.clock = clock
@@ -65,7 +84,7 @@ class Service:
         age: float = 0.0,
         credits_billed: float | None = 3,
     ) -> str:
-        """A job that ends after so many seconds from its creation, which was `age` seconds ago."""
+        """Add a job that was created `age` seconds ago and ends `seconds` after its creation; return its id."""
         job = {
             "id": job_id,
             "status": status,
@@ -79,16 +98,16 @@ class Service:
         self._store.get_job(job_id, self.clock.now() + self.ahead - timedelta(seconds=age))
         return job_id
 
-    def looks_at(self, job_id: str) -> list[float]:
-        """When a job was asked for without its sections, alone or with others."""
+    def poll_times(self, job_id: str) -> list[float]:
+        """Return when a job was polled without its sections, alone or in a list."""
         return [seen.at for seen in self.seen if job_id in seen.ids and not seen.expand]
 
-    def fetches_of(self, job_id: str) -> list[float]:
-        """When a job was asked for with its sections."""
+    def fetch_times(self, job_id: str) -> list[float]:
+        """Return when a job was fetched with its sections."""
         return [seen.at for seen in self.seen if job_id in seen.ids and seen.expand]
 
     def close(self) -> None:
-        """Close the store."""
+        """Close the database."""
         self._store.close()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -171,7 +190,7 @@ class Service:
 
 
 def source_of(service: Service, key: str = KEY) -> OpenSource:
-    """The client of the service, as the server opens it."""
+    """Return a function that opens a client of the service."""
 
     @asynccontextmanager
     async def open_source() -> AsyncIterator[JobSource]:
@@ -184,7 +203,7 @@ def source_of(service: Service, key: str = KEY) -> OpenSource:
 
 @asynccontextmanager
 async def reading(service: Service, options: ReaderOptions | None = None) -> AsyncIterator[JobReader]:
-    """A reader of the service's jobs; the service is closed with it."""
+    """Open a reader of the service's jobs; on exit, close the service too."""
     async with AsyncExitStack() as stack:
         stack.callback(service.close)
         yield await stack.enter_async_context(open_reader(source_of(service), service.clock, options))

@@ -1,4 +1,4 @@
-"""Finished jobs are kept within a budget, for those who may see them."""
+"""The cache holds finished jobs within its budget, each for one credential and scope."""
 
 import json
 import random
@@ -16,7 +16,7 @@ KEY = JobKey("digest", Scope(), "ext-1")
 
 
 def job(job_id: str = "ext-1", *, size: int = 0, status: str = "COMPLETED", credits_billed: float | None = 1) -> Job:
-    """A job whose result does not compress."""
+    """Make a job whose result does not compress."""
     noise = random.Random(job_id).randbytes(size // 2).hex()
     usage = {"credits": credits_billed}
     updated = (START - timedelta(hours=1)).isoformat()
@@ -25,61 +25,61 @@ def job(job_id: str = "ext-1", *, size: int = 0, status: str = "COMPLETED", cred
 
 
 @virtual
-async def test_what_is_kept_comes_back_whole_small_or_large() -> None:
-    store = JobCache(VirtualClock())
+async def test_cached_job_is_returned_whole_whether_small_or_large() -> None:
+    cache = JobCache(VirtualClock())
     for size in (0, 1_000_000):
-        await store.put(KEY, job(size=size))
-        kept = await store.get(KEY)
-        assert kept is not None
-        assert kept.dump() == job(size=size).dump()
-        assert (kept.status, kept.updated_at) == ("COMPLETED", START - timedelta(hours=1))
-    assert len(store) == 1
+        await cache.put(KEY, job(size=size))
+        cached = await cache.get(KEY)
+        assert cached is not None
+        assert cached.dump() == job(size=size).dump()
+        assert (cached.status, cached.updated_at) == ("COMPLETED", START - timedelta(hours=1))
+    assert len(cache) == 1
 
 
 @virtual
-async def test_what_belongs_to_another_is_not_shown() -> None:
-    store = JobCache(VirtualClock())
-    await store.put(KEY, job())
+async def test_cached_job_is_not_shown_under_another_key() -> None:
+    cache = JobCache(VirtualClock())
+    await cache.put(KEY, job())
     others = [
         replace(KEY, identity="another"),
         replace(KEY, scope=Scope("p")),
         replace(KEY, scope=Scope(None, "o")),
         replace(KEY, job_id="ext-2"),
     ]
-    assert [await store.get(other) for other in others] == [None] * 4
+    assert [await cache.get(other) for other in others] == [None] * 4
 
 
 @virtual
-async def test_a_job_that_has_not_ended_is_not_kept() -> None:
-    store = JobCache(VirtualClock())
-    await store.put(KEY, job(status="RUNNING"))
-    assert (await store.get(KEY), len(store)) == (None, 0)
+async def test_unfinished_job_is_not_cached() -> None:
+    cache = JobCache(VirtualClock())
+    await cache.put(KEY, job(status="RUNNING"))
+    assert (await cache.get(KEY), len(cache)) == (None, 0)
 
 
 @virtual
-async def test_the_least_recently_used_go_first_and_the_budget_holds() -> None:
-    store = JobCache(VirtualClock(), max_bytes=120_000)
+async def test_least_recently_used_jobs_are_evicted_and_the_budget_holds() -> None:
+    cache = JobCache(VirtualClock(), max_bytes=120_000)
     keys = [replace(KEY, job_id=f"ext-{number}") for number in range(5)]
     for key in keys[:3]:
-        await store.put(key, job(key.job_id, size=60_000))
-    assert await store.get(keys[0]) is not None
+        await cache.put(key, job(key.job_id, size=60_000))
+    assert await cache.get(keys[0]) is not None
     for key in keys[3:]:
-        await store.put(key, job(key.job_id, size=60_000))
-        assert store.num_bytes <= 120_000
-    assert [key.job_id for key in keys if await store.get(key) is not None] == ["ext-0", "ext-3", "ext-4"]
+        await cache.put(key, job(key.job_id, size=60_000))
+        assert cache.num_bytes <= 120_000
+    assert [key.job_id for key in keys if await cache.get(key) is not None] == ["ext-0", "ext-3", "ext-4"]
 
 
 @virtual
-async def test_a_job_larger_than_the_budget_is_not_kept_and_drives_nothing_out() -> None:
-    store = JobCache(VirtualClock(), max_bytes=50_000)
-    await store.put(KEY, job(size=10_000))
-    await store.put(replace(KEY, job_id="ext-2"), job("ext-2", size=1_000_000))
-    assert len(store) == 1
-    assert await store.get(KEY) is not None
+async def test_job_larger_than_the_budget_is_not_cached_and_evicts_nothing() -> None:
+    cache = JobCache(VirtualClock(), max_bytes=50_000)
+    await cache.put(KEY, job(size=10_000))
+    await cache.put(replace(KEY, job_id="ext-2"), job("ext-2", size=1_000_000))
+    assert len(cache) == 1
+    assert await cache.get(KEY) is not None
 
 
 @virtual
-async def test_usage_that_is_not_billed_yet_is_asked_for_again() -> None:
+async def test_job_without_billed_usage_is_fetched_again() -> None:
     service = Service(VirtualClock())
     service.add("ext-1", credits_billed=None)
     async with reading(service) as reader:
@@ -99,10 +99,10 @@ async def test_usage_that_is_not_billed_yet_is_asked_for_again() -> None:
 
 
 @virtual
-async def test_a_job_that_was_never_billed_within_a_day_is_kept_all_the_same() -> None:
+async def test_job_that_is_still_unbilled_after_a_day_stays_cached() -> None:
     clock = VirtualClock()
-    store = JobCache(clock)
+    cache = JobCache(clock)
     await clock.sleep(86_400)
-    await store.put(KEY, job(credits_billed=None))
+    await cache.put(KEY, job(credits_billed=None))
     await clock.sleep(3_600)
-    assert await store.get(KEY) is not None
+    assert await cache.get(KEY) is not None

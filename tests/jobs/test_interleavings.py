@@ -1,4 +1,4 @@
-"""Whatever comes in whatever order: every wait gets exactly one right answer, and nothing is left."""
+"""In every order of events, each wait gets exactly one right answer, and nothing is left."""
 
 import json
 from collections.abc import AsyncIterator, Sequence
@@ -26,7 +26,7 @@ SECONDS = st.floats(0, 120, allow_nan=False).map(lambda seconds: round(seconds, 
 
 @dataclass(frozen=True)
 class Life:
-    """A job: when it is there, when it has ended, how, and when it is deleted."""
+    """When and how a job ends, and when it is deleted."""
 
     ends_at: float
     ends_as: str
@@ -35,19 +35,19 @@ class Life:
 
 @dataclass(frozen=True)
 class Wait:
-    """One who waits: from when, for what, how long, and when they lose patience."""
+    """One wait: when it begins, for which jobs, its timeout, and when its caller cancels it."""
 
-    comes_at: float
+    starts_at: float
     jobs: tuple[int, ...]
     until: str
     timeout_seconds: float
-    leaves_after: float | None
+    cancelled_after: float | None
     wants_progress: bool
 
 
 @dataclass(frozen=True)
 class Outage:
-    """When the service fails, and how."""
+    """When and how the service fails."""
 
     begins_at: float
     seconds: float
@@ -77,7 +77,7 @@ LISTS = st.sampled_from(["work", "are refused", "ignore status"])
 
 
 class Script:
-    """A source of jobs that live as the example says, each answer after its time on the way."""
+    """A job source that follows the example; each response takes 50 ms."""
 
     clock_offset_seconds = 0.0
 
@@ -88,22 +88,22 @@ class Script:
         self._clock = clock
 
     def identity(self) -> str:
-        """One for all."""
+        """Return the same identity for all."""
         return "digest"
 
     def derive_key(self, purpose: str) -> bytes:
-        """No secret."""
+        """Return the purpose itself, which is no secret."""
         return purpose.encode()
 
     def status_at(self, job_id: str, at: float) -> str | None:
-        """The truth about a job at a time; None where there is no such job."""
+        """Return the status of a job at a time; None if it does not exist."""
         life = self._lives.get(job_id)
         if life is None or (life.deleted_at is not None and at >= life.deleted_at):
             return None
         return life.ends_as if at >= life.ends_at else "RUNNING" if at >= life.ends_at / 2 else "PENDING"
 
     async def fetch_job(self, job_id: str, expand: Sequence[str] = (), *_: Any, **__: Any) -> Job:
-        """One job."""
+        """Return one job."""
         await self._answer()
         job = self._job(job_id, expand=bool(expand))
         if job is None:
@@ -111,7 +111,7 @@ class Script:
         return job
 
     async def list_jobs(self, wanted: JobFilter, *_: Any, **__: Any) -> JobPage:
-        """The unfinished ones."""
+        """Return the jobs that have one of the statuses."""
         await self._answer()
         if self._lists == "are refused":
             raise NotFoundError("no list", status_code=404)
@@ -119,7 +119,7 @@ class Script:
         return JobPage(tuple(job for job in jobs if job.status in wanted.statuses or self._lists == "ignore status"))
 
     async def fetch_file_names(self, *_: Any, **__: Any) -> dict[str, str]:
-        """None."""
+        """Return no names."""
         return {}
 
     async def _answer(self) -> None:
@@ -142,8 +142,8 @@ class Script:
         return Job.parse(json.dumps({**job, "configuration_id": "expanded"} if expand else job).encode())
 
 
-class Scene:
-    """One example, played."""
+class Example:
+    """Runs one example."""
 
     def __init__(self, lives: list[Life], waits: list[Wait], outages: list[Outage], lists: str) -> None:
         self._clock = VirtualClock()
@@ -151,8 +151,8 @@ class Scene:
         self._waits = waits
         self._answers: list[int] = []
 
-    async def play(self) -> None:
-        """Play it, and check every answer and what is left."""
+    async def run(self) -> None:
+        """Run it, check every answer, and check that nothing is left."""
 
         @asynccontextmanager
         async def open_source() -> AsyncIterator[JobSource]:
@@ -163,18 +163,18 @@ class Scene:
                 for number, wait in enumerate(self._waits):
                     group.start_soon(self._wait, reader, number, wait)
             await anyio.sleep(0.001)
-            assert reader._watcher is None or reader._watcher.is_idle
-            assert reader._watcher is None or not (reader._watcher._late or reader._watcher._out)
+            assert reader._poller is None or reader._poller.is_idle
+            assert reader._poller is None or not (reader._poller._late or reader._poller._running)
         assert sorted(self._answers) == list(range(len(self._waits)))
 
     async def _wait(self, reader: JobReader, number: int, wait: Wait) -> None:
-        await anyio.sleep(wait.comes_at)
+        await anyio.sleep(wait.starts_at)
         waited: list[float] = []
 
         async def note(progress: WaitProgress) -> None:
             waited.append(progress.waited_seconds)
 
-        with anyio.move_on_after(wait.leaves_after) as scope:
+        with anyio.move_on_after(wait.cancelled_after) as scope:
             progress = await reader.wait_many(
                 [f"ext-{job}" for job in wait.jobs],
                 until="any" if wait.until == "any" else "all",
@@ -183,8 +183,8 @@ class Scene:
             )
             self._check(progress, wait)
         if scope.cancelled_caught:
-            assert wait.leaves_after is not None
-            assert self._clock.monotonic() - wait.comes_at <= wait.leaves_after + 0.1
+            assert wait.cancelled_after is not None
+            assert self._clock.monotonic() - wait.starts_at <= wait.cancelled_after + 0.1
         assert waited == sorted(waited)
         self._answers.append(number)
 
@@ -193,7 +193,7 @@ class Scene:
         assert [snapshot.job_id for snapshot in progress.snapshots] == [f"ext-{job}" for job in wait.jobs]
         ended = [snapshot for snapshot in progress.snapshots if snapshot.has_ended]
         for snapshot in ended:
-            # An end is the truth, and comes with all its sections; one that was kept outlives the deletion.
+            # An ended job has its true status and all its sections; a cached one outlives its deletion.
             if snapshot.error is not None:
                 assert isinstance(snapshot.error, NotFoundError)
                 assert self._script.status_at(snapshot.job_id, now) is None
@@ -213,15 +213,15 @@ class Scene:
 def test_every_wait_gets_one_right_answer_and_nothing_is_left(
     lives: list[Life], waits: list[Wait], outages: list[Outage], lists: str
 ) -> None:
-    run_virtual(Scene(lives, waits, outages, lists).play)
+    run_virtual(Example(lives, waits, outages, lists).run)
 
 
 @virtual
-async def test_a_wait_that_is_over_does_not_insist_on_one_job_while_it_gives_another_its_time() -> None:
+async def test_expired_wait_does_not_retry_one_job_while_it_waits_for_the_poll_of_another() -> None:
     clock = VirtualClock()
 
     class Uneven(Script):
-        """The second job hangs, and the first cannot be fetched whole."""
+        """The second job hangs, and the first cannot be fetched with its sections."""
 
         num_refused = 0
 
@@ -245,7 +245,7 @@ async def test_a_wait_that_is_over_does_not_insist_on_one_job_while_it_gives_ano
     assert 1 <= script.num_refused <= 6
 
 
-def test_the_script_itself_lives_as_it_should() -> None:
+def test_script_follows_the_lives_of_its_jobs() -> None:
     script = Script([Life(10.0, "FAILED", 20.0)], [], "work", VirtualClock())
     assert [script.status_at("ext-0", at) for at in (0, 5, 10, 20)] == ["PENDING", "RUNNING", "FAILED", None]
     assert START + timedelta(0) == datetime(2026, 1, 1, tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""A key's requests stay within what the service allows."""
+"""The requests of a key stay within its configured or learned rate limit."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from llx_mcp.jobs.rate_limit import RateLimit
 
 
 def spend_all(rate: RateLimit, seconds: float, *, start: float = 0.0) -> list[float]:
-    """Make every request that the rate allows; when each was made."""
+    """Make every request that the limit allows; return the time of each."""
     made = []
     now = start
     while now < start + seconds:
@@ -20,7 +20,7 @@ def spend_all(rate: RateLimit, seconds: float, *, start: float = 0.0) -> list[fl
 
 
 def busiest_minute(made: list[float]) -> int:
-    """The most requests in any 60 seconds."""
+    """Return the largest number of requests in any 60 seconds."""
     return max(sum(begin <= at < begin + 60 for at in made) for begin in made)
 
 
@@ -31,7 +31,7 @@ def test_no_minute_has_more_requests_than_the_budget(per_minute: int) -> None:
     assert len(made) >= per_minute * 0.7 * 10
 
 
-def test_without_a_known_limit_nothing_is_held_back() -> None:
+def test_no_request_waits_while_no_limit_is_known() -> None:
     rate = RateLimit()
     for _ in range(1_000):
         assert rate.wait_seconds(1.0) == 0
@@ -39,14 +39,14 @@ def test_without_a_known_limit_nothing_is_held_back() -> None:
     assert rate.per_minute is None
 
 
-def test_a_refusal_pauses_as_long_as_the_service_says() -> None:
+def test_refusal_pauses_for_as_long_as_retry_after_says() -> None:
     rate = RateLimit()
     rate.spend(0.0)
     rate.note_refusal(0.0, 30.0)
     assert rate.wait_seconds(0.0) >= 30.0
 
 
-def test_refusals_without_a_word_pause_longer_each_time() -> None:
+def test_refusals_without_retry_after_pause_longer_each_time() -> None:
     rate = RateLimit(600)
     pauses = []
     now = 0.0
@@ -54,11 +54,11 @@ def test_refusals_without_a_word_pause_longer_each_time() -> None:
         rate.note_refusal(now, None)
         pauses.append(rate.wait_seconds(now))
         now += pauses[-1]
-    # The first ones are the learnt budget's, which is then at its least.
+    # The first pauses come from the learned budget, which is then at its minimum.
     assert pauses == [20.0, 20.0, 20.0, 40.0, 60.0, 60.0]
 
 
-def test_a_limit_is_learnt_from_a_refusal_and_speed_is_given_back_slowly_and_not_beyond_it() -> None:
+def test_refusal_halves_the_budget_which_grows_back_slowly_to_a_learned_ceiling() -> None:
     rate = RateLimit()
     for second in range(20):
         rate.spend(float(second))
@@ -72,25 +72,25 @@ def test_a_limit_is_learnt_from_a_refusal_and_speed_is_given_back_slowly_and_not
     assert busiest_minute(spend_all(rate, 600, start=1_300.0)) <= 18
 
 
-def test_refusals_of_requests_that_were_under_way_together_count_once() -> None:
+def test_refusals_of_concurrent_requests_count_once() -> None:
     rate = RateLimit()
     for _ in range(21):
         rate.spend(0.0)
     rate.note_refusal(0.0, None)
-    learnt = rate.per_minute
+    learned = rate.per_minute
     rate.note_refusal(0.1, None)
-    assert rate.per_minute == pytest.approx(learnt, rel=0.01)
+    assert rate.per_minute == pytest.approx(learned, rel=0.01)
 
 
-def test_a_limit_that_was_learnt_is_forgotten_after_an_hour_and_one_that_was_set_is_not() -> None:
-    learnt, told = RateLimit(), RateLimit(20)
-    for rate in (learnt, told):
+def test_learned_limit_is_forgotten_after_an_hour_and_a_configured_one_is_not() -> None:
+    learned, configured = RateLimit(), RateLimit(20)
+    for rate in (learned, configured):
         rate.note_refusal(0.0, None)
         rate.wait_seconds(4_000.0)
-    assert (learnt.per_minute, told.per_minute) == (None, 20)
+    assert (learned.per_minute, configured.per_minute) == (None, 20)
 
 
-def test_a_budget_never_falls_to_nothing() -> None:
+def test_budget_never_falls_to_zero() -> None:
     rate = RateLimit()
     for minute in range(50):
         rate.note_refusal(minute * 61.0, None)

@@ -1,4 +1,4 @@
-"""Questions that come together cost one request, and nobody's leaving harms another."""
+"""Concurrent requests share one fetch, and a cancelled one does not end it for the others."""
 
 import anyio
 import pytest
@@ -13,7 +13,7 @@ from tests.jobs.virtual_time import VirtualClock, virtual
 
 
 @virtual
-async def test_a_job_that_many_ask_for_at_once_is_fetched_once() -> None:
+async def test_concurrent_requests_for_a_job_share_one_fetch() -> None:
     service = Service(VirtualClock())
     service.add("ext-1", 100)
     seen: list[str] = []
@@ -29,7 +29,7 @@ async def test_a_job_that_many_ask_for_at_once_is_fetched_once() -> None:
 
 
 @virtual
-async def test_an_error_is_everybodys_and_is_not_kept() -> None:
+async def test_error_reaches_every_concurrent_request_and_is_not_cached() -> None:
     service = Service(VirtualClock())
     seen: list[str] = []
 
@@ -49,7 +49,7 @@ async def test_an_error_is_everybodys_and_is_not_kept() -> None:
 
 
 @virtual
-async def test_who_leaves_a_shared_fetch_ends_it_for_nobody_else() -> None:
+async def test_cancelled_request_does_not_end_the_shared_fetch() -> None:
     service = Service(VirtualClock())
     service.add("ext-1")
     service.fault = lambda seen: (503, {}) if seen.at < 1 else None
@@ -66,7 +66,7 @@ async def test_who_leaves_a_shared_fetch_ends_it_for_nobody_else() -> None:
 
 
 @virtual
-async def test_a_fetch_that_all_have_left_is_given_up() -> None:
+async def test_fetch_is_cancelled_with_its_last_request() -> None:
     service = Service(VirtualClock())
     service.add("ext-1")
     service.fault = lambda _: (503, {})
@@ -80,7 +80,7 @@ async def test_a_fetch_that_all_have_left_is_given_up() -> None:
 
 
 @virtual
-async def test_two_keys_have_two_identities_and_one_has_one() -> None:
+async def test_identity_is_the_same_for_the_same_key_only() -> None:
     service = Service(VirtualClock())
     identities = []
     for key in ("llx-one-one", "llx-two-two", "llx-one-one"):
@@ -91,7 +91,7 @@ async def test_two_keys_have_two_identities_and_one_has_one() -> None:
     assert "llx-one" not in identities[0]
 
 
-async def test_without_a_key_a_wait_says_so() -> None:
+async def test_wait_without_a_key_says_so() -> None:
     service = Service(SystemClock())
     async with open_reader(source_of(service, ""), SystemClock()) as reader:
         with pytest.raises(ConfigurationError, match="No LlamaCloud key"):
@@ -100,7 +100,7 @@ async def test_without_a_key_a_wait_says_so() -> None:
 
 
 @virtual
-async def test_what_is_raised_beside_a_reader_comes_out_as_it_is() -> None:
+async def test_error_inside_a_reader_is_raised_unchanged() -> None:
     service = Service(VirtualClock())
     with pytest.raises(UnavailableError, match="mine"):
         async with reading(service):
@@ -108,7 +108,7 @@ async def test_what_is_raised_beside_a_reader_comes_out_as_it_is() -> None:
 
 
 @virtual
-async def test_a_list_is_asked_for_as_the_filters_say() -> None:
+async def test_page_holds_the_jobs_that_pass_the_filters() -> None:
     service = Service(VirtualClock())
     for number in range(4):
         service.add(f"ext-{number}", 100 * (number % 2))

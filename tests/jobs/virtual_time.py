@@ -1,4 +1,4 @@
-"""An event loop whose time jumps to the next timer as soon as nothing else is to do: hours pass in milliseconds."""
+"""An event loop in virtual time: when it has nothing to do, it jumps to the next timer. Hours take milliseconds."""
 
 import asyncio
 import functools
@@ -17,7 +17,7 @@ _DEADLOCK_SECONDS = 20.0
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """Time stands while there is work, in a thread too, and jumps when there is none."""
+    """An event loop whose time stands still while it or one of its threads has work, and jumps when there is none."""
 
     def __init__(self) -> None:
         self.virtual_seconds = 0.0
@@ -25,7 +25,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         super().__init__(_JumpingSelector(self))
 
     def time(self) -> float:
-        """Seconds since the loop began."""
+        """Return the seconds since the loop began."""
         return self.virtual_seconds
 
 
@@ -42,30 +42,30 @@ class _JumpingSelector(selectors.DefaultSelector):
         if timeout is None or has_threads:
             events = super().select(_DEADLOCK_SECONDS)
             if not events:
-                raise RuntimeError("nothing is left that could ever happen")
+                raise RuntimeError("deadlock: no timer is set, and no event has come")
             return events
         self._loop.virtual_seconds += timeout
         return []
 
 
 class VirtualClock:
-    """The time of such a loop."""
+    """The clock of the running virtual loop."""
 
     def now(self) -> datetime:
-        """The time of day, aware."""
+        """Return the time of day, with a time zone."""
         return START + timedelta(seconds=self.monotonic())
 
     def monotonic(self) -> float:
-        """Seconds since the loop began."""
+        """Return the seconds since the loop began."""
         return asyncio.get_running_loop().time()
 
     async def sleep(self, seconds: float) -> None:
-        """Let them pass."""
+        """Let virtual seconds pass."""
         await anyio.sleep(seconds)
 
 
 def run_virtual(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    """Run a coroutine in virtual time; what it leaves behind is an error."""
+    """Run a coroutine in virtual time; fail if it leaves tasks behind."""
 
     async def run() -> None:
         loop = asyncio.get_running_loop()
@@ -80,7 +80,7 @@ def run_virtual(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
 
 
 def virtual(test: Callable[P, Awaitable[None]]) -> Callable[P, None]:
-    """A test that runs in virtual time."""
+    """Decorate a test to run in virtual time."""
 
     @functools.wraps(test)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:

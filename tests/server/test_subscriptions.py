@@ -64,7 +64,7 @@ def test_each_change_is_told_once(mode: str) -> None:
                 counts.append(len(watching.told()))
         assert counts == [0, 1, 2, 3, 4, 4]
         assert set(watching.told()) == {"llx://jobs/ext-1"}
-        assert len(service.looks_at("ext-1")) <= 14
+        assert len(service.poll_times("ext-1")) <= 14
         service.close()
 
     play()
@@ -148,7 +148,7 @@ async def test_streams_and_waits_share_the_looks_and_each_is_told_once() -> None
             await anyio.sleep(1)
             group.cancel_scope.cancel()
     assert told == ["llx://jobs/ext-1"] * 3
-    assert len(service.looks_at("ext-1")) <= 22
+    assert len(service.poll_times("ext-1")) <= 22
     service.close()
 
 

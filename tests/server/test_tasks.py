@@ -184,7 +184,7 @@ async def test_a_service_that_is_away_is_told_and_does_not_end_the_task() -> Non
     service.close()
     assert (away["status"], away["statusMessage"]) == (
         "working",
-        "not seen yet; this look failed and is tried again",
+        "not seen yet; the latest poll failed and is tried again",
     )
     for state in (refused, gone):
         assert (state["status"], state["result"]["isError"]) == ("completed", True)

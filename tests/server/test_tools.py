@@ -130,7 +130,7 @@ async def test_waiting_for_a_running_job_tells_progress_and_then_answers(mode: s
     assert result.structured_content["result"]["invoice_number"] == "NL-2026-0417"
     assert [progress for progress, _, _ in told] == sorted({progress for progress, _, _ in told})
     assert [total for _, total, _ in told] == [45] * len(told)
-    assert told[0][2] == "PENDING for 0 s; next look in 2 s"
+    assert told[0][2] == "PENDING for 0 s; next poll in 2 s"
     assert told[-1][2] == "COMPLETED"
 
 

@@ -70,7 +70,7 @@ async def test_many_are_waited_for_at_once_and_told_in_one_table(mode: str) -> N
     assert [progress for progress, _, _ in told] == sorted({progress for progress, _, _ in told})
     assert {total for _, total, _ in told} == {7}
     assert told[-1][2] == "COMPLETED; 7 of 7 done"
-    assert any("of 7 done; next look in" in str(message) for _, _, message in told)
+    assert any("of 7 done; next poll in" in str(message) for _, _, message in told)
 
 
 async def test_any_of_many_is_enough_where_that_is_asked_for() -> None:
@@ -286,13 +286,13 @@ def test_a_caller_that_cancels_is_gone_at_once_and_the_others_go_on(mode: str) -
             group.start_soon(wait)
             await anyio.sleep(9)
             (reader,) = server.readers
-            assert reader._watcher is not None
-            assert len(reader._watcher._waiters) == 6
+            assert reader._poller is not None
+            assert len(reader._poller._waiters) == 6
             await anyio.sleep(1.1)
-            assert len(reader._watcher._waiters) == 1
-            watcher = reader._watcher
+            assert len(reader._poller._waiters) == 1
+            poller = reader._poller
         assert [result.structured_content["status"] for result in results] == ["COMPLETED"]
-        assert watcher.is_idle
+        assert poller.is_idle
         service.close()
 
     play()

@@ -1,4 +1,4 @@
-"""Workers are kept warm, waited for no longer than they may take, and always ended."""
+"""Workers are reused between requests, killed when they exceed a time limit, and never left behind."""
 
 import json
 from collections.abc import Awaitable, Callable
@@ -19,7 +19,7 @@ FOREVER = "WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r) SELEC
 
 
 def body_of(value: Any) -> Callable[[], Awaitable[bytes]]:
-    """A job with this result, counting how often it is asked for."""
+    """Return a function that returns the body of a job with this value, and counts its calls."""
 
     async def fetch() -> bytes:
         fetch.count += 1  # type: ignore[attr-defined]
@@ -40,7 +40,7 @@ async def first_cell(pool: WorkerPool, key: str, fetch: Callable[[], Awaitable[b
     return answer.structured["rows"]["rows"][0][0]
 
 
-async def test_a_job_is_sent_once_and_asked_about_many_times() -> None:
+async def test_job_is_sent_once_for_many_requests() -> None:
     fetch = body_of(7)
     async with anyio.create_task_group() as tasks:
         pool = WorkerPool(tasks)
@@ -69,7 +69,7 @@ async def test_many_jobs_share_two_workers_and_are_never_mixed_up() -> None:
     assert found == {f"job-{number}": [number] * 4 for number in range(5)}
 
 
-async def test_a_worker_that_does_not_answer_in_time_is_ended_and_replaced() -> None:
+async def test_worker_that_exceeds_its_time_limit_is_killed_and_replaced() -> None:
     async with anyio.create_task_group() as tasks:
         pool = WorkerPool(tasks)
         with pytest.raises(WorkerStoppedError):
@@ -80,7 +80,7 @@ async def test_a_worker_that_does_not_answer_in_time_is_ended_and_replaced() -> 
         tasks.cancel_scope.cancel()
 
 
-async def test_a_caller_that_goes_ends_the_work_and_leaves_no_process() -> None:
+async def test_cancelled_request_kills_its_worker() -> None:
     async with anyio.create_task_group() as tasks:
         pool = WorkerPool(tasks)
         assert await first_cell(pool, "a", body_of(1)) == 1
@@ -93,7 +93,7 @@ async def test_a_caller_that_goes_ends_the_work_and_leaves_no_process() -> None:
         tasks.cancel_scope.cancel()
 
 
-async def test_an_idle_worker_ends() -> None:
+async def test_idle_worker_ends() -> None:
     with anyio.fail_after(20):
         async with anyio.create_task_group() as tasks:
             pool = WorkerPool(tasks, idle_seconds=0.05)
@@ -105,7 +105,7 @@ async def test_an_idle_worker_ends() -> None:
             tasks.cancel_scope.cancel()
 
 
-async def test_errors_come_back_as_what_they_are() -> None:
+async def test_errors_of_a_worker_keep_their_type() -> None:
     async def broken() -> bytes:
         return b'{"extract_result": {"a": 1e}}'
 
@@ -120,7 +120,7 @@ async def test_errors_come_back_as_what_they_are() -> None:
         tasks.cancel_scope.cancel()
 
 
-async def test_no_key_reaches_a_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_worker_does_not_see_the_api_key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LLAMA_CLOUD_API_KEY", "llx-secret")
     async with anyio.create_task_group() as tasks:
         pool = WorkerPool(tasks)

@@ -1,0 +1,149 @@
+"""Errors of the service: transient ones are retried, permanent ones end only the waits that they concern."""
+
+import anyio
+import anyio.lowlevel
+import pytest
+
+from llx_mcp.answers.requests import WaitRequest
+from llx_mcp.errors import (
+    AuthenticationError,
+    NotFoundError,
+    OutOfCreditsError,
+    UnavailableError,
+)
+from llx_mcp.jobs.progress import WaitProgress, describe_progress
+from llx_mcp.jobs.reader import JobReader
+from tests.jobs.service import Service, reading
+from tests.jobs.virtual_time import VirtualClock, virtual
+from tests.jobs.waits import LONG, statuses
+
+
+@virtual
+async def test_unreadable_job_does_not_satisfy_until_any() -> None:
+    service = Service(VirtualClock())
+    service.add("ext-1", 30)
+    async with reading(service) as reader:
+        progress = await reader.wait_many(["ext-none", "ext-1"], until="any", timeout_seconds=LONG)
+        alone = await reader.wait_many(["ext-none"], until="any", timeout_seconds=LONG)
+    assert statuses(progress) == ["NotFoundError", "COMPLETED"]
+    assert statuses(alone) == ["NotFoundError"]
+
+
+@virtual
+async def test_missing_job_gets_an_error_and_the_wait_goes_on_for_the_others() -> None:
+    service = Service(VirtualClock())
+    ids = [service.add(f"ext-{number}", 20) for number in range(11)]
+    async with reading(service) as reader:
+        progress = await reader.wait_many([*ids[:5], "ext-none", *ids[5:]], timeout_seconds=LONG)
+    assert statuses(progress) == ["COMPLETED"] * 5 + ["NotFoundError"] + ["COMPLETED"] * 6
+    assert "ext-none" in str(progress.snapshots[5].error)
+
+
+@virtual
+async def test_blank_id_gets_an_error_of_its_own() -> None:
+    service = Service(VirtualClock())
+    service.add("ext-1")
+    async with reading(service) as reader:
+        progress = await reader.wait_many(["ext-1", " "], timeout_seconds=9)
+    assert statuses(progress) == ["COMPLETED", "ArgumentError"]
+
+
+@virtual
+async def test_outage_of_a_minute_is_reported_and_does_not_end_the_wait() -> None:
+    service = Service(VirtualClock())
+    ids = [service.add("ext-1", 90), service.add("ext-2", 90)]
+    service.fault = lambda seen: (503, {}) if 10 <= seen.at < 70 else None
+    results: list[WaitProgress] = []
+
+    async def note(progress: WaitProgress) -> None:
+        results.append(progress)
+
+    async with reading(service) as reader:
+        progress = await reader.wait_many(ids, timeout_seconds=LONG, on_progress=note)
+    assert statuses(progress) == ["COMPLETED"] * 2
+    assert progress.waited_seconds <= 100
+    failures = [snapshot.failure for progress in results for snapshot in progress.snapshots if snapshot.failure]
+    assert {type(failure) for failure in failures} == {UnavailableError}
+    assert any("the latest poll failed and is tried again" in describe_progress(progress) for progress in results)
+    waited = [progress.waited_seconds for progress in results]
+    assert waited == sorted(waited)
+    assert len([seen for seen in service.seen if 10 <= seen.at < 70]) <= 12
+
+
+@virtual
+async def test_service_that_never_answers_raises_an_error() -> None:
+    service = Service(VirtualClock())
+    service.fault = lambda _: (500, {})
+    async with reading(service) as reader:
+        with pytest.raises(UnavailableError):
+            await reader.wait(WaitRequest(("ext-1",), is_many=False), 45)
+
+
+@virtual
+async def test_retry_after_of_an_unavailable_service_pauses_all_polls() -> None:
+    service = Service(VirtualClock())
+    ids = [service.add("ext-1", 200), service.add("ext-2", 200)]
+    service.fault = lambda seen: (503, {"retry-after": "40"}) if 5 <= seen.at < 12 else None
+    async with reading(service) as reader:
+        await reader.wait_many(ids, timeout_seconds=LONG)
+    refused = next(seen.at for seen in service.seen if 5 <= seen.at < 12)
+    assert [seen for seen in service.seen if refused < seen.at < refused + 40] == []
+
+
+@pytest.mark.parametrize(
+    ("status", "error"), [(401, AuthenticationError), (402, OutOfCreditsError), (403, NotFoundError)]
+)
+@pytest.mark.parametrize("num_jobs", [1, 2])
+def test_permanent_error_ends_every_wait_at_once(status: int, error: type[Exception], num_jobs: int) -> None:
+    @virtual
+    async def run() -> None:
+        service = Service(VirtualClock())
+        ids = [service.add(f"ext-{number}", 100) for number in range(num_jobs)]
+        service.fault = lambda seen: (status, {}) if seen.at >= 9 else None
+        results: list[WaitProgress] = []
+
+        async def wait(reader: JobReader) -> None:
+            results.append(await reader.wait_many(ids, timeout_seconds=LONG))
+
+        async with reading(service) as reader, anyio.create_task_group() as group:
+            for _ in range(20):
+                group.start_soon(wait, reader)
+        assert {type(snapshot.error) for progress in results for snapshot in progress.snapshots} == {error}
+        assert len(results) == 20
+        assert max(progress.waited_seconds for progress in results) <= 13
+
+    run()
+
+
+@virtual
+async def test_deleted_job_gets_an_error_and_the_wait_goes_on_for_the_others() -> None:
+    service = Service(VirtualClock())
+    ids = [service.add("ext-1", 60), service.add("ext-2", 60), service.add("ext-3", 60)]
+
+    async with reading(service) as reader, anyio.create_task_group() as group:
+
+        async def delete() -> None:
+            await anyio.sleep(20)
+            service.deleted.add("ext-2")
+
+        group.start_soon(delete)
+        progress = await reader.wait_many(ids, timeout_seconds=LONG)
+    assert statuses(progress) == ["COMPLETED", "NotFoundError", "COMPLETED"]
+
+
+@virtual
+async def test_error_is_not_cached_for_later_waits() -> None:
+    service = Service(VirtualClock())
+    async with reading(service) as reader, anyio.create_task_group() as group:
+        service.add("ext-slow", 60)
+        results: list[WaitProgress] = []
+
+        async def wait_for_both() -> None:
+            results.append(await reader.wait_many(["ext-late", "ext-slow"], timeout_seconds=LONG))
+
+        group.start_soon(wait_for_both)
+        await anyio.sleep(10)
+        service.add("ext-late", 5)
+        progress = await reader.wait_many(["ext-late"], timeout_seconds=LONG)
+    assert statuses(progress) == ["COMPLETED"]
+    assert statuses(results[0]) == ["NotFoundError", "COMPLETED"]
