@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from llx_mcp.jobs.clock import SystemClock
-from llx_mcp.jobs.lister import build_waited_row
+from llx_mcp.jobs.job_rows import build_waited_row
 from llx_mcp.jobs.reader import ReaderOptions, open_reader
 from llx_mcp.jobs.source import OpenSource
 from llx_mcp.result.sanitize import dump_json, sanitize_line

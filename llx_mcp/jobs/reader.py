@@ -8,7 +8,6 @@ first request, which keeps the start of the server fast.
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -17,15 +16,13 @@ from anyio.abc import TaskGroup
 
 from llx_mcp.answers.requests import JobListRequest, JobRequest, Until, WaitRequest
 from llx_mcp.errors import ArgumentError, LlxError
-from llx_mcp.jobs.cache import CachedJob, JobCache, JobKey, parse_cached
+from llx_mcp.jobs.cache import CachedJob, JobCache, parse_cached
 from llx_mcp.jobs.clock import Clock
+from llx_mcp.jobs.fetcher import JobFetcher
 from llx_mcp.jobs.poll_schedule import PollSchedule
-from llx_mcp.jobs.rate_limit import RateLimit
-from llx_mcp.jobs.rate_limited_source import RateLimitedSource
-from llx_mcp.jobs.single_flight import SingleFlight
-from llx_mcp.jobs.source import OpenSource, get_service_time
+from llx_mcp.jobs.source import OpenSource
 from llx_mcp.jobs.task_tokens import TokenSigner
-from llx_mcp.scope import DEFAULT_SCOPE, JobFilter, Scope
+from llx_mcp.scope import DEFAULT_SCOPE, Scope
 
 if TYPE_CHECKING:
     from llx_mcp.answers.budget import Answer
@@ -34,11 +31,9 @@ if TYPE_CHECKING:
     from llx_mcp.jobs.executor import AnswerExecutor
     from llx_mcp.jobs.poller import JobPoller
     from llx_mcp.jobs.progress import JobSnapshot, OnProgress, WaitProgress
-    from llx_mcp.models import Job, JobPage
+    from llx_mcp.models import Job
 
 MAX_JOBS = 100
-
-_COMPRESS_LATER_BYTES = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,29 +56,27 @@ class JobReader:
 
     Attributes:
         clock: the clock of the polling.
+        fetcher: fetches and caches jobs.
     """
 
     def __init__(
         self, open_source: OpenSource, clock: Clock, stack: AsyncExitStack, group: TaskGroup, options: ReaderOptions
     ) -> None:
         self.clock = clock
-        self._open_source = open_source
         self._stack = stack
         self._group = group
         self._options = options
-        self._identity: str | None = None
-        self._allow_names = True
-        self._source: RateLimitedSource | None = None
         self._poller: JobPoller | None = None
-        self._opening = anyio.Lock()
-        self._store = JobCache(clock, options.cache_bytes)
-        self._fetches: SingleFlight[CachedJob] = SingleFlight(group)
+        cache = JobCache(clock, options.cache_bytes)
+        self.fetcher = JobFetcher(
+            open_source, clock, stack, group, cache=cache, requests_per_minute=options.requests_per_minute
+        )
 
     @cached_property
     def _executor(self) -> "AnswerExecutor":
         from llx_mcp.jobs.executor import AnswerExecutor
 
-        return AnswerExecutor(self._store, self._stack, self._group)
+        return AnswerExecutor(self.fetcher.cache, self._stack, self._group)
 
     async def fetch(self, request: JobRequest) -> "Job":
         """Return the job with all its sections, from the cache or from a fetch that concurrent callers share.
@@ -91,7 +84,7 @@ class JobReader:
         Raises:
             LlxError: the job cannot be read; the message says what to do next.
         """
-        return await parse_cached(await self._fetch_cached(request))
+        return await parse_cached(await self.fetcher.fetch_job(request))
 
     async def get(self, request: JobRequest) -> "Answer":
         """Return the answer about a job as it is now.
@@ -99,7 +92,7 @@ class JobReader:
         Raises:
             LlxError: the job cannot be read; the message says what to do next.
         """
-        return await self._summarize(await self._fetch_cached(request), request)
+        return await self._summarize(await self.fetcher.fetch_job(request), request)
 
     async def read(self, request: JobRequest, path: str, cursor: str | None, include: Sequence[str]) -> "Answer":
         """Return the values at a path, one page of them.
@@ -170,24 +163,26 @@ class JobReader:
         Raises:
             LlxError: the only job cannot be read, or none of several can for a reason that they share.
         """
-        from llx_mcp.jobs.lister import build_waited_row, get_single_job, raise_common_error
+        from llx_mcp.jobs.job_rows import build_waited_row, get_single_job, raise_common_error
 
         if not request.is_many:
             (snapshot,) = progress.snapshots
             single = request.job_request(snapshot.job_id)
-            cached = await self._cached_of(single, get_single_job(snapshot))
+            cached = await self.fetcher.fetch_polled_job(single, get_single_job(snapshot))
             return await self._summarize(cached, single, progress.waited_seconds)
         from llx_mcp.answers.wait_report import WaitReport
 
         raise_common_error(progress.snapshots)
         jobs = {snapshot.job_id: snapshot.job for snapshot in progress.snapshots if snapshot.job is not None}
-        now = self.service_now()
+        now = self.fetcher.service_now()
         rows = [build_waited_row(snapshot, now) for snapshot in progress.snapshots]
         report = WaitReport(rows, request, progress.waited_seconds)
         while (named := report.next_summary()) is not None:
             single = request.job_request(*named)
             try:
-                report.add(await self._summarize(await self._cached_of(single, jobs[single.job_id]), single))
+                report.add(
+                    await self._summarize(await self.fetcher.fetch_polled_job(single, jobs[single.job_id]), single)
+                )
             except LlxError as exc:
                 report.skip(str(exc))
         return report.build()
@@ -223,7 +218,7 @@ class JobReader:
             raise ArgumentError(
                 f"{len(wanted)} jobs are more than one wait takes. Give at most {MAX_JOBS}, and the rest in another."
             )
-        keys = [await self._key(job_id, scope) for job_id in wanted]
+        keys = [await self.fetcher.build_key(job_id, scope) for job_id in wanted]
         poller = await self._open_poller()
         return await poller.wait(keys, until=until, timeout_seconds=timeout_seconds, on_progress=on_progress)
 
@@ -235,7 +230,7 @@ class JobReader:
         Raises:
             LlxError: no request can be made at all.
         """
-        key = await self._key(job_id.strip(), scope)
+        key = await self.fetcher.build_key(job_id.strip(), scope)
         poller = await self._open_poller()
         async with aclosing(poller.watch(key)) as snapshots:
             async for snapshot in snapshots:
@@ -250,26 +245,7 @@ class JobReader:
         """
         from llx_mcp.jobs.lister import list_jobs
 
-        return await list_jobs(self, request, cursor)
-
-    async def fetch_file_names(self, file_ids: Sequence[str], scope: Scope = DEFAULT_SCOPE) -> "dict[str, str]":
-        """Return the names of those files that the service knows, by id; none if it does not answer."""
-        if not file_ids or not self._allow_names:
-            return {}
-        source = await self._open()
-        try:
-            return await source.fetch_file_names(file_ids, scope, max_tries=1)
-        except LlxError as exc:
-            self._allow_names = exc.is_transient
-            return {}
-
-    async def fetch_page(self, wanted: JobFilter, scope: Scope = DEFAULT_SCOPE) -> "JobPage":
-        """Fetch one page of the jobs that pass every filter.
-
-        Raises:
-            LlxError: the service gives no list; the message says what to do next.
-        """
-        return await (await self._open()).list_jobs(wanted, scope)
+        return await list_jobs(self.fetcher, request, cursor)
 
     def poll_seconds(self, progress: "WaitProgress") -> float:
         """Return when to poll these jobs again, in seconds: when the poll loop itself would."""
@@ -283,22 +259,12 @@ class JobReader:
         Raises:
             ConfigurationError: there is no key.
         """
-        source = await self._open()
+        source = await self.fetcher.open()
         return TokenSigner(source.derive_key("handles"), source.identity())
 
     def start(self, work: Callable[..., Coroutine[Any, Any, None]], *arguments: Any) -> None:
         """Start a background task that ends with the reader. It must not raise."""
         self._group.start_soon(work, *arguments)
-
-    async def identity(self) -> str:
-        """Return a digest of key and address, the same in every process that has both.
-
-        Raises:
-            ConfigurationError: there is no key.
-        """
-        if self._identity is None:
-            self._identity = (await self._open()).identity()
-        return self._identity
 
     async def close(self) -> None:
         """End every open wait with its progress so far."""
@@ -309,62 +275,27 @@ class JobReader:
         from llx_mcp.answers.dispatch import SummaryQuestion
         from llx_mcp.answers.header import build_header
 
-        header = build_header(cached.job, request, now=self.service_now(), waited_seconds=waited_seconds)
+        header = build_header(cached.job, request, now=self.fetcher.service_now(), waited_seconds=waited_seconds)
         return await self._answer(cached, SummaryQuestion(request, header))
 
     async def _read_header(self, request: JobRequest) -> "tuple[CachedJob, Header]":
         from llx_mcp.answers.header import build_header
 
-        cached = await self._fetch_cached(request)
-        return cached, build_header(cached.job, request, now=self.service_now())
+        cached = await self.fetcher.fetch_job(request)
+        return cached, build_header(cached.job, request, now=self.fetcher.service_now())
 
     async def _answer(self, cached: CachedJob, question: "Question") -> "Answer":
-        return await self._executor.answer(await self._key_of(question.request), cached, question)
-
-    def service_now(self) -> datetime:
-        """Return the time of day by the service's clock, or by ours before the first response."""
-        return self.clock.now() if self._source is None else get_service_time(self._source, self.clock)
-
-    async def _cached_of(self, request: JobRequest, job: "Job") -> CachedJob:
-        """Return a job of a wait with its sections: cached, from its snapshot, or fetched if neither has them."""
-        cached = self._store.find(await self._key_of(request))
-        return cached or (CachedJob.of(job) if job.body else await self._fetch_cached(request))
-
-    async def _fetch_cached(self, request: JobRequest) -> CachedJob:
-        """Return the job with all its sections, from the cache or from a fetch that concurrent callers share."""
-        key = await self._key_of(request)
-        cached = self._store.find(key, billed="usage" in request.expand)
-        return cached or await self._fetches.run(key, lambda: self._fetch(key))
-
-    async def _fetch(self, key: JobKey) -> CachedJob:
-        from llx_mcp.models import EXPANDABLE_SECTIONS
-
-        source = await self._open()
-        job = await source.fetch_job(key.job_id, EXPANDABLE_SECTIONS, key.scope)
-        return await self._store.put(key, job, compressed=len(job.body) < _COMPRESS_LATER_BYTES)
-
-    async def _key_of(self, request: JobRequest) -> JobKey:
-        return await self._key(request.job_id, request.scope)
-
-    async def _key(self, job_id: str, scope: Scope) -> JobKey:
-        return JobKey(await self.identity(), scope, job_id)
-
-    async def _open(self) -> RateLimitedSource:
-        if self._source is not None:
-            return self._source
-        async with self._opening:
-            if self._source is None:
-                source = await self._stack.enter_async_context(self._open_source())
-                self._source = RateLimitedSource(source, RateLimit(self._options.requests_per_minute), self.clock)
-        return self._source
+        request = question.request
+        key = await self.fetcher.build_key(request.job_id, request.scope)
+        return await self._executor.answer(key, cached, question)
 
     async def _open_poller(self) -> "JobPoller":
         # Imported with the first wait, because it needs the job model.
         from llx_mcp.jobs.poller import JobPoller
 
-        source = await self._open()
+        source = await self.fetcher.open()
         if self._poller is None:
-            self._poller = JobPoller(source, self._store, self.clock, self._group, self._options.schedule)
+            self._poller = JobPoller(source, self.fetcher.cache, self.clock, self._group, self._options.schedule)
         return self._poller
 
 

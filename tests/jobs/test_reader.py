@@ -22,7 +22,7 @@ async def test_concurrent_requests_for_a_job_share_one_fetch() -> None:
         seen.append((await reader.fetch(JobRequest("ext-1"))).status)
 
     async with reading(service) as reader, anyio.create_task_group() as group:
-        await reader.identity()
+        await reader.fetcher.identity()
         for _ in range(50):
             group.start_soon(fetch, reader)
     assert (seen, len(service.seen)) == (["RUNNING"] * 50, 1)
@@ -85,7 +85,7 @@ async def test_identity_is_the_same_for_the_same_key_only() -> None:
     identities = []
     for key in ("llx-one-one", "llx-two-two", "llx-one-one"):
         async with open_reader(source_of(service, key), service.clock) as reader:
-            identities.append(await reader.identity())
+            identities.append(await reader.fetcher.identity())
     service.close()
     assert identities[0] == identities[2] != identities[1]
     assert "llx-one" not in identities[0]
@@ -113,9 +113,9 @@ async def test_page_holds_the_jobs_that_pass_the_filters() -> None:
     for number in range(4):
         service.add(f"ext-{number}", 100 * (number % 2))
     async with reading(service) as reader:
-        running = await reader.fetch_page(JobFilter(statuses=("RUNNING",)))
-        first = await reader.fetch_page(JobFilter(page_size=3))
-        second = await reader.fetch_page(JobFilter(page_size=3, page_token=first.next_page_token))
+        running = await reader.fetcher.fetch_page(JobFilter(statuses=("RUNNING",)))
+        first = await reader.fetcher.fetch_page(JobFilter(page_size=3))
+        second = await reader.fetcher.fetch_page(JobFilter(page_size=3, page_token=first.next_page_token))
     assert [job.id for job in running.items] == ["ext-1", "ext-3"]
     assert [job.id for page in (first, second) for job in page.items] == [f"ext-{number}" for number in range(4)]
     assert second.next_page_token is None

@@ -1,0 +1,135 @@
+"""Fetches jobs with one key: each once for all concurrent callers, finished jobs from the cache."""
+
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import anyio
+from anyio.abc import TaskGroup
+
+from llx_mcp.answers.requests import JobRequest
+from llx_mcp.errors import LlxError
+from llx_mcp.jobs.cache import CachedJob, JobCache, JobKey
+from llx_mcp.jobs.clock import Clock
+from llx_mcp.jobs.rate_limit import RateLimit
+from llx_mcp.jobs.rate_limited_source import RateLimitedSource
+from llx_mcp.jobs.single_flight import SingleFlight
+from llx_mcp.jobs.source import OpenSource, get_service_time
+from llx_mcp.scope import DEFAULT_SCOPE, JobFilter, Scope
+
+if TYPE_CHECKING:
+    from llx_mcp.models import Job, JobPage
+
+# A larger body is compressed when its first answer has been given, because both want the processor.
+_COMPRESS_LATER_BYTES = 1 << 16
+
+
+class JobFetcher:
+    """Fetches jobs. It opens the source with the first request, so that the start of the server stays fast.
+
+    Attributes:
+        cache: the finished jobs.
+    """
+
+    def __init__(
+        self,
+        open_source: OpenSource,
+        clock: Clock,
+        stack: AsyncExitStack,
+        group: TaskGroup,
+        *,
+        cache: JobCache,
+        requests_per_minute: float | None,
+    ) -> None:
+        self.cache = cache
+        self._open_source = open_source
+        self._clock = clock
+        self._stack = stack
+        self._requests_per_minute = requests_per_minute
+        self._source: RateLimitedSource | None = None
+        self._opening = anyio.Lock()
+        self._identity: str | None = None
+        self._allow_names = True
+        self._fetches: SingleFlight[CachedJob] = SingleFlight(group)
+
+    async def open(self) -> RateLimitedSource:
+        """Return the source, opened once.
+
+        Raises:
+            ConfigurationError: it cannot be opened.
+        """
+        if self._source is not None:
+            return self._source
+        async with self._opening:
+            if self._source is None:
+                source = await self._stack.enter_async_context(self._open_source())
+                self._source = RateLimitedSource(source, RateLimit(self._requests_per_minute), self._clock)
+        return self._source
+
+    async def identity(self) -> str:
+        """Return a digest of key and address, the same in every process that has both.
+
+        Raises:
+            ConfigurationError: there is no key.
+        """
+        if self._identity is None:
+            self._identity = (await self.open()).identity()
+        return self._identity
+
+    async def build_key(self, job_id: str, scope: Scope) -> JobKey:
+        """Return the cache key of a job for this credential.
+
+        Raises:
+            ConfigurationError: there is no key.
+        """
+        return JobKey(await self.identity(), scope, job_id)
+
+    def service_now(self) -> datetime:
+        """Return the time of day by the service's clock, or by ours before the first response."""
+        return self._clock.now() if self._source is None else get_service_time(self._source, self._clock)
+
+    async def fetch_job(self, request: JobRequest) -> CachedJob:
+        """Return the job with all its sections, from the cache or from a fetch that concurrent callers share.
+
+        Raises:
+            LlxError: the job cannot be read; the message says what to do next.
+        """
+        key = await self.build_key(request.job_id, request.scope)
+        cached = self.cache.find(key, billed="usage" in request.expand)
+        return cached or await self._fetches.run(key, lambda: self._fetch(key))
+
+    async def fetch_polled_job(self, request: JobRequest, job: "Job") -> CachedJob:
+        """Return a job of a wait with its sections: cached, from its snapshot, or fetched if neither has them.
+
+        Raises:
+            LlxError: the job cannot be read; the message says what to do next.
+        """
+        cached = self.cache.find(await self.build_key(request.job_id, request.scope))
+        return cached or (CachedJob.of(job) if job.body else await self.fetch_job(request))
+
+    async def fetch_page(self, wanted: JobFilter, scope: Scope = DEFAULT_SCOPE) -> "JobPage":
+        """Fetch one page of the jobs that pass every filter.
+
+        Raises:
+            LlxError: the service gives no list; the message says what to do next.
+        """
+        return await (await self.open()).list_jobs(wanted, scope)
+
+    async def fetch_file_names(self, file_ids: Sequence[str], scope: Scope = DEFAULT_SCOPE) -> dict[str, str]:
+        """Return the names of those files that the service knows, by id; none if it does not answer."""
+        if not file_ids or not self._allow_names:
+            return {}
+        source = await self.open()
+        try:
+            return await source.fetch_file_names(file_ids, scope, max_tries=1)
+        except LlxError as exc:
+            self._allow_names = exc.is_transient
+            return {}
+
+    async def _fetch(self, key: JobKey) -> CachedJob:
+        from llx_mcp.models import EXPANDABLE_SECTIONS
+
+        source = await self.open()
+        job = await source.fetch_job(key.job_id, EXPANDABLE_SECTIONS, key.scope)
+        return await self.cache.put(key, job, compressed=len(job.body) < _COMPRESS_LATER_BYTES)
