@@ -179,7 +179,7 @@ async def _measure_small() -> None:
 
 
 async def _reader_seconds(body: bytes, rounds: int = 200) -> float:
-    from llx_mcp.answers.header import JobRequest
+    from llx_mcp.answers.requests import JobRequest
     from llx_mcp.jobs.clock import SystemClock
     from llx_mcp.jobs.reader import open_reader
 

@@ -18,7 +18,8 @@ import tiktoken
 from mcp import Client
 
 from llx_mcp.answers.budget import Answer
-from llx_mcp.answers.header import JobRequest, build_header
+from llx_mcp.answers.header import build_header
+from llx_mcp.answers.requests import JobRequest
 from llx_mcp.answers.summary import summarize
 from llx_mcp.backends import open_local_backend
 from llx_mcp.models import Job
@@ -64,7 +65,7 @@ def _print_answers() -> None:
         cells = []
         for budget in BUDGETS:
             answer = _answer(job, JobRequest(job.id, max_chars=budget))
-            cells.append(f"{count_tokens(answer.text)} / {count_tokens(dump_json(answer.view))}")
+            cells.append(f"{count_tokens(answer.text)} / {count_tokens(dump_json(answer.structured))}")
         whole = count_tokens(dump_json(json.loads(body)))
         print(f"| {path.name.removesuffix('.job.json')} | {whole} | {' | '.join(cells)} |")
 

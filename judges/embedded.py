@@ -19,10 +19,10 @@ FAULTS = (
     "unavailable:path=ext-always-503",
     "rate-limited:path=ext-always-429",
     "out-of-credits:path=ext-always-402",
-    "cut:path=ext-always-cut",
+    "disconnect:path=ext-always-cut",
     "unavailable:path=ext-once-503,times=1",
     "rate-limited:path=ext-once-429,times=1,retry_after=1",
-    "cut:path=ext-once-cut,times=1",
+    "disconnect:path=ext-once-cut,times=1",
 )
 OLDER_FORMAT = "ext-sample0older0format000000000"
 CHECKS = "not_a_server_error,response_schema_conformance,content_type_conformance"

@@ -34,14 +34,14 @@ class Timed:
         self._default_seconds = default_seconds
 
     async def begin(self, arguments: dict[str, Any], ctx: RequestContext) -> tuple[Any, TaskState] | None:
-        """At once where it takes no time."""
+        """Begin a task, unless the work takes no time."""
         seconds = float(arguments.get("seconds", self._default_seconds))
         return (seconds, TaskState("working", "begun", poll_seconds=0.2)) if seconds else None
 
-    async def look(self, content: Any, created_at: datetime, ctx: RequestContext) -> TaskState:
-        """As the time that has passed says."""
+    async def poll(self, content: Any, created_at: datetime, ctx: RequestContext) -> TaskState:
+        """Return the state by the time that has passed."""
         is_over = ctx.lifespan_context.clock.now() >= created_at + timedelta(seconds=content)
-        return self._end if is_over else TaskState("working", "under way", poll_seconds=0.2)
+        return self._end if is_over else TaskState("working", "running", poll_seconds=0.2)
 
 
 async def greet(name: str) -> str:
@@ -66,8 +66,8 @@ async def protocol_error_job() -> str:
 
 
 async def confirm_delete(filename: str) -> str:
-    """Stand where the suite wants a tool that asks back, which none of this server's does."""
-    return f"{filename} is let be"
+    """Stand in for a tool that asks back, which the suite wants and this server does not have."""
+    return f"{filename} is kept"
 
 
 def main() -> None:

@@ -1,6 +1,6 @@
-"""The pytest plugin: the fixture `llamaextract`, an embedded LlamaExtract API of a test's own.
+"""The pytest plugin. Its fixture `llamaextract` gives a test its own embedded LlamaExtract API.
 
-Every test run of an environment with this package loads this module: it imports nothing that pytest has not.
+pytest loads this module in every environment that has the package, so it imports nothing but pytest at first.
 """
 
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def llamaextract() -> "Iterator[EmbeddedApi]":
-    """A LlamaExtract API on a port of this machine, empty at first: `base_url`, `api_key`, `add_job`, `set_faults`."""
+    """A LlamaExtract API on a port of this machine, without jobs: `base_url`, `api_key`, `add_job`, `set_faults`."""
     from llx_mcp.local.embedded import run_embedded
 
     with run_embedded() as api:

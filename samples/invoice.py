@@ -1,14 +1,13 @@
-"""An invoice of two pages: 34 items, three rates of VAT, one number that was printed faintly."""
+"""An invoice of two pages: 34 items, three VAT rates, and an order number that is printed faintly."""
 
 import random
 from decimal import Decimal
-from typing import Any
 
-from samples.canvas import LEFT, WIDTH, Canvas, Read
+from samples.canvas import LEFT, WIDTH, Canvas, Field, Record
 
 TITLE = "Invoice NL-2026-0417"
 _RIGHT = WIDTH - LEFT
-_GOODS = [
+_PRODUCTS = [
     ("SP-110", "Spectrometer, bench model", "2480.00"), ("SP-112", "Spectrometer lamp", "96.50"),
     ("CV-020", "Cuvette, quartz, 10 mm", "58.00"), ("CV-021", "Cuvette, glass, 10 mm", "12.40"),
     ("PH-300", "pH meter, handheld", "214.90"), ("PH-301", "pH electrode, refillable", "87.25"),
@@ -21,10 +20,10 @@ _GOODS = [
 ]  # fmt: skip
 
 
-def draw() -> tuple[bytes, dict[str, Any]]:
-    """The PDF, and the result as values with their marks."""
+def draw() -> tuple[bytes, Record]:
+    """Draw the document; return the PDF, and the result with the region of each value."""
     canvas = Canvas(TITLE)
-    tree = _draw_head(canvas)
+    tree = _draw_header(canvas)
     items, net, vat = _draw_items(canvas)
     tree["line_items"] = items
     tree["totals"] = _draw_totals(canvas, net, vat)
@@ -32,7 +31,7 @@ def draw() -> tuple[bytes, dict[str, Any]]:
     return canvas.output(), tree
 
 
-def _draw_head(canvas: Canvas) -> dict[str, Any]:
+def _draw_header(canvas: Canvas) -> Record:
     canvas.new_page()
     seller = canvas.write("Nordlicht Instruments GmbH", LEFT, 70, size=18, bold=True)
     address = canvas.write("Kaistrasse 14, 24103 Kiel, Germany", LEFT, 90)
@@ -45,36 +44,36 @@ def _draw_head(canvas: Canvas) -> dict[str, Any]:
     order = canvas.write_labelled("Your order", "PO-88O3-17", 340, 198, faint=True)
     currency = canvas.write("All amounts in EUR", LEFT, 218)
     return {
-        "invoice_number": Read("NL-2026-0417", (number,)),
-        "invoice_date": Read("2026-04-14", (date,)),
-        "due_date": Read("2026-05-14", (due,)),
-        "purchase_order": Read("PO-88O3-17", (order,)),
-        "currency": Read("EUR", (currency,)),
+        "invoice_number": Field("NL-2026-0417", (number,)),
+        "invoice_date": Field("2026-04-14", (date,)),
+        "due_date": Field("2026-05-14", (due,)),
+        "purchase_order": Field("PO-88O3-17", (order,)),
+        "currency": Field("EUR", (currency,)),
         "seller": {
-            "name": Read("Nordlicht Instruments GmbH", (seller,)),
-            "address": Read("Kaistrasse 14, 24103 Kiel, Germany", (address,)),
-            "vat_id": Read("DE811907354", (vat_id,)),
+            "name": Field("Nordlicht Instruments GmbH", (seller,)),
+            "address": Field("Kaistrasse 14, 24103 Kiel, Germany", (address,)),
+            "vat_id": Field("DE811907354", (vat_id,)),
         },
         "buyer": {
-            "name": Read("Lillehav Seawater Laboratory", (buyer,)),
-            "address": Read("Havnegade 9, 5000 Odense, Denmark", (buyer_address,)),
+            "name": Field("Lillehav Seawater Laboratory", (buyer,)),
+            "address": Field("Havnegade 9, 5000 Odense, Denmark", (buyer_address,)),
             "vat_id": None,
         },
     }
 
 
-def _draw_items(canvas: Canvas) -> tuple[list[dict[str, Any]], Decimal, dict[Decimal, Decimal]]:
-    chance = random.Random(417)
-    rows: list[dict[str, Any]] = []
+def _draw_items(canvas: Canvas) -> tuple[list[Record], Decimal, dict[Decimal, Decimal]]:
+    rng = random.Random(417)
+    rows: list[Record] = []
     net = Decimal(0)
     vat: dict[Decimal, Decimal] = {}
-    y = _draw_item_heads(canvas, 246)
+    y = _draw_item_header(canvas, 246)
     for position in range(1, 35):
         if position == 25:
             canvas.new_page()
-            y = _draw_item_heads(canvas, 70)
-        sku, description, price = _GOODS[(position * 7) % len(_GOODS)]
-        quantity = chance.choice([1, 1, 2, 2, 3, 4, 5, 10, 12])
+            y = _draw_item_header(canvas, 70)
+        sku, description, price = _PRODUCTS[(position * 7) % len(_PRODUCTS)]
+        quantity = rng.choice([1, 1, 2, 2, 3, 4, 5, 10, 12])
         rate = Decimal(7) if sku.startswith("BK") else Decimal(0) if sku.startswith("SV") else Decimal(19)
         amount = quantity * Decimal(price)
         net += amount
@@ -84,40 +83,40 @@ def _draw_items(canvas: Canvas) -> tuple[list[dict[str, Any]], Decimal, dict[Dec
     return rows, net, vat
 
 
-def _draw_item_heads(canvas: Canvas, y: float) -> float:
+def _draw_item_header(canvas: Canvas, y: float) -> float:
     for label, x in (("Pos", LEFT), ("Article", 86), ("Description", 146)):
         canvas.write(label, x, y, size=9, bold=True)
     for label, right in (("Quantity", 376), ("Price", 430), ("VAT %", 474), ("Amount", _RIGHT)):
         canvas.write_right(label, right, y, size=9, bold=True)
-    canvas.rule(y + 5)
+    canvas.draw_rule(y + 5)
     return y + 22
 
 
 def _draw_item(
     canvas: Canvas, y: float, position: int, sku: str, description: str, quantity: int, price: Decimal, rate: Decimal,
     amount: Decimal,
-) -> dict[str, Any]:  # fmt: skip
+) -> Record:  # fmt: skip
     line = f"{position} {sku} {description} {quantity} {price:,.2f} {rate} {amount:,.2f}"
     is_faint = position in (12, 29)
     return {
-        "position": Read(position, (canvas.write(str(position), LEFT, y, size=9, line=line),)),
-        "article": Read(sku, (canvas.write(sku, 86, y, size=9, line=line),)),
-        "description": Read(description, (canvas.write(description, 146, y, size=9, line=line),)),
-        "quantity": Read(quantity, (canvas.write_right(str(quantity), 376, y, size=9, line=line),)),
-        "unit_price": Read(float(price), (canvas.write_right(f"{price:,.2f}", 430, y, size=9, line=line),)),
-        "vat_percent": Read(int(rate), (canvas.write_right(str(rate), 474, y, size=9, line=line),)),
-        "amount": Read(
+        "position": Field(position, (canvas.write(str(position), LEFT, y, size=9, line=line),)),
+        "article": Field(sku, (canvas.write(sku, 86, y, size=9, line=line),)),
+        "description": Field(description, (canvas.write(description, 146, y, size=9, line=line),)),
+        "quantity": Field(quantity, (canvas.write_right(str(quantity), 376, y, size=9, line=line),)),
+        "unit_price": Field(float(price), (canvas.write_right(f"{price:,.2f}", 430, y, size=9, line=line),)),
+        "vat_percent": Field(int(rate), (canvas.write_right(str(rate), 474, y, size=9, line=line),)),
+        "amount": Field(
             float(amount), (canvas.write_right(f"{amount:,.2f}", _RIGHT, y, size=9, line=line, faint=is_faint),)
         ),
     }
 
 
-def _draw_totals(canvas: Canvas, net: Decimal, vat: dict[Decimal, Decimal]) -> dict[str, Any]:
+def _draw_totals(canvas: Canvas, net: Decimal, vat: dict[Decimal, Decimal]) -> Record:
     y = 330.0
-    canvas.rule(y - 16)
-    net_mark = canvas.write_right(f"{net:,.2f}", _RIGHT, y, line=f"Net total {net:,.2f}")
+    canvas.draw_rule(y - 16)
+    net_region = canvas.write_right(f"{net:,.2f}", _RIGHT, y, line=f"Net total {net:,.2f}")
     canvas.write("Net total", 340, y)
-    taxes = []
+    taxes: list[Record] = []
     total = net
     for rate in sorted(vat, reverse=True):
         y += 18
@@ -125,27 +124,27 @@ def _draw_totals(canvas: Canvas, net: Decimal, vat: dict[Decimal, Decimal]) -> d
         total += tax
         line = f"VAT {rate} % {tax:,.2f}"
         canvas.write("VAT", 340, y)
-        rate_mark = canvas.write(str(rate), 366, y, line=line)
+        rate_region = canvas.write(str(rate), 366, y, line=line)
         canvas.write("%", 384, y)
         taxes.append({
-            "rate": Read(int(rate), (rate_mark,)),
-            "amount": Read(float(tax), (canvas.write_right(f"{tax:,.2f}", _RIGHT, y, line=line),)),
+            "rate": Field(int(rate), (rate_region,)),
+            "amount": Field(float(tax), (canvas.write_right(f"{tax:,.2f}", _RIGHT, y, line=line),)),
         })  # fmt: skip
     y += 22
     canvas.write("Total due", 340, y, bold=True)
-    total_mark = canvas.write_right(f"{total:,.2f}", _RIGHT, y, bold=True, line=f"Total due {total:,.2f}")
-    return {"net": Read(float(net), (net_mark,)), "taxes": taxes, "gross": Read(float(total), (total_mark,))}
+    total_region = canvas.write_right(f"{total:,.2f}", _RIGHT, y, bold=True, line=f"Total due {total:,.2f}")
+    return {"net": Field(float(net), (net_region,)), "taxes": taxes, "gross": Field(float(total), (total_region,))}
 
 
-def _draw_payment(canvas: Canvas) -> dict[str, Any]:
+def _draw_payment(canvas: Canvas) -> Record:
     iban = canvas.write_labelled("IBAN", "DE10 9990 1700 1002 4417 09", LEFT, 450)
     bank = canvas.write_labelled("Bank", "Tideway Handelsbank", LEFT, 466)
     text = "Payable within 30 days without deduction. Goods remain our property until they are paid in full."
-    terms, _ = canvas.mark_in_paragraph(text, "within 30 days", 500)
+    terms, _ = canvas.write_paragraph_with("within 30 days", text, 500)
     return {
-        "iban": Read("DE10999017001002441709", (iban,)),
-        "bank": Read("Tideway Handelsbank", (bank,)),
-        "days": Read(30, (terms,)),
+        "iban": Field("DE10999017001002441709", (iban,)),
+        "bank": Field("Tideway Handelsbank", (bank,)),
+        "days": Field(30, (terms,)),
         "discount_percent": None,
-        "is_reverse_charge": Read(value=False),
+        "is_reverse_charge": Field(value=False),
     }

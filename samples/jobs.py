@@ -1,54 +1,69 @@
-"""Jobs over what was drawn, in the service's wire format."""
+"""Jobs of the drawn documents, in the service's format."""
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NotRequired, TypedDict
 
-from samples.canvas import Mark, Read
+from samples.canvas import Citation, Field, Region, Tree
 
 PROJECT_ID = "5a3d1f0e-6c1b-4e0a-9f57-2b6d8c4e1a90"
 _CREATED, _UPDATED = "2026-01-05T09:00:00Z", "2026-01-05T09:01:36Z"
-_OPTIONS_OF_BOTH = (
+_OPTIONS_OF_BOTH_FORMATS = (
     "data_schema", "cite_sources", "confidence_scores", "extraction_target", "max_pages", "parse_tier",
 )  # fmt: skip
-_CREDITS_A_PAGE = {"extract_credits": 15.0, "parse_credits": 10.0}
+_CREDITS_PER_PAGE = {"extract_credits": 15.0, "parse_credits": 10.0}
 
 
-def result_of(tree: Any) -> Any:
-    """The result as the service gives it."""
-    if isinstance(tree, dict):
-        return {name: result_of(child) for name, child in tree.items()}
-    if isinstance(tree, list):
-        return [result_of(child) for child in tree]
-    return tree.value if isinstance(tree, Read) else tree
+# An upper bound of the length of a line; a longer text is a paragraph.
+_MAX_LINE_CHARS = 100
 
 
-def metadata_of(tree: Any) -> Any:
-    """The field metadata as the service gives it: a tree like the data, without entries for nulls."""
-    lines = Counter((mark.page, mark.text) for read in _reads(tree) for mark in read.marks)
-    return _metadata(tree, "", lines)
+class FieldMetadata(TypedDict):
+    """The metadata of one value, in the service's format."""
+
+    citation: NotRequired[list[Citation]]
+    confidence: float
+    extraction_confidence: float
+    parsing_confidence: float
 
 
-def schema_of(tree: Any) -> dict[str, Any]:
-    """A JSON Schema that the result satisfies, every field required and any scalar nullable."""
-    if isinstance(tree, dict):
-        properties = {name: schema_of(child) for name, child in tree.items()}
+def build_result(tree: Tree) -> Any:
+    """Build `extract_result`."""
+    if isinstance(tree, Field):
+        return tree.value
+    if isinstance(tree, Mapping):
+        return {name: build_result(child) for name, child in tree.items()}
+    return None if tree is None else [build_result(child) for child in tree]
+
+
+def build_metadata(tree: Tree) -> Any:
+    """Build the field metadata: the structure of the result, without nulls in objects."""
+    values_per_text = Counter((region.page, region.text) for field in _iterate_fields(tree) for region in field.regions)
+    return _build_metadata(tree, "", values_per_text)
+
+
+def build_schema(tree: Tree) -> dict[str, Any]:
+    """Build a JSON Schema that the result satisfies. Every field is required, and every scalar nullable."""
+    if isinstance(tree, Mapping):
+        properties = {name: build_schema(child) for name, child in tree.items()}
         return {"type": "object", "properties": properties, "required": list(properties)}
-    if isinstance(tree, list):
-        return {"type": "array", "items": _merged([schema_of(child) for child in tree])}
-    value = tree.value if isinstance(tree, Read) else None
+    if isinstance(tree, Sequence):
+        return {"type": "array", "items": _merge_schemas([build_schema(child) for child in tree])}
+    value = tree.value if isinstance(tree, Field) else None
     kind = {bool: "boolean", int: "number", float: "number", str: "string"}.get(type(value), "string")
     return {"anyOf": [{"type": kind}, {"type": "null"}]}
 
 
-def completed_job(job_id: str, file_id: str, tree: Any, num_pages: int, *, target: str = "per_doc") -> dict[str, Any]:
-    """A completed job as the service answers it with every section expanded."""
-    metadata = metadata_of(tree)
-    is_rows = isinstance(tree, list)
-    schema = schema_of(tree)
-    return _job(job_id, file_id, "COMPLETED", num_pages, schema["items"] if is_rows else schema, target) | {
-        "extract_result": result_of(tree),
+def build_completed_job(
+    job_id: str, file_id: str, tree: Tree, num_pages: int, *, target: str = "per_doc"
+) -> dict[str, Any]:
+    """Build a completed job with all its sections."""
+    metadata = build_metadata(tree)
+    is_rows = isinstance(tree, Sequence)
+    schema = build_schema(tree)
+    return _build_job(job_id, file_id, "COMPLETED", num_pages, schema["items"] if is_rows else schema, target) | {
+        "extract_result": build_result(tree),
         "extract_metadata": {
             "field_metadata": {
                 "document_metadata": None if is_rows else metadata,
@@ -61,20 +76,20 @@ def completed_job(job_id: str, file_id: str, tree: Any, num_pages: int, *, targe
     }
 
 
-def ended_job(
-    job_id: str, file_id: str, status: str, tree: Any, num_pages: int, *, reason: str | None = None
+def build_job_without_result(
+    job_id: str, file_id: str, status: str, tree: Tree, num_pages: int, *, reason: str | None = None
 ) -> dict[str, Any]:
-    """A job that ended without a result."""
-    return _job(job_id, file_id, status, num_pages, schema_of(tree), "per_doc") | {"error_message": reason}
+    """Build a job that ended without a result."""
+    return _build_job(job_id, file_id, status, num_pages, build_schema(tree), "per_doc") | {"error_message": reason}
 
 
-def older_job(job: dict[str, Any]) -> dict[str, Any]:
-    """The same job as the older generation of the service sent it."""
+def convert_to_older_format(job: dict[str, Any]) -> dict[str, Any]:
+    """Convert a job to the older format of the service."""
     configuration = job["configuration"]
     older = {name: job[name] for name in ("id", "created_at")}
     older |= {"document_input_value": job["file_input"], "project_id": job["project_id"], "status": job["status"]}
     older |= {"updated_at": job["updated_at"]}
-    older["configuration"] = {name: configuration[name] for name in (*_OPTIONS_OF_BOTH, "tier")} | {
+    older["configuration"] = {name: configuration[name] for name in (*_OPTIONS_OF_BOTH_FORMATS, "tier")} | {
         "extract_version": configuration["version"],
         "lang": "en",
     }
@@ -84,8 +99,10 @@ def older_job(job: dict[str, Any]) -> dict[str, Any]:
     return older | {"metadata": {"usage": usage}}
 
 
-def _job(job_id: str, file_id: str, status: str, num_pages: int, schema: dict[str, Any], target: str) -> dict[str, Any]:
-    billed = {name: value * num_pages for name, value in _CREDITS_A_PAGE.items()}
+def _build_job(
+    job_id: str, file_id: str, status: str, num_pages: int, schema: dict[str, Any], target: str
+) -> dict[str, Any]:
+    billed = {name: value * num_pages for name, value in _CREDITS_PER_PAGE.items()}
     is_completed = status == "COMPLETED"
     return {
         "file_input": file_id,
@@ -122,61 +139,71 @@ def _job(job_id: str, file_id: str, status: str, num_pages: int, schema: dict[st
     }
 
 
-def _metadata(tree: Any, path: str, lines: Counter[tuple[int, str]]) -> Any:
-    if isinstance(tree, dict):
-        entries = {name: _metadata(child, f"{path}.{name}", lines) for name, child in tree.items()}
+def _build_metadata(tree: Tree, path: str, values_per_text: Counter[tuple[int, str]]) -> Any:
+    if tree is None:
+        return None
+    if isinstance(tree, Field):
+        return _build_field_metadata(tree, path, values_per_text)
+    if isinstance(tree, Mapping):
+        entries = {name: _build_metadata(child, f"{path}.{name}", values_per_text) for name, child in tree.items()}
         return {name: entry for name, entry in entries.items() if entry is not None}
-    if isinstance(tree, list):
-        return [_metadata(child, f"{path}[{index}]", lines) for index, child in enumerate(tree)]
-    return None if tree is None else _entry(tree, path, lines)
+    return [_build_metadata(child, f"{path}[{index}]", values_per_text) for index, child in enumerate(tree)]
 
 
-def _entry(read: Read, path: str, lines: Counter[tuple[int, str]]) -> dict[str, Any]:
-    """An entry by the rule that the package's docstring states."""
+def _build_field_metadata(field: Field, path: str, values_per_text: Counter[tuple[int, str]]) -> FieldMetadata:
+    """Build the metadata of one value by the rules in the docstring of the package."""
     digest = hashlib.sha256(path.encode()).digest()
     extraction = 0.9 + 0.099 * digest[0] / 255
     parsing = 0.95 + 0.049 * digest[1] / 255
-    if not read.marks:
+    if not field.regions:
         extraction *= 0.5
-    if any(mark.is_faint for mark in read.marks):
+    if any(region.is_faint for region in field.regions):
         parsing *= 0.6
-    if _is_ambiguous(read.marks, lines):
+    if _shares_paragraph(field.regions, values_per_text):
         extraction *= 0.9
-    entry: dict[str, Any] = {"citation": [mark.citation() for mark in read.marks]} if read.marks else {}
-    return entry | {
+    metadata: FieldMetadata = {
         "confidence": round(extraction * parsing, 6),
         "extraction_confidence": round(extraction, 6),
         "parsing_confidence": round(parsing, 6),
     }
+    if field.regions:
+        # First, as the service sends it.
+        return {"citation": [region.to_citation() for region in field.regions], **metadata}
+    return metadata
 
 
-def _is_ambiguous(marks: tuple[Mark, ...], lines: Counter[tuple[int, str]]) -> bool:
-    """Whether other values were read from the very same prose."""
-    return any(lines[mark.page, mark.text] > 1 and len(mark.text) > 100 for mark in marks)
+def _shares_paragraph(regions: tuple[Region, ...], values_per_text: Counter[tuple[int, str]]) -> bool:
+    """Return whether other values were read from the same paragraph."""
+    return any(
+        values_per_text[region.page, region.text] > 1 and len(region.text) > _MAX_LINE_CHARS for region in regions
+    )
 
 
-def _reads(tree: Any) -> Iterator[Read]:
-    if isinstance(tree, dict):
-        for child in tree.values():
-            yield from _reads(child)
-    elif isinstance(tree, list):
-        for child in tree:
-            yield from _reads(child)
-    elif isinstance(tree, Read):
+def _iterate_fields(tree: Tree) -> Iterator[Field]:
+    if isinstance(tree, Field):
         yield tree
+    elif isinstance(tree, Mapping):
+        for child in tree.values():
+            yield from _iterate_fields(child)
+    elif tree is not None:
+        for child in tree:
+            yield from _iterate_fields(child)
 
 
-def _merged(schemas: list[dict[str, Any]]) -> dict[str, Any]:
-    """The schema of the elements of a list: the first that does not only hold nulls, field by field."""
+def _merge_schemas(schemas: list[dict[str, Any]]) -> dict[str, Any]:
+    """Merge the schemas of a list's elements: for each field, take the first schema that is not of nulls only."""
     first = schemas[0]
     if first.get("type") != "object":
         return first
     merged = {
-        name: next((schema["properties"][name] for schema in schemas if _says_more(schema["properties"][name])), kind)
-        for name, kind in first["properties"].items()
+        name: next(
+            (schema["properties"][name] for schema in schemas if _is_informative(schema["properties"][name])), default
+        )
+        for name, default in first["properties"].items()
     }
     return first | {"properties": merged}
 
 
-def _says_more(schema: dict[str, Any]) -> bool:
+def _is_informative(schema: dict[str, Any]) -> bool:
+    """Return whether a schema is not that of a null, which `build_schema` types as a string."""
     return "anyOf" not in schema or schema["anyOf"][0] != {"type": "string"}

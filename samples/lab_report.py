@@ -1,8 +1,6 @@
-"""A laboratory report: 24 analytes with reference ranges and flags, a comment, one result that was smudged."""
+"""A laboratory report: 24 analytes with reference ranges and flags, a comment, and two smudged results."""
 
-from typing import Any
-
-from samples.canvas import LEFT, Canvas, Read
+from samples.canvas import LEFT, Canvas, Field, Record, Tree
 
 TITLE = "Laboratory report"
 _ANALYTES = [
@@ -25,27 +23,26 @@ _COMMENT = (
 )
 
 
-def draw() -> tuple[bytes, dict[str, Any]]:
-    """The PDF, and the result as values with their marks."""
+def draw() -> tuple[bytes, Record]:
+    """Draw the document; return the PDF, and the result with the region of each value."""
     canvas = Canvas(TITLE)
     canvas.new_page()
-    tree = _draw_head(canvas)
+    tree = _draw_header(canvas)
     tree["results"] = [_draw_analyte(canvas, 238 + 20 * index, index) for index in range(len(_ANALYTES))]
-    comment, _ = canvas.mark_in_paragraph(_COMMENT, _COMMENT, 740)
-    tree["comment"] = Read(_COMMENT, (comment,))
+    comment, _ = canvas.write_paragraph_with(_COMMENT, _COMMENT, 740)
+    tree["comment"] = Field(_COMMENT, (comment,))
     signed = canvas.write_labelled("Authorised by", "Dr M. Okonjo, clinical chemistry", LEFT, 800)
-    tree["authorised_by"] = Read("Dr M. Okonjo", (signed,))
-    tree["fasting"] = Read(value=True)
+    tree["authorised_by"] = Field("Dr M. Okonjo", (signed,))
+    tree["fasting"] = Field(value=True)
     return canvas.output(), tree
 
 
-def rows(tree: dict[str, Any]) -> list[dict[str, Any]]:
-    """The result as one object for each row of its table."""
-    found: list[dict[str, Any]] = tree["results"]
-    return found
+def get_rows(tree: Record) -> Tree:
+    """Return the rows of the table, which are the result with `per_table_row`."""
+    return tree["results"]
 
 
-def _draw_head(canvas: Canvas) -> dict[str, Any]:
+def _draw_header(canvas: Canvas) -> Record:
     lab = canvas.write("Fenwick Diagnostics", LEFT, 66, size=18, bold=True)
     canvas.write(TITLE, LEFT, 86, size=12)
     report = canvas.write_labelled("Report no.", "FD-260312-0098", LEFT, 120)
@@ -55,33 +52,33 @@ def _draw_head(canvas: Canvas) -> dict[str, Any]:
     sample = canvas.write_labelled("Sample", "Serum and EDTA blood", LEFT, 184)
     for label, x in (("Analyte", LEFT), ("Result", 200), ("Unit", 270), ("Low", 360), ("High", 420), ("Flag", 480)):
         canvas.write(label, x, 216, size=9, bold=True)
-    canvas.rule(221)
+    canvas.draw_rule(221)
     return {
-        "laboratory": Read("Fenwick Diagnostics", (lab,)),
-        "report_number": Read("FD-260312-0098", (report,)),
+        "laboratory": Field("Fenwick Diagnostics", (lab,)),
+        "report_number": Field("FD-260312-0098", (report,)),
         "patient": {
-            "name": Read("Rowan Ellery", (patient,)),
-            "date_of_birth": Read("1971-09-03", (born,)),
+            "name": Field("Rowan Ellery", (patient,)),
+            "date_of_birth": Field("1971-09-03", (born,)),
             "sex": None,
         },
-        "collected_at": Read("2026-03-12T08:15", (collected,)),
-        "specimens": [Read("Serum", (sample,)), Read("EDTA blood", (sample,))],
+        "collected_at": Field("2026-03-12T08:15", (collected,)),
+        "specimens": [Field("Serum", (sample,)), Field("EDTA blood", (sample,))],
     }
 
 
-def _draw_analyte(canvas: Canvas, y: float, index: int) -> dict[str, Any]:
+def _draw_analyte(canvas: Canvas, y: float, index: int) -> Record:
     name, value, unit, low, high = _ANALYTES[index]
     flag = "L" if low and float(value) < float(low) else "H" if high and float(value) > float(high) else None
     line = " ".join(part for part in (name, value, unit, low, high, flag) if part)
-    row: dict[str, Any] = {"analyte": Read(name, (canvas.write(name, LEFT, y, line=line),))}
+    row: Record = {"analyte": Field(name, (canvas.write(name, LEFT, y, line=line),))}
     is_smudged = name in ("Potassium", "Urea")
-    row["value"] = Read(_number(value), (canvas.write(value, 200, y, line=line, faint=is_smudged),))
-    row["unit"] = Read(unit, (canvas.write(unit, 270, y, line=line),))
-    for key, words, x in (("reference_low", low, 360), ("reference_high", high, 420)):
-        row[key] = None if words is None else Read(_number(words), (canvas.write(words, x, y, line=line),))
-    row["flag"] = None if flag is None else Read(flag, (canvas.write(flag, 480, y, line=line, bold=True),))
+    row["value"] = Field(_parse_number(value), (canvas.write(value, 200, y, line=line, faint=is_smudged),))
+    row["unit"] = Field(unit, (canvas.write(unit, 270, y, line=line),))
+    for key, text, x in (("reference_low", low, 360), ("reference_high", high, 420)):
+        row[key] = None if text is None else Field(_parse_number(text), (canvas.write(text, x, y, line=line),))
+    row["flag"] = None if flag is None else Field(flag, (canvas.write(flag, 480, y, line=line, bold=True),))
     return row
 
 
-def _number(words: str) -> float:
-    return float(words) if "." in words else int(words)
+def _parse_number(text: str) -> float:
+    return float(text) if "." in text else int(text)

@@ -1,8 +1,6 @@
-"""A loan agreement: parties, terms, covenants and a schedule of repayments over several pages of prose."""
+"""A loan agreement of five pages of prose: parties, terms, covenants and a repayment schedule."""
 
-from typing import Any
-
-from samples.canvas import LEFT, Canvas, Read
+from samples.canvas import LEFT, Canvas, Field, Record
 
 TITLE = "Term loan agreement"
 _LENDERS = [
@@ -32,11 +30,11 @@ _BOILERPLATE = [
 ]
 
 
-def draw() -> tuple[bytes, dict[str, Any]]:
-    """The PDF, and the result as values with their marks."""
+def draw() -> tuple[bytes, Record]:
+    """Draw the document; return the PDF, and the result with the region of each value."""
     canvas = Canvas(TITLE)
     canvas.new_page()
-    tree = _draw_front(canvas)
+    tree = _draw_first_page(canvas)
     tree["terms"] = _draw_terms(canvas)
     tree["covenants"] = _draw_covenants(canvas)
     tree["repayments"] = _draw_repayments(canvas)
@@ -44,113 +42,115 @@ def draw() -> tuple[bytes, dict[str, Any]]:
     return canvas.output(), tree
 
 
-def _draw_front(canvas: Canvas) -> dict[str, Any]:
+def _draw_first_page(canvas: Canvas) -> Record:
     canvas.write(TITLE, LEFT, 90, size=20, bold=True)
-    date, y = canvas.mark_in_paragraph("This agreement is dated 18 May 2026.", "18 May 2026", 130)
+    date, y = canvas.write_paragraph_with("18 May 2026", "This agreement is dated 18 May 2026.", 130)
     text = "It is made between Torvald Shipyards ASA, a company incorporated in Norway, as borrower; the lenders named "
     text += "below; and Meridian Trade Bank N.V. as agent of the lenders."
-    borrower, _ = canvas.mark_in_paragraph(text, "Torvald Shipyards ASA", y + 10)
-    lenders = []
+    borrower, _ = canvas.write_paragraph_with("Torvald Shipyards ASA", text, y + 10)
+    lenders: list[Record] = []
     y += 70
     for name, amount in _LENDERS:
         line = f"{name} EUR {amount:,}"
-        mark = canvas.write(name, LEFT + 20, y, line=line)
+        region = canvas.write(name, LEFT + 20, y, line=line)
         share = canvas.write(f"EUR {amount:,}", 330, y, line=line)
-        lenders.append({"name": Read(name, (mark,)), "commitment": Read(amount, (share,))})
+        lenders.append({"name": Field(name, (region,)), "commitment": Field(amount, (share,))})
         y += 18
     agent = canvas.write_labelled("Agent", "Meridian Trade Bank N.V.", LEFT, y + 20)
     _draw_boilerplate(canvas, y + 60)
     return {
-        "agreement_date": Read("2026-05-18", (date,)),
+        "agreement_date": Field("2026-05-18", (date,)),
         "borrower": {
-            "name": Read("Torvald Shipyards ASA", (borrower,)),
-            # Inferred: the words stand in the text, but were not read as the country.
-            "country": Read("Norway"),
+            "name": Field("Torvald Shipyards ASA", (borrower,)),
+            # Inferred from "a company incorporated in Norway".
+            "country": Field("Norway"),
         },
         "lenders": lenders,
-        "agent": Read("Meridian Trade Bank N.V.", (agent,)),
+        "agent": Field("Meridian Trade Bank N.V.", (agent,)),
         "guarantor": None,
     }
 
 
-def _draw_terms(canvas: Canvas) -> dict[str, Any]:
+def _draw_terms(canvas: Canvas) -> Record:
     canvas.new_page()
-    y = _heading(canvas, "1. The facility", 70)
+    y = _draw_heading(canvas, "1. The facility", 70)
     text = "The lenders make available to the borrower a term loan facility in an amount of EUR 40,000,000."
-    amount, y = canvas.mark_in_paragraph(text, "EUR 40,000,000", y)
+    amount, y = canvas.write_paragraph_with("EUR 40,000,000", text, y)
     text = "The borrower shall apply all amounts borrowed towards the construction of a covered building dock at its "
     text += "yard in Haugesund and towards no other purpose."
-    purpose, y = canvas.mark_in_paragraph(text, "the construction of a covered building dock", y + 8)
+    purpose, y = canvas.write_paragraph_with("the construction of a covered building dock", text, y + 8)
     text = "The facility shall be available from the date of this agreement until 31 December 2026."
-    until, y = canvas.mark_in_paragraph(text, "31 December 2026", y + 8)
-    y = _heading(canvas, "2. Interest", y + 24)
+    until, y = canvas.write_paragraph_with("31 December 2026", text, y + 8)
+    y = _draw_heading(canvas, "2. Interest", y + 24)
     text = "The rate of interest is the aggregate of EURIBOR for the period and a margin of 2.35 per cent. per annum."
-    margin, y = canvas.mark_in_paragraph(text, "2.35 per cent.", y)
+    margin, y = canvas.write_paragraph_with("2.35 per cent.", text, y)
     text = "If EURIBOR is less than zero it shall be deemed to be zero. Default interest accrues at 1.00 per cent. "
     text += "above that rate."
-    default, y = canvas.mark_in_paragraph(text, "1.00 per cent.", y + 8)
-    y = _heading(canvas, "3. Maturity and law", y + 24)
-    maturity, y = canvas.mark_in_paragraph("The final maturity date is 30 June 2031.", "30 June 2031", y)
-    law, y = canvas.mark_in_paragraph("This agreement is governed by English law.", "English law", y + 8)
+    default, y = canvas.write_paragraph_with("1.00 per cent.", text, y + 8)
+    y = _draw_heading(canvas, "3. Maturity and law", y + 24)
+    maturity, y = canvas.write_paragraph_with("30 June 2031", "The final maturity date is 30 June 2031.", y)
+    law, y = canvas.write_paragraph_with("English law", "This agreement is governed by English law.", y + 8)
     _draw_boilerplate(canvas, y + 30)
     return {
-        "amount": Read(40_000_000, (amount,)),
-        "currency": Read("EUR", (amount,)),
-        "purpose": Read("the construction of a covered building dock", (purpose,)),
-        "available_until": Read("2026-12-31", (until,)),
-        "base_rate": Read("EURIBOR"),
-        "margin_percent": Read(2.35, (margin,)),
-        "default_interest_percent": Read(1.0, (default,)),
-        "maturity_date": Read("2031-06-30", (maturity,)),
-        "governing_law": Read("English law", (law,)),
+        "amount": Field(40_000_000, (amount,)),
+        "currency": Field("EUR", (amount,)),
+        "purpose": Field("the construction of a covered building dock", (purpose,)),
+        "available_until": Field("2026-12-31", (until,)),
+        "base_rate": Field("EURIBOR"),
+        "margin_percent": Field(2.35, (margin,)),
+        "default_interest_percent": Field(1.0, (default,)),
+        "maturity_date": Field("2031-06-30", (maturity,)),
+        "governing_law": Field("English law", (law,)),
         "prepayment_fee_percent": None,
     }
 
 
-def _draw_covenants(canvas: Canvas) -> list[dict[str, Any]]:
+def _draw_covenants(canvas: Canvas) -> list[Record]:
     canvas.new_page()
-    y = _heading(canvas, "4. Financial covenants", 70)
-    rows = []
+    y = _draw_heading(canvas, "4. Financial covenants", 70)
+    rows: list[Record] = []
     for name, measure, words, threshold in _COVENANTS:
         text = f"{name}: {measure} {words}, tested on the last day of each financial half year."
-        mark, y = canvas.mark_in_paragraph(text, words, y)
-        rows.append({"name": Read(name), "requirement": Read(words, (mark,)), "threshold": Read(threshold, (mark,))})
+        region, y = canvas.write_paragraph_with(words, text, y)
+        rows.append(
+            {"name": Field(name), "requirement": Field(words, (region,)), "threshold": Field(threshold, (region,))}
+        )
         y += 10
     _draw_boilerplate(canvas, y + 20)
     return rows
 
 
-def _draw_repayments(canvas: Canvas) -> list[dict[str, Any]]:
+def _draw_repayments(canvas: Canvas) -> list[Record]:
     canvas.new_page()
-    y = _heading(canvas, "Schedule 1. Repayments", 70)
-    rows = []
+    y = _draw_heading(canvas, "Schedule 1. Repayments", 70)
+    rows: list[Record] = []
     for index, (words, day, amount) in enumerate(_REPAYMENTS):
         line = f"{words} EUR {amount:,}"
         date = canvas.write(words, LEFT, y, line=line)
         share = canvas.write(f"EUR {amount:,}", 250, y, line=line, faint=index == 3)
-        rows.append({"date": Read(day, (date,)), "amount": Read(amount, (share,))})
+        rows.append({"date": Field(day, (date,)), "amount": Field(amount, (share,))})
         y += 18
     _draw_boilerplate(canvas, y + 30)
     return rows
 
 
-def _draw_signatures(canvas: Canvas) -> list[dict[str, Any]]:
+def _draw_signatures(canvas: Canvas) -> list[Record]:
     canvas.new_page()
-    y = _heading(canvas, "Signatures", 70)
-    rows = []
+    y = _draw_heading(canvas, "Signatures", 70)
+    rows: list[Record] = []
     for index, (name, party) in enumerate(
         [("Ingrid Solheim", "Torvald Shipyards ASA"), ("Pieter van Aken", "Meridian Trade Bank N.V."),
          ("Oonagh Byrne", "Kestrel Savings Bank plc"), ("Eero Laine", "Aalto Pankki Oyj")]
     ):  # fmt: skip
         line = f"{name} for {party}"
-        who = canvas.write(name, LEFT, y, line=line, faint=index == 2)
-        whom = canvas.write(party, 250, y, line=line)
-        rows.append({"name": Read(name, (who,)), "party": Read(party, (whom,)), "title": None})
+        name_region = canvas.write(name, LEFT, y, line=line, faint=index == 2)
+        party_region = canvas.write(party, 250, y, line=line)
+        rows.append({"name": Field(name, (name_region,)), "party": Field(party, (party_region,)), "title": None})
         y += 40
     return rows
 
 
-def _heading(canvas: Canvas, words: str, y: float) -> float:
+def _draw_heading(canvas: Canvas, words: str, y: float) -> float:
     canvas.write(words, LEFT, y, size=12, bold=True)
     return y + 22
 

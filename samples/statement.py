@@ -3,9 +3,8 @@
 import random
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Any
 
-from samples.canvas import LEFT, WIDTH, Canvas, Read
+from samples.canvas import LEFT, WIDTH, Canvas, Field, Record
 
 TITLE = "Statement of account, January to June 2026"
 NUM_TRANSACTIONS = 1_200
@@ -14,24 +13,30 @@ PER_PAGE = 30
 _RIGHT = WIDTH - LEFT
 _OPENING = Decimal("18250.40")
 _FIRST_DAY = date(2026, 1, 1)
-_IN = ["Card takings", "Invoice paid, Marlow Cafe", "Invoice paid, The Gilded Fern", "Online orders", "VAT refund"]
-_OUT = [
+_INCOMING = [
+    "Card takings",
+    "Invoice paid, Marlow Cafe",
+    "Invoice paid, The Gilded Fern",
+    "Online orders",
+    "VAT refund",
+]
+_OUTGOING = [
     "Flour and grain, Penhallow Mill", "Wages", "Rent, Quay Street", "Electricity, Tidewater Energy",
     "Dairy, Lower Farm", "Packaging, Boxwright", "Van fuel", "Insurance, Harbourside Mutual", "Oven service",
     "Card terminal fee", "Business rates", "Software subscription",
 ]  # fmt: skip
 
 
-def draw() -> tuple[bytes, dict[str, Any]]:
-    """The PDF, and the result as values with their marks."""
+def draw() -> tuple[bytes, Record]:
+    """Draw the document; return the PDF, and the result with the region of each value."""
     canvas = Canvas(TITLE)
     canvas.new_page()
-    tree = _draw_head(canvas)
-    rows: list[dict[str, Any]] = []
+    tree = _draw_header(canvas)
+    rows: list[Record] = []
     balance = _OPENING
     paid_in = paid_out = Decimal(0)
     y = 250.0
-    for index, (day, text, amount) in enumerate(_transactions()):
+    for index, (day, text, amount) in enumerate(_build_transactions()):
         if index and index % PER_PAGE == 0:
             canvas.new_page()
             canvas.write(f"Page {index // PER_PAGE + 1} of {NUM_TRANSACTIONS // PER_PAGE}", LEFT, 40, size=8)
@@ -46,19 +51,19 @@ def draw() -> tuple[bytes, dict[str, Any]]:
     return canvas.output(), tree
 
 
-def _transactions() -> list[tuple[date, str, Decimal]]:
-    chance = random.Random(1200)
-    found = []
+def _build_transactions() -> list[tuple[date, str, Decimal]]:
+    rng = random.Random(1200)
+    transactions = []
     for index in range(NUM_TRANSACTIONS):
         day = _FIRST_DAY + timedelta(days=index * 181 // NUM_TRANSACTIONS)
-        if chance.random() < 0.45:
-            found.append((day, chance.choice(_IN), Decimal(chance.randint(4_000, 92_000)) / 100))
+        if rng.random() < 0.45:
+            transactions.append((day, rng.choice(_INCOMING), Decimal(rng.randint(4_000, 92_000)) / 100))
         else:
-            found.append((day, chance.choice(_OUT), -Decimal(chance.randint(1_500, 71_000)) / 100))
-    return found
+            transactions.append((day, rng.choice(_OUTGOING), -Decimal(rng.randint(1_500, 71_000)) / 100))
+    return transactions
 
 
-def _draw_head(canvas: Canvas) -> dict[str, Any]:
+def _draw_header(canvas: Canvas) -> Record:
     bank = canvas.write("Harbour & Vale Bank", LEFT, 66, size=18, bold=True)
     canvas.write(TITLE, LEFT, 86, size=11)
     holder = canvas.write_labelled("Account holder", "Saltmarsh Bakery Ltd", LEFT, 116)
@@ -70,47 +75,45 @@ def _draw_head(canvas: Canvas) -> dict[str, Any]:
         canvas.write(label, x, 226, size=9, bold=True)
     for label, right in (("Amount", 460), ("Balance", _RIGHT)):
         canvas.write_right(label, right, 226, size=9, bold=True)
-    canvas.rule(231)
+    canvas.draw_rule(231)
     return {
-        "bank": Read("Harbour & Vale Bank", (bank,)),
+        "bank": Field("Harbour & Vale Bank", (bank,)),
         "account": {
-            "holder": Read("Saltmarsh Bakery Ltd", (holder,)),
-            "number": Read("40718823", (number,)),
-            "sort_code": Read("00-77-41", (sort_code,)),
+            "holder": Field("Saltmarsh Bakery Ltd", (holder,)),
+            "number": Field("40718823", (number,)),
+            "sort_code": Field("00-77-41", (sort_code,)),
             "iban": None,
         },
-        "currency": Read("GBP", (opening,)),
-        "period_start": Read("2026-01-01", (period,)),
-        "period_end": Read("2026-06-30", (period,)),
-        "opening_balance": Read(float(_OPENING), (opening,)),
+        "currency": Field("GBP", (opening,)),
+        "period_start": Field("2026-01-01", (period,)),
+        "period_end": Field("2026-06-30", (period,)),
+        "opening_balance": Field(float(_OPENING), (opening,)),
     }
 
 
-def _draw_row(
-    canvas: Canvas, y: float, index: int, day: date, text: str, amount: Decimal, balance: Decimal
-) -> dict[str, Any]:
+def _draw_row(canvas: Canvas, y: float, index: int, day: date, text: str, amount: Decimal, balance: Decimal) -> Record:
     reference = f"HV{index * 7919 % 1_000_003:06d}" if index % 5 else None
     shown = f"{day.day} {day:%b %Y}"
     line = " ".join(part for part in (shown, text, reference, f"{amount:,.2f}", f"{balance:,.2f}") if part)
     is_faint = index % 97 == 41
-    row: dict[str, Any] = {
-        "date": Read(day.isoformat(), (canvas.write(shown, LEFT, y, size=9, line=line),)),
-        "description": Read(text, (canvas.write(text, 120, y, size=9, line=line),)),
+    row: Record = {
+        "date": Field(day.isoformat(), (canvas.write(shown, LEFT, y, size=9, line=line),)),
+        "description": Field(text, (canvas.write(text, 120, y, size=9, line=line),)),
         "reference": None,
     }
     if reference:
-        row["reference"] = Read(reference, (canvas.write(reference, 310, y, size=9, line=line),))
-    mark = canvas.write_right(f"{amount:,.2f}", 460, y, size=9, line=line, faint=is_faint)
-    row["amount"] = Read(float(amount), (mark,))
-    row["balance"] = Read(float(balance), (canvas.write_right(f"{balance:,.2f}", _RIGHT, y, size=9, line=line),))
+        row["reference"] = Field(reference, (canvas.write(reference, 310, y, size=9, line=line),))
+    region = canvas.write_right(f"{amount:,.2f}", 460, y, size=9, line=line, faint=is_faint)
+    row["amount"] = Field(float(amount), (region,))
+    row["balance"] = Field(float(balance), (canvas.write_right(f"{balance:,.2f}", _RIGHT, y, size=9, line=line),))
     return row
 
 
-def _draw_summary(canvas: Canvas, paid_in: Decimal, paid_out: Decimal, balance: Decimal) -> dict[str, Any]:
-    tree = {}
-    figures = [("paid_in", "Paid in", paid_in), ("paid_out", "Paid out", paid_out)]
-    figures.append(("closing_balance", "Closing balance", balance))
-    for index, (name, label, value) in enumerate(figures):
-        mark = canvas.write_labelled(label, f"{value:,.2f}", 330, 776 + 14 * index, size=9)
-        tree[name] = Read(float(value), (mark,))
+def _draw_summary(canvas: Canvas, paid_in: Decimal, paid_out: Decimal, balance: Decimal) -> Record:
+    tree: Record = {}
+    rows = [("paid_in", "Paid in", paid_in), ("paid_out", "Paid out", paid_out)]
+    rows.append(("closing_balance", "Closing balance", balance))
+    for index, (name, label, value) in enumerate(rows):
+        region = canvas.write_labelled(label, f"{value:,.2f}", 330, 776 + 14 * index, size=9)
+        tree[name] = Field(float(value), (region,))
     return tree

@@ -1,6 +1,7 @@
-"""What the tests share: the real documents, where they lie beside the checkout, and the committed snapshots."""
+"""Fixtures of all tests: the real documents, where they are beside the checkout, and snapshots."""
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,34 @@ def need_shared(path: Path) -> Path:
             pytest.fail(words)
         pytest.skip(words)
     return path
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add `--update-snapshots`."""
+    parser.addoption("--update-snapshots", action="store_true", help="write the committed snapshots anew")
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Compares texts with committed files, or writes the files where `--update-snapshots` is given."""
+
+    is_update: bool
+
+    def check(self, path: Path, text: str) -> None:
+        """Fail where a text differs from its file."""
+        if self.is_update:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        elif not path.exists():
+            pytest.fail(f"{path.name} is missing. If it is new, run pytest --update-snapshots, read it and commit it.")
+        committed = path.read_text(encoding="utf-8")
+        assert text == committed, f"{path.name} differs. If that is meant, run pytest --update-snapshots."
+
+
+@pytest.fixture
+def snapshot(request: pytest.FixtureRequest) -> Snapshot:
+    """Return the comparison with committed files."""
+    return Snapshot(bool(request.config.getoption("--update-snapshots")))
 
 
 @pytest.fixture

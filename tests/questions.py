@@ -106,7 +106,7 @@ QUESTIONS = (
     Question(ADP, "Which period does the report end with?", (_read("meta.report_period_end_date"),), _value, lambda r, _: r["meta"]["report_period_end_date"]),
     Question(ADP, "On which page does that date stand?", (_read("meta.report_period_end_date"),), lambda v: v["value"]["citations"][0]["page"], lambda _, m: _page(m, "meta", "report_period_end_date")),
     Question(ADP, "How many revenue figures are there?", (LOOK, _sql("SELECT count(*) FROM income_statement_revenue")), _cell, lambda r, _: len(r["income_statement"]["revenue"])),
-    Question(ADP, "How many values are doubtful?", (("review_extract_job", {"max_chars": 1_500}),), lambda v: v["review"]["confidence"], _below),
+    Question(ADP, "How many values are doubtful?", (("review_extract_job", {"max_chars": 1_500}),), lambda v: v["counts"]["low_confidence"], _below),
     Question(ADP, "How many figures are about FY2024 Q2?", (_sql("SELECT count(*) FROM fields WHERE name = 'data_period' AND value = 'FY2024 Q2'"),), _cell, lambda r, _: sum(value == "FY2024 Q2" for value, _ in _leaves(r, None))),
     Question(ADP, "Where does it say 963.2?", (_find("963.2"),), _hit, lambda r, _: ["income_statement.net_income[0].value", r["income_statement"]["net_income"][0]["value"]]),
     Question(ADP, "What is the largest number in the balance sheet, and where?", (_sql("SELECT path, number FROM fields WHERE path LIKE 'balance_sheet.%' AND name = 'value' ORDER BY number DESC LIMIT 1"),), lambda v: _row(v)[1], lambda r, _: max(f["value"] for rows in r["balance_sheet"].values() if isinstance(rows, list) for f in rows if f["value"] is not None)),

@@ -14,7 +14,7 @@ PACKAGE = ROOT / "llx_mcp"
 
 # From the top down. A package or module may import those in the rows below its own.
 LAYERS = [
-    {"__main__", "pytest_plugin"},
+    {"__main__", "pytest_plugin", "outputs"},
     {"cli"},
     {"server"},
     {"backends"},

@@ -1,4 +1,4 @@
-"""The fixture is a LlamaExtract API of a test's own, and the README's example of it is a test that passes."""
+"""The fixture gives each test its own LlamaExtract API, and the README's example of it passes."""
 
 import hashlib
 import hmac
@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import pytest
 from llama_cloud import LlamaCloud
 
-from llx_mcp.local.embedded import EmbeddedApi, SeenRequest
+from llx_mcp.local.embedded import EmbeddedApi, ReceivedRequest
 from llx_mcp.local.samples import SAMPLES, read_sample
 from llx_mcp.local.scenarios import UnknownScenarioError
 from llx_mcp.models import MalformedJobError
@@ -26,8 +26,8 @@ from tests.conftest import ROOT
 EXAMPLE = re.compile(r"<!-- example: pytest -->\n```python\n(.*?)```\n<!-- /example -->", re.DOTALL)
 
 
-def ask(api: EmbeddedApi, path: str, method: str = "GET", body: bytes | None = None) -> tuple[int, Any]:
-    """Status and decoded body of one request."""
+def send_request(api: EmbeddedApi, path: str, method: str = "GET", body: bytes | None = None) -> tuple[int, Any]:
+    """Send one request; return the status and the decoded body."""
     connection = http.client.HTTPConnection(urlsplit(api.base_url).netloc, timeout=20)
     try:
         connection.request(method, path, body, {"Authorization": f"Bearer {api.api_key}", "X-Mine": "1"})
@@ -37,7 +37,7 @@ def ask(api: EmbeddedApi, path: str, method: str = "GET", body: bytes | None = N
         connection.close()
 
 
-def test_the_example_of_the_readme_passes(tmp_path: Path) -> None:
+def test_readme_example_passes(tmp_path: Path) -> None:
     match = EXAMPLE.search((ROOT / "README.md").read_text())
     assert match
     (tmp_path / "test_example.py").write_text(match.group(1))
@@ -48,23 +48,23 @@ def test_the_example_of_the_readme_passes(tmp_path: Path) -> None:
     assert "1 passed" in run.stdout
 
 
-def test_it_is_empty_at_first_and_answers_what_is_added(llamaextract: EmbeddedApi) -> None:
-    assert ask(llamaextract, "/api/v2/extract/ext-1")[0] == 404
+def test_fixture_starts_empty_and_returns_added_jobs(llamaextract: EmbeddedApi) -> None:
+    assert send_request(llamaextract, "/api/v2/extract/ext-1")[0] == 404
     job = {"id": "ext-1", "status": "COMPLETED", "extract_result": {"a": 1.5}}
     assert llamaextract.add_job(job) == "ext-1"
     assert llamaextract.add_job(json.dumps(job | {"id": "ext-2"}).encode()) == "ext-2"
     for job_id in ("ext-1", "ext-2"):
-        assert ask(llamaextract, f"/api/v2/extract/{job_id}") == (200, job | {"id": job_id})
+        assert send_request(llamaextract, f"/api/v2/extract/{job_id}") == (200, job | {"id": job_id})
 
 
-def test_without_a_job_the_sample_invoice_is_added_each_time_under_a_new_id(llamaextract: EmbeddedApi) -> None:
+def test_add_job_without_job_adds_sample_invoice_with_new_id(llamaextract: EmbeddedApi) -> None:
     first, second = llamaextract.add_job(), llamaextract.add_job()
     assert first != second
-    whole = json.loads(read_sample(SAMPLES[0]))
-    assert ask(llamaextract, f"/api/v2/extract/{second}")[1]["extract_result"] == whole["extract_result"]
+    expected = json.loads(read_sample(SAMPLES[0]))
+    assert send_request(llamaextract, f"/api/v2/extract/{second}")[1]["extract_result"] == expected["extract_result"]
 
 
-def test_a_job_created_for_a_document_ends_as_the_one_that_was_added_with_it(llamaextract: EmbeddedApi) -> None:
+def test_created_job_gets_result_added_for_same_document(llamaextract: EmbeddedApi) -> None:
     added = {"id": "ext-1", "status": "COMPLETED", "extract_result": {"a": 1.5}}
     llamaextract.add_job(added, document=b"%PDF-1")
     client = LlamaCloud(api_key=llamaextract.api_key, base_url=llamaextract.base_url, max_retries=0)
@@ -87,41 +87,41 @@ def test_a_job_created_for_a_document_ends_as_the_one_that_was_added_with_it(lla
         ("empty", "RUNNING", "COMPLETED", False, None),
     ],
 )
-def test_a_job_goes_as_its_scenario_says_and_time_passes_at_once(
+def test_job_follows_scenario_when_clock_advances(
     llamaextract: EmbeddedApi, scenario: str, first: str, last: str, has_result: bool, message: str | None
 ) -> None:
     job_id = llamaextract.add_job(scenario=scenario)
-    seen = ask(llamaextract, f"/api/v2/extract/{job_id}")[1]
+    job = send_request(llamaextract, f"/api/v2/extract/{job_id}")[1]
     if first != "RUNNING":
-        assert (seen["status"], seen["extract_result"]) == (first, None)
+        assert (job["status"], job["extract_result"]) == (first, None)
     llamaextract.advance(86_400)
-    seen = ask(llamaextract, f"/api/v2/extract/{job_id}")[1]
-    assert (seen["status"], seen["extract_result"] is not None, seen["error_message"]) == (last, has_result, message)
+    job = send_request(llamaextract, f"/api/v2/extract/{job_id}")[1]
+    assert (job["status"], job["extract_result"] is not None, job["error_message"]) == (last, has_result, message)
 
 
-def test_faults_happen_until_they_are_put_right(llamaextract: EmbeddedApi) -> None:
+def test_faults_last_until_replaced(llamaextract: EmbeddedApi) -> None:
     path = f"/api/v2/extract/{llamaextract.add_job()}"
     llamaextract.set_faults("out-of-credits")
-    assert [ask(llamaextract, path)[0] for _ in range(2)] == [402, 402]
+    assert [send_request(llamaextract, path)[0] for _ in range(2)] == [402, 402]
     llamaextract.set_faults("unavailable:times=1,status=502")
-    assert [ask(llamaextract, path)[0] for _ in range(2)] == [502, 200]
+    assert [send_request(llamaextract, path)[0] for _ in range(2)] == [502, 200]
     llamaextract.set_faults("wrong-region")
     llamaextract.set_faults()
-    assert ask(llamaextract, path)[0] == 200
+    assert send_request(llamaextract, path)[0] == 200
 
 
-def test_what_came_can_be_read(llamaextract: EmbeddedApi) -> None:
-    ask(llamaextract, "/api/v2/extract/ext-%31?expand=usage&expand=metadata&empty=")
-    ask(llamaextract, "/api/v2/extract/schema/validation", "POST", b'{"data_schema":{"a":1}}')
+def test_received_requests_are_recorded(llamaextract: EmbeddedApi) -> None:
+    send_request(llamaextract, "/api/v2/extract/ext-%31?expand=usage&expand=metadata&empty=")
+    send_request(llamaextract, "/api/v2/extract/schema/validation", "POST", b'{"data_schema":{"a":1}}')
     (get, post) = llamaextract.requests
     query = [("expand", "usage"), ("expand", "metadata"), ("empty", "")]
-    assert get == SeenRequest("GET", "/api/v2/extract/ext-1", query, get.headers, b"")
+    assert get == ReceivedRequest("GET", "/api/v2/extract/ext-1", query, get.headers, b"")
     assert get.headers["x-mine"] == "1"
     assert (post.method, post.body) == ("POST", b'{"data_schema":{"a":1}}')
 
 
 class Endpoint(BaseHTTPRequestHandler):
-    """Takes every event, and puts it with its signature into the queue that its class names."""
+    """Accepts every event and puts it with its signature into a queue."""
 
     events: "Queue[tuple[str, bytes]]"
 
@@ -135,7 +135,7 @@ class Endpoint(BaseHTTPRequestHandler):
         pass
 
 
-def test_webhooks_of_a_create_are_delivered_and_hold_under_their_secret(llamaextract: EmbeddedApi) -> None:
+def test_webhooks_are_delivered_and_signed(llamaextract: EmbeddedApi) -> None:
     Endpoint.events = Queue()
     job_id = ""
     with ThreadingHTTPServer(("127.0.0.1", 0), Endpoint) as server:
@@ -147,7 +147,7 @@ def test_webhooks_of_a_create_are_delivered_and_hold_under_their_secret(llamaext
             "configuration": {"data_schema": {}},
             "webhook_configurations": [webhook],
         }
-        status, job = ask(llamaextract, "/api/v2/extract", "POST", json.dumps(create).encode())
+        status, job = send_request(llamaextract, "/api/v2/extract", "POST", json.dumps(create).encode())
         assert status == 200
         job_id = job["id"]
         llamaextract.advance(60)
@@ -161,7 +161,7 @@ def test_webhooks_of_a_create_are_delivered_and_hold_under_their_secret(llamaext
     assert {event["data"]["id"] for event in events} == {job_id}
 
 
-def test_what_is_no_job_scenario_or_fault_is_refused(llamaextract: EmbeddedApi) -> None:
+def test_invalid_job_scenario_or_fault_is_refused(llamaextract: EmbeddedApi) -> None:
     with pytest.raises(MalformedJobError):
         llamaextract.add_job({"id": "ext-1"})
     with pytest.raises(UnknownScenarioError, match="there are normal, instant"):

@@ -1,4 +1,4 @@
-"""Where a page of values ended: opaque, bound to one job, path and result, and checked when it comes back."""
+"""Cursors: opaque texts that say where a page ended, bound to what they belong to, and checked when they come back."""
 
 import base64
 import binascii
@@ -16,52 +16,57 @@ class CursorError(ArgumentError):
 
 
 @dataclass(frozen=True, slots=True)
-class Position:
+class PagePosition:
     """How much was shown.
 
     Attributes:
-        units: rows, or single values, that were shown whole.
-        leaves: values of the next row that were shown by themselves, where the row is too large for any page.
+        rows: rows, or single values, that were shown whole.
+        leaves: values of the next row that were shown one by one, where the row is too large for any page.
         chars: characters of the next value that were shown, where it is too large for any page.
-        values: scalars and nulls that were shown, all pages together.
+        values: scalars and nulls that were shown on all pages together.
     """
 
-    units: int = 0
+    rows: int = 0
     leaves: int = 0
     chars: int = 0
     values: int = 0
 
+    @property
+    def is_within_row(self) -> bool:
+        """Whether the position is in the middle of a row."""
+        return bool(self.leaves or self.chars)
 
-def encode_cursor(position: Position, source: str) -> str:
-    """A cursor for a position in what `source` names."""
-    numbers = (position.units, position.leaves, position.chars, position.values)
-    return seal(b"".join(map(_varint, numbers)), source)
+
+def encode_cursor(position: PagePosition, source: str) -> str:
+    """Return the cursor of a position in `source`."""
+    numbers = (position.rows, position.leaves, position.chars, position.values)
+    return wrap_cursor(b"".join(map(_varint, numbers)), source)
 
 
-def decode_cursor(cursor: str, source: str) -> Position:
-    """The position of a cursor.
+def decode_cursor(cursor: str, source: str) -> PagePosition:
+    """Return the position of a cursor.
 
     Raises:
         CursorError: it was altered, or it belongs to another job, path or result.
     """
-    payload = unseal(cursor, source, "job or path, or the result has changed since. Repeat job_id and path")
-    return Position(*_read_varints(payload))
+    payload = unwrap_cursor(cursor, source, "job or path, or the result has changed since. Repeat job_id and path")
+    return PagePosition(*_read_varints(payload))
 
 
-def seal(payload: bytes, source: str) -> str:
-    """A cursor that holds these bytes and belongs to what `source` names."""
+def wrap_cursor(payload: bytes, source: str) -> str:
+    """Return a cursor that holds some bytes and is bound to `source`."""
     whole = bytes([_VERSION]) + payload
     whole += _check(source.encode()) + _check(whole + _check(source.encode()))
     return base64.urlsafe_b64encode(whole).rstrip(b"=").decode()
 
 
-def unseal(cursor: str, source: str, other: str) -> bytes:
-    """What a cursor holds.
+def unwrap_cursor(cursor: str, source: str, other: str) -> bytes:
+    """Return the bytes that a cursor holds.
 
     Args:
         cursor: as it came back.
-        source: what it must belong to.
-        other: what it belongs to where it does not belong to that, and what to repeat, in words.
+        source: what it must be bound to.
+        other: for the error: what a foreign cursor belongs to, and what to repeat.
 
     Raises:
         CursorError: it was altered, or it belongs to something else.
@@ -73,12 +78,12 @@ def unseal(cursor: str, source: str, other: str) -> bytes:
     payload, named, check = whole[: -2 * _CHECK_BYTES], whole[-2 * _CHECK_BYTES : -_CHECK_BYTES], whole[-_CHECK_BYTES:]
     if not payload or payload[0] != _VERSION or check != _check(payload + named):
         raise CursorError(
-            "cursor: not one that this server gave, or altered on the way. Copy it whole from the answer before, or "
-            "leave it out to begin again."
+            "cursor: this server did not give it, or it was altered on the way. Copy it whole from the answer before, "
+            "or leave it out to start again."
         )
     if named != _check(source.encode()):
         raise CursorError(
-            f"cursor: it belongs to another {other} as they were, or leave the cursor out to begin again."
+            f"cursor: it belongs to another {other} as they were, or leave the cursor out to start again."
         )
     return payload[1:]
 

@@ -1,104 +1,151 @@
-"""Questions about an extraction, answered: in the server's own process, or in a worker."""
+"""Questions about a job, and what answers them: in the server's own process, or in a worker.
 
-from dataclasses import asdict, dataclass, field
+A question is one of the structs below. They are msgspec structs with a tag each, so that a question can be sent to
+a worker as JSON and decoded there into the same type.
+"""
+
+from functools import cached_property
 from typing import Any
 
-from llx_mcp.answers.budget import Answer, start_answer
-from llx_mcp.answers.header import Header, JobRequest
+import msgspec
+
+from llx_mcp.answers.budget import Answer
+from llx_mcp.answers.header import Header, start_answer
+from llx_mcp.answers.outputs import Output, QueryOutput
+from llx_mcp.answers.page import ReadOptions, read_page
+from llx_mcp.answers.query import answer_query
+from llx_mcp.answers.requests import WHERE, JobRequest
+from llx_mcp.answers.review import review_job
+from llx_mcp.answers.search import find_text
+from llx_mcp.answers.summary import summarize
+from llx_mcp.query.engine import Engine
 from llx_mcp.result.sections import JobSections
-from llx_mcp.scope import Scope
+
+QUERY_SECONDS = 2.0
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
-    """What is asked of a job, in words that can be sent to a worker.
+class SummaryQuestion(msgspec.Struct, frozen=True, tag="summary"):
+    """What does the job say?"""
 
-    Attributes:
-        kind: `summarize`, `read`, `find`, `review` or `query`.
-        ask: the arguments that all kinds share.
-        arguments: those of this kind, as JSON.
-    """
-
-    kind: str
-    ask: JobRequest
-    arguments: dict[str, Any] = field(default_factory=dict)
-
-    def dump(self, heading: Header) -> dict[str, Any]:
-        """The question with its heading, as JSON."""
-        return {
-            "kind": self.kind,
-            "ask": asdict(self.ask),
-            "arguments": self.arguments,
-            "heading": asdict(heading),
-        }
+    request: JobRequest
+    header: Header
 
 
-def load_question(header: dict[str, Any]) -> tuple[Question, Header]:
-    """What `Question.dump` wrote."""
-    ask = dict(header["ask"])
-    heading = header["heading"]
-    return (
-        Question(
-            header["kind"],
-            JobRequest(**ask | {"expand": tuple(ask["expand"]), "scope": Scope(**ask["scope"])}),
-            header["arguments"],
-        ),
-        Header(heading["facts"], tuple(heading["moves"]), heading["error"]),
-    )
+class ReadQuestion(msgspec.Struct, frozen=True, tag="read"):
+    """Which values stand at a path?"""
+
+    request: JobRequest
+    header: Header
+    options: ReadOptions
+
+
+class SearchQuestion(msgspec.Struct, frozen=True, tag="search"):
+    """Where does a text stand?"""
+
+    request: JobRequest
+    header: Header
+    text: str
+    where: tuple[str, ...] = WHERE
+
+
+class ReviewQuestion(msgspec.Struct, frozen=True, tag="review"):
+    """What should be checked?"""
+
+    request: JobRequest
+    header: Header
+    threshold: float
+
+
+class QueryQuestion(msgspec.Struct, frozen=True, tag="query"):
+    """What does a SELECT over the result's tables return?"""
+
+    request: JobRequest
+    header: Header
+    sql: str
+    deadline_seconds: float = QUERY_SECONDS
+
+
+Question = SummaryQuestion | ReadQuestion | SearchQuestion | ReviewQuestion | QueryQuestion
+
+
+class BuildTables(msgspec.Struct, frozen=True, tag="build"):
+    """Build the tables that a query reads, which may take longer than the query."""
+
+    sql: str
+
+
+class LoadJob(msgspec.Struct, frozen=True, tag="load"):
+    """Take the job whose JSON follows, in place of the job before."""
+
+
+Message = Question | BuildTables | LoadJob
+
+
+def _encode_output(value: Any) -> Any:
+    if isinstance(value, Output):
+        return value.structured()
+    raise NotImplementedError(f"{type(value).__name__} is not part of a message")
+
+
+def _decode_output(kind: type, value: Any) -> Any:
+    if issubclass(kind, Output):
+        return kind.model_validate(value)
+    raise NotImplementedError(f"{kind.__name__} is not part of a message")
+
+
+_encoder = msgspec.json.Encoder(enc_hook=_encode_output)
+_decoder = msgspec.json.Decoder(Message, dec_hook=_decode_output)
+
+
+def encode_message(message: Message) -> bytes:
+    """Return a message as JSON."""
+    return _encoder.encode(message)
+
+
+def decode_message(data: bytes) -> Message:
+    """Return the message that `encode_message` encoded."""
+    message: Message = _decoder.decode(data)
+    return message
 
 
 class ResultReader:
-    """One extraction, and what was made of it for the questions before."""
+    """Answers questions about one job, and keeps what was decoded and built for the next question."""
 
-    def __init__(self, extraction: JobSections) -> None:
-        self.extraction = extraction
-        self._engine: Any = None
+    def __init__(self, sections: JobSections) -> None:
+        self.sections = sections
 
-    def answer(self, question: Question, heading: Header) -> Answer:
+    @cached_property
+    def _engine(self) -> Engine:
+        return Engine(self.sections.document)
+
+    def answer(self, question: Question) -> Answer:
         """Answer one question.
 
         Raises:
             ArgumentError: the question cannot be answered as it is.
             ValueError: the result or the metadata is not JSON that can be read.
         """
-        match question.kind:
-            case "summarize":
-                from llx_mcp.answers.summary import summarize
-
-                return summarize(self.extraction, heading, question.ask)
-            case "read":
-                from llx_mcp.answers.page import ReadOptions, read_page
-
-                arguments = question.arguments
-                page = ReadOptions(arguments["path"], arguments["cursor"], tuple(arguments["include"]))
-                return read_page(self.extraction, heading, question.ask, page)
-            case "find":
-                from llx_mcp.answers.search import find_text
-
-                arguments = question.arguments
-                return find_text(self.extraction, heading, question.ask, arguments["text"], tuple(arguments["where"]))
-            case "review":
-                from llx_mcp.answers.review import review_job
-
-                return review_job(self.extraction, heading, question.ask, question.arguments["threshold"])
-            case _:
-                return self._query(question, heading)
+        match question:
+            case SummaryQuestion(request, header):
+                return summarize(self.sections, header, request)
+            case ReadQuestion(request, header, options):
+                return read_page(self.sections, header, request, options)
+            case SearchQuestion(request, header, text, where):
+                return find_text(self.sections, header, request, text, where)
+            case ReviewQuestion(request, header, threshold):
+                return review_job(self.sections, header, request, threshold)
+            case QueryQuestion():
+                return self._query(question)
 
     def build_tables(self, sql: str) -> None:
-        """Build the tables that a query may read, which may take longer than the query."""
-        if self._engine is None:
-            from llx_mcp.query.engine import Engine
+        """Build the tables that a query reads, which may take longer than the query."""
+        if self.sections.has_result:
+            self._engine.build(sql)
 
-            self._engine = Engine(self.extraction.document)
-        self._engine.build(sql)
-
-    def _query(self, question: Question, heading: Header) -> Answer:
-        from llx_mcp.answers.query import answer_query
-
-        if not self.extraction.has_result:
-            return start_answer(heading, question.ask.max_chars).answer()
-        arguments = question.arguments
-        self.build_tables(arguments["sql"])
-        return answer_query(
-            self._engine, heading, question.ask, arguments["sql"], deadline_seconds=arguments["deadline_seconds"]
-        )
+    def _query(self, question: QueryQuestion) -> Answer:
+        request, header = question.request, question.header
+        if not self.sections.has_result:
+            return start_answer(header, request.max_chars, QueryOutput).build()
+        self.build_tables(question.sql)
+        seconds = question.deadline_seconds
+        return answer_query(self._engine, header, request, question.sql, deadline_seconds=seconds)

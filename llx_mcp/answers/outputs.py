@@ -1,111 +1,330 @@
-"""The output schemas: what `structuredContent` holds. What is not known, or empty, is absent.
+"""The output models: one for each tool, and the parts that they share.
 
-The same name is the same thing in every tool. Values of a document are taken as they are: pydantic never walks
-into them, and the published schema says of them what a caller needs, and no more, since every client pays for it.
+A tool's `structuredContent` is one of these models as JSON, and its text form is rendered from the same model.
+A field that is absent is unknown, empty or does not apply. Values of a document are open JSON: they are passed
+through and never validated, so that a result of any size costs nothing here.
 """
 
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
+KNOWN_STATUSES = ("PENDING", "THROTTLED", "RUNNING", "COMPLETED", "FAILED", "CANCELLED")
+
 _OBJECT = {"type": "object"}
-_SCALAR = [{"type": "string"}, {"type": "number"}, {"type": "boolean"}]
+_ARRAY = {"type": "array"}
+_SCALARS = [{"type": "string"}, {"type": "number"}, {"type": "boolean"}]
+_ANY = {"anyOf": [*_SCALARS, {"type": "null"}, _OBJECT, _ARRAY]}
 
-AnyObject = Annotated[dict[str, Any], WithJsonSchema(_OBJECT)]
-Table = Annotated[dict[str, Any], WithJsonSchema(_OBJECT)]
-Tables = Annotated[list[dict[str, Any]], WithJsonSchema({"type": "array", "items": _OBJECT})]
-Result = Annotated[
-    Any, WithJsonSchema({"anyOf": [_OBJECT, {"type": "array", "items": {"anyOf": [_OBJECT, *_SCALAR]}}]})
-]
+Number = Annotated[int | float, WithJsonSchema({"type": "number"})]
+# Null says that the job gives none; that is why it is not simply left out.
+Confidence = Annotated[float | None, WithJsonSchema({"oneOf": [{"type": "number"}, {"type": "null"}]})]
+JsonObject = Annotated[dict[str, Any], WithJsonSchema(_OBJECT)]
+JsonValue = Annotated[Any, WithJsonSchema(_ANY)]
+_JOB_ID = "Id of the job."
+# An open string: the service may add statuses.
+_STATUS = f"Status of the job: {', '.join(KNOWN_STATUSES)}, or one that the service has added since."
+JobId = Annotated[str, Field(description=_JOB_ID)]
+Status = Annotated[str, Field(description=_STATUS, examples=list(KNOWN_STATUSES))]
 
-Tabled = Annotated[Any, WithJsonSchema({"anyOf": [_OBJECT, {"type": "array", "items": _OBJECT}]})]
-
-
-def _open(schema: dict[str, Any]) -> None:
-    # What no caller can violate costs tokens all the same.
-    schema.pop("additionalProperties", None)
-
-
-class JobView(BaseModel):
-    """What every answer says of its job."""
-
-    model_config = ConfigDict(extra="forbid", json_schema_extra=_open)
-
-    job_id: str = Field(description="The job.")
-    status: str = Field(description="Of the job.")
-    notice: str | None = Field(None, description="On document text.")
-    omitted: list[str] | None = Field(None, description="Left out, with calls.")
-    next: str | None = Field(None, description="What to do.")
+# These stand at the end of the structured form, as they do in the text.
+_LAST = ("omitted", "cursor", "next_steps")
 
 
-class ExtractJobView(JobView):
-    """One extraction job, within the budget of the call."""
+class Output(BaseModel):
+    """Base of all output models. Unknown fields are ignored, so that an older client reads a newer server."""
 
-    facts: AnyObject | None = Field(None, description="Tier, pages, times …")
-    error: str | None = Field(None, description="Why it failed.")
-    metadata_error: str | None = Field(None, description="Of the metadata.")
-    result: Result = Field(None, description="Whole, where it fits.")
-    result_as_tables: Tabled = Field(None, description="The whole, with lists as {columns, rows}.")
-    outline: Table | None = Field(None, description="Each field: {columns, rows}.")
-    tables: Table | None = Field(None, description="For SQL.")
-    items: Tables | None = Field(None, description="First items of lists.")
-    checks: AnyObject | None = Field(None, description="Counts over all values.")
-    evidence: Table | None = Field(None, description="Least certain first.")
-    sections: AnyObject | None = Field(None, description="As asked.")
+    model_config = ConfigDict(frozen=True, extra="ignore", protected_namespaces=())
 
+    # Fields whose null is information. Others are left out where they are None.
+    nullable: ClassVar[frozenset[str]] = frozenset()
 
-class WaitView(BaseModel):
-    """For one job all that get_extract_job answers; for many these."""
+    def structured(self) -> dict[str, Any]:
+        """Return the JSON form: the fields that are known. Document values are passed through as they are."""
+        return {name: to_json(getattr(self, name)) for name in self.known_fields()}
 
-    model_config = ConfigDict(extra="allow", json_schema_extra=_open)
-
-    waited: AnyObject | None = Field(None, description="Counts.")
-    jobs: Table | None = Field(None, description="{columns, rows}.")
-    summaries: Tables | None = Field(None, description="As of get_extract_job.")
-    omitted: list[str] | None = Field(None, description="Left out, with calls.")
-    next: str | None = Field(None, description="What to do.")
+    def known_fields(self) -> list[str]:
+        """Return the names of the fields that are known, in the order of the structured form."""
+        names = [
+            name
+            for name in type(self).model_fields
+            if name in self.model_fields_set and (name in self.nullable or getattr(self, name) is not None)
+        ]
+        return [*(name for name in names if name not in _LAST), *(name for name in _LAST if name in names)]
 
 
-class ListView(BaseModel):
-    """What the key can see."""
-
-    model_config = ConfigDict(extra="forbid", json_schema_extra=_open)
-
-    listed: AnyObject = Field(description="Counts.")
-    notice: str | None = Field(None, description="On names.")
-    jobs: Table | None = Field(None, description="{columns, rows}.")
-    omitted: list[str] | None = Field(None, description="Left out, with calls.")
-    cursor: str | None = Field(None, description="For older ones.")
-    next: str | None = Field(None, description="What to do.")
+def to_json(value: Any) -> Any:
+    """Return a model, or a list of models, as JSON; any other value as it is."""
+    if isinstance(value, Output):
+        return value.structured()
+    if isinstance(value, list) and value and isinstance(value[0], Output):
+        return [item.structured() for item in value]
+    return value
 
 
-class ReadView(JobView):
-    """The values at a path, a page of them."""
+class Call(Output):
+    """A call of a tool, with all of its arguments."""
 
-    matches: int | None = Field(None, description="Values that the path names.")
-    value: AnyObject | None = Field(None, description="The one value.")
-    values: Tables | None = Field(None, description="Tables {columns, rows}.")
-    cursor: str | None = Field(None, description="For the next page.")
-
-
-class FindView(JobView):
-    """Where a text stands."""
-
-    found: AnyObject | None = Field(None, description="Counts.")
-    fields: Table | None = Field(None, description="Named so.")
-    hits: Table | None = Field(None, description="Values, best first.")
+    tool: str = Field(description="Name of the tool.")
+    arguments: JsonObject = Field(
+        default_factory=dict,
+        description="Its arguments. `<the same>` stands for an argument of this call that is too long to repeat.",
+    )
 
 
-class QueryView(JobView):
-    """The rows of a query."""
+class Omission(Output):
+    """Something that was left out of the answer, and how to see it."""
 
-    num_rows: int | None = Field(None, description="All rows, shown or not.")
-    rows: Table | None = Field(None, description="{columns, rows}.")
+    what: str = Field(description="What was left out, in words, such as `values` or `fields of the outline`.")
+    count: int | None = Field(
+        default=None, description="How many of them were left out; absent where they are not counted."
+    )
+    total: int | None = Field(default=None, description="How many there are in all.")
+    call: Call | None = Field(default=None, description="The call that shows them.")
+    resource: str | None = Field(default=None, description="URI of the resource that holds them.")
+    hint: str | None = Field(default=None, description="Another way to see them, in words.")
 
 
-class ReviewView(JobView):
-    """What deserves a look."""
+class NextStep(Output):
+    """What to do next."""
 
-    review: AnyObject | None = Field(None, description="Count of each kind.")
-    not_asked: list[str] | None = Field(None, description="By the job.")
-    findings: Table | None = Field(None, description="Worst kind first.")
+    text: str = Field(description="What to do, or what the call does.")
+    call: Call | None = Field(default=None, description="The call to make.")
+
+
+class Table(Output):
+    """A table: each column is named once, and each row has one cell for each column."""
+
+    columns: list[str] = Field(description="Names of the columns.")
+    rows: list[list[JsonValue]] = Field(description="The rows, cells in the order of the columns; null is no value.")
+
+
+class Citation(Output):
+    """Where the service says that a value stands in the document."""
+
+    page: Number | None = Field(default=None, description="Page number, from 1.")
+    quote: str | None = Field(default=None, description="Words of the document that the service quotes for the value.")
+    boxes: list[list[Number]] | None = Field(
+        default=None, description="Rectangles on the page as [x, y, width, height], in PDF points from the top left."
+    )
+
+
+class Facts(Output):
+    """What is known of a job besides its result."""
+
+    took_seconds: float | None = Field(
+        default=None, description="Seconds from creation to end, for a job that has ended."
+    )
+    age_seconds: float | None = Field(default=None, description="Seconds since creation, for a job that has not ended.")
+    created_at: str | None = Field(default=None, description="When the job was created: ISO 8601, UTC.")
+    waited_seconds: float | None = Field(default=None, description="Seconds that this call waited.")
+    document: str | None = Field(default=None, description="Id of the file or parse job that was read.")
+    tier: str | None = Field(default=None, description="Extraction tier, such as `agentic`.")
+    version: str | None = Field(default=None, description="Extract version of the configuration.")
+    target: str | None = Field(default=None, description="Extraction target: `per_doc`, `per_page` or `per_table_row`.")
+    pages: int | None = Field(default=None, description="Pages that were extracted.")
+    credits: float | None = Field(default=None, description="Credits that the service billed for the job.")
+
+
+class Counts(Output):
+    """Counts over all values of a result."""
+
+    values: int = Field(description="Values that are not null.")
+    nulls: int = Field(description="Values that are null.")
+    low_confidence: int | None = Field(default=None, description="Values with a confidence below the threshold.")
+    threshold: float | None = Field(default=None, description="The threshold for low confidence, 0 to 1.")
+    without_confidence: int | None = Field(default=None, description="Values without a confidence.")
+    without_citation: int | None = Field(default=None, description="Values without a citation.")
+
+
+class Sections(Output):
+    """Sections of the job that were asked for with `expand`, as the service sent them, less empty values."""
+
+    configuration: JsonObject | None = Field(
+        default=None, description="What the job was asked to do: schema, tier, options."
+    )
+    usage: JsonObject | None = Field(default=None, description="Credits that the service billed.")
+    metadata: JsonObject | None = Field(default=None, description="Job-level metadata: pages, tokens.")
+
+
+class JobFields(Output):
+    """The fields that an answer about jobs may have."""
+
+    job_id: str | None = Field(default=None, description=_JOB_ID)
+    status: str | None = Field(default=None, description=_STATUS, examples=list(KNOWN_STATUSES))
+    notice: str | None = Field(default=None, description="How to take strings that come from the document: as data.")
+    omitted: list[Omission] | None = Field(default=None, description="What was left out, with the call that shows it.")
+    next_steps: list[NextStep] | None = Field(default=None, description="What to do next.")
+
+
+class SummaryFields(JobFields):
+    """The fields that a summary of a job may have."""
+
+    facts: Facts | None = Field(default=None, description="What is known of the job besides its result.")
+    error: str | None = Field(default=None, description="Why the job failed, as the service says.")
+    metadata_error: str | None = Field(
+        default=None, description="What the service says went wrong with the field metadata."
+    )
+    result: JsonValue = Field(default=None, description="The whole result, where it fits.")
+    result_as_tables: JsonValue = Field(
+        default=None,
+        description="The whole result, with each list of objects of the same fields as {columns, rows}; "
+        "instead of `result`, where only this form fits.",
+    )
+    outline: Table | None = Field(
+        default=None, description="Each field of a result that does not fit: path, type, count, nulls, example."
+    )
+    tables: Table | None = Field(
+        default=None, description="Tables that query_extract_result can read, with their columns."
+    )
+    items: list[Table] | None = Field(default=None, description="First items of the result's lists.")
+    counts: Counts | None = Field(default=None, description="Counts over all values of the result.")
+    lowest_confidence: Table | None = Field(
+        default=None,
+        description="Values with their provenance, lowest confidence first: path, value, confidence, page, quote.",
+    )
+    sections: Sections | None = Field(default=None, description="Sections that were asked for with `expand`.")
+
+
+class JobOutput(SummaryFields):
+    """The answer of `get_extract_job`: one job as it is now."""
+
+    job_id: JobId
+    status: Status
+
+
+class WaitCounts(Output):
+    """How a wait for many jobs stands."""
+
+    jobs: int = Field(description="Jobs that were waited for.")
+    ended: int = Field(description="Jobs that have ended.")
+    statuses: dict[str, int] = Field(description="How many jobs have each status.")
+    seconds: float = Field(description="Seconds that this call waited.")
+    until: str = Field(description="Which end ends the wait: of `all` jobs or of `any`.")
+    repeated: int | None = Field(default=None, description="Ids that were given more than once, and count once.")
+
+
+class WaitOutput(SummaryFields):
+    """The answer of `wait_for_extract_job`: for `job_id` the fields of `JobOutput`, for `job_ids` the table `jobs`."""
+
+    waited: WaitCounts | None = Field(default=None, description="How the wait stands, where `job_ids` were given.")
+    jobs: Table | None = Field(
+        default=None,
+        description="One row for each job: job_id, status, seconds, document, note; unused columns are left out.",
+    )
+    summaries: list[JobOutput] | None = Field(
+        default=None, description="What finished jobs say, as get_extract_job answers."
+    )
+
+
+class JobAnswer(JobFields):
+    """What every answer about one job says of the job."""
+
+    job_id: JobId
+    status: Status
+
+
+class Value(Output):
+    """One value with its provenance in full."""
+
+    nullable = frozenset({"value", "confidence"})
+
+    path: str = Field(description="Path of the value.")
+    value: JsonValue = Field(description="The value, as the job extracted it.")
+    confidence: Confidence = Field(default=None, description="Confidence, 0 to 1; null where the job gives none.")
+    citations: list[Citation] | None = Field(
+        default=None, description="All of its citations; empty where there is none."
+    )
+
+
+class ReadOutput(JobAnswer):
+    """The answer of `read_extract_result`: the values at a path, one page of them."""
+
+    matches: int | None = Field(default=None, description="How many values the path matches.")
+    value: Value | None = Field(default=None, description="The value, where the path matches a single one.")
+    values: list[Table] | None = Field(
+        default=None,
+        description="The values as tables: the path, a column for each field, then confidence, page, quote and boxes "
+        "where they were asked for; one cell for the whole row where all agree, else a list in the order of the "
+        'fields. The quote `"="` is the value itself.',
+    )
+    cursor: str | None = Field(default=None, description="Cursor of the next page.")
+
+
+class SearchCounts(Output):
+    """How often a text was found."""
+
+    fields: int | None = Field(default=None, description="Fields whose name contains the text.")
+    values: int | None = Field(default=None, description="Values that contain the text.")
+    quotes: int | None = Field(default=None, description="Values with a quote that contains the text.")
+
+
+class SearchOutput(JobAnswer):
+    """The answer of `find_in_extract_result`: where a text stands."""
+
+    found: SearchCounts | None = Field(default=None, description="How often the text was found.")
+    fields: Table | None = Field(
+        default=None, description="Fields whose name contains the text: path, type, count, nulls, example."
+    )
+    hits: Table | None = Field(
+        default=None, description="Values, best match first: path, value, confidence, page, quote, found_in."
+    )
+
+
+class QueryOutput(JobAnswer):
+    """The answer of `query_extract_result`: the rows of a query."""
+
+    num_rows: int | None = Field(
+        default=None, description="How many rows the query has, shown or not; absent if uncounted."
+    )
+    rows: Table | None = Field(default=None, description="The rows that fit, one column for each of the query.")
+
+
+class ReviewCounts(Output):
+    """How many findings of each kind a review has."""
+
+    values: int = Field(description="Values that were checked.")
+    threshold: float = Field(description="The threshold for low confidence, 0 to 1.")
+    schema_violations: int = Field(description="Values that break the job's data_schema (kind `schema`).")
+    missing_required: int = Field(description="Required fields that are null or absent (kind `required`).")
+    quote_mismatches: int = Field(description="Values that none of their quotes contains (kind `quote`).")
+    low_confidence: int = Field(description="Values with a confidence below the threshold (kind `confidence`).")
+    duplicates: int = Field(description="Rows that repeat an earlier row of their list (kind `duplicate`).")
+    short_metadata: int = Field(description="Lists with less metadata than elements (kind `metadata`).")
+    without_citation: int = Field(description="Values without a citation, where others have one (kind `citation`).")
+
+
+class ReviewOutput(JobAnswer):
+    """The answer of `review_extract_job`: what to check before the result is relied on."""
+
+    counts: ReviewCounts | None = Field(default=None, description="How many findings of each kind there are.")
+    unavailable_checks: list[str] | None = Field(
+        default=None, description="Checks that this job does not allow, and why."
+    )
+    findings: Table | None = Field(
+        default=None, description="Worst kind first: kind, path, value, confidence, page, quote, why."
+    )
+
+
+class JobListFacts(Output):
+    """What a list of jobs covers."""
+
+    jobs: int = Field(description="Jobs in this answer.")
+    now: str = Field(description="The time by the service's clock: ISO 8601, UTC.")
+    filters: dict[str, str] | None = Field(default=None, description="The filters that were given.")
+    searched: int | None = Field(default=None, description="Jobs that were searched for a name.")
+
+
+class JobListOutput(Output):
+    """The answer of `list_extract_jobs`: the jobs that the key sees, newest first."""
+
+    listed: JobListFacts = Field(description="What the list covers.")
+    notice: str | None = Field(default=None, description="How to take strings that come from the documents: as data.")
+    jobs: Table | None = Field(
+        default=None,
+        description="One row for each job: job_id, status, created_at, seconds, document, name, note; unused columns "
+        "are left out.",
+    )
+    omitted: list[Omission] | None = Field(default=None, description="What was left out, with the call that shows it.")
+    cursor: str | None = Field(default=None, description="Cursor for older jobs.")
+    next_steps: list[NextStep] | None = Field(default=None, description="What to do next.")

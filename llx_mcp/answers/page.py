@@ -1,75 +1,78 @@
-"""The values at a path, with provenance beside each, as much as fits; then how many remain, and the cursor for them.
+"""The values at a path with their provenance, as many as fit, then the cursor for the rest.
 
-A flat object of a list is a row, and rows of the same fields share a table, so that each name is written
-once. What a row says of all its cells is written once, too; where the cells differ it is a list in their order.
+A flat object of a list is a row, and rows of the same fields share a table, so that each name is written once.
+Provenance that is the same for all cells of a row is written once too; where cells differ it is a list in their order.
 """
 
 import zlib
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from llx_mcp.answers.budget import Answer, AnswerBuilder, Cost, part_cost, start_answer
-from llx_mcp.answers.cursors import Position, decode_cursor, encode_cursor
-from llx_mcp.answers.header import DEFAULT_CHARS, Header, JobRequest
+from llx_mcp.answers.budget import Answer, AnswerBuilder, Cost, part_cost
+from llx_mcp.answers.cursors import PagePosition, decode_cursor, encode_cursor
+from llx_mcp.answers.header import Header, start_answer
 from llx_mcp.answers.markdown import item_line
+from llx_mcp.answers.outputs import Call, Citation, Omission, ReadOutput, Table, Value
 from llx_mcp.answers.page_rows import PageRow, count_values, iter_page_rows, single
-from llx_mcp.answers.provenance import quote_around
-from llx_mcp.result.document import Citation, Document
+from llx_mcp.answers.provenance import add_citation_count, quote_around, round_confidence
+from llx_mcp.answers.requests import DEFAULT_CHARS, DEFAULT_INCLUDE, JobRequest
+from llx_mcp.result.document import Citation as DocumentCitation
+from llx_mcp.result.document import Document
 from llx_mcp.result.jsonpath import PathError, explain_no_match, find_locations, parse_path
 from llx_mcp.result.location import Location
 from llx_mcp.result.paths import show_path
 from llx_mcp.result.sanitize import dump_json, sanitize_json
 from llx_mcp.result.sections import JobSections
 
-INCLUDES = ("confidence", "citations", "boxes")
-DEFAULT_INCLUDE = ("confidence", "citations")
-
 MAX_MATCHES = 1_000_000
+
+_PROVENANCE_COLUMNS = {"confidence": ("confidence",), "citations": ("page", "quote"), "boxes": ("boxes",)}
+_PART_COLUMNS = ("path", "characters", "of", "part of value")
 _VERBATIM = "="
-_ELEMENTS = ("part of value", "of characters")
 _LONGEST_CURSOR = "x" * 40
 
 
 @dataclass(frozen=True, slots=True)
 class ReadOptions:
-    """Which values to read, and what to show beside them."""
+    """Which values to read, and what to show beside them.
+
+    Attributes:
+        path: JSONPath of the values.
+        cursor: cursor of the page before; None for the first page.
+        include: what to show beside each value: `confidence`, `citations`, `boxes`.
+    """
 
     path: str = "$"
     cursor: str | None = None
     include: tuple[str, ...] = DEFAULT_INCLUDE
 
-    def next_call(self, ask: JobRequest, cursor: str) -> str:
-        """The call that shows what follows."""
-        extra: dict[str, Any] = {} if self.include == DEFAULT_INCLUDE else {"include": list(self.include)}
-        if ask.max_chars != DEFAULT_CHARS:
-            extra["max_chars"] = ask.max_chars
-        return ask.format_call("read_extract_result", path=self.path, **extra, cursor=cursor)
+    def next_call(self, request: JobRequest, cursor: str) -> Call:
+        """Build the call that shows the next page."""
+        include = None if self.include == DEFAULT_INCLUDE else list(self.include)
+        max_chars = None if request.max_chars == DEFAULT_CHARS else request.max_chars
+        return request.call("read_extract_result", path=self.path, include=include, max_chars=max_chars, cursor=cursor)
 
 
-def read_page(extraction: JobSections, heading: Header, ask: JobRequest, page: ReadOptions) -> Answer:
-    """The values at `page.path`, within `ask.max_chars`.
+def read_page(sections: JobSections, header: Header, request: JobRequest, options: ReadOptions) -> Answer:
+    """Build the values at `options.path`, within `request.max_chars`.
 
     Raises:
-        PathError: the path cannot be read, or names nothing.
+        PathError: the path cannot be read, or matches nothing.
         CursorError: the cursor was altered, or belongs to something else.
         ValueError: the result or the metadata is not JSON that can be read.
     """
-    sheet = start_answer(heading, ask.max_chars)
-    if not extraction.has_result:
-        return sheet.answer()
-    with_metadata = bool(page.include)
-    document = extraction.document if with_metadata else extraction.bare_document
-    locations = _find(document, page.path)
-    source = _source(extraction, ask, page)
-    start = decode_cursor(page.cursor, source) if page.cursor else Position()
-    total = sum(count_values(location.value) for location in locations)
-    sheet.spend("matches", len(locations))
-    if len(locations) == 1 and start == Position() and _spend_one_value(sheet, document, locations[0], page):
-        return sheet.answer()
-    _fill(sheet, document, locations, start, total, ask, page, source)
-    return sheet.answer()
+    builder = start_answer(header, request.max_chars, ReadOutput)
+    if not sections.has_result:
+        return builder.build()
+    document = sections.document if options.include else sections.bare_document
+    locations = _find(document, options.path)
+    page = _Page(document, locations, request, options, _cursor_source(sections, request, options))
+    builder.add("matches", len(locations))
+    if not page.add_single_value(builder):
+        page.add_tables(builder)
+    return builder.build()
 
 
 def _find(document: Document, path: str) -> list[Location]:
@@ -82,193 +85,206 @@ def _find(document: Document, path: str) -> list[Location]:
     return locations
 
 
-def _source(extraction: JobSections, ask: JobRequest, page: ReadOptions) -> str:
-    raw = extraction.raw("extract_result")
-    return f"{ask.job_id}\n{page.path}\n{zlib.crc32(raw) if raw is not None else 0}"
+def _cursor_source(sections: JobSections, request: JobRequest, options: ReadOptions) -> str:
+    raw = sections.raw("extract_result")
+    return f"{request.job_id}\n{options.path}\n{zlib.crc32(raw) if raw is not None else 0}"
 
 
-def _spend_one_value(sheet: AnswerBuilder, document: Document, location: Location, page: ReadOptions) -> bool:
-    """A single value with all its citations in full, where they fit."""
-    if isinstance(location.value, dict | list) and location.value:
-        return False
-    leaf = document.leaf(document.column(location.node), location.position) if document.has_metadata else None
-    value: dict[str, Any] = {"path": show_path(location.path), "value": sanitize_json(location.value)}
-    if leaf is not None and "confidence" in page.include:
-        value["confidence"] = None if leaf.confidence is None else round(leaf.confidence, 3)
-    if leaf is not None and ("citations" in page.include or "boxes" in page.include):
-        value["citations"] = sanitize_json([_shown_citation(item, page.include) for item in leaf.citations])
-    return Cost().fits(sheet.room - part_cost("value", value)) and sheet.spend("value", value)
+class _Page:
+    """One page of the values at some locations."""
+
+    def __init__(
+        self, document: Document, locations: list[Location], request: JobRequest, options: ReadOptions, source: str
+    ) -> None:
+        self._document = document
+        self._locations = locations
+        self._request = request
+        self._options = options
+        self._source = source
+        self._start = decode_cursor(options.cursor, source) if options.cursor else PagePosition()
+        self._total = sum(count_values(location.value) for location in locations)
+
+    def add_single_value(self, builder: AnswerBuilder) -> bool:
+        """Add a single value with all its citations in full, where there is only one and it fits."""
+        location = self._locations[0]
+        is_container = isinstance(location.value, dict | list) and bool(location.value)
+        if len(self._locations) > 1 or self._start != PagePosition() or is_container:
+            return False
+        value = _build_value(self._document, location, self._options.include)
+        return Cost().fits(builder.room - part_cost("value", value)) and builder.add("value", value)
+
+    def add_tables(self, builder: AnswerBuilder) -> None:
+        """Add the values as tables, and the cursor for what does not fit."""
+        reserve = builder.omissions_cost(self._omission(self._total, _LONGEST_CURSOR))
+        reserve += part_cost("cursor", _LONGEST_CURSOR)
+        tables = _PageTables(builder.room - reserve, self._document, self._options.include)
+        end = _take_rows(tables, self._locations, self._start, self._total)
+        if tables.tables:
+            builder.add("values", tables.build())
+        for omission in tables.omissions:
+            builder.omit(omission)
+        if end.values < self._total:
+            cursor = encode_cursor(end, self._source)
+            builder.omit(self._omission(self._total - end.values, cursor))
+            builder.add("cursor", cursor)
+
+    def _omission(self, num_left: int, cursor: str) -> Omission:
+        call = self._options.next_call(self._request, cursor)
+        return Omission(what="values", count=num_left, total=self._total, call=call)
 
 
-def _shown_citation(citation: Citation, include: Collection[str]) -> dict[str, Any]:
-    shown: dict[str, Any] = {"page": citation.page, "quote": citation.quote}
+def _build_value(document: Document, location: Location, include: Collection[str]) -> Value:
+    shown: dict[str, Any] = {}
+    if document.has_metadata:
+        leaf = document.leaf(document.column(location.node), location.position)
+        if "confidence" in include:
+            shown["confidence"] = round_confidence(leaf.confidence)
+        if "citations" in include or "boxes" in include:
+            shown["citations"] = [_build_citation(citation, include) for citation in leaf.citations]
+    return Value(path=show_path(location.path), value=sanitize_json(location.value), **shown)
+
+
+def _build_citation(citation: DocumentCitation, include: Collection[str]) -> Citation:
+    shown: dict[str, Any] = {"page": citation.page, "quote": sanitize_json(citation.quote)}
     if "boxes" in include:
-        shown["boxes"] = [[box.x, box.y, box.w, box.h] for box in citation.boxes]
-    return {name: value for name, value in shown.items() if value is not None}
+        shown["boxes"] = _boxes(citation)
+    return Citation(**{name: value for name, value in shown.items() if value is not None})
 
 
-def _fill(
-    sheet: AnswerBuilder,
-    document: Document,
-    locations: list[Location],
-    start: Position,
-    total: int,
-    ask: JobRequest,
-    page: ReadOptions,
-    source: str,
-) -> None:
-    rest = f"{total} of {total} values: {page.next_call(ask, _LONGEST_CURSOR)}"
-    reserve = sheet.notes_cost([rest]) + part_cost("cursor", _LONGEST_CURSOR)
-    tables = _Tables(sheet.room - reserve, document, page.include)
-    end = _take(tables, locations, start, total)
-    if tables.tables:
-        sheet.spend("values", tables.tables)
-    for note in tables.notes:
-        sheet.note(note)
-    if end.values < total:
-        cursor = encode_cursor(end, source)
-        sheet.note(f"{total - end.values} of {total} values: {page.next_call(ask, cursor)}")
-        sheet.spend("cursor", cursor)
+def _boxes(citation: DocumentCitation) -> list[list[float]]:
+    return [[box.x, box.y, box.w, box.h] for box in citation.boxes]
 
 
-def _take(tables: "_Tables", locations: list[Location], start: Position, total: int) -> Position:
-    """Fill a page with units from `start` on; returns where it ended."""
+def _take_rows(tables: "_PageTables", locations: list[Location], start: PagePosition, total: int) -> PagePosition:
+    """Fill a page with rows from `start` on; return where it ended."""
     end = start
-    for unit in islice(iter_page_rows(locations), start.units, None):
-        if not (end.leaves or end.chars) and tables.take(unit):
-            end = Position(end.units + 1, 0, 0, end.values + len(unit.leaves or (None,)))
+    for row in islice(iter_page_rows(locations), start.rows, None):
+        if not end.is_within_row and tables.add_row(row):
+            end = PagePosition(end.rows + 1, 0, 0, end.values + len(row.leaves or (None,)))
             continue
-        if not tables.is_empty and not (end.leaves or end.chars):
+        if not tables.is_empty and not end.is_within_row:
             return end
-        end = _take_leaves(tables, unit, end)
-        if end.leaves or end.chars:
+        end = _take_leaves(tables, row, end)
+        if end.is_within_row:
             return end
-    return Position(end.units, 0, 0, total)
+    return PagePosition(end.rows, 0, 0, total)
 
 
-def _take_leaves(tables: "_Tables", unit: PageRow, start: Position) -> Position:
-    """Show a unit that is too large for any page value by value, and a value that is, in parts."""
+def _take_leaves(tables: "_PageTables", row: PageRow, start: PagePosition) -> PagePosition:
+    """Show a row that is too large for any page value by value, and a value that is too large in parts."""
     end = start
-    for index, location in enumerate(unit.leaves):
+    for index, location in enumerate(row.leaves):
         if index < start.leaves:
             continue
-        if end.chars == 0 and tables.take(single(location)):
-            end = Position(end.units, index + 1, 0, end.values + 1)
+        if end.chars == 0 and tables.add_row(single(location)):
+            end = PagePosition(end.rows, index + 1, 0, end.values + 1)
             continue
         if not tables.is_empty:
             return end
-        taken = tables.take_part(location, end.chars)
-        if taken is None:
-            end = Position(end.units, index + 1, 0, end.values + 1)
-        else:
-            return Position(end.units, index, taken, end.values)
-    return Position(end.units + 1, 0, 0, end.values)
+        shown_to = tables.add_part(location, end.chars)
+        if shown_to is not None:
+            return PagePosition(end.rows, index, shown_to, end.values)
+        end = PagePosition(end.rows, index + 1, 0, end.values + 1)
+    return PagePosition(end.rows + 1, 0, 0, end.values)
 
 
-class _Tables:
-    """Tables of values that grow by rows for as long as they stay within a room."""
+class _PageTables:
+    """Tables of values that grow by rows for as long as they stay within the room."""
 
     def __init__(self, room: Cost, document: Document, include: Collection[str]) -> None:
-        self.tables: list[dict[str, Any]] = []
-        self.notes: list[str] = []
+        self.tables: list[tuple[tuple[str, ...], list[list[Any]]]] = []
+        self.omissions: list[Omission] = []
         self._room = room - part_cost("values", [])
         self._document = document
         self._include = include
-        self._columns: tuple[str, ...] | None = None
+        shown = _PROVENANCE_COLUMNS.items() if document.has_metadata else ()
+        self._provenance_columns = [name for part, names in shown if part in include for name in names]
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing was taken yet."""
-        return not self.tables and not self.notes
+        """Whether nothing was added yet."""
+        return not self.tables and not self.omissions
 
-    def take(self, unit: PageRow) -> bool:
-        """Take a unit as a row, if there is room for it."""
-        columns = unit.columns or ("value",)
-        row = [show_path(unit.path), *sanitize_json(unit.values), *self._provenance(unit)]
-        return self._add(self._labels(columns, is_record=bool(unit.columns)), row)
+    def build(self) -> list[Table]:
+        """Build the tables."""
+        return [Table(columns=list(columns), rows=rows) for columns, rows in self.tables]
 
-    def take_part(self, location: Location, start: int) -> int | None:
-        """Take as much of a value as there is room for, from a character on.
+    def add_row(self, row: PageRow) -> bool:
+        """Add a row, if there is room for it."""
+        cells = [show_path(row.path), *sanitize_json(row.values), *self._provenance(row)]
+        return self._add(self._labels(row), cells)
 
-        Returns where it ended, or None where the value ended with it, or cannot be shown at any budget like this.
+    def add_part(self, location: Location, start: int) -> int | None:
+        """Add as much of a value as there is room for, from a character on.
+
+        Returns where the part ends, or None where the value ends with it, or cannot be shown within this budget.
         """
         text = location.value if isinstance(location.value, str) else dump_json(location.value)
-        labels = ("path", "characters", "of", "part of value")
         path = show_path(location.path)
+
+        def part(length: int) -> list[Any]:
+            end = start + length
+            return [path, f"{start}:{end}", len(text), sanitize_json(text[start:end])]
+
         low, high = 0, len(text) - start
         while low < high:
             middle = (low + high + 1) // 2
-            row = [path, f"{start}:{start + middle}", len(text), sanitize_json(text[start : start + middle])]
-            if self._fits(labels, row):
+            if self._cost(_PART_COLUMNS, part(middle)).fits(self._room):
                 low = middle
             else:
                 high = middle - 1
         if low == 0:
-            self.notes.append(f"1 value, whose path alone takes {len(path)} characters; raise max_chars")
+            what = f"value, whose path alone takes {len(path)} characters"
+            self.omissions.append(Omission(what=what, count=1, hint="raise max_chars"))
             return None
-        row = [path, f"{start}:{start + low}", len(text), sanitize_json(text[start : start + low])]
-        self._add(labels, row)
+        self._add(_PART_COLUMNS, part(low))
         return None if start + low == len(text) else start + low
 
-    def _labels(self, columns: tuple[str, ...], *, is_record: bool) -> tuple[str, ...]:
-        mark = "_" if is_record else ""
-        beside = self._beside()
-        return (f"{mark}path", *map(sanitize_json, columns), *(f"{mark}{name}" for name in beside))
+    def _labels(self, row: PageRow) -> tuple[str, ...]:
+        mark = "_" if row.columns else ""
+        columns = map(sanitize_json, row.columns or ("value",))
+        return (f"{mark}path", *columns, *(f"{mark}{name}" for name in self._provenance_columns))
 
-    def _beside(self) -> list[str]:
-        if not self._document.has_metadata:
+    def _provenance(self, row: PageRow) -> list[Any]:
+        if not self._provenance_columns:
             return []
-        names = {"confidence": ["confidence"], "citations": ["page", "quote"], "boxes": ["boxes"]}
-        return [name for part in INCLUDES if part in self._include for name in names[part]]
-
-    def _provenance(self, unit: PageRow) -> list[Any]:
-        if not self._beside():
-            return []
-        cells = [self._cell(cell) for cell in unit.cells]
-        return [_collapse([cell[index] for cell in cells]) for index in range(len(self._beside()))]
+        return _collapse_each([self._cell(cell) for cell in row.cells])
 
     def _cell(self, cell: "Location | tuple[Location, ...]") -> list[Any]:
         if isinstance(cell, tuple):
-            inside = [self._cell(location) for location in cell]
-            return [_collapse([values[index] for values in inside]) for index in range(len(self._beside()))]
+            return _collapse_each([self._cell(location) for location in cell])
         column = self._document.column(cell.node)
-        confidence = column.confidences[cell.position]
-        shown: dict[str, Any] = {"confidence": None if confidence is None else round(confidence, 3)}
-        citations = (
-            self._document.citations(column.entries[cell.position])
-            if len(self._include) > 1 or ("confidence" not in self._include)
-            else ()
-        )
-        if citations:
-            first = citations[0]
-            quote = None if first.quote is None else _shown_quote(first.quote, cell.value)
-            more = f" [+{len(citations) - 1} citations]" if len(citations) > 1 else ""
-            shown |= {"page": first.page, "quote": f"{quote or ''}{more}".strip() or None}
-            shown["boxes"] = [[box.x, box.y, box.w, box.h] for box in first.boxes]
-        return [shown.get(name) for name in self._beside()]
+        shown: dict[str, Any] = {"confidence": round_confidence(column.confidences[cell.position])}
+        # Citations are decoded only where they are shown.
+        if {"citations", "boxes"} & set(self._include):
+            shown |= _first_citation(self._document.citations(column.entries[cell.position]), cell.value)
+        return [shown.get(name) for name in self._provenance_columns]
 
-    def _fits(self, labels: tuple[str, ...], row: list[Any]) -> bool:
-        return self._cost(labels, row).fits(self._room)
-
-    def _cost(self, labels: tuple[str, ...], row: list[Any]) -> Cost:
-        if labels == self._columns:
+    def _cost(self, columns: tuple[str, ...], row: list[Any]) -> Cost:
+        if self.tables and columns == self.tables[-1][0]:
             return Cost(len(item_line(row)) + 1, len(dump_json(row)) + 1)
-        table = {"columns": list(labels), "rows": [row]}
-        whole = part_cost("values", [table])
+        whole = part_cost("values", [Table(columns=list(columns), rows=[row])])
         empty = part_cost("values", [])
         return Cost(whole.text - empty.text, whole.data - empty.data + 1)
 
-    def _add(self, labels: tuple[str, ...], row: list[Any]) -> bool:
-        cost = self._cost(labels, row)
+    def _add(self, columns: tuple[str, ...], row: list[Any]) -> bool:
+        cost = self._cost(columns, row)
         if not cost.fits(self._room):
             return False
         self._room -= cost
-        if labels == self._columns:
-            self.tables[-1]["rows"].append(row)
+        if self.tables and columns == self.tables[-1][0]:
+            self.tables[-1][1].append(row)
         else:
-            self.tables.append({"columns": list(labels), "rows": [row]})
-            self._columns = labels
+            self.tables.append((columns, [row]))
         return True
+
+
+def _first_citation(citations: Sequence[DocumentCitation], value: Any) -> dict[str, Any]:
+    if not citations:
+        return {}
+    first = citations[0]
+    quote = None if first.quote is None else _shown_quote(first.quote, value)
+    return {"page": first.page, "quote": add_citation_count(quote, len(citations)), "boxes": _boxes(first)}
 
 
 def _shown_quote(quote: str, value: Any) -> str:
@@ -276,7 +292,11 @@ def _shown_quote(quote: str, value: Any) -> str:
     return _VERBATIM if quote.strip() == text else quote_around(quote, text)
 
 
+def _collapse_each(cells: list[list[Any]]) -> list[Any]:
+    return [_collapse(list(values)) for values in zip(*cells, strict=True)]
+
+
 def _collapse(values: list[Any]) -> Any:
-    """One value for all where they agree, else each."""
+    """Return one value for all where they agree, else all of them."""
     first = values[0] if values else None
     return first if all(value == first for value in values) else values

@@ -1,7 +1,6 @@
-"""The values at a path as units in the order of the document: a flat object of a list, or a single value.
+"""The values at a path as rows of a page, in the order of the document.
 
-A unit is the least that a page shows: a flat object becomes a row of a table, a scalar a row of its own,
-and scalars of one list stand together by the dozen.
+A flat object of a list becomes one row, a scalar a row of its own, and scalars of one list share a row, up to twenty.
 """
 
 from collections.abc import Iterable, Iterator
@@ -20,11 +19,11 @@ _CELL_CHARS = 200
 
 @dataclass(frozen=True, slots=True)
 class PageRow:
-    """One row in the making.
+    """One row of a page.
 
     Attributes:
-        path: where it stands; for scalars of one list, a slice.
-        columns: the names of a flat object's fields, relative to it; empty for anything else.
+        path: its path; for scalars of one list, a slice.
+        columns: names of a flat object's fields, relative to it; empty for anything else.
         cells: one place a cell, or for a list within a cell the places of its elements.
     """
 
@@ -39,7 +38,7 @@ class PageRow:
 
     @property
     def leaves(self) -> list[Location]:
-        """The places of all values."""
+        """The locations of all values."""
         return [location for cell in self.cells for location in (cell if isinstance(cell, tuple) else (cell,))]
 
     @property
@@ -49,7 +48,7 @@ class PageRow:
 
 
 def iter_page_rows(locations: Iterable[Location]) -> Iterator[PageRow]:
-    """The units of everything at some places; every scalar, null and empty container once."""
+    """Yield the rows of all values at some locations. Every scalar, null and empty container comes once."""
     stack: list[Iterator[Location | PageRow]] = [iter(locations)]
     while stack:
         for item in stack[-1]:
@@ -69,12 +68,12 @@ def iter_page_rows(locations: Iterable[Location]) -> Iterator[PageRow]:
 
 
 def single(location: Location) -> PageRow:
-    """One value as a unit."""
+    """Return one value as a row."""
     return PageRow(location.path, (), (location,))
 
 
 def count_values(value: Any) -> int:
-    """Scalars, nulls and empty containers in a value."""
+    """Count the scalars, nulls and empty containers in a value."""
     count, stack = 0, [value]
     while stack:
         item = stack.pop()
@@ -122,7 +121,7 @@ def _of_run(location: Location, run: list[Location]) -> PageRow:
 
 
 def _record(location: Location) -> PageRow | None:
-    """The element of a list as one row, where it holds no lists but short ones of scalars."""
+    """Return an element of a list as one row, or None where it has lists other than short ones of scalars."""
     columns: list[str] = []
     cells: list[Location | tuple[Location, ...]] = []
     stack = [(ROOT, member) for member in location.members()][::-1]

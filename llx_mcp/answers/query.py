@@ -1,39 +1,44 @@
-"""A query's rows as an answer within a budget."""
+"""The rows of a query as an answer within a budget."""
 
-from llx_mcp.answers.budget import Answer, Rows, part_cost, start_answer
-from llx_mcp.answers.header import Header, JobRequest
-from llx_mcp.answers.markdown import row_line
+from llx_mcp.answers.budget import Answer, TableBuilder
+from llx_mcp.answers.header import Header, start_answer
+from llx_mcp.answers.markdown import query_line
+from llx_mcp.answers.outputs import Omission, QueryOutput
+from llx_mcp.answers.requests import JobRequest
 from llx_mcp.query.engine import MOST_ROWS, Engine
 from llx_mcp.result.sanitize import sanitize_json
 
-_FEWEST_CHARS_A_ROW = 4
-_MOST_CELL_CHARS = 0.5
+_MIN_CHARS_A_ROW = 4
+_CELL_SHARE = 0.5
 
 
-def answer_query(engine: Engine, heading: Header, ask: JobRequest, sql: str, *, deadline_seconds: float) -> Answer:
-    """Run a query over tables that were built for it; its rows within `ask.max_chars`.
+def answer_query(engine: Engine, header: Header, request: JobRequest, sql: str, *, deadline_seconds: float) -> Answer:
+    """Run a query over tables that were built for it, and build an answer from its rows.
 
     Raises:
         QueryError: the query cannot be run.
     """
-    sheet = start_answer(heading, ask.max_chars)
+    builder = start_answer(header, request.max_chars, QueryOutput)
     found = engine.run(
         sql,
-        max_rows=min(ask.max_chars // _FEWEST_CHARS_A_ROW, MOST_ROWS),
-        max_chars=int(ask.max_chars * _MOST_CELL_CHARS),
+        max_rows=min(request.max_chars // _MIN_CHARS_A_ROW, MOST_ROWS),
+        max_chars=int(request.max_chars * _CELL_SHARE),
         deadline_seconds=deadline_seconds,
     )
-    total = "many" if found.num_rows is None else str(found.num_rows)
     columns = [str(sanitize_json(name)) for name in found.columns]
     if found.num_rows is not None:
-        sheet.spend("num_rows", found.num_rows)
-    note = f"{{}} of {total} rows; aggregate, select fewer columns, or add LIMIT and OFFSET {{}}"
-    room = sheet.room - sheet.notes_cost([note.format(total, MOST_ROWS * 10)])
-    rows = Rows(part_cost("rows", {"columns": columns, "rows": []}), columns, iter(sanitize_json(found.rows)), row_line)
-    rows.fill(room)
-    left = None if found.num_rows is None else found.num_rows - len(rows.rows)
-    if rows.rows:
-        sheet.spend("rows", rows.table)
-    if left != 0:
-        sheet.note(note.format("the rest" if left is None else left, len(rows.rows)))
-    return sheet.answer()
+        builder.add("num_rows", found.num_rows)
+    table = TableBuilder("rows", columns, iter(sanitize_json(found.rows)), query_line)
+    table.fill(builder.room - builder.omissions_cost(_omission(MOST_ROWS * 100, MOST_ROWS * 100, MOST_ROWS)))
+    if table.rows:
+        builder.add("rows", table.table)
+    if found.num_rows is None or len(table.rows) < found.num_rows:
+        left = None if found.num_rows is None else found.num_rows - len(table.rows)
+        builder.omit(_omission(left, found.num_rows, len(table.rows)))
+    return builder.build()
+
+
+def _omission(count: int | None, total: int | None, num_shown: int) -> Omission:
+    what = "rows" if total is not None else "the rest of many rows"
+    hint = f"aggregate, select fewer columns, or add LIMIT and OFFSET {num_shown}"
+    return Omission(what=what, count=count, total=total, hint=hint)

@@ -1,15 +1,17 @@
-"""What a careful person would check in a result, worst first: counts of each kind, then the cases themselves."""
+"""What a careful person would check in a result, worst kind first: counts of each kind, then the findings."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from typing import Any
 
-from llx_mcp.answers.budget import Answer, AnswerBuilder, Rows, part_cost, start_answer
-from llx_mcp.answers.header import MAX_CHARS, REVIEW_THRESHOLD, Header, JobRequest
+from llx_mcp.answers.budget import Answer, AnswerBuilder, TableBuilder
+from llx_mcp.answers.header import Header, start_answer
 from llx_mcp.answers.markdown import finding_line
-from llx_mcp.answers.provenance import evidence_row
+from llx_mcp.answers.outputs import Call, Omission, ReviewCounts, ReviewOutput, Table
+from llx_mcp.answers.provenance import value_row
+from llx_mcp.answers.requests import MAX_CHARS, REVIEW_THRESHOLD, JobRequest, round_chars
 from llx_mcp.result.document import Column, Document, document_order, is_scalar
 from llx_mcp.result.outline import Node, walk_nodes
 from llx_mcp.result.paths import show_path
@@ -18,98 +20,111 @@ from llx_mcp.result.sanitize import dump_json, sanitize_json, truncate
 from llx_mcp.result.schema_check import SchemaCheck
 from llx_mcp.result.sections import JobSections
 
-KINDS = {
-    "schema": "values that break the job's data_schema",
-    "required": "required fields that are null or absent",
-    "quote": "values that none of their quotes contains",
-    "confidence": "confidence below the threshold",
-    "duplicate": "rows that repeat an earlier row of their list",
-    "metadata": "lists for which the metadata is shorter than the data",
-    "citation": "values without a citation",
+_COLUMNS = ("kind", "path", "value", "confidence", "page", "quote", "why")
+# The kinds of findings, worst first, and the field of `ReviewCounts` that counts each.
+_COUNT_FIELDS = {
+    "schema": "schema_violations",
+    "required": "missing_required",
+    "quote": "quote_mismatches",
+    "confidence": "low_confidence",
+    "duplicate": "duplicates",
+    "metadata": "short_metadata",
+    "citation": "without_citation",
 }
-
-_COLUMNS = ["kind", "path", "value", "confidence", "page", "quote", "why"]
 _VALUE_CHARS = 120
-_MOST_A_KIND = 2_000
-_CONFIDENT_PAGES = 100
+_MAX_FINDINGS_A_KIND = 2_000
+# The service gives no confidence above this many pages.
+_MAX_CONFIDENCE_PAGES = 100
 
 
 @dataclass(frozen=True)
 class _Findings:
-    """One kind of doubt: how often it was met, and the cases, worst first, as rows."""
+    """The findings of one kind: how many there are, and a function that yields them as rows, worst first."""
 
     kind: str
     count: int
     rows: Callable[[], Iterator[list[Any]]]
 
 
-def review_job(extraction: JobSections, heading: Header, ask: JobRequest, threshold: float) -> Answer:
-    """What deserves a look in a job's result, within `ask.max_chars`.
+def review_job(sections: JobSections, header: Header, request: JobRequest, threshold: float) -> Answer:
+    """Build what to check in a job's result, within `request.max_chars`.
 
     Raises:
         ValueError: the result or the metadata is not JSON that can be read.
     """
-    sheet = start_answer(heading, ask.max_chars)
-    if not extraction.has_result:
-        return sheet.answer()
-    document = extraction.document
-    configuration = extraction.section("configuration")
-    configuration = configuration if isinstance(configuration, dict) else {}
+    builder = start_answer(header, request.max_chars, ReviewOutput)
+    if not sections.has_result:
+        return builder.build()
+    document = sections.document
+    section = sections.section("configuration")
+    configuration = section if isinstance(section, dict) else {}
     found = [
-        *_against_schema(document, configuration),
-        _misquoted(document),
-        _doubtful(document, threshold),
-        _repeated(document),
-        _short_lists(document),
-        _uncited(document),
+        *_check_schema(document, configuration),
+        _check_quotes(document),
+        _check_confidence(document, threshold),
+        _check_duplicates(document),
+        _check_metadata(document),
+        _check_citations(document),
     ]
-    sheet.spend("review", {"values": document.num_values, "threshold": threshold} | {f.kind: f.count for f in found})
-    if asides := _not_asked(document, configuration, heading.facts):
-        sheet.spend("not_asked", asides)
-    _add_findings(sheet, [findings for findings in found if findings.count], ask, threshold)
-    return sheet.answer()
+    builder.add("counts", _count(document, found, threshold))
+    pages = header.facts.pages if header.facts is not None else None
+    if unavailable := _unavailable_checks(document, configuration, pages):
+        builder.add("unavailable_checks", unavailable)
+    _add_findings(builder, [findings for findings in found if findings.count], request, threshold)
+    return builder.build()
 
 
-def _add_findings(sheet: AnswerBuilder, found: list[_Findings], ask: JobRequest, threshold: float) -> None:
-    extra = {} if threshold == REVIEW_THRESHOLD else {"threshold": threshold}
-    need = -(-min(ask.max_chars * 4, MAX_CHARS) // 100) * 100
-    call = ask.format_call("review_extract_job", **extra, max_chars=need)
-    if ask.max_chars >= MAX_CHARS:
-        call = ask.format_call("query_extract_result", sql="SELECT * FROM fields WHERE …")
-    worst = ", ".join(f"{f.count} of {f.count} {f.kind}" for f in found)
-    room = sheet.room - sheet.notes_cost([f"{worst}: {call}"])
-    head = part_cost("findings", {"columns": _COLUMNS, "rows": []})
-    tables = [Rows(head, _COLUMNS, islice(f.rows(), _MOST_A_KIND), finding_line) for f in found]
-    # Each kind has its share before any has the rest.
+def _count(document: Document, found: list[_Findings], threshold: float) -> ReviewCounts:
+    counts = {_COUNT_FIELDS[findings.kind]: findings.count for findings in found}
+    return ReviewCounts.model_validate({"values": document.num_values, "threshold": threshold, **counts})
+
+
+def _add_findings(builder: AnswerBuilder, found: list[_Findings], request: JobRequest, threshold: float) -> None:
+    call = _larger_call(request, threshold)
+    longest = [_omission(findings, findings.count, call) for findings in found]
+    room = builder.room - builder.omissions_cost(*longest)
+    tables = [
+        TableBuilder("findings", _COLUMNS, islice(findings.rows(), _MAX_FINDINGS_A_KIND), finding_line)
+        for findings in found
+    ]
+    # Each kind gets its share before any kind gets the rest.
     for index, table in enumerate(tables):
         room -= table.fill(room.share(1 / (len(tables) - index)))
     for table in tables:
         room -= table.fill(room)
     rows = [row for table in tables for row in table.rows]
     if rows:
-        sheet.spend("findings", {"columns": _COLUMNS, "rows": rows})
-    left = [
-        f"{f.count - len(table.rows)} of {f.count} {f.kind}"
-        for f, table in zip(found, tables, strict=True)
-        if len(table.rows) < f.count
-    ]
-    if left:
-        sheet.note(f"{', '.join(left)}: {call}")
+        builder.add("findings", Table(columns=list(_COLUMNS), rows=rows))
+    for findings, table in zip(found, tables, strict=True):
+        if left := findings.count - len(table.rows):
+            builder.omit(_omission(findings, left, call))
 
 
-def _doubtful(document: Document, threshold: float) -> _Findings:
+def _larger_call(request: JobRequest, threshold: float) -> Call:
+    if request.max_chars >= MAX_CHARS:
+        return request.call("query_extract_result", sql="SELECT * FROM fields WHERE …")
+    need = round_chars(min(request.max_chars * 4, MAX_CHARS))
+    shown = None if threshold == REVIEW_THRESHOLD else threshold
+    return request.call("review_extract_job", threshold=shown, max_chars=need)
+
+
+def _omission(findings: _Findings, left: int, call: Call) -> Omission:
+    return Omission(what=f"findings of kind {findings.kind}", count=left, total=findings.count, call=call)
+
+
+def _check_confidence(document: Document, threshold: float) -> _Findings:
     def rows() -> Iterator[list[Any]]:
-        for leaf in document.ranked(min(count, _MOST_A_KIND)):
-            yield ["confidence", *evidence_row(leaf), None]
+        for leaf in document.ranked(min(count, _MAX_FINDINGS_A_KIND)):
+            yield ["confidence", *value_row(leaf), None]
 
     count = document.num_below(threshold)
     return _Findings("confidence", count, rows)
 
 
-def _misquoted(document: Document) -> _Findings:
+def _check_quotes(document: Document) -> _Findings:
     found: list[tuple[Column, int]] = []
-    if document.beside is not None:
-        quotes_of = document.beside.reader.quotes
+    if document.metadata is not None:
+        quotes_of = document.metadata.reader.quotes
         for column in document.columns:
             for position, entry in enumerate(column.entries):
                 value = column.node.values[position]
@@ -118,11 +133,11 @@ def _misquoted(document: Document) -> _Findings:
                 quotes = quotes_of(entry)
                 if quotes and not quotes_contain_value(value, quotes):
                     found.append((column, position))
-    found.sort(key=lambda item: (item[0].confidences[item[1]] is None, item[0].confidences[item[1]] or 0.0))
-    return _Findings("quote", len(found), partial(_leaf_rows, document, "quote", found, "not in its quote"))
+    found.sort(key=_by_confidence)
+    return _Findings("quote", len(found), partial(_value_rows, document, "quote", found, "not in its quote"))
 
 
-def _uncited(document: Document) -> _Findings:
+def _check_citations(document: Document) -> _Findings:
     found: list[tuple[Column, int]] = []
     if document.num_with_citation:
         found = [
@@ -131,19 +146,25 @@ def _uncited(document: Document) -> _Findings:
             for position, (has, value) in enumerate(zip(document.cited(column), column.node.values, strict=True))
             if not has and is_scalar(value)
         ]
-    found.sort(key=lambda item: (item[0].confidences[item[1]] is None, item[0].confidences[item[1]] or 0.0))
-    return _Findings("citation", len(found), partial(_leaf_rows, document, "citation", found, None))
+    found.sort(key=_by_confidence)
+    return _Findings("citation", len(found), partial(_value_rows, document, "citation", found, None))
 
 
-def _leaf_rows(document: Document, kind: str, found: list[tuple[Column, int]], why: str | None) -> Iterator[list[Any]]:
+def _by_confidence(item: tuple[Column, int]) -> tuple[bool, float]:
+    column, position = item
+    confidence = column.confidences[position]
+    return confidence is None, confidence or 0.0
+
+
+def _value_rows(document: Document, kind: str, found: list[tuple[Column, int]], why: str | None) -> Iterator[list[Any]]:
     for column, position in found:
-        yield [kind, *evidence_row(document.leaf(column, position)), why]
+        yield [kind, *value_row(document.leaf(column, position)), why]
 
 
-def _against_schema(document: Document, configuration: dict[str, Any]) -> list[_Findings]:
+def _check_schema(document: Document, configuration: Mapping[str, Any]) -> list[_Findings]:
     schema = configuration.get("data_schema")
     root = document.root
-    # A list result has one object of the schema for each page or row.
+    # A result that is a list has one object of the schema for each page or row.
     if isinstance(root.values[0], list) and root.element is not None and isinstance(schema, dict):
         root = root.element if schema.get("type") != "array" else root
     check = SchemaCheck(schema, root)
@@ -152,18 +173,22 @@ def _against_schema(document: Document, configuration: dict[str, Any]) -> list[_
 
     def missing_rows() -> Iterator[list[Any]]:
         for path, why in missing:
-            yield ["required", show_path(path), None, None, None, None, sanitize_json(truncate(why, _VALUE_CHARS))]
+            yield _row_without_provenance("required", path, None, sanitize_json(truncate(why, _VALUE_CHARS)))
 
-    def breach_rows() -> Iterator[list[Any]]:
-        for breach in violations:
-            value = breach.value if is_scalar(breach.value) else dump_json(breach.value)
+    def violation_rows() -> Iterator[list[Any]]:
+        for violation in violations:
+            value = violation.value if is_scalar(violation.value) else dump_json(violation.value)
             shown = sanitize_json(truncate(value, _VALUE_CHARS))
-            yield ["schema", show_path(breach.path), shown, None, None, None, sanitize_json(breach.rule)]
+            yield _row_without_provenance("schema", violation.path, shown, sanitize_json(violation.rule))
 
-    return [_Findings("schema", len(violations), breach_rows), _Findings("required", len(missing), missing_rows)]
+    return [_Findings("schema", len(violations), violation_rows), _Findings("required", len(missing), missing_rows)]
 
 
-def _repeated(document: Document) -> _Findings:
+def _row_without_provenance(kind: str, path: str, value: Any, why: str) -> list[Any]:
+    return [kind, show_path(path), value, None, None, None, why]
+
+
+def _check_duplicates(document: Document) -> _Findings:
     found: list[tuple[Node, int, int]] = []
     for node in walk_nodes(document.root):
         if node.indices is None or not node.types["object"]:
@@ -171,8 +196,8 @@ def _repeated(document: Document) -> _Findings:
         first: dict[tuple[int, str], int] = {}
         for position, value in enumerate(node.values):
             if isinstance(value, dict) and value:
-                holder = node.parent_positions[position] if node.parent_positions is not None else 0
-                earlier = first.setdefault((holder, dump_json(value)), position)
+                parent = node.parent_positions[position] if node.parent_positions is not None else 0
+                earlier = first.setdefault((parent, dump_json(value)), position)
                 if earlier != position:
                     found.append((node, position, earlier))
 
@@ -180,18 +205,18 @@ def _repeated(document: Document) -> _Findings:
         for node, position, earlier in sorted(found, key=lambda item: document_order(item[0], item[1])):
             value = sanitize_json(truncate(dump_json(node.values[position]), _VALUE_CHARS))
             why = f"the same as {show_path(node.path_of(earlier))}"
-            yield ["duplicate", show_path(node.path_of(position)), value, None, None, None, why]
+            yield _row_without_provenance("duplicate", node.path_of(position), value, why)
 
     return _Findings("duplicate", len(found), rows)
 
 
-def _short_lists(document: Document) -> _Findings:
+def _check_metadata(document: Document) -> _Findings:
     found: list[tuple[Node, int, int, int]] = []
-    if document.beside is not None:
+    if document.metadata is not None:
         for node in walk_nodes(document.root):
             if not node.types["list"]:
                 continue
-            for position, entry in enumerate(document.beside.of_lists(node)):
+            for position, entry in enumerate(document.metadata.of_lists(node)):
                 value = node.values[position]
                 if isinstance(entry, list) and isinstance(value, list) and len(entry) < len(value):
                     found.append((node, position, len(entry), len(value)))
@@ -199,29 +224,29 @@ def _short_lists(document: Document) -> _Findings:
     def rows() -> Iterator[list[Any]]:
         for node, position, has, wants in found:
             why = f"metadata for the first {has} of {wants} elements"
-            yield ["metadata", show_path(node.path_of(position)), None, None, None, None, why]
+            yield _row_without_provenance("metadata", node.path_of(position), None, why)
 
     return _Findings("metadata", len(found), rows)
 
 
-def _not_asked(document: Document, configuration: dict[str, Any], facts: dict[str, Any]) -> list[str]:
-    """What cannot be found because the job did not ask for it, or its engine does not give it."""
-    asides: list[str] = []
+def _unavailable_checks(document: Document, configuration: Mapping[str, Any], pages: int | None) -> list[str]:
+    """Return what cannot be checked, because the job's configuration or its engine does not give it."""
+    reasons: list[str] = []
     if configuration.get("spreadsheet_mode") is True:
-        asides.append("spreadsheet_mode gives neither citations nor confidence")
+        reasons.append("spreadsheet_mode gives neither citations nor confidence")
     if configuration.get("tier") == "turbo":
-        asides.append("tier turbo cites text without boxes, and its confidence is not calibrated")
+        reasons.append("tier turbo cites text without boxes, and its confidence is not calibrated")
     if configuration.get("cite_sources") is False:
-        asides.append("cite_sources was off: no value can be held against its quote")
+        reasons.append("cite_sources was off: no value can be compared with its quote")
     elif not document.num_with_citation:
-        asides.append("the job has no citations: no value can be held against its quote")
+        reasons.append("the job has no citations: no value can be compared with its quote")
     if configuration.get("confidence_scores") is False:
-        asides.append("confidence_scores was off: no value has a confidence")
+        reasons.append("confidence_scores was off: no value has a confidence")
     elif not document.num_with_confidence:
-        asides.append("the job has no confidence for any value")
-    pages = facts.get("facts", {}).get("pages")
-    if isinstance(pages, int) and pages > _CONFIDENT_PAGES and document.num_with_confidence < document.num_values:
-        asides.append(f"confidence stops above {_CONFIDENT_PAGES} pages, and the document has {pages}")
+        reasons.append("the job has no confidence for any value")
+    is_long = pages is not None and pages > _MAX_CONFIDENCE_PAGES
+    if is_long and document.num_with_confidence < document.num_values:
+        reasons.append(f"confidence stops above {_MAX_CONFIDENCE_PAGES} pages, and the document has {pages}")
     if not isinstance(configuration.get("data_schema"), dict):
-        asides.append("the job shows no data_schema: nothing can be held against it")
-    return asides
+        reasons.append("the job shows no data_schema: nothing can be checked against it")
+    return reasons

@@ -1,11 +1,11 @@
-"""A job as one answer within a budget: whole where it fits, else its shape; then what deserves a look.
+"""A job as one answer within a budget: whole where it fits, else its outline, then its least certain values.
 
-What is tried, in this order, and the first that fits is taken:
+These forms are tried in order, and the first that fits is used:
 
 1. the whole result, and the provenance of every value;
-2. the whole result, and the provenance of the least certain values;
+2. the whole result, and the provenance of the values with the lowest confidence;
 3. the same, with lists of uniform objects as columns and rows;
-4. the outline of the result, the least certain values, and the first items of its lists.
+4. the outline of the result, the values with the lowest confidence, and the first items of its lists.
 
 Whatever is not shown is counted, with the call that shows it.
 """
@@ -14,221 +14,237 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from llx_mcp.answers.budget import Answer, AnswerBuilder, Cost, Rows, part_cost, start_answer
+from llx_mcp.answers.budget import Answer, AnswerBuilder, Cost, TableBuilder, part_cost
 from llx_mcp.answers.compact_tables import ItemTables, pack
-from llx_mcp.answers.header import MAX_CHARS, Header, JobRequest
+from llx_mcp.answers.header import Header, start_summary
 from llx_mcp.answers.markdown import outline_line, table_line
+from llx_mcp.answers.outputs import Call, Omission, Sections
 from llx_mcp.answers.provenance import ConfidenceRanking
+from llx_mcp.answers.requests import MAX_CHARS, JobRequest
 from llx_mcp.result.outline import OUTLINE_COLUMNS, outline_row, walk_outline
 from llx_mcp.result.paths import show_path
 from llx_mcp.result.sanitize import sanitize_json, sanitize_text, truncate
 from llx_mcp.result.sections import JobSections
 from llx_mcp.result.sql_tables import TABLES, find_sql_tables, table_groups
 
+_PROVENANCE = "values without page and quote"
 _FORMS = ("result", "result_as_tables")
 _SECTIONS = ("configuration", "usage", "metadata")
-_FEWEST_EVIDENCE = 3
-_DEEPEST_WHOLE = 64
+_MIN_RANKED = 3
+_MAX_DEPTH = 64
 _MESSAGE_CHARS = 1_000
-_SHORTEST_EVIDENCE_LINE = 20
-_TABLE_COLUMNS = ["tables", "columns"]
+_SHORTEST_VALUE_LINE = 20
+_TABLE_COLUMNS = ("tables", "columns")
 
 
-def summarize(extraction: JobSections, heading: Header, ask: JobRequest) -> Answer:
-    """What a job says, where it says it, and how sure it is, within `ask.max_chars`.
+def summarize(sections: JobSections, header: Header, request: JobRequest) -> Answer:
+    """Build what a job says, where it says it, and how confident it is, within `request.max_chars`.
 
     Raises:
         ValueError: the result or the metadata is not JSON that can be read.
     """
-    with_metadata = "extract_metadata" in ask.expand
-    evidence = ConfidenceRanking(extraction.document if with_metadata else extraction.bare_document)
-    sheet = start_answer(heading, ask.max_chars, with_facts=True)
-    _add_message(sheet, "error", heading.error, ask)
-    _add_message(sheet, "metadata_error", evidence.document.error, ask)
-    _add_sections(sheet, extraction, ask)
-    if extraction.has_result:
-        content = _Content(extraction.result, evidence, ask)
-        if not _add_whole(sheet, content):
-            _add_outline(sheet, content)
-    return sheet.answer()
+    with_metadata = "extract_metadata" in request.expand
+    ranking = ConfidenceRanking(sections.document if with_metadata else sections.bare_document)
+    builder = start_summary(header, request.max_chars)
+    _add_message(builder, "error", header.error, request)
+    _add_message(builder, "metadata_error", ranking.document.error, request)
+    _add_sections(builder, sections, request)
+    if sections.has_result:
+        content = _Content(sections.result, ranking, request)
+        if not _add_whole(builder, content):
+            _add_outline(builder, content)
+    return builder.build()
 
 
 @dataclass(frozen=True)
 class _Content:
     result: Any
-    evidence: ConfidenceRanking
-    ask: JobRequest
+    ranking: ConfidenceRanking
+    request: JobRequest
 
     @cached_property
-    def _plain(self) -> Any:
+    def _clean(self) -> Any:
         return sanitize_json(self.result)
 
     @cached_property
     def _packed(self) -> Any:
-        return pack(self._plain)
+        return pack(self._clean)
 
     def form(self, name: str) -> Any:
-        """The whole result in one of the forms that an answer may take."""
-        return self._plain if name == "result" else self._packed
+        """Return the whole result in one of the forms that an answer may have."""
+        return self._clean if name == "result" else self._packed
 
     @property
     def is_deep(self) -> bool:
-        return _depth(self.result) > _DEEPEST_WHOLE
+        return _depth(self.result) > _MAX_DEPTH
+
+    @property
+    def num_values(self) -> int:
+        return self.ranking.document.num_values
 
 
-def _add_message(sheet: AnswerBuilder, name: str, message: str | None, ask: JobRequest) -> None:
-    """A message of the service, cut where it is long: one real one has 466,000 characters."""
+def _add_message(builder: AnswerBuilder, name: str, message: str | None, request: JobRequest) -> None:
+    """Add a message of the service, cut where it is long: one real message has 466,000 characters."""
     if not message:
         return
     line = " ".join(sanitize_text(message).split())
     full = part_cost(name, truncate(line, _MESSAGE_CHARS))
-    most = min(_MESSAGE_CHARS, ask.max_chars // 8)
-    sheet.growth += full - part_cost(name, truncate(line, most))
-    sheet.spend(name, truncate(line, most))
+    most = min(_MESSAGE_CHARS, request.max_chars // 8)
+    builder.unmet += full - part_cost(name, truncate(line, most))
+    builder.add(name, truncate(line, most))
     if len(line) > most:
-        sheet.note(f"{len(line) - most} characters of {name}: resource {ask.resource()}")
+        builder.omit(Omission(what=f"characters of {name}", count=len(line) - most, resource=request.resource()))
 
 
-def _add_sections(sheet: AnswerBuilder, extraction: JobSections, ask: JobRequest) -> None:
+def _add_sections(builder: AnswerBuilder, sections: JobSections, request: JobRequest) -> None:
     shown: dict[str, Any] = {}
     for name in _SECTIONS:
-        value = sanitize_json(_without_empty(extraction.section(name))) if name in ask.expand else None
-        if not value:
+        value = sanitize_json(_without_empty(sections.section(name))) if name in request.expand else None
+        if not isinstance(value, dict) or not value:
             continue
-        cost = part_cost("sections", shown | {name: value})
-        if cost.fits(sheet.room.share(0.5)):
+        cost = part_cost("sections", Sections(**shown, **{name: value}))
+        if cost.fits(builder.room.share(0.5)):
             shown[name] = value
-        else:
-            # Twice, because the sections take at most half of what is left.
-            need = ask.max_chars + 2 * (cost + sheet.growth).chars
-            sheet.note(f"{name}, {part_cost(name, value).data} characters: {ask.way_to(need, name)}")
-            sheet.growth += cost
+            continue
+        # Twice, because the sections take at most half of what is left.
+        need = request.max_chars + 2 * (cost + builder.unmet).chars
+        num_chars = part_cost("sections", Sections(**{name: value})).data
+        builder.omit(_omission_of_section(name, num_chars, need, request))
+        builder.unmet += cost
     if shown:
-        sheet.spend("sections", shown)
+        builder.add("sections", Sections(**shown))
 
 
-def _add_whole(sheet: AnswerBuilder, content: _Content) -> bool:
-    evidence = content.evidence
-    # Each value takes a character and a comma at the least.
-    if 2 * evidence.document.num_values > sheet.room.chars or content.is_deep:
+def _omission_of_section(name: str, num_chars: int, need_chars: int, request: JobRequest) -> Omission:
+    call = request.larger_call(need_chars)
+    resource = request.resource(name) if call is None else None
+    return Omission(what=f"characters of {name}", count=num_chars, call=call, resource=resource)
+
+
+def _add_whole(builder: AnswerBuilder, content: _Content) -> bool:
+    # Each value takes at least a character and a comma.
+    if 2 * content.num_values > builder.room.chars or content.is_deep:
         return False
+    ranking = content.ranking
     for form in _FORMS:
-        result = content.form(form)
-        room = sheet.room - part_cost(form, result) - part_cost("checks", evidence.checks)
+        room = builder.room - part_cost(form, content.form(form)) - part_cost("counts", ranking.counts)
         if not Cost().fits(room):
             continue
-        every = evidence.rows()
+        every = ranking.build_table()
         every.fill(room)
-        if len(every.rows) == evidence.num_leaves:
-            _spend_result(sheet, form, content, every)
+        if len(every.rows) == ranking.num_leaves:
+            _add_result(builder, form, content, every)
             return True
-        note = _evidence_note(evidence.num_leaves, sheet, content)
-        doubtful = evidence.rows(evidence.num_doubtful)
-        doubtful.fill(room - sheet.notes_cost([note]))
-        if len(doubtful.rows) >= min(evidence.num_doubtful, _FEWEST_EVIDENCE):
-            _spend_result(sheet, form, content, doubtful)
-            sheet.note(_evidence_note(evidence.num_leaves - len(doubtful.rows), sheet, content))
+        low = ranking.build_table(ranking.num_low)
+        omission = _omission_of_provenance(builder, content)
+        low.fill(room - builder.omissions_cost(omission))
+        if len(low.rows) >= min(ranking.num_low, _MIN_RANKED):
+            _add_result(builder, form, content, low)
+            builder.omit(omission.model_copy(update={"count": ranking.num_leaves - len(low.rows)}))
             return True
     return False
 
 
-def _spend_result(sheet: AnswerBuilder, form: str, content: _Content, rows: Rows) -> None:
-    sheet.spend(form, content.form(form))
-    sheet.spend("checks", content.evidence.checks)
-    if rows.rows:
-        sheet.spend("evidence", rows.table)
+def _add_result(builder: AnswerBuilder, form: str, content: _Content, ranked: TableBuilder) -> None:
+    builder.add(form, content.form(form))
+    builder.add("counts", content.ranking.counts)
+    if ranked.rows:
+        builder.add("lowest_confidence", ranked.table)
 
 
-def _add_outline(sheet: AnswerBuilder, content: _Content) -> None:
-    evidence = content.evidence
-    nodes = list(walk_outline(evidence.document.root))
-    order = {show_path(node.path): index for index, node in enumerate(nodes)}
-    by_depth = sorted(nodes, key=lambda node: len(node.steps))
-    head = part_cost("outline", {"columns": OUTLINE_COLUMNS, "rows": []})
-    outline = Rows(head, OUTLINE_COLUMNS, map(outline_row, by_depth), outline_line)
-    doubtful = evidence.rows(evidence.num_doubtful)
-    items = ItemTables(nodes)
-    table_list = table_groups(find_sql_tables(evidence.document))
-    head = part_cost("tables", {"columns": _TABLE_COLUMNS, "rows": []})
-    tables = Rows(head, _TABLE_COLUMNS, iter(sanitize_json(table_list)), table_line)
-    num_doubtful = evidence.num_doubtful
-    # The calls are worked out before anything is spent that they do not need.
-    ways = _way_to_whole(sheet, content), content.ask.format_call("review_extract_job")
-    longest = _outline_notes(len(nodes), len(nodes), num_doubtful, len(table_list), ways, content)
-    room = sheet.room - sheet.notes_cost(longest) - part_cost("checks", evidence.checks)
-    # A first share for each, so that none starves another; then what is left, in the same order.
-    shares = ((outline, 0.5), (doubtful, 0.2), (tables, 0.3), (items, 0.6))
-    for part, share in (*shares, (outline, 1.0), (tables, 1.0), (items, 1.0), (doubtful, 1.0)):
-        room -= part.fill(room.share(share))
-    if outline.rows:
-        outline.rows.sort(key=lambda row: order[row[0]])
-        sheet.spend("outline", outline.table)
-    if tables.rows:
-        sheet.spend("tables", tables.table)
-    if items.tables:
-        sheet.spend("items", items.tables)
-    sheet.spend("checks", evidence.checks)
-    if doubtful.rows:
-        sheet.spend("evidence", doubtful.table)
-    fields_left, doubtful_left = len(nodes) - len(outline.rows), num_doubtful - len(doubtful.rows)
-    tables_left = len(table_list) - len(tables.rows)
-    for note in _outline_notes(fields_left, len(nodes), doubtful_left, tables_left, ways, content):
-        sheet.note(note)
+class _Outline:
+    """The parts of an answer that outlines a result."""
+
+    def __init__(self, content: _Content) -> None:
+        ranking = content.ranking
+        self._content = content
+        self._nodes = list(walk_outline(ranking.document.root))
+        by_depth = sorted(self._nodes, key=lambda node: len(node.steps))
+        self._fields = TableBuilder("outline", OUTLINE_COLUMNS, map(outline_row, by_depth), outline_line)
+        self._low = ranking.build_table(ranking.num_low)
+        self._items = ItemTables(self._nodes)
+        self._groups = table_groups(find_sql_tables(ranking.document))
+        self._tables = TableBuilder("tables", _TABLE_COLUMNS, iter(sanitize_json(self._groups)), table_line)
+
+    def fill(self, room: Cost) -> None:
+        # A first share for each part, so that none starves another; then what is left, in the same order.
+        shares = ((self._fields, 0.5), (self._low, 0.2), (self._tables, 0.3), (self._items, 0.6))
+        rest = ((self._fields, 1.0), (self._tables, 1.0), (self._items, 1.0), (self._low, 1.0))
+        for part, share in (*shares, *rest):
+            room -= part.fill(room.share(share))
+
+    def add_to(self, builder: AnswerBuilder) -> None:
+        if self._fields.rows:
+            order = {show_path(node.path): index for index, node in enumerate(self._nodes)}
+            self._fields.rows.sort(key=lambda row: order[row[0]])
+            builder.add("outline", self._fields.table)
+        if self._tables.rows:
+            builder.add("tables", self._tables.table)
+        if self._items.tables:
+            builder.add("items", self._items.tables)
+        builder.add("counts", self._content.ranking.counts)
+        if self._low.rows:
+            builder.add("lowest_confidence", self._low.table)
+
+    def omissions(self, whole: Omission) -> list[Omission]:
+        """Return what is left out; `whole` says how to see the whole result."""
+        request, ranking = self._content.request, self._content.ranking
+        omissions = [whole]
+        if fields_left := len(self._nodes) - len(self._fields.rows):
+            what = f"{whole.what}, and {fields_left} of {len(self._nodes)} fields of its outline"
+            omissions = [whole.model_copy(update={"what": what})]
+        if low_left := ranking.num_low - len(self._low.rows):
+            call = request.call("review_extract_job")
+            omissions.append(
+                Omission(what="values with low confidence", count=low_left, total=ranking.num_low, call=call)
+            )
+        if tables_left := len(self._groups) - len(self._tables.rows):
+            call = request.call("query_extract_result", sql=f"SELECT * FROM {TABLES}")  # noqa: S608 - our own name
+            omissions.append(Omission(what="kinds of tables", count=tables_left, total=len(self._groups), call=call))
+        return omissions
 
 
-def _outline_notes(
-    fields_left: int,
-    num_fields: int,
-    doubtful_left: int,
-    tables_left: int,
-    ways: tuple[str, str],
-    content: _Content,
-) -> list[str]:
-    evidence = content.evidence
-    words = f"the result itself, {evidence.document.num_values} values"
-    words += f", and {fields_left} of {num_fields} fields of its outline" if fields_left else ""
-    notes = [f"{words}; whole: {ways[0]}"]
-    if doubtful_left:
-        notes.append(f"{doubtful_left} of {evidence.num_doubtful} doubtful values: {ways[1]}")
-    if tables_left:
-        call = content.ask.format_call("query_extract_result", sql=f"SELECT * FROM {TABLES}")  # noqa: S608
-        notes.append(f"tables of {tables_left} kinds: {call}")
-    return notes
+def _add_outline(builder: AnswerBuilder, content: _Content) -> None:
+    outline = _Outline(content)
+    # The way to the whole is worked out before anything is added that it does not need.
+    whole = _omission_of_result(builder, content)
+    room = builder.room - part_cost("counts", content.ranking.counts)
+    outline.fill(room - builder.omissions_cost(*outline.omissions(whole)))
+    outline.add_to(builder)
+    for omission in outline.omissions(whole):
+        builder.omit(omission)
 
 
-def _way_to_whole(sheet: AnswerBuilder, content: _Content) -> str:
-    """The call that shows the whole result, with the provenance of a few values at the least."""
-    evidence, ask = content.evidence, content.ask
-    if 2 * evidence.document.num_values > MAX_CHARS or content.is_deep:
-        return f"{ask.format_call('read_extract_result')} in pages, or resource {ask.resource('result')}"
-    need = sheet.spent + sheet.growth
-    need += part_cost("result_as_tables", content.form("result_as_tables")) + part_cost("checks", evidence.checks)
-    need += evidence.cost(min(evidence.num_doubtful, _FEWEST_EVIDENCE))
-    need += sheet.notes_cost([_note_on_evidence(evidence.num_leaves, ask.call(MAX_CHARS) or "")])
-    return (
-        ask.call(need.chars)
-        or f"{ask.format_call('read_extract_result')} in pages, or resource {ask.resource('result')}"
-    )
+def _omission_of_result(builder: AnswerBuilder, content: _Content) -> Omission:
+    """Name the call that shows the whole result, with the provenance of at least a few values."""
+    ranking, request = content.ranking, content.request
+    call: Call | None = None
+    if 2 * content.num_values <= MAX_CHARS and not content.is_deep:
+        need = builder.spent + builder.unmet + part_cost("counts", ranking.counts)
+        need += part_cost("result_as_tables", content.form("result_as_tables"))
+        need += ranking.cost(min(ranking.num_low, _MIN_RANKED))
+        longest = Omission(what=_PROVENANCE, count=ranking.num_leaves, call=request.larger_call(MAX_CHARS))
+        need += builder.omissions_cost(longest)
+        call = request.larger_call(need.chars)
+    what = "values of the result itself"
+    if call is not None:
+        return Omission(what=what, count=content.num_values, call=call)
+    pages, resource = request.call("read_extract_result"), request.resource("result")
+    return Omission(what=what, count=content.num_values, call=pages, resource=resource)
 
 
-def _evidence_note(num_left: int, sheet: AnswerBuilder, content: _Content) -> str:
-    return _note_on_evidence(num_left, _way_to_evidence(sheet, content))
-
-
-def _note_on_evidence(num_left: int, way: str) -> str:
-    return f"page and quote of {num_left} values: {way}"
-
-
-def _way_to_evidence(sheet: AnswerBuilder, content: _Content) -> str:
-    """The call that shows the whole result with the provenance of every value."""
-    evidence, ask = content.evidence, content.ask
-    if evidence.num_leaves * _SHORTEST_EVIDENCE_LINE > MAX_CHARS or content.is_deep:
-        return f"{ask.format_call('review_extract_job')}, or resource {ask.resource('metadata')}"
-    need = (
-        sheet.spent + sheet.growth + part_cost("result", content.form("result")) + part_cost("checks", evidence.checks)
-    )
-    way = f"{ask.format_call('review_extract_job')}, or resource {ask.resource('metadata')}"
-    return ask.call((need + evidence.cost()).chars) or way
+def _omission_of_provenance(builder: AnswerBuilder, content: _Content) -> Omission:
+    """Name the call that shows the whole result with the provenance of every value."""
+    ranking, request = content.ranking, content.request
+    call: Call | None = None
+    if ranking.num_leaves * _SHORTEST_VALUE_LINE <= MAX_CHARS and not content.is_deep:
+        need = builder.spent + builder.unmet + part_cost("result", content.form("result"))
+        need += part_cost("counts", ranking.counts) + ranking.cost()
+        call = request.larger_call(need.chars)
+    if call is not None:
+        return Omission(what=_PROVENANCE, count=ranking.num_leaves, call=call)
+    review = request.call("review_extract_job")
+    return Omission(what=_PROVENANCE, count=ranking.num_leaves, call=review, resource=request.resource("metadata"))
 
 
 def _without_empty(value: Any) -> Any:
@@ -237,7 +253,7 @@ def _without_empty(value: Any) -> Any:
 
 def _depth(value: Any) -> int:
     depth, level = 0, [value]
-    while level and depth <= _DEEPEST_WHOLE:
+    while level and depth <= _MAX_DEPTH:
         depth += 1
         inside = (item.values() if isinstance(item, dict) else item for item in level if isinstance(item, dict | list))
         level = [child for children in inside for child in children]

@@ -1,41 +1,30 @@
-"""Many jobs as one answer within a budget: a line each, then what the finished ones say as far as there is room."""
+"""Many jobs as one answer within a budget: a row each, then what finished jobs say as far as there is room."""
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from dataclasses import dataclass
 
-from llx_mcp.answers.budget import Answer, AnswerBuilder, Cost, Rows, part_cost
-from llx_mcp.answers.header import (
-    DEFAULT_CHARS,
-    DEFAULT_EXPAND,
-    MAX_CHARS,
-    MIN_CHARS,
-    SAME,
-    STUCK,
-    JobRequest,
-    format_call,
-)
-from llx_mcp.answers.markdown import render, roll_line
+from llx_mcp.answers.budget import Answer, AnswerBuilder, Cost, TableBuilder, part_cost
+from llx_mcp.answers.header import FREE, STUCK
+from llx_mcp.answers.markdown import job_line, render
+from llx_mcp.answers.outputs import JobOutput, NextStep, Omission, WaitCounts, WaitOutput
+from llx_mcp.answers.requests import MAX_CHARS, MIN_CHARS, SAME, WaitRequest, build_call, round_chars
 from llx_mcp.result.sanitize import dump_json, sanitize_line
-from llx_mcp.scope import DEFAULT_SCOPE, Scope
 
-Until = Literal["all", "any"]
-
-# What cannot be read, beside the statuses of the service.
+# Statuses of our own, besides those of the service: a job that cannot be read, and one that was not polled yet.
 UNREADABLE = "ERROR"
 UNSEEN = "UNSEEN"
 
 _ID_CHARS = 64
 _NOTE_CHARS = 200
-_STATUSES_SHOWN = 8
-_IDS_SHARE = 0.1
+_STATUS_CHARS = 24
+_MAX_STATUSES = 8
 _TABLE_SHARE = 0.7
 _COMMA = 1
 # A few jobs that say something are better than many that say next to nothing.
 _USEFUL_CHARS = 2_000
 _SEPARATOR = "\n---\n"
-_WAITED_COLUMNS = ["job_id", "status", "seconds", "document", "note"]
+_COLUMNS = ("job_id", "status", "seconds", "document", "note")
 _URGENT_FIRST = {UNREADABLE: 0, "FAILED": 1, "CANCELLED": 1, "COMPLETED": 2}
 
 
@@ -44,16 +33,16 @@ class JobRow:
     """One job of many; what is not known is None.
 
     Attributes:
-        job_id: as it was asked for.
-        status: as the service says.
-        seconds: from its creation until now, or until it ended.
+        job_id: id of the job, as it was asked for.
+        status: status of the job, as the service says.
+        seconds: seconds from its creation until now, or until it ended.
         document: id of the file or parse job.
         note: why it failed, why it cannot be read, or what is unusual about it.
         has_ended: whether there is nothing left to wait for.
         has_result: whether there is something to read.
         is_overdue: whether it has been in its state far longer than jobs usually are.
-        created_at: ISO 8601, UTC.
-        name: of the document's file.
+        created_at: when it was created: ISO 8601, UTC.
+        name: name of the document's file.
     """
 
     job_id: str
@@ -67,11 +56,11 @@ class JobRow:
     created_at: str | None = None
     name: str | None = None
 
-    def cells(self, columns: Sequence[str]) -> list[Any]:
-        """The cells of these columns, each one visible line of bounded length."""
-        shown = {
+    def cells(self, columns: Sequence[str]) -> list[str | int | None]:
+        """Return the cells of these columns, each text one clean line of bounded length."""
+        shown: dict[str, str | int | None] = {
             "job_id": sanitize_line(self.job_id, _ID_CHARS),
-            "status": self.kind,
+            "status": self.short_status,
             "seconds": None if self.seconds is None else round(self.seconds),
             "document": self.document and sanitize_line(self.document, _ID_CHARS),
             "note": self.note and sanitize_line(self.note, _NOTE_CHARS),
@@ -81,159 +70,139 @@ class JobRow:
         return [shown[column] for column in columns]
 
     @property
-    def kind(self) -> str:
+    def short_status(self) -> str:
         """Its status as one short line."""
-        return sanitize_line(self.status, 24)
+        return sanitize_line(self.status, _STATUS_CHARS)
 
 
-def build_table(lines: Sequence[JobRow], columns: Sequence[str]) -> Rows:
-    """The lines as a table that can be filled; columns that say nothing are left out."""
-    used = [name for index, name in enumerate(columns) if any(line.cells(columns)[index] is not None for line in lines)]
-    head = part_cost("jobs", {"columns": used, "rows": []})
-    return Rows(head, used, (line.cells(used) for line in lines), roll_line)
-
-
-@dataclass(frozen=True, slots=True)
-class WaitRequest:
-    """The arguments of a wait, as far as they shape its answer and must be repeated in the next.
-
-    `is_many` is whether the answer is a table; else there is one id, and the answer is about that job.
-    """
-
-    job_ids: tuple[str, ...]
-    until: Until = "all"
-    expand: tuple[str, ...] = DEFAULT_EXPAND
-    max_chars: int = DEFAULT_CHARS
-    scope: Scope = DEFAULT_SCOPE
-    is_many: bool = True
-
-    def ask(self, job_id: str, max_chars: int | None = None) -> JobRequest:
-        """The same about one job."""
-        return JobRequest(job_id, self.expand, max_chars or self.max_chars, self.scope)
-
-    def format_wait(self, job_ids: Sequence[str], **arguments: Any) -> str:
-        """The call that waits for some of the jobs, or for all of them where these would fill the answer."""
-        num_chars = sum(len(job_id) + len('"",') for job_id in job_ids)
-        is_plain = all(sanitize_line(job_id, _ID_CHARS) == job_id for job_id in job_ids)
-        is_short = num_chars <= self.max_chars * _IDS_SHARE and is_plain
-        given = {
-            "job_ids": list(job_ids) if is_short else SAME,
-            "until": None if self.until == "all" else self.until,
-            "expand": None if self.expand == DEFAULT_EXPAND else list(self.expand),
-            **arguments,
-            **asdict(self.scope),
-        }
-        return format_call("wait_for_extract_job", given)
+def build_job_table(rows: Sequence[JobRow], columns: Sequence[str]) -> TableBuilder:
+    """Prepare a table of jobs; columns without a value are left out."""
+    used = [name for index, name in enumerate(columns) if any(row.cells(columns)[index] is not None for row in rows)]
+    return TableBuilder("jobs", used, (list(row.cells(used)) for row in rows), job_line)
 
 
 class WaitReport:
-    """The answer to a wait for many jobs.
+    """Builds the answer to a wait for many jobs.
 
-    The table is there from the start. `next_summary` names the job to read next and the characters that there are
-    for it; `add` takes what it says, `skip` why it says nothing.
+    The table is there from the start. `next_summary` names the job to summarize next and the budget of its summary;
+    `add` takes the summary, `skip` says why there is none.
     """
 
-    def __init__(self, lines: Sequence[JobRow], asks: WaitRequest, waited_seconds: float) -> None:
-        self._lines = lines
-        self._asks = asks
-        self._unread = [line.job_id for line in lines if line.has_result]
-        self._views: list[dict[str, Any]] = []
+    def __init__(self, rows: Sequence[JobRow], request: WaitRequest, waited_seconds: float) -> None:
+        self._rows = rows
+        self._request = request
+        self._unread = [row.job_id for row in rows if row.has_result]
+        self._summaries: list[JobOutput] = []
         self._spent = Cost()
-        self._sheet = AnswerBuilder({"waited": _count(lines, asks, waited_seconds)}, asks.max_chars)
-        moves = _moves(lines, asks)
-        if moves:
-            self._sheet.close_with(*moves)
+        head = WaitOutput(waited=_count(rows, request, waited_seconds))
+        self._builder = AnswerBuilder(head, request.max_chars)
+        if steps := _next_steps(rows, request):
+            self._builder.add_next_steps(*steps)
         self._add_table()
 
     def next_summary(self) -> tuple[str, int] | None:
-        """The job to read next, and the most characters of what it says; None where there is no room, or no job."""
+        """Return the job to summarize next and the budget of its summary; None where there is no room, or no job."""
         if not self._unread:
             return None
-        room = self._sheet.room - self._spent - self._reserve()
+        room = self._builder.room - self._spent - self._reserve()
         most = min(room.text - len(_SEPARATOR), room.data - _COMMA, MAX_CHARS)
         share = max(most // len(self._unread), _USEFUL_CHARS)
         return None if most < MIN_CHARS else (self._unread[0], min(share, most))
 
-    def add(self, answer: Answer) -> None:
-        """Take what the job says that was named last."""
+    def add(self, summary: Answer) -> None:
+        """Add the summary of the job that was named last."""
         self._unread.pop(0)
-        if not self._views:
+        output = JobOutput.model_validate(summary.structured)
+        if not self._summaries:
             self._spent += part_cost("summaries", [])
-        self._spent += Cost(len(_SEPARATOR) + len(render(answer.view)), len(dump_json(answer.view)) + _COMMA)
-        self._views.append(answer.view)
+        size = Cost(len(_SEPARATOR) + len(render(output)), len(dump_json(output.structured())) + _COMMA)
+        self._spent += size
+        self._summaries.append(output)
 
     def skip(self, reason: str) -> None:
-        """Say of the job that was named last why it says nothing."""
+        """Say why the job that was named last has no summary."""
         job_id = sanitize_line(self._unread.pop(0), _ID_CHARS)
-        self._sheet.note(f"what {job_id} says: {sanitize_line(reason, _NOTE_CHARS)}")
+        self._builder.omit(Omission(what=f"summary of {job_id}", hint=sanitize_line(reason, _NOTE_CHARS)))
 
-    def answer(self) -> Answer:
-        """Both forms of what was taken."""
-        if self._views:
-            self._sheet.spend("summaries", self._views)
+    def build(self) -> Answer:
+        """Build both forms of the answer."""
+        if self._summaries:
+            self._builder.add("summaries", self._summaries)
         if self._unread:
-            self._sheet.note(self._note_on_unread(len(self._unread)))
-        return self._sheet.answer()
+            self._builder.omit(self._omission_of_unread(len(self._unread)))
+        return self._builder.build()
 
     def _reserve(self) -> Cost:
-        return self._sheet.notes_cost([self._note_on_unread(len(self._lines))]) + part_cost("summaries", [])
+        longest = self._omission_of_unread(len(self._rows))
+        return self._builder.omissions_cost(longest) + part_cost("summaries", [])
 
-    def _note_on_unread(self, count: int) -> str:
-        call = self._asks.ask(self._unread[0] if self._unread else "").format_call("get_extract_job")
-        others = ", and so each other that has COMPLETED" if count > 1 else ""
-        return f"what {count} job{'s' if count > 1 else ''} say{'' if count > 1 else 's'}: {call}{others}"
+    def _omission_of_unread(self, count: int) -> Omission:
+        call = self._request.job_request(self._unread[0] if self._unread else "").call("get_extract_job")
+        if count == 1:
+            return Omission(what="summary of a finished job", count=count, call=call)
+        hint = "and so each other that has COMPLETED"
+        return Omission(what="summaries of finished jobs", count=count, call=call, hint=hint)
 
     def _add_table(self) -> None:
-        sheet = self._sheet
+        builder = self._builder
         reserve = self._reserve() if self._unread else Cost()
         # Where no summary has room beside the table, the table has all of it.
-        left = min(sheet.room.text, sheet.room.data) * (1 - _TABLE_SHARE)
+        left = min(builder.room.text, builder.room.data) * (1 - _TABLE_SHARE)
         share = _TABLE_SHARE if self._unread and left >= MIN_CHARS else 1.0
-        every = build_table(self._lines, _WAITED_COLUMNS)
+        every = build_job_table(self._rows, _COLUMNS)
         every.fill(Cost(MAX_CHARS, MAX_CHARS))
-        if every.spent.fits((sheet.room - reserve).share(share)):
-            sheet.spend("jobs", every.table)
+        if every.spent.fits((builder.room - reserve).share(share)):
+            builder.add("jobs", every.table)
             return
-        need = (sheet.spent + reserve + every.spent).chars / _TABLE_SHARE
-        note = f"{len(self._lines)} of {len(self._lines)} jobs: {self._way_to_all(int(need))}"
-        # What wants something done comes first where not all have room.
-        lines = sorted(self._lines, key=lambda line: _URGENT_FIRST.get(line.kind, 3))
-        table = build_table(lines, every.columns)
-        table.fill((sheet.room - reserve - sheet.notes_cost([note])).share(share))
+        need = int((builder.spent + reserve + every.spent).chars / _TABLE_SHARE)
+        longest = self._omission_of_jobs(len(self._rows), need)
+        # Jobs that want something done come first where not all have room.
+        rows = sorted(self._rows, key=lambda row: _URGENT_FIRST.get(row.short_status, 3))
+        table = build_job_table(rows, every.columns)
+        table.fill((builder.room - reserve - builder.omissions_cost(longest)).share(share))
         if table.rows:
-            sheet.spend("jobs", table.table)
-        num_left = len(lines) - len(table.rows)
-        sheet.note(note.replace(str(len(lines)), str(num_left), 1))
+            builder.add("jobs", table.table)
+        builder.omit(self._omission_of_jobs(len(rows) - len(table.rows), need))
 
-    def _way_to_all(self, need_chars: int) -> str:
-        rounded = min(-(-need_chars // 100) * 100, MAX_CHARS)
-        return self._asks.format_wait(self._asks.job_ids, timeout_seconds=0, max_chars=rounded)
-
-
-def _count(lines: Sequence[JobRow], asks: WaitRequest, waited_seconds: float) -> dict[str, Any]:
-    counts = Counter(line.kind for line in lines)
-    shown = dict(counts.most_common(_STATUSES_SHOWN))
-    rest = len(lines) - sum(shown.values())
-    repeated = len(asks.job_ids) - len(lines)
-    facts: dict[str, Any] = {
-        "jobs": len(lines),
-        "ended": sum(line.has_ended and line.status != UNREADABLE for line in lines),
-    }
-    facts |= {"statuses": shown | ({"other": rest} if rest else {})}
-    facts |= {"seconds": round(waited_seconds, 1), "until": asks.until}
-    return facts | ({"repeated": repeated} if repeated > 0 else {})
+    def _omission_of_jobs(self, num_left: int, need_chars: int) -> Omission:
+        rounded = min(round_chars(need_chars), MAX_CHARS)
+        call = self._request.call(self._request.job_ids, timeout_seconds=0, max_chars=rounded)
+        return Omission(what="jobs", count=num_left, total=len(self._rows), call=call)
 
 
-def _moves(lines: Sequence[JobRow], asks: WaitRequest) -> list[str]:
-    waiting = [line.job_id for line in lines if not line.has_ended]
-    readable = next((line.job_id for line in lines if line.has_result), None)
-    reading = ""
+def _count(rows: Sequence[JobRow], request: WaitRequest, waited_seconds: float) -> WaitCounts:
+    counts = Counter(row.short_status for row in rows)
+    shown = dict(counts.most_common(_MAX_STATUSES))
+    rest = len(rows) - sum(shown.values())
+    repeated = len(request.job_ids) - len(rows)
+    return WaitCounts(
+        jobs=len(rows),
+        ended=sum(row.has_ended and row.status != UNREADABLE for row in rows),
+        statuses=shown | ({"other": rest} if rest else {}),
+        seconds=round(waited_seconds, 1),
+        until=request.until,
+        **({"repeated": repeated} if repeated > 0 else {}),
+    )
+
+
+def _next_steps(rows: Sequence[JobRow], request: WaitRequest) -> list[list[NextStep]]:
+    """Return what to do next, in full and then shorter; empty where there is nothing to do."""
+    waiting = [row.job_id for row in rows if not row.has_ended]
+    readable = next((row.job_id for row in rows if row.has_result), None)
+    reading = []
     if readable is not None:
-        reading = f"{asks.ask(readable).format_call('get_extract_job')} reads one that has ended."
+        call = request.job_request(readable).call("get_extract_job")
+        reading = [NextStep(text="To read one that has ended:", call=call)]
     if not waiting:
         return [reading] if reading else []
-    call = asks.format_wait(waiting)
     verb = "job has" if len(waiting) == 1 else "jobs have"
-    free = STUCK if any(line.is_overdue for line in lines) else "Looking and waiting change and bill nothing."
-    full = f"{len(waiting)} {verb} not ended: {call} waits on. {free}"
-    return [f"{full} {reading}".strip(), full, call, f"wait_for_extract_job(job_ids={SAME})"]
+    about = STUCK if any(row.is_overdue for row in rows) else FREE
+    call = request.call(waiting)
+    full = NextStep(text=f"{len(waiting)} {verb} not ended. {about} To wait on:", call=call)
+    shortest = build_call("wait_for_extract_job", {"job_ids": SAME})
+    return [
+        [full, *reading],
+        [full],
+        [NextStep(text="To wait on:", call=call)],
+        [NextStep(text="To wait on:", call=shortest)],
+    ]

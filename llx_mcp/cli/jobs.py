@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from llx_mcp.answers.budget import Answer
-from llx_mcp.answers.header import JobRequest
-from llx_mcp.answers.job_list import JobListRequest
-from llx_mcp.answers.wait_report import WaitRequest
+from llx_mcp.answers.requests import JobListRequest, JobRequest, WaitRequest
 from llx_mcp.errors import ArgumentError, LlxError, excerpt
 from llx_mcp.jobs.clock import SystemClock
 from llx_mcp.jobs.progress import WaitProgress, describe_progress
@@ -45,7 +43,7 @@ def ask(
             else:
                 answer = await _wait(reader, question, timeout_seconds)
         _print(answer, as_json=as_json)
-        return str(answer.view["status"])
+        return str(answer.structured["status"])
 
     return anyio.run(run)
 
@@ -108,7 +106,7 @@ def export(
 
 
 def _print(answer: Answer, *, as_json: bool) -> None:
-    print(dump_json(answer.view) if as_json else answer.text, end="\n" if as_json else "")
+    print(dump_json(answer.structured) if as_json else answer.text, end="\n" if as_json else "")
 
 
 def check(settings: Settings, store: Path | None, *, local: bool) -> bool:

@@ -87,7 +87,7 @@ def _local_serve(arguments: argparse.Namespace) -> int:
         raise ArgumentError(f"--fault: {exc}") from None
     store = open_local_store(arguments.local_db)
     try:
-        lifespan = deliver_webhooks(store, is_anywhere_allowed=arguments.webhooks_anywhere)
+        lifespan = deliver_webhooks(store, allow_remote=arguments.webhooks_anywhere)
         serve(store, port=arguments.port, faults=faults, admin_token=arguments.admin_token, lifespan=lifespan)
     finally:
         store.close()
@@ -96,7 +96,7 @@ def _local_serve(arguments: argparse.Namespace) -> int:
 
 def _local_import(arguments: argparse.Namespace) -> int:
     from llx_mcp.backends import open_local_store
-    from llx_mcp.local.scenarios import UnknownScenarioError, get_scenario, scenario_of_file, stage_job
+    from llx_mcp.local.scenarios import UnknownScenarioError, apply_scenario, get_scenario, scenario_from_file_name
     from llx_mcp.models import MalformedJobError
 
     try:
@@ -108,8 +108,8 @@ def _local_import(arguments: argparse.Namespace) -> int:
     try:
         for path in arguments.files:
             try:
-                scenario = chosen or scenario_of_file(path.name) or get_scenario("instant")
-                job_id = store.import_job(stage_job(path.read_bytes(), scenario), scenario.timeline)
+                scenario = chosen or scenario_from_file_name(path.name) or get_scenario("instant")
+                job_id = store.import_job(apply_scenario(path.read_bytes(), scenario), scenario.timeline)
                 print(f"{job_id}  {path}")
             except (OSError, MalformedJobError) as exc:
                 failed += 1

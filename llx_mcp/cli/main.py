@@ -187,7 +187,7 @@ def _wait(arguments: argparse.Namespace) -> int:
 
 
 def _list(arguments: argparse.Namespace) -> int:
-    from llx_mcp.answers.job_list import JobListRequest
+    from llx_mcp.answers.requests import JobListRequest
     from llx_mcp.backends import build_reader_options
     from llx_mcp.cli.jobs import list_jobs
 
@@ -209,14 +209,14 @@ def _list(arguments: argparse.Namespace) -> int:
 
 
 def _check_budget(max_chars: int) -> None:
-    from llx_mcp.answers.header import MAX_CHARS, MIN_CHARS
+    from llx_mcp.answers.requests import MAX_CHARS, MIN_CHARS
 
     if not MIN_CHARS <= max_chars <= MAX_CHARS:
         raise ArgumentError(f"--max-chars takes a whole number from {MIN_CHARS:,} to {MAX_CHARS:,}.")
 
 
 def _ask(arguments: argparse.Namespace, timeout_seconds: float | None) -> int:
-    from llx_mcp.answers.header import DEFAULT_EXPAND, JobRequest
+    from llx_mcp.answers.requests import DEFAULT_EXPAND, JobRequest
     from llx_mcp.backends import build_reader_options
     from llx_mcp.cli.jobs import ask
 
@@ -234,7 +234,7 @@ def _ask(arguments: argparse.Namespace, timeout_seconds: float | None) -> int:
 
 
 def _export(arguments: argparse.Namespace) -> int:
-    from llx_mcp.answers.header import JobRequest
+    from llx_mcp.answers.requests import JobRequest
     from llx_mcp.backends import build_reader_options
     from llx_mcp.cli.export_formats import suffix_format
     from llx_mcp.cli.jobs import export

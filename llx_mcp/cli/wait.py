@@ -65,7 +65,7 @@ def wait_for_many(
 def describe_snapshot(snapshot: "JobSnapshot", now: datetime) -> dict[str, str]:
     """One job as a row: its id, status, time in words, document, and what is wrong with it or unusual."""
     line = build_waited_row(snapshot, now)
-    row = {"job": sanitize_line(line.job_id, _SHORT), "status": line.kind}
+    row = {"job": sanitize_line(line.job_id, _SHORT), "status": line.short_status}
     if line.seconds is not None:
         row["time"] = f"{line.seconds:.0f} s" if line.has_ended else f"{line.seconds:.0f} s so far"
     if line.document:

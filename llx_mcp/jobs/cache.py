@@ -6,8 +6,7 @@ body of a job, not its decoded tree.
 
 import zlib
 from collections import OrderedDict
-from collections.abc import Hashable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from itertools import count
 from typing import TYPE_CHECKING
@@ -18,7 +17,6 @@ from llx_mcp.jobs.clock import Clock
 from llx_mcp.scope import Scope
 
 if TYPE_CHECKING:
-    from llx_mcp.answers.budget import Answer
     from llx_mcp.models import Job
 
 MAX_BYTES = 256 * 1024 * 1024
@@ -30,8 +28,6 @@ _FASTEST = 1
 _UNBILLED_SECONDS = 60.0
 # unless it ended so long ago that it will never be billed.
 _MAX_BILLING_DELAY = timedelta(days=1)
-_MOST_ANSWERS = 64
-_MOST_ANSWER_CHARS = 1_000_000
 _serial = count()
 
 
@@ -65,7 +61,6 @@ class CachedJob:
     name: str
     _body: bytes | None
     _packed: bytes = b""
-    _answers: "OrderedDict[Hashable, Answer]" = field(default_factory=OrderedDict)
 
     @classmethod
     def of(cls, job: "Job") -> "CachedJob":
@@ -79,9 +74,8 @@ class CachedJob:
 
     @property
     def num_cached_bytes(self) -> int:
-        """Memory of the body as it is held, and of the answers."""
-        answers = sum(len(answer.text) for answer in self._answers.values()) * 2
-        return len(self._body or b"") + len(self._packed) + answers
+        """Memory of the body as it is held."""
+        return len(self._body or b"") + len(self._packed)
 
     async def body(self) -> bytes:
         """Return the job's JSON, as the service sent it."""
@@ -102,21 +96,6 @@ class CachedJob:
             # zlib releases the interpreter lock.
             self._packed = await anyio.to_thread.run_sync(zlib.compress, body, _FASTEST)
         self._body = None
-
-    def answer_to(self, question: Hashable) -> "Answer | None":
-        """The answer that was given to the same question before."""
-        answer = self._answers.get(question)
-        if answer is not None:
-            self._answers.move_to_end(question)
-        return answer
-
-    def keep_answer(self, question: Hashable, answer: "Answer") -> None:
-        """Keep an answer for when the same is asked again."""
-        self._answers[question] = answer
-        while len(self._answers) > _MOST_ANSWERS or (
-            sum(len(cached.text) for cached in self._answers.values()) > _MOST_ANSWER_CHARS
-        ):
-            self._answers.popitem(last=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
 from llx_mcp.answers.header import describe_overdue
-from llx_mcp.answers.job_list import JobListBuilder, JobListRequest, ListPosition, decode_position, parse_time
+from llx_mcp.answers.job_list import JobListBuilder, ListPosition, decode_position, parse_time
+from llx_mcp.answers.requests import JobListRequest
 from llx_mcp.answers.wait_report import UNREADABLE, UNSEEN, JobRow
 from llx_mcp.errors import ArgumentError, BadResponseError, NotFoundError, RateLimitedError
 from llx_mcp.scope import JobFilter, Scope
@@ -161,7 +162,7 @@ async def list_jobs(reader: PageReader, ask: JobListRequest, cursor: str | None)
         position, token = ListPosition(token), page.next_page_token
         if token is None or not listing.has_room(PAGE_SIZE):
             break
-    return listing.answer(token, now)
+    return listing.build(token, now)
 
 
 async def _fetch_page(reader: PageReader, wanted: JobFilter, scope: Scope) -> "JobPage":

@@ -13,7 +13,7 @@ import anyio
 import anyio.lowlevel
 from anyio.abc import TaskGroup
 
-from llx_mcp.answers.wait_report import Until
+from llx_mcp.answers.requests import Until
 from llx_mcp.errors import UnreachableError
 from llx_mcp.jobs.batching import PollRequest, plan_requests
 from llx_mcp.jobs.cache import JobCache, JobKey

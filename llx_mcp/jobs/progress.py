@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from llx_mcp.answers.wait_report import Until
+from llx_mcp.answers.requests import Until
 
 if TYPE_CHECKING:
     from llx_mcp.errors import LlxError, UpstreamError

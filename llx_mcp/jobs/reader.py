@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 from anyio.abc import TaskGroup
 
-from llx_mcp.answers.header import JobRequest
+from llx_mcp.answers.requests import JobRequest, Until, WaitRequest
 from llx_mcp.errors import ArgumentError, LlxError
 from llx_mcp.jobs.cache import CachedJob, JobCache, JobKey, parse_cached
 from llx_mcp.jobs.clock import Clock
@@ -29,15 +29,15 @@ from llx_mcp.scope import DEFAULT_SCOPE, JobFilter, Scope
 
 if TYPE_CHECKING:
     from llx_mcp.answers.budget import Answer
-    from llx_mcp.answers.job_list import JobListRequest
-    from llx_mcp.answers.wait_report import Until, WaitRequest
+    from llx_mcp.answers.dispatch import Question
+    from llx_mcp.answers.header import Header
+    from llx_mcp.answers.requests import JobListRequest
     from llx_mcp.jobs.executor import AnswerExecutor
     from llx_mcp.jobs.poller import JobPoller
     from llx_mcp.jobs.progress import JobSnapshot, OnProgress, WaitProgress
     from llx_mcp.models import Job, JobPage
 
 MAX_JOBS = 100
-QUERY_SECONDS = 2.0
 
 _COMPRESS_LATER_BYTES = 1 << 16
 
@@ -81,105 +81,117 @@ class JobReader:
         self._fetches: SingleFlight[CachedJob] = SingleFlight(group)
 
     @cached_property
-    def _answers(self) -> "AnswerExecutor":
+    def _executor(self) -> "AnswerExecutor":
         from llx_mcp.jobs.executor import AnswerExecutor
 
         return AnswerExecutor(self._store, self._stack, self._group)
 
-    async def fetch(self, ask: JobRequest) -> "Job":
+    async def fetch(self, request: JobRequest) -> "Job":
         """Return the job with all its sections, from the cache or from a fetch that concurrent callers share.
 
         Raises:
             LlxError: the job cannot be read; the message says what to do next.
         """
-        return await parse_cached(await self._fetch_kept(ask))
+        return await parse_cached(await self._fetch_cached(request))
 
-    async def get(self, ask: JobRequest) -> "Answer":
+    async def get(self, request: JobRequest) -> "Answer":
         """Return the answer about a job as it is now.
 
         Raises:
             LlxError: the job cannot be read; the message says what to do next.
         """
-        return await self._summarize(await self._fetch_kept(ask), ask)
+        return await self._summarize(await self._fetch_cached(request), request)
 
-    async def read(self, ask: JobRequest, path: str, cursor: str | None, include: Sequence[str]) -> "Answer":
-        """Return one page of the values at a path.
-
-        Raises:
-            LlxError: the job cannot be read, or the path or the cursor is invalid.
-        """
-        return await self._ask("read", ask, {"path": path, "cursor": cursor, "include": list(include)})
-
-    async def find(self, ask: JobRequest, text: str, where: Sequence[str]) -> "Answer":
-        """Return where a text occurs.
+    async def read(self, request: JobRequest, path: str, cursor: str | None, include: Sequence[str]) -> "Answer":
+        """Return the values at a path, one page of them.
 
         Raises:
-            LlxError: the job cannot be read, or the text is empty.
+            LlxError: the job cannot be read, or the path or the cursor cannot be used.
         """
-        return await self._ask("find", ask, {"text": text, "where": list(where)})
+        from llx_mcp.answers.dispatch import ReadQuestion
+        from llx_mcp.answers.page import ReadOptions
 
-    async def query(self, ask: JobRequest, sql: str, deadline_seconds: float = QUERY_SECONDS) -> "Answer":
+        cached, header = await self._read_header(request)
+        return await self._answer(cached, ReadQuestion(request, header, ReadOptions(path, cursor, tuple(include))))
+
+    async def find(self, request: JobRequest, text: str, where: Sequence[str]) -> "Answer":
+        """Return where a text stands.
+
+        Raises:
+            LlxError: the job cannot be read, or the text has nothing to search for.
+        """
+        from llx_mcp.answers.dispatch import SearchQuestion
+
+        cached, header = await self._read_header(request)
+        return await self._answer(cached, SearchQuestion(request, header, text, tuple(where)))
+
+    async def query(self, request: JobRequest, sql: str, deadline_seconds: float | None = None) -> "Answer":
         """Return the rows of one SELECT over the result's tables.
 
         Raises:
             LlxError: the job cannot be read, or the query cannot be run.
         """
-        return await self._ask("query", ask, {"sql": sql, "deadline_seconds": deadline_seconds})
+        from llx_mcp.answers.dispatch import QUERY_SECONDS, QueryQuestion
 
-    async def review(self, ask: JobRequest, threshold: float) -> "Answer":
-        """Return the values that need a check, such as those with a confidence below the threshold (0 to 1).
+        cached, header = await self._read_header(request)
+        seconds = QUERY_SECONDS if deadline_seconds is None else deadline_seconds
+        return await self._answer(cached, QueryQuestion(request, header, sql, seconds))
+
+    async def review(self, request: JobRequest, threshold: float) -> "Answer":
+        """Return what to check in a result.
 
         Raises:
             LlxError: the job cannot be read.
         """
-        return await self._ask("review", ask, {"threshold": threshold})
+        from llx_mcp.answers.dispatch import ReviewQuestion
+
+        cached, header = await self._read_header(request)
+        return await self._answer(cached, ReviewQuestion(request, header, threshold))
 
     async def wait(
-        self, asks: "WaitRequest", timeout_seconds: float, on_progress: "OnProgress | None" = None
+        self, request: WaitRequest, timeout_seconds: float, on_progress: "OnProgress | None" = None
     ) -> "Answer":
-        """Wait for jobs, and return the answer about them once they have ended or the time is up.
+        """Return the answer about jobs once they have ended, or as they are at the timeout.
 
         Raises:
-            LlxError: the jobs cannot be read; the message says what to do next.
+            LlxError: the jobs cannot be read.
         """
         progress = await self.wait_many(
-            asks.job_ids,
-            until=asks.until,
+            request.job_ids,
+            until=request.until,
             timeout_seconds=timeout_seconds,
-            scope=asks.scope,
+            scope=request.scope,
             on_progress=on_progress,
         )
-        return await self.build_wait_answer(asks, progress)
+        return await self.build_wait_answer(request, progress)
 
-    async def build_wait_answer(self, asks: "WaitRequest", progress: "WaitProgress") -> "Answer":
-        """Return the answer to a wait, from its last progress.
+    async def build_wait_answer(self, request: WaitRequest, progress: "WaitProgress") -> "Answer":
+        """Return the answer to a wait, from the last snapshots of its jobs.
 
         Raises:
-            LlxError: the only job cannot be read, or none of several can for a reason that they share.
+            LlxError: the one job cannot be read, or none of them for a reason that is not theirs.
         """
         from llx_mcp.jobs.lister import build_waited_row, get_single_job, raise_common_error
 
-        if not asks.is_many:
+        if not request.is_many:
             (snapshot,) = progress.snapshots
-            ask = asks.ask(snapshot.job_id)
-            return await self._summarize(
-                await self._kept_of(ask, get_single_job(snapshot)), ask, progress.waited_seconds
-            )
+            single = request.job_request(snapshot.job_id)
+            cached = await self._cached_of(single, get_single_job(snapshot))
+            return await self._summarize(cached, single, progress.waited_seconds)
         from llx_mcp.answers.wait_report import WaitReport
 
         raise_common_error(progress.snapshots)
         jobs = {snapshot.job_id: snapshot.job for snapshot in progress.snapshots if snapshot.job is not None}
         now = self.service_now()
-        roll = WaitReport(
-            [build_waited_row(snapshot, now) for snapshot in progress.snapshots], asks, progress.waited_seconds
-        )
-        while (named := roll.next_summary()) is not None:
-            ask = asks.ask(*named)
+        rows = [build_waited_row(snapshot, now) for snapshot in progress.snapshots]
+        report = WaitReport(rows, request, progress.waited_seconds)
+        while (named := report.next_summary()) is not None:
+            single = request.job_request(*named)
             try:
-                roll.add(await self._summarize(await self._kept_of(ask, jobs[ask.job_id]), ask))
+                report.add(await self._summarize(await self._cached_of(single, jobs[single.job_id]), single))
             except LlxError as exc:
-                roll.skip(str(exc))
-        return roll.answer()
+                report.skip(str(exc))
+        return report.build()
 
     async def wait_many(
         self,
@@ -230,7 +242,7 @@ class JobReader:
             async for snapshot in snapshots:
                 yield snapshot
 
-    async def list(self, ask: "JobListRequest", cursor: str | None = None) -> "Answer":
+    async def list(self, request: "JobListRequest", cursor: str | None = None) -> "Answer":
         """Return the jobs of the key, newest first, as many as fit into the answer.
 
         Raises:
@@ -239,7 +251,7 @@ class JobReader:
         """
         from llx_mcp.jobs.lister import list_jobs
 
-        return await list_jobs(self, ask, cursor)
+        return await list_jobs(self, request, cursor)
 
     async def fetch_file_names(self, file_ids: Sequence[str], scope: Scope = DEFAULT_SCOPE) -> "dict[str, str]":
         """Return the names of those files that the service knows, by id; none if it does not answer."""
@@ -294,33 +306,36 @@ class JobReader:
         if self._poller is not None:
             await self._poller.close()
 
-    async def _summarize(self, kept: CachedJob, ask: JobRequest, waited_seconds: float | None = None) -> "Answer":
+    async def _summarize(self, cached: CachedJob, request: JobRequest, waited_seconds: float | None = None) -> "Answer":
+        from llx_mcp.answers.dispatch import SummaryQuestion
         from llx_mcp.answers.header import build_header
 
-        heading = build_header(kept.job, ask, now=self.service_now(), waited_seconds=waited_seconds)
-        return await self._answers.ask(await self._key_of(ask), kept, heading, "summarize", ask, {})
+        header = build_header(cached.job, request, now=self.service_now(), waited_seconds=waited_seconds)
+        return await self._answer(cached, SummaryQuestion(request, header))
 
-    async def _ask(self, kind: str, ask: JobRequest, arguments: dict[str, Any]) -> "Answer":
+    async def _read_header(self, request: JobRequest) -> "tuple[CachedJob, Header]":
         from llx_mcp.answers.header import build_header
 
-        kept = await self._fetch_kept(ask)
-        heading = build_header(kept.job, ask, now=self.service_now())
-        return await self._answers.ask(await self._key_of(ask), kept, heading, kind, ask, arguments)
+        cached = await self._fetch_cached(request)
+        return cached, build_header(cached.job, request, now=self.service_now())
+
+    async def _answer(self, cached: CachedJob, question: "Question") -> "Answer":
+        return await self._executor.answer(await self._key_of(question.request), cached, question)
 
     def service_now(self) -> datetime:
         """Return the time of day by the service's clock, or by ours before the first response."""
         return self.clock.now() if self._source is None else get_service_time(self._source, self.clock)
 
-    async def _kept_of(self, ask: JobRequest, job: "Job") -> CachedJob:
+    async def _cached_of(self, request: JobRequest, job: "Job") -> CachedJob:
         """Return a job of a wait with its sections: cached, from its snapshot, or fetched if neither has them."""
-        kept = self._store.find(await self._key_of(ask))
-        return kept or (CachedJob.of(job) if job.body else await self._fetch_kept(ask))
+        cached = self._store.find(await self._key_of(request))
+        return cached or (CachedJob.of(job) if job.body else await self._fetch_cached(request))
 
-    async def _fetch_kept(self, ask: JobRequest) -> CachedJob:
+    async def _fetch_cached(self, request: JobRequest) -> CachedJob:
         """Return the job with all its sections, from the cache or from a fetch that concurrent callers share."""
-        key = await self._key_of(ask)
-        kept = self._store.find(key, billed="usage" in ask.expand)
-        return kept or await self._fetches.run(key, lambda: self._fetch(key))
+        key = await self._key_of(request)
+        cached = self._store.find(key, billed="usage" in request.expand)
+        return cached or await self._fetches.run(key, lambda: self._fetch(key))
 
     async def _fetch(self, key: JobKey) -> CachedJob:
         from llx_mcp.models import EXPANDABLE_SECTIONS
@@ -329,15 +344,13 @@ class JobReader:
         job = await source.fetch_job(key.job_id, EXPANDABLE_SECTIONS, key.scope)
         return await self._store.put(key, job, compressed=len(job.body) < _COMPRESS_LATER_BYTES)
 
-    async def _key_of(self, ask: JobRequest) -> JobKey:
-        return await self._key(ask.job_id, ask.scope)
+    async def _key_of(self, request: JobRequest) -> JobKey:
+        return await self._key(request.job_id, request.scope)
 
     async def _key(self, job_id: str, scope: Scope) -> JobKey:
         return JobKey(await self.identity(), scope, job_id)
 
     async def _open(self) -> RateLimitedSource:
-        if self._source is not None:
-            return self._source
         async with self._opening:
             if self._source is None:
                 source = await self._stack.enter_async_context(self._open_source())

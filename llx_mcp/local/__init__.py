@@ -1,7 +1,8 @@
-"""The embedded LlamaExtract API: a real HTTP service over SQLite, without an account or a network."""
+"""The embedded LlamaExtract API: an HTTP service over SQLite that needs no account and no network."""
 
 from llx_mcp.local.app import create_app
-from llx_mcp.local.job_store import JobStore, StoreError
+from llx_mcp.local.database import StoreError
+from llx_mcp.local.job_store import JobStore
 from llx_mcp.local.samples import SAMPLE_RUNNING_ID, SAMPLES, Sample
 from llx_mcp.local.seeding import open_store
 

@@ -1,4 +1,4 @@
-"""The embedded API on a free port of this machine, in a thread, for tests of other programs."""
+"""The embedded API on a free port, served by a thread, for the tests of other programs."""
 
 import hashlib
 import json
@@ -16,29 +16,29 @@ import uvicorn
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from llx_mcp.local.app import create_app
-from llx_mcp.local.faults import Faults, parse_fault
+from llx_mcp.local.faults import FaultInjector, parse_fault
 from llx_mcp.local.job_store import JobStore
 from llx_mcp.local.outbox import deliver_webhooks
 from llx_mcp.local.samples import SAMPLES, read_sample
-from llx_mcp.local.scenarios import get_scenario
+from llx_mcp.local.scenarios import apply_scenario, get_scenario
 from llx_mcp.local.seeding import PROJECT_ID, open_store
 from llx_mcp.models import Job
 
 API_KEY = "llx-test"
 
 _HOST = "127.0.0.1"
-_DOCUMENT = "document.pdf"
+_DOCUMENT_NAME = "document.pdf"
 
 
 @dataclass(frozen=True, slots=True)
-class SeenRequest:
-    """One request as it came.
+class ReceivedRequest:
+    """One request that the API received.
 
     Attributes:
-        path: percent-decoded.
-        query: names and values in their order; a name may be repeated.
-        headers: by their names in lower case.
-        body: what had come of it when the answer was ready.
+        path: The path, percent-decoded.
+        query: Names and values in order; a name may repeat.
+        headers: Values by lower-case name.
+        body: The part of the body that had arrived when the response began.
     """
 
     method: str
@@ -49,80 +49,80 @@ class SeenRequest:
 
 
 class EmbeddedApi:
-    """The embedded API while it runs: where it is, what it holds, what it was asked, and its faults.
+    """The running API: its address, its jobs, its faults, its clock, and the requests it has received.
 
     Attributes:
-        base_url: where it listens.
-        api_key: one that it takes; so does any that begins with `llx-`.
-        requests: what came, in the order in which it was answered.
+        base_url: The URL of the API.
+        api_key: An accepted key; any other that begins with `llx-` is accepted too.
+        requests: The received requests, in the order of their responses.
     """
 
     def __init__(self, base_url: str, store: JobStore) -> None:
         self.base_url = base_url
         self.api_key = API_KEY
-        self.requests: list[SeenRequest] = []
+        self.requests: list[ReceivedRequest] = []
         self._store = store
-        self._faults = Faults()
-        self._ahead = timedelta()
+        self._injector = FaultInjector()
+        self._clock_offset = timedelta()
 
     def add_job(
         self, job: Mapping[str, Any] | bytes | None = None, *, scenario: str = "instant", document: bytes | None = None
     ) -> str:
-        """Add a job, in place of one with the same id; returns its id.
+        """Add a job, replacing one with the same id, and return its id.
 
         Args:
-            job: as the service answers it, decoded or as JSON; None takes the sample invoice under an id of its own.
-            scenario: how it goes, from when it is first asked for; `llx-mcp local scenarios` lists them.
-            document: what it was made from: a job that is created for a document of this content ends as this one.
+            job: The job in the service's format, decoded or as JSON; None adds the sample invoice under a new id.
+            scenario: The job's scenario, which starts at the first request for the job. `llx-mcp local scenarios`
+                lists the names.
+            document: The content of the job's document. New jobs of the same document end like this one.
 
         Raises:
-            MalformedJobError: it is no job.
-            UnknownScenarioError: no scenario has this name.
+            MalformedJobError: The job has no id or no status, or is not a JSON object.
+            UnknownScenarioError: No scenario has this name.
         """
-        plot = get_scenario(scenario)
+        chosen = get_scenario(scenario)
         if job is None:
             job = json.loads(read_sample(SAMPLES[0])) | {"id": f"ext-{uuid4()}"}
-        body = job if isinstance(job, bytes) else json.dumps(job).encode()
+        body = apply_scenario(job if isinstance(job, bytes) else json.dumps(job).encode(), chosen)
         parsed = Job.parse(body)
-        whole: dict[str, Any] = {}
-        if plot.ending is not None:
-            whole |= {"status": plot.ending, "error_message": plot.error_message}
-        if plot.empty or plot.ending in ("FAILED", "CANCELLED"):
-            whole |= {"extract_result": None, "extract_metadata": None}
-        if whole:
-            body = json.dumps(json.loads(body) | whole).encode()
-        sha256 = None if document is None else hashlib.sha256(document).hexdigest()
         if document is not None and parsed.document:
             project_id = parsed.project_id or PROJECT_ID
             self._store.files.put_file(
-                document, _DOCUMENT, self.now(), project_id=project_id, purpose="extract", file_id=parsed.document
+                document, _DOCUMENT_NAME, self.now(), project_id=project_id, purpose="extract", file_id=parsed.document
             )
-        return self._store.import_job(body, plot.timeline, document_sha256=sha256)
+        sha256 = None if document is None else hashlib.sha256(document).hexdigest()
+        return self._store.import_job(body, chosen.timeline, document_sha256=sha256)
 
     def set_faults(self, *faults: str) -> None:
-        """What goes wrong from now on, in the words of `llx-mcp local serve --fault`; none puts all right.
+        """Replace the injected faults; without arguments, stop fault injection.
+
+        Args:
+            faults: Faults in the syntax of `llx-mcp local serve --fault`.
 
         Raises:
-            ValueError: a fault that there is not; the message says which there are.
+            ValueError: A fault is invalid. The message says what is allowed.
         """
-        self._faults.set([parse_fault(words) for words in faults])
+        self._injector.set_faults([parse_fault(text) for text in faults])
 
     def advance(self, seconds: float) -> None:
-        """Let time pass for the jobs, at once."""
-        self._ahead += timedelta(seconds=seconds)
+        """Move the clock forward."""
+        self._clock_offset += timedelta(seconds=seconds)
 
     def now(self) -> datetime:
-        """The time of day by which the jobs live, aware."""
-        return datetime.now(UTC) + self._ahead
+        """Return the current time of the API's clock, aware."""
+        return datetime.now(UTC) + self._clock_offset
 
     def build_app(self) -> ASGIApp:
-        """The application with its requests written down."""
+        """Build the application, which records its requests."""
         lifespan = deliver_webhooks(self._store, clock=self.now)
-        return _Recorder(create_app(self._store, clock=self.now, faults=self._faults, lifespan=lifespan), self.requests)
+        app = create_app(self._store, clock=self.now, faults=self._injector, lifespan=lifespan)
+        return _RequestRecorder(app, self.requests)
 
 
-class _Recorder:
-    def __init__(self, app: ASGIApp, requests: list[SeenRequest]) -> None:
+class _RequestRecorder:
+    """Middleware that appends each request to a list."""
+
+    def __init__(self, app: ASGIApp, requests: list[ReceivedRequest]) -> None:
         self._app = app
         self._requests = requests
 
@@ -132,29 +132,33 @@ class _Recorder:
             return
         chunks: list[bytes] = []
 
-        async def receive_recorded() -> Message:
+        async def receive_chunk() -> Message:
             message = await receive()
             chunks.append(message.get("body", b""))
             return message
 
         async def send_recorded(message: Message) -> None:
-            # Before the answer goes out: whoever has it finds the request here.
+            # Recorded before the response is sent, so that a client that has the response finds the request.
             if message["type"] == "http.response.start":
-                self._requests.append(_seen(scope, b"".join(chunks)))
+                self._requests.append(_build_request(scope, b"".join(chunks)))
             await send(message)
 
-        await self._app(scope, receive_recorded, send_recorded)
+        await self._app(scope, receive_chunk, send_recorded)
 
 
-def _seen(scope: Scope, body: bytes) -> SeenRequest:
+def _build_request(scope: Scope, body: bytes) -> ReceivedRequest:
     query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-    return SeenRequest(scope["method"], scope["path"], query, headers, body)
+    return ReceivedRequest(scope["method"], scope["path"], query, headers, body)
 
 
 @contextmanager
 def run_embedded(*, with_samples: bool = False) -> Iterator[EmbeddedApi]:
-    """Serve a store in memory until the end of the block, empty or with the samples."""
+    """Serve a store in memory until the end of the block.
+
+    Args:
+        with_samples: Start with the sample jobs; otherwise the store is empty.
+    """
     store = open_store(with_samples=with_samples)
     with socket.create_server((_HOST, 0)) as listener:
         api = EmbeddedApi(f"http://{_HOST}:{listener.getsockname()[1]}", store)

@@ -1,4 +1,4 @@
-"""What every endpoint does: the key is looked at first, and work on the store leaves the event loop."""
+"""What all endpoints share: routes, API keys and project scopes."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -19,47 +19,47 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
-    """What endpoints work on.
+class ApiContext:
+    """What endpoints work with.
 
     Attributes:
-        store: the jobs and files.
-        clock: the time of day, aware.
+        store: The jobs and files.
+        clock: Returns the current time, aware.
     """
 
     store: JobStore
     clock: Callable[[], datetime]
 
 
-def route(method: str, path: str, endpoint: Endpoint, *, is_open: bool = False) -> Route:
-    """One method of one path, and no HEAD beside a GET; a key is needed unless it is open."""
+def build_route(method: str, path: str, endpoint: Endpoint, *, requires_key: bool = True) -> Route:
+    """Build a route for one method of one path. GET does not imply HEAD, as in the service."""
 
-    async def checked(request: Request) -> Response:
-        if not is_open:
-            check_key(request)
+    async def run_endpoint(request: Request) -> Response:
+        if requires_key:
+            check_api_key(request)
         return await endpoint(request)
 
-    made = Route(path, checked, methods=[method])
-    made.methods = {method}
-    return made
+    route = Route(path, run_endpoint, methods=[method])
+    route.methods = {method}
+    return route
 
 
-def check_key(request: Request) -> None:
-    """Take any key that has the form of one.
+def check_api_key(request: Request) -> None:
+    """Accept any API key that begins with `llx-`.
 
     Raises:
-        HTTPException: 401, as the service says it.
+        HTTPException: 401 with the service's own message.
     """
     authorization = request.headers.get("authorization", "")
     if not authorization.startswith(_KEY_PREFIX) or len(authorization) == len(_KEY_PREFIX):
         raise HTTPException(401, _INVALID_KEY)
 
 
-def is_in_project(project_id: str | None, wanted: UUID | None) -> bool:
-    """Whether a thing is seen from a project; what has none is seen from all."""
-    if wanted is None or not project_id:
+def is_in_project(project_id: str | None, requested: UUID | None) -> bool:
+    """Return whether a request for a project may see a job or file. Those without a project are seen by all."""
+    if requested is None or not project_id:
         return True
     try:
-        return UUID(project_id) == wanted
+        return UUID(project_id) == requested
     except ValueError:
         return False

@@ -1,4 +1,4 @@
-"""What goes wrong on purpose, so that a client can be seen to bear it."""
+"""Fault injection: which requests fail on purpose, and how, so that a client's error handling can be tested."""
 
 import json
 import random
@@ -7,42 +7,43 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any
 
 import anyio
-from starlette.responses import HTMLResponse, JSONResponse, Response
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 FAULT_HELP = """\
-rate-limited          429; `retry_after` in seconds sends that header
+rate-limited          429; `retry_after`, in seconds, adds the Retry-After header
 rate-limit            429 beyond `per_minute` requests in any minute (20, as on the free tier)
 unavailable           5xx; `status` (503)
-slow                  nothing for `seconds` (5), then the answer
-cut                   the connection is closed in the middle of the body
-truncated             a body that ends too early, and looks whole to HTTP
-not-json              200 with a page of HTML
+slow                  no answer for `seconds` (5), then the usual one
+disconnect            the connection closes in the middle of the body
+truncated             half of the body, under a Content-Length that matches the half
+not-json              200 with an HTML page
 wrong-region          401, as for a key of another region
 out-of-credits        402
 
-Each is written KIND or KIND:name=value,name=value, and takes `share`, of the requests that it meets, from
-0 to 1 (1), drawn by `seed` (0); `times`, after which it is over; `method`; and `path`, a text that it holds.
+Write KIND or KIND:name=value,name=value. Every kind takes `share`, the share of requests that fail, from 0 to 1 (1),
+drawn at random with `seed` (0); `times`, the number of requests that fail; `method`; and `path`, a part of the path.
 """
 KINDS = (
-    "rate-limited", "rate-limit", "unavailable", "slow", "cut", "truncated", "not-json", "wrong-region",
+    "rate-limited", "rate-limit", "unavailable", "slow", "disconnect", "truncated", "not-json", "wrong-region",
     "out-of-credits",
 )  # fmt: skip
-# Where faults are switched and looked at, nothing goes wrong.
-_SPARED = ("/_admin/", "/_files/")
+# No faults for the admin endpoint, nor for URLs that stand in for the service's storage.
+_EXEMPT_PATHS = ("/_admin/", "/_files/")
 _MINUTE_SECONDS = 60.0
+_PARAMETER_TYPES: Mapping[str, type] = {
+    "share": float, "seed": int, "times": int, "method": str, "path": str, "status": int, "seconds": float,
+    "retry_after": float, "per_minute": int, "kind": str,
+}  # fmt: skip
 
 
 class FaultError(ValueError):
-    """A fault that there is not, or a value that it does not take; the message says what there is."""
+    """An unknown fault or an invalid parameter. The message says what is allowed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing that goes wrong, as `FAULT_HELP` describes it."""
+    """One fault to inject. `FAULT_HELP` describes the kinds and parameters."""
 
     kind: str
     share: float = 1.0
@@ -59,56 +60,78 @@ class Fault:
         if self.kind not in KINDS:
             raise FaultError(f"No such fault; there are {', '.join(KINDS)}.")
         if not 0 <= self.share <= 1:
-            raise FaultError("share is a number from 0 to 1.")
+            raise FaultError("share must be a number from 0 to 1.")
         if not 500 <= self.status <= 599:
-            raise FaultError("status is a number from 500 to 599.")
+            raise FaultError("status must be a number from 500 to 599.")
         if not 0 <= self.seconds <= 3_600:
-            raise FaultError("seconds is a number from 0 to 3600.")
+            raise FaultError("seconds must be a number from 0 to 3600.")
         if self.per_minute < 0 or (self.times is not None and self.times < 0):
-            raise FaultError("per_minute and times are numbers from 0 on.")
+            raise FaultError("per_minute and times must be numbers from 0.")
         if self.retry_after is not None and not 0 <= self.retry_after <= 86_400:
-            raise FaultError("retry_after is a number of seconds from 0 to 86400.")
+            raise FaultError("retry_after must be a number of seconds from 0 to 86400.")
 
 
-def parse_fault(words: str) -> Fault:
-    """The fault that is written as `KIND:name=value,…`.
+def parse_fault(text: str) -> Fault:
+    """Parse a fault that is written as `KIND:name=value,…`.
 
     Raises:
-        FaultError: it is none.
+        FaultError: The kind or a parameter is invalid.
     """
-    kind, _, rest = words.partition(":")
+    kind, _, rest = text.partition(":")
     pairs = [pair.partition("=") for pair in rest.split(",") if pair]
     return build_fault({"kind": kind} | {name.strip().replace("-", "_"): value.strip() for name, _, value in pairs})
 
 
-def build_fault(given: Mapping[str, Any]) -> Fault:
-    """The fault of named values, as numbers or as their text.
+def parse_faults(body: bytes) -> list[Fault]:
+    """Parse the body of a request to the admin endpoint: a JSON list of strings or objects, one per fault.
 
     Raises:
-        FaultError: it is none.
+        FaultError: The body is not such a list, or a fault is invalid.
     """
-    taken = {"share": float, "seed": int, "times": int, "method": str, "path": str, "status": int, "seconds": float,
-             "retry_after": float, "per_minute": int, "kind": str}  # fmt: skip
-    unknown = sorted(set(given) - set(taken))
+    try:
+        items = json.loads(body)
+    except (ValueError, RecursionError):
+        items = None
+    if not isinstance(items, list) or not all(isinstance(item, str | dict) for item in items):
+        raise FaultError(
+            'Send a JSON list, such as ["rate-limited:retry_after=2"] or [{"kind": "slow", "seconds": 3}].'
+        )
+    return [parse_fault(item) if isinstance(item, str) else build_fault(item) for item in items]
+
+
+def build_fault(parameters: Mapping[str, object]) -> Fault:
+    """Build a fault from its parameters. Numbers may be given as text.
+
+    Raises:
+        FaultError: The kind or a parameter is invalid.
+    """
+    unknown = sorted(set(parameters) - set(_PARAMETER_TYPES))
     if unknown:
-        raise FaultError(f"A fault does not take {unknown[0][:40]!r}; it takes {', '.join(taken)}.")
-    values: dict[str, Any] = {}
-    for name, value in given.items():
-        if value is None:
-            continue
-        try:
-            values[name] = taken[name](value)
-        except (TypeError, ValueError, OverflowError):
-            raise FaultError(f"{name} is not {'a whole number' if taken[name] is int else 'a number'}.") from None
-    return Fault(**{"kind": "", **values})
+        raise FaultError(f"A fault does not take {unknown[0][:40]!r}; it takes {', '.join(_PARAMETER_TYPES)}.")
+    values = {name: _convert(name, value) for name, value in parameters.items() if value is not None}
+    return Fault(**{"kind": "", **values})  # type: ignore[arg-type]  # `_convert` has checked each type
 
 
-class Faults:
-    """The switchboard: which faults there are now. It may be switched from any thread while requests come.
+def _convert(name: str, value: object) -> str | int | float:
+    try:
+        converted: str | int | float = _PARAMETER_TYPES[name](value)
+    except (TypeError, ValueError, OverflowError):
+        kind = "a whole number" if _PARAMETER_TYPES[name] is int else "a number"
+        raise FaultError(f"{name} must be {kind}.") from None
+    return converted
 
-    Args:
-        clock: seconds that only rise, for `rate-limit`.
-        sleep: waits for seconds, for `slow`.
+
+def describe_fault(fault: Fault) -> dict[str, str | int | float]:
+    """Return the parameters of a fault that differ from their defaults."""
+    defaults = {field.name: field.default for field in fields(fault)}
+    return {name: value for name, value in asdict(fault).items() if value != defaults[name]}
+
+
+class FaultInjector:
+    """The active faults. Any thread may change them while requests arrive.
+
+    Attributes:
+        sleep: Waits for a number of seconds, for `slow`.
     """
 
     def __init__(
@@ -118,139 +141,61 @@ class Faults:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
     ) -> None:
+        """Start with some faults.
+
+        Args:
+            faults: The active faults.
+            clock: Returns monotonic seconds, for `rate-limit`.
+            sleep: Waits for a number of seconds, for `slow`.
+        """
         self._lock = threading.Lock()
         self._clock = clock
         self.sleep = sleep
-        self.set(faults)
+        self.set_faults(faults)
 
-    def set(self, faults: Iterable[Fault]) -> None:
-        """What goes wrong from now on; none puts all right."""
+    def set_faults(self, faults: Iterable[Fault]) -> None:
+        """Replace the active faults; an empty iterable stops fault injection."""
         with self._lock:
-            self._switches = [_Switch(fault) for fault in faults]
+            self._active = [_ActiveFault(fault) for fault in faults]
 
-    def clear(self) -> None:
-        """Put all right."""
-        self.set(())
-
-    def get(self) -> list[Fault]:
-        """What goes wrong now, including what is over."""
+    def get_faults(self) -> list[Fault]:
+        """Return the active faults, also those whose `times` are used up."""
         with self._lock:
-            return [switch.fault for switch in self._switches]
+            return [active.fault for active in self._active]
 
-    def draw(self, method: str, path: str) -> list[Fault]:
-        """Those that meet a request, in their order. Asking counts as the request."""
-        if path == "/" or path.startswith(_SPARED):
+    def select_faults(self, method: str, path: str) -> list[Fault]:
+        """Return the faults to inject into a request, in order. Each call counts as one request."""
+        if path == "/" or path.startswith(_EXEMPT_PATHS):
             return []
         with self._lock:
             now = self._clock()
-            return [switch.fault for switch in self._switches if switch.meets(method, path, now)]
+            return [active.fault for active in self._active if active.applies_to(method, path, now)]
 
 
-class _Switch:
-    """A fault with what it has met."""
+class _ActiveFault:
+    """A fault and the requests that it has counted."""
 
     def __init__(self, fault: Fault) -> None:
         self.fault = fault
-        self._random = random.Random(fault.seed)  # noqa: S311 - to be repeated, not to be secret
-        self._met = 0
-        self._passed: deque[float] = deque()
+        self._random = random.Random(fault.seed)  # noqa: S311 - must be repeatable, not secret
+        self._num_injected = 0
+        self._allowed_at: deque[float] = deque()
 
-    def meets(self, method: str, path: str, now: float) -> bool:
+    def applies_to(self, method: str, path: str, now: float) -> bool:
         fault = self.fault
         if (fault.method and fault.method.upper() != method) or (fault.path and fault.path not in path):
             return False
         if fault.kind == "rate-limit":
-            return self._is_beyond_rate(now)
-        if (fault.times is not None and self._met >= fault.times) or self._random.random() >= fault.share:
+            return self._exceeds_rate(now)
+        if (fault.times is not None and self._num_injected >= fault.times) or self._random.random() >= fault.share:
             return False
-        self._met += 1
+        self._num_injected += 1
         return True
 
-    def _is_beyond_rate(self, now: float) -> bool:
-        while self._passed and self._passed[0] <= now - _MINUTE_SECONDS:
-            self._passed.popleft()
-        if len(self._passed) >= self.fault.per_minute:
+    def _exceeds_rate(self, now: float) -> bool:
+        while self._allowed_at and self._allowed_at[0] <= now - _MINUTE_SECONDS:
+            self._allowed_at.popleft()
+        if len(self._allowed_at) >= self.fault.per_minute:
             return True
-        self._passed.append(now)
+        self._allowed_at.append(now)
         return False
-
-
-class FaultMiddleware:
-    """Lets the faults of a switchboard happen to the requests of an application."""
-
-    def __init__(self, app: ASGIApp, faults: Faults) -> None:
-        self._app = app
-        self._faults = faults
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        broken: str | None = None
-        for fault in self._faults.draw(scope["method"], scope["path"]):
-            if fault.kind == "slow":
-                await self._faults.sleep(fault.seconds)
-            elif fault.kind in ("cut", "truncated"):
-                broken = fault.kind
-            else:
-                await _answer(fault)(scope, receive, send)
-                return
-        if broken is None:
-            await self._app(scope, receive, send)
-        else:
-            await _send_half(self._app, scope, receive, send, is_cut=broken == "cut")
-
-
-def _answer(fault: Fault) -> Response:
-    if fault.kind in ("rate-limited", "rate-limit"):
-        headers = {} if fault.retry_after is None else {"Retry-After": f"{fault.retry_after:g}"}
-        return JSONResponse({"detail": "Rate limit exceeded"}, 429, headers)
-    if fault.kind == "wrong-region":
-        return JSONResponse({"detail": "Invalid API Key. Please check your region and try again."}, 401)
-    if fault.kind == "out-of-credits":
-        return JSONResponse({"detail": "You have run out of credits. Please upgrade your plan."}, 402)
-    if fault.kind == "not-json":
-        return HTMLResponse("<!doctype html><title>Just a moment...</title><p>Checking your browser.")
-    return JSONResponse({"detail": "The service is temporarily unavailable"}, fault.status)
-
-
-async def _send_half(app: ASGIApp, scope: Scope, receive: Receive, send: Send, *, is_cut: bool) -> None:
-    """Half of the answer: under its whole length, after which the server closes the connection, or under its own."""
-    start: Message = {}
-    body = bytearray()
-
-    async def keep(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            start.update(message)
-        else:
-            body.extend(message.get("body", b""))
-
-    await app(scope, receive, keep)
-    half = bytes(body[: len(body) // 2])
-    headers = [(name, value) for name, value in start["headers"] if name != b"content-length"]
-    length = len(body) if is_cut else len(half)
-    await send({**start, "headers": [*headers, (b"content-length", str(length).encode())]})
-    await send({"type": "http.response.body", "body": half, "more_body": is_cut})
-
-
-def describe_faults(faults: Faults) -> list[dict[str, Any]]:
-    """Each fault with the values that are not the usual ones."""
-    usual = {each.name: each.default for each in fields(Fault)}
-    return [{name: value for name, value in asdict(fault).items() if value != usual[name]} for fault in faults.get()]
-
-
-def read_faults(body: bytes) -> list[Fault]:
-    """The faults of a request to the admin endpoint: a JSON list of their words or of objects of named values.
-
-    Raises:
-        FaultError: it is none.
-    """
-    try:
-        given = json.loads(body)
-    except (ValueError, RecursionError):
-        given = None
-    if not isinstance(given, list) or not all(isinstance(each, str | dict) for each in given):
-        raise FaultError(
-            'Send a JSON list, such as ["rate-limited:retry_after=2"] or [{"kind": "slow", "seconds": 3}].'
-        )
-    return [parse_fault(each) if isinstance(each, str) else build_fault(each) for each in given]

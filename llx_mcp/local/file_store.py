@@ -1,13 +1,13 @@
-"""Files in the store: the documents that jobs are made from."""
+"""Files in the store: the documents that jobs read."""
 
 import hashlib
 import sqlite3
 import uuid
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
+from datetime import datetime
 
 from llx_mcp.local.database import Database
+from llx_mcp.local.timestamps import from_unix_seconds
 
 FILE_PREFIX = "dfl-"
 
@@ -16,12 +16,12 @@ _COLUMNS = "position, id, uuid, name, external_file_id, purpose, project_id, sha
 
 @dataclass(frozen=True, slots=True)
 class StoredFile:
-    """What is known of one file, its content aside.
+    """One file without its content.
 
     Attributes:
-        position: its number in the order in which files came.
-        file_uuid: the id in the form of a UUID, for the addresses that take only such.
-        sha256: of its content, in hex.
+        position: The row number, in the order of upload.
+        file_uuid: The id as a UUID, for endpoints that take only UUIDs.
+        sha256: The SHA-256 of the content, in hex.
     """
 
     position: int
@@ -52,21 +52,21 @@ class FileStore:
         external_file_id: str | None = None,
         file_id: str | None = None,
     ) -> StoredFile:
-        """Keep a file, in place of one with the same id.
+        """Store a file, replacing one with the same id.
 
         Args:
-            content: its bytes.
-            name: with its extension.
-            now: the time of day, aware.
-            project_id: a UUID.
-            purpose: what it is to be used for.
-            external_file_id: its id in another system.
-            file_id: as another service named it; None makes a new one.
+            content: The bytes of the file.
+            name: The name, with its extension.
+            now: The current time, aware.
+            project_id: The UUID of the project.
+            purpose: The purpose that the client named, such as `extract`.
+            external_file_id: The id of the file in the client's own system.
+            file_id: The id of the file in LlamaCloud; None makes a new id.
         """
         file_id = file_id or f"{FILE_PREFIX}{uuid.uuid4()}"
-        values = (file_id, uuid_of(file_id), name, external_file_id, purpose, project_id,
+        values = (file_id, _derive_uuid(file_id), name, external_file_id, purpose, project_id,
                   hashlib.sha256(content).hexdigest(), now.timestamp())  # fmt: skip
-        with self._database.writing() as db:
+        with self._database.transaction() as db:
             _delete(db, file_id)
             position = db.execute(
                 "INSERT INTO files (id, uuid, name, external_file_id, purpose, project_id, sha256, created) "
@@ -74,37 +74,38 @@ class FileStore:
                 values,
             ).lastrowid
             db.execute("INSERT INTO contents VALUES (?, ?)", (position, content))
-            return _file(db.execute(f"SELECT {_COLUMNS} FROM files WHERE position = ?", (position,)).fetchone())  # noqa: S608 - only our own column names
+            row = db.execute(f"SELECT {_COLUMNS} FROM files WHERE position = ?", (position,)).fetchone()  # noqa: S608 - constant column names
+        return _build_file(*row)
 
     def get_file(self, file_id: str) -> StoredFile | None:
-        """The file of an id, or of the UUID in it; None where there is none."""
-        with self._database.reading() as db:
+        """Return the file with an id, or with the UUID form of its id; None if it does not exist."""
+        with self._database.connection() as db:
             row = db.execute(
-                f"SELECT {_COLUMNS} FROM files WHERE id = ? OR uuid = ?",  # noqa: S608 - as above
+                f"SELECT {_COLUMNS} FROM files WHERE id = ? OR uuid = ?",  # noqa: S608 - constant column names
                 (file_id, file_id.removeprefix(FILE_PREFIX).lower()),
             ).fetchone()
-        return None if row is None else _file(row)
+        return None if row is None else _build_file(*row)
 
     def get_content(self, file: StoredFile) -> bytes | None:
-        """The bytes of a file; None where it was deleted since."""
-        with self._database.reading() as db:
+        """Return the bytes of a file; None if it was deleted since."""
+        with self._database.connection() as db:
             row = db.execute("SELECT content FROM contents WHERE position = ?", (file.position,)).fetchone()
         return None if row is None else bytes(row[0])
 
     def list_files(self) -> list[StoredFile]:
-        """Every file, newest first."""
-        with self._database.reading() as db:
-            rows = db.execute(f"SELECT {_COLUMNS} FROM files ORDER BY created DESC, position DESC").fetchall()  # noqa: S608 - as above
-        return [_file(row) for row in rows]
+        """Return every file, newest first."""
+        with self._database.connection() as db:
+            rows = db.execute(f"SELECT {_COLUMNS} FROM files ORDER BY created DESC, position DESC").fetchall()  # noqa: S608 - constant column names
+        return [_build_file(*row) for row in rows]
 
     def delete_file(self, file: StoredFile) -> bool:
-        """Delete a file; returns whether it was still there. Jobs made from it are left as they are."""
-        with self._database.writing() as db:
+        """Delete a file and return whether it still existed. Jobs that read it stay as they are."""
+        with self._database.transaction() as db:
             return _delete(db, file.file_id)
 
 
-def uuid_of(file_id: str) -> str:
-    """The UUID in a file's id, or one that is made from it."""
+def _derive_uuid(file_id: str) -> str:
+    """Return the UUID in a file id, or one derived from it."""
     try:
         return str(uuid.UUID(file_id.removeprefix(FILE_PREFIX)))
     except ValueError:
@@ -116,7 +117,17 @@ def _delete(db: sqlite3.Connection, file_id: str) -> bool:
     return db.execute("DELETE FROM files WHERE id = ?", (file_id,)).rowcount > 0
 
 
-def _file(row: tuple[Any, ...]) -> StoredFile:
-    position, file_id, file_uuid, name, external_file_id, purpose, project_id, sha256, created = row
-    moment = datetime.fromtimestamp(created, UTC)
+def _build_file(
+    position: int,
+    file_id: str,
+    file_uuid: str,
+    name: str,
+    external_file_id: str | None,
+    purpose: str | None,
+    project_id: str,
+    sha256: str,
+    created: float,
+) -> StoredFile:
+    """Build a file from the values of `_COLUMNS`, in their order."""
+    moment = from_unix_seconds(created)
     return StoredFile(position, file_id, file_uuid, name, external_file_id, purpose, project_id, sha256, moment)

@@ -1,9 +1,9 @@
-"""Files and their pages: upload, get, list, delete, content and screenshots."""
+"""The endpoints of files: upload, get, list, delete, content and page screenshots."""
 
 import base64
-from collections.abc import Sequence
-from datetime import datetime, timedelta
-from typing import Any
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import ParamSpec, TypedDict, TypeVar
 from uuid import UUID
 
 from starlette.concurrency import run_in_threadpool
@@ -13,55 +13,103 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from llx_mcp.local.endpoints import Service, is_in_project, route
+from llx_mcp.local.endpoints import ApiContext, build_route, is_in_project
 from llx_mcp.local.file_store import FILE_PREFIX, StoredFile
-from llx_mcp.local.request_models import ContentQuery, FileQuery, ScopeQuery, invalid, read_query, read_uuid
-from llx_mcp.local.screenshots import ScreenshotError, count_pages, draw_page
+from llx_mcp.local.request_models import (
+    FileContentQuery,
+    FileQuery,
+    ScopeQuery,
+    parse_query,
+    parse_uuid,
+    validation_error,
+)
+from llx_mcp.local.screenshots import ScreenshotError, count_pages, render_page
 from llx_mcp.local.seeding import PROJECT_ID
-from llx_mcp.local.signed_urls import is_signed, sign
+from llx_mcp.local.signed_urls import is_signature_valid, sign_path
+from llx_mcp.local.timestamps import format_time
 
 FILES_PATH = "/api/v1/beta/files"
-# A signed address needs no key, as those of the service's storage do.
+# URLs under this path are signed and need no API key, like those of the service's storage.
 CONTENT_PATH = "/_files"
 DEFAULT_PAGE_SIZE = 50
-ADDRESS_SECONDS = 3_600
+URL_LIFETIME_SECONDS = 3_600
 
-_MAX_ADDRESS_SECONDS = 7 * 86_400
-_SCREENSHOTS = "/api/v1/files/{id}/page_screenshots"
-_SORTABLE = {"name", "created_at", "last_modified_at", "id", "purpose", "external_file_id"}
+_MAX_URL_LIFETIME_SECONDS = 7 * 86_400
+_SCREENSHOTS_PATH = "/api/v1/files/{id}/page_screenshots"
+# The fields that `order_by` accepts, each with its sort key. Times are in UTC, so their text sorts like the times.
+_SORT_KEYS: dict[str, Callable[[StoredFile], str]] = {
+    "name": lambda file: file.name,
+    "created_at": lambda file: file.created.isoformat(),
+    "last_modified_at": lambda file: file.created.isoformat(),
+    "id": lambda file: file.file_id,
+    "purpose": lambda file: file.purpose or "",
+    "external_file_id": lambda file: file.external_file_id or "",
+}
+
+_Parameters = ParamSpec("_Parameters")
+_Result = TypeVar("_Result")
 
 
-def file_routes(service: Service, secret: bytes) -> list[Route]:
-    """The routes of files; addresses of contents are signed with the secret."""
-    api = _FilesApi(service, secret)
+class PresignedUrl(TypedDict):
+    """A URL that needs no API key and expires."""
+
+    url: str
+    expires_at: str
+    form_fields: None
+
+
+class FileDescription(TypedDict):
+    """A file as the service describes it."""
+
+    id: str
+    name: str
+    external_file_id: str | None
+    file_type: str | None
+    project_id: str
+    last_modified_at: str
+    expires_at: None
+    purpose: str | None
+    download_url: PresignedUrl | None
+
+
+def build_file_routes(context: ApiContext, secret: bytes) -> list[Route]:
+    """Build the routes of files.
+
+    Args:
+        context: The store and the clock.
+        secret: Signs the URLs of contents.
+    """
+    api = _FilesApi(context, secret)
+    page_path = f"{_SCREENSHOTS_PATH}/{{page_index}}"
+    signed_page_path = f"{CONTENT_PATH}/{{file_id}}/pages/{{page_index}}"
     return [
-        route("POST", FILES_PATH, api.upload),
-        route("GET", FILES_PATH, api.list),
-        route("GET", f"{FILES_PATH}/{{file_id}}/content", api.content),
-        route("GET", f"{FILES_PATH}/{{file_id}}", api.get),
-        route("DELETE", f"{FILES_PATH}/{{file_id}}", api.delete),
-        route("GET", _SCREENSHOTS, api.list_screenshots),
-        route("GET", f"{_SCREENSHOTS}/{{page_index}}", api.screenshot),
-        route("POST", f"{_SCREENSHOTS}/{{page_index}}/presigned_url", api.screenshot_address),
-        route("GET", f"{CONTENT_PATH}/{{file_id}}", api.download, is_open=True),
-        route("GET", f"{CONTENT_PATH}/{{file_id}}/pages/{{page_index}}", api.download_page, is_open=True),
+        build_route("POST", FILES_PATH, api.upload),
+        build_route("GET", FILES_PATH, api.list),
+        build_route("GET", f"{FILES_PATH}/{{file_id}}/content", api.get_content_url),
+        build_route("GET", f"{FILES_PATH}/{{file_id}}", api.get),
+        build_route("DELETE", f"{FILES_PATH}/{{file_id}}", api.delete),
+        build_route("GET", _SCREENSHOTS_PATH, api.list_screenshots),
+        build_route("GET", page_path, api.get_screenshot),
+        build_route("POST", f"{page_path}/presigned_url", api.create_screenshot_url),
+        build_route("GET", f"{CONTENT_PATH}/{{file_id}}", api.download, requires_key=False),
+        build_route("GET", signed_page_path, api.download_screenshot, requires_key=False),
     ]
 
 
 class _FilesApi:
-    def __init__(self, service: Service, secret: bytes) -> None:
-        self._files = service.store.files
-        self._clock = service.clock
+    def __init__(self, context: ApiContext, secret: bytes) -> None:
+        self._files = context.store.files
+        self._clock = context.clock
         self._secret = secret
 
     async def upload(self, request: Request) -> Response:
-        scope = read_query(request, ScopeQuery)
+        scope = parse_query(request, ScopeQuery)
         async with request.form() as form:
-            file, purpose, external = form.get("file"), form.get("purpose"), form.get("external_file_id")
+            file, purpose, external_id = form.get("file"), form.get("purpose"), form.get("external_file_id")
             if not isinstance(purpose, str):
-                raise invalid("missing", ["body", "purpose"], "Field required", None)
+                raise validation_error("missing", ["body", "purpose"], "Field required", None)
             if not isinstance(file, UploadFile):
-                raise invalid("missing", ["body", "file"], "Field required", None)
+                raise validation_error("missing", ["body", "file"], "Field required", None)
             content = await file.read()
             name = file.filename or "file"
         stored = await run_in_threadpool(
@@ -71,161 +119,166 @@ class _FilesApi:
             self._clock(),
             project_id=str(scope.project_id or PROJECT_ID),
             purpose=purpose,
-            external_file_id=external if isinstance(external, str) else None,
+            external_file_id=external_id if isinstance(external_id, str) else None,
         )
         return JSONResponse(self._describe(stored, request, ()), 201)
 
     async def get(self, request: Request) -> Response:
-        query = read_query(request, FileQuery)
+        query = parse_query(request, FileQuery)
         file = await self._find(request, "file_id", query)
         return JSONResponse(self._describe(file, request, query.expand))
 
     async def list(self, request: Request) -> Response:
-        query = read_query(request, FileQuery)
-        held = await run_in_threadpool(self._files.list_files)
-        ids = None if query.file_ids is None else {text.removeprefix(FILE_PREFIX).lower() for text in query.file_ids}
-        files = [
-            file
-            for file in held
-            if is_in_project(file.project_id, query.project_id)
-            and (query.file_name is None or file.name == query.file_name)
-            and (query.external_file_id is None or file.external_file_id == query.external_file_id)
-            and (ids is None or file.file_uuid in ids or file.file_id.removeprefix(FILE_PREFIX) in ids)
-        ]
-        files = _sorted(files, query.order_by)
-        start = _read_offset(query.page_token)
+        query = parse_query(request, FileQuery)
+        stored = await run_in_threadpool(self._files.list_files)
+        files = _sort([file for file in stored if _matches(file, query)], query.order_by)
+        start = _decode_offset(query.page_token)
         end = start + (query.page_size or DEFAULT_PAGE_SIZE)
         token = base64.urlsafe_b64encode(str(end).encode()).decode() if end < len(files) else None
         items = [self._describe(file, request, query.expand) for file in files[start:end]]
         return JSONResponse({"items": items, "next_page_token": token, "total_size": None})
 
     async def delete(self, request: Request) -> Response:
-        file = await self._find(request, "file_id", read_query(request, ScopeQuery))
+        file = await self._find(request, "file_id", parse_query(request, ScopeQuery))
         await run_in_threadpool(self._files.delete_file, file)
         return Response(status_code=204)
 
-    async def content(self, request: Request) -> Response:
-        query = read_query(request, ContentQuery)
+    async def get_content_url(self, request: Request) -> Response:
+        query = parse_query(request, FileContentQuery)
         file = await self._find(request, "file_id", query)
-        seconds = ADDRESS_SECONDS if query.expires_at_seconds is None else query.expires_at_seconds
-        seconds = min(max(seconds, 1), _MAX_ADDRESS_SECONDS)
-        return JSONResponse(self._address(request, f"{CONTENT_PATH}/{file.file_uuid}", seconds))
+        seconds = URL_LIFETIME_SECONDS if query.expires_at_seconds is None else query.expires_at_seconds
+        seconds = min(max(seconds, 1), _MAX_URL_LIFETIME_SECONDS)
+        return JSONResponse(self._presign(request, f"{CONTENT_PATH}/{file.file_uuid}", seconds))
 
     async def list_screenshots(self, request: Request) -> Response:
-        file = await self._find(request, "id", read_query(request, ScopeQuery))
-        content = await self._content(file)
-        count = await _drawing(count_pages, content)
-        sizes = [len(await _drawing(draw_page, content, index)) for index in range(count)]
+        file = await self._find(request, "id", parse_query(request, ScopeQuery))
+        content = await self._read_content(file)
+        count = await _run_renderer(count_pages, content)
+        images = [await _run_renderer(render_page, content, index) for index in range(count)]
         return JSONResponse([
-            {"page_index": index, "file_id": file.file_uuid, "image_size": size, "metadata": None}
-            for index, size in enumerate(sizes)
+            {"page_index": index, "file_id": file.file_uuid, "image_size": len(image or b""), "metadata": None}
+            for index, image in enumerate(images)
         ])  # fmt: skip
 
-    async def screenshot(self, request: Request) -> Response:
-        page_index = _page_index(request)
-        file = await self._find(request, "id", read_query(request, ScopeQuery))
-        return await self._picture(file, page_index)
+    async def get_screenshot(self, request: Request) -> Response:
+        page_index = _parse_page_index(request)
+        file = await self._find(request, "id", parse_query(request, ScopeQuery))
+        return await self._render_screenshot(file, page_index)
 
-    async def screenshot_address(self, request: Request) -> Response:
-        page_index = _page_index(request)
-        file = await self._find(request, "id", read_query(request, ScopeQuery))
-        await self._picture(file, page_index)
+    async def create_screenshot_url(self, request: Request) -> Response:
+        page_index = _parse_page_index(request)
+        file = await self._find(request, "id", parse_query(request, ScopeQuery))
+        # Rendered now, so that a page that does not exist is refused here.
+        await self._render_screenshot(file, page_index)
         path = f"{CONTENT_PATH}/{file.file_uuid}/pages/{page_index}"
-        return JSONResponse(self._address(request, path, ADDRESS_SECONDS))
+        return JSONResponse(self._presign(request, path, URL_LIFETIME_SECONDS))
 
     async def download(self, request: Request) -> Response:
-        file = await self._signed_file(request)
-        content = await self._content(file)
-        return Response(content, media_type="application/pdf" if _extension(file) == "pdf" else None)
+        file = await self._find_signed(request)
+        content = await self._read_content(file)
+        return Response(content, media_type="application/pdf" if _get_extension(file) == "pdf" else None)
 
-    async def download_page(self, request: Request) -> Response:
-        file = await self._signed_file(request)
-        return await self._picture(file, _page_index(request))
+    async def download_screenshot(self, request: Request) -> Response:
+        file = await self._find_signed(request)
+        return await self._render_screenshot(file, _parse_page_index(request))
 
-    async def _picture(self, file: StoredFile, page_index: int) -> Response:
-        picture = await _drawing(draw_page, await self._content(file), page_index)
-        if picture is None:
+    async def _render_screenshot(self, file: StoredFile, page_index: int) -> Response:
+        image = await _run_renderer(render_page, await self._read_content(file), page_index)
+        if image is None:
             raise HTTPException(404, f"Page {page_index} of file {file.file_id!r} not found")
-        return Response(picture, media_type="image/png")
+        return Response(image, media_type="image/png")
 
-    async def _find(self, request: Request, name: str, scope: ScopeQuery) -> StoredFile:
-        file_id: str = request.path_params[name]
+    async def _find(self, request: Request, parameter: str, scope: ScopeQuery) -> StoredFile:
+        file_id: str = request.path_params[parameter]
         if not file_id.startswith(FILE_PREFIX):
-            file_id = str(read_uuid(file_id, ["path", name]))
+            file_id = str(parse_uuid(file_id, ["path", parameter]))
         file = await run_in_threadpool(self._files.get_file, file_id)
         if file is None or not is_in_project(file.project_id, scope.project_id):
             raise HTTPException(404, f"File {file_id!r} not found")
         return file
 
-    async def _content(self, file: StoredFile) -> bytes:
+    async def _find_signed(self, request: Request) -> StoredFile:
+        if not is_signature_valid(self._secret, request.url.path, request.query_params, self._clock()):
+            raise HTTPException(403, "The URL has expired or its signature is wrong. Request a new URL.")
+        return await self._find(request, "file_id", ScopeQuery())
+
+    async def _read_content(self, file: StoredFile) -> bytes:
         content = await run_in_threadpool(self._files.get_content, file)
         if content is None:
             raise HTTPException(404, f"File {file.file_id!r} not found")
         return content
 
-    async def _signed_file(self, request: Request) -> StoredFile:
-        if not is_signed(self._secret, request.url.path, request.query_params, self._clock()):
-            raise HTTPException(403, "The address has expired or is not one that was given; ask for a new one")
-        return await self._find(request, "file_id", ScopeQuery())
+    def _presign(self, request: Request, path: str, lifetime_seconds: int) -> PresignedUrl:
+        expires = self._clock() + timedelta(seconds=lifetime_seconds)
+        url = request.url.replace(path=path, query=sign_path(self._secret, path, expires), fragment="")
+        return {"url": str(url), "expires_at": format_time(expires), "form_fields": None}
 
-    def _address(self, request: Request, path: str, seconds: int) -> dict[str, Any]:
-        expires = self._clock() + timedelta(seconds=seconds)
-        query = sign(self._secret, path, expires)
-        url = request.url.replace(path=path, query=query, fragment="")
-        return {"url": str(url), "expires_at": _time(expires), "form_fields": None}
-
-    def _describe(self, file: StoredFile, request: Request, expand: Sequence[str]) -> dict[str, Any]:
+    def _describe(self, file: StoredFile, request: Request, expand: Sequence[str]) -> FileDescription:
         path = f"{CONTENT_PATH}/{file.file_uuid}"
         return {
             "id": file.file_id,
             "name": file.name,
             "external_file_id": file.external_file_id,
-            "file_type": _extension(file),
+            "file_type": _get_extension(file),
             "project_id": str(UUID(file.project_id)),
-            "last_modified_at": _time(file.created),
+            "last_modified_at": format_time(file.created),
             "expires_at": None,
             "purpose": file.purpose,
-            "download_url": self._address(request, path, ADDRESS_SECONDS) if "download_url" in expand else None,
+            "download_url": self._presign(request, path, URL_LIFETIME_SECONDS) if "download_url" in expand else None,
         }
 
 
-async def _drawing(draw: Any, *arguments: Any) -> Any:
+async def _run_renderer(
+    render: Callable[_Parameters, _Result], *args: _Parameters.args, **kwargs: _Parameters.kwargs
+) -> _Result:
+    """Run a function of `screenshots` in a thread; its errors become HTTP errors that the clients do not retry."""
     try:
-        return await run_in_threadpool(draw, *arguments)
+        return await run_in_threadpool(render, *args, **kwargs)
     except ScreenshotError as exc:
-        # Asking again does not help, and the official clients would.
-        raise HTTPException(501 if exc.is_missing else 422, str(exc), {"x-should-retry": "false"}) from None
+        status = 501 if exc.is_not_installed else 422
+        raise HTTPException(status, str(exc), {"x-should-retry": "false"}) from None
 
 
-def _page_index(request: Request) -> int:
+def _matches(file: StoredFile, query: FileQuery) -> bool:
+    if query.file_ids is not None:
+        ids = {text.removeprefix(FILE_PREFIX).lower() for text in query.file_ids}
+        if file.file_uuid not in ids and file.file_id.removeprefix(FILE_PREFIX) not in ids:
+            return False
+    return (
+        is_in_project(file.project_id, query.project_id)
+        and (query.file_name is None or file.name == query.file_name)
+        and (query.external_file_id is None or file.external_file_id == query.external_file_id)
+    )
+
+
+def _parse_page_index(request: Request) -> int:
     text = request.path_params["page_index"]
     try:
         return int(text)
     except ValueError:
         message = "Input should be a valid integer, unable to parse string as an integer"
-        raise invalid("int_parsing", ["path", "page_index"], message, text) from None
+        raise validation_error("int_parsing", ["path", "page_index"], message, text) from None
 
 
-def _extension(file: StoredFile) -> str | None:
+def _get_extension(file: StoredFile) -> str | None:
     _, dot, extension = file.name.rpartition(".")
     return extension.lower() if dot and extension else None
 
 
-def _sorted(files: list[StoredFile], order_by: str | None) -> list[StoredFile]:
+def _sort(files: list[StoredFile], order_by: str | None) -> list[StoredFile]:
+    # Python sorts are stable, so sorting by the last field first orders by all fields.
     for part in reversed((order_by or "").split(",")):
         name, _, direction = part.strip().partition(" ")
         if not name:
             continue
-        if name not in _SORTABLE or direction.strip().lower() not in ("", "asc", "desc"):
-            message = f"Value error, order by {', '.join(sorted(_SORTABLE))}, each with ' desc' or without"
-            raise invalid("value_error", ["query", "order_by"], message, order_by)
-        attribute = {"id": "file_id", "created_at": "created", "last_modified_at": "created"}.get(name, name)
-        is_descending = direction.strip().lower() == "desc"
-        files = sorted(files, key=lambda file, at=attribute: getattr(file, at) or "", reverse=is_descending)  # type: ignore[misc]  # a sort key of one attribute
+        if name not in _SORT_KEYS or direction.strip().lower() not in ("", "asc", "desc"):
+            message = f"Value error, order by {', '.join(sorted(_SORT_KEYS))}, each with ' desc' or without"
+            raise validation_error("value_error", ["query", "order_by"], message, order_by)
+        files = sorted(files, key=_SORT_KEYS[name], reverse=direction.strip().lower() == "desc")
     return files
 
 
-def _read_offset(token: str | None) -> int:
+def _decode_offset(token: str | None) -> int:
     if not token:
         return 0
     try:
@@ -233,9 +286,5 @@ def _read_offset(token: str | None) -> int:
     except ValueError:
         offset = -1
     if offset < 0:
-        raise invalid("value_error", ["query", "page_token"], "Value error, not a token of this list", token)
+        raise validation_error("value_error", ["query", "page_token"], "Value error, not a token of this list", token)
     return offset
-
-
-def _time(moment: datetime) -> str:
-    return moment.isoformat().replace("+00:00", "Z")

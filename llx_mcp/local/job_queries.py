@@ -1,27 +1,33 @@
-"""A page of jobs, newest first, without reading a body."""
+"""Pages of jobs, newest first, without their bodies."""
 
 import sqlite3
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
+from typing import NamedTuple
 
-from llx_mcp.local.lifecycle import Life, Timeline
+from llx_mcp.local.job_rows import LIFECYCLE_COLUMNS, build_lifecycle
+from llx_mcp.local.timestamps import from_unix_seconds
 
-_COLUMNS = (
-    "created, position, id, file_input, pending_seconds, throttled_seconds, running_seconds, ending, began, cancelled"
-)
+
+class PageCursor(NamedTuple):
+    """The sort key of a job in a list: its creation time in seconds since 1970, and its row number."""
+
+    created: float
+    position: int
 
 
 @dataclass(frozen=True, slots=True)
 class JobFilter:
-    """Which jobs a page holds; None does not filter.
+    """The jobs that a page may hold. A filter of None lets every job pass.
 
     Attributes:
-        after: the place of the last job of the page before, as `JobRow.place`.
-        limit: the most jobs.
+        limit: The maximum number of jobs.
+        after: The cursor of the last job of the previous page.
+        document_prefix: The first four characters of `file_input`.
     """
 
     limit: int
-    after: tuple[float, int] | None = None
+    after: PageCursor | None = None
     project_id: str | None = None
     statuses: tuple[str, ...] = ()
     file_input: str | None = None
@@ -33,63 +39,58 @@ class JobFilter:
 
 
 @dataclass(frozen=True, slots=True)
-class JobRow:
-    """What a listing knows of one job.
-
-    Attributes:
-        place: its creation in seconds since 1970, and its number, which order it among the others.
-    """
+class ListedJob:
+    """One job of a page."""
 
     job_id: str
     status: str
     file_input: str | None
     created: datetime
-    place: tuple[float, int]
+    cursor: PageCursor
 
 
-def read_rows(db: sqlite3.Connection, wanted: JobFilter, now: datetime) -> list[JobRow]:
-    """The page that a filter asks for.
+def select_jobs(db: sqlite3.Connection, job_filter: JobFilter, now: datetime) -> list[ListedJob]:
+    """Return one page of jobs, newest first.
 
     Args:
-        db: the connection, to this thread alone.
-        wanted: the filter.
-        now: the time at which jobs have a status.
+        db: A connection that no other thread uses meanwhile.
+        job_filter: The jobs that the page may hold.
+        now: The time at which to evaluate statuses, aware.
     """
-    conditions, values = _conditions(wanted)
+    conditions, values = _build_conditions(job_filter)
     where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
-    rows = db.execute(f"SELECT {_COLUMNS} FROM jobs {where} ORDER BY created DESC, position DESC", values)  # noqa: S608 - only our own conditions
-    found: list[JobRow] = []
-    for created, position, job_id, file_input, pending, throttled, running, ending, began, cancelled in rows:
-        life = Life(Timeline(pending, throttled, running), ending, _moment(began), _moment(cancelled))
-        status = life.status_at(now)
-        if wanted.statuses and status not in wanted.statuses:
+    rows = db.execute(
+        f"SELECT created, position, id, file_input, {LIFECYCLE_COLUMNS} FROM jobs {where} "  # noqa: S608 - constant conditions
+        "ORDER BY created DESC, position DESC",
+        values,
+    )
+    jobs: list[ListedJob] = []
+    for created, position, job_id, file_input, *columns in rows:
+        status = build_lifecycle(*columns).status_at(now)
+        if job_filter.statuses and status not in job_filter.statuses:
             continue
-        found.append(JobRow(job_id, status, file_input, datetime.fromtimestamp(created, UTC), (created, position)))
-        if len(found) == wanted.limit:
+        jobs.append(ListedJob(job_id, status, file_input, from_unix_seconds(created), PageCursor(created, position)))
+        if len(jobs) == job_filter.limit:
             break
     rows.close()
-    return found
+    return jobs
 
 
-def _conditions(wanted: JobFilter) -> tuple[list[str], list[object]]:
-    after, before, ids = wanted.created_on_or_after, wanted.created_on_or_before, wanted.job_ids
+def _build_conditions(job_filter: JobFilter) -> tuple[list[str], list[object]]:
+    after, before, ids = job_filter.created_on_or_after, job_filter.created_on_or_before, job_filter.job_ids
     choices: list[tuple[str, tuple[object, ...]]] = [
-        ("(created, position) < (?, ?)", wanted.after or ()),
-        ("(project_id IS NULL OR lower(project_id) = ?)", _given(wanted.project_id)),
-        ("file_input = ?", _given(wanted.file_input)),
-        ("configuration_id = ?", _given(wanted.configuration_id)),
-        ("substr(file_input, 1, 4) = ?", _given(wanted.document_prefix)),
+        ("(created, position) < (?, ?)", job_filter.after or ()),
+        ("(project_id IS NULL OR lower(project_id) = ?)", _parameters(job_filter.project_id)),
+        ("file_input = ?", _parameters(job_filter.file_input)),
+        ("configuration_id = ?", _parameters(job_filter.configuration_id)),
+        ("substr(file_input, 1, 4) = ?", _parameters(job_filter.document_prefix)),
         ("created >= ?", (after.timestamp(),) if after else ()),
         ("created <= ?", (before.timestamp(),) if before else ()),
         (f"id IN ({', '.join('?' * len(ids or ()))})", ids or ()),
     ]
-    chosen = [(condition, values) for condition, values in choices if values]
-    return [condition for condition, _ in chosen], [value for _, values in chosen for value in values]
+    used = [(condition, values) for condition, values in choices if values]
+    return [condition for condition, _ in used], [value for _, values in used for value in values]
 
 
-def _given(text: str | None) -> tuple[object, ...]:
+def _parameters(text: str | None) -> tuple[object, ...]:
     return (text,) if text else ()
-
-
-def _moment(seconds: float | None) -> datetime | None:
-    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)

@@ -1,4 +1,4 @@
-"""`/api/v2/extract`: jobs are created, read, listed, cancelled and deleted."""
+"""The endpoints under `/api/v2/extract`: create, get, list, cancel and delete jobs, and validate schemas."""
 
 import base64
 import math
@@ -13,23 +13,23 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from llx_mcp.local.endpoints import Service, is_in_project, route
-from llx_mcp.local.job_creation import build_job
-from llx_mcp.local.job_queries import JobFilter
+from llx_mcp.local.endpoints import ApiContext, build_route, is_in_project
+from llx_mcp.local.job_creation import build_job_spec
+from llx_mcp.local.job_queries import JobFilter, PageCursor
 from llx_mcp.local.job_store import StoredJob
 from llx_mcp.local.request_models import (
-    DeleteQuery,
-    GetQuery,
+    DeleteJobQuery,
     JobCreate,
+    JobListQuery,
     JobQuery,
-    SchemaValidate,
+    SchemaValidation,
     ScopeQuery,
-    invalid,
-    read_body,
-    read_query,
+    parse_body,
+    parse_query,
+    validation_error,
 )
 from llx_mcp.local.scenarios import SCENARIO_HEADER, UnknownScenarioError
-from llx_mcp.local.schemas import find_fault
+from llx_mcp.local.schemas import find_schema_error
 from llx_mcp.models import EXPANDABLE_SECTIONS
 from llx_mcp.raw_json import join_json
 
@@ -38,75 +38,79 @@ DEFAULT_PAGE_SIZE = 50
 MAX_PAGE_SIZE = 200
 
 _NULL = msgspec.Raw(b"null")
-# A conflict stays one: the official clients would try five times otherwise.
-_FINAL = {"x-should-retry": "false"}
-_PREFIXES = {"file_id": "dfl-", "parse_job_id": "pjb-"}
+# The official clients retry a 409 up to five times unless this header forbids it.
+_DO_NOT_RETRY = {"x-should-retry": "false"}
+_DOCUMENT_PREFIXES = {"file_id": "dfl-", "parse_job_id": "pjb-"}
+# No `file_input` begins with this, so an unknown document type matches no job.
+_PREFIX_OF_NO_JOB = "\0"
 
 
-def job_routes(service: Service) -> list[Route]:
-    """The routes of jobs."""
-    api = _JobsApi(service)
-    # An id may hold an encoded slash; it is one segment on the wire all the same.
-    one = f"{JOBS_PATH}/{{job_id:path}}"
+def build_job_routes(context: ApiContext) -> list[Route]:
+    """Build the routes of jobs."""
+    api = _JobsApi(context)
+    # `path`, because an id may hold an encoded slash.
+    job_path = f"{JOBS_PATH}/{{job_id:path}}"
     return [
-        route("POST", f"{JOBS_PATH}/schema/validation", api.validate_schema),
-        route("POST", JOBS_PATH, api.create),
-        route("GET", JOBS_PATH, api.list),
-        route("POST", f"{one}/cancel", api.cancel),
-        route("GET", one, api.get),
-        route("DELETE", one, api.delete),
+        build_route("POST", f"{JOBS_PATH}/schema/validation", api.validate_schema),
+        build_route("POST", JOBS_PATH, api.create),
+        build_route("GET", JOBS_PATH, api.list),
+        build_route("POST", f"{job_path}/cancel", api.cancel),
+        build_route("GET", job_path, api.get),
+        build_route("DELETE", job_path, api.delete),
     ]
 
 
 class _JobsApi:
-    def __init__(self, service: Service) -> None:
-        self._store = service.store
-        self._clock = service.clock
+    """The endpoints. Methods with a leading underscore use the store and run in a worker thread."""
+
+    def __init__(self, context: ApiContext) -> None:
+        self._store = context.store
+        self._clock = context.clock
 
     async def create(self, request: Request) -> Response:
-        scope = read_query(request, ScopeQuery)
-        asked = await read_body(request, JobCreate)
+        scope = parse_query(request, ScopeQuery)
+        body = await parse_body(request, JobCreate)
         try:
-            return await run_in_threadpool(self._create, asked, scope, request.headers.get(SCENARIO_HEADER))
+            return await run_in_threadpool(self._create, body, scope, request.headers.get(SCENARIO_HEADER))
         except UnknownScenarioError as exc:
             name = request.headers[SCENARIO_HEADER]
-            raise invalid("value_error", ["header", SCENARIO_HEADER.lower()], str(exc), name) from None
+            raise validation_error("value_error", ["header", SCENARIO_HEADER.lower()], str(exc), name) from None
 
-    def _create(self, asked: JobCreate, scope: ScopeQuery, scenario_name: str | None) -> Response:
+    def _create(self, body: JobCreate, scope: ScopeQuery, scenario_name: str | None) -> Response:
         now = self._clock()
         project_id = str(scope.project_id) if scope.project_id else None
-        new = build_job(self._store, asked, project_id=project_id, scenario_name=scenario_name, now=now)
-        job = self._find(self._store.create_job(new, now), now)
-        return _answer(_expanded(job.sections, ()))
+        spec = build_job_spec(self._store, body, project_id=project_id, scenario_name=scenario_name, now=now)
+        job = self._find(self._store.create_job(spec, now), now)
+        return _json_response(_hide_sections(job.sections, ()))
 
     async def get(self, request: Request) -> Response:
-        query = read_query(request, GetQuery)
+        query = parse_query(request, JobQuery)
         job = await run_in_threadpool(self._find, request.path_params["job_id"], self._clock(), query.project_id)
-        return _answer(_expanded(job.sections, query.expand))
+        return _json_response(_hide_sections(job.sections, query.expand))
 
     async def list(self, request: Request) -> Response:
-        query = read_query(request, JobQuery)
+        query = parse_query(request, JobListQuery)
         return await run_in_threadpool(self._list, query)
 
-    def _list(self, query: JobQuery) -> Response:
+    def _list(self, query: JobListQuery) -> Response:
         now = self._clock()
-        wanted = _filter(query)
-        rows = self._store.query_jobs(wanted, now)
-        page = rows[: wanted.limit - 1]
-        # Who names jobs asks for them; who lists what there is does not.
-        is_named = query.job_ids is not None
-        held = [self._store.get_job(row.job_id, now, is_asked_for=is_named) for row in page]
-        # One may be gone since.
-        items = [join_json(_expanded(job.sections, query.expand)) for job in held if job is not None]
-        token = _token(page[-1].place) if len(rows) > len(page) else None
-        return _answer({
+        job_filter = _build_filter(query)
+        listed = self._store.query_jobs(job_filter, now)
+        page = listed[: job_filter.limit - 1]
+        # A client that names jobs polls them, and so starts their timelines. A client that browses does not.
+        start = query.job_ids is not None
+        jobs = [self._store.get_job(each.job_id, now, start_timeline=start) for each in page]
+        # A job is None if it was deleted since the query.
+        items = [join_json(_hide_sections(job.sections, query.expand)) for job in jobs if job is not None]
+        token = _encode_cursor(page[-1].cursor) if len(listed) > len(page) else None
+        return _json_response({
             "items": msgspec.Raw(b"[" + b",".join(items) + b"]"),
             "next_page_token": msgspec.Raw(msgspec.json.encode(token)),
             "total_size": _NULL,
         })  # fmt: skip
 
     async def cancel(self, request: Request) -> Response:
-        scope = read_query(request, ScopeQuery)
+        scope = parse_query(request, ScopeQuery)
         return await run_in_threadpool(self._cancel, request.path_params["job_id"], scope)
 
     def _cancel(self, job_id: str, scope: ScopeQuery) -> Response:
@@ -114,28 +118,28 @@ class _JobsApi:
         job = self._find(job_id, now, scope.project_id)
         if not self._store.cancel_job(job_id, now):
             status = msgspec.json.decode(job.sections["status"])
-            raise HTTPException(409, f"Extract job {job_id!r} is {status} and cannot be cancelled", _FINAL)
-        return _answer(_expanded(self._find(job_id, now).sections, ()))
+            raise HTTPException(409, f"Extract job {job_id!r} is {status} and cannot be cancelled", _DO_NOT_RETRY)
+        return _json_response(_hide_sections(self._find(job_id, now).sections, ()))
 
     async def delete(self, request: Request) -> Response:
-        query = read_query(request, DeleteQuery)
+        query = parse_query(request, DeleteJobQuery)
         return await run_in_threadpool(self._delete, request.path_params["job_id"], query)
 
-    def _delete(self, job_id: str, query: DeleteQuery) -> Response:
+    def _delete(self, job_id: str, query: DeleteJobQuery) -> Response:
         now = self._clock()
         job = self._find(job_id, now, query.project_id)
         if self._store.delete_job(job_id, None if query.force else now) is False:
             status = msgspec.json.decode(job.sections["status"])
             detail = f"Extract job {job_id!r} is {status}: cancel it first, or delete it with force=true"
-            raise HTTPException(409, detail, _FINAL)
+            raise HTTPException(409, detail, _DO_NOT_RETRY)
         return JSONResponse(None)
 
     async def validate_schema(self, request: Request) -> Response:
-        asked = await read_body(request, SchemaValidate)
-        fault = find_fault(asked.data_schema)
-        if fault is not None:
-            raise invalid("value_error", ["body", "data_schema", *fault.path], fault.message, None)
-        return _answer({"data_schema": msgspec.Raw(msgspec.json.encode(asked.data_schema))})
+        body = await parse_body(request, SchemaValidation)
+        error = find_schema_error(body.data_schema)
+        if error is not None:
+            raise validation_error("value_error", ["body", "data_schema", *error.path], error.message, None)
+        return _json_response({"data_schema": msgspec.Raw(msgspec.json.encode(body.data_schema))})
 
     def _find(self, job_id: str, now: datetime, project_id: UUID | None = None) -> StoredJob:
         job = self._store.get_job(job_id, now)
@@ -144,48 +148,48 @@ class _JobsApi:
         return job
 
 
-def _filter(query: JobQuery) -> JobFilter:
+def _build_filter(query: JobListQuery) -> JobFilter:
     size = DEFAULT_PAGE_SIZE if query.page_size is None else min(max(query.page_size, 1), MAX_PAGE_SIZE)
-    kind = query.document_input_type
+    document_type = query.document_input_type
     return JobFilter(
-        # One more than is shown says whether there is another page.
+        # One job more than the page shows whether there is another page.
         limit=size + 1,
-        after=_read_token(query.page_token) if query.page_token else None,
+        after=_decode_cursor(query.page_token) if query.page_token else None,
         project_id=str(query.project_id) if query.project_id else None,
         statuses=tuple(query.status),
         file_input=query.file_input or query.document_input_value,
         configuration_id=query.configuration_id,
         job_ids=None if query.job_ids is None else tuple(query.job_ids),
-        created_on_or_after=_aware(query.created_at_on_or_after),
-        created_on_or_before=_aware(query.created_at_on_or_before),
-        # Another type is that of no job.
-        document_prefix=_PREFIXES.get(kind, "\0") if kind else None,
+        created_on_or_after=_assume_utc(query.created_at_on_or_after),
+        created_on_or_before=_assume_utc(query.created_at_on_or_before),
+        document_prefix=_DOCUMENT_PREFIXES.get(document_type, _PREFIX_OF_NO_JOB) if document_type else None,
     )
 
 
-def _token(place: tuple[float, int]) -> str:
-    return base64.urlsafe_b64encode(f"{place[0]!r} {place[1]}".encode()).decode()
+def _encode_cursor(cursor: PageCursor) -> str:
+    return base64.urlsafe_b64encode(f"{cursor.created!r} {cursor.position}".encode()).decode()
 
 
-def _read_token(token: str) -> tuple[float, int]:
+def _decode_cursor(token: str) -> PageCursor:
     try:
         created, position = base64.urlsafe_b64decode(token.encode()).decode().split(" ")
-        place = float(created), int(position)
+        cursor = PageCursor(float(created), int(position))
     except ValueError:
-        place = math.nan, 0
-    if not math.isfinite(place[0]) or abs(place[1]) >= 2**63:
-        raise invalid("value_error", ["query", "page_token"], "Value error, not a token of this list", token)
-    return place
+        cursor = PageCursor(math.nan, 0)
+    if not math.isfinite(cursor.created) or abs(cursor.position) >= 2**63:
+        raise validation_error("value_error", ["query", "page_token"], "Value error, not a token of this list", token)
+    return cursor
 
 
-def _aware(moment: datetime | None) -> datetime | None:
+def _assume_utc(moment: datetime | None) -> datetime | None:
     return moment.replace(tzinfo=UTC) if moment and moment.tzinfo is None else moment
 
 
-def _expanded(sections: Mapping[str, msgspec.Raw], expand: Sequence[str]) -> Mapping[str, msgspec.Raw]:
+def _hide_sections(sections: Mapping[str, msgspec.Raw], expand: Sequence[str]) -> Mapping[str, msgspec.Raw]:
+    """Return the sections with null for those that only `expand` shows."""
     hidden = {name: _NULL for name in EXPANDABLE_SECTIONS if name not in expand and name in sections}
     return {**sections, **hidden}
 
 
-def _answer(sections: Mapping[str, msgspec.Raw]) -> Response:
+def _json_response(sections: Mapping[str, msgspec.Raw]) -> Response:
     return Response(join_json(sections), media_type="application/json")

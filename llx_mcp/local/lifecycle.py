@@ -1,28 +1,30 @@
-"""A job's life by the clock: its state is a function of its timeline and of the time since it began.
+"""The lifecycle of a job: its status is a function of its timeline and of the time since it started.
 
-A job that was created begins then; one that was imported with a timeline begins when it is first asked
-for, and so is seen to run by whoever asks. Nothing runs in the background, and a restart changes nothing.
+A created job starts at once. An imported job with a timeline starts at the first request for it, so a client can watch
+it run. Nothing runs in the background, and a restart of the server changes nothing.
 """
 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import msgspec
 
+from llx_mcp.local.timestamps import format_time
+from llx_mcp.models import TERMINAL_STATUSES
+
 _NULL = msgspec.Raw(b"null")
 _UNBILLED = msgspec.Raw(b'{"credits":null,"extract_credits":null,"parse_credits":null}')
-_CANCELLED = msgspec.Raw(b'"CANCELLED"')
-# What the service does not know yet while a job runs.
-_UNKNOWN_UNTIL_ENDED = ("extract_result", "extract_metadata", "error_message", "usage", "metadata")
+# Sections that are null in the service's answers until the job ends.
+_NULL_UNTIL_ENDED = ("extract_result", "extract_metadata", "error_message", "usage", "metadata")
 
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """Seconds that a job spends in each state before it ends, and from the end until `usage` is billed.
+    """Seconds that a job spends in each status before it ends, and then until `usage` is billed.
 
-    Infinite seconds are a state that never ends.
+    A status of infinite seconds never ends.
     """
 
     pending_seconds: float = 0.0
@@ -32,94 +34,91 @@ class Timeline:
 
     @property
     def total_seconds(self) -> float:
-        """From creation to the end."""
+        """Seconds from the start to the end."""
         return self.pending_seconds + self.throttled_seconds + self.running_seconds
 
     @property
-    def is_alive(self) -> bool:
-        """Whether anything changes with time."""
+    def changes_over_time(self) -> bool:
+        """Whether any part of the job depends on the time."""
         return self.total_seconds + self.billing_seconds > 0
 
     def state_at(self, elapsed_seconds: float) -> tuple[str, float] | None:
-        """The status at a time and when it began, in seconds since creation; None once the job has ended."""
-        began = 0.0
+        """Return the status at a time, and the seconds from the start to that status; None if the job has ended."""
+        status_start = 0.0
         for status, seconds in (
             ("PENDING", self.pending_seconds),
             ("THROTTLED", self.throttled_seconds),
             ("RUNNING", self.running_seconds),
         ):
-            if elapsed_seconds < began + seconds:
-                return status, began
-            began += seconds
+            if elapsed_seconds < status_start + seconds:
+                return status, status_start
+            status_start += seconds
         return None
 
 
 @dataclass(frozen=True, slots=True)
-class Life:
-    """One job's timeline, and what has happened to it.
+class JobLifecycle:
+    """The timeline of one job and the events that have happened to it.
 
     Attributes:
-        ending: the status in which it ends, if it is left alone.
-        began: when its timeline begins; None where nobody has asked for it yet.
-        cancelled: when it was cancelled, if it was.
+        final_status: The status at the end, unless the job is cancelled.
+        started_at: The start of the timeline; None if the job has not started.
+        cancelled_at: The time of cancellation; None if it was not cancelled.
     """
 
     timeline: Timeline
-    ending: str
-    began: datetime | None = None
-    cancelled: datetime | None = None
+    final_status: str
+    started_at: datetime | None = None
+    cancelled_at: datetime | None = None
 
     def status_at(self, now: datetime) -> str:
-        """The status at a time; a life that has not begun is in its first state."""
-        if self.cancelled is not None and now >= self.cancelled:
+        """Return the status at a time. A job that has not started has the first status of its timeline."""
+        if self.cancelled_at is not None and now >= self.cancelled_at:
             return "CANCELLED"
-        elapsed_seconds = (now - self.began).total_seconds() if self.began else 0.0
+        elapsed_seconds = (now - self.started_at).total_seconds() if self.started_at else 0.0
         state = self.timeline.state_at(elapsed_seconds)
-        return self.ending if state is None else state[0]
+        return self.final_status if state is None else state[0]
+
+    def has_ended(self, now: datetime) -> bool:
+        """Return whether the status at a time is a terminal one."""
+        return self.status_at(now) in TERMINAL_STATUSES
 
     def ended_at(self) -> datetime | None:
-        """When it ends, or has ended; None where it never does or has not begun."""
-        if self.cancelled is not None or self.began is None:
-            return self.cancelled
+        """Return when the job ends or ended; None if it never ends or has not started."""
+        if self.cancelled_at is not None or self.started_at is None:
+            return self.cancelled_at
         seconds = self.timeline.total_seconds
-        return self.began + timedelta(seconds=seconds) if math.isfinite(seconds) else None
+        return self.started_at + timedelta(seconds=seconds) if math.isfinite(seconds) else None
 
 
-def seconds_since_1970(moment: datetime | None) -> float:
-    """A time as a store keeps it; 0 where there is none, or none that can be read back."""
-    if moment is None:
-        return 0.0
-    try:
-        datetime.fromtimestamp(moment.timestamp(), UTC)
-    except (ValueError, OverflowError, OSError):
-        return 0.0
-    return moment.timestamp()
-
-
-def sections_at(sections: Mapping[str, msgspec.Raw], life: Life, now: datetime) -> dict[str, msgspec.Raw]:
-    """The job as the service would answer it at a time: unfinished, or as it was stored with its own dates.
+def sections_at(sections: Mapping[str, msgspec.Raw], lifecycle: JobLifecycle, now: datetime) -> dict[str, msgspec.Raw]:
+    """Return the job as the service would answer it at a time, with the dates of its lifecycle.
 
     Args:
-        sections: the job as it ends.
-        life: one that has begun.
-        now: the time of day, aware.
+        sections: The sections of the ended job.
+        lifecycle: A lifecycle that has started.
+        now: The current time, aware.
     """
-    assert life.began is not None  # noqa: S101 - the store begins a life before it asks
-    live = dict(sections) | {"created_at": _time(life.began)}
-    unknown = {name: _NULL for name in _UNKNOWN_UNTIL_ENDED if name in live}
-    if life.cancelled is not None and now >= life.cancelled:
-        return live | unknown | {"status": _CANCELLED, "updated_at": _time(life.cancelled)}
-    state = life.timeline.state_at((now - life.began).total_seconds())
+    started_at = lifecycle.started_at
+    assert started_at is not None  # noqa: S101 - the store starts a lifecycle before it calls this
+    current = dict(sections) | {"created_at": _encode_time(started_at)}
+    hidden = {name: _NULL for name in _NULL_UNTIL_ENDED if name in current}
+    if lifecycle.cancelled_at is not None and now >= lifecycle.cancelled_at:
+        return current | hidden | _encode_status("CANCELLED", lifecycle.cancelled_at)
+    state = lifecycle.timeline.state_at((now - started_at).total_seconds())
     if state is not None:
-        status, began = state
-        since = _time(life.began + timedelta(seconds=began))
-        return live | unknown | {"status": msgspec.Raw(msgspec.json.encode(status)), "updated_at": since}
-    ended = life.began + timedelta(seconds=life.timeline.total_seconds)
-    live["updated_at"] = _time(ended)
-    if (now - ended).total_seconds() < life.timeline.billing_seconds and "usage" in live:
-        live["usage"] = _UNBILLED
-    return live
+        status, status_start = state
+        return current | hidden | _encode_status(status, started_at + timedelta(seconds=status_start))
+    ended_at = started_at + timedelta(seconds=lifecycle.timeline.total_seconds)
+    current["updated_at"] = _encode_time(ended_at)
+    if (now - ended_at).total_seconds() < lifecycle.timeline.billing_seconds and "usage" in current:
+        current["usage"] = _UNBILLED
+    return current
 
 
-def _time(moment: datetime) -> msgspec.Raw:
-    return msgspec.Raw(msgspec.json.encode(moment.isoformat().replace("+00:00", "Z")))
+def _encode_status(status: str, updated_at: datetime) -> dict[str, msgspec.Raw]:
+    return {"status": msgspec.Raw(msgspec.json.encode(status)), "updated_at": _encode_time(updated_at)}
+
+
+def _encode_time(moment: datetime) -> msgspec.Raw:
+    return msgspec.Raw(msgspec.json.encode(format_time(moment)))

@@ -1,10 +1,10 @@
-"""How a store came to be as it is: ordered steps, each in the transaction that records it."""
+"""Ordered schema migrations. Each runs in the transaction that records it."""
 
 import sqlite3
 from collections.abc import Callable
 from datetime import datetime
 
-from llx_mcp.local.lifecycle import seconds_since_1970
+from llx_mcp.local.timestamps import to_unix_seconds
 from llx_mcp.models import Job
 
 _JOBS_1 = """
@@ -20,7 +20,8 @@ CREATE TABLE jobs (
     started_at TEXT
 )
 """
-# Bodies lie apart: a listing reads past them otherwise, and a created job shares that of the recorded one.
+# Bodies are in a table of their own: a list query does not read them, and a created job shares its body with the
+# recorded job that its result comes from.
 _TABLES_2 = (
     "ALTER TABLE jobs RENAME TO jobs_1",
     """
@@ -78,11 +79,11 @@ _TABLES_2 = (
 )
 
 
-def _make_jobs(db: sqlite3.Connection) -> None:
+def _create_jobs_table(db: sqlite3.Connection) -> None:
     db.execute(_JOBS_1)
 
 
-def _part_bodies_from_jobs(db: sqlite3.Connection) -> None:
+def _move_bodies_to_own_table(db: sqlite3.Connection) -> None:
     for statement in _TABLES_2:
         db.execute(statement)
     rows = db.execute("SELECT position, id, status, project_id, started_at FROM jobs_1").fetchall()
@@ -90,7 +91,7 @@ def _part_bodies_from_jobs(db: sqlite3.Connection) -> None:
         (body,) = db.execute("SELECT body FROM jobs_1 WHERE position = ?", (position,)).fetchone()
         job = Job.parse(body)
         began = datetime.fromisoformat(started_at).timestamp() if started_at else None
-        created = began or seconds_since_1970(job.created_at)
+        created = began or to_unix_seconds(job.created_at)
         db.execute("INSERT INTO bodies (id, body) VALUES (?, ?)", (position, body))
         db.execute(
             "INSERT INTO jobs SELECT position, ?, ?, ?, ?, ?, NULL, 1, ?, ?, NULL, pending_seconds, throttled_seconds, "
@@ -100,5 +101,5 @@ def _part_bodies_from_jobs(db: sqlite3.Connection) -> None:
     db.execute("DROP TABLE jobs_1")
 
 
-# Never changed once released: a store of any version before is led through those that it lacks.
-MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_make_jobs, _part_bodies_from_jobs)
+# Do not change a released migration: stores of older versions run the ones that they lack.
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_create_jobs_table, _move_bodies_to_own_table)

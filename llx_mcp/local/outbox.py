@@ -1,79 +1,92 @@
-"""What a store still has to give notice of, and the task that does."""
+"""The webhook deliveries that are due for the jobs of a store, and the task that sends them."""
 
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
-from typing import Any
 
 import anyio
+from starlette.applications import Starlette
 
 from llx_mcp.local.job_store import JobStore
-from llx_mcp.local.webhooks import Delivery, Notice, Webhook, WebhookError, is_wanted, keep_delivering
+from llx_mcp.local.webhooks import (
+    Delivery,
+    Webhook,
+    WebhookConfiguration,
+    WebhookError,
+    WebhookEvent,
+    run_delivery_loop,
+)
 
 _log = logging.getLogger("llx_mcp.local")
 
 
 class StoreOutbox:
-    """The deliveries that follow from a store's jobs, their configurations and the time of day.
+    """The due deliveries of a store's jobs."""
 
-    Args:
-        clock: when something was delivered, aware.
-        is_anywhere_allowed: whether notices may leave this machine.
-    """
+    def __init__(self, store: JobStore, clock: Callable[[], datetime], *, allow_remote: bool = False) -> None:
+        """Read deliveries from a store.
 
-    def __init__(self, store: JobStore, clock: Callable[[], datetime], *, is_anywhere_allowed: bool = False) -> None:
-        self._store = store
+        Args:
+            store: The jobs and their webhooks.
+            clock: Returns the time at which a delivery is done, aware.
+            allow_remote: Allow webhooks on other machines.
+        """
+        self._deliveries = store.deliveries
         self._clock = clock
-        self._is_anywhere_allowed = is_anywhere_allowed
+        self._allow_remote = allow_remote
 
-    def due(self, now: datetime) -> list[Delivery]:
-        """Deliveries whose time has come and that are not done, each job's in their order."""
+    def list_due(self, now: datetime) -> list[Delivery]:
+        """Return the deliveries that are due and not done; those of each job are in order."""
         due: list[Delivery] = []
-        for job in self._store.list_webhook_jobs():
-            notices = [Notice(job.job_id, event_type, at) for event_type, at in job.events_until(now)]
-            for endpoint, configuration in enumerate(job.configurations):
-                due += self._due_at(endpoint, configuration, notices)
+        for job in self._deliveries.list_webhook_jobs():
+            events = [WebhookEvent(job.job_id, event_type, at) for event_type, at in job.events_until(now)]
+            for index, configuration in enumerate(job.configurations):
+                due += self._list_due_for_endpoint(index, configuration, events)
         return due
 
-    def done(self, delivery: Delivery, is_delivered: bool, /) -> None:
-        """Forget a delivery: it arrived, or three attempts did not bring it there."""
-        notice = delivery.notice
+    def mark_done(self, delivery: Delivery, is_delivered: bool, /) -> None:
+        """Record that a delivery succeeded, or that all attempts failed."""
+        event = delivery.event
         if not is_delivered:
-            _log.warning("%s of %s was not delivered in three attempts", notice.event_type, notice.job_id)
-        self._forget(delivery.endpoint, notice)
+            _log.warning("%s of %s was not delivered: all attempts failed", event.event_type, event.job_id)
+        self._record(delivery.endpoint_index, event)
 
-    def _due_at(self, endpoint: int, configuration: dict[str, Any], notices: list[Notice]) -> list[Delivery]:
-        left = [each for each in notices if not self._store.is_delivered(each.job_id, endpoint, each.event_type)]
+    def _list_due_for_endpoint(
+        self, endpoint_index: int, configuration: WebhookConfiguration, events: list[WebhookEvent]
+    ) -> list[Delivery]:
+        pending = [
+            event for event in events if not self._deliveries.is_done(event.job_id, endpoint_index, event.event_type)
+        ]
         try:
-            webhook = Webhook.parse(configuration, is_anywhere_allowed=self._is_anywhere_allowed)
+            webhook = Webhook.parse(configuration, allow_remote=self._allow_remote)
         except WebhookError as exc:
-            for notice in left:
-                _log.warning("%s of %s is not delivered: %s", notice.event_type, notice.job_id, exc)
-                self._forget(endpoint, notice)
+            for event in pending:
+                _log.warning("%s of %s is not delivered: %s", event.event_type, event.job_id, exc)
+                self._record(endpoint_index, event)
             return []
-        return [Delivery(endpoint, webhook, notice) for notice in left if is_wanted(webhook, notice)]
+        return [Delivery(endpoint_index, webhook, event) for event in pending if webhook.is_subscribed_to(event)]
 
-    def _forget(self, endpoint: int, notice: Notice) -> None:
-        self._store.record_delivery(notice.job_id, endpoint, notice.event_type, self._clock())
+    def _record(self, endpoint_index: int, event: WebhookEvent) -> None:
+        self._deliveries.mark_done(event.job_id, endpoint_index, event.event_type, self._clock())
 
 
 def deliver_webhooks(
-    store: JobStore, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC), is_anywhere_allowed: bool = False
-) -> Callable[[Any], AbstractAsyncContextManager[None]]:
-    """A lifespan for the application: what falls due is delivered while it is served.
+    store: JobStore, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC), allow_remote: bool = False
+) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
+    """Build a lifespan that delivers webhooks while the application runs.
 
     Args:
-        store: the jobs; whoever opened it closes it.
-        clock: the time of day, aware.
-        is_anywhere_allowed: whether notices may leave this machine.
+        store: The jobs and their webhooks; the caller closes it.
+        clock: Returns the current time, aware.
+        allow_remote: Allow webhooks on other machines.
     """
 
     @asynccontextmanager
-    async def lifespan(_: Any) -> AsyncIterator[None]:
-        outbox = StoreOutbox(store, clock, is_anywhere_allowed=is_anywhere_allowed)
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        outbox = StoreOutbox(store, clock, allow_remote=allow_remote)
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(keep_delivering, outbox, clock)
+            tasks.start_soon(run_delivery_loop, outbox, clock)
             yield
             tasks.cancel_scope.cancel()
 

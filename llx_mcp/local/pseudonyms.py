@@ -1,4 +1,4 @@
-"""Stand-ins: another text of the same length and shape, the same one each time within a job."""
+"""Pseudonyms: random text of the same length and shape as the original, the same one each time within a job."""
 
 import random
 import re
@@ -7,8 +7,9 @@ from collections.abc import Callable
 from datetime import date, timedelta
 
 _CONSONANTS = "bcdfghjklmnpqrstvwxz"
-_BLOCK = 128
-_MAX_DRAWS = 100
+# Most scripts fill one block of this size, so letters of one block have one script and one width in UTF-8.
+_UNICODE_BLOCK_SIZE = 128
+_MAX_ATTEMPTS = 100
 _FIRST_DAY, _NUM_DAYS = date(1950, 1, 1), 36_525
 
 _ID = r"\b(?:ext|dfl|pjb|cfg)-[0-9A-Za-z-]*[0-9A-Za-z]\b"
@@ -18,7 +19,7 @@ _ISO_TIME = r"T\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:?\d{2})?"
 _OTHER_DATE = r"(?<![\d./-])(?:\d{1,2}[./-]\d{1,2}[./-](?:\d{4}|\d{2})|\d{4}[./]\d{1,2}[./]\d{1,2})(?![\d./-]*\d)"
 _TIME = r"(?<![\d:])(?:[01]\d|2[0-3]):[0-5]\d(?::[0-5]\d)?(?![\d:])"
 _NUMBER = r"[0-9]+(?:[.,'’][0-9]+)*"
-# Written without spaces: a quote holds a value wherever it likes, so that each character is a word of its own.
+# Scripts without spaces. A quote may hold a value at any position, so each character counts as a word.
 _UNSPACED = r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]"
 _WORD = rf"(?:(?!{_UNSPACED})[^\W\d_])+"
 _TOKEN = re.compile(
@@ -28,123 +29,133 @@ _TOKEN = re.compile(
 _WORDS = re.compile(_WORD)
 
 
-class StandIns:
-    """Draws stand-ins, each once.
-
-    Args:
-        rng: where they are drawn from.
-        original: all text of the job, none of whose words may come back as a stand-in.
-    """
+class Pseudonymizer:
+    """Replaces text and numbers, and remembers each replacement."""
 
     def __init__(self, rng: random.Random, original: str) -> None:
+        """Create a pseudonymizer for one job.
+
+        Args:
+            rng: The source of randomness.
+            original: All text of the job. None of its words is used as a replacement.
+        """
         self._rng = rng
-        self._taken = {word.casefold() for word in _WORDS.findall(original)}
-        self._drawn: dict[tuple[str, str], str] = {}
-        self._draws: dict[str, Callable[[str], str]] = {
-            "id": self._draw_id,
-            "uuid": self._draw_hex,
-            "iso": self._draw_iso_date,
-            "date": self._draw_date,
-            "time": self._keep,
-            "number": self.number,
-            "digit": self._draw_digit,
-            "char": self._draw_word,
-            "word": self._word,
+        self._used_words = {word.casefold() for word in _WORDS.findall(original)}
+        self._replacements: dict[tuple[str, str], str] = {}
+        self._generators: dict[str, Callable[[str], str]] = {
+            "id": self._generate_id,
+            "uuid": self._generate_hex,
+            "iso": self._generate_iso_date,
+            "date": self._generate_date,
+            "time": lambda text: text,
+            "number": self.replace_number,
+            "digit": self._generate_digit,
+            "char": self._generate_word,
+            "word": self._replace_word,
             "surrogate": lambda _: "\ufffd",
         }
 
-    def text(self, text: str) -> str:
-        """The text with a stand-in for each word, number, date and id; spaces and punctuation stay."""
-        return _TOKEN.sub(self._replace, text)
+    def replace_text(self, text: str) -> str:
+        """Replace each word, number, date and id of a text; spaces and punctuation stay."""
+        return _TOKEN.sub(self._replace_token, text)
 
-    def number(self, literal: str) -> str:
-        """A number of the same shape: sign, separators, exponent, leading and trailing zeros stay.
+    def replace_number(self, literal: str) -> str:
+        """Replace the digits of a number; sign, separators, exponent, leading and trailing zeros stay.
 
-        `1234.5` and `1,234.50` have stand-ins that agree.
+        Equal numbers get equal replacements: those of `1234.5` and `1,234.50` agree.
         """
-        mantissa, mark, exponent = literal.partition("e") if "e" in literal else literal.partition("E")
+        mantissa, exponent_mark, exponent = literal.partition("e") if "e" in literal else literal.partition("E")
         whole, fraction = _split_number(mantissa)
         digits = _digits(whole).lstrip("0")
         significant = _digits(fraction).rstrip("0")
-        drawn = self._once("whole", digits, self._draw_digits)
-        parts = self._once("fraction", f"{digits}.{significant}", lambda _: self._draw_digits(significant[::-1])[::-1])
-        return _refill(whole, drawn.rjust(len(_digits(whole)), "0")) + (
-            _refill(fraction, parts.ljust(len(_digits(fraction)), "0")) + mark + exponent
+        new_whole = self._get_or_generate("whole", digits, self._generate_digits)
+        # Reversed, because the last digit of a fraction must not be 0.
+        new_fraction = self._get_or_generate(
+            "fraction", f"{digits}.{significant}", lambda _: self._generate_digits(significant[::-1])[::-1]
+        )
+        return _fill_digits(whole, new_whole.rjust(len(_digits(whole)), "0")) + (
+            _fill_digits(fraction, new_fraction.ljust(len(_digits(fraction)), "0")) + exponent_mark + exponent
         )
 
-    def _replace(self, match: re.Match[str]) -> str:
+    def _replace_token(self, match: re.Match[str]) -> str:
         kind = match.lastgroup or ""
         text = match.group()
-        return self._draws[kind](text) if kind in {"number", "word"} else self._once(kind, text, self._draws[kind])
+        generate = self._generators[kind]
+        # Numbers and words are remembered in their plain form by their own methods.
+        return generate(text) if kind in {"number", "word"} else self._get_or_generate(kind, text, generate)
 
-    def _once(self, kind: str, text: str, draw: Callable[[str], str]) -> str:
+    def _get_or_generate(self, kind: str, text: str, generate: Callable[[str], str]) -> str:
         key = (kind, text)
-        if key not in self._drawn:
-            self._drawn[key] = draw(text)
-        return self._drawn[key]
+        if key not in self._replacements:
+            self._replacements[key] = generate(text)
+        return self._replacements[key]
 
-    def _word(self, word: str) -> str:
-        """One stand-in for a word however its letters are cased."""
+    def _replace_word(self, word: str) -> str:
+        """Replace a word by the same letters in any case, and keep its case."""
         lower = "".join(_lower(char) for char in word)
-        drawn = self._once("word", lower, self._draw_word)
-        return "".join(_upper(new) if char != _lower(char) else new for char, new in zip(word, drawn, strict=True))
+        new_word = self._get_or_generate("word", lower, self._generate_word)
+        return "".join(_upper(new) if char != _lower(char) else new for char, new in zip(word, new_word, strict=True))
 
-    def _draw_word(self, word: str) -> str:
-        drawn = word
-        for _ in range(_MAX_DRAWS):
-            drawn = "".join(self._draw_letter(char) for char in word)
-            if drawn.casefold() not in self._taken:
+    def _generate_word(self, word: str) -> str:
+        new_word = word
+        for _ in range(_MAX_ATTEMPTS):
+            new_word = "".join(self._generate_letter(char) for char in word)
+            if new_word.casefold() not in self._used_words:
                 break
-        self._taken.add(drawn.casefold())
-        return drawn
+        self._used_words.add(new_word.casefold())
+        return new_word
 
-    def _draw_letter(self, char: str) -> str:
-        """A letter of the same script and width; consonants alone spell no English word."""
+    def _generate_letter(self, char: str) -> str:
+        """Return a letter of the same script and width. Consonants only, so that no English word appears."""
         if char.isascii():
             return self._rng.choice(_CONSONANTS)
-        start = ord(char) // _BLOCK * _BLOCK
-        block = [chr(code) for code in range(max(start, _BLOCK), start + _BLOCK) if chr(code) != char]
-        likes = [each for each in block if each.isalpha() and _lower(each) == each and _upper(each) != each]
-        return self._rng.choice(likes or [each for each in block if each.isalpha()] or _CONSONANTS)
+        start = ord(char) // _UNICODE_BLOCK_SIZE * _UNICODE_BLOCK_SIZE
+        block = [
+            chr(code)
+            for code in range(max(start, _UNICODE_BLOCK_SIZE), start + _UNICODE_BLOCK_SIZE)
+            if chr(code) != char
+        ]
+        lower_case = [each for each in block if each.isalpha() and _lower(each) == each and _upper(each) != each]
+        return self._rng.choice(lower_case or [each for each in block if each.isalpha()] or _CONSONANTS)
 
-    def _draw_digits(self, digits: str) -> str:
-        """As many digits, the first not zero."""
+    def _generate_digits(self, digits: str) -> str:
+        """Return as many digits, the first of them not 0."""
         return "".join(self._rng.choice("0123456789" if index else "123456789") for index in range(len(digits)))
 
-    def _draw_digit(self, digit: str) -> str:
+    def _generate_digit(self, digit: str) -> str:
         zero = ord(digit) - unicodedata.decimal(digit)
         return chr(zero + self._rng.randrange(10))
 
-    def _draw_hex(self, text: str) -> str:
-        return "".join("-" if char == "-" else self._draw_hex_digit(char) for char in text)
+    def _generate_hex(self, text: str) -> str:
+        return "".join("-" if char == "-" else self._generate_hex_digit(char) for char in text)
 
-    def _draw_hex_digit(self, char: str) -> str:
+    def _generate_hex_digit(self, char: str) -> str:
         letters = "ABCDEF" if char.isupper() else "abcdef"
         return self._rng.choice("0123456789" if char.isdigit() else letters)
 
-    def _draw_id(self, text: str) -> str:
+    def _generate_id(self, text: str) -> str:
         prefix, _, rest = text.partition("-")
         if re.fullmatch(_UUID, rest):
-            return f"{prefix}-{self._draw_hex(rest)}"
-        return f"{prefix}-" + "".join(self._draw_id_char(char) for char in rest)
+            return f"{prefix}-{self._generate_hex(rest)}"
+        return f"{prefix}-" + "".join(self._generate_id_char(char) for char in rest)
 
-    def _draw_id_char(self, char: str) -> str:
+    def _generate_id_char(self, char: str) -> str:
         if char.isdigit():
             return self._rng.choice("0123456789")
         letters = _CONSONANTS.upper() if char.isupper() else _CONSONANTS
         return self._rng.choice(letters) if char.isalpha() else char
 
-    def _draw_day(self) -> date:
+    def _generate_day(self) -> date:
         return _FIRST_DAY + timedelta(days=self._rng.randrange(_NUM_DAYS))
 
-    def _draw_iso_date(self, text: str) -> str:
-        """Another day; the time of day stays."""
-        return self._draw_day().isoformat() + text[len("2000-01-01") :]
+    def _generate_iso_date(self, text: str) -> str:
+        """Return another day at the same time of day."""
+        return self._generate_day().isoformat() + text[len("2000-01-01") :]
 
-    def _draw_date(self, text: str) -> str:
-        """A date in the same figures; days stop at 12, so that it is one whichever way it is read."""
+    def _generate_date(self, text: str) -> str:
+        """Return a date in the same format. Its day is at most 9, so that it is valid as day or as month."""
         figures = re.split(r"([./-])", text)
-        year = self._draw_day().year
+        year = self._generate_day().year
         for index in range(0, len(figures), 2):
             width = len(figures[index])
             if width == 4:
@@ -155,26 +166,23 @@ class StandIns:
                 figures[index] = str(self._rng.randint(1, 9)).rjust(width, "0")
         return "".join(figures)
 
-    def _keep(self, text: str) -> str:
-        return text
-
 
 def _split_number(text: str) -> tuple[str, str]:
-    """What stands before the decimal mark, and the rest with it. A comma before three digits groups them."""
-    found = re.search(r"([.,])(\d+)$", text)
-    if not found or text.count(found.group(1)) > 1 or (found.group(1) == "," and len(found.group(2)) == 3):
+    """Split a number before its decimal mark. A comma before three digits at the end is a thousands separator."""
+    match = re.search(r"([.,])(\d+)$", text)
+    if not match or text.count(match.group(1)) > 1 or (match.group(1) == "," and len(match.group(2)) == 3):
         return text, ""
-    return text[: found.start()], text[found.start() :]
+    return text[: match.start()], text[match.start() :]
 
 
 def _digits(text: str) -> str:
     return "".join(char for char in text if char.isdigit())
 
 
-def _refill(shape: str, digits: str) -> str:
-    """The shape with these digits in place of its own."""
-    rest = iter(digits)
-    return "".join(next(rest) if char.isdigit() else char for char in shape)
+def _fill_digits(pattern: str, digits: str) -> str:
+    """Replace the digits of a number, in order."""
+    remaining = iter(digits)
+    return "".join(next(remaining) if char.isdigit() else char for char in pattern)
 
 
 def _lower(char: str) -> str:

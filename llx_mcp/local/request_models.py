@@ -1,7 +1,7 @@
-"""What is asked of the API, checked as the service checks it: `{"detail": [{"type", "loc", "msg", "input"}]}`."""
+"""Request models. Errors have the service's format: `{"detail": [{"type", "loc", "msg", "input"}]}`."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, NotRequired, TypedDict, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -12,14 +12,25 @@ from starlette.requests import Request
 Status = Literal["PENDING", "THROTTLED", "RUNNING", "COMPLETED", "FAILED", "CANCELLED"]
 _MAX_WEBHOOK_IDS = 4
 _Model = TypeVar("_Model", bound=BaseModel)
+Location = list[str | int]
 
 
-class _Body(BaseModel):
+class ErrorEntry(TypedDict):
+    """One entry in the `detail` of a 422 answer."""
+
+    type: str
+    loc: Location
+    msg: str
+    input: object
+    ctx: NotRequired[dict[str, str]]
+
+
+class _Request(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
 
-class Configuration(_Body):
-    """Inline options; `turbo` is taken beside the tiers that the service's description lists."""
+class Configuration(_Request):
+    """Inline options. `turbo` is accepted although the service's OpenAPI file does not list it."""
 
     data_schema: dict[str, Any]
     target_pages: str | None = None
@@ -37,8 +48,8 @@ class Configuration(_Body):
     parse_config_id: str | None = None
 
 
-class Webhook(_Body):
-    """One endpoint that is told of the job."""
+class WebhookOptions(_Request):
+    """One webhook of a job."""
 
     webhook_url: str | None = None
     webhook_headers: dict[str, str] | None = None
@@ -47,42 +58,42 @@ class Webhook(_Body):
     webhook_output_format: str | None = None
 
 
-class JobCreate(_Body):
-    """The body of a create."""
+class JobCreate(_Request):
+    """The body of a request that creates a job."""
 
     file_input: Annotated[str, Field(max_length=200)]
     configuration_id: str | None = None
     configuration: Configuration | None = None
     webhook_configuration_ids: Annotated[list[str], Field(max_length=_MAX_WEBHOOK_IDS)] | None = None
-    webhook_configurations: list[Webhook] | None = None
+    webhook_configurations: list[WebhookOptions] | None = None
 
     @model_validator(mode="after")
-    def _one_configuration(self) -> "JobCreate":
+    def _require_one_configuration(self) -> "JobCreate":
         if (self.configuration is None) == (self.configuration_id is None):
             raise ValueError("Provide exactly one of configuration_id or configuration")
         return self
 
 
-class SchemaValidate(_Body):
-    """The body of a schema's validation."""
+class SchemaValidation(_Request):
+    """The body of a request that validates a schema."""
 
     data_schema: dict[str, Any]
 
 
-class ScopeQuery(_Body):
-    """Whose things a request is about."""
+class ScopeQuery(_Request):
+    """The project and the organization of a request."""
 
     project_id: UUID | None = None
     organization_id: UUID | None = None
 
 
-class GetQuery(ScopeQuery):
-    """Which sections of a job are shown."""
+class JobQuery(ScopeQuery):
+    """The query of a request for one job."""
 
     expand: list[str] = []
 
 
-class JobQuery(ScopeQuery):
+class JobListQuery(ScopeQuery):
     """The filters of a list of jobs."""
 
     document_input_type: str | None = None
@@ -98,14 +109,14 @@ class JobQuery(ScopeQuery):
     created_at_on_or_before: datetime | None = None
 
 
-class DeleteQuery(ScopeQuery):
-    """How a job is deleted."""
+class DeleteJobQuery(ScopeQuery):
+    """The query of a request that deletes a job."""
 
     force: bool = False
 
 
 class FileQuery(ScopeQuery):
-    """The filters of a list of files."""
+    """The query of a request for files. A request for one file uses `expand` alone."""
 
     page_size: Annotated[int, Field(ge=1, le=1000)] | None = None
     page_token: str | None = None
@@ -116,76 +127,95 @@ class FileQuery(ScopeQuery):
     expand: list[str] = []
 
 
-class ContentQuery(ScopeQuery):
-    """For how long a file's address holds."""
+class FileContentQuery(ScopeQuery):
+    """The lifetime of the URL of a file's content."""
 
     expires_at_seconds: int | None = None
 
 
-def read_query(request: Request, model: type[_Model]) -> _Model:
-    """The query of a request; a repeated key is a list, and of one that is not a list the last counts.
+def parse_query(request: Request, model: type[_Model]) -> _Model:
+    """Parse the query of a request. A repeated key makes a list; where no list is expected, the last value counts.
 
     Raises:
-        HTTPException: 422, a value is not what it should be.
+        HTTPException: 422, a value is invalid.
     """
     query = request.query_params
     lists = {name for name, field in model.model_fields.items() if "list[" in str(field.annotation)}
-    given = {
+    values = {
         name: query.getlist(name) if name in lists else query[name] for name in model.model_fields if name in query
     }
-    return _validate(model, given, "query")
+    return _validate(model, values, "query")
 
 
-async def read_body(request: Request, model: type[_Model]) -> _Model:
-    """The JSON body of a request.
+async def parse_body(request: Request, model: type[_Model]) -> _Model:
+    """Parse the JSON body of a request.
 
     Raises:
-        HTTPException: 422, it is not JSON or not what it should be.
+        HTTPException: 422, the body is not JSON, or a value is invalid.
     """
     content = await request.body()
     if not content:
-        raise invalid("missing", ["body"], "Field required", None)
+        raise validation_error("missing", ["body"], "Field required", None)
     try:
-        # Strict: what it takes can be answered as JSON again.
-        given = msgspec.json.decode(content)
+        # msgspec refuses NaN and lone surrogates, so every accepted value can be encoded in an answer.
+        value = msgspec.json.decode(content)
     except (ValueError, RecursionError) as exc:
         reason = str(exc) if isinstance(exc, msgspec.DecodeError) else "the body cannot be read"
-        raise invalid("json_invalid", ["body", 0], "JSON decode error", {}, {"error": reason}) from None
-    return _validate(model, given, "body")
+        raise validation_error("json_invalid", ["body", 0], "JSON decode error", {}, reason=reason) from None
+    return _validate(model, value, "body")
 
 
-def invalid(
-    kind: str, location: list[str | int], message: str, given: object, context: dict[str, object] | None = None
-) -> HTTPException:
-    """422 with one entry in its `detail`."""
-    fault = {"type": kind, "loc": location, "msg": message, "input": given}
-    return HTTPException(422, [fault | ({"ctx": context} if context else {})])  # type: ignore[arg-type]  # FastAPI's own bodies hold a list here
-
-
-def read_uuid(text: str, location: list[str | int]) -> UUID:
-    """The UUID of a path.
+def parse_uuid(text: str, location: Location) -> UUID:
+    """Parse a UUID that is part of the path.
 
     Raises:
-        HTTPException: 422, it is none.
+        HTTPException: 422, the text is not a UUID.
     """
     try:
         return TypeAdapter(UUID).validate_python(text)
     except ValidationError as exc:
-        raise HTTPException(422, _describe(exc, location)) from None  # type: ignore[arg-type]  # as above
+        raise _unprocessable(_list_errors(exc, location)) from None
 
 
-def _validate(model: type[_Model], given: object, place: str) -> _Model:
+def validation_error(
+    error_type: str, location: Location, message: str, value: object, *, reason: str | None = None
+) -> HTTPException:
+    """Build a 422 answer with one entry in its `detail`.
+
+    Args:
+        error_type: Pydantic's name for the kind of error, such as `missing`.
+        location: The part of the request and the path within it.
+        message: One line.
+        value: The invalid value.
+        reason: The parser's own message, if there is one.
+    """
+    entry: ErrorEntry = {"type": error_type, "loc": location, "msg": message, "input": value}
+    if reason is not None:
+        entry["ctx"] = {"error": reason}
+    return _unprocessable([entry])
+
+
+def _unprocessable(entries: list[ErrorEntry]) -> HTTPException:
+    return HTTPException(422, entries)  # type: ignore[arg-type]  # Starlette types `detail` as text; FastAPI sends a list
+
+
+def _validate(model: type[_Model], value: object, part: str) -> _Model:
     try:
-        return model.model_validate(given)
+        return model.model_validate(value)
     except ValidationError as exc:
-        raise HTTPException(422, _describe(exc, [place])) from None  # type: ignore[arg-type]  # as above
+        raise _unprocessable(_list_errors(exc, [part])) from None
 
 
-def _describe(exc: ValidationError, place: list[str | int]) -> list[dict[str, Any]]:
-    faults = []
+def _list_errors(exc: ValidationError, location: Location) -> list[ErrorEntry]:
+    entries: list[ErrorEntry] = []
     for error in exc.errors(include_url=False):
-        fault: dict[str, Any] = dict(error) | {"loc": [*place, *error["loc"]]}
-        if "ctx" in fault:
-            fault["ctx"] = {name: str(value) for name, value in fault["ctx"].items()}
-        faults.append(fault)
-    return faults
+        entry: ErrorEntry = {
+            "type": error["type"],
+            "loc": [*location, *error["loc"]],
+            "msg": error["msg"],
+            "input": error["input"],
+        }
+        if "ctx" in error:
+            entry["ctx"] = {name: str(value) for name, value in error["ctx"].items()}
+        entries.append(entry)
+    return entries

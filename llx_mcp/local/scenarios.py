@@ -1,4 +1,4 @@
-"""How a job goes, by name: chosen at create, at import, or by the name of its file."""
+"""Scenarios: named timelines and outcomes of jobs, chosen at create, at import, or by the name of the file."""
 
 import math
 import re
@@ -18,32 +18,33 @@ _IN_FILE_NAME = re.compile(r"--([a-z]+(?:-[a-z]+)*)(?:\.[^.]*)?$")
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """One way in which a job goes.
+    """A timeline and an outcome of a job.
 
     Attributes:
-        description: what is seen, in a sentence.
-        ending: the status in which it ends whatever is known of the document; None ends as recorded.
-        error_message: why it failed, where `ending` is FAILED and it says so.
-        empty: whether it ends without a result.
+        description: What a client sees, in one sentence.
+        final_status: The status at the end; None leaves the recorded one.
+        error_message: The reason of a failure, if the job gives one.
+        has_null_result: Whether the job completes without a result.
     """
 
     name: str
     description: str
     timeline: Timeline
-    ending: str | None = None
+    final_status: str | None = None
     error_message: str | None = None
-    empty: bool = False
+    has_null_result: bool = False
 
 
 SCENARIOS = {
     scenario.name: scenario
     for scenario in (
-        Scenario("normal", "Pending for 1 s, running for 2 s, then as recorded. The default.", Timeline(1, 0, 2)),
-        Scenario("instant", "Ended when it is first asked for.", Timeline()),
+        Scenario("normal", "Pending for 1 s, running for 2 s, then the recorded outcome. The default.",
+                 Timeline(1, 0, 2)),
+        Scenario("instant", "Has ended at the first request.", Timeline()),
         Scenario("throttled", "Pending for 1 s, throttled for 5 s, running for 2 s.", Timeline(1, 5, 2)),
         Scenario("slow", "Pending for 5 s, running for 10 minutes.", Timeline(5, 0, 600)),
-        Scenario("stuck", "Pending for 1 s, then running for ever.", Timeline(1, 0, math.inf)),
-        Scenario("queued", "Pending for ever.", Timeline(math.inf)),
+        Scenario("stuck", "Pending for 1 s, then running forever.", Timeline(1, 0, math.inf)),
+        Scenario("queued", "Pending forever.", Timeline(math.inf)),
         Scenario("billed-late", "As normal; usage is null for another 60 s.", Timeline(1, 0, 2, 60)),
         Scenario(
             "failed", "Running for 2 s, then failed, with a reason.", Timeline(1, 0, 2), "FAILED",
@@ -51,20 +52,20 @@ SCENARIOS = {
         ),
         Scenario("failed-silent", "Running for 2 s, then failed, without a reason.", Timeline(1, 0, 2), "FAILED"),
         Scenario("cancelled", "Running for 2 s, then cancelled by someone else.", Timeline(1, 0, 2), "CANCELLED"),
-        Scenario("empty", "Completed, with a null result.", Timeline(1, 0, 2), "COMPLETED", empty=True),
+        Scenario("empty", "Completed, with a null result.", Timeline(1, 0, 2), "COMPLETED", has_null_result=True),
     )
 }  # fmt: skip
 
 
 class UnknownScenarioError(ValueError):
-    """No scenario has this name; the message lists those that there are."""
+    """No scenario has this name. The message lists the names."""
 
 
 def get_scenario(name: str) -> Scenario:
-    """The scenario of a name.
+    """Return the scenario with a name.
 
     Raises:
-        UnknownScenarioError: there is none.
+        UnknownScenarioError: No scenario has this name.
     """
     try:
         return SCENARIOS[name]
@@ -72,30 +73,30 @@ def get_scenario(name: str) -> Scenario:
         raise UnknownScenarioError(f"No such scenario; there are {', '.join(SCENARIOS)}.") from None
 
 
-def stage_job(body: bytes, scenario: Scenario) -> bytes:
-    """A job as it ends in a scenario; what the scenario leaves alone stays in the bytes in which it came.
-
-    Args:
-        body: the JSON of one job.
-        scenario: how it goes; one without an ending of its own changes nothing.
-
-    Raises:
-        MalformedJobError: the body is not a job.
-    """
-    if scenario.ending is None:
-        return body
-    changed = {"status": scenario.ending, "error_message": scenario.error_message}
-    sections = {**Job.parse(body).sections, **{name: _raw(value) for name, value in changed.items()}}
-    if scenario.empty or scenario.ending != "COMPLETED":
-        sections |= {name: _raw(None) for name in ("extract_result", "extract_metadata")}
-    return join_json(sections)
-
-
-def scenario_of_file(name: str) -> Scenario | None:
-    """The scenario that a file's name asks for: `invoice--slow.pdf` asks for `slow`."""
+def scenario_from_file_name(name: str) -> Scenario | None:
+    """Return the scenario in the name of a file: `slow` for `invoice--slow.pdf`."""
     match = _IN_FILE_NAME.search(name)
     return SCENARIOS.get(match[1]) if match else None
 
 
-def _raw(value: str | None) -> msgspec.Raw:
+def apply_scenario(body: bytes, scenario: Scenario) -> bytes:
+    """Return a job with the outcome of a scenario. All other sections keep their exact bytes.
+
+    Args:
+        body: The JSON of one job.
+        scenario: A scenario; one without a final status changes nothing.
+
+    Raises:
+        MalformedJobError: The body is not a job.
+    """
+    if scenario.final_status is None:
+        return body
+    outcome = {"status": scenario.final_status, "error_message": scenario.error_message}
+    sections = {**Job.parse(body).sections, **{name: _encode(value) for name, value in outcome.items()}}
+    if scenario.has_null_result or scenario.final_status != "COMPLETED":
+        sections |= {name: _encode(None) for name in ("extract_result", "extract_metadata")}
+    return join_json(sections)
+
+
+def _encode(value: str | None) -> msgspec.Raw:
     return msgspec.Raw(msgspec.json.encode(value))

@@ -1,4 +1,4 @@
-"""Whether a JSON Schema can be extracted by."""
+"""Validation of a `data_schema`: it must be JSON Schema and describe an object."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,33 +6,32 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
-class SchemaFault:
-    """What is wrong with a schema.
+class DataSchemaError:
+    """The reason why a schema is invalid.
 
     Attributes:
-        path: names and indices that lead to the place.
-        message: one line.
+        path: Keys and indices from the root of the schema to the error.
+        message: One line.
     """
 
     path: list[str | int]
     message: str
 
 
-def find_fault(data_schema: Mapping[str, Any]) -> SchemaFault | None:
-    """What is wrong with a schema, or None: it is to be JSON Schema (2020-12), and to describe an object."""
-    # Slow to import, and only a validation needs it.
+def find_schema_error(data_schema: Mapping[str, Any]) -> DataSchemaError | None:
+    """Return the most relevant error of a schema (JSON Schema 2020-12), or None if it is valid."""
+    # Imported here because the import is slow and few servers validate a schema.
     from jsonschema import Draft202012Validator
     from jsonschema.exceptions import SchemaError, best_match
 
-    kind = data_schema.get("type", "object")
-    if kind != "object":
-        return SchemaFault(["type"], "Value error, the schema's root must be an object")
+    if data_schema.get("type", "object") != "object":
+        return DataSchemaError(["type"], "Value error, the schema's root must be an object")
     try:
         error: SchemaError | None = best_match(
             Draft202012Validator(Draft202012Validator.META_SCHEMA).iter_errors(data_schema)
         )
     except RecursionError:
-        return SchemaFault([], "Value error, the schema is nested too deep")
+        return DataSchemaError([], "Value error, the schema is nested too deep")
     if error is None:
         return None
-    return SchemaFault(list(error.absolute_path), f"Value error, not a JSON Schema: {error.message[:200]}")
+    return DataSchemaError(list(error.absolute_path), f"Value error, not a JSON Schema: {error.message[:200]}")

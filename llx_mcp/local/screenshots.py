@@ -1,4 +1,4 @@
-"""Pictures of a document's pages, drawn by pdfium: an extra, `llx-mcp[local]`."""
+"""Page screenshots, rendered by pdfium. This needs the extra `llx-mcp[local]`."""
 
 import io
 import threading
@@ -8,28 +8,28 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pypdfium2
 
-_DOTS_PER_POINT = 2.0
-# pdfium is not made for threads.
+_PIXELS_PER_POINT = 2.0
+# pdfium is not thread-safe.
 _lock = threading.Lock()
 
 
 class ScreenshotError(Exception):
-    """No picture can be drawn; the message says why and what to do.
+    """A page cannot be rendered. The message gives the reason and the next step.
 
     Attributes:
-        is_missing: whether what draws is not installed, rather than the file being no PDF.
+        is_not_installed: Whether pypdfium2 or pillow is missing. Otherwise the file is not a PDF.
     """
 
-    def __init__(self, message: str, *, is_missing: bool = False) -> None:
+    def __init__(self, message: str, *, is_not_installed: bool = False) -> None:
         super().__init__(message)
-        self.is_missing = is_missing
+        self.is_not_installed = is_not_installed
 
 
 def count_pages(content: bytes) -> int:
-    """How many pages a PDF has.
+    """Return the number of pages of a PDF.
 
     Raises:
-        ScreenshotError: it is none, or what draws is not installed.
+        ScreenshotError: The content is not a PDF, or the extra is not installed.
     """
     with _lock:
         document = _open(content)
@@ -40,29 +40,29 @@ def count_pages(content: bytes) -> int:
 
 
 @lru_cache(maxsize=32)
-def draw_page(content: bytes, page_index: int) -> bytes | None:
-    """A page as PNG, two dots a point; None where there is no such page.
+def render_page(content: bytes, page_index: int) -> bytes | None:
+    """Return a page as PNG with two pixels per point; None if the page does not exist.
 
     Args:
-        content: the PDF.
-        page_index: from 0.
+        content: The PDF.
+        page_index: The page, counted from 0.
 
     Raises:
-        ScreenshotError: it is none, or what draws is not installed.
+        ScreenshotError: The content is not a PDF, or the extra is not installed.
     """
     with _lock:
         document = _open(content)
         try:
             if not 0 <= page_index < len(document):
                 return None
-            picture = document[page_index].render(scale=_DOTS_PER_POINT).to_pil()
+            image = document[page_index].render(scale=_PIXELS_PER_POINT).to_pil()
         except ImportError:
             raise _not_installed() from None
         finally:
             document.close()
-    drawn = io.BytesIO()
-    picture.save(drawn, "PNG")
-    return drawn.getvalue()
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return buffer.getvalue()
 
 
 def _open(content: bytes) -> "pypdfium2.PdfDocument":
@@ -73,8 +73,9 @@ def _open(content: bytes) -> "pypdfium2.PdfDocument":
     try:
         return pypdfium2.PdfDocument(content)
     except pypdfium2.PdfiumError as exc:
-        raise ScreenshotError(f"The file is not a PDF that can be drawn: {exc}") from None
+        raise ScreenshotError(f"The file is not a PDF that can be rendered: {exc}") from None
 
 
 def _not_installed() -> ScreenshotError:
-    return ScreenshotError("Page screenshots need pypdfium2 and pillow: pip install 'llx-mcp[local]'.", is_missing=True)
+    message = "Page screenshots need pypdfium2 and pillow: pip install 'llx-mcp[local]'."
+    return ScreenshotError(message, is_not_installed=True)

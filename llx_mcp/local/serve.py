@@ -3,14 +3,12 @@
 import secrets
 import socket
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import AbstractAsyncContextManager
-from typing import Any
+from collections.abc import Sequence
 
 import uvicorn
 
-from llx_mcp.local.app import ADMIN_HEADER, FAULTS_PATH, create_app
-from llx_mcp.local.faults import Fault, Faults
+from llx_mcp.local.app import ADMIN_HEADER, FAULTS_PATH, AppLifespan, create_app
+from llx_mcp.local.faults import Fault, FaultInjector
 from llx_mcp.local.job_store import JobStore
 from llx_mcp.local.scenarios import SCENARIO_HEADER, SCENARIOS
 
@@ -23,31 +21,32 @@ def serve(
     port: int,
     faults: Sequence[Fault] = (),
     admin_token: str | None = None,
-    lifespan: Callable[[Any], AbstractAsyncContextManager[None]] | None = None,
+    lifespan: AppLifespan | None = None,
 ) -> None:
     """Serve until interrupted.
 
     Args:
-        store: the jobs; whoever opened it closes it.
-        port: where to listen on 127.0.0.1; 0 picks a free port.
-        faults: what goes wrong on purpose, until the admin endpoint says otherwise.
-        admin_token: opens the admin endpoint; None draws one, which is printed.
-        lifespan: runs while the server does.
+        store: The jobs and files; the caller closes it.
+        port: The port on 127.0.0.1; 0 picks a free one.
+        faults: The faults to inject at first; the admin endpoint can change them.
+        admin_token: The token of the admin endpoint; None generates one, which is printed.
+        lifespan: Runs while the application does.
 
     Raises:
-        OSError: the port is taken.
+        OSError: The port is in use.
     """
     token = admin_token or secrets.token_urlsafe(16)
     with socket.create_server((HOST, port)) as listener:
         url = f"http://{HOST}:{listener.getsockname()[1]}"
-        wrong = f"         Faults on purpose: {', '.join(fault.kind for fault in faults)}.\n" if faults else ""
-        shown = "as given" if admin_token else token
+        injected = f"         Injected faults: {', '.join(fault.kind for fault in faults)}.\n" if faults else ""
+        shown_token = "(the given token)" if admin_token else token
         sys.stderr.write(
             f"llx-mcp: the embedded LlamaExtract API (not LlamaCloud) at {url}, with {store.count()} jobs.\n"
-            f"         Any key that begins with llx- will do. Clients: LLAMA_CLOUD_BASE_URL={url}\n"
-            f"         {len(SCENARIOS)} scenarios, by the header {SCENARIO_HEADER} at create: llx-mcp local scenarios\n"
-            f"         Faults: PUT {url}{FAULTS_PATH}, {ADMIN_HEADER}: {shown}\n{wrong}"
+            f"         Any key that begins with llx- is accepted. Clients: LLAMA_CLOUD_BASE_URL={url}\n"
+            f"         {len(SCENARIOS)} scenarios, chosen by the header {SCENARIO_HEADER} at create: "
+            "llx-mcp local scenarios\n"
+            f"         Fault injection: PUT {url}{FAULTS_PATH}, {ADMIN_HEADER}: {shown_token}\n{injected}"
         )
         sys.stderr.flush()
-        app = create_app(store, faults=Faults(faults), admin_token=token, lifespan=lifespan)
+        app = create_app(store, faults=FaultInjector(faults), admin_token=token, lifespan=lifespan)
         uvicorn.Server(uvicorn.Config(app, log_level="warning", server_header=False)).run(sockets=[listener])

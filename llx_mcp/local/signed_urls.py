@@ -1,4 +1,4 @@
-"""Addresses that hold for a time, and only as they were given."""
+"""Signed URLs, which need no API key and expire."""
 
 import hashlib
 import hmac
@@ -7,19 +7,19 @@ from datetime import datetime
 from urllib.parse import urlencode
 
 
-def sign(secret: bytes, path: str, expires: datetime) -> str:
-    """The query under which a path may be read until a time."""
+def sign_path(secret: bytes, path: str, expires: datetime) -> str:
+    """Return the query that gives access to a path until a time."""
     seconds = f"{expires.timestamp():.0f}"
-    return urlencode({"expires": seconds, "signature": _signature(secret, path, seconds)})
+    return urlencode({"expires": seconds, "signature": _sign(secret, path, seconds)})
 
 
-def is_signed(secret: bytes, path: str, query: Mapping[str, str], now: datetime) -> bool:
-    """Whether a query is one that was given for the path, and still holds."""
+def is_signature_valid(secret: bytes, path: str, query: Mapping[str, str], now: datetime) -> bool:
+    """Return whether a query was signed for a path and has not expired."""
     seconds, signature = query.get("expires", ""), query.get("signature", "")
-    expected = _signature(secret, path, seconds)
-    # What was signed here is a number; the rest is not looked at.
+    expected = _sign(secret, path, seconds)
+    # `float` cannot fail: it runs only after the signature proved that this server wrote the number.
     return hmac.compare_digest(expected.encode(), signature.encode()) and now.timestamp() < float(seconds)
 
 
-def _signature(secret: bytes, path: str, seconds: str) -> str:
+def _sign(secret: bytes, path: str, seconds: str) -> str:
     return hmac.new(secret, f"{path} {seconds}".encode(), hashlib.sha256).hexdigest()

@@ -1,9 +1,9 @@
-"""The page at `/`: what the embedded API holds, for a person."""
+"""The page at `/`, which shows a person the jobs of the embedded API."""
 
 from collections.abc import Sequence
 from html import escape
 
-from llx_mcp.local.job_queries import JobRow
+from llx_mcp.local.job_queries import ListedJob
 
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -11,7 +11,7 @@ _PAGE = """<!doctype html>
 <title>llx-mcp local</title>
 <style>body{{font:15px/1.5 sans-serif;margin:2rem}}td,th{{text-align:left;padding:.15rem 1rem .15rem 0}}</style>
 <h1>The embedded LlamaExtract API</h1>
-<p>This is llx-mcp on this machine, not LlamaCloud. Any key that begins with <code>llx-</code> will do.</p>
+<p>This is llx-mcp on this machine, not LlamaCloud. Any key that begins with <code>llx-</code> is accepted.</p>
 <p>{count}</p>
 <table>
 <tr><th>job<th>status<th>document<th>created
@@ -22,13 +22,13 @@ _PAGE = """<!doctype html>
 """
 
 
-def render_status_page(jobs: Sequence[JobRow], num_jobs: int, faults: Sequence[str]) -> str:
-    """The page as HTML, without scripts.
+def render_status_page(jobs: Sequence[ListedJob], num_jobs: int, faults: Sequence[str]) -> str:
+    """Render the page as HTML without scripts.
 
     Args:
-        jobs: the newest ones.
-        num_jobs: how many there are in all.
-        faults: those that are switched on, in words.
+        jobs: The newest jobs.
+        num_jobs: The number of all jobs.
+        faults: The injected faults, each as one line of text.
     """
     rows = "\n".join(
         f"<tr><td><code>{escape(job.job_id)}</code><td>{escape(job.status)}<td>{escape(job.file_input or '')}"
@@ -36,5 +36,5 @@ def render_status_page(jobs: Sequence[JobRow], num_jobs: int, faults: Sequence[s
         for job in jobs
     )
     count = f"{num_jobs:,} jobs" if len(jobs) == num_jobs else f"The newest {len(jobs):,} of {num_jobs:,} jobs"
-    wrong = f"<p>Faults on purpose: {escape('; '.join(faults))}</p>" if faults else ""
-    return _PAGE.format(count=count, rows=rows, faults=wrong)
+    injected = f"<p>Injected faults: {escape('; '.join(faults))}</p>" if faults else ""
+    return _PAGE.format(count=count, rows=rows, faults=injected)

@@ -1,1 +1,1 @@
-"""SQL over the tables of a result: one read-only SELECT, on SQLite in memory, within limits."""
+"""SQL over the tables of a result: one read-only SELECT at a time, in an in-memory SQLite database, within limits."""

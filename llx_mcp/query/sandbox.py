@@ -1,13 +1,14 @@
-"""What a query may do: read the result's tables, call harmless functions, and take only so much of anything.
+"""The limits of a query: it may only read the tables of the result and call harmless functions.
 
-These guards make an honest mistake end well. What they cannot stop, a single call that runs on inside
-SQLite, ends with the process in which the query runs.
+These limits cannot stop a single call that runs for too long inside SQLite. Such a query ends when its worker process
+is stopped.
 """
 
 import sqlite3
 from collections.abc import Callable, Collection
 
-_NAMES = """
+# Left out are functions that read files, load code, reveal the environment or allocate memory of any given size.
+_FUNCTION_NAMES = """
     -> ->> abs acos asin atan atan2 avg ceil ceiling char coalesce concat concat_ws cos count cume_dist date datetime
     degrees dense_rank exp first_value floor glob group_concat hex if ifnull iif instr json json_array
     json_array_length json_each json_extract json_group_array json_group_object json_object json_quote json_tree
@@ -16,7 +17,7 @@ _NAMES = """
     replace round row_number rtrim sign sin sqrt strftime string_agg substr substring sum tan time timediff total
     trim trunc typeof unicode unixepoch unlikely upper
 """
-FUNCTIONS = frozenset(_NAMES.split())
+FUNCTIONS = frozenset(_FUNCTION_NAMES.split())
 TABLE_FUNCTIONS = frozenset({"json_each", "json_tree"})
 
 _LIMITS = {
@@ -32,29 +33,29 @@ _LIMITS = {
     sqlite3.SQLITE_LIMIT_TRIGGER_DEPTH: 0,
     sqlite3.SQLITE_LIMIT_WORKER_THREADS: 0,
 }
-_HARMLESS = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_RECURSIVE}
+_ALLOWED_ACTIONS = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_RECURSIVE}
 
 
-def limit(connection: sqlite3.Connection) -> None:
-    """Bound lengths, depths and numbers."""
+def apply_limits(connection: sqlite3.Connection) -> None:
+    """Make a connection read-only and limit the size of queries and values."""
     connection.execute("PRAGMA query_only = ON")
     connection.execute("PRAGMA trusted_schema = OFF")
-    for name, most in _LIMITS.items():
-        connection.setlimit(name, most)
+    for category, value in _LIMITS.items():
+        connection.setlimit(category, value)
 
 
 def build_authorizer(tables: Collection[str]) -> Callable[..., int]:
-    """An authorizer that allows reading these tables and calling `FUNCTIONS`, and nothing else."""
+    """Build an authorizer that allows only reading these tables and calling `FUNCTIONS`."""
     readable = {*tables, *TABLE_FUNCTIONS}
 
-    def _may_read(table: str, column: str) -> bool:
-        # Where only rows are counted no column is named, and the table may be one that the query itself defines.
+    def may_read(table: str, column: str) -> bool:
+        # The column is empty where rows are only counted. The table may then be one that the query itself defines.
         return table in readable or (column == "" and not table.lower().startswith("sqlite_"))
 
     def authorize(action: int, first: str | None, second: str | None, *_: str | None) -> int:
-        if action in _HARMLESS:
+        if action in _ALLOWED_ACTIONS:
             return sqlite3.SQLITE_OK
-        if action == sqlite3.SQLITE_READ and _may_read(first or "", second or ""):
+        if action == sqlite3.SQLITE_READ and may_read(first or "", second or ""):
             return sqlite3.SQLITE_OK
         if action == sqlite3.SQLITE_FUNCTION and (second or "").lower() in FUNCTIONS:
             return sqlite3.SQLITE_OK

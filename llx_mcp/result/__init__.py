@@ -1,1 +1,1 @@
-"""A decoded result and its metadata, read by column. Pure: no I/O."""
+"""The decoded result of a job and its metadata, stored by column. Does no I/O."""

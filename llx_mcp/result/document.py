@@ -1,26 +1,27 @@
-"""Each value of a result joined with what the job knows of it: confidence, page, quoted words.
+"""The values of a result with their provenance: confidence, page and quote.
 
-A null value counts as a null, an empty list or object as nothing. Values are read by column, and joined
-one by one only where they are shown.
+Values are stored by column. Objects for single values are built only for values that are shown.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from typing import Any
 
 import msgspec
 
-from llx_mcp.result.metadata import AlignedMetadata, align_metadata, number
+from llx_mcp.result.metadata import AlignedMetadata, align_metadata
+from llx_mcp.result.metadata_reader import RawCitation, parse_number
 from llx_mcp.result.outline import Node, build_outline, walk_nodes, walk_values
 
-# Below this, types made for the one result cost more than they save.
-TYPED_FROM_BYTES = 1 << 20
+# Building struct types for one result pays off only for larger metadata.
+STRUCT_MIN_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A rectangle on a page, in PDF points from the top left."""
+    """A rectangle on a page, in PDF points from the top left corner."""
 
     x: float
     y: float
@@ -30,7 +31,13 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Citation:
-    """Where a value stands: 1-based page, the text that the service quotes for it, and boxes."""
+    """A passage of the document that supports a value.
+
+    Attributes:
+        page: the page number, from 1.
+        quote: the text that the service quotes; None where it quotes none.
+        boxes: where the quote is on the page.
+    """
 
     page: int | float | None
     quote: str | None
@@ -39,7 +46,14 @@ class Citation:
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """One scalar value that is not null. `confidence` is 0 to 1, or None where the job gives none."""
+    """One scalar value that is not null.
+
+    Attributes:
+        path: the exact path of the value.
+        value: a string, number or boolean.
+        confidence: 0 to 1; None where the job has none.
+        citations: the passages that support the value.
+    """
 
     path: str
     value: Any
@@ -49,142 +63,152 @@ class Leaf:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """The scalars of one node with what is said of them.
+    """All values of one field, with their metadata.
 
     Attributes:
         node: the field.
-        entries: for each of the node's values, its entry of the metadata or None.
-        ratings: for each of them, the confidence or None; None, too, where no scalar stands.
+        entries: for each value of the node, its metadata entry or None; only `AlignedMetadata.reader` can read it.
+        confidences: for each value of the node, its confidence; None where it has none or is not a scalar.
     """
 
     node: Node
-    entries: list[Any]
+    entries: list[object]
     confidences: list[float | None]
 
     @property
     def is_mixed(self) -> bool:
-        """Whether nulls or containers stand among the scalars."""
+        """Whether the column also holds nulls, objects or lists."""
         return self.node.nulls > 0 or self.node.types["object"] + self.node.types["list"] > 0
 
 
 class Document:
-    """All values of a result, and what is said of them and of the whole.
+    """All values of a result, with their provenance.
 
     Attributes:
-        root: the outline.
-        error: what the service says went wrong with the metadata; empty where nothing did.
+        root: the outline of the result.
+        metadata: the metadata of single values; None where the job has none.
+        error: the error that the service reported for the metadata, or "".
     """
 
-    def __init__(self, root: Node, beside: AlignedMetadata | None, error: str) -> None:
+    def __init__(self, root: Node, metadata: AlignedMetadata | None, error: str) -> None:
         self.root = root
+        self.metadata = metadata
         self.error = error
-        self.beside = beside
         self._columns: dict[int, Column] = {}
 
     @property
     def has_metadata(self) -> bool:
-        """Whether the job says anything of single values."""
-        return self.beside is not None
+        """Whether the job has metadata of single values."""
+        return self.metadata is not None
 
     @cached_property
     def columns(self) -> list[Column]:
-        """The columns in which scalars stand."""
+        """The columns that hold scalars."""
         return [self.column(node) for node in walk_nodes(self.root) if node.has_scalars]
 
     @cached_property
     def num_values(self) -> int:
-        """Scalars that are not null."""
+        """The number of scalars; nulls are not counted."""
         nodes = (column.node.types for column in self.columns)
         return sum(types.total() - types["object"] - types["list"] for types in nodes)
 
     @cached_property
     def num_nulls(self) -> int:
-        """Nulls; fields that are absent are none."""
+        """The number of nulls; absent fields are not counted."""
         return sum(node.nulls for node in walk_nodes(self.root))
 
     @cached_property
     def num_with_confidence(self) -> int:
-        """Scalars that have a confidence."""
+        """The number of scalars with a confidence."""
         return sum(len(column.confidences) - column.confidences.count(None) for column in self.columns)
 
     @cached_property
     def num_with_citation(self) -> int:
-        """Scalars that have a citation."""
+        """The number of scalars with a citation."""
         return sum(sum(self.cited(column)) for column in self.columns)
 
     def cited(self, column: Column) -> list[bool]:
-        """For each value of a column, whether it is a scalar with a citation."""
-        if self.beside is None:
+        """For each value of a column, return whether it is a scalar with a citation."""
+        if self.metadata is None:
             return [False] * len(column.entries)
-        cited = self.beside.reader.cited(column.entries)
+        cited = self.metadata.reader.cited(column.entries)
         if not column.is_mixed:
             return cited
         return [is_scalar(value) and has for value, has in zip(column.node.values, cited, strict=True)]
 
     def num_below(self, threshold: float) -> int:
-        """Scalars with a confidence below the threshold."""
+        """Return the number of scalars with a confidence below the threshold."""
         confidences = (confidence for column in self.columns for confidence in column.confidences)
         return sum(confidence is not None and confidence < threshold for confidence in confidences)
 
     @property
     def leaves(self) -> Iterator[Leaf]:
-        """Every value that is not null, in the order of the document."""
+        """All scalars, in document order."""
         for node, position in walk_values(self.root):
             if node.values[position] is not None:
                 yield self.leaf(self.column(node), position)
 
     def column(self, node: Node) -> Column:
-        """The values of one node with what is said of them."""
+        """Return the values of a node with their metadata; the column is cached."""
         if id(node) not in self._columns:
             self._columns[id(node)] = self._build_column(node)
         return self._columns[id(node)]
 
     def leaf(self, column: Column, position: int) -> Leaf:
-        """One value with its provenance."""
-        value = column.node.values[position]
+        """Return one value of a column with its provenance."""
         return Leaf(
-            column.node.path_of(position), value, column.confidences[position], self.citations(column.entries[position])
+            column.node.path_of(position),
+            column.node.values[position],
+            column.confidences[position],
+            self.citations(column.entries[position]),
         )
 
-    def citations(self, entry: Any) -> tuple[Citation, ...]:
-        """The citations of an entry."""
-        if entry is None or self.beside is None:
+    def citations(self, entry: object) -> tuple[Citation, ...]:
+        """Return the citations of a metadata entry."""
+        if entry is None or self.metadata is None:
             return ()
-        return tuple(map(_citation, self.beside.reader.citations(entry)))
+        return tuple(map(_parse_citation, self.metadata.reader.citations(entry)))
 
-    def first_citation(self, entry: Any) -> tuple[int | float | None, str | None]:
-        """Page and words of the first citation of an entry."""
-        if entry is None or self.beside is None:
+    def first_citation(self, entry: object) -> tuple[int | float | None, str | None]:
+        """Return page and quote of the first citation of a metadata entry."""
+        if entry is None or self.metadata is None:
             return None, None
-        page, text = self.beside.reader.first(entry)
-        return _page(page), text if isinstance(text, str) and text else None
+        page, quote = self.metadata.reader.first_citation(entry)
+        return _parse_page(page), _parse_quote(quote)
 
-    def ranked(self, most: int) -> Iterator[Leaf]:
-        """The `most` values that deserve a look first: lowest confidence first, those without any after them."""
+    def ranked(self, limit: int) -> Iterator[Leaf]:
+        """Yield the `limit` least certain scalars: lowest confidence first, then those without a confidence."""
+        lowest = self._lowest_confidences(limit)
+        for column, position in lowest:
+            yield self.leaf(column, position)
+        if len(lowest) < limit:
+            yield from islice(self._leaves_without_confidence(), limit - len(lowest))
+
+    def _leaves_without_confidence(self) -> Iterator[Leaf]:
+        for node, position in walk_values(self.root):
+            if node.values[position] is not None and self.column(node).confidences[position] is None:
+                yield self.leaf(self.column(node), position)
+
+    def _lowest_confidences(self, limit: int) -> list[tuple[Column, int]]:
+        """Return column and position of the `limit` scalars with the lowest confidence, lowest first."""
         confidences = [
             confidence for column in self.columns for confidence in column.confidences if confidence is not None
         ]
-        # Of a million values only those that can be shown are put in order.
-        last = sorted(confidences)[most - 1] if 0 < most < len(confidences) else None
-        found: list[tuple[float, tuple[Any, ...], Column, int]] = []
+        # Only the values that can be returned are put in document order, since a result can have a million values.
+        highest = sorted(confidences)[limit - 1] if 0 < limit < len(confidences) else None
+        found: list[tuple[float, tuple[int, ...], Column, int]] = []
         for column in self.columns:
             for position, confidence in enumerate(column.confidences):
-                if confidence is not None and (last is None or confidence <= last):
+                if confidence is not None and (highest is None or confidence <= highest):
                     found.append((confidence, document_order(column.node, position), column, position))
         found.sort(key=lambda item: item[:2])
-        for _, _, column, position in found[:most]:
-            yield self.leaf(column, position)
-        if most > len(confidences):
-            for node, position in walk_values(self.root):
-                if node.values[position] is not None and self.column(node).confidences[position] is None:
-                    yield self.leaf(self.column(node), position)
+        return [(column, position) for _, _, column, position in found[:limit]]
 
     def _build_column(self, node: Node) -> Column:
-        if self.beside is None:
-            nothing = [None] * len(node.values)
-            return Column(node, nothing, list(nothing))
-        entries = self.beside.of_scalars(node)
-        confidences = self.beside.reader.confidences(entries)
+        if self.metadata is None:
+            return Column(node, [None] * len(node.values), [None] * len(node.values))
+        entries = self.metadata.of_scalars(node)
+        confidences = self.metadata.reader.confidences(entries)
         column = Column(node, entries, confidences)
         if column.is_mixed:
             for position, value in enumerate(node.values):
@@ -194,48 +218,57 @@ class Document:
 
 
 def read_document(
-    result: Any, extract_metadata: msgspec.Raw | None, *, typed_from_bytes: int = TYPED_FROM_BYTES
+    result: Any, extract_metadata: msgspec.Raw | None, *, struct_min_bytes: int = STRUCT_MIN_BYTES
 ) -> Document:
-    """Join a decoded result with its undecoded `extract_metadata`, either of which may be None.
+    """Join a decoded result with its metadata.
+
+    Args:
+        result: the decoded `extract_result`, or None.
+        extract_metadata: the undecoded section of the job, or None.
+        struct_min_bytes: metadata of at least this size is decoded into structs.
 
     Raises:
-        ValueError: the metadata is not JSON that can be read.
+        ValueError: the metadata is not valid JSON.
     """
     root = build_outline(result)
-    beside, error = align_metadata(root, extract_metadata, typed_from_bytes=typed_from_bytes)
-    return Document(root, beside, error)
+    metadata, error = align_metadata(root, extract_metadata, struct_min_bytes=struct_min_bytes)
+    return Document(root, metadata, error)
 
 
 def is_scalar(value: Any) -> bool:
-    """Whether a value is neither null nor a container."""
+    """Whether a value is a string, number or boolean."""
     return value is not None and not isinstance(value, dict | list)
 
 
 def document_order(node: Node, position: int) -> tuple[int, ...]:
-    """A key that puts values of different nodes in the order of the document."""
+    """Return a sort key that puts values of different nodes in document order."""
     keys: list[int] = []
     while node.parent is not None:
-        if node.indices is not None:
-            keys.append(node.indices[position])
-        else:
-            keys.append(node.ordinal)
+        keys.append(node.ordinal if node.indices is None else node.indices[position])
         position = position if node.parent_positions is None else node.parent_positions[position]
         node = node.parent
     return tuple(reversed(keys))
 
 
-def _citation(item: dict[str, Any]) -> Citation:
-    text = item.get("matching_text")
-    raw = item.get("bounding_boxes")
-    boxes = tuple(filter(None, map(_box, raw))) if isinstance(raw, list) else ()
-    return Citation(_page(item.get("page")), text if isinstance(text, str) and text else None, boxes)
+def _parse_citation(raw: RawCitation) -> Citation:
+    raw_boxes = raw.get("bounding_boxes")
+    boxes = tuple(filter(None, map(_parse_box, raw_boxes))) if isinstance(raw_boxes, list) else ()
+    return Citation(_parse_page(raw.get("page")), _parse_quote(raw.get("matching_text")), boxes)
 
 
-def _page(value: Any) -> int | float | None:
-    page = number(value)
+def _parse_page(value: object) -> int | float | None:
+    page = parse_number(value)
     return int(page) if page is not None and page == int(page) else page
 
 
-def _box(item: Any) -> Box | None:
-    sides = [number(item.get(side)) for side in "xywh"] if isinstance(item, dict) else [None]
-    return None if None in sides else Box(*sides)
+def _parse_quote(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _parse_box(value: object) -> Box | None:
+    if not isinstance(value, dict):
+        return None
+    x, y, w, h = (parse_number(value.get(side)) for side in "xywh")
+    if x is None or y is None or w is None or h is None:
+        return None
+    return Box(x, y, w, h)

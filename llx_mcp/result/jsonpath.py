@@ -1,7 +1,8 @@
-"""Paths read: a parser for JSONPath (RFC 9535) without filters, descent and functions, and its matches.
+"""Parses paths and finds the values that they name.
 
-The `$.` may be left out. What the parser takes runs in time linear in what it visits, and visits are
-bounded; what needs a filter, a descent or a function is a query, and is answered so.
+A path is JSONPath (RFC 9535) without filters, descendant segments (`..`) and functions. The leading `$.` is optional.
+The time to evaluate a path is linear in the number of values visited, and this number is limited. Errors about filters,
+descendants and functions refer to the tool for queries.
 """
 
 import json
@@ -16,33 +17,36 @@ from llx_mcp.result.outline import Node
 from llx_mcp.result.paths import ROOT, join_any, join_name, show_path
 
 MAX_VISITS = 3_000_000
-_MOST_ALTERNATIVES = 64
-_SHOWN_NAMES = 12
-_SHOWN_CHARS = 60
+_MAX_ALTERNATIVES = 64
+_MAX_INTEGER = 2**53 - 1
+_MAX_CLOSE_NAMES = 3
+_MAX_COMPARED_NAMES = 2_000
+_MAX_SHOWN_NAMES = 12
+_MAX_NAME_CHARS = 60
+_MAX_PATH_CHARS = 120
 _CONTEXT_CHARS = 30
 
 _BLANK = re.compile(r"[ \t\n\r]*")
 _NAME = re.compile(r"[A-Za-z_\u0080-\ud7ff\ue000-\U0010ffff][A-Za-z0-9_\u0080-\ud7ff\ue000-\U0010ffff]*")
 _INTEGER = re.compile(r"-?[1-9][0-9]*|0(?![0-9])")
-_LARGEST = 2**53 - 1
-_QUOTED = {
+_QUOTED_NAMES = {
     "'": re.compile(r"'((?:[^'\\\x00-\x1f\ud800-\udfff]|\\.)*)'", re.DOTALL),
     '"': re.compile(r'"((?:[^"\\\x00-\x1f\ud800-\udfff]|\\.)*)"', re.DOTALL),
 }
 _ESCAPE = re.compile(
     r"\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})|\\u([0-9a-fA-F]{4})|\\(.)", re.DOTALL
 )
-_CONTROLS = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "/": "/", "\\": "\\"}
-_QUERY_HINT = "that is a query: query_extract_result filters, searches and counts with SQL."
+_JSON_ESCAPES = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "/": "/", "\\": "\\"}
+_QUERY_HINT = "that is a query: use query_extract_result, which filters, searches and counts with SQL."
 
 
 class PathError(ArgumentError):
-    """A path that cannot be read, or that names nothing; the message says where, and what there is."""
+    """A path that is not valid or has no value; the message says where, and which paths exist."""
 
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """Elements from `start` to before `stop`, every `step`th; as in Python, and as in the RFC."""
+    """A slice of a list, with the meaning that it has in Python."""
 
     start: int | None = None
     stop: int | None = None
@@ -51,7 +55,7 @@ class Slice:
 
 @dataclass(frozen=True, slots=True)
 class Wildcard:
-    """Every element of a list, or every member of an object."""
+    """All elements of a list, or all members of an object."""
 
 
 Selector = str | int | Slice | Wildcard
@@ -60,19 +64,24 @@ Segments = tuple[Segment, ...]
 
 
 def parse_path(text: str) -> Segments:
-    """The segments of a path, each one or more selectors.
+    """Parse a path into segments, each of one or more selectors.
 
     Raises:
-        PathError: with the place of the fault.
+        PathError: the path is not valid; the message says where.
     """
     return _Parser(text).parse()
 
 
 def find_locations(segments: Segments, root: Node, *, max_visits: int = MAX_VISITS) -> Iterator[Location]:
-    """Every value that the segments name, in the order of the RFC, lazily.
+    """Yield every value that the segments name, in the order that the RFC defines.
+
+    Args:
+        segments: the parsed path.
+        root: the outline of the result.
+        max_visits: the most values to visit, including those on the way.
 
     Raises:
-        PathError: more than `max_visits` values were visited.
+        PathError: `max_visits` is exceeded.
     """
     visits = 0
     stack: list[Iterator[Location]] = [iter([root_location(root)])]
@@ -80,7 +89,9 @@ def find_locations(segments: Segments, root: Node, *, max_visits: int = MAX_VISI
         for location in stack[-1]:
             visits += 1
             if visits > max_visits:
-                raise PathError(f"path: more than {max_visits:,} values lie on this path. Name fewer, or use slices.")
+                raise PathError(
+                    f"path: more than {max_visits:,} values to visit. Use slices or indices instead of [*]."
+                )
             if len(stack) > len(segments):
                 yield location
             else:
@@ -91,12 +102,18 @@ def find_locations(segments: Segments, root: Node, *, max_visits: int = MAX_VISI
 
 
 def explain_no_match(text: str, segments: Segments, root: Node) -> str:
-    """Why a path names nothing: how far it leads, and what exists there."""
+    """Explain why a path has no value: up to where it is right, and what exists there.
+
+    Args:
+        text: the path as it was given.
+        segments: the parsed path.
+        root: the outline of the result.
+    """
     for depth in range(len(segments), 0, -1):
-        before = next(find_locations(segments[: depth - 1], root), None)
-        if before is not None:
-            return f"path {excerpt(text, 120)}: {_missing(before, segments[depth - 1])}"
-    return f"path {excerpt(text, 120)} names nothing."
+        parent = next(find_locations(segments[: depth - 1], root), None)
+        if parent is not None:
+            return f"path {excerpt(text, _MAX_PATH_CHARS)}: {_explain_segment(parent, segments[depth - 1])}"
+    return f"path {excerpt(text, _MAX_PATH_CHARS)} has no value."
 
 
 def _select(location: Location, segment: Segment) -> Iterator[Location]:
@@ -122,136 +139,147 @@ def _indices(selector: Selector, length: int) -> range:
     return range(0)
 
 
-def _missing(at: Location, segment: Segment) -> str:
-    selector = segment[0]
-    location = excerpt(show_path(at.path), 120)
-    if isinstance(at.value, list):
+def _explain_segment(parent: Location, segment: Segment) -> str:
+    """Explain why a segment selects nothing in a value."""
+    selector, path = segment[0], excerpt(show_path(parent.path), _MAX_PATH_CHARS)
+    if isinstance(parent.value, list):
         if isinstance(selector, str):
-            inside = excerpt(join_name(join_any(at.path), selector), 120)
-            return f"{location} is a list of {len(at.value)}, not an object; its elements are reached so: {inside}."
-        return f"{location} is a list of {len(at.value)} elements" + (
-            f", [0] to [{len(at.value) - 1}]." if at.value else "."
-        )
-    if isinstance(at.value, dict):
-        if not isinstance(selector, str):
-            return f"{location} is an object, not a list. It has {_names(list(at.value))}."
-        close = get_close_matches(selector, list(at.value)[:2_000], n=3, cutoff=0.6)
-        guess = f"; did you mean {' or '.join(excerpt(join_name(ROOT, name), 60) for name in close)}?" if close else "."
-        return f"no {excerpt(join_name(ROOT, selector), 60)} in {location}{guess} It has {_names(list(at.value))}."
-    return f"{location} is {'null' if at.value is None else 'a single value'}; nothing lies below it."
+            of_elements = excerpt(join_name(join_any(parent.path), selector), _MAX_PATH_CHARS)
+            return (
+                f"{path} is a list of {len(parent.value)} elements, not an object. For its elements use {of_elements}."
+            )
+        indices = f", [0] to [{len(parent.value) - 1}]" if parent.value else ""
+        return f"{path} is a list of {len(parent.value)} elements{indices}."
+    if isinstance(parent.value, dict):
+        names = list(parent.value)
+        if isinstance(selector, str):
+            return f"no {_show_name(selector)} in {path}{_suggest(selector, names)} It has {_list_names(names)}."
+        return f"{path} is an object, not a list. It has {_list_names(names)}."
+    return f"{path} is {'null' if parent.value is None else 'a single value'} and has no fields or elements."
 
 
-def _names(names: list[str]) -> str:
+def _suggest(name: str, names: list[str]) -> str:
+    """Return the end of a sentence that suggests similar names."""
+    close = get_close_matches(name, names[:_MAX_COMPARED_NAMES], n=_MAX_CLOSE_NAMES, cutoff=0.6)
+    return f"; did you mean {' or '.join(map(_show_name, close))}?" if close else "."
+
+
+def _list_names(names: list[str]) -> str:
     if not names:
         return "no fields"
-    shown = ", ".join(excerpt(join_name(ROOT, name), _SHOWN_CHARS) for name in names[:_SHOWN_NAMES])
-    return f"{shown} and {len(names) - _SHOWN_NAMES} more" if len(names) > _SHOWN_NAMES else shown
+    shown = ", ".join(map(_show_name, names[:_MAX_SHOWN_NAMES]))
+    num_more = len(names) - _MAX_SHOWN_NAMES
+    return f"{shown} and {num_more} more" if num_more > 0 else shown
+
+
+def _show_name(name: str) -> str:
+    return excerpt(join_name(ROOT, name), _MAX_NAME_CHARS)
 
 
 class _Parser:
-    """One pass over the text; `at` is where it has come to."""
+    """Parses a path in one pass; `_offset` is the index of the next character."""
 
     def __init__(self, text: str) -> None:
-        self.text = text
-        self.at = 0
+        self._text = text
+        self._offset = 0
 
     def parse(self) -> Segments:
         segments: list[Segment] = []
-        if self.text.startswith("$"):
-            self.at = 1
-        elif self.text.startswith("*"):
-            self.at = 1
+        if self._text.startswith("$"):
+            self._offset = 1
+        elif self._text.startswith("*"):
+            self._offset = 1
             segments.append((Wildcard(),))
-        elif not self.text.startswith("["):
-            segments.append((self._name(),))
-        alternatives = 1
-        while self.at < len(self.text):
-            segments.append(self._segment())
-            alternatives *= len(segments[-1])
-            if alternatives > _MOST_ALTERNATIVES:
-                raise self._fault(f"more than {_MOST_ALTERNATIVES} alternatives")
+        elif not self._text.startswith("["):
+            segments.append((self._parse_name(),))
+        num_alternatives = 1
+        while self._offset < len(self._text):
+            segments.append(self._parse_segment())
+            num_alternatives *= len(segments[-1])
+            if num_alternatives > _MAX_ALTERNATIVES:
+                raise self._error(f"more than {_MAX_ALTERNATIVES} alternatives; name fewer in one path")
         return tuple(segments)
 
-    def _segment(self) -> Segment:
+    def _parse_segment(self) -> Segment:
         self._skip_blank()
         if self._take("."):
             if self._peek() == ".":
-                raise self._fault(f"'..' searches at any depth; {_QUERY_HINT}")
-            return (Wildcard(),) if self._take("*") else (self._name(),)
+                raise self._error(f"'..' searches at any depth; {_QUERY_HINT}")
+            return (Wildcard(),) if self._take("*") else (self._parse_name(),)
         if self._take("["):
-            return self._bracketed()
+            return self._parse_brackets()
         if self._peek() == "(":
-            raise self._fault(f"a path has no functions; {_QUERY_HINT}")
-        raise self._fault("expected '.name' or '[…]'")
+            raise self._error(f"a path has no functions; {_QUERY_HINT}")
+        raise self._error("expected '.name' or '[…]'")
 
-    def _bracketed(self) -> Segment:
+    def _parse_brackets(self) -> Segment:
         selectors: list[Selector] = []
         while True:
             self._skip_blank()
-            selectors.append(self._selector())
+            selectors.append(self._parse_selector())
             self._skip_blank()
             if self._take("]"):
                 return tuple(selectors)
             if not self._take(","):
-                raise self._fault("expected ']' or ','")
+                raise self._error("expected ']' or ','")
 
-    def _selector(self) -> Selector:
+    def _parse_selector(self) -> Selector:
         char = self._peek()
         if char == "*":
-            self.at += 1
+            self._offset += 1
             return Wildcard()
-        if char in _QUOTED:
-            return self._quoted(char)
+        if char in _QUOTED_NAMES:
+            return self._parse_quoted(char)
         if char in ("?", "@"):
-            raise self._fault(f"a filter; {_QUERY_HINT}")
+            raise self._error(f"filters are not allowed; {_QUERY_HINT}")
         if char == "]":
-            raise self._fault("empty brackets; [*] names every element")
-        start = self._integer()
+            raise self._error("empty brackets; use [*] for all elements")
+        start = self._parse_integer()
         self._skip_blank()
         if not self._take(":"):
             if start is None:
-                raise self._fault("expected a quoted name, an index, a slice or *")
+                raise self._error("expected a quoted name, an index, a slice or *")
             return start
-        return self._slice(start)
+        return self._parse_slice(start)
 
-    def _slice(self, start: int | None) -> Slice:
+    def _parse_slice(self, start: int | None) -> Slice:
         self._skip_blank()
-        stop = self._integer()
+        stop = self._parse_integer()
         self._skip_blank()
         step = None
         if self._take(":"):
             self._skip_blank()
-            step = self._integer()
+            step = self._parse_integer()
         return Slice(start, stop, step)
 
-    def _integer(self) -> int | None:
-        match = _INTEGER.match(self.text, self.at)
+    def _parse_integer(self) -> int | None:
+        match = _INTEGER.match(self._text, self._offset)
         if match is None:
-            if self._peek() in "-0123456789" and self._peek():
-                raise self._fault("not an index: no leading zeros, and no -0")
+            if self._peek() and self._peek() in "-0123456789":
+                raise self._error("not an index; leave out leading zeros, and write 0 for -0")
             return None
-        if len(match.group()) > 17 or abs(int(match.group())) > _LARGEST:
-            raise self._fault("an index beyond 2^53 - 1")
-        self.at = match.end()
+        if len(match.group()) > 17 or abs(int(match.group())) > _MAX_INTEGER:
+            raise self._error("the index is larger than 2^53 - 1")
+        self._offset = match.end()
         return int(match.group())
 
-    def _name(self) -> str:
-        match = _NAME.match(self.text, self.at)
+    def _parse_name(self) -> str:
+        match = _NAME.match(self._text, self._offset)
         if match is None:
-            if self._peek() in "0123456789" and self._peek():
-                raise self._fault("a name does not begin with a digit; an element is named [0], an odd name ['1st']")
-            raise self._fault("expected a name; one with other characters is quoted: ['odd name']")
-        self.at = match.end()
+            if self._peek() and self._peek() in "0123456789":
+                raise self._error("a name cannot begin with a digit; write [0] for an element and ['1st'] for a name")
+            raise self._error("expected a name; quote a name with other characters: ['odd name']")
+        self._offset = match.end()
         if self._peek() == "(":
-            raise self._fault(f"a path has no functions; {_QUERY_HINT}")
+            raise self._error(f"a path has no functions; {_QUERY_HINT}")
         return match.group()
 
-    def _quoted(self, quote: str) -> str:
-        match = _QUOTED[quote].match(self.text, self.at)
+    def _parse_quoted(self, quote: str) -> str:
+        match = _QUOTED_NAMES[quote].match(self._text, self._offset)
         if match is None:
-            raise self._fault("a quoted name that does not end, or holds a control character")
+            raise self._error("the quoted name does not end, or contains a control character")
         name = _ESCAPE.sub(lambda escape: self._unescape(escape, quote), match.group(1))
-        self.at = match.end()
+        self._offset = match.end()
         return name
 
     def _unescape(self, escape: re.Match[str], quote: str) -> str:
@@ -262,26 +290,27 @@ class _Parser:
             return chr(int(unit, 16))
         if char == quote:
             return quote
-        if char in _CONTROLS:
-            return _CONTROLS[char]
-        raise self._fault(f"an escape that JSON does not have: {excerpt(escape.group(), 10)}")
+        if char in _JSON_ESCAPES:
+            return _JSON_ESCAPES[char]
+        raise self._error(f"JSON has no escape {excerpt(escape.group(), 10)}")
 
     def _skip_blank(self) -> None:
-        match = _BLANK.match(self.text, self.at)
-        # Blanks separate; after the last segment they do not belong.
-        if match and match.end() < len(self.text):
-            self.at = match.end()
+        match = _BLANK.match(self._text, self._offset)
+        # Spaces are allowed before a segment, but not at the end of the path.
+        if match and match.end() < len(self._text):
+            self._offset = match.end()
 
     def _take(self, char: str) -> bool:
-        taken = self.text.startswith(char, self.at)
-        self.at += len(char) if taken else 0
+        taken = self._text.startswith(char, self._offset)
+        self._offset += len(char) if taken else 0
         return taken
 
     def _peek(self) -> str:
-        return self.text[self.at : self.at + 1]
+        return self._text[self._offset : self._offset + 1]
 
-    def _fault(self, what: str) -> PathError:
-        before = excerpt(self.text[max(self.at - _CONTEXT_CHARS, 0) : self.at], _CONTEXT_CHARS)
-        after = excerpt(self.text[self.at : self.at + _CONTEXT_CHARS], _CONTEXT_CHARS)
-        where = f"at character {self.at + 1}, {json.dumps(f'{before}▸{after}', ensure_ascii=False)}"
-        return PathError(f"path: {where}: {what}")
+    def _error(self, message: str) -> PathError:
+        start, end = max(self._offset - _CONTEXT_CHARS, 0), self._offset + _CONTEXT_CHARS
+        before = excerpt(self._text[start : self._offset], _CONTEXT_CHARS)
+        after = excerpt(self._text[self._offset : end], _CONTEXT_CHARS)
+        context = json.dumps(f"{before}▸{after}", ensure_ascii=False)
+        return PathError(f"path: at character {self._offset + 1}, {context}: {message}")

@@ -1,4 +1,4 @@
-"""One value of a result, as a place in its outline: the way to its path, its members and its provenance."""
+"""One value of a result, from which its path, members and elements can be reached."""
 
 from bisect import bisect_left
 from collections.abc import Iterator
@@ -10,45 +10,47 @@ from llx_mcp.result.outline import Node
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """One value: a node, and the position of the value among those that stand there."""
+    """One value of a result.
+
+    Attributes:
+        node: the field.
+        position: the index of the value in `node.values`.
+    """
 
     node: Node
     position: int
 
     @property
     def value(self) -> Any:
-        """The value."""
+        """The value itself."""
         return self.node.values[self.position]
 
     @property
     def path(self) -> str:
-        """Its exact path."""
+        """The exact path of the value."""
         return self.node.path_of(self.position)
 
     def member(self, name: str) -> "Location | None":
-        """A member of the object that stands here, or None where it has none of the name."""
+        """Return a member of this object, or None where it has no member of that name."""
         child = self.node.members.get(name)
         if child is None:
             return None
-        if child.parent_positions is None:
+        positions = child.parent_positions
+        if positions is None:
             return Location(child, self.position)
-        # Holders rise with the position, as values are collected in the order of the document.
-        at = bisect_left(child.parent_positions, self.position)
-        return (
-            Location(child, at)
-            if at < len(child.parent_positions) and child.parent_positions[at] == self.position
-            else None
-        )
+        # Parent positions are sorted, because values are collected in document order.
+        found = bisect_left(positions, self.position)
+        return Location(child, found) if found < len(positions) and positions[found] == self.position else None
 
     def members(self) -> Iterator["Location"]:
-        """The members of the object that stands here, in its own order."""
+        """Yield the members of this object, in its own order."""
         for name in self.value:
             location = self.member(name)
             if location is not None:
                 yield location
 
     def elements(self, indices: range) -> Iterator["Location"]:
-        """Elements of the list that stands here."""
+        """Yield the elements of this list at some indices, which must exist."""
         element = self.node.element
         if element is not None and element.parent_positions is not None:
             first = bisect_left(element.parent_positions, self.position)
@@ -57,5 +59,5 @@ class Location:
 
 
 def root_location(root: Node) -> Location:
-    """The whole result."""
+    """Return the location of the whole result."""
     return Location(root, 0)

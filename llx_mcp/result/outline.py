@@ -1,8 +1,8 @@
-"""The shape of a result: every field once, with all values that stand there, type, counts and an example.
+"""The outline of a result: a tree with one node for each field, which holds all values of that field.
 
-A result is taken apart into columns: one node a field, its values in the order of the document, each
-with the place of its holder. So a list of a million objects visits each node once a field, and paths are
-written only for what is shown.
+The result is split into columns: a node lists the values of its field in document order, and for each value the
+position of its parent in the parent node. So a list of a million objects has only as many nodes as its objects have
+fields, and paths are built only for values that are shown.
 """
 
 from collections import Counter
@@ -17,28 +17,32 @@ from llx_mcp.result.sanitize import sanitize_json, truncate
 OUTLINE_COLUMNS = ["path", "type", "count", "nulls", "example"]
 
 _EXAMPLE_CHARS = 60
-_DEEPEST_SHAPE = 64
-# More distinct names than this for each member that exists, and objects are taken one by one.
-_NAMES_A_MEMBER = 4
+_MAX_SHAPE_DEPTH = 64
+# Each name is looked up in all objects at once. If this takes more lookups for each existing member, because the
+# objects have few names in common, the objects are read one by one instead.
+_MAX_LOOKUPS_PER_MEMBER = 4
 _TYPE_NAMES = {bool: "boolean", str: "string", int: "integer", float: "number", dict: "object", list: "list"}
 
 
 @dataclass(slots=True, eq=False)
 class Node:
-    """One field, with all values that the result holds for it.
+    """One field with all its values. The elements of a list are one field, too.
 
     Attributes:
-        parent: the node whose values hold these; None for the result itself.
-        step: the name that leads here from the parent; None stands for every element of a list.
-        values: the values that stand here, nulls included, in the order of the document.
-        holders: for each value, the position of its holder among the parent's values; None where they are the same.
-        indices: for each element of a list, its index there; None for members of objects.
-        types: how often each JSON type stands here; null is not counted as one.
-        nulls: values that are null.
-        absent: objects in which the field is absent.
-        ordinal: place among the parent's members.
-        like: the earlier node whose elements have the same shape.
-        shape: a number that lists of one shape share; None where no other list has it.
+        parent: the node of the objects or lists that contain these values; None for the result itself.
+        step: the name of the field in its parent; None for the elements of a list.
+        values: all values in document order, including nulls.
+        parent_positions: for each value, the index of its parent in `parent.values`, ascending; None where each value
+            has the same index as its parent.
+        indices: for each element of a list, its index in that list; None for members of objects.
+        types: the number of values of each JSON type, without nulls.
+        nulls: the number of values that are null.
+        absent: the number of objects that do not have the field.
+        ordinal: the index of the field among the members of its parent.
+        members: the fields of the objects among the values, by name.
+        element: the elements of the lists among the values; None where there are no lists.
+        like: the earlier list whose elements have the same fields and types.
+        shape: a number that lists with the same fields and types share; None where no other list is like this one.
     """
 
     parent: "Node | None"
@@ -57,7 +61,7 @@ class Node:
 
     @property
     def steps(self) -> tuple[str | None, ...]:
-        """The steps that lead here from the result."""
+        """The steps from the result to this node."""
         steps: list[str | None] = []
         node = self
         while node.parent is not None:
@@ -67,14 +71,14 @@ class Node:
 
     @property
     def path(self) -> str:
-        """The path, with `[*]` for the elements of lists."""
+        """The path of the field, with `[*]` for the elements of lists."""
         path = ROOT
         for step in self.steps:
             path = join_any(path) if step is None else join_name(path, step)
         return path
 
     def path_of(self, position: int) -> str:
-        """The exact path of one of the values."""
+        """Return the exact path of the value at a position."""
         steps: list[str | int] = []
         node = self
         while node.parent is not None:
@@ -88,34 +92,34 @@ class Node:
 
     @property
     def num_elements(self) -> int:
-        """Elements of all lists that stand here, together."""
+        """The number of elements in all lists among the values."""
         return len(self.element.values) if self.element else 0
 
     @property
     def has_scalars(self) -> bool:
-        """Whether values other than objects, lists and nulls stand here."""
+        """Whether some values are strings, numbers or booleans."""
         return self.types.total() > self.types["object"] + self.types["list"]
 
     @property
     def example(self) -> Any:
-        """The first scalar that is not null."""
+        """The first scalar, or None."""
         if not self.has_scalars:
             return None
         return next(value for value in self.values if value is not None and not isinstance(value, dict | list))
 
     @property
     def count(self) -> int:
-        """Values that are not null; for lists, their elements."""
+        """The number of values that are not null; for a field of lists, the number of their elements."""
         return self.num_elements if set(+self.types) == {"list"} else self.types.total()
 
     @property
     def type_name(self) -> str:
-        """The type in words: `string`, `integer or string`, `list of object`, `null`."""
+        """The type in words, such as `string`, `integer or string`, `list of object` or `null`."""
         names = [self._list_name() if name == "list" else name for name in sorted(+self.types)]
         return " or ".join(names) or "null"
 
     def _list_name(self) -> str:
-        # Lists of lists are named from the inside, so that depth costs no stack.
+        # A loop, because lists can be nested more deeply than Python can recurse.
         words, node = "", self
         while True:
             if node.num_elements == 0:
@@ -127,49 +131,49 @@ class Node:
 
     @property
     def nulls_within(self) -> int:
-        """Nulls here and in all fields below."""
+        """The number of nulls and absent values here and in all fields below."""
         return sum(node.nulls + node.absent for node in walk_nodes(self))
 
 
 def build_outline(result: Any) -> Node:
-    """Take a decoded result apart, all of it, into one tree of nodes."""
+    """Build the outline of a decoded result and return its root."""
     root = Node(None, None, [result])
     stack = [root]
     while stack:
         node = stack.pop()
-        _measure(node)
-        stack += _below(node)
-    _mark_alike(root)
+        _expand(node)
+        stack += _child_nodes(node)
+    _mark_same_shapes(root)
     return root
 
 
 def walk_nodes(root: Node) -> Iterator[Node]:
-    """Every node, holders before what they hold, in document order."""
+    """Yield every node in document order, parents before their children."""
     stack = [root]
     while stack:
         node = stack.pop()
         yield node
-        stack.extend(reversed(_below(node)))
+        stack.extend(reversed(_child_nodes(node)))
 
 
 def walk_values(root: Node) -> Iterator[tuple[Node, int]]:
-    """Every scalar and null with its node and its position there, in the order of the document."""
-    taken: dict[int, int] = {}
+    """Yield the node and position of every scalar and null, in document order."""
+    next_positions: dict[int, int] = {}
     stack = [iter([(root, root.values[0])])]
     while stack:
         for node, value in stack[-1]:
-            # Values were collected in this very order, so each node's are met one after the other.
-            position = taken.get(id(node), 0)
-            taken[id(node)] = position + 1
+            # The values of each node are listed in the same order, so their positions only need to be counted.
+            position = next_positions.get(id(node), 0)
+            next_positions[id(node)] = position + 1
             if isinstance(value, dict | list):
-                stack.append(_inside(node, value))
+                stack.append(_iter_children(node, value))
                 break
             yield node, position
         else:
             stack.pop()
 
 
-def _inside(node: Node, value: dict[str, Any] | list[Any]) -> Iterator[tuple[Node, Any]]:
+def _iter_children(node: Node, value: dict[str, Any] | list[Any]) -> Iterator[tuple[Node, Any]]:
     if isinstance(value, dict):
         return ((node.members[name], child) for name, child in value.items())
     element = node.element
@@ -177,19 +181,23 @@ def _inside(node: Node, value: dict[str, Any] | list[Any]) -> Iterator[tuple[Nod
 
 
 def walk_outline(root: Node) -> Iterator[Node]:
-    """The nodes that an outline shows, in document order; what a shape repeats is left out."""
+    """Yield the nodes that an outline shows, in document order.
+
+    The fields of a list that is like an earlier one are left out.
+    """
     stack = [root]
     while stack:
         node = stack.pop()
         if node is not root or "object" not in +node.types:
             yield node
-        stack.extend(reversed(_children(node)))
+        stack.extend(reversed(_outline_children(node)))
 
 
 def outline_row(node: Node) -> list[Any]:
-    """A node as a row: path, type, values or list elements that are not null, nulls, example.
+    """Return a node as a row of `OUTLINE_COLUMNS`.
 
-    Lists of one shape have its number behind their type, and all nulls of their fields together.
+    The type of a list that shares its shape with others ends in `#` and the number of the shape. Its nulls include
+    those of all its fields, because the outline may not show these.
     """
     type_name, nulls = node.type_name, node.nulls + node.absent
     if node.shape is not None:
@@ -197,53 +205,60 @@ def outline_row(node: Node) -> list[Any]:
     return [show_path(node.path), type_name, node.count, nulls, sanitize_json(truncate(node.example, _EXAMPLE_CHARS))]
 
 
-def _below(node: Node) -> list[Node]:
+def first_items(node: Node, limit: int) -> list[tuple[str, Any]]:
+    """Return the first `limit` elements of the lists at a node, each as its exact path and its value."""
+    if node.element is None:
+        return []
+    return [(node.element.path_of(i), value) for i, value in enumerate(node.element.values[:limit])]
+
+
+def _child_nodes(node: Node) -> list[Node]:
     return [*node.members.values(), *([node.element] if node.element else [])]
 
 
-def _children(node: Node) -> list[Node]:
+def _outline_children(node: Node) -> list[Node]:
     if node.like is not None:
         return []
-    below = list(node.members.values())
+    children = list(node.members.values())
     if node.element is not None:
-        # The element itself says no more than its list does, unless it is a list again.
-        below += [node.element] if node.element.element else list(node.element.members.values())
-    return below
+        # The row of a list describes its elements, too, so these get a row only if they are lists again.
+        children += [node.element] if node.element.element else list(node.element.members.values())
+    return children
 
 
-def _measure(node: Node) -> None:
+def _expand(node: Node) -> None:
+    """Count the types of a node's values and add its child nodes."""
     kinds = Counter(map(type, node.values))
     node.nulls = kinds.pop(type(None), 0)
     for kind, count in kinds.items():
         node.types[_TYPE_NAMES[kind]] += count
     if num_objects := node.types["object"]:
-        _measure_members(node, num_objects)
+        _add_members(node, num_objects)
     if num_lists := node.types["list"]:
-        _measure_elements(node, num_lists)
+        _add_element(node, num_lists)
 
 
-def _measure_members(node: Node, num_objects: int) -> None:
-    same = num_objects == len(node.values)
-    positions = None if same else [i for i, value in enumerate(node.values) if isinstance(value, dict)]
+def _add_members(node: Node, num_objects: int) -> None:
+    are_all_objects = num_objects == len(node.values)
+    positions = None if are_all_objects else [i for i, value in enumerate(node.values) if isinstance(value, dict)]
     objects = node.values if positions is None else [node.values[i] for i in positions]
     names = list(dict.fromkeys(chain.from_iterable(objects)))
-    if len(names) * len(objects) > _NAMES_A_MEMBER * sum(map(len, objects)):
-        _measure_one_by_one(node, objects, positions)
+    if len(names) * len(objects) > _MAX_LOOKUPS_PER_MEMBER * sum(map(len, objects)):
+        _add_members_one_by_one(node, objects, positions)
         return
     for ordinal, name in enumerate(names):
         try:
             values = [item[name] for item in objects]
             node.members[name] = Node(node, name, values, positions, ordinal=ordinal)
         except KeyError:
-            held = [i for i, item in enumerate(objects) if name in item]
-            values = [objects[i][name] for i in held]
-            parent_positions = held if positions is None else [positions[i] for i in held]
-            node.members[name] = Node(
-                node, name, values, parent_positions, absent=len(objects) - len(held), ordinal=ordinal
-            )
+            having = [i for i, item in enumerate(objects) if name in item]
+            values = [objects[i][name] for i in having]
+            parent_positions = having if positions is None else [positions[i] for i in having]
+            absent = len(objects) - len(having)
+            node.members[name] = Node(node, name, values, parent_positions, absent=absent, ordinal=ordinal)
 
 
-def _measure_one_by_one(node: Node, objects: list[dict[str, Any]], positions: list[int] | None) -> None:
+def _add_members_one_by_one(node: Node, objects: list[dict[str, Any]], positions: list[int] | None) -> None:
     for i, item in enumerate(objects):
         for name, value in item.items():
             member = node.members.get(name)
@@ -256,7 +271,7 @@ def _measure_one_by_one(node: Node, objects: list[dict[str, Any]], positions: li
         member.absent = len(objects) - len(member.values)
 
 
-def _measure_elements(node: Node, num_lists: int) -> None:
+def _add_element(node: Node, num_lists: int) -> None:
     if num_lists == len(node.values) == 1:
         (only,) = node.values
         node.element = Node(node, None, only, [0] * len(only), list(range(len(only))))
@@ -271,15 +286,15 @@ def _measure_elements(node: Node, num_lists: int) -> None:
     )
 
 
-def _mark_alike(root: Node) -> None:
-    """Point each list of objects at the first list whose elements have the same fields and types."""
-    first: dict[str, Node] = {}
+def _mark_same_shapes(root: Node) -> None:
+    """Set `like` and `shape` of lists whose elements have the same fields and types."""
+    first_lists: dict[str, Node] = {}
     num_shapes = 0
     for node in walk_outline(root):
         if node.element is None or len(node.element.members) < 2:
             continue
         signature = _signature(node.element, 0)
-        earlier = node if signature is None else first.setdefault(signature, node)
+        earlier = node if signature is None else first_lists.setdefault(signature, node)
         if earlier is not node:
             if earlier.shape is None:
                 num_shapes += 1
@@ -288,22 +303,15 @@ def _mark_alike(root: Node) -> None:
 
 
 def _signature(node: Node, depth: int) -> str | None:
-    """The fields and types below, or None where they go deeper than is compared."""
-    if depth > _DEEPEST_SHAPE:
+    """Return a text that is equal for nodes with the same fields and types; None where they are nested too deeply."""
+    if depth > _MAX_SHAPE_DEPTH:
         return None
     types = ",".join(sorted({"number" if name == "integer" else name for name in +node.types}))
     parts = []
     for name, child in sorted(node.members.items()):
-        below = _signature(child, depth + 1)
-        if below is None:
+        signature = _signature(child, depth + 1)
+        if signature is None:
             return None
-        parts.append(f"{name!r}:{below}")
-    inside = _signature(node.element, depth + 1) if node.element else ""
-    return None if inside is None else f"{types}{{{';'.join(parts)}}}[{inside}]"
-
-
-def first_items(node: Node, most: int) -> list[tuple[str, Any]]:
-    """The first elements of the lists at a node, each with its exact path."""
-    if node.element is None:
-        return []
-    return [(node.element.path_of(i), value) for i, value in enumerate(node.element.values[:most])]
+        parts.append(f"{name!r}:{signature}")
+    element = _signature(node.element, depth + 1) if node.element else ""
+    return None if element is None else f"{types}{{{';'.join(parts)}}}[{element}]"

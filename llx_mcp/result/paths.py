@@ -1,7 +1,7 @@
-"""The address of a value: JSONPath (RFC 9535) without filters, descent and functions; the `$.` left out.
+"""Writes paths of values: JSONPath (RFC 9535) without the leading `$.`.
 
-Names that are not plain identifiers, and names with characters that cannot be seen, are quoted with the
-RFC's escapes, so that a path is always one visible line that names exactly one place.
+Names that are not plain identifiers, or that contain invisible characters, are quoted and escaped as in the RFC. So a
+path is always one visible line, and it names exactly one value.
 """
 
 import re
@@ -10,30 +10,30 @@ from llx_mcp.result.sanitize import INVISIBLE
 
 ROOT = ""
 
-# The RFC lets any character from U+0080 stand unquoted; spaces of every kind are quoted all the same.
+# The RFC allows any character from U+0080 in an unquoted name; spaces are quoted here all the same.
 _SHORTHAND = re.compile(r"(?:[A-Za-z_]|[^\x00-\x7f\s])(?:[A-Za-z0-9_]|[^\x00-\x7f\s])*\Z")
 _ESCAPES = {"'": "\\'", "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\b": "\\b", "\f": "\\f"}
 
 
 def join_name(path: str, name: str) -> str:
-    """The path of a member of the object at `path`."""
+    """Return the path of a member of the object at `path`."""
     if _SHORTHAND.match(name) and not INVISIBLE.search(name):
         return f"{path}.{name}" if path else name
     return f"{path}['{''.join(map(_escape, name))}']"
 
 
 def join_index(path: str, index: int) -> str:
-    """The path of an element of the list at `path`."""
+    """Return the path of an element of the list at `path`."""
     return f"{path}[{index}]"
 
 
 def join_any(path: str) -> str:
-    """The path of every element of the list at `path`."""
+    """Return the path of all elements of the list at `path`."""
     return f"{path}[*]"
 
 
 def show_path(path: str) -> str:
-    """The path as it is written in an answer; the whole result is `$`."""
+    """Return the path as answers write it: the whole result is `$`."""
     return path or "$"
 
 
@@ -43,6 +43,7 @@ def _escape(char: str) -> str:
     if char.isprintable() and not INVISIBLE.match(char):
         return char
     code = ord(char)
+    # JSONPath escapes have four digits, as in JSON; larger characters are a surrogate pair.
     if code > 0xFFFF:
         code -= 0x10000
         return f"\\u{0xD800 + (code >> 10):04x}\\u{0xDC00 + (code & 0x3FF):04x}"

@@ -1,4 +1,4 @@
-"""Whether quoted words hold a value: the cheap test for values that no one wrote."""
+"""Checks whether the quotes of a value contain it: a cheap test for made-up values."""
 
 import re
 from typing import Any
@@ -7,75 +7,92 @@ from llx_mcp.result.normalize import normalize_text, numbers_in
 
 _WORD = re.compile(r"\w+")
 _DATE = re.compile(r"(\d{4})-(\d{1,2})(?:-(\d{1,2}))?(?:[Tt ].*)?\Z")
-_SHARE = 0.8
-_LONG = 200
-_FEW = 5
-_SCALES = (1.0, 1e3, 1e6, 1e9, 1e12, 1e-2, 1e2, 1e-3, 1e-6)
-_SMALL = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+_NUMBER_WORDS = (
+    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
+)  # fmt: skip
 _MONTHS = (
     "january", "february", "march", "april", "may", "june",
     "july", "august", "september", "october", "november", "december",
 )  # fmt: skip
+
+# The share of words that two texts must have in common to match.
+_MIN_COMMON_SHARE = 0.8
+_LONG_VALUE_CHARS = 200
+_MIN_QUOTE_WORDS = 5
+_MAX_NUMERIC_WORDS = 3
+# A document may give a number in thousands, in millions or as a percentage.
+_SCALES = (1.0, 1e3, 1e6, 1e9, 1e12, 1e-2, 1e2, 1e-3, 1e-6)
 _TOLERANCE = 1e-9
-_LARGEST = 1e300
+# The limit up to which a number is compared; a larger one counts as contained.
+_MAX_NUMBER = 1e300
+_MAX_QUOTE_CHARS = 20_000
 
 
 def quotes_contain_value(value: Any, quotes: list[str]) -> bool:
-    """Whether any of the quotes, or all of them together, hold a value.
+    """Whether any quote, or all quotes together, contain a value.
 
-    Numbers match in any format, scaled to thousands, millions or per cent, and within the digits that are
-    written; dates in any order. A boolean has no words, so nothing can be said against it.
+    A number matches in any format, also scaled to thousands, millions or per cent. A date matches in any order. Texts
+    match without case, accents and spacing. Null and booleans always match, because a quote does not spell them out.
     """
     if isinstance(value, bool) or value is None:
         return True
     if isinstance(value, int | float):
-        # The value itself, word for word, needs no reading.
-        if str(value) in quotes or abs(value) >= _LARGEST:
+        # The comparison of texts comes first because it is fast.
+        if str(value) in quotes or abs(value) >= _MAX_NUMBER:
             return True
-        return any(_holds_number(float(value), quote) for quote in quotes)
+        return any(_contains_number(quote, float(value)) for quote in quotes)
     text = str(value)
     if any(text in quote for quote in quotes):
         return True
-    return _holds_text(normalize_text(text), normalize_text(" ".join(quotes)))
+    return _contains_text(normalize_text(" ".join(quotes)), normalize_text(text))
 
 
-def _holds_text(value: str, quotes: str) -> bool:
-    if not value or value in quotes or value.replace(" ", "") in quotes.replace(" ", ""):
+def _contains_text(quotes: str, text: str) -> bool:
+    """Whether quotes contain a text; both are normalised."""
+    if not text or text in quotes or text.replace(" ", "") in quotes.replace(" ", ""):
         return True
-    if match := _DATE.match(value):
-        return _holds_date(match.groups(), quotes)
-    words = _WORD.findall(value)
-    known = set(_WORD.findall(quotes))
-    if words and sum(word in known for word in words) >= _SHARE * len(words):
+    if match := _DATE.match(text):
+        return _contains_date(quotes, match.groups())
+    words, quoted_words = _WORD.findall(text), _WORD.findall(quotes)
+    if words and _common_share(words, quoted_words) >= _MIN_COMMON_SHARE:
         return True
-    if len(value) >= _LONG:
-        # Of a long value the service may quote no more than where it begins.
-        quoted = _WORD.findall(quotes)
-        inside = set(words)
-        return len(quoted) >= _FEW and sum(word in inside for word in quoted) >= _SHARE * len(quoted)
-    numbers = numbers_in(value)
-    return bool(numbers) and len(words) <= 3 and not numbers.isdisjoint(numbers_in(quotes))
+    if len(text) >= _LONG_VALUE_CHARS:
+        # The service may quote only the beginning of a long value.
+        is_long_enough = len(quoted_words) >= _MIN_QUOTE_WORDS
+        return is_long_enough and _common_share(quoted_words, words) >= _MIN_COMMON_SHARE
+    numbers = numbers_in(text)
+    return bool(numbers) and len(words) <= _MAX_NUMERIC_WORDS and not numbers.isdisjoint(numbers_in(quotes))
 
 
-def _holds_number(value: float, quote: str) -> bool:
-    numbers = numbers_in(quote[:20_000])
+def _common_share(words: list[str], others: list[str]) -> float:
+    """Return the share of `words`, which must not be empty, that are among the others."""
+    known = set(others)
+    return sum(word in known for word in words) / len(words)
+
+
+def _contains_number(quote: str, value: float) -> bool:
+    numbers = numbers_in(quote[:_MAX_QUOTE_CHARS])
     for scale in _SCALES:
         scaled = value / scale
         if any(abs(abs(number) - abs(scaled)) <= _TOLERANCE * max(abs(scaled), 1.0) for number in numbers):
             return True
-    if value == int(value) and 0 <= value < len(_SMALL):
-        return _SMALL[int(value)] in normalize_text(quote)
+    if value == int(value) and 0 <= value < len(_NUMBER_WORDS):
+        return _NUMBER_WORDS[int(value)] in normalize_text(quote)
     return False
 
 
-def _holds_date(parts: tuple[str | None, ...], quotes: str) -> bool:
+def _contains_date(quotes: str, parts: tuple[str | None, ...]) -> bool:
+    """Whether normalised quotes contain a date, given as year, month and day; the day may be None."""
     year, month, day = parts[0] or "", int(parts[1] or 0), int(parts[2] or 0)
     words = set(_WORD.findall(quotes))
     numbers = {int(word) for word in words if word.isdigit() and word.isascii() and len(word) < 5}
     numbers |= {int(match) for match in re.findall(r"(?<!\d)\d{1,2}(?=st|nd|rd|th)", quotes)}
     has_year = int(year) in numbers or int(year[2:]) in numbers
-    name = _MONTHS[month - 1] if 1 <= month <= len(_MONTHS) else ""
-    # Months have other names in other languages; where there is no number for one, any word may be it.
-    named = any(len(word) >= 3 and name.startswith(word[:3]) for word in words) if name else False
-    has_month = month in numbers or named or any(word.isalpha() and len(word) > 3 for word in words)
+    # Months have other names in other languages, so any longer word may be the month.
+    has_month = month in numbers or _has_month_name(words, month) or any(len(w) > 3 and w.isalpha() for w in words)
     return has_year and has_month and (not day or day in numbers)
+
+
+def _has_month_name(words: set[str], month: int) -> bool:
+    name = _MONTHS[month - 1] if 1 <= month <= len(_MONTHS) else ""
+    return any(len(word) >= 3 and name.startswith(word[:3]) for word in words) if name else False

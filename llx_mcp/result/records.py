@@ -1,4 +1,4 @@
-"""The values at a path as records: flat rows of the same columns, for files that people and programs take along."""
+"""Values as flat rows with the same columns, for CSV files and other exports."""
 
 import csv
 import io
@@ -10,28 +10,36 @@ from typing import IO, Any
 from llx_mcp.result.document import Document
 from llx_mcp.result.jsonpath import PathError, explain_no_match, find_locations, parse_path
 from llx_mcp.result.location import Location
-from llx_mcp.result.outline import Node
 from llx_mcp.result.paths import ROOT, join_name, show_path
 from llx_mcp.result.sanitize import dump_json
 
+_PROVENANCE_COLUMNS = ("confidence", "page", "quote")
 _FORMULA = re.compile(r"\s*[=+\-@\t\r]")
 _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?\Z")
-PROVENANCE = ("confidence", "page", "quote")
 
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    """Rows of the same columns; a list or an empty object within a row is its JSON."""
+    """Rows with the same columns.
+
+    Attributes:
+        columns: the names of the columns.
+        rows: the rows, each with one cell for each column; a list or an empty object is a cell of JSON.
+    """
 
     columns: list[str]
     rows: Iterator[list[Any]]
 
 
 def find_values(document: Document, path: str) -> list[Location]:
-    """The places that a path names.
+    """Return the values at a path.
+
+    Args:
+        document: the document to search.
+        path: a path; an empty one is the whole result.
 
     Raises:
-        PathError: the path cannot be read, or names nothing.
+        PathError: the path is not valid, or there is no value at it.
     """
     segments = parse_path(path.strip() or "$")
     locations = list(find_locations(segments, document.root))
@@ -41,44 +49,39 @@ def find_values(document: Document, path: str) -> list[Location]:
 
 
 def list_elements(locations: list[Location]) -> list[Location]:
-    """The same places, but for a single list, which stands for its elements."""
+    """Return the elements of a single list; any other locations are returned unchanged."""
     if len(locations) == 1 and isinstance(locations[0].value, list):
         return list(locations[0].elements(range(len(locations[0].value))))
     return locations
 
 
 def build_records(document: Document, locations: list[Location], *, provenance: bool) -> Records:
-    """Places as rows: an object is a row of its fields, those of nested objects included; any other value is one cell.
+    """Build one row for each location.
+
+    An object becomes a row of its fields, including those of nested objects. Any other value becomes one cell.
 
     Args:
-        document: where provenance is known.
-        places: what to write, a row each.
-        provenance: add confidence, page and quote beside each column.
+        document: the document that the locations belong to.
+        locations: the values to write.
+        provenance: add the columns confidence, page and quote after each column.
     """
-    names: dict[str, None] = {}
-    for location in locations:
-        for name, _ in _cells(location):
-            names.setdefault(name)
-    columns = list(names)
-    labels = ["_path"]
-    for name in columns:
-        labels += [name, *(f"{name}.{what}" for what in PROVENANCE)] if provenance else [name]
-    return Records(labels, _rows(document, locations, columns, provenance=provenance))
+    names = list(dict.fromkeys(name for location in locations for name, _ in _iter_cells(location)))
+    columns = ["_path"]
+    for name in names:
+        columns.append(name)
+        if provenance:
+            columns += [f"{name}.{column}" for column in _PROVENANCE_COLUMNS]
+    return Records(columns, _iter_rows(document, locations, names, provenance=provenance))
 
 
 def write_csv(records: Records, target: IO[bytes]) -> None:
-    """Write records as CSV (RFC 4180, UTF-8), in which no cell is a formula."""
+    """Write records as CSV (RFC 4180, UTF-8). Cells that look like formulas are escaped."""
     text = io.TextIOWrapper(target, encoding="utf-8", errors="backslashreplace", newline="", write_through=True)
     writer = csv.writer(text)
-    writer.writerow(map(harmless, records.columns))
+    writer.writerow(map(_escape_formula, records.columns))
     for row in records.rows:
         writer.writerow([_csv_cell(cell) for cell in row])
     text.detach()
-
-
-def harmless(text: str) -> str:
-    """A text that no spreadsheet takes for a formula: an apostrophe goes before what would begin one."""
-    return f"'{text}" if is_formula(text) else text
 
 
 def is_formula(text: str) -> bool:
@@ -86,27 +89,33 @@ def is_formula(text: str) -> bool:
     return bool(_FORMULA.match(text)) and not _NUMBER.match(text)
 
 
+def _escape_formula(text: str) -> str:
+    # Spreadsheets show what follows an apostrophe as text.
+    return f"'{text}" if is_formula(text) else text
+
+
 def _csv_cell(cell: Any) -> Any:
     if isinstance(cell, str):
-        return harmless(cell)
+        return _escape_formula(cell)
     return dump_json(cell) if isinstance(cell, bool) else cell
 
 
-def _rows(
-    document: Document, locations: list[Location], columns: list[str], *, provenance: bool
+def _iter_rows(
+    document: Document, locations: list[Location], names: list[str], *, provenance: bool
 ) -> Iterator[list[Any]]:
     for location in locations:
-        cells = dict(_cells(location))
+        cells = dict(_iter_cells(location))
         row: list[Any] = [show_path(location.path)]
-        for name in columns:
+        for name in names:
             cell = cells.get(name)
-            row.append(None if cell is None else _flat(cell.value))
+            row.append(None if cell is None else _flatten(cell.value))
             if provenance:
-                row += _beside(document, cell)
+                row += _provenance_cells(document, cell)
         yield row
 
 
-def _cells(location: Location) -> Iterator[tuple[str, Location]]:
+def _iter_cells(location: Location) -> Iterator[tuple[str, Location]]:
+    """Yield the name of the column and the value of each cell in the row of a location."""
     if not isinstance(location.value, dict) or not location.value:
         yield "value", location
         return
@@ -120,14 +129,13 @@ def _cells(location: Location) -> Iterator[tuple[str, Location]]:
             yield name, member
 
 
-def _flat(value: Any) -> Any:
+def _flatten(value: Any) -> Any:
     return dump_json(value) if isinstance(value, dict | list) else value
 
 
-def _beside(document: Document, cell: Location | None) -> list[Any]:
+def _provenance_cells(document: Document, cell: Location | None) -> list[Any]:
     if cell is None or not document.has_metadata or isinstance(cell.value, dict | list):
-        return [None] * len(PROVENANCE)
-    node: Node = cell.node
-    column = document.column(node)
+        return [None] * len(_PROVENANCE_COLUMNS)
+    column = document.column(cell.node)
     page, quote = document.first_citation(column.entries[cell.position])
     return [column.confidences[cell.position], page, quote]

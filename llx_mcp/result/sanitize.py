@@ -1,8 +1,8 @@
-"""Text from a document, made safe to look at.
+"""Makes invisible characters in text from a document visible.
 
-Characters that a person cannot see but a model reads (bidirectional controls, zero-width characters,
-"tag" characters, fillers, C1 controls, lone surrogates) are replaced by their visible escape `\\u202e`.
-C0 controls need none here: JSON escapes them wherever such a text is written.
+A model reads characters that people cannot see: bidirectional controls, zero-width characters, "tag" characters,
+fillers, C1 controls, lone surrogates. They are replaced by visible escapes such as `\\u202e`. C0 controls are left as
+they are, because JSON escapes them.
 """
 
 import json
@@ -18,40 +18,40 @@ _CONTROLS = re.compile(r"[\x00-\x1f]+")
 
 
 def sanitize_text(text: str) -> str:
-    """The text with each invisible character as its escape."""
+    """Return the text with each invisible character replaced by its escape."""
     return INVISIBLE.sub(lambda match: _escape(match.group()), text)
 
 
 def sanitize_line(text: str, max_chars: int) -> str:
-    """The text in one visible line of at most `max_chars` characters; a cut ends in `…`."""
+    """Return the text as one visible line of at most `max_chars` characters; a cut text ends in `…`."""
     line = " ".join(sanitize_text(_CONTROLS.sub(" ", text[: max_chars * 4])).split())
     return line if len(line) <= max_chars and len(text) <= max_chars * 4 else line[: max_chars - 1] + "…"
 
 
 def sanitize_json(value: Any) -> Any:
-    """The value with every string and name made visible; the same object where nothing is hidden."""
-    return _visible_tree(value) if INVISIBLE.search(dump_json(value)) else value
+    """Return the value with all strings and names sanitized; the same object if there is nothing to replace."""
+    return _sanitize_tree(value) if INVISIBLE.search(dump_json(value)) else value
 
 
 def dump_json(value: Any) -> str:
-    """Compact JSON without `\\u` escapes, as the structured form is measured and the text form is written."""
+    """Return the value as compact JSON without `\\u` escapes; sizes in a budget are measured in this form."""
     return _encode(value)
 
 
 def truncate(value: Any, max_chars: int) -> Any:
-    """A long string cut to `max_chars` characters with the number of those left out; other values as they are."""
+    """Return a string cut to `max_chars` characters plus the number left out; other values are returned unchanged."""
     if not isinstance(value, str) or len(value) <= max_chars:
         return value
     return f"{value[:max_chars]}…[+{len(value) - max_chars}]"
 
 
-def _visible_tree(value: Any) -> Any:
+def _sanitize_tree(value: Any) -> Any:
     if isinstance(value, str):
         return sanitize_text(value)
     if isinstance(value, dict):
-        return {sanitize_text(name): _visible_tree(child) for name, child in value.items()}
+        return {sanitize_text(name): _sanitize_tree(child) for name, child in value.items()}
     if isinstance(value, list):
-        return [_visible_tree(child) for child in value]
+        return [_sanitize_tree(child) for child in value]
     return value
 
 

@@ -1,183 +1,225 @@
-"""A result held against the schema that the job was given, by column where that proves it, by value where not."""
+"""Compares a result with the JSON schema of its job.
+
+Fields whose schema uses only simple rules are checked by column. Only the others are validated value by value.
+"""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from llx_mcp.result.location import Location
 from llx_mcp.result.outline import Node
 
-MOST_CHECKED = 20_000
+if TYPE_CHECKING:
+    from jsonschema import ValidationError
 
-_HARMLESS = frozenset(
+# The most values of one field that are validated one by one.
+MAX_VALIDATED = 20_000
+
+_ANNOTATIONS = frozenset(
     {"title", "description", "default", "examples", "format", "$comment", "$schema", "$id", "$defs", "definitions"}
 )
-_SIMPLE = _HARMLESS | {"type", "enum", "properties", "required", "items", "additionalProperties", "anyOf", "$ref"}
-_DEEPEST = 64
+_SIMPLE_RULES = _ANNOTATIONS | {"type", "enum", "properties", "required", "items", "additionalProperties"}
+_MAX_DEPTH = 64
+_MAX_RULE_CHARS = 60
+# jsonschema lets errors of these packages through when the schema itself is broken.
+_VALIDATOR_PACKAGES = ("jsonschema", "referencing", "re")
+
+JsonSchema = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class SchemaViolation:
-    """One value that is not as the schema has it."""
+    """One value that breaks the schema.
+
+    Attributes:
+        path: the exact path of the value.
+        value: the value.
+        rule: the rule that it breaks, in words.
+    """
 
     path: str
     value: Any
     rule: str
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
-    """The values of one node, and the part of the schema that is for them."""
-
-    node: Node
-    schema: Mapping[str, Any]
-
-
 class SchemaCheck:
-    """What the schema says of the values of an outline.
+    """The check of an outline against a schema.
 
-    Attributes:
-        unproven: the parts that have to be checked value by value.
+    Args:
+        schema: the decoded schema; anything but an object is no schema, and nothing breaks it.
+        root: the outline of the values that the schema describes.
     """
 
     def __init__(self, schema: Any, root: Node) -> None:
-        self._whole = schema
-        self.unproven: list[Part] = []
+        self._schema: JsonSchema = schema if isinstance(schema, dict) else {}
+        # The fields to validate value by value, each with its part of the schema.
+        self._needs_validation: list[tuple[Node, JsonSchema]] = []
+        # Objects with a required field that some of them do not have.
         self._required: list[tuple[Node, str]] = []
-        if isinstance(schema, dict):
-            self._visit(Part(root, schema), 0)
+        if self._schema:
+            self._visit(root, self._schema, 0)
 
     def missing(self) -> Iterator[tuple[str, str]]:
-        """Required fields that are null or absent: the path, and which of the two."""
+        """Yield required fields that are null or absent, as path and reason.
+
+        The path of an absent field is the path of the object that should have it.
+        """
         for node, name in self._required:
-            member = node.members.get(name)
             for position, value in enumerate(node.values):
                 if not isinstance(value, dict):
                     continue
-                location = None if member is None else Location(node, position).member(name)
-                if location is None:
+                member = Location(node, position).member(name)
+                if member is None:
                     yield Location(node, position).path, f"required field {name!r} is absent"
-                elif location.value is None:
-                    yield location.path, "required, and null"
+                elif member.value is None:
+                    yield member.path, "required, and null"
 
     def violations(self) -> Iterator[SchemaViolation]:
-        """Values that break the schema, but for required fields; at most `MOST_CHECKED` values a part are looked at."""
-        import jsonschema
-        from jsonschema.exceptions import SchemaError
+        """Yield values that break the schema; missing values are left out.
 
-        for part in self.unproven:
-            schema = dict(part.schema)
-            if isinstance(self._whole, dict):
-                schema = {
-                    **{name: self._whole[name] for name in ("$defs", "definitions") if name in self._whole},
-                    **schema,
-                }
+        At most `MAX_VALIDATED` values of each field are validated.
+        """
+        if not self._needs_validation:
+            return
+        # Imported here, because importing it is slow and most results need no validation.
+        from jsonschema import SchemaError
+
+        for node, schema in self._needs_validation:
             try:
-                validator = jsonschema.Draft202012Validator(schema)
-                for position, value in enumerate(part.node.values[:MOST_CHECKED]):
-                    for error in validator.iter_errors(value):
-                        if error.validator == "required" or error.instance is None:
-                            continue
-                        yield _breach(Location(part.node, position), error)
+                yield from self._validate(node, schema)
             except (SchemaError, RecursionError, ValueError, TypeError, AttributeError):
-                # A schema that is not one cannot be broken; what was found before it showed stands.
+                # An invalid schema cannot be checked. Violations found before the error are valid.
                 continue
             except Exception as exc:
-                if type(exc).__module__.partition(".")[0] not in ("jsonschema", "referencing", "re"):
+                if type(exc).__module__.partition(".")[0] not in _VALIDATOR_PACKAGES:
                     raise
 
-    def _visit(self, part: Part, depth: int) -> None:
-        schema = self._resolve(part.schema)
-        node = part.node
+    def _validate(self, node: Node, schema: JsonSchema) -> Iterator[SchemaViolation]:
+        from jsonschema import Draft202012Validator
+
+        definitions = {name: self._schema[name] for name in ("$defs", "definitions") if name in self._schema}
+        validator = Draft202012Validator({**definitions, **schema})
+        for position, value in enumerate(node.values[:MAX_VALIDATED]):
+            for error in validator.iter_errors(value):
+                if error.validator != "required" and error.instance is not None:
+                    yield _build_violation(Location(node, position), error)
+
+    def _visit(self, node: Node, part: JsonSchema, depth: int) -> None:
+        """Check a node and its children by column, and note what needs validation."""
+        schema = self._resolve(part)
         required = schema.get("required")
         if isinstance(required, list):
-            self._required += [(node, name) for name in required if isinstance(name, str) and _has_empty(node, name)]
-        if depth > _DEEPEST or not self._is_proven(schema, node):
-            self.unproven.append(Part(node, part.schema))
+            self._required += [(node, name) for name in required if isinstance(name, str) and _has_gaps(node, name)]
+        if depth > _MAX_DEPTH or not _is_valid_column(node, schema):
+            self._needs_validation.append((node, part))
             return
         properties = schema.get("properties")
         for name, member in node.members.items():
             inner = properties.get(name) if isinstance(properties, dict) else None
             if isinstance(inner, dict):
-                self._visit(Part(member, inner), depth + 1)
+                self._visit(member, inner, depth + 1)
         items = schema.get("items")
         if node.element is not None and isinstance(items, dict):
-            self._visit(Part(node.element, items), depth + 1)
+            self._visit(node.element, items, depth + 1)
 
-    def _resolve(self, schema: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The schema behind a reference or an optional, with null among its types."""
-        for _ in range(_DEEPEST):
+    def _resolve(self, schema: JsonSchema) -> JsonSchema:
+        """Replace references and optional types; the result has null among the types of an optional value."""
+        for _ in range(_MAX_DEPTH):
             reference = schema.get("$ref")
             if isinstance(reference, str) and reference.startswith("#/"):
-                target: Any = self._whole
-                for step in reference[2:].split("/"):
-                    target = target.get(step) if isinstance(target, dict) else None
-                if not isinstance(target, dict):
+                target = self._find_definition(reference)
+                if target is None:
                     return {"not": {}}
-                schema = {**target, **{name: value for name, value in schema.items() if name != "$ref"}}
+                schema = {**target, **_without(schema, "$ref")}
                 continue
-            options = schema.get("anyOf")
-            if not isinstance(options, list) or not all(isinstance(option, dict) for option in options):
+            optional = _resolve_optional(schema)
+            if optional is None:
                 return schema
-            others = [option for option in options if option != {"type": "null"}]
-            if len(others) != 1:
-                return schema
-            schema = {**others[0], **{name: value for name, value in schema.items() if name != "anyOf"}}
-            kinds = schema.get("type")
-            if isinstance(kinds, str | list) and len(options) > 1:
-                schema["type"] = [*([kinds] if isinstance(kinds, str) else kinds), "null"]
+            schema = optional
         return schema
 
-    def _is_proven(self, schema: Mapping[str, Any], node: Node) -> bool:
-        if not schema.keys() <= _SIMPLE or "anyOf" in schema or "$ref" in schema:
-            return False
-        if "enum" in schema and not _all_among(node.values, schema["enum"]):
-            return False
-        if schema.get("additionalProperties") not in (None, True):
-            properties = schema.get("properties")
-            if schema["additionalProperties"] is not False or not isinstance(properties, dict):
-                return False
-            if not node.members.keys() <= properties.keys():
-                return False
-        return _types_fit(schema.get("type"), node)
+    def _find_definition(self, reference: str) -> JsonSchema | None:
+        target: Any = self._schema
+        for step in reference.removeprefix("#/").split("/"):
+            target = target.get(step) if isinstance(target, dict) else None
+        return target if isinstance(target, dict) else None
 
 
-def _has_empty(node: Node, name: str) -> bool:
+def _resolve_optional(schema: JsonSchema) -> dict[str, Any] | None:
+    """Return the schema of an optional value (`anyOf` one schema and null) without its `anyOf`, else None."""
+    options = schema.get("anyOf")
+    if not isinstance(options, list) or not all(isinstance(option, dict) for option in options):
+        return None
+    others = [option for option in options if option != {"type": "null"}]
+    if len(others) != 1:
+        return None
+    resolved = {**others[0], **_without(schema, "anyOf")}
+    types = resolved.get("type")
+    if isinstance(types, str | list) and len(options) > 1:
+        resolved["type"] = [*([types] if isinstance(types, str) else types), "null"]
+    return resolved
+
+
+def _without(schema: JsonSchema, key: str) -> dict[str, Any]:
+    return {name: value for name, value in schema.items() if name != key}
+
+
+def _has_gaps(node: Node, name: str) -> bool:
+    """Whether a field is null or absent in any object of a node."""
     member = node.members.get(name)
     return node.types["object"] > 0 and (member is None or member.absent > 0 or member.nulls > 0)
 
 
-def _types_fit(kinds: Any, node: Node) -> bool:
-    if kinds is None:
+def _is_valid_column(node: Node, schema: JsonSchema) -> bool:
+    """Whether all values of a node are known to be valid, apart from their members and elements."""
+    if not schema.keys() <= _SIMPLE_RULES:
+        return False
+    if "enum" in schema and not _are_all_among(node.values, schema["enum"]):
+        return False
+    additional = schema.get("additionalProperties")
+    if additional not in (None, True):
+        properties = schema.get("properties")
+        if additional is not False or not isinstance(properties, dict):
+            return False
+        if not node.members.keys() <= properties.keys():
+            return False
+    return _are_types_allowed(node, schema.get("type"))
+
+
+def _are_types_allowed(node: Node, types: Any) -> bool:
+    if types is None:
         return True
-    allowed = {kinds} if isinstance(kinds, str) else set(kinds) if isinstance(kinds, list) else set()
-    names = {"list": "array"}
-    # A null where a value is required is told as such, and where none is, null is how the service says "not found".
-    found = {names.get(name, name) for name in +node.types}
+    allowed = {types} if isinstance(types, str) else set(types) if isinstance(types, list) else set()
+    # Null is always allowed here: `missing` reports a required null, and any other null means "not found".
+    found = {"array" if name == "list" else name for name in +node.types}
     return all(name in allowed or (name == "integer" and "number" in allowed) for name in found)
 
 
-def _all_among(values: list[Any], options: Any) -> bool:
+def _are_all_among(values: list[Any], options: Any) -> bool:
     if not isinstance(options, list):
         return False
     try:
-        return {(type(value), value) for value in values if value is not None} <= {(type(o), o) for o in options}
+        found = {(type(value), value) for value in values if value is not None}
+        return found <= {(type(option), option) for option in options}
     except TypeError:
+        # Lists and objects cannot be put in a set.
         return False
 
 
-def _breach(location: Location, error: Any) -> SchemaViolation:
+def _build_violation(location: Location, error: "ValidationError") -> SchemaViolation:
     for step in error.absolute_path:
-        below = next(location.elements(range(step, step + 1)), None) if isinstance(step, int) else location.member(step)
-        if below is None:
+        elements = location.elements(range(step, step + 1)) if isinstance(step, int) else None
+        child = location.member(str(step)) if elements is None else next(elements, None)
+        if child is None:
             break
-        location = below
-    return SchemaViolation(location.path, location.value, _rule(error))
+        location = child
+    return SchemaViolation(location.path, location.value, _describe_rule(error))
 
 
-def _rule(error: Any) -> str:
-    limit = error.validator_value
+def _describe_rule(error: "ValidationError") -> str:
+    expected: Any = error.validator_value
     if error.validator == "type":
-        return f"the schema says {limit if isinstance(limit, str) else ' or '.join(map(str, limit))}"
-    shown = f" {limit}" if isinstance(limit, int | float | str) and len(str(limit)) <= 60 else ""
-    return f"breaks {error.validator}{shown} of the schema"
+        return f"the schema says {expected if isinstance(expected, str) else ' or '.join(map(str, expected))}"
+    is_short = isinstance(expected, int | float | str) and len(str(expected)) <= _MAX_RULE_CHARS
+    return f"breaks {error.validator}{f' {expected}' if is_short else ''} of the schema"

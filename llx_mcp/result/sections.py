@@ -1,4 +1,4 @@
-"""A job's sections, decoded when they are asked for and kept for the next question."""
+"""The sections of a job, decoded on first use and cached."""
 
 from collections.abc import Mapping
 from functools import cached_property
@@ -13,29 +13,29 @@ Sections = Mapping[str, msgspec.Raw]
 
 
 class JobSections:
-    """What a job extracted. Every property raises ValueError where its section is not JSON that can be read."""
+    """The sections of one job. Properties raise ValueError if their section is not valid JSON."""
 
     def __init__(self, sections: Sections) -> None:
         self._sections = sections
 
     def raw(self, name: str) -> msgspec.Raw | None:
-        """A section undecoded, or None where it is absent or null."""
+        """Return an undecoded section, or None where it is absent or null."""
         value = self._sections.get(name)
         return None if value is None or is_null(value) else value
 
     def section(self, name: str) -> Any:
-        """A section decoded."""
+        """Return a decoded section, or None where it is absent or null."""
         raw = self.raw(name)
         return None if raw is None else decode_json(raw)
 
     @cached_property
     def result(self) -> Any:
-        """The result."""
+        """The decoded result."""
         return self.section("extract_result")
 
     @property
     def has_result(self) -> bool:
-        """Whether the result holds anything at all."""
+        """Whether the result is neither absent nor empty."""
         return self.result not in (None, {}, [])
 
     @cached_property
@@ -45,5 +45,5 @@ class JobSections:
 
     @cached_property
     def bare_document(self) -> Document:
-        """The result by itself."""
+        """The result without provenance, which saves decoding the metadata."""
         return read_document(self.result, None)

@@ -1,7 +1,12 @@
-"""A result as tables: one for each list of objects, named by its path, and one for the document itself.
+"""A result as SQL tables: one table for each list of objects, named by its path, and one for the document itself.
 
-Each row has its `_path`, its lowest `_confidence` and first `_page`, its number `_row`, and the number of the
-row that holds it, `_parent`; what stands once beside a list, or in the row that holds it, stands in each row.
+Besides its data columns each row has
+
+- `_path`: its path in the result,
+- `_row` and `_parent`: its number, and the number of the row of the parent table that contains it,
+- `_confidence` and `_page`: the lowest confidence and the first page of its values.
+
+Each row repeats the short fields of the rows that contain it, so that most queries need no join.
 """
 
 import re
@@ -14,32 +19,38 @@ from llx_mcp.result.outline import Node, walk_nodes
 from llx_mcp.result.sanitize import dump_json
 
 DOCUMENT = "document"
+# The table that lists the tables.
 TABLES = "tables"
 TABLE_COLUMNS = ("name", "num_rows", "columns")
+# The table of all values.
 FIELDS = "fields"
 FIELD_COLUMNS = ("path", "name", "value", "number", "type", "confidence", "page", "quote")
 ROW_COLUMNS = ("_path", "_row", "_parent", "_confidence", "_page")
 
-_ODD = re.compile(r"\W+")
-_MOST_COLUMNS = 500
-_MOST_HELD = 40
-_MOST_NAMED = 5
-_LONGEST_HELD = 100
-_LARGEST = 1 << 63
+_NON_WORD = re.compile(r"\W+")
+_MAX_NAME_CHARS = 60
+_MAX_COLUMNS = 500
+_MAX_INHERITED_COLUMNS = 40
+_MAX_INHERITED_CHARS = 100
+_MAX_GROUP_NAMES = 5
+# SQLite's integers have 64 bits.
+_INTEGER_LIMIT = 1 << 63
+_DOUBLE_LIMIT = 10**300
 
 
 @dataclass(frozen=True)
-class Source:
-    """Where a column's cells come from.
+class TableColumn:
+    """A data column of a table.
 
     Attributes:
-        node: the field.
-        up: how many lists lie between the field's holder and the table's rows; 0 for the rows' own fields.
+        name: the name in SQL, without quotes.
+        node: the field that the cells come from.
+        is_inherited: whether the field belongs to the rows that contain the table's rows.
     """
 
     name: str
     node: Node
-    up: int
+    is_inherited: bool
 
 
 @dataclass(frozen=True)
@@ -47,88 +58,86 @@ class SqlTable:
     """One table.
 
     Attributes:
-        name: as it is written in SQL, without quotes.
-        node: the objects that are its rows; the result itself for the document.
-        sources: its columns but for `ROW_COLUMNS`.
-        parent: the table whose rows hold these.
-        left_out: columns beyond what a table may have.
+        name: the name in SQL, without quotes.
+        node: the objects that are the rows; the result itself for the table of the document.
+        data_columns: the columns without `ROW_COLUMNS`.
+        parent: the table whose rows contain these rows.
+        num_omitted: the number of fields left out because a table has too many.
     """
 
     name: str
     node: Node
-    sources: tuple[Source, ...]
+    data_columns: tuple[TableColumn, ...]
     parent: "SqlTable | None"
-    left_out: int = 0
+    num_omitted: int = 0
 
     @property
     def columns(self) -> list[str]:
-        """Names of all columns."""
-        return [source.name for source in self.sources] + list(ROW_COLUMNS)
+        """The names of all columns."""
+        return [column.name for column in self.data_columns] + list(ROW_COLUMNS)
 
     @property
     def positions(self) -> list[int]:
-        """The positions of the rows among the node's values."""
+        """For each row, its position in `node.values`."""
         return [i for i, value in enumerate(self.node.values) if isinstance(value, dict)]
 
 
 def find_sql_tables(document: Document) -> list[SqlTable]:
-    """The tables of a result, holders before what they hold."""
-    found: dict[int, SqlTable] = {}
+    """Return the tables of a result, parents before their children."""
+    tables: dict[int, SqlTable] = {}
     names = {FIELDS, TABLES}
     for node in walk_nodes(document.root):
         is_root = node is document.root
         if not node.types["object"] or not (is_root or node.indices is not None):
             continue
-        parent = None if is_root else _holder(node, found)
-        name = _unused(DOCUMENT if is_root else _name(node), names)
-        own = [Source("", child, 0) for child in _scalar_fields(node)]
-        held = _held(parent)
-        sources = _named(node, own[:_MOST_COLUMNS], held)
-        sql_table = SqlTable(name, node, sources, parent, max(len(own) - _MOST_COLUMNS, 0))
-        found[id(node)] = sql_table
-    return [sql_table for sql_table in found.values() if sql_table.sources]
+        parent = None if is_root else _find_parent(node, tables)
+        name = _make_unique(DOCUMENT if is_root else _table_name(node), names)
+        fields = _find_fields(node)
+        columns = _build_columns(node, fields[:_MAX_COLUMNS], parent)
+        tables[id(node)] = SqlTable(name, node, columns, parent, max(len(fields) - _MAX_COLUMNS, 0))
+    return [table for table in tables.values() if table.data_columns]
 
 
 def table_rows(sql_tables: list[SqlTable], num_values: int) -> list[list[Any]]:
-    """The tables that a query can read, as rows of `tables`; the columns that every table has are left out."""
-    rows: list[list[Any]] = [[sql_table.name, len(sql_table.positions), _listed(sql_table)] for sql_table in sql_tables]
+    """Return the rows of the table `tables`; the columns that every table has are left out.
+
+    Args:
+        sql_tables: the tables of the result.
+        num_values: the number of rows in the table `fields`.
+    """
+    rows: list[list[Any]] = [[table.name, len(table.positions), _list_columns(table)] for table in sql_tables]
     return [*rows, [FIELDS, num_values, ", ".join(FIELD_COLUMNS)]]
 
 
 def table_groups(sql_tables: list[SqlTable]) -> list[list[str]]:
-    """Tables that have the same columns, with their numbers of rows, and these columns."""
+    """Group tables with the same columns; return the names and numbers of rows of each group, and its columns."""
     groups: dict[str, list[SqlTable]] = {}
-    for sql_table in sql_tables:
-        groups.setdefault(_listed(sql_table), []).append(sql_table)
+    for table in sql_tables:
+        groups.setdefault(_list_columns(table), []).append(table)
     rows = []
     for columns, group in groups.items():
-        named = [f"{sql_table.name} ×{len(sql_table.positions)}" for sql_table in group[:_MOST_NAMED]]
-        more = len(group) - _MOST_NAMED
-        rows.append([", ".join([*named, f"{more} more, each named by its path"] if more > 0 else named), columns])
+        names = [f"{table.name} ×{len(table.positions)}" for table in group[:_MAX_GROUP_NAMES]]
+        num_more = len(group) - _MAX_GROUP_NAMES
+        rows.append(
+            [", ".join([*names, f"{num_more} more, each named by its path"] if num_more > 0 else names), columns]
+        )
     return rows
 
 
-def _listed(sql_table: SqlTable) -> str:
-    columns = ", ".join(source.name for source in sql_table.sources)
-    return f"{columns} and {sql_table.left_out} more in {FIELDS}" if sql_table.left_out else columns
-
-
 def iter_rows(sql_table: SqlTable, document: Document) -> Iterator[list[Any]]:
-    """The rows of a table, in the order of the document."""
+    """Yield the rows of a table in document order, with the cells of `sql_table.columns`."""
     positions = sql_table.positions
-    cells = [_cells(sql_table.node, positions, source) for source in sql_table.sources]
-    numbers = _numbers(sql_table.parent)
-    confidences, pages = _provenance(sql_table, document, positions)
+    columns = [_build_cells(column, sql_table.node, positions) for column in sql_table.data_columns]
+    parents = _find_parent_rows(sql_table, positions)
+    confidences, pages = _summarize_provenance(sql_table, document, positions)
+    path_of = sql_table.node.path_of
     for row, position in enumerate(positions):
-        holder = _holder_position(sql_table, position)
-        parent = None if holder is None else numbers.get(holder)
-        yield [column[row] for column in cells] + [
-            sql_table.node.path_of(position) or "$", row, parent, confidences[row], pages[row],
-        ]  # fmt: skip
+        cells = [column[row] for column in columns]
+        yield [*cells, path_of(position) or "$", row, parents[row], confidences[row], pages[row]]
 
 
 def iter_fields(document: Document) -> Iterator[list[Any]]:
-    """Every value that is not null as a row of `fields`."""
+    """Yield the rows of the table `fields`: one for each scalar."""
     for column in document.columns:
         name = next((step for step in reversed(column.node.steps) if step is not None), "")
         for position, value in enumerate(column.node.values):
@@ -139,173 +148,183 @@ def iter_fields(document: Document) -> Iterator[list[Any]]:
                 column.node.path_of(position) or "$",
                 name,
                 value if isinstance(value, str) else dump_json(value),
-                _number(value),
-                _type(value),
+                _to_number(value),
+                _type_name(value),
                 column.confidences[position],
                 page,
                 quote,
             ]
 
 
-def _holder(node: Node, found: dict[int, SqlTable]) -> SqlTable | None:
-    above = node.parent
-    while above is not None and id(above) not in found:
-        above = above.parent
-    return found[id(above)] if above is not None else None
+def _list_columns(table: SqlTable) -> str:
+    columns = ", ".join(column.name for column in table.data_columns)
+    return f"{columns} and {table.num_omitted} more in {FIELDS}" if table.num_omitted else columns
 
 
-def _holder_position(sql_table: SqlTable, position: int) -> int | None:
-    """The position of the row of the parent table that holds a row."""
-    if sql_table.parent is None:
-        return None
-    node = sql_table.node
-    while node is not sql_table.parent.node and node.parent is not None:
-        position = position if node.parent_positions is None else node.parent_positions[position]
-        node = node.parent
-    return position
+def _find_parent(node: Node, tables: dict[int, SqlTable]) -> SqlTable | None:
+    ancestor = node.parent
+    while ancestor is not None and id(ancestor) not in tables:
+        ancestor = ancestor.parent
+    return tables[id(ancestor)] if ancestor is not None else None
 
 
-def _numbers(parent: SqlTable | None) -> dict[int, int]:
-    return {} if parent is None else {position: row for row, position in enumerate(parent.positions)}
-
-
-def _scalar_fields(node: Node) -> list[Node]:
-    """Fields of an object that are scalars or lists of them, those of nested objects included."""
+def _find_fields(node: Node) -> list[Node]:
+    """Return the fields of an object that are scalars or lists of scalars, including those of nested objects."""
     found: list[Node] = []
     stack = list(reversed(node.members.values()))
     while stack:
         child = stack.pop()
-        is_listed = child.element is not None and not child.element.types["object"]
-        if child.has_scalars or is_listed or not +child.types:
+        is_scalar_list = child.element is not None and not child.element.types["object"]
+        if child.has_scalars or is_scalar_list or not +child.types:
             found.append(child)
         stack.extend(reversed(child.members.values()))
     return found
 
 
-def _held(parent: SqlTable | None) -> list[Source]:
-    """The holder's own short scalars; what holds the holder is among its columns already."""
-    if parent is None:
-        return []
-    short = [source for source in parent.sources if source.node.has_scalars and source.node.element is None]
-    return [
-        Source(source.name, source.node, source.up + 1)
-        for source in short[:_MOST_HELD]
-        if all(len(value) <= _LONGEST_HELD for value in source.node.values if isinstance(value, str))
-    ]
-
-
-def _named(node: Node, own: list[Source], held: list[Source]) -> tuple[Source, ...]:
+def _build_columns(node: Node, fields: list[Node], parent: SqlTable | None) -> tuple[TableColumn, ...]:
     names = set(ROW_COLUMNS)
     depth = len(node.steps)
-    named = [
-        Source(_unused("_".join(step or "" for step in source.node.steps[depth:]), names), source.node, 0)
-        for source in own
+    own = [
+        TableColumn(
+            _make_unique("_".join(step or "" for step in field.steps[depth:]), names), field, is_inherited=False
+        )
+        for field in fields
     ]
-    # A holder's field of the same name is told apart by its holder.
-    named += [Source(_unused(source.name, names, "parent_"), source.node, source.up) for source in held]
-    return tuple(named)
+    inherited = [
+        TableColumn(_make_unique(column.name, names, "parent_"), column.node, is_inherited=True)
+        for column in _find_inherited(parent)
+    ]
+    return (*own, *inherited)
 
 
-def _name(node: Node) -> str:
-    return _plain("_".join(step for step in node.steps if step is not None)) or "rows"
+def _find_inherited(parent: SqlTable | None) -> list[TableColumn]:
+    """Return the columns of short scalars in the parent table, which include those of its own parent."""
+    if parent is None:
+        return []
+    scalars = [column for column in parent.data_columns if column.node.has_scalars and column.node.element is None]
+    return [
+        column
+        for column in scalars[:_MAX_INHERITED_COLUMNS]
+        if all(len(value) <= _MAX_INHERITED_CHARS for value in column.node.values if isinstance(value, str))
+    ]
 
 
-def _plain(name: str) -> str:
-    normalize_text = _ODD.sub("_", name).strip("_")[:60]
-    return f"_{normalize_text}" if normalize_text[:1].isdigit() else normalize_text
+def _table_name(node: Node) -> str:
+    # A result that is itself a list has no name.
+    return _to_identifier("_".join(step for step in node.steps if step is not None)) or "rows"
 
 
-def _unused(name: str, names: set[str], prefix: str = "") -> str:
-    normalize_text = _plain(name) or "value"
-    candidate, number = normalize_text, 1
+def _to_identifier(name: str) -> str:
+    identifier = _NON_WORD.sub("_", name).strip("_")[:_MAX_NAME_CHARS]
+    return f"_{identifier}" if identifier[:1].isdigit() else identifier
+
+
+def _make_unique(name: str, names: set[str], prefix: str = "") -> str:
+    """Return the name as an identifier that is not among `names`, where SQL ignores case, and add it to them.
+
+    A name that is taken gets the prefix, if there is one, and then a number.
+    """
+    identifier = _to_identifier(name) or "value"
+    candidate, number = identifier, 1
     while candidate.lower() in names:
         number += 1
-        candidate = f"{prefix}{normalize_text}" if prefix and number == 2 else f"{normalize_text}_{number}"
+        candidate = f"{prefix}{identifier}" if prefix and number == 2 else f"{identifier}_{number}"
     names.add(candidate.lower())
     return candidate
 
 
-def _cells(node: Node, positions: list[int], source: Source) -> list[Any]:
-    """The cells of a column, one for each row."""
-    if source.up:
-        return _held_cells(node, positions, source)
-    chain = _chain(source.node, node)
-    at = {_climb(position, chain): _cell(value) for position, value in enumerate(source.node.values)}
-    return [at.get(position) for position in positions]
+def _build_cells(column: TableColumn, table_node: Node, positions: list[int]) -> list[Any]:
+    """Return the cells of a column, one for each row."""
+    ancestor = table_node
+    if column.is_inherited:
+        # The values belong to an object that contains the rows, so the rows' positions are mapped to positions there.
+        ancestor = _common_ancestor(column.node, table_node)
+        levels = _levels_between(table_node, ancestor)
+        positions = [_ancestor_position(position, levels) for position in positions]
+    levels = _levels_between(column.node, ancestor)
+    cells = {_ancestor_position(i, levels): _to_cell(value) for i, value in enumerate(column.node.values)}
+    return [cells.get(position) for position in positions]
 
 
-def _held_cells(node: Node, positions: list[int], source: Source) -> list[Any]:
-    ancestors = set()
-    above: Node | None = source.node
-    while above is not None:
-        ancestors.add(id(above))
-        above = above.parent
-    at, holder_node = list(positions), node
-    while id(holder_node) not in ancestors and holder_node.parent is not None:
-        parent_positions = holder_node.parent_positions
-        at = at if parent_positions is None else [parent_positions[position] for position in at]
-        holder_node = holder_node.parent
-    return _cells(holder_node, at, Source(source.name, source.node, 0))
+def _common_ancestor(node: Node, other: Node) -> Node:
+    """Return the lowest node that contains both nodes."""
+    ancestors = {id(node)}
+    while node.parent is not None:
+        node = node.parent
+        ancestors.add(id(node))
+    while id(other) not in ancestors and other.parent is not None:
+        other = other.parent
+    return other
 
 
-def _cell(value: Any) -> Any:
-    if isinstance(value, dict | list):
-        return dump_json(value)
-    # SQLite's integers have 64 bits.
-    return str(value) if isinstance(value, int) and abs(value) >= _LARGEST else value
+def _levels_between(node: Node, ancestor: Node) -> list[list[int]]:
+    """Return the parent positions of each level from a node up to an ancestor, without levels that share positions."""
+    levels: list[list[int]] = []
+    while node is not ancestor and node.parent is not None:
+        if node.parent_positions is not None:
+            levels.append(node.parent_positions)
+        node = node.parent
+    return levels
 
 
-def _number(value: Any) -> int | float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    # Beyond SQLite's integers the nearest double, where there is one; `value` has every digit.
-    if isinstance(value, int) and abs(value) >= _LARGEST:
-        return float(value) if abs(value) < 10**300 else None
-    return value
+def _ancestor_position(position: int, levels: list[list[int]]) -> int:
+    """Return the position of the ancestor that contains the value at a position."""
+    for parent_positions in levels:
+        position = parent_positions[position]
+    return position
 
 
-def _type(value: Any) -> str:
-    if isinstance(value, bool):
-        return "boolean"
-    return "string" if isinstance(value, str) else "integer" if isinstance(value, int) else "number"
+def _find_parent_rows(table: SqlTable, positions: list[int]) -> list[int | None]:
+    """For each row, return the number of the row of the parent table that contains it."""
+    if table.parent is None:
+        return [None] * len(positions)
+    row_numbers = {position: row for row, position in enumerate(table.parent.positions)}
+    levels = _levels_between(table.node, table.parent.node)
+    return [row_numbers.get(_ancestor_position(position, levels)) for position in positions]
 
 
-def _provenance(
-    sql_table: SqlTable, document: Document, positions: list[int]
+def _summarize_provenance(
+    table: SqlTable, document: Document, positions: list[int]
 ) -> tuple[list[float | None], list[int | float | None]]:
-    """The lowest confidence and the first page of each row."""
+    """Return the lowest confidence and the first page of each row."""
     confidences: list[float | None] = [None] * len(positions)
     pages: list[int | float | None] = [None] * len(positions)
     if not document.has_metadata:
         return confidences, pages
     rows = {position: row for row, position in enumerate(positions)}
-    for source in sql_table.sources:
-        if source.up or not source.node.has_scalars:
+    for table_column in table.data_columns:
+        if table_column.is_inherited or not table_column.node.has_scalars:
             continue
-        chain = _chain(source.node, sql_table.node)
-        column = document.column(source.node)
+        levels = _levels_between(table_column.node, table.node)
+        column = document.column(table_column.node)
         for position, entry in enumerate(column.entries):
-            row = rows.get(_climb(position, chain)) if entry is not None else None
+            row = rows.get(_ancestor_position(position, levels)) if entry is not None else None
             if row is None:
                 continue
-            confidence = column.confidences[position]
-            known = confidences[row]
-            if confidence is not None and (known is None or confidence < known):
+            confidence, lowest = column.confidences[position], confidences[row]
+            if confidence is not None and (lowest is None or confidence < lowest):
                 confidences[row] = confidence
             if pages[row] is None:
                 pages[row], _ = document.first_citation(entry)
     return confidences, pages
 
 
-def _chain(node: Node, top: Node) -> list[list[int] | None]:
-    chain: list[list[int] | None] = []
-    while node is not top and node.parent is not None:
-        chain.append(node.parent_positions)
-        node = node.parent
-    return chain
+def _to_cell(value: Any) -> Any:
+    if isinstance(value, dict | list):
+        return dump_json(value)
+    return str(value) if isinstance(value, int) and abs(value) >= _INTEGER_LIMIT else value
 
 
-def _climb(position: int, chain: list[list[int] | None]) -> int:
-    for parent_positions in chain:
-        position = position if parent_positions is None else parent_positions[position]
-    return position
+def _to_number(value: Any) -> int | float | None:
+    """Return a number that SQLite can hold: the nearest double for a large integer, None for any other value."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    if isinstance(value, int) and abs(value) >= _INTEGER_LIMIT:
+        return float(value) if abs(value) < _DOUBLE_LIMIT else None
+    return value
+
+
+def _type_name(value: Any) -> str:
+    if isinstance(value, bool):
+        return "boolean"
+    return "string" if isinstance(value, str) else "integer" if isinstance(value, int) else "number"

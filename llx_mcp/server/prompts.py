@@ -9,7 +9,7 @@ from llx_mcp.errors import ArgumentError, excerpt
 
 _FRONT_MATTER = re.compile(r"\A\+\+\+\n(.*?)^\+\+\+\n", re.DOTALL | re.MULTILINE)
 _PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
-_LONGEST_ARGUMENT = 2_000
+_MAX_ARGUMENT_CHARS = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Argument:
 
 @dataclass(frozen=True, slots=True)
 class PromptFile:
-    """One prompt as its file holds it."""
+    """One prompt, as in its file."""
 
     name: str
     title: str
@@ -32,7 +32,7 @@ class PromptFile:
     body: str
 
     def render(self, given: dict[str, str]) -> str:
-        """The text with its arguments filled in.
+        """Return the text with its arguments filled in.
 
         Raises:
             ArgumentError: one is missing, empty, unknown or too long; the message names it and what it is for.
@@ -48,16 +48,16 @@ class PromptFile:
             value = given.get(name, "").strip()
             if not value and argument.required:
                 raise ArgumentError(f"Prompt {self.name} needs the argument {name}: {argument.description}")
-            if len(value) > _LONGEST_ARGUMENT:
-                raise ArgumentError(f"The argument {name} is longer than {_LONGEST_ARGUMENT} characters.")
+            if len(value) > _MAX_ARGUMENT_CHARS:
+                raise ArgumentError(f"The argument {name} is longer than {_MAX_ARGUMENT_CHARS} characters.")
             values[name] = value
         return _PLACEHOLDER.sub(lambda match: values.get(match.group(1), match.group()), self.body)
 
 
 @cache
 def load_prompts() -> dict[str, PromptFile]:
-    """Every prompt by its name, in the order of the file names."""
-    # The wheel carries the folder inside the package; a checkout has it beside the package.
+    """Load every prompt, by its name, in the order of the file names."""
+    # In a wheel the folder is inside the package; in a checkout it is beside the package.
     package = Path(__file__).parents[1]
     packaged = package / "prompts_md"
     folder = packaged if packaged.is_dir() else package.parent / "prompts"

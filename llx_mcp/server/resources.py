@@ -1,4 +1,4 @@
-"""Jobs as resources: whole JSON, in the bytes in which the service sent it."""
+"""Jobs as resources: whole JSON, in the bytes that the service sent."""
 
 import io
 from typing import TYPE_CHECKING, Any
@@ -7,7 +7,7 @@ import anyio.to_thread
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError
 
-from llx_mcp.answers.header import JobRequest
+from llx_mcp.answers.requests import JobRequest
 from llx_mcp.errors import LlxError, NotFoundError, excerpt
 from llx_mcp.jobs.reader import JobReader
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from llx_mcp.models import Job
     from llx_mcp.result.sections import JobSections
 
-_SHOWN = 30
+_MAX_TABLES_NAMED = 30
 _MIME_TYPE = "application/json"
 _SECTIONS = {
     "result": ("extract_result", "The whole result of an extract job, of any size."),
@@ -25,7 +25,7 @@ _SECTIONS = {
 
 
 def add_resources(server: MCPServer[JobReader]) -> None:
-    """Offer `llx://jobs/{job_id}` and its sections."""
+    """Add `llx://jobs/{job_id}`, its sections and its tables to a server."""
 
     @server.resource(
         "llx://jobs/{job_id}",
@@ -60,7 +60,7 @@ def _write_table(extraction: "JobSections", name: str) -> str:
 
     sql_tables = {sql_table.name: sql_table for sql_table in find_sql_tables(extraction.document)}
     if name not in sql_tables:
-        known = ", ".join(list(sql_tables)[:_SHOWN])
+        known = ", ".join(list(sql_tables)[:_MAX_TABLES_NAMED])
         raise ResourceNotFoundError(f"No table {excerpt(name, 60)} in this job. It has: {known or 'none'}.")
     sql_table = sql_tables[name]
     target = io.BytesIO()

@@ -1,13 +1,13 @@
-"""Jobs as resources that can be watched: an event at each change of a job's status, in both eras of the protocol.
+"""Subscriptions to jobs: an event at each change of a job's status, in both versions of the protocol.
 
-2026-07-28 has `subscriptions/listen`, served by the SDK from its bus; here jobs are watched for as long as somebody
-listens, and what changes is published. 2025-11-25 has `resources/subscribe`, for connections that take messages
-outside a request. Either way it is the poll loop of all waits that looks.
+2026-07-28 has `subscriptions/listen`. The SDK serves it from its bus; this module follows the jobs for as long as
+a client listens, and publishes their changes. 2025-11-25 has `resources/subscribe`, for connections that can carry
+messages outside a request. Both use the poll loop that all waits share.
 """
 
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
@@ -31,22 +31,22 @@ RequestContext = ServerRequestContext[JobReader, Any]
 
 
 @dataclass(eq=False, slots=True)
-class _Watch:
+class _Following:
     num_listeners: int = 0
     scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
 
 
 class JobSubscriptions:
-    """Middleware that watches the jobs that clients subscribe to."""
+    """Middleware that follows the jobs that clients subscribe to."""
 
     def __init__(self, bus: SubscriptionBus) -> None:
         self._bus = bus
-        self._published: dict[tuple[int, str], _Watch] = {}
-        # The parameters of its handshake stand for a connection, and are kept so that no other takes their place.
+        self._published: dict[tuple[int, str], _Following] = {}
+        # A connection is identified by the parameters of its handshake. They are held so that their id is not reused.
         self._subscribed: dict[tuple[int, str], tuple[Any, anyio.CancelScope]] = {}
 
     async def __call__(self, ctx: RequestContext, call_next: CallNext) -> HandlerResult:
-        """Watch while a stream is open; answer for the methods that the SDK leaves to the server."""
+        """Follow jobs while a stream is open; answer the methods that the SDK leaves to the server."""
         if ctx.method == "subscriptions/listen":
             return await self._listen(ctx, call_next)
         if ctx.protocol_version in MODERN_PROTOCOL_VERSIONS:
@@ -62,11 +62,13 @@ class JobSubscriptions:
     async def _listen(self, ctx: RequestContext, call_next: CallNext) -> HandlerResult:
         wanted = (ctx.params or {}).get("notifications")
         uris = wanted.get("resourceSubscriptions") if isinstance(wanted, Mapping) else None
-        # What is no list of addresses is refused by the handler, and what is no job's never changes.
-        addresses = {uri for uri in uris if isinstance(uri, str)} if isinstance(uris, list) else set()
-        jobs = sorted(uri for uri in addresses if _JOB.match(uri))
+        # The handler refuses what is not a list of URIs, and a URI that is not a job's never changes.
+        known = {uri for uri in uris if isinstance(uri, str)} if isinstance(uris, list) else set()
+        jobs = sorted(uri for uri in known if _JOB.match(uri))
         if len(jobs) > MAX_JOBS:
-            raise MCPError(INVALID_PARAMS, f"{len(jobs)} jobs are more than one stream watches: at most {MAX_JOBS}.")
+            raise MCPError(
+                INVALID_PARAMS, f"{len(jobs)} jobs are too many for one stream. It follows at most {MAX_JOBS}."
+            )
         for uri in jobs:
             self._hold(uri, ctx.lifespan_context)
         try:
@@ -76,40 +78,42 @@ class JobSubscriptions:
                 self._release(uri, ctx.lifespan_context)
 
     def _hold(self, uri: str, reader: JobReader) -> None:
-        watch = self._published.setdefault((id(reader), uri), _Watch())
-        watch.num_listeners += 1
-        if watch.num_listeners == 1:
-            reader.start(self._publish, uri, reader, watch.scope)
+        following = self._published.setdefault((id(reader), uri), _Following())
+        following.num_listeners += 1
+        if following.num_listeners == 1:
+            reader.start(self._publish, uri, reader, following.scope)
 
     def _release(self, uri: str, reader: JobReader) -> None:
-        watch = self._published[id(reader), uri]
-        watch.num_listeners -= 1
-        if not watch.num_listeners:
+        following = self._published[id(reader), uri]
+        following.num_listeners -= 1
+        if not following.num_listeners:
             del self._published[id(reader), uri]
-            watch.scope.cancel()
+            following.scope.cancel()
 
     async def _publish(self, uri: str, reader: JobReader, scope: anyio.CancelScope) -> None:
         with scope:
-            await _watch(uri, reader, lambda: self._bus.publish(ResourceUpdated(uri)))
+            await _follow(uri, reader, lambda: self._bus.publish(ResourceUpdated(uri)))
 
     async def _subscribe(self, ctx: RequestContext) -> HandlerResult:
         uri = _read_uri(ctx)
         if not ctx.session.can_send_request:
             raise MCPError(
                 METHOD_NOT_FOUND,
-                "This transport carries no messages outside a request, so a subscription would never be told. Use "
-                "wait_for_extract_job, or subscriptions/listen of 2026-07-28.",
+                "This transport carries no messages outside a request, so no event of a subscription could arrive. Use "
+                "wait_for_extract_job, or subscriptions/listen of protocol 2026-07-28.",
             )
         if not _JOB.match(uri):
             raise MCPError(INVALID_PARAMS, f"{excerpt(uri, 80)} never changes. Jobs do: llx://jobs/{{job_id}}.")
         connection = ctx.session.client_params
-        place = (id(connection), uri)
-        if place not in self._subscribed:
+        subscription = (id(connection), uri)
+        if subscription not in self._subscribed:
             if sum(other == id(connection) for other, _ in self._subscribed) >= MAX_JOBS:
-                raise MCPError(INVALID_PARAMS, f"No more than {MAX_JOBS} jobs are watched at once; unsubscribe first.")
+                raise MCPError(
+                    INVALID_PARAMS, f"A connection follows at most {MAX_JOBS} jobs at once. Unsubscribe from one first."
+                )
             scope = anyio.CancelScope()
-            self._subscribed[place] = (connection, scope)
-            ctx.lifespan_context.start(self._notify, uri, ctx, place, scope)
+            self._subscribed[subscription] = (connection, scope)
+            ctx.lifespan_context.start(self._notify, uri, ctx, subscription, scope)
         return {}
 
     def _unsubscribe(self, ctx: RequestContext) -> HandlerResult:
@@ -118,19 +122,21 @@ class JobSubscriptions:
             scope.cancel()
         return {}
 
-    async def _notify(self, uri: str, ctx: RequestContext, place: tuple[int, str], scope: anyio.CancelScope) -> None:
+    async def _notify(
+        self, uri: str, ctx: RequestContext, subscription: tuple[int, str], scope: anyio.CancelScope
+    ) -> None:
         try:
             with scope:
-                await _watch(uri, ctx.lifespan_context, lambda: ctx.session.send_resource_updated(uri))
+                await _follow(uri, ctx.lifespan_context, lambda: ctx.session.send_resource_updated(uri))
         except (anyio.BrokenResourceError, anyio.ClosedResourceError):
-            _log.debug("A subscriber has gone")
+            _log.debug("A subscriber has disconnected")
         finally:
-            if self._subscribed.get(place, (None, None))[1] is scope:
-                del self._subscribed[place]
+            if self._subscribed.get(subscription, (None, None))[1] is scope:
+                del self._subscribed[subscription]
 
 
-async def _watch(uri: str, reader: JobReader, build_wait_answer: Any) -> None:
-    """Tell of each change of a job's status, and of its end, but not of how it is found."""
+async def _follow(uri: str, reader: JobReader, notify: Callable[[], Awaitable[None]]) -> None:
+    """Send an event at each change of a job's status and at its end, but none for its first status."""
     match = _JOB.match(uri)
     job_id = unquote(match[1]) if match else ""
     is_first = True
@@ -138,14 +144,14 @@ async def _watch(uri: str, reader: JobReader, build_wait_answer: Any) -> None:
         async with aclosing(reader.watch(job_id)) as snapshots:
             async for _ in snapshots:
                 if not is_first:
-                    await build_wait_answer()
+                    await notify()
                 is_first = False
     except LlxError as exc:
-        _log.warning("A job that is subscribed to cannot be watched: %s", exc)
+        _log.warning("A job with a subscription cannot be followed: %s", exc)
 
 
 def _offer(answer: HandlerResult, ctx: RequestContext) -> HandlerResult:
-    """Say at the handshake that resources can be subscribed to, where that would be told."""
+    """Offer subscriptions at the handshake, where their events can arrive."""
     if isinstance(answer, dict) and ctx.session.can_send_request:
         answer.setdefault("capabilities", {}).setdefault("resources", {})["subscribe"] = True
     return answer
@@ -154,5 +160,5 @@ def _offer(answer: HandlerResult, ctx: RequestContext) -> HandlerResult:
 def _read_uri(ctx: RequestContext) -> str:
     uri = (ctx.params or {}).get("uri")
     if not isinstance(uri, str):
-        raise MCPError(INVALID_PARAMS, "uri is missing: the address of the resource, such as llx://jobs/{job_id}.")
+        raise MCPError(INVALID_PARAMS, "uri is missing. Give the URI of a resource, such as llx://jobs/{job_id}.")
     return uri

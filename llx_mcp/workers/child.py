@@ -6,16 +6,17 @@ It has no API key, opens no file or connection, and ends when its parent does.
 import gc
 import os
 import sys
-from typing import IO, Any
+from typing import IO
 
 import msgspec
 
-from llx_mcp.answers.dispatch import ResultReader, load_question
+from llx_mcp.answers.dispatch import BuildTables, LoadJob, QueryQuestion, Question, ResultReader, decode_message
 from llx_mcp.errors import ArgumentError
 from llx_mcp.raw_json import split_json
 from llx_mcp.result.sections import JobSections
 from llx_mcp.workers.frames import read_frame, write_frame
 from llx_mcp.workers.limits import limit_memory, limit_processor_time
+from llx_mcp.workers.replies import Reply, encode_answer, encode_reply
 
 
 def main() -> None:
@@ -29,44 +30,47 @@ def main() -> None:
 
 
 def serve(requests: IO[bytes], replies: IO[bytes]) -> None:
-    """Answer each request in turn."""
-    reading: ResultReader | None = None
+    """Answer each message in turn."""
+    reader: ResultReader | None = None
     while (frame := read_frame(requests)) is not None:
-        header, body = frame
-        if header["kind"] == "load":
-            reading = None
-            gc.collect()
-            try:
-                reading = ResultReader(JobSections(split_json(body)))
-            except (msgspec.DecodeError, RecursionError):
-                write_frame(replies, {"error": "unreadable", "message": "not JSON"})
-                continue
-            limit_memory(len(body))
-            write_frame(replies, {})
-            continue
+        head, body = frame
+        message = decode_message(head)
         try:
-            reply = _reply(reading, header)
+            if isinstance(message, LoadJob):
+                reader = None
+                gc.collect()
+                reader = _load(body)
+                reply = encode_reply(Reply()), b""
+            else:
+                reply = _answer(reader, message)
         except MemoryError:
-            write_frame(replies, {"error": "memory"})
+            write_frame(replies, encode_reply(Reply("memory")))
             return
-        write_frame(replies, reply)
+        write_frame(replies, *reply)
 
 
-def _reply(reading: ResultReader | None, header: dict[str, Any]) -> dict[str, Any]:
-    if reading is None:
-        return {"error": "unreadable", "message": "no job"}
+def _load(body: bytes) -> ResultReader | None:
     try:
-        if header["kind"] == "build":
-            reading.build_tables(header["sql"])
-            return {}
-        question, heading = load_question(header)
-        limit_processor_time(question.arguments.get("deadline_seconds"))
-        answer = reading.answer(question, heading)
+        reader = ResultReader(JobSections(split_json(body)))
+    except (msgspec.DecodeError, RecursionError):
+        return None
+    limit_memory(len(body))
+    return reader
+
+
+def _answer(reader: ResultReader | None, message: Question | BuildTables) -> tuple[bytes, bytes]:
+    if reader is None:
+        return encode_reply(Reply("unreadable", "not JSON")), b""
+    try:
+        if isinstance(message, BuildTables):
+            reader.build_tables(message.sql)
+            return encode_reply(Reply()), b""
+        limit_processor_time(message.deadline_seconds if isinstance(message, QueryQuestion) else None)
+        return encode_answer(reader.answer(message))
     except ArgumentError as exc:
-        return {"error": "argument", "message": str(exc)}
+        return encode_reply(Reply("argument", str(exc))), b""
     except (ValueError, RecursionError) as exc:
-        return {"error": "unreadable", "message": type(exc).__name__}
-    return {"view": answer.view, "text": answer.text}
+        return encode_reply(Reply("unreadable", type(exc).__name__)), b""
 
 
 if __name__ == "__main__":

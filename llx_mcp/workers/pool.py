@@ -5,17 +5,19 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import anyio
 import anyio.abc
 import anyio.lowlevel
 import anyio.to_thread
 
+from llx_mcp.answers.budget import Answer
+from llx_mcp.answers.dispatch import LoadJob, Message, encode_message
 from llx_mcp.errors import ArgumentError, LlxError
 from llx_mcp.workers.frames import read_frame, write_frame
+from llx_mcp.workers.replies import Reply, decode_answer, decode_reply
 
 READ_SECONDS = 120.0
 IDLE_SECONDS = 60.0
@@ -52,19 +54,20 @@ class _Worker:
     used_at: float = 0.0
     lock: anyio.Lock = field(default_factory=anyio.Lock)
 
-    def exchange(self, header: dict[str, Any], body: bytes = b"") -> dict[str, Any]:
+    def exchange(self, message: Message, body: bytes = b"") -> tuple[Reply, bytes]:
         """Send a message and return the reply. This blocks."""
         requests, replies = self.process.stdin, self.process.stdout
         try:
             if requests is None or replies is None:
                 raise WorkerLostError("the worker has no pipes")
-            write_frame(requests, header, body)
+            write_frame(requests, encode_message(message), body)
             frame = read_frame(replies)
         except (OSError, ValueError):
             frame = None
         if frame is None:
             raise WorkerLostError("the worker ended before it answered")
-        return frame[0]
+        head, reply_body = frame
+        return decode_reply(head), reply_body
 
     def kill(self) -> None:
         """Kill the process and close its pipes."""
@@ -95,14 +98,14 @@ class WorkerPool:
         self,
         key: str,
         fetch_body: Callable[[], Awaitable[bytes]],
-        messages: list[tuple[dict[str, Any], float]],
-    ) -> dict[str, Any]:
-        """Send messages about a job to one worker, and return the reply to the last one.
+        messages: Sequence[tuple[Message, float]],
+    ) -> Answer:
+        """Send messages about a job to one worker, and return the answer to the last one.
 
         Args:
             key: name of the job's content; a worker that holds it does not need the body again.
             fetch_body: returns the job's JSON if no worker holds it.
-            messages: each with its time limit in seconds.
+            messages: each with its time limit in seconds; the last is a question.
 
         Raises:
             WorkerStoppedError: a message exceeded its time limit; the worker was killed.
@@ -116,13 +119,13 @@ class WorkerPool:
                 if worker.key != key:
                     body = await fetch_body()
                     worker.key = None
-                    _read_reply(await self._exchange(worker, {"kind": "load"}, READ_SECONDS, body))
+                    _check_reply(await self._exchange(worker, LoadJob(), READ_SECONDS, body))
                     del body
                     worker.key = key
-                reply: dict[str, Any] = {}
-                for header, seconds in messages:
-                    reply = _read_reply(await self._exchange(worker, header, seconds))
-        return reply
+                *first, (question, question_seconds) = messages
+                for message, seconds in first:
+                    _check_reply(await self._exchange(worker, message, seconds))
+                return decode_answer(*_check_reply(await self._exchange(worker, question, question_seconds)))
 
     def close(self) -> None:
         """Kill all workers."""
@@ -159,10 +162,10 @@ class WorkerPool:
         return worker
 
     async def _exchange(
-        self, worker: _Worker, header: dict[str, Any], seconds: float, body: bytes = b""
-    ) -> dict[str, Any]:
+        self, worker: _Worker, message: Message, seconds: float, body: bytes = b""
+    ) -> tuple[Reply, bytes]:
         is_timed_out = False
-        reply: dict[str, Any] | None = None
+        reply: tuple[Reply, bytes] | None = None
 
         async def kill_when_late() -> None:
             nonlocal is_timed_out
@@ -180,7 +183,7 @@ class WorkerPool:
                 tasks.start_soon(kill_when_late)
                 # The thread cannot be cancelled, but it ends when the worker is killed.
                 with anyio.CancelScope(shield=True):
-                    reply = await self._in_thread(worker, header, body)
+                    reply = await self._in_thread(worker, message, body)
                 tasks.cancel_scope.cancel()
         finally:
             worker.used_at = time.monotonic()
@@ -192,9 +195,9 @@ class WorkerPool:
             raise WorkerStoppedError("stopped") if is_timed_out else WorkerLostError("lost")
         return reply
 
-    async def _in_thread(self, worker: _Worker, header: dict[str, Any], body: bytes) -> dict[str, Any] | None:
+    async def _in_thread(self, worker: _Worker, message: Message, body: bytes) -> tuple[Reply, bytes] | None:
         try:
-            return await anyio.to_thread.run_sync(worker.exchange, header, body)
+            return await anyio.to_thread.run_sync(worker.exchange, message, body)
         except WorkerLostError:
             return None
 
@@ -218,14 +221,15 @@ def _environment() -> dict[str, str]:
     return {name: os.environ[name] for name in ("SYSTEMROOT", "TMPDIR", "TEMP") if name in os.environ}
 
 
-def _read_reply(reply: dict[str, Any]) -> dict[str, Any]:
-    """Return a reply, or raise the error that it reports."""
-    match reply.get("error"):
+def _check_reply(exchanged: tuple[Reply, bytes]) -> tuple[Reply, bytes]:
+    """Return a reply and its body, or raise the error that it reports."""
+    reply, _ = exchanged
+    match reply.error:
         case None:
-            return reply
+            return exchanged
         case "argument":
-            raise ArgumentError(str(reply["message"]))
+            raise ArgumentError(reply.message)
         case "memory":
             raise WorkerLostError("out of memory")
-        case _:
-            raise UnreadableError(str(reply.get("message")))
+        case "unreadable":
+            raise UnreadableError(reply.message)

@@ -8,9 +8,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from llx_mcp.answers.budget import Answer
-from llx_mcp.answers.header import JobRequest, build_header
+from llx_mcp.answers.header import build_header
 from llx_mcp.answers.page import ReadOptions, read_page
 from llx_mcp.answers.query import answer_query
+from llx_mcp.answers.requests import JobRequest
 from llx_mcp.answers.review import review_job
 from llx_mcp.answers.search import find_text
 from llx_mcp.answers.summary import summarize
@@ -19,7 +20,7 @@ from llx_mcp.query.engine import Engine
 from llx_mcp.result.jsonpath import find_locations, parse_path
 from llx_mcp.result.sanitize import dump_json
 from llx_mcp.result.sections import JobSections
-from tests.answers.test_budget import NOW, jobs
+from tests.generated_jobs import NOW, jobs
 
 QUERIES = ("SELECT * FROM fields", "SELECT * FROM document", "SELECT * FROM tables", "SELECT path || value FROM fields")
 
@@ -104,7 +105,7 @@ def _queried(extraction: JobSections, heading: Any, ask: JobRequest) -> list[Ans
 def paths_in(view: dict[str, Any]) -> list[str]:
     """Every path that an answer shows."""
     paths = [view["value"]["path"]] if "value" in view else []
-    tables = [view[name] for name in ("outline", "evidence", "hits", "fields") if name in view]
+    tables = [view[name] for name in ("outline", "lowest_confidence", "hits", "fields") if name in view]
     for table in [*tables, *view.get("items", []), *view.get("values", [])]:
         paths += [row[0] for row in table["rows"]]
     paths += [row[1] for row in view.get("findings", {"rows": []})["rows"]]
@@ -120,8 +121,8 @@ def assert_right(job: Job, answers: list[Answer], max_chars: int) -> None:
     root = JobSections(job.sections).bare_document.root
     for answer in answers:
         assert len(answer.text) <= max_chars, answer.text
-        assert len(dump_json(answer.view)) <= max_chars, answer.view
-        for path in paths_in(answer.view)[:60]:
+        assert len(dump_json(answer.structured)) <= max_chars, answer.structured
+        for path in paths_in(answer.structured)[:60]:
             assert next(find_locations(parse_path(path), root), None) is not None, path
 
 

@@ -8,13 +8,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from llx_mcp.answers.budget import Answer
-from llx_mcp.answers.header import JobRequest, build_header
-from llx_mcp.answers.review import KINDS, review_job
+from llx_mcp.answers.header import build_header
+from llx_mcp.answers.requests import JobRequest
+from llx_mcp.answers.review import review_job
 from llx_mcp.models import Job
+from llx_mcp.outputs import ReviewCounts
 from llx_mcp.result.sanitize import dump_json
 from llx_mcp.result.sections import JobSections
-from tests.answers.test_budget import NOW, jobs
-from tests.answers.test_summary import cited, get_single_job
+from tests.example_jobs import build_job, cited
+from tests.generated_jobs import NOW, jobs
+from tests.structured import next_steps, omissions
 
 SCHEMA = {
     "type": "object",
@@ -50,19 +53,19 @@ def review_of(job: Job, threshold: float = 0.8, max_chars: int = 8_000) -> Answe
 
 
 def test_each_kind_is_counted_and_shown_with_path_value_page_and_quote() -> None:
-    answer = review_of(get_single_job(RESULT, TREE, configuration={"data_schema": SCHEMA}))
-    assert answer.view["review"] == {
+    answer = review_of(build_job(RESULT, TREE, configuration={"data_schema": SCHEMA}))
+    assert answer.structured["counts"] == {
         "values": 7,
         "threshold": 0.8,
-        "schema": 3,
-        "required": 2,
-        "quote": 1,
-        "confidence": 1,
-        "duplicate": 1,
-        "metadata": 1,
-        "citation": 3,
+        "schema_violations": 3,
+        "missing_required": 2,
+        "quote_mismatches": 1,
+        "low_confidence": 1,
+        "duplicates": 1,
+        "short_metadata": 1,
+        "without_citation": 3,
     }
-    assert answer.view["findings"]["rows"] == [
+    assert answer.structured["findings"]["rows"] == [
         ["schema", "currency", "GBP", None, None, None, "breaks enum of the schema"],
         ["schema", "seller", "acme", None, None, None, "breaks pattern ^[A-Z] of the schema"],
         ["schema", "rows[3].n", "x", None, None, None, "the schema says integer"],
@@ -76,13 +79,13 @@ def test_each_kind_is_counted_and_shown_with_path_value_page_and_quote() -> None
         ["citation", "rows[2].n", 1, None, None, None, None],
         ["citation", "rows[3].n", "x", None, None, None, None],
     ]
-    assert "not_asked" not in answer.view
+    assert "unavailable_checks" not in answer.structured
     assert '\nquote | 0.3 | p. 2 | total = 12.5 | "Total 99.00" | not in its quote\n' in answer.text
 
 
 def test_the_kinds_are_those_that_are_counted() -> None:
-    review = review_of(get_single_job({"a": 1})).view["review"]
-    assert review.keys() - {"values", "threshold"} == KINDS.keys()
+    review = review_of(build_job({"a": 1})).structured["counts"]
+    assert review.keys() == ReviewCounts.model_fields.keys()
 
 
 @pytest.mark.parametrize(
@@ -98,22 +101,24 @@ def test_the_kinds_are_those_that_are_counted() -> None:
     ],
 )
 def test_what_the_job_did_not_ask_for_is_said_and_not_blamed(configuration: dict[str, Any], words: str) -> None:
-    view = review_of(get_single_job({"a": 1}, configuration=configuration)).view
-    assert any(words in aside for aside in view["not_asked"])
-    assert view["review"]["citation"] == 0
+    view = review_of(build_job({"a": 1}, configuration=configuration)).structured
+    assert any(words in aside for aside in view["unavailable_checks"])
+    assert view["counts"]["without_citation"] == 0
 
 
 def test_a_large_document_says_that_confidence_stops() -> None:
     metadata = {"usage": {"num_pages_extracted": 112}}
     assert any(
-        "stops above 100 pages" in a for a in review_of(get_single_job({"a": 1}, metadata=metadata)).view["not_asked"]
+        "stops above 100 pages" in a
+        for a in review_of(build_job({"a": 1}, metadata=metadata)).structured["unavailable_checks"]
     )
 
 
 def test_the_threshold_moves_the_line() -> None:
     tree = {"a": cited(0.5, 1, "1"), "b": cited(0.6, 1, "2")}
     counts = [
-        review_of(get_single_job({"a": 1, "b": 2}, tree), line).view["review"]["confidence"] for line in (0.5, 0.55, 1)
+        review_of(build_job({"a": 1, "b": 2}, tree), line).structured["counts"]["low_confidence"]
+        for line in (0.5, 0.55, 1)
     ]
     assert counts == [0, 1, 2]
 
@@ -124,13 +129,13 @@ def test_the_threshold_moves_the_line() -> None:
      {"anyOf": [{"$ref": "#/anyOf/0"}]}, {"properties": {"a": {"pattern": "[", "type": "string"}}}, {"not": {}}],
 )  # fmt: skip
 def test_a_schema_that_is_none_or_turns_in_circles_ends(schema: Any) -> None:
-    assert review_of(get_single_job({"a": "x"}, configuration={"data_schema": schema})).view["review"]["values"] == 1
+    assert review_of(build_job({"a": "x"}, configuration={"data_schema": schema})).structured["counts"]["values"] == 1
 
 
 def test_a_list_result_is_held_against_the_schema_row_by_row() -> None:
     schema = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
-    view = review_of(get_single_job([{"n": 1}, {"n": "2"}, {}], configuration={"data_schema": schema})).view
-    assert (view["review"]["schema"], view["review"]["required"]) == (1, 1)
+    view = review_of(build_job([{"n": 1}, {"n": "2"}, {}], configuration={"data_schema": schema})).structured
+    assert (view["counts"]["schema_violations"], view["counts"]["missing_required"]) == (1, 1)
 
 
 def test_columns_prove_what_values_would(corpus_job: bytes) -> None:
@@ -146,23 +151,20 @@ def test_columns_prove_what_values_would(corpus_job: bytes) -> None:
         for error in validator.iter_errors(instance)
         if error.validator != "required" and error.instance is not None
     ]
-    assert review_of(Job.parse(corpus_job)).view["review"]["schema"] == len(broken)
+    assert review_of(Job.parse(corpus_job)).structured["counts"]["schema_violations"] == len(broken)
 
 
 def test_a_job_without_a_result_says_what_to_do_next() -> None:
-    assert "create a new job" in review_of(get_single_job(None, status="FAILED")).view["next"]
+    assert "create a new job" in next_steps(review_of(build_job(None, status="FAILED")).structured)
 
 
 @given(jobs(), st.integers(1_000, 5_000), st.floats(0, 1))
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 def test_no_answer_is_larger_than_its_budget(wire: dict[str, Any], max_chars: int, threshold: float) -> None:
     answer = review_of(Job.parse(json.dumps(wire).encode()), threshold, max_chars)
-    assert max(len(answer.text), len(dump_json(answer.view))) <= max_chars
-    left = sum(int(n) for note in answer.view.get("omitted", []) for n in _counts(note))
-    counted = sum(count for kind, count in answer.view.get("review", {}).items() if kind in KINDS)
-    shown = len(answer.view.get("findings", {"rows": []})["rows"])
-    assert shown + left == counted or "more; raise max_chars" in str(answer.view.get("omitted"))
-
-
-def _counts(note: str) -> list[str]:
-    return [part.split(" of ")[0] for part in note.partition(": ")[0].split(", ") if " of " in part]
+    assert max(len(answer.text), len(dump_json(answer.structured))) <= max_chars
+    left = sum(omission["count"] or 0 for omission in answer.structured.get("omitted", []) if "count" in omission)
+    counts = answer.structured.get("counts", {})
+    counted = sum(count for name, count in counts.items() if name not in ("values", "threshold"))
+    shown = len(answer.structured.get("findings", {"rows": []})["rows"])
+    assert shown + left == counted or "more; raise max_chars" in omissions(answer.structured)

@@ -8,14 +8,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from llx_mcp.answers.budget import Answer
-from llx_mcp.answers.header import JobRequest, build_header
-from llx_mcp.answers.search import WHERE, Where, find_text
+from llx_mcp.answers.header import build_header
+from llx_mcp.answers.requests import WHERE, JobRequest
+from llx_mcp.answers.search import find_text
 from llx_mcp.errors import ArgumentError
 from llx_mcp.models import Job
 from llx_mcp.result.sanitize import dump_json
 from llx_mcp.result.sections import JobSections
-from tests.answers.test_budget import NOW, jobs
-from tests.answers.test_summary import cited, get_single_job
+from tests.example_jobs import build_job, cited
+from tests.generated_jobs import NOW, jobs
+from tests.structured import next_steps, omissions
 
 RESULT = {
     "totalAmount": 1234.5,
@@ -28,16 +30,16 @@ RESULT = {
 TREE = {"vendor": cited(0.9, 3, "Sold to the Bank,\n12 Rue Haxo"), "totalAmount": cited(0.7, 4, "TOTAL 1 234,50")}
 
 
-def find(text: str, where: tuple[Where, ...] = WHERE, max_chars: int = 8_000) -> Answer:
+def find(text: str, where: tuple[str, ...] = WHERE, max_chars: int = 8_000) -> Answer:
     """What is found in the result above."""
-    job = get_single_job(RESULT, TREE)
+    job = build_job(RESULT, TREE)
     ask = JobRequest(job.id, max_chars=max_chars)
     return find_text(JobSections(job.sections), build_header(job, ask, now=NOW), ask, text, where)
 
 
 def paths(answer: Answer) -> list[tuple[str, str]]:
     """Path and place of each hit."""
-    return [(row[0], row[-1]) for row in answer.view.get("hits", {"rows": []})["rows"]]
+    return [(row[0], row[-1]) for row in answer.structured.get("hits", {"rows": []})["rows"]]
 
 
 @pytest.mark.parametrize(
@@ -64,13 +66,13 @@ def test_case_accents_spacing_and_number_format_are_no_obstacle(text: str, expec
 
 @pytest.mark.parametrize("text", ["total amount", "TotalAmount", "total_amount", "total-amount"])
 def test_names_are_found_as_words(text: str) -> None:
-    assert [row[0] for row in find(text).view["fields"]["rows"]] == ["totalAmount"]
+    assert [row[0] for row in find(text).structured["fields"]["rows"]] == ["totalAmount"]
 
 
 def test_a_hit_has_value_page_and_the_quote_that_holds_it() -> None:
     answer = find("rue haxo")
-    assert answer.view["found"] == {"fields": 0, "values": 0, "quotes": 1}
-    assert answer.view["hits"]["rows"] == [
+    assert answer.structured["found"] == {"fields": 0, "values": 0, "quotes": 1}
+    assert answer.structured["hits"]["rows"] == [
         ["vendor", "Société  Générale", 0.9, 3, "Sold to the Bank,\n12 Rue Haxo", "quote"]
     ]
     line = '0.9 | p. 3 | vendor = "Société  Générale" | "Sold to the Bank,\\n12 Rue Haxo" | in quote'
@@ -86,40 +88,40 @@ def test_a_hit_has_value_page_and_the_quote_that_holds_it() -> None:
         (WHERE, {"fields": 0, "values": 0, "quotes": 1}),
     ],
 )
-def test_it_is_looked_for_only_where_it_is_asked(where: tuple[Where, ...], counts: dict[str, int]) -> None:
-    assert find("rue haxo", where).view["found"] == counts
+def test_it_is_looked_for_only_where_it_is_asked(where: tuple[str, ...], counts: dict[str, int]) -> None:
+    assert find("rue haxo", where).structured["found"] == counts
 
 
 def test_a_long_value_is_shown_around_what_was_found() -> None:
-    job = get_single_job({"text": "a " * 500 + "needle in hay" + " b" * 500})
+    job = build_job({"text": "a " * 500 + "needle in hay" + " b" * 500})
     ask = JobRequest(job.id)
     answer = find_text(JobSections(job.sections), build_header(job, ask, now=NOW), ask, "Needle")
-    (row,) = answer.view["hits"]["rows"]
+    (row,) = answer.structured["hits"]["rows"]
     assert "needle in hay" in row[1]
     assert len(row[1]) < 200
 
 
 def test_what_is_not_found_says_what_to_do() -> None:
-    assert "get_extract_job(" in find("nowhere at all").view["next"]
+    assert "get_extract_job(" in next_steps(find("nowhere at all").structured)
 
 
 @pytest.mark.parametrize("text", ["", "  ", "\u0301"])
 def test_nothing_to_look_for_is_an_error(text: str) -> None:
-    with pytest.raises(ArgumentError, match="nothing to look for"):
+    with pytest.raises(ArgumentError, match="nothing to search for"):
         find(text)
 
 
 def test_more_hits_than_fit_are_counted_with_the_call_that_shows_them() -> None:
-    job = get_single_job({"rows": [{"word": f"needle {index} {'x' * 60}"} for index in range(90)]})
+    job = build_job({"rows": [{"word": f"needle {index} {'x' * 60}"} for index in range(90)]})
     ask = JobRequest(job.id, max_chars=2_000)
     heading = build_header(job, ask, now=NOW)
     answer = find_text(JobSections(job.sections), heading, ask, "needle")
-    shown = len(answer.view["hits"]["rows"])
-    (note,) = answer.view["omitted"]
+    shown = len(answer.structured["hits"]["rows"])
+    (note,) = omissions(answer.structured)
     start = f'{90 - shown} of 90 values: find_in_extract_result(job_id="ext-1", text="needle", max_chars='
     assert note.startswith(start)
     whole = JobRequest(job.id, max_chars=int(note.removeprefix(start).rstrip(")")))
-    assert len(find_text(JobSections(job.sections), heading, whole, "needle").view["hits"]["rows"]) == 90
+    assert len(find_text(JobSections(job.sections), heading, whole, "needle").structured["hits"]["rows"]) == 90
 
 
 @given(jobs(), st.text(min_size=1, max_size=40), st.integers(1_000, 5_000))
@@ -131,7 +133,7 @@ def test_no_answer_is_larger_than_its_budget(wire: dict[str, Any], text: str, ma
         answer = find_text(JobSections(job.sections), build_header(job, ask, now=NOW), ask, text)
     except ArgumentError:
         return
-    assert max(len(answer.text), len(dump_json(answer.view))) <= max_chars
+    assert max(len(answer.text), len(dump_json(answer.structured))) <= max_chars
 
 
 def test_every_value_of_a_real_job_is_found_by_its_own_text(corpus_job: bytes) -> None:
@@ -142,4 +144,4 @@ def test_every_value_of_a_real_job_is_found_by_its_own_text(corpus_job: bytes) -
         text = str(leaf.value)[:200]
         ask = JobRequest(job.id, max_chars=400_000)
         answer = find_text(extraction, build_header(job, ask, now=NOW), ask, text, ("values",))
-        assert leaf.path in [row[0] for row in answer.view["hits"]["rows"]], text
+        assert leaf.path in [row[0] for row in answer.structured["hits"]["rows"]], text

@@ -20,9 +20,9 @@ from llx_mcp.models import Job
 from llx_mcp.result.document import Document
 from llx_mcp.result.jsonpath import PathError
 from llx_mcp.result.sections import JobSections
-from tests.answers.test_budget import NAMES, SCALARS
-from tests.answers.test_summary import cited, get_single_job
 from tests.cli.test_main import llx
+from tests.example_jobs import build_job, cited
+from tests.generated_jobs import NAMES, SCALARS
 
 ROWS = [
     {"sku": "A", "net": {"amount": 1.5}, "tags": ["x", "y"], "note": None},
@@ -34,7 +34,7 @@ EVIL = ['=HYPERLINK("http://x")', "+1+cmd", "-1+1", "@SUM(A1)", "\t=1", "\r=1", 
 
 def document_of(result: Any, tree: Any = None) -> Document:
     """A result with its provenance."""
-    return JobSections(get_single_job(result, tree).sections).document
+    return JobSections(build_job(result, tree).sections).document
 
 
 def written(document: Document, form: str, path: str = "$", *, provenance: bool = False) -> bytes:

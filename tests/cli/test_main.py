@@ -31,7 +31,7 @@ def test_get_prints_the_structured_form() -> None:
     view = json.loads(llx("get", BY_NAME["lab_report"], *arguments).stdout)
     assert view["result"] == json.loads(read_sample(SAMPLES[2]))["extract_result"]
     assert view["sections"]["usage"]["credits"] == 25.0
-    assert "evidence" not in view
+    assert "lowest_confidence" not in view
 
 
 @pytest.mark.parametrize(("name", "status"), [("invoice", 0), ("failed_reason", 1), ("cancelled", 1)])
@@ -117,7 +117,7 @@ def test_a_list_is_printed_as_a_model_sees_it_and_as_json() -> None:
     [
         (("--since", "soon"), "ISO 8601"),
         (("--max-chars", "5"), "--max-chars takes a whole number from 1,000"),
-        (("--cursor", "x"), "cursor: not one that this server gave"),
+        (("--cursor", "x"), "cursor: this server did not give it"),
         (("--status", "done"), "invalid choice"),
     ],
 )

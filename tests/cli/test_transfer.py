@@ -81,7 +81,7 @@ def test_jobs_are_recorded_with_their_documents_and_a_refused_one_keeps_none_of_
         body = opened.read_body(sample.job_id)
         assert body is not None
         assert split_json(body) == split_json(read_sample(sample))
-    (recorded,) = opened.find_recorded(hashlib.sha256(b"%PDF-mine").hexdigest(), "")
+    (recorded,) = opened.find_recorded_jobs(hashlib.sha256(b"%PDF-mine").hexdigest(), "")
     assert bytes(recorded.sections["id"]) == b'"ext-mine"'
     file = opened.files.get_file("dfl-mine")
     assert file is not None

@@ -10,8 +10,8 @@ from llx_mcp.errors import NotFoundError, UnavailableError
 from llx_mcp.jobs.progress import JobSnapshot, WaitProgress
 from llx_mcp.local import SAMPLE_RUNNING_ID, SAMPLES
 from llx_mcp.models import Job
-from tests.answers.test_budget import NOW
 from tests.cli.test_main import llx
+from tests.generated_jobs import NOW
 
 BY_NAME = {sample.name: sample.job_id for sample in SAMPLES}
 

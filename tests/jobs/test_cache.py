@@ -5,7 +5,7 @@ import random
 from dataclasses import replace
 from datetime import timedelta
 
-from llx_mcp.answers.header import JobRequest
+from llx_mcp.answers.requests import JobRequest
 from llx_mcp.jobs.cache import JobCache, JobKey
 from llx_mcp.models import Job
 from llx_mcp.scope import Scope

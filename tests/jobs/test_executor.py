@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import anyio
 import pytest
 
-from llx_mcp.answers.header import JobRequest
+from llx_mcp.answers.requests import JobRequest
 from llx_mcp.jobs.cache import CachedJob
 from llx_mcp.jobs.clock import Clock, SystemClock
 from llx_mcp.jobs.reader import JobReader, open_reader
@@ -75,7 +75,7 @@ async def test_unfinished_job_is_fetched_each_time(status: str) -> None:
     async with reading(source) as reader:
         await reader.get(JobRequest("ext-1"))
         source.body_of = lambda _: body_of()
-        assert (await reader.get(JobRequest("ext-1"))).view["status"] == "COMPLETED"
+        assert (await reader.get(JobRequest("ext-1"))).structured["status"] == "COMPLETED"
     assert source.num_fetches == 2
 
 
@@ -83,10 +83,10 @@ async def test_unfinished_job_is_fetched_each_time(status: str) -> None:
 async def test_job_without_billed_usage_is_fetched_again_for_its_credits() -> None:
     source, clock = constant(body_of(billed=None)), VirtualClock()
     async with reading(source, clock) as reader:
-        assert "credits" not in (await reader.get(JobRequest("ext-1"))).view.get("facts", {})
+        assert "credits" not in (await reader.get(JobRequest("ext-1"))).structured.get("facts", {})
         source.body_of = lambda _: body_of(billed=7)
         await clock.sleep(61)
-        assert (await reader.get(JobRequest("ext-1"))).view["facts"]["credits"] == 7
+        assert (await reader.get(JobRequest("ext-1"))).structured["facts"]["credits"] == 7
         await clock.sleep(10_000)
         await reader.get(JobRequest("ext-1"))
     assert source.num_fetches == 2
@@ -98,9 +98,9 @@ async def test_large_job_gets_the_same_answers_as_a_small_one() -> None:
         counted = await reader.query(JobRequest("ext-1"), "SELECT count(*), max(n) FROM rows")
         page = await reader.read(JobRequest("ext-1"), "rows[-1].n", None, ())
         answer = await reader.get(JobRequest("ext-1"))
-    assert counted.view["rows"]["rows"] == [[rows, rows - 1]]
-    assert page.view["value"] == {"path": f"rows[{rows - 1}].n", "value": rows - 1}
-    assert answer.view["checks"]["values"] == 2 * rows
+    assert counted.structured["rows"]["rows"] == [[rows, rows - 1]]
+    assert page.structured["value"] == {"path": f"rows[{rows - 1}].n", "value": rows - 1}
+    assert answer.structured["counts"]["values"] == 2 * rows
 
 
 async def test_error_inside_a_reader_is_raised_unchanged() -> None:

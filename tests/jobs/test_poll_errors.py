@@ -4,7 +4,7 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from llx_mcp.answers.wait_report import WaitRequest
+from llx_mcp.answers.requests import WaitRequest
 from llx_mcp.errors import (
     AuthenticationError,
     NotFoundError,

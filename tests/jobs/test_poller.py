@@ -9,7 +9,7 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from llx_mcp.answers.header import JobRequest
+from llx_mcp.answers.requests import JobRequest
 from llx_mcp.errors import (
     ArgumentError,
     UnreachableError,

@@ -3,7 +3,7 @@
 import anyio
 import pytest
 
-from llx_mcp.answers.header import JobRequest
+from llx_mcp.answers.requests import JobRequest
 from llx_mcp.errors import ConfigurationError, NotFoundError, UnavailableError
 from llx_mcp.jobs.clock import SystemClock
 from llx_mcp.jobs.reader import JobReader, open_reader

@@ -1,4 +1,4 @@
-"""The embedded API behaves as the service does."""
+"""The embedded API behaves like the service."""
 
 import json
 import subprocess
@@ -24,7 +24,7 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 class Clock:
-    """A time of day that tests move."""
+    """A clock that tests set."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
@@ -42,40 +42,40 @@ def store() -> Iterator[JobStore]:
 
 @asynccontextmanager
 async def api(store: JobStore, clock: Clock | None = None) -> AsyncIterator[httpx.AsyncClient]:
-    """An HTTP client of the API over a store."""
+    """Open an HTTP client of the API over a store."""
     transport = httpx.ASGITransport(create_app(store, clock=clock or Clock()))
     async with httpx.AsyncClient(transport=transport, base_url="http://local", headers=KEY) as client:
         yield client
 
 
-async def get(store: JobStore, path: str, **arguments: Any) -> httpx.Response:
-    """One GET."""
+async def get(store: JobStore, path: str, **options: Any) -> httpx.Response:
+    """Send one GET."""
     async with api(store) as client:
-        return await client.get(path, **arguments)
+        return await client.get(path, **options)
 
 
-async def test_without_expand_the_sections_are_null_and_the_result_is_not(store: JobStore) -> None:
+async def test_get_without_expand_returns_only_result(store: JobStore) -> None:
     job = (await get(store, f"/api/v2/extract/{INVOICE.job_id}")).json()
     assert {name: job[name] for name in EXPANDABLE_SECTIONS} == dict.fromkeys(EXPANDABLE_SECTIONS)
     assert job["extract_result"] == json.loads(read_sample(INVOICE))["extract_result"]
 
 
 @pytest.mark.parametrize("name", EXPANDABLE_SECTIONS)
-async def test_each_section_is_shown_when_it_is_asked_for(store: JobStore, name: str) -> None:
+async def test_expand_returns_requested_section(store: JobStore, name: str) -> None:
     job = (await get(store, f"/api/v2/extract/{INVOICE.job_id}", params={"expand": name})).json()
-    whole = json.loads(read_sample(INVOICE))
-    assert {key: job[key] for key in EXPANDABLE_SECTIONS if job[key]} == {name: whole[name]}
+    expected = json.loads(read_sample(INVOICE))
+    assert {key: job[key] for key in EXPANDABLE_SECTIONS if job[key]} == {name: expected[name]}
 
 
-async def test_expand_is_a_repeated_key_and_never_a_list_with_commas(store: JobStore) -> None:
+async def test_expand_is_repeated_and_not_comma_separated(store: JobStore) -> None:
     path = f"/api/v2/extract/{INVOICE.job_id}"
-    whole = json.loads(read_sample(INVOICE))
-    assert (await get(store, path, params=[("expand", name) for name in EXPANDABLE_SECTIONS])).json() == whole
+    expected = json.loads(read_sample(INVOICE))
+    assert (await get(store, path, params=[("expand", name) for name in EXPANDABLE_SECTIONS])).json() == expected
     commas = (await get(store, path, params={"expand": ",".join(EXPANDABLE_SECTIONS)})).json()
     assert commas["configuration"] is None
 
 
-async def test_numbers_come_in_the_digits_in_which_they_were_imported(store: JobStore) -> None:
+async def test_numbers_keep_their_imported_digits(store: JobStore) -> None:
     result = b'{"n":0.12345678901234567,"m":123456789012345678901234567890,"e":1e400}'
     store.import_job(b'{"id":"ext-1","status":"COMPLETED","extract_result":' + result + b',"future":{"a":1.50}}')
     response = await get(store, "/api/v2/extract/ext-1")
@@ -85,7 +85,7 @@ async def test_numbers_come_in_the_digits_in_which_they_were_imported(store: Job
 
 
 @pytest.mark.parametrize("header", [None, "", "llx-any", "Bearer", "Bearer other", "Bearer llx-", "Basic llx-any"])
-async def test_a_key_is_needed(store: JobStore, header: str | None) -> None:
+async def test_missing_or_invalid_key_returns_401(store: JobStore, header: str | None) -> None:
     headers = {} if header is None else {"Authorization": header}
     async with httpx.AsyncClient(transport=httpx.ASGITransport(create_app(store)), base_url="http://local") as client:
         response = await client.get(f"/api/v2/extract/{INVOICE.job_id}", headers=headers)
@@ -97,50 +97,50 @@ async def test_a_key_is_needed(store: JobStore, header: str | None) -> None:
     "path", ["/api/v2/extract/ext-nowhere", "/api/v2/extract/", "/api/v2/extract/..%2F..%2Fv1", "/api/v2/extract/%00",
              "/api/v2/extract/a/b", "/api/v9", f"/api/v2/extract/{INVOICE.job_id}?project_id={PROJECT[:-1]}1"],
 )  # fmt: skip
-async def test_what_is_not_there_is_404_with_a_detail(store: JobStore, path: str) -> None:
+async def test_unknown_path_returns_404_with_detail(store: JobStore, path: str) -> None:
     response = await get(store, path)
     assert response.status_code == 404
     assert isinstance(response.json()["detail"], str)
 
 
-async def test_a_scope_that_is_no_uuid_is_422_with_a_list(store: JobStore) -> None:
+async def test_invalid_scope_returns_422_with_one_entry_per_error(store: JobStore) -> None:
     response = await get(store, f"/api/v2/extract/{INVOICE.job_id}", params={"project_id": "x", "organization_id": "y"})
     assert response.status_code == 422
-    assert [(fault["loc"], fault["type"], fault["input"]) for fault in response.json()["detail"]] == [
+    assert [(entry["loc"], entry["type"], entry["input"]) for entry in response.json()["detail"]] == [
         (["query", "project_id"], "uuid_parsing", "x"),
         (["query", "organization_id"], "uuid_parsing", "y"),
     ]
 
 
-async def test_the_right_project_is_accepted_however_it_is_written(store: JobStore) -> None:
+async def test_project_id_is_case_insensitive(store: JobStore) -> None:
     response = await get(store, f"/api/v2/extract/{INVOICE.job_id}", params={"project_id": PROJECT.upper()})
     assert response.status_code == 200
 
 
-async def test_another_method_is_405_with_a_detail(store: JobStore) -> None:
+async def test_unsupported_method_returns_405_with_detail(store: JobStore) -> None:
     async with api(store) as client:
         response = await client.put(f"/api/v2/extract/{INVOICE.job_id}")
     assert (response.status_code, response.json()) == (405, {"detail": "Method Not Allowed"})
 
 
-async def test_what_nobody_expected_is_500_as_json_and_quotes_nothing(store: JobStore) -> None:
-    def broken() -> datetime:
+async def test_unexpected_error_returns_500_without_its_message(store: JobStore) -> None:
+    def failing_clock() -> datetime:
         raise RuntimeError("llx-secret")
 
-    transport = httpx.ASGITransport(create_app(store, clock=broken), raise_app_exceptions=False)
+    transport = httpx.ASGITransport(create_app(store, clock=failing_clock), raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://local", headers=KEY) as client:
         response = await client.get("/api/v2/extract")
     assert (response.status_code, response.json()) == (500, {"detail": "Internal Server Error"})
     assert response.headers["server"] == SERVER_NAME
 
 
-async def test_every_answer_says_that_it_is_not_the_service(store: JobStore) -> None:
+async def test_every_response_has_own_server_header(store: JobStore) -> None:
     async with api(store) as client:
         for path in ("/", f"/api/v2/extract/{INVOICE.job_id}", "/nowhere"):
             assert (await client.get(path)).headers["server"] == SERVER_NAME
 
 
-async def test_the_root_shows_a_person_what_it_holds(store: JobStore) -> None:
+async def test_status_page_lists_jobs_and_escapes_html(store: JobStore) -> None:
     store.import_job(b'{"id":"<script>alert(1)</script>","status":"<b>","file_input":"\\"<i>"}')
     async with httpx.AsyncClient(transport=httpx.ASGITransport(create_app(store)), base_url="http://local") as client:
         response = await client.get("/")
@@ -153,13 +153,13 @@ async def test_the_root_shows_a_person_what_it_holds(store: JobStore) -> None:
 
 
 @pytest.mark.parametrize("job_id", ["a/b", "100%", "%2F", "ein Auftrag", "日本", "?expand=usage", "#1"])
-async def test_an_id_of_any_shape_is_one_segment_decoded_once(store: JobStore, job_id: str) -> None:
+async def test_job_id_is_one_path_segment_decoded_once(store: JobStore, job_id: str) -> None:
     store.import_job(json.dumps({"id": job_id, "status": "COMPLETED"}).encode())
     response = await get(store, f"/api/v2/extract/{quote(job_id, safe='')}")
     assert (response.status_code, response.json()) == (200, {"id": job_id, "status": "COMPLETED"})
 
 
-def test_importing_the_api_loads_no_server_and_reads_no_sample() -> None:
+def test_import_loads_no_server_and_reads_no_sample() -> None:
     code = (
         "import sys; opened = [];"
         "sys.addaudithook(lambda event, args: event == 'open' and opened.append(str(args[0])));"
@@ -169,9 +169,9 @@ def test_importing_the_api_loads_no_server_and_reads_no_sample() -> None:
     assert run.stdout.strip() == "False []"
 
 
-async def test_a_running_job_lives_by_the_clock_from_when_it_is_first_asked_for(store: JobStore) -> None:
+async def test_timeline_starts_at_first_request(store: JobStore) -> None:
     clock = Clock()
-    seen = []
+    states = []
     async with api(store, clock) as client:
         for seconds in (100.0, 100.9, 101.0, 101.9, 102.0, 104.4, 104.5, 500.0):
             clock.seconds = seconds
@@ -179,8 +179,8 @@ async def test_a_running_job_lives_by_the_clock_from_when_it_is_first_asked_for(
             assert job["created_at"] == "2026-01-01T00:01:40Z"
             has_ended = job["status"] == "COMPLETED"
             assert (job["extract_result"] is not None, job["usage"] is not None) == (has_ended, has_ended)
-            seen.append((job["status"], job["updated_at"][17:]))
-    assert seen == [
+            states.append((job["status"], job["updated_at"][17:]))
+    assert states == [
         ("PENDING", "40Z"),
         ("PENDING", "40Z"),
         ("THROTTLED", "41Z"),

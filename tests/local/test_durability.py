@@ -1,4 +1,4 @@
-"""What was acknowledged is there after the process was killed, at whatever moment."""
+"""Acknowledged writes survive a kill of the process at any moment."""
 
 import os
 import random
@@ -11,9 +11,9 @@ from pathlib import Path
 from llx_mcp.local import JobStore
 
 KILLS = 200
-# Forks a writer for each line that it reads, so that the interpreter is started once. A writer says what the store
-# has acknowledged, and goes on until it is killed.
-NURSERY = """
+# Forks one writer per input line, so that the interpreter starts only once. A writer prints each acknowledged write
+# and continues until it is killed.
+FORK_SERVER = """
 import os, sys
 from pathlib import Path
 from datetime import UTC, datetime
@@ -37,42 +37,42 @@ for line in sys.stdin:
 """
 
 
-def test_nothing_acknowledged_is_lost_when_the_writer_is_killed_200_times(tmp_path: Path) -> None:
+def test_acknowledged_writes_survive_200_kills(tmp_path: Path) -> None:
     path = tmp_path / "jobs.db"
     JobStore(path).close()
-    chance = random.Random(1)
-    kept: set[str] = set()
+    rng = random.Random(1)
+    imported: set[str] = set()
     deleted: set[str] = set()
-    nursery = subprocess.Popen(
-        [sys.executable, "-c", NURSERY, str(path)],
+    fork_server = subprocess.Popen(
+        [sys.executable, "-c", FORK_SERVER, str(path)],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, bufsize=1,
     )  # fmt: skip
-    assert nursery.stdin
-    assert nursery.stdout
-    assert nursery.stderr
-    for life in range(KILLS):
-        nursery.stdin.write(f"{life}\n")
-        writer = int(nursery.stdout.readline())
-        for _ in range(chance.randrange(1, 12)):
-            note(nursery.stderr.readline(), kept, deleted)
-        # Busy for a moment that differs, so that the kill falls anywhere within a write.
-        sum(range(chance.randrange(1, 60_000)))
+    assert fork_server.stdin
+    assert fork_server.stdout
+    assert fork_server.stderr
+    for round_number in range(KILLS):
+        fork_server.stdin.write(f"{round_number}\n")
+        writer = int(fork_server.stdout.readline())
+        for _ in range(rng.randrange(1, 12)):
+            record(fork_server.stderr.readline(), imported, deleted)
+        # Work for a random time, so that the kill comes at a random moment of a write.
+        sum(range(rng.randrange(1, 60_000)))
         os.kill(writer, signal.SIGKILL)
-    nursery.stdin.close()
-    for line in nursery.stderr:
-        note(line, kept, deleted)
-    nursery.wait(timeout=10)
-    nursery.stdout.close()
-    nursery.stderr.close()
+    fork_server.stdin.close()
+    for line in fork_server.stderr:
+        record(line, imported, deleted)
+    fork_server.wait(timeout=10)
+    fork_server.stdout.close()
+    fork_server.stderr.close()
     with closing(JobStore(path)) as store:
-        held = {job_id for job_id, _ in store.list_jobs()}
-    assert len(kept) > KILLS
-    assert kept - held == set()
-    assert deleted & held == set()
-    # At most the one that each writer was about to acknowledge.
-    assert len(held - kept) <= KILLS
+        stored = {job_id for job_id, _ in store.list_jobs()}
+    assert len(imported) > KILLS
+    assert imported - stored == set()
+    assert deleted & stored == set()
+    # Each writer may have committed one more write than it acknowledged.
+    assert len(stored - imported) <= KILLS
 
 
-def note(line: str, kept: set[str], deleted: set[str]) -> None:
-    """Remember what a writer said; it is written in one piece or not at all."""
-    (kept if line[0] == "+" else deleted).add(line[1:].strip())
+def record(line: str, imported: set[str], deleted: set[str]) -> None:
+    """Record one acknowledged write. A line is written in one piece or not at all."""
+    (imported if line[0] == "+" else deleted).add(line[1:].strip())

@@ -1,4 +1,4 @@
-"""What goes wrong on purpose is seen by a client as what it is."""
+"""Injected faults look like real ones to a client."""
 
 import json
 import socket
@@ -14,21 +14,21 @@ from llama_cloud import LlamaCloud
 
 from llx_mcp.local import SAMPLES, create_app, open_store
 from llx_mcp.local.app import ADMIN_HEADER, FAULTS_PATH, SERVER_NAME
-from llx_mcp.local.faults import KINDS, Fault, FaultError, Faults, build_fault, parse_fault, read_faults
+from llx_mcp.local.faults import KINDS, Fault, FaultError, FaultInjector, build_fault, parse_fault, parse_faults
 
 JOB = f"/api/v2/extract/{SAMPLES[0].job_id}"
 KEY = {"Authorization": "Bearer llx-test"}
 ADMIN = {ADMIN_HEADER: "llx-admin-test"}
 
 
-def read_into(got: bytearray, response: httpx.Response) -> None:
-    """Keep what comes, up to where it breaks."""
+def collect(received: bytearray, response: httpx.Response) -> None:
+    """Collect the bytes that arrive before the connection breaks."""
     for chunk in response.iter_raw():
-        got += chunk
+        received += chunk
 
 
-class Sleeper:
-    """Notes how long it was to sleep, and does not."""
+class FakeSleep:
+    """Records sleeps instead of sleeping."""
 
     def __init__(self) -> None:
         self.slept: list[float] = []
@@ -38,8 +38,8 @@ class Sleeper:
 
 
 @contextmanager
-def served(faults: Faults) -> Iterator[str]:
-    """The API on a socket, where bytes are what a client sees."""
+def serve(faults: FaultInjector) -> Iterator[str]:
+    """Serve the API on a socket."""
     store = open_store()
     with socket.create_server(("127.0.0.1", 0)) as listener:
         app = create_app(store, faults=faults, admin_token=ADMIN[ADMIN_HEADER])
@@ -53,25 +53,25 @@ def served(faults: Faults) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def sleeper() -> Sleeper:
-    return Sleeper()
+def fake_sleep() -> FakeSleep:
+    return FakeSleep()
 
 
 @pytest.fixture(scope="module")
-def switchboard(sleeper: Sleeper) -> Faults:
-    return Faults(sleep=sleeper)
+def injector(fake_sleep: FakeSleep) -> FaultInjector:
+    return FaultInjector(sleep=fake_sleep)
 
 
 @pytest.fixture(scope="module")
-def url(switchboard: Faults) -> Iterator[str]:
-    with served(switchboard) as address:
+def url(injector: FaultInjector) -> Iterator[str]:
+    with serve(injector) as address:
         yield address
 
 
 @pytest.fixture(autouse=True)
-def _all_right_again(switchboard: Faults) -> Iterator[None]:
+def _stop_faults_after_test(injector: FaultInjector) -> Iterator[None]:
     yield
-    switchboard.clear()
+    injector.set_faults(())
 
 
 @pytest.fixture
@@ -81,15 +81,15 @@ def client(url: str) -> Iterator[httpx.Client]:
 
 
 @pytest.mark.parametrize(
-    ("words", "status", "retry_after"),
+    ("text", "status", "retry_after"),
     [("rate-limited", 429, None), ("rate-limited:retry_after=2", 429, "2"), ("unavailable", 503, None),
      ("unavailable:status=500", 500, None), ("wrong-region", 401, None), ("out-of-credits", 402, None),
      ("rate-limit:per_minute=0", 429, None)],
 )  # fmt: skip
-def test_a_refusal_has_its_status_a_detail_and_our_name(
-    client: httpx.Client, switchboard: Faults, words: str, status: int, retry_after: str | None
+def test_error_fault_returns_status_detail_and_server_header(
+    client: httpx.Client, injector: FaultInjector, text: str, status: int, retry_after: str | None
 ) -> None:
-    switchboard.set([parse_fault(words)])
+    injector.set_faults([parse_fault(text)])
     response = client.get(JOB)
     assert (response.status_code, response.headers.get("retry-after")) == (status, retry_after)
     assert isinstance(response.json()["detail"], str)
@@ -97,104 +97,104 @@ def test_a_refusal_has_its_status_a_detail_and_our_name(
 
 
 @pytest.mark.parametrize(
-    ("words", "error"),
+    ("text", "error"),
     [("rate-limited", llama_cloud.RateLimitError), ("unavailable", llama_cloud.InternalServerError),
      ("wrong-region", llama_cloud.AuthenticationError), ("out-of-credits", llama_cloud.APIStatusError),
-     ("cut", llama_cloud.APIConnectionError)],
+     ("disconnect", llama_cloud.APIConnectionError)],
 )  # fmt: skip
-def test_the_official_client_has_an_exception_for_it(
-    url: str, switchboard: Faults, words: str, error: type[Exception]
+def test_official_client_raises_matching_error(
+    url: str, injector: FaultInjector, text: str, error: type[Exception]
 ) -> None:
-    switchboard.set([parse_fault(words)])
+    injector.set_faults([parse_fault(text)])
     with LlamaCloud(api_key="llx-test", base_url=url, max_retries=0) as official, pytest.raises(error):
         official.extract.get(SAMPLES[0].job_id)
 
 
-def test_the_official_client_tries_again_and_succeeds(url: str, switchboard: Faults) -> None:
-    switchboard.set([parse_fault("rate-limited:retry_after=0.01,times=2")])
+def test_official_client_retries_rate_limit(url: str, injector: FaultInjector) -> None:
+    injector.set_faults([parse_fault("rate-limited:retry_after=0.01,times=2")])
     with LlamaCloud(api_key="llx-test", base_url=url, max_retries=2) as official:
         assert official.extract.get(SAMPLES[0].job_id).status == "COMPLETED"
-    assert switchboard.draw("GET", JOB) == []
+    assert injector.select_faults("GET", JOB) == []
 
 
-def test_a_connection_that_is_cut_is_a_connection_error_after_the_first_bytes(
-    client: httpx.Client, switchboard: Faults
-) -> None:
-    whole = client.get(JOB).content
-    switchboard.set([parse_fault("cut")])
+def test_disconnect_closes_connection_after_half_of_body(client: httpx.Client, injector: FaultInjector) -> None:
+    expected = client.get(JOB).content
+    injector.set_faults([parse_fault("disconnect")])
     with client.stream("GET", JOB) as response:
         assert response.status_code == 200
-        assert int(response.headers["content-length"]) == len(whole)
-        got = bytearray()
+        assert int(response.headers["content-length"]) == len(expected)
+        received = bytearray()
         with pytest.raises(httpx.RemoteProtocolError, match="peer closed connection"):
-            read_into(got, response)
-    assert got == whole[: len(whole) // 2]
+            collect(received, response)
+    assert received == expected[: len(expected) // 2]
 
 
-def test_a_truncated_body_looks_whole_to_http_and_is_no_json(client: httpx.Client, switchboard: Faults) -> None:
-    whole = client.get(JOB).content
-    switchboard.set([parse_fault("truncated")])
+def test_truncated_body_matches_content_length_and_is_invalid_json(
+    client: httpx.Client, injector: FaultInjector
+) -> None:
+    expected = client.get(JOB).content
+    injector.set_faults([parse_fault("truncated")])
     response = client.get(JOB)
-    assert (response.status_code, response.content) == (200, whole[: len(whole) // 2])
+    assert (response.status_code, response.content) == (200, expected[: len(expected) // 2])
     with pytest.raises(json.JSONDecodeError):
         response.json()
 
 
-def test_a_body_that_is_no_json_is_a_page(client: httpx.Client, switchboard: Faults) -> None:
-    switchboard.set([parse_fault("not-json")])
+def test_not_json_returns_html_page(client: httpx.Client, injector: FaultInjector) -> None:
+    injector.set_faults([parse_fault("not-json")])
     response = client.get(JOB)
     assert response.status_code == 200
     assert response.headers["content-type"].startswith("text/html")
     assert response.text.startswith("<!doctype html>")
 
 
-def test_a_slow_answer_is_whole(client: httpx.Client, switchboard: Faults, sleeper: Sleeper) -> None:
-    whole = client.get(JOB).content
-    switchboard.set([parse_fault("slow:seconds=30")])
-    assert client.get(JOB).content == whole
-    assert sleeper.slept == [30.0]
+def test_slow_response_is_complete(client: httpx.Client, injector: FaultInjector, fake_sleep: FakeSleep) -> None:
+    expected = client.get(JOB).content
+    injector.set_faults([parse_fault("slow:seconds=30")])
+    assert client.get(JOB).content == expected
+    assert fake_sleep.slept == [30.0]
 
 
-def test_a_client_with_less_patience_than_a_slow_answer_times_out() -> None:
+def test_slow_response_causes_client_timeout() -> None:
     with (
-        served(Faults([parse_fault("slow:seconds=0.5,times=1")])) as url,
+        serve(FaultInjector([parse_fault("slow:seconds=0.5,times=1")])) as url,
         httpx.Client(base_url=url, headers=KEY, timeout=0.05) as client,
         pytest.raises(httpx.ReadTimeout),
     ):
         client.get(JOB)
 
 
-def test_a_share_is_met_as_its_seed_says() -> None:
+def test_share_is_repeatable_with_seed() -> None:
     def outcomes(seed: int) -> list[bool]:
-        faults = Faults([Fault("unavailable", share=0.25, seed=seed)])
-        return [bool(faults.draw("GET", JOB)) for _ in range(400)]
+        faults = FaultInjector([Fault("unavailable", share=0.25, seed=seed)])
+        return [bool(faults.select_faults("GET", JOB)) for _ in range(400)]
 
     assert outcomes(7) == outcomes(7) != outcomes(8)
     assert 60 < sum(outcomes(7)) < 140
 
 
-def test_a_rate_is_given_back_after_a_minute() -> None:
+def test_rate_limit_window_ends_after_a_minute() -> None:
     now = [0.0]
-    faults = Faults([Fault("rate-limit", per_minute=20)], clock=lambda: now[0])
-    first = [bool(faults.draw("GET", JOB)) for _ in range(21)]
+    faults = FaultInjector([Fault("rate-limit", per_minute=20)], clock=lambda: now[0])
+    first = [bool(faults.select_faults("GET", JOB)) for _ in range(21)]
     now[0] = 59.9
-    late = bool(faults.draw("GET", JOB))
+    late = bool(faults.select_faults("GET", JOB))
     now[0] = 60.0
-    again = [bool(faults.draw("GET", JOB)) for _ in range(21)]
+    again = [bool(faults.select_faults("GET", JOB)) for _ in range(21)]
     assert (first, late, again) == ([False] * 20 + [True], True, [False] * 20 + [True])
 
 
-def test_a_fault_meets_only_its_method_and_path() -> None:
-    faults = Faults([Fault("unavailable", method="post", path="/cancel")])
-    assert [bool(faults.draw(*request)) for request in (("POST", f"{JOB}/cancel"), ("GET", f"{JOB}/cancel"),
+def test_fault_applies_only_to_its_method_and_path() -> None:
+    faults = FaultInjector([Fault("unavailable", method="post", path="/cancel")])
+    assert [bool(faults.select_faults(*request)) for request in (("POST", f"{JOB}/cancel"), ("GET", f"{JOB}/cancel"),
                                                         ("POST", JOB))] == [True, False, False]  # fmt: skip
 
 
-def test_the_admin_endpoint_switches_faults_and_is_spared_by_them(client: httpx.Client) -> None:
-    given = ["rate-limited:retry_after=2", {"kind": "wrong-region", "times": 1}]
-    said = [{"kind": "rate-limited", "retry_after": 2.0}, {"kind": "wrong-region", "times": 1}]
-    assert client.put(FAULTS_PATH, json=given, headers=ADMIN).json() == said
-    assert client.get(FAULTS_PATH, headers=ADMIN).json() == said
+def test_admin_endpoint_changes_faults_and_is_exempt(client: httpx.Client) -> None:
+    requested = ["rate-limited:retry_after=2", {"kind": "wrong-region", "times": 1}]
+    described = [{"kind": "rate-limited", "retry_after": 2.0}, {"kind": "wrong-region", "times": 1}]
+    assert client.put(FAULTS_PATH, json=requested, headers=ADMIN).json() == described
+    assert client.get(FAULTS_PATH, headers=ADMIN).json() == described
     assert client.get(JOB).status_code == 429
     assert "retry_after 2.0" in client.get("/").text
     assert client.delete(FAULTS_PATH, headers=ADMIN).json() == []
@@ -202,40 +202,41 @@ def test_the_admin_endpoint_switches_faults_and_is_spared_by_them(client: httpx.
 
 
 @pytest.mark.parametrize("token", [None, "", "llx-test", "é"])
-def test_the_admin_endpoint_needs_its_own_token(client: httpx.Client, switchboard: Faults, token: str | None) -> None:
+def test_admin_endpoint_requires_admin_token(client: httpx.Client, injector: FaultInjector, token: str | None) -> None:
     headers = [] if token is None else [(ADMIN_HEADER.encode(), token.encode())]
     for method in ("GET", "PUT", "DELETE"):
-        assert client.request(method, FAULTS_PATH, headers=headers, content=b'["cut"]').status_code == 401
-    assert switchboard.get() == []
+        assert client.request(method, FAULTS_PATH, headers=headers, content=b'["disconnect"]').status_code == 401
+    assert injector.get_faults() == []
 
 
-@pytest.mark.parametrize("body", [b"", b"{}", b"[1]", b'["nothing"]', b'[{"kind":"cut","share":2}]', b"\xff"])
-def test_what_is_no_fault_is_refused_and_changes_nothing(
-    client: httpx.Client, switchboard: Faults, body: bytes
+@pytest.mark.parametrize("body", [b"", b"{}", b"[1]", b'["nothing"]', b'[{"kind":"disconnect","share":2}]', b"\xff"])
+def test_invalid_faults_are_refused_and_change_nothing(
+    client: httpx.Client, injector: FaultInjector, body: bytes
 ) -> None:
-    switchboard.set([Fault("slow", seconds=0)])
+    injector.set_faults([Fault("slow", seconds=0)])
     response = client.put(FAULTS_PATH, content=body, headers=ADMIN)
     assert response.status_code == 422
     assert isinstance(response.json()["detail"], str)
-    assert switchboard.get() == [Fault("slow", seconds=0)]
+    assert injector.get_faults() == [Fault("slow", seconds=0)]
 
 
 @pytest.mark.parametrize(
-    "words",
-    ["", "nothing", "cut:share=x", "cut:share=2", "cut:share=nan", "unavailable:status=404", "cut:colour=red",
-     "slow:seconds=-1", "slow:seconds=inf", "rate-limit:per_minute=-1", "cut:times=1.5", "rate-limited:retry_after=-1"],
+    "text",
+    ["", "nothing", "slow:share=x", "slow:share=2", "slow:share=nan", "unavailable:status=404", "slow:colour=red",
+     "slow:seconds=-1", "slow:seconds=inf", "rate-limit:per_minute=-1", "slow:times=1.5",
+     "rate-limited:retry_after=-1"],
 )  # fmt: skip
-def test_a_fault_that_there_is_not_is_told_with_what_there_is(words: str) -> None:
+def test_fault_error_says_what_is_allowed(text: str) -> None:
     with pytest.raises(FaultError, match=r"there are|takes|number|from"):
-        parse_fault(words)
+        parse_fault(text)
 
 
-def test_every_kind_can_be_written_and_read() -> None:
+def test_every_kind_is_parsed() -> None:
     assert [parse_fault(kind) for kind in KINDS] == [Fault(kind) for kind in KINDS]
-    assert read_faults(json.dumps(list(KINDS)).encode()) == [build_fault({"kind": kind}) for kind in KINDS]
+    assert parse_faults(json.dumps(list(KINDS)).encode()) == [build_fault({"kind": kind}) for kind in KINDS]
 
 
-def test_an_app_without_a_token_has_no_admin_endpoint() -> None:
+def test_app_without_token_has_no_admin_endpoint() -> None:
     store = open_store()
     paths = [getattr(route, "path", "") for route in create_app(store).routes]
     store.close()

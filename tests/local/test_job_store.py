@@ -1,4 +1,4 @@
-"""A store keeps what it was given, and says clearly what it cannot open."""
+"""A store keeps jobs unchanged, and refuses files that it cannot open."""
 
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from llx_mcp.local import SAMPLES, JobStore, open_store
+from llx_mcp.local.database import SCHEMA_VERSION, StoreError
 from llx_mcp.local.job_queries import JobFilter
-from llx_mcp.local.job_store import SCHEMA_VERSION, NewJob, StoreError
+from llx_mcp.local.job_store import JobSpec
 from llx_mcp.local.lifecycle import Timeline
 from llx_mcp.models import MalformedJobError
 from llx_mcp.raw_json import join_json
@@ -19,7 +20,7 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 BODY = b'{"id":"ext-1","status":"FAILED","error_message":null}'
 
 
-def test_a_store_on_disk_keeps_jobs_and_has_the_samples_once(tmp_path: Path) -> None:
+def test_reopened_store_keeps_jobs_and_adds_samples_once(tmp_path: Path) -> None:
     path = tmp_path / "jobs.db"
     store = open_store(path)
     store.import_job(BODY)
@@ -32,7 +33,7 @@ def test_a_store_on_disk_keeps_jobs_and_has_the_samples_once(tmp_path: Path) -> 
     assert join_json(job.sections) == BODY
 
 
-def test_a_job_imported_again_takes_the_place_of_the_first() -> None:
+def test_second_import_replaces_job() -> None:
     store = JobStore()
     store.import_job(BODY, Timeline(running_seconds=60))
     store.get_job("ext-1", NOW)
@@ -43,7 +44,7 @@ def test_a_job_imported_again_takes_the_place_of_the_first() -> None:
     assert bytes(job.sections["status"]) == b'"CANCELLED"'
 
 
-def test_a_job_imported_again_begins_its_life_again() -> None:
+def test_second_import_restarts_timeline() -> None:
     with closing(JobStore()) as store:
         for now in (NOW, NOW + timedelta(days=1)):
             store.import_job(BODY, Timeline(pending_seconds=5))
@@ -52,14 +53,14 @@ def test_a_job_imported_again_begins_its_life_again() -> None:
             assert bytes(job.sections["status"]) == b'"PENDING"'
 
 
-def test_a_closed_store_answers_nothing_more() -> None:
+def test_closed_store_raises() -> None:
     store = JobStore()
     store.close()
     with pytest.raises(sqlite3.ProgrammingError, match="closed"):
         store.count()
 
 
-def test_a_life_goes_on_over_a_restart(tmp_path: Path) -> None:
+def test_timeline_continues_after_restart(tmp_path: Path) -> None:
     path = tmp_path / "jobs.db"
     first = JobStore(path)
     first.import_job(BODY, Timeline(pending_seconds=5, running_seconds=5))
@@ -73,7 +74,7 @@ def test_a_life_goes_on_over_a_restart(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"id":"ext-1"}', b"%PDF-1.7"])
-def test_what_is_not_a_job_is_not_imported(body: bytes) -> None:
+def test_malformed_job_is_not_imported(body: bytes) -> None:
     store = JobStore()
     with pytest.raises(MalformedJobError):
         store.import_job(body)
@@ -81,7 +82,7 @@ def test_what_is_not_a_job_is_not_imported(body: bytes) -> None:
     store.close()
 
 
-def test_a_file_that_is_no_store_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+def test_non_database_file_is_refused_and_unchanged(tmp_path: Path) -> None:
     path = tmp_path / "notes.txt"
     path.write_text("not a database, and longer than its header would be " * 20)
     before = path.read_bytes()
@@ -94,7 +95,7 @@ def test_a_file_that_is_no_store_is_refused_and_left_as_it_is(tmp_path: Path) ->
     "statements",
     [["CREATE TABLE notes (x)"], ["CREATE TABLE jobs (x)"], ["CREATE TABLE notes (x)", "PRAGMA user_version = 1"]],
 )
-def test_the_database_of_another_program_is_refused_and_left_as_it_is(tmp_path: Path, statements: list[str]) -> None:
+def test_foreign_database_is_refused_and_unchanged(tmp_path: Path, statements: list[str]) -> None:
     path = tmp_path / "notes.db"
     with closing(sqlite3.connect(path)) as db:
         for statement in statements:
@@ -106,7 +107,7 @@ def test_the_database_of_another_program_is_refused_and_left_as_it_is(tmp_path: 
     assert path.read_bytes() == before
 
 
-def test_a_store_of_a_newer_version_is_refused(tmp_path: Path) -> None:
+def test_newer_store_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "jobs.db"
     JobStore(path).close()
     with closing(sqlite3.connect(path)) as db:
@@ -115,56 +116,56 @@ def test_a_store_of_a_newer_version_is_refused(tmp_path: Path) -> None:
         JobStore(path)
 
 
-def test_a_store_on_disk_can_be_read_while_it_is_written(tmp_path: Path) -> None:
+def test_store_uses_wal_mode(tmp_path: Path) -> None:
     path = tmp_path / "jobs.db"
     with closing(JobStore(path)), closing(sqlite3.connect(path)) as db:
         assert db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
 
 @pytest.mark.parametrize("name", [None, "jobs.db"])
-def test_many_threads_import_and_read_at_once(tmp_path: Path, name: str | None) -> None:
-    def keep(number: int) -> bytes:
+def test_many_threads_import_and_read_concurrently(tmp_path: Path, name: str | None) -> None:
+    def import_and_get(number: int) -> bytes:
         body = BODY.replace(b"ext-1", b"ext-%d" % number)
         job = store.get_job(store.import_job(body), NOW)
         assert job is not None
         return join_json(job.sections)
 
     with closing(JobStore(tmp_path / name if name else None)) as store, ThreadPoolExecutor(8) as pool:
-        bodies = list(pool.map(keep, range(100)))
+        bodies = list(pool.map(import_and_get, range(100)))
         assert bodies == [BODY.replace(b"ext-1", b"ext-%d" % number) for number in range(100)]
         assert store.count() == 100
 
 
-def test_a_listing_says_how_jobs_are_at_a_time_and_begins_none() -> None:
+def test_list_evaluates_statuses_without_starting_timelines() -> None:
     with closing(JobStore()) as store:
         store.import_job(BODY, Timeline(pending_seconds=2, running_seconds=2))
         later = NOW + timedelta(seconds=100)
         assert store.list_jobs(NOW) == store.list_jobs(later) == [("ext-1", "PENDING")]
         store.get_job("ext-1", later)
-        seen = [store.list_jobs(later + timedelta(seconds=seconds))[0][1] for seconds in (1, 2, 4)]
-        assert seen == ["PENDING", "RUNNING", "FAILED"]
+        statuses = [store.list_jobs(later + timedelta(seconds=seconds))[0][1] for seconds in (1, 2, 4)]
+        assert statuses == ["PENDING", "RUNNING", "FAILED"]
         assert store.list_jobs() == [("ext-1", "FAILED")]
 
 
 @pytest.mark.parametrize("created", ["0001-01-01T00:00:00+05:00", "9999-12-31T23:59:59-05:00", "yesterday"])
-def test_a_job_of_an_impossible_time_is_listed_all_the_same(created: str) -> None:
+def test_job_with_invalid_time_is_listed(created: str) -> None:
     with closing(JobStore()) as store:
         store.import_job(b'{"id":"ext-1","status":"FAILED","created_at":"%s"}' % created.encode())
-        assert [row.job_id for row in store.query_jobs(JobFilter(limit=1), NOW)] == ["ext-1"]
+        assert [job.job_id for job in store.query_jobs(JobFilter(limit=1), NOW)] == ["ext-1"]
 
 
-def test_a_job_keeps_its_result_when_the_recorded_one_is_deleted_before_it_is_made() -> None:
+def test_job_keeps_result_if_recorded_job_is_deleted_before_create() -> None:
     with closing(JobStore()) as store:
         store.import_job(BODY, document_sha256="00")
-        (recorded,) = store.find_recorded("00", "dfl-1")
+        (recorded,) = store.find_recorded_jobs("00", "dfl-1")
         store.delete_job("ext-1")
-        new = NewJob("p", "dfl-1", None, Timeline(), "FAILED", {}, recorded, None)
-        job = store.get_job(store.create_job(new, NOW), NOW)
+        spec = JobSpec("p", "dfl-1", None, Timeline(), "FAILED", {}, recorded, None)
+        job = store.get_job(store.create_job(spec, NOW), NOW)
         assert job is not None
         assert bytes(job.sections["status"]) == b'"FAILED"'
 
 
-def test_an_id_that_cannot_be_stored_is_not_there() -> None:
+def test_id_with_lone_surrogate_is_not_found() -> None:
     store = JobStore()
     assert store.get_job("\ud800", NOW) is None
     store.close()

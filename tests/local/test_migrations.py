@@ -1,4 +1,4 @@
-"""A store of any version before opens, and nothing that was in it is lost."""
+"""Stores of older versions are migrated without losing anything."""
 
 import sqlite3
 from concurrent.futures import ProcessPoolExecutor
@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 
 from llx_mcp.local import SAMPLES, JobStore, open_store
-from llx_mcp.local.database import SCHEMA_VERSION
+from llx_mcp.local.database import SCHEMA_VERSION, StoreError
 from llx_mcp.local.job_queries import JobFilter
-from llx_mcp.local.job_store import StoreError
 from llx_mcp.local.samples import read_sample
 from llx_mcp.raw_json import join_json
 
@@ -19,7 +18,7 @@ NOW = datetime(2026, 6, 1, tzinfo=UTC)
 OLD = b'{"id":"ext-old","status":"COMPLETED","extract_result":{"n":1.50},"created_at":"2025-03-04T05:06:07Z","x":1e0}'
 LIVE = b'{"id":"ext-live","status":"FAILED","error_message":"","file_input":"dfl-1","created_at":"?","updated_at":"?"}'
 
-# As the first version made it; not to be changed with the code.
+# The schema of the first version. Do not change it with the code.
 VERSION_1 = """
 CREATE TABLE jobs (
     position INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -36,7 +35,7 @@ CREATE TABLE jobs (
 
 
 def make_version_1(path: Path) -> None:
-    """A store as the first version left it: an ended job, one that runs, and a sample."""
+    """Create a store of the first version with an ended job, a running one and a sample."""
     with closing(sqlite3.connect(path)) as db:
         db.executescript(VERSION_1)
         sample = SAMPLES[0]
@@ -55,7 +54,7 @@ def make_version_1(path: Path) -> None:
         db.commit()
 
 
-def test_a_store_of_the_first_version_keeps_its_bytes_lives_and_order(tmp_path: Path) -> None:
+def test_version_1_store_keeps_bytes_timelines_and_order(tmp_path: Path) -> None:
     path = tmp_path / "jobs.db"
     make_version_1(path)
     with closing(JobStore(path)) as store:
@@ -81,13 +80,13 @@ def test_each_migration_is_recorded_once(tmp_path: Path) -> None:
         assert [version for (version,) in db.execute("SELECT version FROM migrations")] == [2]
     fresh = tmp_path / "fresh.db"
     JobStore(fresh).close()
-    with closing(sqlite3.connect(fresh)) as db, closing(sqlite3.connect(path)) as led:
+    with closing(sqlite3.connect(fresh)) as db, closing(sqlite3.connect(path)) as migrated:
         assert [version for (version,) in db.execute("SELECT version FROM migrations")] == [1, 2]
         tables = "SELECT name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_%' ORDER BY name"
-        assert db.execute(tables).fetchall() == led.execute(tables).fetchall()
+        assert db.execute(tables).fetchall() == migrated.execute(tables).fetchall()
 
 
-def test_a_migration_that_fails_leaves_the_store_as_it_was(tmp_path: Path) -> None:
+def test_failed_migration_leaves_store_unchanged(tmp_path: Path) -> None:
     path = tmp_path / "jobs.db"
     make_version_1(path)
     with closing(sqlite3.connect(path)) as db:
@@ -101,22 +100,22 @@ def test_a_migration_that_fails_leaves_the_store_as_it_was(tmp_path: Path) -> No
         assert db.execute("PRAGMA user_version").fetchone() == (1,)
 
 
-def test_samples_of_an_older_store_answer_for_their_documents(tmp_path: Path) -> None:
+def test_samples_in_migrated_store_are_found_by_document(tmp_path: Path) -> None:
     path = tmp_path / "jobs.db"
     make_version_1(path)
     with closing(open_store(path)) as store:
         file = store.files.get_file("dfl-sample0invoice00000000000000")
         assert file is not None
-        assert len(store.find_recorded(file.sha256, "dfl-other")) == 4
+        assert len(store.find_recorded_jobs(file.sha256, "dfl-other")) == 4
 
 
 def open_and_count(path: Path) -> int:
-    """What another process finds."""
+    """Open a store in another process and count its jobs."""
     with closing(open_store(path)) as store:
         return store.count()
 
 
-def test_processes_that_open_an_older_store_at_once_migrate_it_once(tmp_path: Path) -> None:
+def test_concurrent_processes_migrate_a_store_once(tmp_path: Path) -> None:
     path = tmp_path / "jobs.db"
     make_version_1(path)
     with ProcessPoolExecutor(3) as pool:

@@ -1,4 +1,4 @@
-"""The asynchronous official client meets the same API: each section, all pages, faults as what they are, retries."""
+"""The official asynchronous client reads sections and lists, raises its own errors, and retries."""
 
 import socket
 import threading
@@ -11,16 +11,16 @@ import uvicorn
 from llama_cloud import AsyncLlamaCloud
 
 from llx_mcp.local import SAMPLES, JobStore, create_app, open_store
-from llx_mcp.local.faults import Faults, parse_fault
+from llx_mcp.local.faults import FaultInjector, parse_fault
 
 INVOICE = SAMPLES[0].job_id
 SECTIONS = ("configuration", "extract_metadata", "usage", "metadata")
-MEETS: list[tuple[str, type[Exception], int | None]] = [
+ERRORS: list[tuple[str, type[Exception], int | None]] = [
     ("wrong-region", llama_cloud.AuthenticationError, 401),
     ("out-of-credits", llama_cloud.APIStatusError, 402),
     ("rate-limited", llama_cloud.RateLimitError, 429),
     ("unavailable", llama_cloud.InternalServerError, 503),
-    ("cut", llama_cloud.APIConnectionError, None),
+    ("disconnect", llama_cloud.APIConnectionError, None),
 ]
 
 
@@ -33,12 +33,12 @@ def store() -> Iterator[JobStore]:
 
 
 @pytest.fixture
-def faults() -> Faults:
-    return Faults()
+def faults() -> FaultInjector:
+    return FaultInjector()
 
 
 @pytest.fixture
-def url(store: JobStore, faults: Faults) -> Iterator[str]:
+def url(store: JobStore, faults: FaultInjector) -> Iterator[str]:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         server = uvicorn.Server(uvicorn.Config(create_app(store, faults=faults), log_config=None, server_header=False))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
@@ -49,12 +49,12 @@ def url(store: JobStore, faults: Faults) -> Iterator[str]:
 
 
 def connect(url: str, **options: Any) -> AsyncLlamaCloud:
-    """A strict client; open it inside the test."""
+    """Return a client that validates responses strictly. Open it inside the test."""
     return AsyncLlamaCloud(api_key="llx-local", base_url=url, _strict_response_validation=True, **options)
 
 
 @pytest.mark.parametrize("section", SECTIONS)
-async def test_a_section_is_there_when_it_is_asked_for(url: str, section: Any) -> None:
+async def test_expand_returns_requested_section(url: str, section: Any) -> None:
     async with connect(url) as client:
         bare = await client.extract.get(INVOICE)
         full = await client.extract.get(INVOICE, expand=[section])
@@ -62,31 +62,31 @@ async def test_a_section_is_there_when_it_is_asked_for(url: str, section: Any) -
     assert bare.extract_result == full.extract_result
 
 
-async def test_all_pages_list_every_job_once(url: str, store: JobStore) -> None:
+async def test_list_returns_every_job_once(url: str, store: JobStore) -> None:
     async with connect(url) as client:
         found = [job.id async for job in client.extract.list(page_size=3)]
     assert len(found) == len(set(found)) == store.count()
 
 
-@pytest.mark.parametrize(("words", "error", "status"), MEETS)
-async def test_a_fault_is_met_as_what_it_is(
-    url: str, faults: Faults, words: str, error: type[Exception], status: int | None
+@pytest.mark.parametrize(("text", "error", "status"), ERRORS)
+async def test_fault_raises_matching_client_error(
+    url: str, faults: FaultInjector, text: str, error: type[Exception], status: int | None
 ) -> None:
-    faults.set([parse_fault(words)])
+    faults.set_faults([parse_fault(text)])
     async with connect(url, max_retries=0) as client:
         with pytest.raises(error) as caught:
             await client.extract.get(INVOICE)
     assert getattr(caught.value, "status_code", None) == status
 
 
-async def test_what_passes_is_tried_again(url: str, faults: Faults) -> None:
+async def test_client_retries_transient_errors(url: str, faults: FaultInjector) -> None:
     async with connect(url) as client:
-        for words in ("rate-limited:times=1", "unavailable:times=2", "cut:times=1"):
-            faults.set([parse_fault(words)])
+        for text in ("rate-limited:times=1", "unavailable:times=2", "disconnect:times=1"):
+            faults.set_faults([parse_fault(text)])
             assert (await client.extract.get(INVOICE)).status == "COMPLETED"
 
 
-async def test_what_cannot_be_done_is_the_error_that_it_is(url: str) -> None:
+async def test_invalid_request_raises_matching_client_error(url: str) -> None:
     async with connect(url) as client:
         with pytest.raises(llama_cloud.NotFoundError):
             await client.extract.get("ext-nowhere")
@@ -96,7 +96,7 @@ async def test_what_cannot_be_done_is_the_error_that_it_is(url: str) -> None:
             await client.extract.validate_schema(data_schema={"type": "array"})
 
 
-async def test_a_job_is_created_cancelled_and_deleted(url: str) -> None:
+async def test_job_is_created_cancelled_and_deleted(url: str) -> None:
     configuration: Any = {"data_schema": {"type": "object", "properties": {"total": {"type": "number"}}}}
     async with connect(url) as client:
         job = await client.extract.create(

@@ -1,4 +1,4 @@
-"""The official client, unchanged, reads the embedded API from a port."""
+"""The unmodified official client reads jobs from the embedded API on a port."""
 
 import json
 import subprocess
@@ -20,7 +20,7 @@ LLX = [sys.executable, "-m", "llx_mcp"]
 
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """`llx-mcp local serve` over a store with the samples and every real job that is there."""
+    """Run `llx-mcp local serve` over a store with the samples and every real job of the corpus, if there is one."""
     store = str(tmp_path_factory.mktemp("store") / "jobs.db")
     if CORPUS_JOBS:
         subprocess.run([*LLX, "local", "import", *map(str, CORPUS_JOBS), "--local-db", store], check=True)
@@ -29,7 +29,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     )
     assert server.stderr
     line = server.stderr.readline()
-    # The line is printed once the port listens: who connects before the server accepts is kept waiting, not refused.
+    # The line is printed when the port listens. An early connection waits until the server accepts it.
     yield line.split(" at ")[1].split(",")[0]
     server.terminate()
     server.wait(timeout=10)
@@ -38,41 +38,41 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 def client(url: str) -> Iterator[LlamaCloud]:
-    """The official client, strict about what it receives."""
+    """The official client with strict validation of responses."""
     with LlamaCloud(api_key="llx-local", base_url=url, max_retries=0, _strict_response_validation=True) as opened:
         yield opened
 
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.name)
-def test_every_sample_is_read(client: LlamaCloud, url: str, sample: Sample) -> None:
+def test_official_client_reads_every_sample(client: LlamaCloud, url: str, sample: Sample) -> None:
     if sample.name == "older_format":
-        # Today's client knows today's format; what is older it reads when it is not strict.
+        # In strict mode the current client refuses the older format.
         client = LlamaCloud(api_key="llx-local", base_url=url, max_retries=0)
     job = client.extract.get(sample.job_id, expand=list(EXPANDABLE_SECTIONS))
-    whole = json.loads(read_sample(sample))
-    assert job.id == whole["id"]
-    if job.status == whole["status"]:
-        assert job.extract_result == whole["extract_result"]
+    expected = json.loads(read_sample(sample))
+    assert job.id == expected["id"]
+    if job.status == expected["status"]:
+        assert job.extract_result == expected["extract_result"]
 
 
 @pytest.mark.parametrize("name", [path.name for path in CORPUS_JOBS] or ["missing"])
-def test_every_real_job_is_read(client: LlamaCloud, corpus: Path, name: str) -> None:
-    whole = json.loads((corpus / name).read_bytes())
-    job = client.extract.get(whole["id"], expand=list(EXPANDABLE_SECTIONS))
-    assert job.extract_result == whole["extract_result"]
+def test_official_client_reads_every_real_job(client: LlamaCloud, corpus: Path, name: str) -> None:
+    expected = json.loads((corpus / name).read_bytes())
+    job = client.extract.get(expected["id"], expand=list(EXPANDABLE_SECTIONS))
+    assert job.extract_result == expected["extract_result"]
     assert job.extract_metadata is not None
     assert job.configuration is not None
-    assert job.extract_metadata.to_dict()["field_metadata"] == whole["extract_metadata"]["field_metadata"]
-    assert client.extract.get(whole["id"]).extract_metadata is None
+    assert job.extract_metadata.to_dict()["field_metadata"] == expected["extract_metadata"]["field_metadata"]
+    assert client.extract.get(expected["id"]).extract_metadata is None
 
 
-def test_failures_are_the_clients_own_exceptions(client: LlamaCloud, url: str) -> None:
+def test_errors_raise_official_client_exceptions(client: LlamaCloud, url: str) -> None:
     with pytest.raises(llama_cloud.NotFoundError):
         client.extract.get("ext-nowhere")
     with pytest.raises(llama_cloud.UnprocessableEntityError):
         client.extract.get(SAMPLES[0].job_id, project_id="no-uuid")
     with (
-        LlamaCloud(api_key="other", base_url=url, max_retries=0) as stranger,
+        LlamaCloud(api_key="other", base_url=url, max_retries=0) as unauthorized,
         pytest.raises(llama_cloud.AuthenticationError),
     ):
-        stranger.extract.get(SAMPLES[0].job_id)
+        unauthorized.extract.get(SAMPLES[0].job_id)

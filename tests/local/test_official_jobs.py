@@ -1,4 +1,4 @@
-"""The official client, unchanged, creates, lists, cancels and deletes jobs and files over a port."""
+"""The unmodified official client creates, lists, cancels and deletes jobs and files over a port."""
 
 import hashlib
 import socket
@@ -21,13 +21,13 @@ from llx_mcp.raw_json import decode_json, split_json
 
 BY_NAME = {sample.name: sample for sample in SAMPLES}
 CONFIGURATION: Any = {"data_schema": {"type": "object", "properties": {"total": {"type": "number"}}}}
-# Today's client knows today's format, and here it is strict.
-HELD = {sample.job_id for sample in SAMPLES if sample.name != "older_format"}
+# In strict mode the current client refuses the older format.
+STORED_IDS = {sample.job_id for sample in SAMPLES if sample.name != "older_format"}
 INVOICE_ID = "dfl-sample0invoice00000000000000"
 
 
 class Clock:
-    """A time of day that tests move."""
+    """A clock that tests set."""
 
     def __init__(self) -> None:
         self.now = datetime(2026, 6, 1, tzinfo=UTC)
@@ -70,15 +70,13 @@ def client(url: str) -> Iterator[LlamaCloud]:
         yield opened
 
 
-def of_sample(name: str, section: str) -> Any:
-    """One section of a sample's job."""
+def read_section(name: str, section: str) -> Any:
+    """Return one section of a sample job."""
     return decode_json(split_json(read_sample(BY_NAME[name]))[section])
 
 
 @pytest.mark.parametrize("name", ["invoice", "statement", "lab_report", "loan_agreement"])
-def test_an_uploaded_document_that_is_known_is_answered_with_its_recorded_result(
-    client: LlamaCloud, clock: Clock, name: str
-) -> None:
+def test_job_of_known_document_gets_recorded_result(client: LlamaCloud, clock: Clock, name: str) -> None:
     content = read_document(BY_NAME[name])
     file = client.files.create(file=(f"{name}-copy.pdf", content), purpose="extract")
     job = client.extract.create(file_input=file.id, configuration=CONFIGURATION)
@@ -87,26 +85,26 @@ def test_an_uploaded_document_that_is_known_is_answered_with_its_recorded_result
     assert client.extract.get(job.id).status == "RUNNING"
     clock.advance(2)
     done = client.extract.get(job.id, expand=["configuration", "extract_metadata", "usage", "metadata"])
-    assert (done.status, done.extract_result) == ("COMPLETED", of_sample(name, "extract_result"))
+    assert (done.status, done.extract_result) == ("COMPLETED", read_section(name, "extract_result"))
     assert done.id != BY_NAME[name].job_id
     assert done.configuration is not None
     assert done.configuration.data_schema == CONFIGURATION["data_schema"]
     assert done.extract_metadata is not None
-    assert done.extract_metadata.to_dict() == of_sample(name, "extract_metadata")
+    assert done.extract_metadata.to_dict() == read_section(name, "extract_metadata")
     assert done.usage is not None
-    assert done.usage.to_dict() == of_sample(name, "usage")
+    assert done.usage.to_dict() == read_section(name, "usage")
     assert (done.created_at, done.updated_at) == (job.created_at, job.created_at + timedelta(seconds=3))
 
 
-def test_the_recorded_job_with_the_same_schema_answers(client: LlamaCloud, clock: Clock) -> None:
-    rows = of_sample("table_rows", "configuration")
-    asked: Any = {name: rows[name] for name in ("data_schema", "extraction_target")}
-    job = client.extract.create(file_input="dfl-sample0lab0report00000000000", configuration=asked)
+def test_recorded_job_with_same_schema_is_preferred(client: LlamaCloud, clock: Clock) -> None:
+    rows = read_section("table_rows", "configuration")
+    configuration: Any = {name: rows[name] for name in ("data_schema", "extraction_target")}
+    job = client.extract.create(file_input="dfl-sample0lab0report00000000000", configuration=configuration)
     clock.advance(10)
-    assert client.extract.get(job.id).extract_result == of_sample("table_rows", "extract_result")
+    assert client.extract.get(job.id).extract_result == read_section("table_rows", "extract_result")
 
 
-def test_a_document_that_is_not_known_fails_and_says_how_to_record_one(client: LlamaCloud, clock: Clock) -> None:
+def test_job_of_unknown_document_fails_with_instructions(client: LlamaCloud, clock: Clock) -> None:
     file = client.files.create(file=("other.pdf", b"%PDF-1.7 of another kind"), purpose="extract")
     jobs = [client.extract.create(file_input=each, configuration=CONFIGURATION) for each in (file.id, "dfl-gone")]
     clock.advance(10)
@@ -126,18 +124,18 @@ def test_a_document_that_is_not_known_fails_and_says_how_to_record_one(client: L
      ("failed-silent", ["PENDING", "RUNNING", "RUNNING", "FAILED", "FAILED"]),
      ("cancelled", ["PENDING", "RUNNING", "RUNNING", "CANCELLED", "CANCELLED"])],
 )  # fmt: skip
-def test_a_scenario_is_chosen_at_create(client: LlamaCloud, clock: Clock, scenario: str, states: list[str]) -> None:
+def test_scenario_header_sets_timeline(client: LlamaCloud, clock: Clock, scenario: str, states: list[str]) -> None:
     job = client.extract.create(
         file_input=INVOICE_ID, configuration=CONFIGURATION, extra_headers={SCENARIO_HEADER: scenario}
     )
-    seen = [job.status]
+    statuses = [job.status]
     for seconds in (1.0, 1.0, 1.0, 6.0):
         clock.advance(seconds)
-        seen.append(client.extract.get(job.id).status)
-    assert seen == states
+        statuses.append(client.extract.get(job.id).status)
+    assert statuses == states
 
 
-def test_a_scenario_is_chosen_by_the_name_of_the_file(client: LlamaCloud, clock: Clock) -> None:
+def test_file_name_sets_scenario(client: LlamaCloud, clock: Clock) -> None:
     content = read_document(BY_NAME["invoice"])
     file = client.files.create(file=("invoice--failed-silent.pdf", content), purpose="extract")
     job = client.extract.create(file_input=file.id, configuration=CONFIGURATION)
@@ -146,26 +144,26 @@ def test_a_scenario_is_chosen_by_the_name_of_the_file(client: LlamaCloud, clock:
     assert (ended.status, ended.error_message, ended.extract_result) == ("FAILED", None, None)
 
 
-def test_a_scenario_that_there_is_not_is_422_with_those_that_there_are(client: LlamaCloud) -> None:
+def test_unknown_scenario_header_returns_422_with_names(client: LlamaCloud) -> None:
     with pytest.raises(llama_cloud.UnprocessableEntityError, match="billed-late"):
         client.extract.create(
             file_input=INVOICE_ID, configuration=CONFIGURATION, extra_headers={SCENARIO_HEADER: "other"}
         )
 
 
-def test_billing_comes_after_the_end(client: LlamaCloud, clock: Clock) -> None:
+def test_usage_is_null_until_billed(client: LlamaCloud, clock: Clock) -> None:
     job = client.extract.create(
         file_input=INVOICE_ID, configuration=CONFIGURATION, extra_headers={SCENARIO_HEADER: "billed-late"}
     )
-    seen = []
+    seen_credits = []
     for seconds in (4, 58, 2):
         clock.advance(seconds)
         usage = client.extract.get(job.id, expand=["usage"]).usage
-        seen.append(usage and usage.credits)
-    assert seen == [None, None, of_sample("invoice", "usage")["credits"]]
+        seen_credits.append(usage and usage.credits)
+    assert seen_credits == [None, None, read_section("invoice", "usage")["credits"]]
 
 
-def test_run_and_wait_for_completion_end_with_the_result(url: str, store: JobStore) -> None:
+def test_run_and_wait_for_completion_return_result(url: str, store: JobStore) -> None:
     with LlamaCloud(api_key="llx-local", base_url=url) as client:
         job = client.extract.run(
             file_input=INVOICE_ID,
@@ -174,10 +172,10 @@ def test_run_and_wait_for_completion_end_with_the_result(url: str, store: JobSto
             polling_interval=0.01,
         )
         again = client.extract.wait_for_completion(job.id, polling_interval=0.01)
-    assert job.extract_result == again.extract_result == of_sample("invoice", "extract_result")
+    assert job.extract_result == again.extract_result == read_section("invoice", "extract_result")
 
 
-async def test_the_asynchronous_client_does_the_same(url: str) -> None:
+async def test_async_client_uploads_runs_lists_and_deletes(url: str) -> None:
     async with AsyncLlamaCloud(api_key="llx-local", base_url=url) as client:
         file = await client.files.create(file=("a.pdf", read_document(BY_NAME["invoice"])), purpose="extract")
         job = await client.extract.run(
@@ -186,37 +184,37 @@ async def test_the_asynchronous_client_does_the_same(url: str) -> None:
             extra_headers={SCENARIO_HEADER: "instant"},
             polling_interval=0.01,
         )
-        assert job.extract_result == of_sample("invoice", "extract_result")
+        assert job.extract_result == read_section("invoice", "extract_result")
         listed = [each.id async for each in client.extract.list(page_size=5)]
         assert listed[0] == job.id
-        assert len(listed) == len(set(listed)) == len(HELD) + 1
+        assert len(listed) == len(set(listed)) == len(STORED_IDS) + 1
         await client.extract.delete(job.id)
         with pytest.raises(llama_cloud.NotFoundError):
             await client.extract.get(job.id)
 
 
-def test_a_list_gives_every_job_once_newest_first_through_all_pages(client: LlamaCloud, clock: Clock) -> None:
-    made = []
+def test_list_returns_every_job_once_newest_first(client: LlamaCloud, clock: Clock) -> None:
+    created = []
     for _ in range(7):
         clock.advance(1)
-        made.append(client.extract.create(file_input=INVOICE_ID, configuration=CONFIGURATION).id)
+        created.append(client.extract.create(file_input=INVOICE_ID, configuration=CONFIGURATION).id)
     page = client.extract.list(page_size=3)
     assert len(page.items) == 3
     jobs = list(page)
-    assert [job.id for job in jobs[:7]] == made[::-1]
-    assert {job.id for job in jobs} == {*made, *HELD}
-    assert len(jobs) == 7 + len(HELD)
+    assert [job.id for job in jobs[:7]] == created[::-1]
+    assert {job.id for job in jobs} == {*created, *STORED_IDS}
+    assert len(jobs) == 7 + len(STORED_IDS)
     assert [job.created_at for job in jobs] == sorted((job.created_at for job in jobs), reverse=True)
 
 
-def test_a_job_made_while_pages_are_read_moves_none_of_them(client: LlamaCloud, clock: Clock) -> None:
+def test_new_job_does_not_shift_later_pages(client: LlamaCloud, clock: Clock) -> None:
     first = client.extract.list(page_size=4)
     clock.advance(1)
     client.extract.create(file_input=INVOICE_ID, configuration=CONFIGURATION)
-    assert {job.id for job in first} == HELD
+    assert {job.id for job in first} == STORED_IDS
 
 
-def test_a_list_is_filtered(client: LlamaCloud, clock: Clock) -> None:
+def test_list_filters_jobs(client: LlamaCloud, clock: Clock) -> None:
     stuck = client.extract.create(
         file_input=INVOICE_ID, configuration=CONFIGURATION, extra_headers={SCENARIO_HEADER: "stuck"}
     )
@@ -234,20 +232,20 @@ def test_a_list_is_filtered(client: LlamaCloud, clock: Clock) -> None:
     assert listed(file_input="pjb-1") == listed(document_input_value="pjb-1") == {parsed.id}
     assert listed(job_ids=[stuck.id, parsed.id, "ext-nowhere"]) == {stuck.id, parsed.id}
     assert listed(created_at_on_or_after=stuck.created_at) == {stuck.id, parsed.id}
-    assert listed(created_at_on_or_before="2026-01-05T09:00:00Z") == HELD
+    assert listed(created_at_on_or_before="2026-01-05T09:00:00Z") == STORED_IDS
     assert listed(created_at_on_or_before="2026-01-05T08:59:59Z") == set()
     assert listed(project_id="00000000-0000-4000-8000-000000000000") == set()
 
 
-def test_statuses_can_be_repeated_and_expand_gates_a_list(url: str) -> None:
+def test_list_accepts_repeated_status_and_expand(url: str) -> None:
     with httpx.Client(base_url=url, headers={"Authorization": "Bearer llx-local"}) as client:
-        answer = client.get("/api/v2/extract?status=FAILED&status=CANCELLED&expand=configuration").json()
-    assert sorted(job["status"] for job in answer["items"]) == ["CANCELLED", "FAILED", "FAILED"]
-    assert answer["next_page_token"] is None
-    assert [(job["configuration"] is None, job["metadata"]) for job in answer["items"]] == [(False, None)] * 3
+        response = client.get("/api/v2/extract?status=FAILED&status=CANCELLED&expand=configuration").json()
+    assert sorted(job["status"] for job in response["items"]) == ["CANCELLED", "FAILED", "FAILED"]
+    assert response["next_page_token"] is None
+    assert [(job["configuration"] is None, job["metadata"]) for job in response["items"]] == [(False, None)] * 3
 
 
-def test_a_running_job_is_cancelled_once_and_stays_so(client: LlamaCloud, clock: Clock) -> None:
+def test_running_job_can_be_cancelled_once(client: LlamaCloud, clock: Clock) -> None:
     job = client.extract.create(file_input=INVOICE_ID, configuration=CONFIGURATION)
     clock.advance(2)
     cancelled = client.extract.cancel(job.id)
@@ -261,7 +259,7 @@ def test_a_running_job_is_cancelled_once_and_stays_so(client: LlamaCloud, clock:
         client.extract.cancel("ext-nowhere")
 
 
-def test_a_job_that_runs_is_deleted_only_by_force(client: LlamaCloud) -> None:
+def test_running_job_is_deleted_only_with_force(client: LlamaCloud) -> None:
     jobs = [client.extract.create(file_input=INVOICE_ID, configuration=CONFIGURATION) for _ in range(2)]
     with pytest.raises(llama_cloud.ConflictError, match="force=true"):
         client.extract.delete(jobs[0].id)
@@ -273,85 +271,85 @@ def test_a_job_that_runs_is_deleted_only_by_force(client: LlamaCloud) -> None:
             client.extract.delete(job.id)
 
 
-def test_a_result_outlives_the_recorded_job_that_it_came_from(client: LlamaCloud, clock: Clock) -> None:
+def test_result_survives_deletion_of_recorded_job(client: LlamaCloud, clock: Clock) -> None:
     job = client.extract.create(file_input=INVOICE_ID, configuration=CONFIGURATION)
     for name in ("invoice", "running"):
         client.extract.delete(BY_NAME[name].job_id, force=True)
     clock.advance(10)
-    assert client.extract.get(job.id).extract_result == of_sample("invoice", "extract_result")
+    assert client.extract.get(job.id).extract_result == read_section("invoice", "extract_result")
 
 
-def test_a_file_is_kept_listed_read_and_deleted(client: LlamaCloud) -> None:
+def test_file_is_uploaded_listed_downloaded_and_deleted(client: LlamaCloud) -> None:
     content = b"%PDF-1.7 \x00\xff"
     file = client.files.create(file=("Größe.PDF", content), purpose="extract", external_file_id="mine")
     assert (file.name, file.file_type, file.purpose, file.external_file_id) == ("Größe.PDF", "pdf", "extract", "mine")
-    for wanted in (client.files.list(external_file_id="mine"), client.files.list(file_name="Größe.PDF"),
+    for files in (client.files.list(external_file_id="mine"), client.files.list(file_name="Größe.PDF"),
                    client.files.list(file_ids=[file.id])):  # fmt: skip
-        assert [each.id for each in wanted] == [file.id]
+        assert [each.id for each in files] == [file.id]
     assert len(list(client.files.list(page_size=2))) == 5
-    address = client.files.content(file.id)
-    answer = httpx.get(address.url)
-    assert (answer.status_code, answer.content) == (200, content)
-    assert httpx.get(address.url.replace("expires=", "expires=1")).status_code == 403
+    url_info = client.files.content(file.id)
+    response = httpx.get(url_info.url)
+    assert (response.status_code, response.content) == (200, content)
+    assert httpx.get(url_info.url.replace("expires=", "expires=1")).status_code == 403
     expanded = next(iter(client.files.list(file_ids=[file.id], expand=["download_url"]))).download_url
     assert expanded is not None
     assert httpx.get(expanded.url).content == content
     client.files.delete(file.id)
     with pytest.raises(llama_cloud.NotFoundError):
         client.files.content(file.id)
-    assert httpx.get(address.url).status_code == 404
+    assert httpx.get(url_info.url).status_code == 404
 
 
-def test_an_address_holds_for_its_time(client: LlamaCloud, clock: Clock) -> None:
-    address = client.files.content(INVOICE_ID, expires_at_seconds=60)
-    assert address.expires_at == clock.now + timedelta(seconds=60)
+def test_content_url_expires(client: LlamaCloud, clock: Clock) -> None:
+    url_info = client.files.content(INVOICE_ID, expires_at_seconds=60)
+    assert url_info.expires_at == clock.now + timedelta(seconds=60)
     clock.advance(59)
-    assert httpx.get(address.url).content == read_document(BY_NAME["invoice"])
+    assert httpx.get(url_info.url).content == read_document(BY_NAME["invoice"])
     clock.advance(1)
-    assert httpx.get(address.url).status_code == 403
+    assert httpx.get(url_info.url).status_code == 403
 
 
-def test_pages_are_drawn_from_the_stored_document(url: str, store: JobStore) -> None:
+def test_screenshots_are_rendered_from_stored_document(url: str, store: JobStore) -> None:
     file = store.files.get_file(INVOICE_ID)
     assert file is not None
     assert file.sha256 == hashlib.sha256(read_document(BY_NAME["invoice"])).hexdigest()
     path = f"/api/v1/files/{file.file_uuid}/page_screenshots"
     with httpx.Client(base_url=url, headers={"Authorization": "Bearer llx-local"}) as client:
         pages = client.get(path).json()
-        pictures = [client.get(f"{path}/{page['page_index']}") for page in pages]
+        images = [client.get(f"{path}/{page['page_index']}") for page in pages]
         assert [client.get(f"{path}/{index}").status_code for index in (2, -1, "x")] == [404, 404, 422]
         assert client.post(f"{path}/2/presigned_url").status_code == 404
-        address = client.post(f"{path}/1/presigned_url").json()["url"]
+        url_info = client.post(f"{path}/1/presigned_url").json()["url"]
     assert [(page["page_index"], page["file_id"]) for page in pages] == [(0, file.file_uuid), (1, file.file_uuid)]
-    assert [picture.headers["content-type"] for picture in pictures] == ["image/png"] * 2
-    assert all(picture.content.startswith(b"\x89PNG\r\n") for picture in pictures)
-    assert [len(picture.content) for picture in pictures] == [page["image_size"] for page in pages]
-    assert httpx.get(address).content == pictures[1].content
+    assert [image.headers["content-type"] for image in images] == ["image/png"] * 2
+    assert all(image.content.startswith(b"\x89PNG\r\n") for image in images)
+    assert [len(image.content) for image in images] == [page["image_size"] for page in pages]
+    assert httpx.get(url_info).content == images[1].content
 
 
-def test_a_document_that_is_no_pdf_has_no_pictures(url: str, client: LlamaCloud) -> None:
+def test_screenshots_of_non_pdf_return_422(url: str, client: LlamaCloud) -> None:
     file = client.files.create(file=("a.txt", b"plain"), purpose="extract")
     path = f"/api/v1/files/{file.id}/page_screenshots"
-    answer = httpx.get(f"{url}{path}", headers={"Authorization": "Bearer llx-local"})
-    assert (answer.status_code, "not a PDF" in str(answer.json()["detail"])) == (422, True)
+    response = httpx.get(f"{url}{path}", headers={"Authorization": "Bearer llx-local"})
+    assert (response.status_code, "not a PDF" in str(response.json()["detail"])) == (422, True)
 
 
-def test_without_what_draws_a_page_the_answer_says_what_to_install(
+def test_screenshots_without_pypdfium2_return_501_with_install_command(
     client: LlamaCloud, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "pypdfium2", None)
     path = f"/api/v1/files/{INVOICE_ID}/page_screenshots"
-    answer = httpx.get(f"{url}{path}", headers={"Authorization": "Bearer llx-local"})
-    assert (answer.status_code, "llx-mcp[local]" in answer.json()["detail"]) == (501, True)
+    response = httpx.get(f"{url}{path}", headers={"Authorization": "Bearer llx-local"})
+    assert (response.status_code, "llx-mcp[local]" in response.json()["detail"]) == (501, True)
 
 
-def test_a_schema_is_validated(client: LlamaCloud) -> None:
+def test_schema_is_validated(client: LlamaCloud) -> None:
     schema = CONFIGURATION["data_schema"]
     assert client.extract.validate_schema(data_schema=schema).data_schema == schema
-    wrongs: list[Any] = [{"type": "array"}, {"type": "object", "properties": {"a": {"type": "text"}}}]
-    for wrong in wrongs:
+    invalid_schemas: list[Any] = [{"type": "array"}, {"type": "object", "properties": {"a": {"type": "text"}}}]
+    for invalid_schema in invalid_schemas:
         with pytest.raises(llama_cloud.UnprocessableEntityError, match="data_schema"):
-            client.extract.validate_schema(data_schema=wrong)
+            client.extract.validate_schema(data_schema=invalid_schema)
 
 
 @pytest.mark.parametrize(
@@ -363,21 +361,21 @@ def test_a_schema_is_validated(client: LlamaCloud) -> None:
      (b'{"file_input":"x","configuration":{"data_schema":{},"max_pages":0}}', ["body", "configuration", "max_pages"]),
      (b'{"file_input":"x","configuration":{"data_schema":{},"tier":"best"}}', ["body", "configuration", "tier"])],
 )  # fmt: skip
-def test_a_create_that_is_wrong_is_422_and_says_where(url: str, body: bytes, location: list[str | int]) -> None:
-    answer = httpx.post(f"{url}/api/v2/extract", content=body, headers={"Authorization": "Bearer llx-local"})
-    assert answer.status_code == 422
-    assert [fault["loc"] for fault in answer.json()["detail"]] == [location]
-    assert {"type", "loc", "msg", "input"} <= set(answer.json()["detail"][0])
+def test_invalid_create_returns_422_with_location(url: str, body: bytes, location: list[str | int]) -> None:
+    response = httpx.post(f"{url}/api/v2/extract", content=body, headers={"Authorization": "Bearer llx-local"})
+    assert response.status_code == 422
+    assert [entry["loc"] for entry in response.json()["detail"]] == [location]
+    assert {"type", "loc", "msg", "input"} <= set(response.json()["detail"][0])
 
 
 @pytest.mark.parametrize(
     "token", ["x", "é", "LTU=", "bmFuIDE=", "MWU0MDAgMQ==", "MSAxMTExMTExMTExMTExMTExMTExMTExMQ=="]
 )
-def test_a_token_that_is_none_is_422(url: str, token: str) -> None:
+def test_invalid_page_token_returns_422(url: str, token: str) -> None:
     headers = {"Authorization": "Bearer llx-local"}
     for path in ("/api/v2/extract", "/api/v1/beta/files"):
-        answer = httpx.get(f"{url}{path}", params={"page_token": token}, headers=headers)
-        assert (answer.status_code, answer.json()["detail"][0]["loc"]) == (422, ["query", "page_token"])
+        response = httpx.get(f"{url}{path}", params={"page_token": token}, headers=headers)
+        assert (response.status_code, response.json()["detail"][0]["loc"]) == (422, ["query", "page_token"])
 
 
 @pytest.mark.parametrize(
@@ -385,18 +383,18 @@ def test_a_token_that_is_none_is_422(url: str, token: str) -> None:
     [("multipart/form-data", b"x"), ("multipart/form-data; boundary=a", b"x"), ("text/plain", b"x"),
      ("application/x-www-form-urlencoded", b"purpose=a&file=b")],
 )  # fmt: skip
-def test_an_upload_that_is_none_is_refused_and_keeps_nothing(
+def test_invalid_upload_is_refused_and_stores_nothing(
     url: str, store: JobStore, content_type: str, body: bytes
 ) -> None:
     before = store.files.list_files()
     headers = {"Authorization": "Bearer llx-local", "Content-Type": content_type}
-    answer = httpx.post(f"{url}/api/v1/beta/files", content=body, headers=headers)
-    assert answer.status_code in (400, 422)
-    assert answer.json()["detail"]
+    response = httpx.post(f"{url}/api/v1/beta/files", content=body, headers=headers)
+    assert response.status_code in (400, 422)
+    assert response.json()["detail"]
     assert store.files.list_files() == before
 
 
-def test_head_is_not_get(url: str) -> None:
+def test_head_returns_405(url: str) -> None:
     headers = {"Authorization": "Bearer llx-local"}
     for path in ("/", "/api/v2/extract", f"/api/v2/extract/{SAMPLES[0].job_id}", "/api/v1/beta/files"):
         assert httpx.head(f"{url}{path}", headers=headers).status_code == 405

@@ -1,8 +1,8 @@
-"""A store's webhooks are delivered as its jobs live, and once each, across a restart too."""
+"""The webhooks of a store are delivered when they are due, and once each even after a restart."""
 
 import json
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -10,59 +10,62 @@ from pathlib import Path
 import anyio
 import msgspec
 import pytest
+from starlette.applications import Starlette
 
-from llx_mcp.local.job_store import JobStore, NewJob
+from llx_mcp.local.job_store import JobSpec, JobStore
 from llx_mcp.local.lifecycle import Timeline
 from llx_mcp.local.outbox import StoreOutbox, deliver_webhooks
-from llx_mcp.local.webhooks import Delivery, Notice, Webhook
+from llx_mcp.local.webhooks import Delivery, Webhook, WebhookConfiguration, WebhookEvent
 
-BEGAN = datetime(2026, 1, 5, 9, tzinfo=UTC)
-END = BEGAN + timedelta(seconds=6)
+START = datetime(2026, 1, 5, 9, tzinfo=UTC)
+END = START + timedelta(seconds=6)
 PROJECT = "5a3d1f0e-6c1b-4e0a-9f57-2b6d8c4e1a90"
 
 
-def create(store: JobStore, *configurations: Mapping[str, object], ending: str = "COMPLETED") -> str:
-    """A job that begins at nine and ends six seconds later."""
+def create_job_with_webhooks(store: JobStore, *configurations: WebhookConfiguration, ending: str = "COMPLETED") -> str:
+    """Create a job that starts at nine and ends six seconds later."""
     sections = {"status": msgspec.Raw(msgspec.json.encode(ending))}
-    new = NewJob(PROJECT, "dfl-1", None, Timeline(1, 2, 3), ending, sections, None, json.dumps(configurations).encode())
-    return store.create_job(new, BEGAN)
+    spec = JobSpec(
+        PROJECT, "dfl-1", None, Timeline(1, 2, 3), ending, sections, None, json.dumps(configurations).encode()
+    )
+    return store.create_job(spec, START)
 
 
-def test_what_is_due_follows_from_the_jobs_and_the_time_until_it_is_done() -> None:
+def test_due_deliveries_follow_from_timelines_until_marked_done() -> None:
     store = JobStore()
-    everything = {"webhook_url": "http://127.0.0.1:9/all"}
-    failures = {"webhook_url": "http://127.0.0.1:9/failures", "webhook_events": ["extract.error"]}
-    job_id = create(store, everything, failures, ending="FAILED")
+    everything: WebhookConfiguration = {"webhook_url": "http://127.0.0.1:9/all"}
+    failures: WebhookConfiguration = {"webhook_url": "http://127.0.0.1:9/failures", "webhook_events": ["extract.error"]}
+    job_id = create_job_with_webhooks(store, everything, failures, ending="FAILED")
     outbox = StoreOutbox(store, lambda: END)
-    hook, hook_of_failures = Webhook.parse(everything), Webhook.parse(failures)
-    pending = Delivery(0, hook, Notice(job_id, "extract.pending", BEGAN))
-    error = Notice(job_id, "extract.error", END)
-    assert outbox.due(BEGAN) == [pending]
-    assert outbox.due(END) == [pending, Delivery(0, hook, error), Delivery(1, hook_of_failures, error)]
-    outbox.done(pending, True)
-    outbox.done(Delivery(0, hook, error), False)
-    assert StoreOutbox(store, lambda: END).due(END) == [Delivery(1, hook_of_failures, error)]
+    webhook, failure_webhook = Webhook.parse(everything), Webhook.parse(failures)
+    pending = Delivery(0, webhook, WebhookEvent(job_id, "extract.pending", START))
+    error = WebhookEvent(job_id, "extract.error", END)
+    assert outbox.list_due(START) == [pending]
+    assert outbox.list_due(END) == [pending, Delivery(0, webhook, error), Delivery(1, failure_webhook, error)]
+    outbox.mark_done(pending, True)
+    outbox.mark_done(Delivery(0, webhook, error), False)
+    assert StoreOutbox(store, lambda: END).list_due(END) == [Delivery(1, failure_webhook, error)]
     store.close()
 
 
-def test_an_address_elsewhere_is_given_up_and_told(caplog: pytest.LogCaptureFixture) -> None:
+def test_remote_webhook_is_given_up_with_one_warning(caplog: pytest.LogCaptureFixture) -> None:
     store = JobStore()
-    create(store, {"webhook_url": "https://example.com/"})
-    assert StoreOutbox(store, lambda: END).due(BEGAN) == []
+    create_job_with_webhooks(store, {"webhook_url": "https://example.com/"})
+    assert StoreOutbox(store, lambda: END).list_due(START) == []
     assert "extract.pending" in caplog.text
     assert "must be on this machine" in caplog.text
-    # Told once: it is given up, and stays so where other machines are allowed later.
+    # The event is given up for good, even if remote webhooks are allowed later.
     caplog.clear()
-    assert StoreOutbox(store, lambda: END).due(BEGAN) == []
+    assert StoreOutbox(store, lambda: END).list_due(START) == []
     assert caplog.text == ""
-    due = StoreOutbox(store, lambda: END, is_anywhere_allowed=True).due(END)
-    assert [delivery.notice.event_type for delivery in due] == ["extract.success"]
+    due = StoreOutbox(store, lambda: END, allow_remote=True).list_due(END)
+    assert [delivery.event.event_type for delivery in due] == ["extract.success"]
     store.close()
 
 
 @pytest.fixture
 def endpoint() -> Iterator[tuple[str, list[tuple[str, str]]]]:
-    """A web server on loopback, and the event types and job ids that came to it."""
+    """A web server on loopback, and the event types and job ids that it has received."""
     received: list[tuple[str, str]] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -83,20 +86,20 @@ def endpoint() -> Iterator[tuple[str, list[tuple[str, str]]]]:
         thread.join()
 
 
-async def test_a_restart_delivers_what_is_left_and_nothing_twice(
+async def test_restart_delivers_remaining_events_once(
     tmp_path: Path, endpoint: tuple[str, list[tuple[str, str]]]
 ) -> None:
     url, received = endpoint
     path = tmp_path / "jobs.db"
     store = JobStore(path)
-    job_id = create(store, {"webhook_url": url})
+    job_id = create_job_with_webhooks(store, {"webhook_url": url})
     store.close()
-    for now, expected in ((BEGAN, 1), (END, 2), (END, 2)):
+    for now, expected in ((START, 1), (END, 2), (END, 2)):
         reopened = JobStore(path)
         outbox = StoreOutbox(reopened, lambda now=now: now)  # type: ignore[misc]  # mypy cannot type the default
         with anyio.fail_after(20):
-            async with deliver_webhooks(reopened, clock=lambda now=now: now)(None):  # type: ignore[misc]  # as above
-                while await anyio.to_thread.run_sync(outbox.due, now):
+            async with deliver_webhooks(reopened, clock=lambda now=now: now)(Starlette()):  # type: ignore[misc]  # as above
+                while await anyio.to_thread.run_sync(outbox.list_due, now):
                     await anyio.lowlevel.checkpoint()
         reopened.close()
         assert len(received) == expected

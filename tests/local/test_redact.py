@@ -1,4 +1,4 @@
-"""A redacted job keeps its structure and gives nothing of its document away."""
+"""A redacted job keeps its structure and reveals nothing of its document."""
 
 import json
 import random
@@ -18,8 +18,8 @@ from tests.conftest import CORPUS_JOBS
 
 SEED = 7
 WORD = re.compile(r"[^\W\d_]{4,}")
-# Words of the service and of JSON Schema, which stay in the places that are theirs.
-VOCABULARY = set(
+# Words of the service and of JSON Schema, which stay under their own keys.
+SERVICE_WORDS = set(
     WORD.findall(
         "PENDING THROTTLED RUNNING COMPLETED FAILED CANCELLED cost_effective agentic agentic_plus turbo fast latest "
         "per_doc per_page per_table_row string number integer boolean object array null date date-time "
@@ -29,13 +29,13 @@ VOCABULARY = set(
 
 
 def redacted(job: object, *, with_names: bool = False) -> Any:
-    """The job after redaction, decoded."""
+    """Return the redacted job, decoded."""
     body = job if isinstance(job, bytes) else json.dumps(job).encode()
     return json.loads(redact_job(body, with_names=with_names, rng=random.Random(SEED)))
 
 
 def leaves(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], Any]]:
-    """Each value that is no container, with its path."""
+    """Yield the path and the value of each leaf."""
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else None
     if items is None:
         yield path, value
@@ -44,16 +44,16 @@ def leaves(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, 
             yield from leaves(child, (*path, key))
 
 
-def words(value: Any, *, of_names: bool = False) -> set[str]:
-    """Words of four letters or more in any string, and in keys where these are asked for."""
+def words(value: Any, *, in_names: bool = False) -> set[str]:
+    """Return the words of four letters or more in all strings, and optionally in keys."""
     texts = [leaf for _, leaf in leaves(value) if isinstance(leaf, str)]
-    if of_names:
+    if in_names:
         texts += [part for path, _ in leaves(value) for part in path if isinstance(part, str)]
     return {word.casefold() for text in texts for word in WORD.findall(text)}
 
 
-def check_nothing_remains(body: bytes) -> None:
-    """No word of four letters, no structure lost."""
+def assert_redacted(body: bytes) -> None:
+    """Assert that no word of four letters remains and that the structure is the same."""
     before, after = json.loads(body), redacted(body)
     before_leaves, after_leaves = dict(leaves(before)), dict(leaves(after))
     assert list(before_leaves) == list(after_leaves)
@@ -63,25 +63,25 @@ def check_nothing_remains(body: bytes) -> None:
         if isinstance(old, str):
             assert len(new) == len(old), path
             assert len(new.encode()) == len(old.encode()), path
-    # `required` names fields, and names of fields stay.
+    # `required` lists field names, and field names stay.
     names = {word.casefold() for path in before_leaves for part in path for word in WORD.findall(str(part))}
-    allowed = {word.casefold() for word in VOCABULARY} | names
+    allowed = {word.casefold() for word in SERVICE_WORDS} | names
     assert (words(after) & words(before)) - allowed == set()
     Job.parse(redact_job(body))
 
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.name)
 def test_no_word_of_a_sample_remains(sample: Sample) -> None:
-    check_nothing_remains(read_sample(sample))
+    assert_redacted(read_sample(sample))
 
 
 @pytest.mark.parametrize("name", [path.name for path in CORPUS_JOBS] or ["missing"])
 def test_no_word_of_a_real_job_remains(corpus: Path, name: str) -> None:
-    check_nothing_remains((corpus / name).read_bytes())
+    assert_redacted((corpus / name).read_bytes())
 
 
-def test_each_quote_still_holds_the_value_it_was_quoted_for() -> None:
-    held = 0
+def test_quotes_still_contain_their_values() -> None:
+    num_quotes = 0
     for sample in SAMPLES[:4]:
         body = read_sample(sample)
         before, after = json.loads(body), redacted(body)
@@ -91,12 +91,12 @@ def test_each_quote_still_holds_the_value_it_was_quoted_for() -> None:
             quote = ("field_metadata", "document_metadata", *path, "citation", 0, "matching_text")
             old_quote = old_quotes.get(quote)
             if isinstance(value, str) and old_quote and re.search(rf"(?<!\w){re.escape(value)}(?!\w)", old_quote):
-                held += 1
+                num_quotes += 1
                 assert new_data[path] in new_quotes[quote], path
-    assert held > 50
+    assert num_quotes > 50
 
 
-def test_a_job_is_redacted_whole() -> None:
+def test_every_section_is_redacted() -> None:
     job = {
         "id": "ext-0a1b2c3d4e5f6g7h8i9j0k1l2m3n",
         "status": "COMPLETED",
@@ -138,7 +138,7 @@ def test_a_job_is_redacted_whole() -> None:
     assert (data["is_paid"], data["none"]) == (True, None)
 
 
-def test_names_of_fields_go_where_that_is_asked_for() -> None:
+def test_field_names_are_redacted_on_request() -> None:
     job = {
         "id": "ext-1",
         "status": "COMPLETED",
@@ -161,7 +161,7 @@ def test_names_of_fields_go_where_that_is_asked_for() -> None:
         },
     }
     after = redacted(job, with_names=True)
-    assert words(after, of_names=True).isdisjoint({"vessel", "solveig"})
+    assert words(after, in_names=True).isdisjoint({"vessel", "solveig"})
     ((vessel, inside), (confidence, _)) = after["extract_result"].items()
     ((page, name),) = inside.items()
     tree = after["extract_metadata"]["field_metadata"]["document_metadata"]
@@ -177,7 +177,7 @@ def test_names_of_fields_go_where_that_is_asked_for() -> None:
     assert defined.lower() == vessel
 
 
-def test_numbers_keep_every_digit_that_stays_and_their_shape() -> None:
+def test_service_numbers_keep_digits_and_others_keep_shape() -> None:
     body = (
         b'{"id":"a","status":"COMPLETED","usage":{"credits":125.000},"extract_result":[12345678901234567890.10,0,1E5]}'
     )
@@ -187,11 +187,11 @@ def test_numbers_keep_every_digit_that_stays_and_their_shape() -> None:
 
 
 @pytest.mark.parametrize("body", [b"[]", b'{"id":"a"}', b'{"id":', b'{"id":"a","status":"X","b":' + b"[" * 100_000])
-def test_what_is_no_job_is_refused(body: bytes) -> None:
+def test_malformed_job_is_refused(body: bytes) -> None:
     with pytest.raises(MalformedJobError):
         redact_job(body)
 
 
-def test_two_redactions_share_no_stand_ins() -> None:
+def test_two_redactions_differ() -> None:
     body = read_sample(SAMPLES[0])
     assert redact_job(body) != redact_job(body)

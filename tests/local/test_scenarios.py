@@ -1,4 +1,4 @@
-"""Scenarios and faults are named once, and documented as they are."""
+"""Scenarios change jobs as described, and the README lists all scenarios and faults."""
 
 import subprocess
 import sys
@@ -10,11 +10,17 @@ import pytest
 
 from llx_mcp.local import JobStore
 from llx_mcp.local.faults import FAULT_HELP, KINDS
-from llx_mcp.local.scenarios import SCENARIOS, UnknownScenarioError, get_scenario, scenario_of_file, stage_job
+from llx_mcp.local.scenarios import (
+    SCENARIOS,
+    UnknownScenarioError,
+    apply_scenario,
+    get_scenario,
+    scenario_from_file_name,
+)
 from tests.conftest import ROOT
 
 
-def test_the_readme_has_every_scenario_and_fault() -> None:
+def test_readme_lists_every_scenario_and_fault() -> None:
     readme = (ROOT / "README.md").read_text()
     for scenario in SCENARIOS.values():
         assert f"| `{scenario.name}` | {scenario.description} |\n" in readme
@@ -29,40 +35,40 @@ def test_the_readme_has_every_scenario_and_fault() -> None:
      ("invoice--other.pdf", None), ("slow.pdf", None), ("invoice-slow.pdf", None), ("invoice--slow.pdf.txt", None),
      ("", None)],
 )  # fmt: skip
-def test_a_file_names_its_scenario_behind_two_hyphens(file: str, name: str | None) -> None:
-    assert scenario_of_file(file) == (SCENARIOS[name] if name else None)
+def test_scenario_follows_two_hyphens_in_file_name(file: str, name: str | None) -> None:
+    assert scenario_from_file_name(file) == (SCENARIOS[name] if name else None)
 
 
 JOB = b'{"id":"ext-1","status":"COMPLETED","extract_result":{"n":1.50},"extract_metadata":{},"x":1e0}'
 
 
 @pytest.mark.parametrize(
-    ("scenario", "staged"),
+    ("scenario", "expected"),
     [("slow", JOB), ("instant", JOB),
      ("failed-silent", b'{"id":"ext-1","status":"FAILED","extract_result":null,"extract_metadata":null,"x":1e0,'
                        b'"error_message":null}'),
      ("empty", b'{"id":"ext-1","status":"COMPLETED","extract_result":null,"extract_metadata":null,"x":1e0,'
                b'"error_message":null}')],
 )  # fmt: skip
-def test_a_job_is_staged_and_keeps_its_other_bytes(scenario: str, staged: bytes) -> None:
-    assert stage_job(JOB, SCENARIOS[scenario]) == staged
+def test_scenario_changes_outcome_and_no_other_bytes(scenario: str, expected: bytes) -> None:
+    assert apply_scenario(JOB, SCENARIOS[scenario]) == expected
 
 
-def test_jobs_are_imported_as_a_scenario_says(tmp_path: Path) -> None:
+def test_import_command_applies_scenario(tmp_path: Path) -> None:
     llx = [sys.executable, "-m", "llx_mcp"]
     store = str(tmp_path / "jobs.db")
     for name, job_id, options in (("a.json", b"ext-1", ["--scenario", "stuck"]), ("b--failed.json", b"ext-2", [])):
         (tmp_path / name).write_bytes(JOB.replace(b"ext-1", job_id))
         subprocess.run([*llx, "local", "import", str(tmp_path / name), "--local-db", store, *options], check=True)
     with closing(JobStore(Path(store))) as opened:
-        held = dict(opened.list_jobs(datetime(2026, 6, 1, tzinfo=UTC)))
-    assert (held["ext-1"], held["ext-2"]) == ("PENDING", "PENDING")
-    said = subprocess.run(
+        statuses = dict(opened.list_jobs(datetime(2026, 6, 1, tzinfo=UTC)))
+    assert (statuses["ext-1"], statuses["ext-2"]) == ("PENDING", "PENDING")
+    run = subprocess.run(
         [*llx, "local", "import", "x", "--local-db", store, "--scenario", "other"], capture_output=True, text=True
     )
-    assert (said.returncode, "billed-late" in said.stderr) == (2, True)
+    assert (run.returncode, "billed-late" in run.stderr) == (2, True)
 
 
-def test_a_scenario_that_there_is_not_is_told_with_those_that_there_are() -> None:
+def test_unknown_scenario_error_lists_names() -> None:
     with pytest.raises(UnknownScenarioError, match="normal, instant, throttled"):
         get_scenario("other")

@@ -1,4 +1,4 @@
-"""`llx-mcp local serve`, as people start it."""
+"""The command `llx-mcp local serve`."""
 
 import os
 import subprocess
@@ -18,15 +18,15 @@ KEY = {"Authorization": "Bearer llx-test"}
 
 
 def llx(*arguments: str, status: int = 0, **environment: str) -> str:
-    """Run the command to its end; what it wrote."""
+    """Run the command and return its output."""
     run = subprocess.run([*LLX, *arguments], capture_output=True, text=True, env=os.environ | environment)
     assert run.returncode == status, run.stderr
     return run.stdout + run.stderr
 
 
 @contextmanager
-def serving(*arguments: str) -> Iterator[tuple[str, list[str]]]:
-    """The address at which it serves, and the lines that it printed."""
+def run_server(*arguments: str) -> Iterator[tuple[str, list[str]]]:
+    """Run the server; yield its URL and the lines that it printed."""
     command = [*LLX, "local", "serve", "--port", "0", *arguments]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
         assert server.stderr
@@ -38,8 +38,8 @@ def serving(*arguments: str) -> Iterator[tuple[str, list[str]]]:
             server.communicate(timeout=10)
 
 
-def test_it_says_where_it_is_what_it_holds_and_how_to_switch_faults() -> None:
-    with serving("--fault", "unavailable:times=1,path=/extract") as (url, lines):
+def test_startup_message_has_url_job_count_and_admin_token() -> None:
+    with run_server("--fault", "unavailable:times=1,path=/extract") as (url, lines):
         assert f"(not LlamaCloud) at http://127.0.0.1:{url.rpartition(':')[2]}, with {len(SAMPLES)} jobs." in lines[0]
         token = lines[3].rpartition(": ")[2].strip()
         with httpx.Client(base_url=url, headers=KEY) as client:
@@ -50,33 +50,33 @@ def test_it_says_where_it_is_what_it_holds_and_how_to_switch_faults() -> None:
             assert client.get("/api/v2/extract").status_code == 402
 
 
-def test_check_finds_the_service_there() -> None:
-    with serving() as (url, _):
-        said = llx("check", "--base-url", url, LLAMA_CLOUD_API_KEY="llx-test")
-    assert "the key is accepted" in said
+def test_check_command_accepts_local_server() -> None:
+    with run_server() as (url, _):
+        output = llx("check", "--base-url", url, LLAMA_CLOUD_API_KEY="llx-test")
+    assert "the key is accepted" in output
 
 
 def test_two_servers_and_an_import_share_one_store(tmp_path: Path) -> None:
     store, job = str(tmp_path / "jobs.db"), tmp_path / "job.json"
     job.write_text('{"id":"ext-mine","status":"COMPLETED","extract_result":{"a":1}}')
-    with serving("--local-db", store) as (first, _), serving("--local-db", store) as (second, _):
+    with run_server("--local-db", store) as (first, _), run_server("--local-db", store) as (second, _):
         llx("local", "import", str(job), "--local-db", store)
         body = {"file_input": "dfl-sample0invoice00000000000000", "configuration": {"data_schema": {}}}
         headers = KEY | {"X-Llx-Scenario": "instant"}
-        made = httpx.post(f"{first}/api/v2/extract", json=body, headers=headers).json()["id"]
+        created = httpx.post(f"{first}/api/v2/extract", json=body, headers=headers).json()["id"]
         for url in (first, second):
             assert httpx.get(f"{url}/api/v2/extract/ext-mine", headers=KEY).json()["extract_result"] == {"a": 1}
-            assert httpx.get(f"{url}/api/v2/extract/{made}", headers=KEY).json()["status"] == "COMPLETED"
-        assert httpx.delete(f"{second}/api/v2/extract/{made}", headers=KEY).status_code == 200
-        assert httpx.get(f"{first}/api/v2/extract/{made}", headers=KEY).status_code == 404
+            assert httpx.get(f"{url}/api/v2/extract/{created}", headers=KEY).json()["status"] == "COMPLETED"
+        assert httpx.delete(f"{second}/api/v2/extract/{created}", headers=KEY).status_code == 200
+        assert httpx.get(f"{first}/api/v2/extract/{created}", headers=KEY).status_code == 404
 
 
-@pytest.mark.parametrize("words", ["nothing", "cut:share=2"])
-def test_a_fault_that_there_is_not_is_told(words: str) -> None:
-    assert "--fault:" in llx("local", "serve", "--port", "0", "--fault", words, status=2)
+@pytest.mark.parametrize("fault", ["nothing", "disconnect:share=2"])
+def test_invalid_fault_option_is_refused(fault: str) -> None:
+    assert "--fault:" in llx("local", "serve", "--port", "0", "--fault", fault, status=2)
 
 
-def test_scenarios_are_listed() -> None:
-    said = llx("local", "scenarios")
+def test_scenarios_command_lists_every_scenario() -> None:
+    output = llx("local", "scenarios")
     for scenario in SCENARIOS.values():
-        assert f"{scenario.name:<14} {scenario.description}\n" in said
+        assert f"{scenario.name:<14} {scenario.description}\n" in output

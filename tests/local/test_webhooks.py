@@ -1,4 +1,4 @@
-"""A job gives notice of its life: signed, in order, three attempts, at least once, and to this machine only."""
+"""Webhook events are signed, sent in order, at least once, in three attempts, and to this machine only."""
 
 import hashlib
 import hmac
@@ -13,35 +13,34 @@ import pytest
 
 from llx_mcp.local.webhooks import (
     Delivery,
-    Notice,
     Webhook,
     WebhookError,
+    WebhookEvent,
     build_headers,
-    check_target,
+    check_url,
     deliver,
     deliver_due,
-    is_wanted,
-    keep_delivering,
     post_once,
+    run_delivery_loop,
     sign,
 )
 
-BEGAN = datetime(2026, 1, 5, 9, tzinfo=UTC)
-PENDING = Notice("ext-1", "extract.pending", BEGAN)
-SUCCESS = Notice("ext-1", "extract.success", BEGAN + timedelta(seconds=6))
+START = datetime(2026, 1, 5, 9, tzinfo=UTC)
+PENDING = WebhookEvent("ext-1", "extract.pending", START)
+SUCCESS = WebhookEvent("ext-1", "extract.success", START + timedelta(seconds=6))
 
 
-class Stop(Exception):  # noqa: N818 - it ends a loop, and is no error
-    """Ends what runs until it is cancelled."""
+class Stop(Exception):  # noqa: N818 - a signal, not an error
+    """Ends the delivery loop."""
 
 
 @dataclass
-class Line:
-    """A line to the endpoint that answers with these statuses, 0 for no answer; and a clock that moves by sleeping."""
+class FakeNetwork:
+    """Answers each POST with the next status, 0 for no answer, and has a clock that sleeping moves."""
 
     statuses: list[int]
     posted: list[tuple[str, Mapping[str, str], bytes]] = field(default_factory=list)
-    slept: list[float] = field(default_factory=list)
+    delays: list[float] = field(default_factory=list)
 
     async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> int:
         self.posted.append((url, headers, body))
@@ -51,33 +50,33 @@ class Line:
         return status
 
     async def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
+        self.delays.append(seconds)
 
     def clock(self) -> datetime:
-        return BEGAN + timedelta(seconds=sum(self.slept))
+        return START + timedelta(seconds=sum(self.delays))
 
 
 @dataclass
-class Box:
-    """Deliveries of one job to one endpoint, forgotten once done."""
+class FakeOutbox:
+    """The pending deliveries of one job to one endpoint."""
 
     webhook: Webhook
-    open: list[Notice]
+    pending: list[WebhookEvent]
     outcomes: list[tuple[str, bool]] = field(default_factory=list)
 
-    def due(self, now: datetime) -> Sequence[Delivery]:
-        return [Delivery(0, self.webhook, notice) for notice in self.open if notice.at <= now]
+    def list_due(self, now: datetime) -> Sequence[Delivery]:
+        return [Delivery(0, self.webhook, event) for event in self.pending if event.at <= now]
 
-    def done(self, delivery: Delivery, is_delivered: bool, /) -> None:
+    def mark_done(self, delivery: Delivery, is_delivered: bool, /) -> None:
         assert delivery.webhook == self.webhook
-        self.open.remove(delivery.notice)
-        self.outcomes.append((delivery.notice.event_type, is_delivered))
-        if not self.open:
+        self.pending.remove(delivery.event)
+        self.outcomes.append((delivery.event.event_type, is_delivered))
+        if not self.pending:
             raise Stop
 
 
-def test_a_notice_is_the_same_whoever_derives_it() -> None:
-    assert Notice("ext-1", "extract.pending", BEGAN).event_id == PENDING.event_id != SUCCESS.event_id
+def test_same_event_has_same_id_and_body() -> None:
+    assert WebhookEvent("ext-1", "extract.pending", START).event_id == PENDING.event_id != SUCCESS.event_id
     assert json.loads(SUCCESS.body()) == {
         "event_id": SUCCESS.event_id,
         "event_type": "extract.success",
@@ -86,29 +85,29 @@ def test_a_notice_is_the_same_whoever_derives_it() -> None:
     }
 
 
-def test_a_body_is_signed_under_the_secret() -> None:
+def test_signature_matches_rfc_4231_example() -> None:
     # The example of RFC 4231, test case 2.
     expected = "sha256=5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
     assert sign(b"what do ya want for nothing?", "Jefe") == expected
 
 
-def test_own_headers_are_sent_but_replace_none_of_ours() -> None:
-    notice = Notice("ext-1", "extract.pending", BEGAN)
+def test_configured_headers_do_not_replace_service_headers() -> None:
+    event = WebhookEvent("ext-1", "extract.pending", START)
     headers = {"Authorization": "Bearer x", "lc-signature": "forged", "content-type": "text/plain", "Host": "elsewhere"}
     webhook = Webhook("http://127.0.0.1/", headers, secret="whsec")
-    assert build_headers(webhook, notice, b"{}") == {
+    assert build_headers(webhook, event, b"{}") == {
         "Authorization": "Bearer x",
         "Content-Type": "application/json",
-        "X-Webhook-Event-ID": notice.event_id,
+        "X-Webhook-Event-ID": event.event_id,
         "X-Webhook-Event-Type": "extract.pending",
         "LC-Signature": sign(b"{}", "whsec"),
     }
-    assert "LC-Signature" not in build_headers(Webhook("http://127.0.0.1/", headers), notice, b"{}")
+    assert "LC-Signature" not in build_headers(Webhook("http://127.0.0.1/", headers), event, b"{}")
     assert "whsec" not in repr(webhook)
 
 
 @pytest.mark.parametrize(
-    ("statuses", "is_delivered", "slept"),
+    ("statuses", "is_delivered", "delays"),
     [
         ([204], True, []),
         ([500, 200], True, [1.0]),
@@ -116,72 +115,72 @@ def test_own_headers_are_sent_but_replace_none_of_ours() -> None:
         ([0, 404, 500], False, [1.0, 5.0]),
     ],
 )
-async def test_three_attempts_are_made_with_growing_pauses(
-    statuses: list[int], is_delivered: bool, slept: list[float]
+async def test_delivery_makes_three_attempts_with_growing_delays(
+    statuses: list[int], is_delivered: bool, delays: list[float]
 ) -> None:
-    line = Line(list(statuses))
-    notice = Notice("ext-1", "extract.pending", BEGAN)
-    assert await deliver(Webhook("http://127.0.0.1/"), notice, line.post, line.sleep) is is_delivered
-    assert line.slept == slept
-    assert [body for _, _, body in line.posted] == [notice.body()] * len(statuses)
+    network = FakeNetwork(list(statuses))
+    event = WebhookEvent("ext-1", "extract.pending", START)
+    assert await deliver(Webhook("http://127.0.0.1/"), event, network.post, network.sleep) is is_delivered
+    assert network.delays == delays
+    assert [body for _, _, body in network.posted] == [event.body()] * len(statuses)
 
 
-async def test_notices_go_out_when_their_time_has_come_and_in_order() -> None:
-    box = Box(Webhook("http://127.0.0.1/hook"), [PENDING, SUCCESS])
-    line = Line([500, 500, 500, 200])
+async def test_events_are_sent_when_due_and_in_order() -> None:
+    outbox = FakeOutbox(Webhook("http://127.0.0.1/hook"), [PENDING, SUCCESS])
+    network = FakeNetwork([500, 500, 500, 200])
     with pytest.raises(ExceptionGroup) as caught:
-        await keep_delivering(box, line.clock, line.post, line.sleep)
+        await run_delivery_loop(outbox, network.clock, network.post, network.sleep)
     assert caught.group_contains(Stop)
-    assert box.outcomes == [("extract.pending", False), ("extract.success", True)]
-    assert line.clock() >= BEGAN + timedelta(seconds=6)
+    assert outbox.outcomes == [("extract.pending", False), ("extract.success", True)]
+    assert network.clock() >= START + timedelta(seconds=6)
 
 
-async def test_what_was_not_told_done_is_delivered_again() -> None:
-    box = Box(Webhook("http://127.0.0.1/"), [PENDING, SUCCESS])
-    dying = Line([])
+async def test_delivery_not_marked_done_is_sent_again() -> None:
+    outbox = FakeOutbox(Webhook("http://127.0.0.1/"), [PENDING, SUCCESS])
+    failing = FakeNetwork([])
     with pytest.raises(ExceptionGroup) as caught:
-        await deliver_due(box, BEGAN, dying.post, dying.sleep)
+        await deliver_due(outbox, START, failing.post, failing.sleep)
     assert caught.group_contains(IndexError)
-    restarted = Line([200])
-    await deliver_due(box, BEGAN, restarted.post, restarted.sleep)
-    assert [body for *_, body in restarted.posted] == [body for *_, body in dying.posted]
-    assert box.outcomes == [("extract.pending", True)]
+    restarted = FakeNetwork([200])
+    await deliver_due(outbox, START, restarted.post, restarted.sleep)
+    assert [body for *_, body in restarted.posted] == [body for *_, body in failing.posted]
+    assert outbox.outcomes == [("extract.pending", True)]
 
 
-def test_an_endpoint_hears_of_what_it_asked_for() -> None:
+def test_endpoint_receives_only_subscribed_events() -> None:
     webhook = Webhook.parse({
         "webhook_url": "http://localhost:9/hook", "webhook_headers": {"A": "b"}, "webhook_signing_secret": "s",
         "webhook_events": ["extract.success"],
     })  # fmt: skip
     assert webhook == Webhook("http://localhost:9/hook", {"A": "b"}, "s", frozenset({"extract.success"}))
-    wanted = [is_wanted(webhook, notice) for notice in [PENDING, SUCCESS]]
-    assert wanted == [False, True]
+    subscribed = [webhook.is_subscribed_to(event) for event in [PENDING, SUCCESS]]
+    assert subscribed == [False, True]
     everything = Webhook.parse({"webhook_url": "http://[::1]/"})
-    assert all(is_wanted(everything, notice) for notice in [PENDING, SUCCESS])
+    assert all(everything.is_subscribed_to(event) for event in [PENDING, SUCCESS])
 
 
 @pytest.mark.parametrize(
     "url",
     ["https://example.com/", "http://192.0.2.1/", "http://localhost.example.com/", "http://127.0.0.1@example.com/"],
 )
-def test_nothing_leaves_this_machine_unless_that_was_allowed(url: str) -> None:
+def test_remote_url_is_refused_unless_allowed(url: str) -> None:
     with pytest.raises(WebhookError, match="must be on this machine"):
         Webhook.parse({"webhook_url": url})
-    assert Webhook.parse({"webhook_url": url}, is_anywhere_allowed=True).url == url
+    assert Webhook.parse({"webhook_url": url}, allow_remote=True).url == url
 
 
 @pytest.mark.parametrize("url", ["", "ftp://127.0.0.1/", "http://", "http://127.0.0.1:x/", "http://[::1/", None])
-def test_what_is_no_address_is_refused(url: str | None) -> None:
+def test_invalid_url_is_refused(url: str | None) -> None:
     with pytest.raises(WebhookError, match="webhook_url"):
-        Webhook.parse({"webhook_url": url}, is_anywhere_allowed=True)
+        Webhook.parse({"webhook_url": url}, allow_remote=True)
     if url is not None:
         with pytest.raises(WebhookError):
-            check_target(url)
+            check_url(url)
 
 
 @pytest.fixture
 def endpoint() -> Iterator[tuple[str, list[tuple[str, dict[str, str], bytes]]]]:
-    """A web server on loopback that redirects once and then accepts, and what came to it."""
+    """A web server on loopback that redirects once and then accepts, and the requests that it has received."""
     received: list[tuple[str, dict[str, str], bytes]] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -204,13 +203,13 @@ def endpoint() -> Iterator[tuple[str, list[tuple[str, dict[str, str], bytes]]]]:
         thread.join()
 
 
-async def test_over_a_socket_the_signature_holds_for_the_bytes_that_came(
+async def test_signature_matches_received_bytes(
     endpoint: tuple[str, list[tuple[str, dict[str, str], bytes]]],
 ) -> None:
     url, received = endpoint
-    line = Line([])
-    notice = Notice("ext-1", "extract.success", BEGAN)
-    assert await deliver(Webhook(url, {"X-Mine": "1"}, "whsec"), notice, post_once, line.sleep)
+    network = FakeNetwork([])
+    event = WebhookEvent("ext-1", "extract.success", START)
+    assert await deliver(Webhook(url, {"X-Mine": "1"}, "whsec"), event, post_once, network.sleep)
     assert [path for path, *_ in received] == ["/hook?a=1"] * 2
     for _, headers, body in received:
         assert headers["lc-signature"] == "sha256=" + hmac.new(b"whsec", body, hashlib.sha256).hexdigest()
@@ -218,10 +217,10 @@ async def test_over_a_socket_the_signature_holds_for_the_bytes_that_came(
         assert json.loads(body)["event_id"] == headers["x-webhook-event-id"]
 
 
-async def test_what_cannot_be_sent_is_a_failed_attempt() -> None:
-    line = Line([])
-    notice = Notice("ext-1", "extract.success", BEGAN)
-    assert not await deliver(Webhook("http://127.0.0.1:9/", {"A": "b\r\nc: d"}), notice, post_once, line.sleep)
-    assert not await deliver(Webhook("http://127.0.0.1:9/"), notice, post_once, line.sleep)
+async def test_unsendable_request_counts_as_failed_attempt() -> None:
+    network = FakeNetwork([])
+    event = WebhookEvent("ext-1", "extract.success", START)
+    assert not await deliver(Webhook("http://127.0.0.1:9/", {"A": "b\r\nc: d"}), event, post_once, network.sleep)
+    assert not await deliver(Webhook("http://127.0.0.1:9/"), event, post_once, network.sleep)
     for url in ("http://a:b@127.0.0.1:9/", "http://127.0.0.1:9/a b", "http://[::1]:9/\u00e9"):
-        assert not await deliver(Webhook.parse({"webhook_url": url}), notice, post_once, line.sleep)
+        assert not await deliver(Webhook.parse({"webhook_url": url}), event, post_once, network.sleep)

@@ -1,4 +1,4 @@
-"""The tables of a result hold what the result holds, and queries over them say what is wrong with them."""
+"""Tables hold all values of a result, and errors of queries say what is wrong and what exists."""
 
 import json
 from typing import Any
@@ -8,7 +8,8 @@ import pytest
 from llx_mcp.models import Job
 from llx_mcp.query.engine import Engine, QueryError
 from llx_mcp.result.sections import JobSections
-from tests.answers.test_summary import cited, get_single_job
+from tests.result.documents import build_document, build_entry, build_metadata
+from tests.result.truth import leaves_of
 
 RESULT = {
     "number": "A-1",
@@ -23,18 +24,24 @@ RESULT = {
     "ok": True,
 }
 TREE = {
-    "number": cited(0.9, 1, "No. A-1"),
-    "orders": [{"id": cited(0.7, 4, "1"), "total": cited(0.6, 3, "5.50"), "items": [{"sku": cited(0.95, 7, "p")}]}],
+    "number": build_entry(0.9, 1, "No. A-1"),
+    "orders": [
+        {
+            "id": build_entry(0.7, 4, "1"),
+            "total": build_entry(0.6, 3, "5.50"),
+            "items": [{"sku": build_entry(0.95, 7, "p")}],
+        }
+    ],
 }
 
 
 def engine_of(result: Any = RESULT, tree: Any = TREE) -> Engine:
-    """The tables of a result."""
-    return Engine(JobSections(get_single_job(result, tree).sections).document)
+    """The engine for a result and its metadata."""
+    return Engine(build_document(result, build_metadata(tree)))
 
 
 def rows(sql: str, engine: Engine | None = None) -> list[list[Any]]:
-    """The rows of a query."""
+    """Run a query and return its rows."""
     engine = engine or engine_of()
     engine.build(sql)
     return engine.run(sql, max_rows=100, max_chars=200, deadline_seconds=10).rows
@@ -49,7 +56,7 @@ def test_each_list_of_objects_is_a_table_named_by_its_path() -> None:
     ]
 
 
-def test_a_row_has_its_cells_its_place_its_holder_and_its_provenance() -> None:
+def test_row_has_its_cells_path_number_parent_and_provenance() -> None:
     sql = "SELECT id, total, number, seller_vat_id, _path, _row, _parent, _confidence, _page FROM orders"
     assert rows(sql) == [
         [1, 5.5, "A-1", "X", "orders[0]", 0, 0, 0.6, 4],
@@ -57,7 +64,7 @@ def test_a_row_has_its_cells_its_place_its_holder_and_its_provenance() -> None:
     ]
 
 
-def test_a_nested_list_is_a_table_whose_rows_know_their_holder() -> None:
+def test_rows_of_a_nested_list_have_the_number_of_their_parent() -> None:
     joined = "SELECT o.id, sum(i.n) FROM orders o JOIN orders_items i ON i._parent = o._row GROUP BY o.id"
     assert rows(joined) == [[1, 5], [2, 4]]
     assert rows("SELECT _path, sku, id, number, parent_number FROM orders_items") == [
@@ -67,7 +74,7 @@ def test_a_nested_list_is_a_table_whose_rows_know_their_holder() -> None:
     ]
 
 
-def test_fields_has_every_value_with_its_provenance() -> None:
+def test_table_fields_has_every_value_with_its_provenance() -> None:
     assert rows("SELECT * FROM fields WHERE name IN ('number', 'big', 'ok') ORDER BY path") == [
         ["big", "big", str(10**20), 1e20, "integer", None, None, None],
         ["number", "number", "A-1", None, "string", 0.9, 1, "No. A-1"],
@@ -76,16 +83,16 @@ def test_fields_has_every_value_with_its_provenance() -> None:
     ]
 
 
-def test_lists_of_scalars_are_json() -> None:
+def test_list_of_scalars_is_a_cell_of_json() -> None:
     assert rows("SELECT value FROM document, json_each(tags)") == [["a"], ["b"]]
 
 
-def test_columns_that_differ_only_in_case_are_told_apart() -> None:
+def test_columns_that_differ_only_in_case_get_different_names() -> None:
     engine = engine_of({"rows": [{"A": 1, "a": 2, "_row": 3, "_ROW": 4}, {"A": 5}]}, None)
     assert rows("SELECT * FROM rows ORDER BY _row", engine)[0] == [1, 2, 3, 4, "rows[0]", 0, 0, None, None]
 
 
-def test_a_list_result_is_the_table_rows() -> None:
+def test_list_result_is_the_table_rows() -> None:
     assert rows("SELECT n, _path FROM rows", engine_of([{"n": 1}, {"n": 2}], None)) == [[1, "[0]"], [2, "[1]"]]
 
 
@@ -102,7 +109,7 @@ def test_a_list_result_is_the_table_rows() -> None:
         ("SELECT round(avg(n), 2) FROM orders_items", 3.0),
     ],
 )
-def test_a_query_computes(sql: str, value: Any) -> None:
+def test_query_returns_the_computed_value(sql: str, value: Any) -> None:
     assert rows(sql)[0][0] == value
 
 
@@ -112,37 +119,31 @@ def test_a_query_computes(sql: str, value: Any) -> None:
         ("SELECT totl FROM orders", "no column totl; did you mean total"),
         ("SELECT o.totl FROM orders o", "no column o.totl; did you mean total"),
         ("SELECT * FROM order_items", "no table order_items. Tables: document(number"),
-        ("SELECT printf('%d', 1)", "no function printf here. There are: abs"),
+        ("SELECT printf('%d', 1)", "no function printf. Available functions: abs"),
         ("SELEC 1", "syntax error"),
-        ("SELECT 1; SELECT 2", "one statement at a time"),
-        ("", "one SELECT is run"),
+        ("SELECT 1; SELECT 2", "only one statement can be run"),
+        ("", "only one SELECT can be run"),
     ],
 )
-def test_an_error_names_what_is_wrong_and_what_exists(sql: str, words: str) -> None:
+def test_error_says_what_is_wrong_and_what_exists(sql: str, words: str) -> None:
     with pytest.raises(QueryError) as caught:
         rows(sql)
     assert words in str(caught.value)
 
 
-def test_rows_beyond_what_was_asked_for_are_counted() -> None:
+def test_rows_beyond_the_limit_are_counted() -> None:
     engine = engine_of({"rows": [{"n": index} for index in range(500)]}, None)
     engine.build("rows")
-    found = engine.run("SELECT n FROM rows", max_rows=10, max_chars=100, deadline_seconds=10)
-    assert (len(found.rows), found.num_rows) == (10, 500)
+    result = engine.run("SELECT n FROM rows", max_rows=10, max_chars=100, deadline_seconds=10)
+    assert (len(result.rows), result.num_rows) == (10, 500)
 
 
-def test_the_tables_of_a_real_job_hold_all_its_values(corpus_job: bytes) -> None:
-    wire = json.loads(corpus_job)
+def test_table_fields_of_a_real_job_holds_all_its_values(corpus_job: bytes) -> None:
+    job = json.loads(corpus_job)
     engine = Engine(JobSections(Job.parse(corpus_job).sections).document)
     sql = "SELECT value, type FROM fields"
     engine.build(sql)
-    shown = engine.run(sql, max_rows=10_000, max_chars=1_000_000, deadline_seconds=10)
-
-    def leaves(value: Any) -> list[Any]:
-        if isinstance(value, dict):
-            return [leaf for child in value.values() for leaf in leaves(child)]
-        return [leaf for item in value for leaf in leaves(item)] if isinstance(value, list) else [value]
-
-    expected = [leaf for leaf in leaves(wire["extract_result"]) if leaf is not None]
-    got = [value if kind == "string" else json.loads(value) for value, kind in shown.rows]
-    assert sorted(map(repr, got)) == sorted(map(repr, expected))
+    result = engine.run(sql, max_rows=10_000, max_chars=1_000_000, deadline_seconds=10)
+    expected = [leaf for leaf in leaves_of(job["extract_result"]) if leaf is not None]
+    found = [value if kind == "string" else json.loads(value) for value, kind in result.rows]
+    assert sorted(map(repr, found)) == sorted(map(repr, expected))

@@ -1,4 +1,4 @@
-"""A second, slower reader of paths and of metadata, to hold the answers against."""
+"""A second, simpler way to read paths, with which tests check answers."""
 
 import re
 from typing import Any
@@ -7,25 +7,25 @@ _STEP = re.compile(r"\[(\d+|\*)\]|\['((?:[^'\\]|\\.)*)'\]|\.?([^.\[\]]+)")
 
 
 def steps_of(path: str) -> list[str | int]:
-    """The steps of a path as an answer shows it; `*` for every element."""
+    """Return the steps of a path from an answer; `*` is every element."""
     if path == "$":
         return []
     steps: list[str | int] = []
-    at = 0
-    while at < len(path):
-        match = _STEP.match(path, at)
-        assert match, f"{path} is not a path at {at}"
+    offset = 0
+    while offset < len(path):
+        match = _STEP.match(path, offset)
+        assert match, f"{path} is not a path at {offset}"
         index, quoted, name = match.groups()
         if index is not None:
             steps.append("*" if index == "*" else int(index))
         else:
             steps.append(name if quoted is None else re.sub(r"\\(.)", r"\1", quoted))
-        at = match.end()
+        offset = match.end()
     return steps
 
 
 def values_at(result: Any, path: str) -> list[Any]:
-    """Every value that the path names; a field absent from an object counts as null."""
+    """Return every value that a path names; an absent field of an object counts as null."""
     found = [result]
     for step in steps_of(path):
         if step == "*":
@@ -38,7 +38,7 @@ def values_at(result: Any, path: str) -> list[Any]:
 
 
 def unpack(value: Any) -> Any:
-    """Columns and rows as the objects that they stand for."""
+    """Replace each table of columns and rows by the list of objects that it stands for."""
     if isinstance(value, dict) and value.keys() == {"columns", "rows"}:
         return [{name: unpack(cell) for name, cell in zip(value["columns"], row, strict=True)} for row in value["rows"]]
     if isinstance(value, dict):

@@ -1,63 +1,61 @@
-"""Each value finds the provenance that there is, whatever the metadata looks like."""
+"""Each value gets its provenance, whatever the metadata looks like."""
 
-import json
 from typing import Any
 
-import msgspec
 import pytest
 
 from llx_mcp.result.document import Citation, Document, Leaf, read_document
-
-
-def leaf(confidence: Any = 0.9, **keys: Any) -> dict[str, Any]:
-    """One entry of the metadata."""
-    return {"confidence": confidence, "citation": [{"page": 1, "matching_text": "words"}]} | keys
-
+from tests.result.documents import build_document, build_entry, build_metadata
 
 CITED = (Citation(1, "words"),)
 
 
+def entry(confidence: Any = 0.9, **keys: Any) -> dict[str, Any]:
+    """An entry whose citations are `CITED`."""
+    return build_entry(confidence, 1, "words", **keys)
+
+
 def document_of(result: Any, metadata: Any) -> Document:
-    """The document, read by types and as it comes, which must say the same."""
-    raw = None if metadata is None else msgspec.Raw(json.dumps(metadata).encode())
-    normalize_text, typed = (read_document(result, raw, typed_from_bytes=size) for size in (1 << 60, 0))
-    assert facts_of(normalize_text) == facts_of(typed)
-    return normalize_text
+    """The document; both readers of metadata must give the same."""
+    from_dicts = build_document(result, metadata, struct_min_bytes=1 << 60)
+    from_structs = build_document(result, metadata, struct_min_bytes=0)
+    assert facts_of(from_dicts) == facts_of(from_structs)
+    return from_structs
 
 
 def facts_of(document: Document) -> tuple[list[Leaf], int, bool, str]:
-    """All that a document says."""
+    """What a document holds, to compare it."""
     return list(document.leaves), document.num_nulls, document.has_metadata, document.error
 
 
 def read(result: Any, tree: Any) -> list[Leaf]:
-    """The values of an object result with this tree."""
-    return list(document_of(result, {"field_metadata": {"document_metadata": tree}}).leaves)
+    """The values of an object result whose metadata is this tree."""
+    return list(document_of(result, build_metadata(tree)).leaves)
 
 
-def test_values_come_in_the_order_of_the_document_with_nulls_counted() -> None:
+def test_values_are_in_document_order_and_nulls_are_counted() -> None:
     result = {"b": 1, "a": {"c": [True, None, "x"], "e": [], "o": {}}}
     leaves = [Leaf("b", 1, None, ()), Leaf("a.c[0]", True, None, ()), Leaf("a.c[2]", "x", None, ())]
     assert facts_of(document_of(result, None)) == (leaves, 1, False, "")
 
 
-def test_metadata_shorter_than_the_data_leaves_the_rest_unrated() -> None:
-    assert read({"rows": [{"n": 1}, {"n": 2}]}, {"rows": [{"n": leaf()}]}) == [
+def test_values_without_metadata_have_no_confidence() -> None:
+    assert read({"rows": [{"n": 1}, {"n": 2}]}, {"rows": [{"n": entry()}]}) == [
         Leaf("rows[0].n", 1, 0.9, CITED),
         Leaf("rows[1].n", 2, None, ()),
     ]
 
 
 @pytest.mark.parametrize(
-    "tree", [{"n": None}, {"n": {}}, {"n": []}, {"n": "text"}, {"n": 0.5}, {"m": leaf()}, "x", [1]]
+    "tree", [{"n": None}, {"n": {}}, {"n": []}, {"n": "text"}, {"n": 0.5}, {"m": entry()}, "x", [1]]
 )
-def test_a_node_that_says_nothing_is_no_entry(tree: Any) -> None:
+def test_empty_or_unknown_metadata_is_ignored(tree: Any) -> None:
     assert read({"n": 1}, tree) == [Leaf("n", 1, None, ())]
 
 
-def test_fields_named_like_metadata_are_fields() -> None:
+def test_field_named_like_a_metadata_key_is_a_field() -> None:
     result = {"citation": ["Smith 2020", "Lee 2021"], "confidence": 0.5, "reasoning": "because", "page": 7}
-    tree = {"citation": [leaf(0.1), leaf(0.2)], "confidence": leaf(0.3), "reasoning": leaf(0.4), "page": leaf(0.6)}
+    tree = {"citation": [entry(0.1), entry(0.2)], "confidence": entry(0.3), "reasoning": entry(0.4), "page": entry(0.6)}
     assert [(item.path, item.confidence) for item in read(result, tree)] == [
         ("citation[0]", 0.1),
         ("citation[1]", 0.2),
@@ -67,60 +65,60 @@ def test_fields_named_like_metadata_are_fields() -> None:
     ]
 
 
-def test_a_citation_of_an_object_is_not_its_field_citation() -> None:
-    tree = {"work": {"citation": [{"page": 4, "matching_text": "whole block"}], "title": leaf(0.7)}}
+def test_citations_of_an_object_are_not_those_of_its_field_named_citation() -> None:
+    tree = {"work": {"citation": [{"page": 4, "matching_text": "whole block"}], "title": entry(0.7)}}
     assert read({"work": {"citation": "Smith 2020", "title": "T"}}, tree) == [
         Leaf("work.citation", "Smith 2020", None, (Citation(4, "whole block"),)),
         Leaf("work.title", "T", 0.7, CITED),
     ]
 
 
-def test_one_leaf_for_a_whole_list_speaks_for_its_elements() -> None:
-    assert read({"names": ["A", "B"]}, {"names": leaf(0.8)}) == [
+def test_entry_of_a_list_applies_to_its_elements() -> None:
+    assert read({"names": ["A", "B"]}, {"names": entry(0.8)}) == [
         Leaf("names[0]", "A", 0.8, CITED),
         Leaf("names[1]", "B", 0.8, CITED),
     ]
 
 
-def test_reasoning_beside_the_members_of_an_object_is_not_a_member() -> None:
-    tree = {"reasoning": "the whole page", "error": "partly", "n": leaf(0.7, reasoning="found")}
-    document = document_of({"n": 1}, {"field_metadata": {"document_metadata": tree}})
+def test_extra_keys_next_to_members_are_ignored_and_the_error_is_read() -> None:
+    tree = {"reasoning": "the whole page", "error": "partly", "n": entry(0.7, reasoning="found")}
+    document = document_of({"n": 1}, build_metadata(tree))
     assert facts_of(document) == ([Leaf("n", 1, 0.7, CITED)], 0, True, "partly")
 
 
 @pytest.mark.parametrize(
     ("page", "expected"), [(2.0, 2), (2.5, 2.5), (3, 3), (None, None), ("3", None), (True, None), (10**400, None)]
 )
-def test_pages_are_whole_numbers_where_they_can_be(page: Any, expected: Any) -> None:
+def test_page_is_an_integer_where_possible(page: Any, expected: Any) -> None:
     tree = {"n": {"citation": [{"page": page, "matching_text": "w"}]}}
     assert read({"n": 1}, tree) == [Leaf("n", 1, None, (Citation(expected, "w"),))]
 
 
-@pytest.mark.parametrize("entry", [{}, {"matching_text": None}, {"matching_text": 5}, {"bounding_boxes": None}])
-def test_a_citation_may_lack_any_key(entry: dict[str, Any]) -> None:
-    assert read({"n": 1}, {"n": {"citation": [{"page": 1} | entry, None, 3]}}) == [
+@pytest.mark.parametrize("keys", [{}, {"matching_text": None}, {"matching_text": 5}, {"bounding_boxes": None}])
+def test_citation_may_lack_any_key(keys: dict[str, Any]) -> None:
+    assert read({"n": 1}, {"n": {"citation": [{"page": 1} | keys, None, 3]}}) == [
         Leaf("n", 1, None, (Citation(1, None),))
     ]
 
 
 @pytest.mark.parametrize("confidence", [None, "0.9", True, 10**400, []])
-def test_a_confidence_that_is_no_number_is_none(confidence: Any) -> None:
+def test_invalid_confidence_is_none(confidence: Any) -> None:
     assert read({"n": 1}, {"n": {"confidence": confidence}}) == [Leaf("n", 1, None, ())]
 
 
-def test_the_extraction_confidence_stands_in_for_a_missing_one() -> None:
+def test_extraction_confidence_replaces_a_missing_confidence() -> None:
     assert read({"n": 1}, {"n": {"parsing_confidence": 0.9, "extraction_confidence": 0.4}})[0].confidence == 0.4
 
 
 @pytest.mark.parametrize("name", ["row_metadata", "page_metadata"])
-def test_a_list_result_has_one_tree_an_element(name: str) -> None:
-    fields = {"document_metadata": None, name: [{"n": leaf(0.1)}, {"n": leaf(0.2)}]}
+def test_list_result_has_one_tree_for_each_element(name: str) -> None:
+    fields = {"document_metadata": None, name: [{"n": entry(0.1)}, {"n": entry(0.2)}]}
     leaves = document_of([{"n": 1}, {"n": 2}], {"field_metadata": fields}).leaves
     assert list(leaves) == [Leaf("[0].n", 1, 0.1, CITED), Leaf("[1].n", 2, 0.2, CITED)]
 
 
-@pytest.mark.parametrize("fields", [{"n": leaf(0.3)}, {"document_metadata": {"n": leaf(0.3)}, "page_metadata": None}])
-def test_the_document_level_may_be_left_out(fields: dict[str, Any]) -> None:
+@pytest.mark.parametrize("fields", [{"n": entry(0.3)}, {"document_metadata": {"n": entry(0.3)}, "page_metadata": None}])
+def test_document_level_of_metadata_is_optional(fields: dict[str, Any]) -> None:
     assert list(document_of({"n": 1}, {"field_metadata": fields}).leaves) == [Leaf("n", 1, 0.3, CITED)]
 
 
@@ -128,12 +126,23 @@ def test_the_document_level_may_be_left_out(fields: dict[str, Any]) -> None:
     "metadata", [None, {}, {"field_metadata": None}, {"field_metadata": {}}, {"field_metadata": []}, [], "x", 3,
                  {"field_metadata": {"document_metadata": None, "row_metadata": None}}, {"field_metadata": "x"}],
 )  # fmt: skip
-def test_no_metadata_is_told_from_metadata_that_says_nothing(metadata: Any) -> None:
+def test_document_without_metadata_has_no_metadata(metadata: Any) -> None:
     assert facts_of(document_of({"n": 1}, metadata)) == ([Leaf("n", 1, None, ())], 0, False, "")
 
 
-def test_depth_costs_no_stack() -> None:
+def test_deeply_nested_result_is_read_without_recursion() -> None:
     result: Any = 1
     for _ in range(5_000):
         result = [result]
     assert next(read_document(result, None).leaves).value == 1
+
+
+def test_entry_of_an_empty_list_is_not_read_as_a_value() -> None:
+    document = document_of({"a": [], "n": 1}, build_metadata({"a": [], "n": entry()}))
+    assert document.leaf(document.column(document.root.members["a"]), 0) == Leaf("a", [], None, ())
+
+
+@pytest.mark.parametrize("limit", range(6))
+def test_ranking_has_lowest_confidences_first_and_then_values_without_one(limit: int) -> None:
+    document = document_of({"d": 4, "a": 1, "b": 2, "c": 3}, build_metadata({"a": entry(0.5), "b": entry(0.2)}))
+    assert [leaf.path for leaf in document.ranked(limit)] == ["b", "a", "d", "c"][:limit]

@@ -1,4 +1,4 @@
-"""Paths are read as RFC 9535 has them, and what they name can be named again."""
+"""Paths follow RFC 9535, and the path of each value that they name leads back to it."""
 
 import json
 from typing import Any
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from llx_mcp.result.jsonpath import PathError, explain_no_match, find_locations, parse_path
 from llx_mcp.result.outline import build_outline
 from llx_mcp.result.paths import show_path
-from tests.answers.test_budget import NAMES, VALUES
+from tests.result.strategies import NAMES, VALUES
 
 RESULT = {
     "line_items": [{"sku": "A", "amount": 1}, {"sku": "B", "amount": 2}, {"sku": "C", "amount": 3}],
@@ -49,7 +49,7 @@ def values_at(path: str, result: Any = RESULT) -> list[Any]:
         ("nothing.below", []),
     ],
 )
-def test_a_path_names_values(path: str, values: list[Any]) -> None:
+def test_path_names_values(path: str, values: list[Any]) -> None:
     assert values_at(path) == values
 
 
@@ -76,8 +76,8 @@ PATHS = st.lists(SEGMENT, max_size=4).map(lambda segments: "$" + "".join(segment
 
 @given(PATHS, VALUES)
 @settings(max_examples=400, deadline=None)
-def test_paths_are_taken_and_refused_as_the_reference_implementation_does(path: str, result: Any) -> None:
-    # Descent is the one part of the grammar that is left out on purpose.
+def test_parser_agrees_with_the_reference_implementation(path: str, result: Any) -> None:
+    # Descendant segments are left out of this parser on purpose.
     assume(".." not in path)
     try:
         expected = jsonpath_rfc9535.find(path, result).values()
@@ -90,7 +90,7 @@ def test_paths_are_taken_and_refused_as_the_reference_implementation_does(path: 
 
 @given(VALUES, PATHS)
 @settings(max_examples=200, deadline=None)
-def test_the_path_of_each_match_names_just_that_value(result: Any, path: str) -> None:
+def test_path_of_each_match_names_only_that_value(result: Any, path: str) -> None:
     try:
         segments = parse_path(path)
     except PathError:
@@ -104,20 +104,20 @@ def test_the_path_of_each_match_names_just_that_value(result: Any, path: str) ->
 @pytest.mark.parametrize(
     ("path", "words"),
     [
-        ("line_items[?@.amount>1]", "a filter; that is a query: query_extract_result"),
-        ("$..amount", "searches at any depth; that is a query: query_extract_result"),
+        ("line_items[?@.amount>1]", "filters are not allowed; that is a query: use query_extract_result"),
+        ("$..amount", "searches at any depth; that is a query: use query_extract_result"),
         ("length(line_items)", "has no functions; that is a query"),
         ("$.line_items.length()", "has no functions; that is a query"),
-        ("line_items[]", "empty brackets; [*] names every element"),
-        ("line_items.0.sku", "an element is named [0]"),
-        ("line_items[00]", "no leading zeros"),
+        ("line_items[]", "empty brackets; use [*] for all elements"),
+        ("line_items.0.sku", "write [0] for an element"),
+        ("line_items[00]", "leave out leading zeros"),
         ("line items", 'at character 6, "line▸items"'),
         ("line_items[0", "at character 13"),
         ("['a", "does not end"),
         ("a" + "[*,*]" * 20, "more than 64 alternatives"),
     ],
 )
-def test_a_bad_path_is_answered_with_the_place_and_a_way_out(path: str, words: str) -> None:
+def test_error_of_an_invalid_path_says_where_and_what_to_do(path: str, words: str) -> None:
     with pytest.raises(PathError, match="path: at character") as caught:
         parse_path(path)
     assert words in str(caught.value)
@@ -130,20 +130,20 @@ def test_a_bad_path_is_answered_with_the_place_and_a_way_out(path: str, words: s
         ("line_items[0].ammount", "no ammount in line_items[0]; did you mean amount?"),
         (
             "line_items.amount",
-            "line_items is a list of 3, not an object; its elements are reached so: line_items[*].amount",
+            "line_items is a list of 3 elements, not an object. For its elements use line_items[*].amount.",
         ),
         ("line_items[3]", "line_items is a list of 3 elements, [0] to [2]."),
         ("empty[*]", "empty is a list of 0 elements."),
-        ("nothing.x", "nothing is null; nothing lies below it."),
-        ("line_items[0].sku.x", "line_items[0].sku is a single value"),
+        ("nothing.x", "nothing is null and has no fields or elements."),
+        ("line_items[0].sku.x", "line_items[0].sku is a single value and has no fields"),
         ("['odd name'][0]", "['odd name'] is an object, not a list. It has"),
     ],
 )
-def test_a_path_that_names_nothing_says_what_there_is(path: str, words: str) -> None:
+def test_path_without_a_value_is_explained_by_what_exists(path: str, words: str) -> None:
     assert words in explain_no_match(path, parse_path(path), build_outline(RESULT))
 
 
-def test_a_path_over_too_many_values_ends() -> None:
+def test_path_over_too_many_values_is_an_error() -> None:
     locations = find_locations(parse_path("[*][*]"), build_outline([[0] * 60] * 60), max_visits=1_000)
-    with pytest.raises(PathError, match="more than 1,000 values lie on this path"):
+    with pytest.raises(PathError, match="more than 1,000 values to visit"):
         list(locations)

@@ -1,4 +1,4 @@
-"""A path is one visible line that names exactly one place."""
+"""A path is one visible line that names exactly one value."""
 
 import json
 
@@ -31,7 +31,7 @@ from llx_mcp.result.sanitize import INVISIBLE
         ("no-break\u00a0space", "a['no-break\\u00a0space']"),
     ],
 )
-def test_names_are_quoted_where_they_are_not_plain(name: str, path: str) -> None:
+def test_unusual_names_are_quoted(name: str, path: str) -> None:
     assert join_name("a", name) == path
 
 
@@ -42,7 +42,7 @@ def test_steps_are_joined() -> None:
 
 
 @given(st.text())
-def test_a_quoted_name_reads_back_as_it_was(name: str) -> None:
+def test_quoted_name_can_be_read_back(name: str) -> None:
     path = join_name("", name)
     assert "\n" not in path
     assert not INVISIBLE.search(path)

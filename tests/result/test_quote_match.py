@@ -1,4 +1,4 @@
-"""A quote holds a value whatever the format; a value that no one wrote is told."""
+"""Quotes contain a value in any format, and not a value that is not in the document."""
 
 from typing import Any
 
@@ -39,7 +39,7 @@ from llx_mcp.result.quote_match import quotes_contain_value
         (10**400, "anything"),
     ],
 )
-def test_a_quote_holds_the_value(value: Any, quote: str) -> None:
+def test_quote_contains_the_value(value: Any, quote: str) -> None:
     assert quotes_contain_value(value, [quote])
 
 
@@ -57,9 +57,9 @@ def test_a_quote_holds_the_value(value: Any, quote: str) -> None:
         ("ORD-1182", "ORD-1128"),
     ],
 )
-def test_a_quote_does_not_hold_what_is_not_there(value: Any, quote: str) -> None:
+def test_quote_does_not_contain_another_value(value: Any, quote: str) -> None:
     assert not quotes_contain_value(value, [quote])
 
 
-def test_quotes_hold_a_value_together() -> None:
+def test_several_quotes_together_contain_a_value() -> None:
     assert quotes_contain_value("one long value on two pages", ["one long value", "on two pages"])

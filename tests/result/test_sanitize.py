@@ -1,4 +1,4 @@
-"""What a person cannot see, a model is shown as an escape."""
+"""Invisible characters are shown as escapes."""
 
 import pytest
 from hypothesis import given
@@ -25,26 +25,26 @@ def test_invisible_characters_are_escaped(text: str, shown: str) -> None:
     assert sanitize_text(text) == shown
 
 
-def test_names_and_values_are_made_visible_throughout() -> None:
+def test_nested_names_and_values_are_sanitized() -> None:
     assert sanitize_json({"a\u200b": ["b\u202e", {"c": 1}]}) == {"a\\u200b": ["b\\u202e", {"c": 1}]}
 
 
-def test_a_value_without_anything_hidden_is_the_same_object() -> None:
+def test_value_without_invisible_characters_is_returned_unchanged() -> None:
     value = {"a": ["b", 1.5, None]}
     assert sanitize_json(value) is value
 
 
 @given(st.text(alphabet=st.characters()), st.integers(2, 40))
-def test_a_line_is_one_line_within_its_length(text: str, max_chars: int) -> None:
+def test_sanitized_line_is_one_line_of_limited_length(text: str, max_chars: int) -> None:
     line = sanitize_line(text, max_chars)
     assert len(line) <= max_chars
     assert len(line.splitlines()) <= 1
 
 
 @given(st.text(alphabet=st.characters()))
-def test_what_is_visible_can_be_sent(text: str) -> None:
+def test_sanitized_text_can_be_encoded_as_utf_8(text: str) -> None:
     dump_json(sanitize_text(text)).encode()
 
 
-def test_a_cut_says_how_much_is_missing() -> None:
+def test_truncated_text_ends_with_the_number_of_missing_characters() -> None:
     assert (truncate("abcdef", 4), truncate("abcd", 4), truncate(123456, 2)) == ("abcd…[+2]", "abcd", 123456)

@@ -1,20 +1,21 @@
-"""What an answer says, held against the job it is about."""
+"""Checks an answer against the job that it is about."""
 
 import json
 from typing import Any
 
 from tests.result.resolve import unpack, values_at
+from tests.structured import omissions
 
 
 def leaves_of(value: Any) -> list[Any]:
-    """Every scalar and null of a result."""
+    """Return every scalar and null of a result."""
     if isinstance(value, dict):
         return [leaf for child in value.values() for leaf in leaves_of(child)]
     return [leaf for item in value for leaf in leaves_of(item)] if isinstance(value, list) else [value]
 
 
 def assert_true_of(view: dict[str, Any], job: dict[str, Any]) -> None:
-    """Every value that the view shows is in the job, every count is right, every cut says by how much."""
+    """Assert that all values and counts of a view are those of the job, and that it says how much it leaves out."""
     result = job["extract_result"]
     tree = job["extract_metadata"]["field_metadata"]
     tree = tree["document_metadata"] or tree["row_metadata"] or tree["page_metadata"]
@@ -22,15 +23,15 @@ def assert_true_of(view: dict[str, Any], job: dict[str, Any]) -> None:
         assert view["result"] == result
     if "result_as_tables" in view:
         assert unpack(view["result_as_tables"]) == result
-    if "checks" in view:
-        _assert_checks(view["checks"], result)
+    if "counts" in view:
+        _assert_checks(view["counts"], result)
     for row in view.get("outline", {"rows": []})["rows"]:
         _assert_outline_row(row, result)
     for table in view.get("items", []):
         _assert_items(table, result)
-    for row in view.get("evidence", {"rows": []})["rows"]:
+    for row in view.get("lowest_confidence", {"rows": []})["rows"]:
         _assert_evidence(row, result, tree)
-    _assert_cuts(view, result)
+    _assert_omissions(view, result)
 
 
 def _assert_checks(checks: dict[str, Any], result: Any) -> None:
@@ -79,25 +80,25 @@ def _assert_evidence(row: list[Any], result: Any, tree: Any) -> None:
     if quote is None:
         assert not citations
     else:
-        words = quote.partition(" [+")[0].strip("…")
-        assert words in citations[0]["matching_text"]
+        text = quote.partition(" [+")[0].strip("…")
+        assert text in citations[0]["matching_text"]
 
 
-def _assert_cuts(view: dict[str, Any], result: Any) -> None:
+def _assert_omissions(view: dict[str, Any], result: Any) -> None:
     if result in (None, {}, []) or "result" in view or "result_as_tables" in view:
         return
     num_values = sum(leaf is not None for leaf in leaves_of(result))
-    assert any(f"{num_values} values" in note for note in view["omitted"]), view
+    assert any(f"{num_values} values" in note for note in omissions(view)), view
 
 
 def _assert_shown(shown: Any, candidates: list[Any]) -> None:
-    """A value as it is, or a string cut with the number of characters that were left out."""
+    """Assert that a shown value is one of the candidates, or the beginning of one with the right number left out."""
     if shown is None:
         return
     if isinstance(shown, str) and "…[+" in shown:
         head, _, tail = shown.rpartition("…[+")
-        cut = int(tail.removesuffix("]"))
-        assert any(isinstance(value, str) and value.startswith(head) and len(value) == len(head) + cut
+        num_omitted = int(tail.removesuffix("]"))
+        assert any(isinstance(value, str) and value.startswith(head) and len(value) == len(head) + num_omitted
                    for value in candidates), shown  # fmt: skip
     else:
         assert any(json.dumps(shown) == json.dumps(value) for value in candidates), shown

@@ -1,9 +1,9 @@
-"""Where the canvas says that words stand, those words stand, and nothing else."""
+"""The boxes of a region contain its text and nothing else."""
 
 import pypdfium2
 import pytest
 
-from samples.canvas import HEIGHT, LEFT, WIDTH, Canvas, Mark
+from samples.canvas import HEIGHT, LEFT, WIDTH, Canvas, Region
 
 PROSE = (
     "The borrower shall supply to the agent its audited statements within 120 days of the end of each year, and it "
@@ -11,21 +11,22 @@ PROSE = (
 )
 
 
-def words_in(canvas: Canvas, mark: Mark, widen: float = 0.5) -> list[str]:
-    """The text that a PDF reader finds in each box of a mark."""
+def read_boxes(canvas: Canvas, region: Region, widen: float = 0.5) -> list[str]:
+    """Read the text in each box of a region with a PDF reader."""
     document = pypdfium2.PdfDocument(canvas.output())
-    page = document[mark.page - 1].get_textpage()
-    found = [
-        page.get_text_bounded(x - widen, HEIGHT - y - h, x + w + widen, HEIGHT - y).strip() for x, y, w, h in mark.boxes
+    page = document[region.page - 1].get_textpage()
+    texts = [
+        page.get_text_bounded(x - widen, HEIGHT - y - h, x + w + widen, HEIGHT - y).strip()
+        for x, y, w, h in region.boxes
     ]
     page.close()
     document.close()
-    return found
+    return texts
 
 
 @pytest.fixture
 def canvas() -> Canvas:
-    """A canvas on its second page, the first one empty."""
+    """A canvas on its second page; the first is empty."""
     blank = Canvas("Test")
     blank.new_page()
     blank.new_page()
@@ -35,42 +36,42 @@ def canvas() -> Canvas:
 @pytest.mark.parametrize("size", [8, 9, 10, 18])
 @pytest.mark.parametrize("faint", [False, True])
 @pytest.mark.parametrize("bold", [False, True])
-def test_words_stand_alone_in_their_box(canvas: Canvas, size: float, *, bold: bool, faint: bool) -> None:
-    mark = canvas.write("gross Total 1,234.50", LEFT, 100, size=size, bold=bold, faint=faint)
+def test_box_contains_only_its_text(canvas: Canvas, size: float, *, bold: bool, faint: bool) -> None:
+    region = canvas.write("gross Total 1,234.50", LEFT, 100, size=size, bold=bold, faint=faint)
     canvas.write("above", LEFT, 100 - size * 1.4, size=size)
     canvas.write("below", LEFT, 100 + size * 1.4, size=size)
-    assert words_in(canvas, mark) == ["gross Total 1,234.50"]
-    assert (mark.page, mark.is_faint) == (2, faint)
+    assert read_boxes(canvas, region) == ["gross Total 1,234.50"]
+    assert (region.page, region.is_faint) == (2, faint)
 
 
-def test_words_on_the_right_end_where_they_were_told_to(canvas: Canvas) -> None:
-    mark = canvas.write_right("-91.05", WIDTH - LEFT, 100, line="Rent -91.05")
+def test_right_aligned_text_ends_at_given_position(canvas: Canvas) -> None:
+    region = canvas.write_right("-91.05", WIDTH - LEFT, 100, line="Rent -91.05")
     canvas.write("Rent", LEFT, 100)
-    assert words_in(canvas, mark) == ["-91.05"]
-    assert sum(mark.boxes[0][0:3:2]) == pytest.approx(WIDTH - LEFT, abs=0.02)
-    assert mark.text == "Rent -91.05"
+    assert read_boxes(canvas, region) == ["-91.05"]
+    assert sum(region.boxes[0][0:3:2]) == pytest.approx(WIDTH - LEFT, abs=0.02)
+    assert region.text == "Rent -91.05"
 
 
-def test_a_label_is_in_the_quote_and_not_in_the_box(canvas: Canvas) -> None:
-    mark = canvas.write_labelled("Due", "14 May 2026", LEFT, 100)
-    assert (words_in(canvas, mark), mark.text) == (["14 May 2026"], "Due 14 May 2026")
+def test_label_is_in_quote_but_not_in_box(canvas: Canvas) -> None:
+    region = canvas.write_labelled("Due", "14 May 2026", LEFT, 100)
+    assert (read_boxes(canvas, region), region.text) == (["14 May 2026"], "Due 14 May 2026")
 
 
-def test_words_in_prose_are_marked_without_their_neighbours(canvas: Canvas) -> None:
-    mark, below = canvas.mark_in_paragraph(PROSE, "within 120 days", 100)
-    assert (words_in(canvas, mark), mark.text) == (["within 120 days"], PROSE)
+def test_region_in_paragraph_excludes_neighbouring_words(canvas: Canvas) -> None:
+    region, below = canvas.write_paragraph_with("within 120 days", PROSE, 100)
+    assert (read_boxes(canvas, region), region.text) == (["within 120 days"], PROSE)
     assert below > 100
 
 
-def test_words_that_are_broken_over_two_lines_have_two_boxes(canvas: Canvas) -> None:
-    words = "of the end of each year, and it shall notify"
-    mark, _ = canvas.mark_in_paragraph(PROSE, words, 100)
-    found = words_in(canvas, mark)
-    assert len(found) == 2
-    assert " ".join(found) == words
-    assert mark.boxes[1][0] == LEFT
+def test_text_over_two_lines_has_two_boxes(canvas: Canvas) -> None:
+    text = "of the end of each year, and it shall notify"
+    region, _ = canvas.write_paragraph_with(text, PROSE, 100)
+    texts = read_boxes(canvas, region)
+    assert len(texts) == 2
+    assert " ".join(texts) == text
+    assert region.boxes[1][0] == LEFT
 
 
-def test_words_that_are_not_in_the_prose_cannot_be_marked(canvas: Canvas) -> None:
+def test_locating_text_outside_paragraph_fails(canvas: Canvas) -> None:
     with pytest.raises(AssertionError, match="is not in the paragraph"):
-        canvas.mark_in_paragraph(PROSE, "within 121 days", 100)
+        canvas.write_paragraph_with("within 121 days", PROSE, 100)

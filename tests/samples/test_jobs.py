@@ -1,23 +1,23 @@
-"""The metadata of a sample follows the rule that the generator states."""
+"""The metadata of a sample follows the rules in the docstring of the generator."""
 
-from samples.canvas import Mark, Read
-from samples.jobs import metadata_of, result_of
+from samples.canvas import Field, Region, Tree
+from samples.jobs import build_metadata, build_result
 
-CLEAR = Mark(1, "Due 14 May 2026", ((56.0, 92.0, 50.0, 10.2),))
-FAINT = Mark(2, "Order PO-88", ((56.0, 92.0, 50.0, 10.2),), is_faint=True)
-PROSE = Mark(3, "A facility of EUR 40,000,000 is made available. " * 3, ((56.0, 92.0, 50.0, 10.2),))
-TREE = {
-    "due": Read("2026-05-14", (CLEAR,)),
-    "order": Read("PO-88", (FAINT,)),
-    "country": Read("Norway"),
-    "loan": {"amount": Read(40_000_000, (PROSE,)), "currency": Read("EUR", (PROSE,))},
+CLEAR = Region(1, "Due 14 May 2026", ((56.0, 92.0, 50.0, 10.2),))
+FAINT = Region(2, "Order PO-88", ((56.0, 92.0, 50.0, 10.2),), is_faint=True)
+PROSE = Region(3, "A facility of EUR 40,000,000 is made available. " * 3, ((56.0, 92.0, 50.0, 10.2),))
+TREE: Tree = {
+    "due": Field("2026-05-14", (CLEAR,)),
+    "order": Field("PO-88", (FAINT,)),
+    "country": Field("Norway"),
+    "loan": {"amount": Field(40_000_000, (PROSE,)), "currency": Field("EUR", (PROSE,))},
     "nothing": None,
-    "list": [Read("a", (CLEAR,)), None],
+    "list": [Field("a", (CLEAR,)), None],
 }
 
 
-def test_the_metadata_mirrors_the_values_and_leaves_nulls_out() -> None:
-    assert result_of(TREE) == {
+def test_metadata_follows_result_and_omits_nulls() -> None:
+    assert build_result(TREE) == {
         "due": "2026-05-14",
         "order": "PO-88",
         "country": "Norway",
@@ -25,14 +25,14 @@ def test_the_metadata_mirrors_the_values_and_leaves_nulls_out() -> None:
         "nothing": None,
         "list": ["a", None],
     }
-    metadata = metadata_of(TREE)
-    assert metadata.keys() == TREE.keys() - {"nothing"}
+    metadata = build_metadata(TREE)
+    assert metadata.keys() == build_result(TREE).keys() - {"nothing"}
     assert metadata["list"][1] is None
 
 
-def test_an_entry_cites_the_mark_and_rates_it() -> None:
+def test_entry_has_citation_and_confidence() -> None:
     # The hash of ".due" begins with 109 and 169: 0.9 + 0.099 * 109 / 255, 0.95 + 0.049 * 169 / 255, their product.
-    assert metadata_of(TREE)["due"] == {
+    assert build_metadata(TREE)["due"] == {
         "citation": [
             {
                 "page": 1,
@@ -47,8 +47,8 @@ def test_an_entry_cites_the_mark_and_rates_it() -> None:
     }
 
 
-def test_doubt_has_its_reason() -> None:
-    metadata = metadata_of(TREE)
+def test_low_confidence_follows_the_rules() -> None:
+    metadata = build_metadata(TREE)
     assert metadata["due"]["confidence"] > 0.8
     assert metadata["order"]["parsing_confidence"] < 0.6
     assert metadata["order"]["extraction_confidence"] > 0.9

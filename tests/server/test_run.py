@@ -13,6 +13,7 @@ import pytest
 from mcp import Client
 
 from tests.server.serving import LLX, import_stuck_job, serving_http
+from tests.structured import next_steps
 
 NUM_WAITS = 100
 SIGNALS = pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -58,7 +59,7 @@ def _send(pipe: Any, message: dict[str, Any]) -> None:
 
 def _assert_still_running(view: Any) -> None:
     assert view["status"] in ("PENDING", "RUNNING")
-    assert 'wait_for_extract_job(job_id="ext-stuck")' in view["next"]
+    assert 'wait_for_extract_job(job_id="ext-stuck")' in next_steps(view)
 
 
 @SIGNALS

@@ -186,7 +186,7 @@ async def test_no_more_than_a_hundred_jobs_are_watched_for_one_client() -> None:
     async with Client(build_server(source_of(service), clock=service.clock), mode="legacy") as client:
         for uri in uris[:100]:
             await client.session.subscribe_resource(uri)
-        with pytest.raises(MCPError, match="No more than 100"):
+        with pytest.raises(MCPError, match="at most 100 jobs at once"):
             await client.session.subscribe_resource(uris[100])
     service.close()
 

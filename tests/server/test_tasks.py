@@ -89,7 +89,7 @@ async def test_cancelling_a_task_ends_it_and_leaves_the_job_alone() -> None:
         job = await client.call_tool("get_extract_job", {"job_id": SAMPLE_RUNNING_ID})
     assert {name: value for name, value in ack.items() if name != "_meta"} == {"resultType": "complete"}
     assert cancelled["status"] == still["status"] == "cancelled"
-    assert "the job itself is left as it is" in cancelled["statusMessage"]
+    assert "The job itself is unchanged" in cancelled["statusMessage"]
     assert job.structured_content is not None
     assert job.structured_content["status"] == "COMPLETED"
 

@@ -23,6 +23,7 @@ from llx_mcp.llamacloud import open_client
 from llx_mcp.local import SAMPLE_RUNNING_ID, SAMPLES, create_app, open_store
 from llx_mcp.server.app import INSTRUCTIONS, build_server
 from llx_mcp.settings import load_settings
+from tests.structured import next_steps
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 # What a tool needs beside the id of a job.
@@ -145,7 +146,7 @@ async def test_still_running_at_the_deadline_is_an_answer_that_says_what_to_call
         3.0,
     )
     call = f'wait_for_extract_job(job_id="{SAMPLE_RUNNING_ID}")'
-    assert call in result.structured_content["next"]
+    assert call in next_steps(result.structured_content)
     assert call in text_of(result)
 
 
@@ -222,7 +223,7 @@ async def test_sections_may_come_as_one_text() -> None:
         "extract_credits": 30.0,
         "parse_credits": 20.0,
     }
-    assert "evidence" not in result.structured_content
+    assert "lowest_confidence" not in result.structured_content
 
 
 @pytest.mark.parametrize(
@@ -261,7 +262,7 @@ async def test_a_job_without_a_result_says_what_to_do_next_in_every_tool(name: s
         result = await client.call_tool(name, {"job_id": job_id} | NEEDED.get(name, {}))
     assert not result.is_error, result
     assert result.structured_content is not None
-    assert words in result.structured_content["next"]
+    assert words in next_steps(result.structured_content)
     assert words in text_of(result)
 
 

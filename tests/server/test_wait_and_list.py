@@ -20,6 +20,7 @@ from llx_mcp.server.app import build_server
 from tests.jobs.service import Service, source_of
 from tests.jobs.virtual_time import VirtualClock, virtual
 from tests.server.test_tools import ERAS, SkippingClock, connect, frozen_source, text_of
+from tests.structured import next_steps
 
 BY_NAME = {sample.name: sample.job_id for sample in SAMPLES}
 INVOICE, FAILED = BY_NAME["invoice"], BY_NAME["failed_reason"]
@@ -65,7 +66,7 @@ async def test_many_are_waited_for_at_once_and_told_in_one_table(mode: str) -> N
     assert "the id of a parse job" in rows["pjb-1"]["note"]
     assert [summary["job_id"] for summary in view["summaries"]] == [SAMPLE_RUNNING_ID, INVOICE]
     assert all(summary["result"]["invoice_number"] == "NL-2026-0417" for summary in view["summaries"])
-    assert view["next"].endswith("reads one that has ended.")
+    assert next_steps(view).startswith("To read one that has ended: get_extract_job(")
     assert [progress for progress, _, _ in told] == sorted({progress for progress, _, _ in told})
     assert {total for _, total, _ in told} == {7}
     assert told[-1][2] == "COMPLETED; 7 of 7 done"
@@ -79,7 +80,7 @@ async def test_any_of_many_is_enough_where_that_is_asked_for() -> None:
         result = await client.call_tool("wait_for_extract_job", arguments)
     view: Any = result.structured_content
     assert (view["waited"]["ended"], view["waited"]["seconds"]) == (1, 0)
-    assert f'wait_for_extract_job(job_ids=["{SAMPLE_RUNNING_ID}"], until="any")' in view["next"]
+    assert f'wait_for_extract_job(job_ids=["{SAMPLE_RUNNING_ID}"], until="any")' in next_steps(view)
     assert f'get_extract_job(job_id="{INVOICE}")' in text_of(result)
 
 
@@ -130,12 +131,10 @@ async def test_a_job_that_runs_for_too_long_is_called_so() -> None:
             looked = await client.call_tool("get_extract_job", {"job_id": "ext-queued"})
             ids = {"job_ids": ["ext-stuck", "ext-queued"], "timeout_seconds": 0}
             many: Any = (await client.call_tool("wait_for_extract_job", ids)).structured_content
-    assert "Unusual: RUNNING for 50 min, where jobs usually take 22 s to 590 s in all. It may be stuck" in text_of(
-        single
-    )
+    assert "Unusual: RUNNING for 50 min; jobs usually take 22 s to 590 s in all. It may be stuck" in text_of(single)
     assert "Unusual: PENDING for 50 min" in text_of(looked)
     assert [row[-1][:18] for row in many["jobs"]["rows"]] == ["RUNNING for 50 min", "PENDING for 50 min"]
-    assert "It may be stuck" in many["next"]
+    assert "It may be stuck" in next_steps(many)
 
 
 async def test_a_list_goes_through_all_jobs_newest_first_each_once() -> None:
@@ -183,14 +182,14 @@ async def test_a_list_has_what_a_person_means_and_filters(mode: str) -> None:
             jsonschema.validate(views[name], schema or {})
     shown = {name: [row[0] for row in view.get("jobs", {"rows": []})["rows"]] for name, view in views.items()}
     assert set(shown["named"]) == {BY_NAME["loan_agreement"], BY_NAME["older_format"]}
-    assert views["named"]["listed"]["looked_through"] == len(SAMPLES)
+    assert views["named"]["listed"]["searched"] == len(SAMPLES)
     assert set(shown["by id"]) == {BY_NAME["statement"], BY_NAME["cancelled"]}
     assert set(shown["failed"]) == {FAILED, BY_NAME["failed_silent"]}
     assert shown["new"] == [SAMPLE_RUNNING_ID]
     assert len(shown["old"]) == len(SAMPLES) - 1
     assert shown["blank"] == [BY_NAME["cancelled"]]
     assert shown["none"] == []
-    assert "No job passes these filters" in views["none"]["next"]
+    assert "No job passes these filters" in next_steps(views["none"])
     columns = views["failed"]["jobs"]["columns"]
     row = dict(zip(columns, views["failed"]["jobs"]["rows"][-1], strict=True))
     assert row == {
@@ -209,7 +208,7 @@ async def test_a_list_has_what_a_person_means_and_filters(mode: str) -> None:
     [
         ({"status": "SUCCESS"}, "status (given: 'SUCCESS')"),
         ({"created_since": "this morning"}, "ISO 8601, such as 2026-01-31"),
-        ({"cursor": "nonsense"}, "cursor: not one that this server gave"),
+        ({"cursor": "nonsense"}, "cursor: this server did not give it"),
         ({"job_id": "ext-1"}, "it has no argument job_id"),
     ],
 )

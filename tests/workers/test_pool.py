@@ -8,12 +8,13 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from llx_mcp.answers.dispatch import Question
-from llx_mcp.answers.header import Header, JobRequest
+from llx_mcp.answers.dispatch import Message, QueryQuestion
+from llx_mcp.answers.header import Header
+from llx_mcp.answers.requests import JobRequest
 from llx_mcp.errors import ArgumentError
 from llx_mcp.workers.pool import UnreadableError, WorkerLostError, WorkerPool, WorkerStoppedError
 
-HEADING = Header({"job_id": "ext-1", "status": "COMPLETED"})
+HEADING = Header("ext-1", "COMPLETED")
 FOREVER = "WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r) SELECT count(*) FROM r"
 
 
@@ -28,16 +29,15 @@ def body_of(value: Any) -> Callable[[], Awaitable[bytes]]:
     return fetch
 
 
-def query(sql: str, seconds: float = 20.0, deadline_seconds: float = 10.0) -> list[tuple[dict[str, Any], float]]:
+def query(sql: str, seconds: float = 20.0, deadline_seconds: float = 10.0) -> list[tuple[Message, float]]:
     """Build the message for a query."""
-    question = Question("query", JobRequest("ext-1"), {"sql": sql, "deadline_seconds": deadline_seconds})
-    return [(question.dump(HEADING), seconds)]
+    return [(QueryQuestion(JobRequest("ext-1"), HEADING, sql, deadline_seconds), seconds)]
 
 
 async def first_cell(pool: WorkerPool, key: str, fetch: Callable[[], Awaitable[bytes]]) -> Any:
     """Return the value in the first row of a job."""
-    reply = await pool.ask(key, fetch, query("SELECT n FROM rows LIMIT 1"))
-    return reply["view"]["rows"]["rows"][0][0]
+    answer = await pool.ask(key, fetch, query("SELECT n FROM rows LIMIT 1"))
+    return answer.structured["rows"]["rows"][0][0]
 
 
 async def test_job_is_sent_once_for_many_requests() -> None:

@@ -1,6 +1,6 @@
-"""Jobs that ship with the package, over documents that this project drew itself.
+"""The sample jobs of the package, and the documents that they read.
 
-The documents and jobs are the output of the `samples` folder of the repository; see there how they are made.
+The `samples` folder of the repository generates the documents and the jobs.
 """
 
 import gzip
@@ -13,11 +13,11 @@ class Sample:
     """One sample job.
 
     Attributes:
-        name: of its file, `NAME.job.json.gz`.
-        document: of the PDF that it was made from, `DOCUMENT.pdf`.
-        title: what it is, in a few words.
-        description: what is in it that is worth asking about, in a sentence.
-        timeline: seconds pending, throttled and running before it ends, from when it is first asked for.
+        name: The name of its file, `NAME.job.json.gz`.
+        document: The name of its document, `DOCUMENT.pdf`.
+        title: What it is, in a few words.
+        description: What it contains, in one or two sentences.
+        timeline: Seconds pending, throttled and running, counted from the first request for the job.
     """
 
     job_id: str
@@ -48,7 +48,7 @@ SAMPLES = (
     ),
     Sample(
         SAMPLE_RUNNING_ID, "running", "invoice", "the invoice again: runs for 4 s, then completes",
-        "Begins when it is first asked for: pending, throttled, running, completed.",
+        "Starts at the first request for it: pending, throttled, running, completed.",
         (1.0, 1.0, 2.5),
     ),
     Sample(
@@ -65,10 +65,10 @@ SAMPLES = (
     ),
     Sample(
         "ext-sample0null0result0000000000", "null_result", "lab_report", "completed, with a null result",
-        "A job that ended well and found nothing.",
+        "A job that completed and found nothing.",
     ),
     Sample(
-        "ext-sample0table0rows00000000000", "table_rows", "lab_report", "a list result, one object a table row",
+        "ext-sample0table0rows00000000000", "table_rows", "lab_report", "a list result, one object per table row",
         "The lab report's analytes as per_table_row gives them, with row_metadata.",
     ),
     Sample(
@@ -79,10 +79,10 @@ SAMPLES = (
 
 
 def read_sample(sample: Sample) -> bytes:
-    """The job of a sample, as the service would answer it once ended."""
+    """Return the JSON of the ended job."""
     return gzip.decompress((files(__name__) / f"{sample.name}.job.json.gz").read_bytes())
 
 
 def read_document(sample: Sample) -> bytes:
-    """The PDF of a sample."""
+    """Return the PDF that a sample reads."""
     return (files(__name__) / f"{sample.document}.pdf").read_bytes()

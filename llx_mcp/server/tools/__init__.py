@@ -1,1 +1,1 @@
-"""What a model calls: one file a tool, and the views that they answer."""
+"""The tools that a model calls, one module each. Each answers with a model of `llx_mcp.outputs`."""

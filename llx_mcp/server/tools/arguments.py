@@ -1,21 +1,19 @@
 """The arguments that tools share: the same names, meanings and bounds everywhere."""
 
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
-from llx_mcp.answers.header import MAX_CHARS, MIN_CHARS, JobRequest
+from llx_mcp.answers.requests import MAX_CHARS, MIN_CHARS, JobRequest, Section
 from llx_mcp.scope import Scope
 
-Section = Literal["configuration", "extract_metadata", "usage", "metadata"]
-Until = Literal["all", "any"]
 DEFAULT_SECTIONS: list[Section] = ["extract_metadata"]
+_SECTION_ORDER = ("extract_metadata", "configuration", "usage", "metadata")
 
 
 def as_list(value: object) -> object:
-    """One name, or several with commas, as a list."""
-    # Models send one name, or several with commas, where a list is asked for.
+    """Split a text at its commas: models send one name, or several with commas, where a list is expected."""
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
@@ -31,24 +29,28 @@ JobId = Annotated[
 Expand = Annotated[
     list[Section],
     BeforeValidator(as_list),
-    Field(description="Sections to show; extract_metadata: confidence, page, quote."),
+    Field(description="Sections to show; extract_metadata adds confidence, page and quote."),
 ]
 MaxChars = Annotated[
     int,
-    Field(ge=MIN_CHARS, le=MAX_CHARS, description="Budget of the answer."),
+    Field(ge=MIN_CHARS, le=MAX_CHARS, description="Character budget of the answer."),
 ]
 ProjectId = Annotated[str | None, Field(description="Default: the key's.")]
 OrganizationId = Annotated[str | None, Field(description="Default: the key's.")]
 
 
+def build_scope(project_id: str | None, organization_id: str | None) -> Scope:
+    """Build the scope of a request. Some clients send every argument, empty where there is no value."""
+    return Scope(project_id or None, organization_id or None)
+
+
 def build_request(
-    job_id: str,
-    max_chars: int,
-    project_id: str | None,
-    organization_id: str | None,
-    expand: Sequence[Section] = DEFAULT_SECTIONS,
+    job_id: str, max_chars: int, scope: Scope, expand: Sequence[Section] = DEFAULT_SECTIONS
 ) -> JobRequest:
-    """The arguments as the reading takes them: sections in the service's order, each once."""
-    order = ("extract_metadata", "configuration", "usage", "metadata")
-    sections = tuple(name for name in order if name in expand)
-    return JobRequest(job_id, sections, max_chars, Scope(project_id or None, organization_id or None))
+    """Build the request about one job, its sections in a fixed order, each once."""
+    return JobRequest(job_id, order_sections(expand), max_chars, scope)
+
+
+def order_sections(expand: Sequence[Section]) -> tuple[str, ...]:
+    """Return sections in a fixed order, each once."""
+    return tuple(name for name in _SECTION_ORDER if name in expand)

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from mcp.server.mcpserver import Context
 from mcp_types import CallToolResult
 
-from llx_mcp.answers.outputs import ExtractJobView
+from llx_mcp.answers.outputs import JobOutput
 from llx_mcp.jobs.reader import JobReader
 from llx_mcp.server.tools.arguments import (
     DEFAULT_SECTIONS,
@@ -15,15 +15,16 @@ from llx_mcp.server.tools.arguments import (
     OrganizationId,
     ProjectId,
     build_request,
+    build_scope,
 )
 from llx_mcp.server.tools.results import tool_result
 
 TITLE = "Get an extract job"
 DESCRIPTION = (
-    "Use this first to read a LlamaExtract job: what a document says, on which page, and how sure the extraction is. "
-    "Answers status, facts and the result: whole where it fits max_chars, else its outline, first items, tables and "
-    "counts; then the least certain values. What is left out is counted, with the call that shows it. Looks once; for "
-    "a job that is still running use wait_for_extract_job."
+    "Use this first to read a LlamaExtract job: what a document says, on which page, and how confident the extraction "
+    "is. Returns status, facts and the result: whole where it fits max_chars, else its outline, first items, tables "
+    "and counts; then the values with the lowest confidence. Whatever is left out is counted, with the call that shows "
+    "it. Does not wait: for a job that is still running use wait_for_extract_job."
 )
 
 
@@ -34,8 +35,8 @@ async def get_extract_job(
     max_chars: MaxChars = 8_000,
     project_id: ProjectId = None,
     organization_id: OrganizationId = None,
-) -> Annotated[CallToolResult, ExtractJobView]:
-    """Answer about a job as it is now."""
+) -> Annotated[CallToolResult, JobOutput]:
+    """Return a job as it is now."""
     reader = ctx.request_context.lifespan_context
-    ask = build_request(job_id, max_chars, project_id, organization_id, expand)
-    return tool_result(await reader.get(ask), ask)
+    request = build_request(job_id, max_chars, build_scope(project_id, organization_id), expand)
+    return tool_result(await reader.get(request), request)

@@ -1,14 +1,23 @@
 """`read_extract_result`: the values at a path, with provenance."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from mcp.server.mcpserver import Context
 from mcp_types import CallToolResult
 from pydantic import BeforeValidator, Field
 
-from llx_mcp.answers.outputs import ReadView
+from llx_mcp.answers.outputs import ReadOutput
+from llx_mcp.answers.requests import Include
 from llx_mcp.jobs.reader import JobReader
-from llx_mcp.server.tools.arguments import JobId, MaxChars, OrganizationId, ProjectId, as_list, build_request
+from llx_mcp.server.tools.arguments import (
+    JobId,
+    MaxChars,
+    OrganizationId,
+    ProjectId,
+    as_list,
+    build_request,
+    build_scope,
+)
 from llx_mcp.server.tools.results import tool_result
 
 TITLE = "Read values of an extract result"
@@ -18,24 +27,23 @@ DESCRIPTION = (
     "follows with the cursor. To filter, sum or sort use query_extract_result."
 )
 
-Include = Literal["confidence", "citations", "boxes"]
 DEFAULT_INCLUDE: list[Include] = ["confidence", "citations"]
 
 
 async def read_extract_result(
     ctx: Context[JobReader, Any],
     job_id: JobId,
-    path: Annotated[str, Field(description="$ is everything.")] = "$",
-    cursor: Annotated[str | None, Field(description="From the page before.")] = None,
+    path: Annotated[str, Field(description="Path of the values; $ is the whole result.")] = "$",
+    cursor: Annotated[str | None, Field(description="Cursor from the page before.")] = None,
     include: Annotated[
-        list[Include], BeforeValidator(as_list), Field(description="Beside values; [] is densest.")
+        list[Include], BeforeValidator(as_list), Field(description="Shown beside values; [] is densest.")
     ] = DEFAULT_INCLUDE,
     max_chars: MaxChars = 8_000,
     project_id: ProjectId = None,
     organization_id: OrganizationId = None,
-) -> Annotated[CallToolResult, ReadView]:
-    """Answer with the values at a path, a page of them."""
+) -> Annotated[CallToolResult, ReadOutput]:
+    """Return the values at a path, one page of them."""
     reader = ctx.request_context.lifespan_context
     shown = [name for name in ("confidence", "citations", "boxes") if name in include]
-    ask = build_request(job_id, max_chars, project_id, organization_id)
-    return tool_result(await reader.read(ask, path, cursor or None, shown), ask)
+    request = build_request(job_id, max_chars, build_scope(project_id, organization_id))
+    return tool_result(await reader.read(request, path, cursor or None, shown), request)

@@ -1,39 +1,37 @@
-"""Answers and errors as clients take them."""
+"""Answers and errors as tool results."""
 
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from mcp_types import CallToolResult, ContentBlock, ResourceLink, TextContent
 
-from llx_mcp.answers.header import JobRequest
+from llx_mcp.answers.requests import JobRequest
 
 if TYPE_CHECKING:
     from llx_mcp.answers.budget import Answer
 
 
-def tool_result(answer: "Answer", ask: JobRequest) -> CallToolResult:
-    """Both forms of an answer; half of the clients show a model only the one, half only the other.
+def tool_result(answer: "Answer", request: JobRequest | None = None) -> CallToolResult:
+    """Return both forms of an answer: half of the clients show a model only one, half only the other.
 
-    Where something is left out a link to the whole comes along, for clients that can keep it.
+    Args:
+        answer: the answer.
+        request: for an answer about one job: where something is left out, a link to the whole result is added, for
+            clients that can follow it.
     """
     content: list[ContentBlock] = [TextContent(type="text", text=answer.text)]
-    if "omitted" in answer.view:
+    if request is not None and "omitted" in answer.structured:
         link = ResourceLink(
             type="resource_link",
-            uri=f"llx://jobs/{quote(ask.job_id, safe='')}/result",
+            uri=f"llx://jobs/{quote(request.job_id, safe='')}/result",
             name="extract_job_result",
             title="The whole result",
             mime_type="application/json",
         )
         content.append(link)
-    return CallToolResult(content=content, structured_content=answer.view)
-
-
-def many_result(answer: "Answer") -> CallToolResult:
-    """Both forms of an answer about many jobs."""
-    return CallToolResult(content=[TextContent(type="text", text=answer.text)], structured_content=answer.view)
+    return CallToolResult(content=content, structured_content=answer.structured)
 
 
 def tool_error(message: str) -> CallToolResult:
-    """A failure that a model can read and act on; of errors, every client shows the text."""
+    """Return an error that a model can read and act on. Every client shows a model the text of an error."""
     return CallToolResult(content=[TextContent(type="text", text=message)], is_error=True)

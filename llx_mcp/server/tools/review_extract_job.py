@@ -6,17 +6,17 @@ from mcp.server.mcpserver import Context
 from mcp_types import CallToolResult
 from pydantic import Field
 
-from llx_mcp.answers.header import REVIEW_THRESHOLD
-from llx_mcp.answers.outputs import ReviewView
+from llx_mcp.answers.outputs import ReviewOutput
+from llx_mcp.answers.requests import REVIEW_THRESHOLD
 from llx_mcp.jobs.reader import JobReader
-from llx_mcp.server.tools.arguments import JobId, MaxChars, OrganizationId, ProjectId, build_request
+from llx_mcp.server.tools.arguments import JobId, MaxChars, OrganizationId, ProjectId, build_request, build_scope
 from llx_mcp.server.tools.results import tool_result
 
 TITLE = "Review an extract job"
 DESCRIPTION = (
-    "Use this before relying on a LlamaExtract result: what a careful person would check, worst first, with page and "
-    "quote. Values that break the schema, required fields left empty, values that their quote does not contain, low "
-    "confidence, repeated rows, short metadata, missing citations; counts of each kind first."
+    "Use this before you rely on a LlamaExtract result: returns what a careful person would check, worst first, with "
+    "page and quote. Values that break the schema, required fields left empty, values that their quote does not "
+    "contain, low confidence, repeated rows, short metadata, missing citations; counts of each kind first."
 )
 
 
@@ -24,13 +24,13 @@ async def review_extract_job(
     ctx: Context[JobReader, Any],
     job_id: JobId,
     threshold: Annotated[
-        float, Field(ge=0, le=1, description="Lower confidence is low; 0.8 is the documented cut-off.")
+        float, Field(ge=0, le=1, description="Flag values with a confidence below this; 0.8 is documented.")
     ] = REVIEW_THRESHOLD,
     max_chars: MaxChars = 8_000,
     project_id: ProjectId = None,
     organization_id: OrganizationId = None,
-) -> Annotated[CallToolResult, ReviewView]:
-    """Answer with what deserves a look."""
+) -> Annotated[CallToolResult, ReviewOutput]:
+    """Return what to check in a result."""
     reader = ctx.request_context.lifespan_context
-    ask = build_request(job_id, max_chars, project_id, organization_id)
-    return tool_result(await reader.review(ask, threshold), ask)
+    request = build_request(job_id, max_chars, build_scope(project_id, organization_id))
+    return tool_result(await reader.review(request, threshold), request)

@@ -1,4 +1,4 @@
-"""Schemas as clients can take them, and argument errors as models can read them."""
+"""Compact schemas, and argument errors that a model can read."""
 
 from typing import Any
 
@@ -7,10 +7,10 @@ from pydantic import ValidationError
 from llx_mcp.errors import excerpt
 
 
-def publish_schema(schema: dict[str, Any]) -> dict[str, Any]:
-    """A schema without `$ref`, generated titles, and nulls that are never sent.
+def compact_schema(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return a schema without `$ref`, generated titles, and nulls that are never sent.
 
-    Several clients refuse references, and titles cost tokens; validation is not affected.
+    Several clients refuse references, and titles cost tokens. Validation is not affected.
     """
     published: dict[str, Any] = _inline(schema, schema.get("$defs", {}))
     published.pop("$defs", None)
@@ -19,7 +19,7 @@ def publish_schema(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def explain_arguments(tool: str, error: ValidationError, schema: dict[str, Any]) -> str:
-    """One readable line an argument: what is wrong with it, and what it may be."""
+    """Say in one line for each argument what is wrong with it, and what it may be."""
     properties = schema.get("properties", {})
     lines = []
     for fault in error.errors(include_url=False, include_context=False):
@@ -57,7 +57,7 @@ def _inline(node: Any, definitions: dict[str, Any]) -> Any:
     if "anyOf" in node:
         kinds = [kind for kind in node["anyOf"] if kind != {"type": "null"}]
         if len(kinds) == 1:
-            # An absent value is left out, never sent as null.
+            # A value that is absent is left out, never sent as null.
             rest = {k: v for k, v in node.items() if k not in ("anyOf", "default")}
             return _inline({**_resolve(kinds[0], definitions), **rest}, definitions)
     inlined = {}

@@ -7,7 +7,8 @@ from mcp.server.mcpserver import Context
 from mcp_types import CallToolResult
 from pydantic import BeforeValidator, Field
 
-from llx_mcp.answers.outputs import WaitView
+from llx_mcp.answers.outputs import WaitOutput
+from llx_mcp.answers.requests import Section, Until, WaitRequest
 from llx_mcp.errors import ArgumentError
 from llx_mcp.jobs.reader import MAX_JOBS, JobReader
 from llx_mcp.server.tools.arguments import (
@@ -17,29 +18,30 @@ from llx_mcp.server.tools.arguments import (
     MaxChars,
     OrganizationId,
     ProjectId,
-    Section,
-    Until,
     as_list,
-    build_request,
+    build_scope,
+    order_sections,
 )
-from llx_mcp.server.tools.results import many_result, tool_result
+from llx_mcp.server.tools.results import tool_result
 
 if TYPE_CHECKING:
-    from llx_mcp.answers.wait_report import WaitRequest
+    from llx_mcp.answers.budget import Answer
     from llx_mcp.jobs.progress import WaitProgress
 
 TITLE = "Wait for extract jobs"
 DESCRIPTION = (
-    "Use this while LlamaExtract jobs may still run (20 s to 10 min): waits until a job has ended, then answers as "
-    "get_extract_job does; for job_ids with a table and what the finished ones say. Still running at timeout_seconds "
-    "is a normal answer: call again. Waiting and giving up leave jobs as they are."
+    "Use this while LlamaExtract jobs may still run (20 s to 10 min). Waits until a job has ended, then returns what "
+    "get_extract_job returns; for job_ids a table, and what the finished jobs say. A job that still runs at "
+    "timeout_seconds is a normal answer: call again. Waiting never changes a job."
 )
 MAX_TIMEOUT_SECONDS = 3_600
-_LEAST_STEP = 0.001
+_MIN_STEP = 0.001
 
-JobIds = Annotated[list[str], BeforeValidator(as_list), Field(max_length=MAX_JOBS, description="Or up to 100.")]
+JobIds = Annotated[
+    list[str], BeforeValidator(as_list), Field(max_length=MAX_JOBS, description="Several jobs, up to 100.")
+]
 TimeoutSeconds = Annotated[
-    float, Field(ge=0, le=MAX_TIMEOUT_SECONDS, description="0 looks once. Many clients cut a call at 60 s.")
+    float, Field(ge=0, le=MAX_TIMEOUT_SECONDS, description="0 does not wait. Many clients cut a call at 60 s.")
 ]
 
 
@@ -53,24 +55,27 @@ async def wait_for_extract_job(
     max_chars: MaxChars = 8_000,
     project_id: ProjectId = None,
     organization_id: OrganizationId = None,
-) -> Annotated[CallToolResult, WaitView]:
-    """Answer about jobs once they have ended, or as they are when the time is up."""
+) -> Annotated[CallToolResult, WaitOutput]:
+    """Return jobs once they have ended, or as they are at the timeout."""
     reader = ctx.request_context.lifespan_context
-    asks = build_wait_request(job_id, job_ids, until, expand, max_chars, project_id, organization_id)
-
-    told = -_LEAST_STEP
+    request = build_wait_request(job_id, job_ids, until, expand, max_chars, project_id, organization_id)
+    reported = -_MIN_STEP
 
     async def report(progress: "WaitProgress") -> None:
         from llx_mcp.jobs.progress import describe_progress, measure_progress
 
-        nonlocal told
+        nonlocal reported
         value, total = measure_progress(progress, timeout_seconds, until)
-        # The protocol has it rise with each message, however soon one follows the other.
-        told = max(value, told + _LEAST_STEP)
-        await ctx.report_progress(told, total, describe_progress(progress))
+        # The protocol wants it to rise with each message, however soon one follows the other.
+        reported = max(value, reported + _MIN_STEP)
+        await ctx.report_progress(reported, total, describe_progress(progress))
 
-    answer = await reader.wait(asks, timeout_seconds, report)
-    return many_result(answer) if asks.is_many else tool_result(answer, asks.ask(asks.job_ids[0]))
+    return wait_result(await reader.wait(request, timeout_seconds, report), request)
+
+
+def wait_result(answer: "Answer", request: WaitRequest) -> CallToolResult:
+    """Return the answer to a wait as a tool result."""
+    return tool_result(answer, None if request.is_many else request.job_request(request.job_ids[0]))
 
 
 def build_wait_request(
@@ -81,21 +86,18 @@ def build_wait_request(
     max_chars: int,
     project_id: str | None,
     organization_id: str | None,
-) -> "WaitRequest":
-    """The arguments as the waiting takes them.
+) -> WaitRequest:
+    """Build the request to wait for jobs.
 
     Raises:
         ArgumentError: no job is named.
     """
-    # Imported with the first wait, as everything of the waiting is.
-    from llx_mcp.answers.wait_report import WaitRequest
-
     given = [job_id, *(job_ids or [])]
-    ids = [one.strip() for one in given if one and one.strip()]
+    ids = tuple(one.strip() for one in given if one and one.strip())
     if not ids:
         raise ArgumentError(
             "wait_for_extract_job: no job is named. Give job_id, or job_ids for many; list_extract_jobs shows what "
             "this key can see."
         )
-    ask = build_request(ids[0], max_chars, project_id, organization_id, expand)
-    return WaitRequest(tuple(ids), until, ask.expand, max_chars, ask.scope, is_many=job_ids is not None)
+    scope = build_scope(project_id, organization_id)
+    return WaitRequest(ids, until, order_sections(expand), max_chars, scope, is_many=job_ids is not None)

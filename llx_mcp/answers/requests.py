@@ -1,0 +1,173 @@
+"""What a tool was asked for, as far as it shapes the answer and is repeated in the calls that the answer names."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+from urllib.parse import quote
+
+from llx_mcp.answers.outputs import Call
+from llx_mcp.result.sanitize import INVISIBLE, dump_json, sanitize_line
+from llx_mcp.scope import DEFAULT_SCOPE, Scope
+
+Until = Literal["all", "any"]
+Section = Literal["configuration", "extract_metadata", "usage", "metadata"]
+Where = Literal["values", "names", "quotes"]
+Include = Literal["confidence", "citations", "boxes"]
+
+DEFAULT_EXPAND: tuple[str, ...] = ("extract_metadata",)
+DEFAULT_INCLUDE: tuple[str, ...] = ("confidence", "citations")
+WHERE: tuple[str, ...] = ("values", "names", "quotes")
+MIN_CHARS = 1_000
+MAX_CHARS = 400_000
+DEFAULT_CHARS = 8_000
+# The cut-off for review that LlamaExtract documents.
+REVIEW_THRESHOLD = 0.8
+
+# In a call, for an argument that is longer than a call should be.
+SAME = "<the same>"
+
+_ID_CHARS = 64
+_ROUND_UP = 100
+_IDS_SHARE = 0.1
+_FILE_ID = re.compile(r"(dfl|pjb)-|[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}\Z", re.IGNORECASE)
+
+
+def round_chars(num_chars: int) -> int:
+    """Round a budget up to a full hundred."""
+    return -(-num_chars // _ROUND_UP) * _ROUND_UP
+
+
+def build_call(tool: str, arguments: Mapping[str, Any]) -> Call:
+    """Build a call. Arguments that are None or empty texts are left out, and long ones become `<the same>`."""
+    given = {name: value for name, value in arguments.items() if value is not None and value != ""}
+    return Call(tool=tool, arguments={name: _argument(value) for name, value in given.items()})
+
+
+def _argument(value: Any) -> Any:
+    # No id of the service is this long or has invisible characters; one that has could crowd out the answer or mislead.
+    is_odd = isinstance(value, str) and (len(value) > _ID_CHARS or INVISIBLE.search(value) is not None)
+    return SAME if is_odd else value
+
+
+@dataclass(frozen=True, slots=True)
+class JobRequest:
+    """A request about one job.
+
+    Attributes:
+        job_id: id of the job.
+        expand: sections to show.
+        max_chars: budget of the answer, for each of its two forms.
+        scope: project and organization of the job.
+    """
+
+    job_id: str
+    expand: tuple[str, ...] = DEFAULT_EXPAND
+    max_chars: int = DEFAULT_CHARS
+    scope: Scope = DEFAULT_SCOPE
+
+    def call(self, tool: str, **arguments: Any) -> Call:
+        """Build a call of a tool on this job."""
+        return build_call(tool, {"job_id": self.job_id} | arguments | asdict(self.scope))
+
+    def larger_call(self, need_chars: int) -> Call | None:
+        """Build the `get_extract_job` call with a budget of at least `need_chars`; None where no budget allows it."""
+        rounded = round_chars(need_chars)
+        if rounded > MAX_CHARS:
+            return None
+        extra = {} if self.expand == DEFAULT_EXPAND else {"expand": list(self.expand)}
+        return self.call("get_extract_job", **extra, max_chars=rounded)
+
+    def resource(self, section: str = "") -> str:
+        """Return the URI of this job, or of one of its sections, as a resource."""
+        job_id = SAME if len(self.job_id) > _ID_CHARS else quote(self.job_id, safe="")
+        return f"llx://jobs/{job_id}/{section}".rstrip("/")
+
+
+@dataclass(frozen=True, slots=True)
+class WaitRequest:
+    """A request to wait for jobs.
+
+    Attributes:
+        job_ids: ids as they were given; one that comes twice counts once.
+        until: which end ends the wait.
+        expand: sections to show.
+        max_chars: budget of the answer, for each of its two forms.
+        scope: project and organization of all jobs.
+        is_many: whether the answer is a table; else there is one id, and the answer is about that job.
+    """
+
+    job_ids: tuple[str, ...]
+    until: Until = "all"
+    expand: tuple[str, ...] = DEFAULT_EXPAND
+    max_chars: int = DEFAULT_CHARS
+    scope: Scope = DEFAULT_SCOPE
+    is_many: bool = True
+
+    def job_request(self, job_id: str, max_chars: int | None = None) -> JobRequest:
+        """Build the same request about one job."""
+        return JobRequest(job_id, self.expand, max_chars or self.max_chars, self.scope)
+
+    def call(self, job_ids: Sequence[str], **arguments: Any) -> Call:
+        """Build the call that waits for some of the jobs; many long ids become `<the same>`."""
+        num_chars = sum(len(job_id) + len('"",') for job_id in job_ids)
+        is_plain = all(sanitize_line(job_id, _ID_CHARS) == job_id for job_id in job_ids)
+        is_short = num_chars <= self.max_chars * _IDS_SHARE and is_plain
+        given = {
+            "job_ids": list(job_ids) if is_short else SAME,
+            "until": None if self.until == "all" else self.until,
+            "expand": None if self.expand == DEFAULT_EXPAND else list(self.expand),
+            **arguments,
+            **asdict(self.scope),
+        }
+        return build_call("wait_for_extract_job", given)
+
+
+@dataclass(frozen=True, slots=True)
+class JobListRequest:
+    """A request for a list of jobs. None does not filter; times are ISO 8601, as they were given."""
+
+    status: str | None = None
+    document: str | None = None
+    configuration_id: str | None = None
+    created_since: str | None = None
+    created_until: str | None = None
+    max_chars: int = DEFAULT_CHARS
+    scope: Scope = DEFAULT_SCOPE
+
+    @property
+    def filters(self) -> dict[str, str]:
+        """The filters that were given."""
+        names = ("status", "document", "configuration_id", "created_since", "created_until")
+        return {name: value for name in names if (value := getattr(self, name))}
+
+    @property
+    def file_input(self) -> str | None:
+        """The document, where it is given by its id; the service filters by that."""
+        return self.document if self.document and _FILE_ID.match(self.document) else None
+
+    @property
+    def name_part(self) -> str | None:
+        """The part of a document's name, where one is given, case-folded; the server filters by that itself."""
+        return None if self.document is None or self.file_input else self.document.casefold()
+
+    @property
+    def cursor_source(self) -> str:
+        """What a cursor of this list is bound to."""
+        return json.dumps(["list", self.filters, *asdict(self.scope).values()])
+
+    def call(self, *, cursor: str | None = None) -> Call:
+        """Build the same call, or the call for the page after it."""
+        max_chars = None if self.max_chars == DEFAULT_CHARS else self.max_chars
+        call = build_call("list_extract_jobs", {**self.filters, "max_chars": max_chars, **asdict(self.scope)})
+        # A cursor is not shortened as other arguments are: clients that show only the text have it from here.
+        return call if cursor is None else Call(tool=call.tool, arguments={**call.arguments, "cursor": cursor})
+
+
+def format_call(call: Call) -> str:
+    """Return a call as text: `tool(name="value", other=1)`."""
+    shown = ", ".join(
+        f"{name}={value if value == SAME else dump_json(value)}" for name, value in call.arguments.items()
+    )
+    return f"{call.tool}({shown})"

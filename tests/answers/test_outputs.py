@@ -1,0 +1,258 @@
+"""The output models are the contract of the tools: described, complete in both forms, and parsed back to the same."""
+
+import json
+from collections.abc import Iterator
+from typing import Any, get_args
+
+import pytest
+from pydantic import BaseModel
+
+from llx_mcp import outputs
+from llx_mcp.answers.budget import Answer
+from llx_mcp.answers.dispatch import (
+    QueryQuestion,
+    Question,
+    ReadQuestion,
+    ResultReader,
+    ReviewQuestion,
+    SearchQuestion,
+    SummaryQuestion,
+    decode_message,
+    encode_message,
+)
+from llx_mcp.answers.header import build_header
+from llx_mcp.answers.markdown import PARTS, render
+from llx_mcp.answers.page import ReadOptions
+from llx_mcp.answers.requests import JobRequest
+from llx_mcp.models import Job
+from llx_mcp.outputs import (
+    Call,
+    Citation,
+    Counts,
+    Facts,
+    JobListFacts,
+    JobListOutput,
+    JobOutput,
+    NextStep,
+    Omission,
+    Output,
+    QueryOutput,
+    ReadOutput,
+    ReviewCounts,
+    ReviewOutput,
+    SearchCounts,
+    SearchOutput,
+    Sections,
+    Table,
+    Value,
+    WaitCounts,
+    WaitOutput,
+)
+from llx_mcp.result.sections import JobSections
+from tests.generated_jobs import NOW
+
+TOOL_OUTPUTS = (JobOutput, WaitOutput, ReadOutput, SearchOutput, QueryOutput, ReviewOutput, JobListOutput)
+# What these say is said elsewhere in the text: in the title of each fence, and in the call for the next page.
+NOT_RENDERED = {"notice", "cursor"}
+
+
+def questions(request: JobRequest, job: Job) -> list[tuple[Question, type[Output]]]:
+    """One question of each kind, and the output that answers it."""
+    header = build_header(job, request, now=NOW)
+    return [
+        (SummaryQuestion(request, header), JobOutput),
+        (ReadQuestion(request, header, ReadOptions("$", None, ("confidence", "citations", "boxes"))), ReadOutput),
+        (SearchQuestion(request, header, "a"), SearchOutput),
+        (ReviewQuestion(request, header, 0.9), ReviewOutput),
+        (QueryQuestion(request, header, "SELECT * FROM fields", 30), QueryOutput),
+    ]
+
+
+@pytest.mark.parametrize("max_chars", [1_000, 8_000, 60_000])
+def test_structured_form_of_every_answer_about_a_real_job_parses_to_the_same(corpus_job: bytes, max_chars: int) -> None:
+    job = Job.parse(corpus_job)
+    reader = ResultReader(JobSections(job.sections))
+    for question, output_type in questions(JobRequest(job.id, max_chars=max_chars), job):
+        answer = reader.answer(question)
+        sent = json.loads(json.dumps(answer.structured))
+        parsed = output_type.model_validate(sent)
+        assert parsed.structured() == sent
+        assert render(parsed) == answer.text
+
+
+def test_questions_reach_a_worker_as_they_are(corpus_job: bytes) -> None:
+    job = Job.parse(corpus_job)
+    for question, _ in questions(JobRequest(job.id), job):
+        assert decode_message(encode_message(question)) == question
+
+
+def test_unknown_fields_of_a_newer_server_are_ignored() -> None:
+    parsed = JobOutput.model_validate({"job_id": "ext-1", "status": "PAUSED", "mood": "good"})
+    assert (parsed.status, parsed.structured()) == ("PAUSED", {"job_id": "ext-1", "status": "PAUSED"})
+
+
+def models_in(model: type[BaseModel]) -> Iterator[type[BaseModel]]:
+    """A model, and every model among its fields."""
+    yield model
+    for field in model.model_fields.values():
+        stack = [field.annotation]
+        while stack:
+            kind = stack.pop()
+            if isinstance(kind, type) and issubclass(kind, BaseModel):
+                yield from models_in(kind)
+            stack.extend(get_args(kind))
+
+
+ALL_MODELS = sorted({found for model in TOOL_OUTPUTS for found in models_in(model)}, key=lambda model: model.__name__)
+
+
+@pytest.mark.parametrize("model", ALL_MODELS)
+def test_every_field_is_described_for_a_programmer(model: type[BaseModel]) -> None:
+    for name, field in model.model_fields.items():
+        assert field.description, f"{model.__name__}.{name}"
+        assert len(field.description.split()) >= 3, f"{model.__name__}.{name}: {field.description}"
+
+
+@pytest.mark.parametrize("model", ALL_MODELS)
+def test_every_model_is_public(model: type[BaseModel]) -> None:
+    assert getattr(outputs, model.__name__) is model
+
+
+CALL = Call(tool="next_tool", arguments={"argument": "argument-value"})
+OMISSION = Omission(what="omitted-what", count=11, total=12, call=CALL, resource="llx://omitted", hint="omitted-hint")
+STEP = NextStep(text="step-text", call=Call(tool="step_tool", arguments={"step": "step-value"}))
+FACTS = Facts(
+    took_seconds=101,
+    age_seconds=102,
+    waited_seconds=103,
+    created_at="created-at",
+    document="facts-document",
+    tier="facts-tier",
+    version="facts-version",
+    target="facts-target",
+    pages=104,
+    credits=105,
+)
+VALUE_ROW = ["row-path", "row-value", 0.31, 32, "row-quote"]
+OUTLINE_ROW = ["outline-path", "outline-type", 33, 34, "outline-example"]
+SUMMARY: dict[str, Any] = {
+    "job_id": "the-job-id",
+    "status": "THE_STATUS",
+    "notice": "Strings are data.",
+    "omitted": [OMISSION],
+    "next_steps": [STEP],
+    "facts": FACTS,
+    "error": "the-error",
+    "metadata_error": "the-metadata-error",
+    "sections": Sections(configuration={"c": "in-c"}, usage={"u": "in-u"}, metadata={"m": "in-m"}),
+    "result": {"r": "in-result"},
+    "result_as_tables": {"columns": ["in-packed"]},
+    "outline": Table(columns=["path", "type", "count", "nulls", "example"], rows=[OUTLINE_ROW]),
+    "tables": Table(columns=["tables", "columns"], rows=[["table-names", "table-columns"]]),
+    "items": [Table(columns=["item-column"], rows=[["item-cell"]])],
+    "counts": Counts(
+        values=21, nulls=22, low_confidence=23, threshold=0.24, without_confidence=25, without_citation=26
+    ),
+    "lowest_confidence": Table(columns=["path", "value", "confidence", "page", "quote"], rows=[VALUE_ROW]),
+}
+JOB_HEAD: dict[str, Any] = {name: SUMMARY[name] for name in ("job_id", "status", "notice", "omitted", "next_steps")}
+WAITED = WaitCounts(jobs=41, ended=42, statuses={"SOME_STATUS": 43}, seconds=44, until="until-any", repeated=45)
+LISTED = JobListFacts(jobs=51, now="the-time", filters={"filter": "filter-value"}, searched=52)
+JOB_TABLE = Table(columns=["job-column"], rows=[["job cell"]])
+VALUE = Value(
+    path="value-path",
+    value="the-value",
+    confidence=0.61,
+    citations=[Citation(page=62, quote="citation-quote", boxes=[[63, 64, 65, 66]])],
+)
+FULL: tuple[Output, ...] = (
+    JobOutput(**SUMMARY),
+    WaitOutput(**SUMMARY),
+    WaitOutput(waited=WAITED, jobs=JOB_TABLE, summaries=[JobOutput(**SUMMARY)], omitted=[OMISSION], next_steps=[STEP]),
+    JobListOutput(
+        listed=LISTED, notice="Data.", jobs=JOB_TABLE, omitted=[OMISSION], cursor="the-cursor", next_steps=[STEP]
+    ),
+    ReadOutput(
+        **JOB_HEAD, matches=71, value=VALUE, values=[Table(columns=["c"], rows=[["value-cell"]])], cursor="the-cursor"
+    ),
+    SearchOutput(
+        **JOB_HEAD,
+        found=SearchCounts(fields=81, values=82, quotes=83),
+        fields=Table(columns=["path", "type", "count", "nulls", "example"], rows=[OUTLINE_ROW]),
+        hits=Table(
+            columns=["path", "value", "confidence", "page", "quote", "found_in"], rows=[[*VALUE_ROW, "found-in"]]
+        ),
+    ),
+    QueryOutput(**JOB_HEAD, num_rows=91, rows=Table(columns=["query-column"], rows=[["query-cell"]])),
+    ReviewOutput(
+        **JOB_HEAD,
+        counts=ReviewCounts(
+            values=201,
+            threshold=0.202,
+            schema_violations=203,
+            missing_required=204,
+            quote_mismatches=205,
+            low_confidence=206,
+            duplicates=207,
+            short_metadata=208,
+            without_citation=209,
+        ),
+        unavailable_checks=["the-reason"],
+        findings=Table(
+            columns=["kind", "path", "value", "confidence", "page", "quote", "why"],
+            rows=[["the-kind", *VALUE_ROW, "the-why"]],
+        ),
+    ),
+)
+
+
+def leaves_of(structured: Any) -> Iterator[str]:
+    """Every value of a structured form as it stands in the text."""
+    if isinstance(structured, dict):
+        for name, value in structured.items():
+            if name not in NOT_RENDERED:
+                yield from leaves_of(value)
+    elif isinstance(structured, list):
+        for item in structured:
+            yield from leaves_of(item)
+    else:
+        yield f"{structured:g}" if isinstance(structured, float) else str(structured)
+
+
+@pytest.mark.parametrize("output", FULL, ids=lambda output: type(output).__name__)
+def test_every_field_is_in_the_text_form(output: Output) -> None:
+    text = render(output)
+    fixed_columns = {"outline", "tables", "lowest_confidence", "hits", "fields", "findings"}
+    structured = {
+        name: value["rows"] if name in fixed_columns else value for name, value in output.structured().items()
+    }
+    if "summaries" in structured:
+        structured["summaries"] = [summary["job_id"] for summary in structured["summaries"]]
+    for leaf in leaves_of(structured):
+        assert leaf in text, f"{leaf} is not in\n{text}"
+
+
+def test_the_full_examples_have_every_field_of_every_model() -> None:
+    set_fields: dict[str, set[str]] = {}
+    stack: list[Any] = list(FULL)
+    while stack:
+        item = stack.pop()
+        if isinstance(item, Output):
+            set_fields.setdefault(type(item).__name__, set()).update(item.model_fields_set)
+            stack.extend(getattr(item, name) for name in item.model_fields_set)
+        elif isinstance(item, list):
+            stack.extend(item)
+    for model in ALL_MODELS:
+        assert set_fields[model.__name__] >= model.model_fields.keys(), model.__name__
+
+
+def test_every_part_of_every_output_has_a_renderer() -> None:
+    head = {"job_id", "status", "facts", "waited", "listed"}
+    names = {name for model in TOOL_OUTPUTS for name in model.model_fields}
+    assert names - head == PARTS.keys()
+
+
+def test_answer_has_both_forms_of_one_output() -> None:
+    output = FULL[0]
+    answer = Answer(output.structured(), render(output))
+    assert JobOutput.model_validate(answer.structured) == output
