@@ -1,4 +1,4 @@
-"""`python -m llx_mcp` is `llx-mcp`."""
+"""Runs the command `llx-mcp` with `python -m llx_mcp`."""
 
 from llx_mcp.cli.main import main
 

@@ -1,20 +1,20 @@
-"""Everything that can go wrong, as one tree. Each message names the next move.
+"""The errors of this package.
 
-    LlxError
-    ├── ConfigurationError        no key, a base URL or region that cannot be used
-    ├── ArgumentError             an argument outside what is allowed
-    └── UpstreamError             LlamaCloud was asked, and this came of it
+    LlxError                      base class; the message is meant to be read
+    ├── ConfigurationError        a setting is missing or not valid: key, base URL, region
+    ├── ArgumentError             an argument is not allowed
+    └── UpstreamError             a request to LlamaCloud failed
         ├── AuthenticationError   401
         ├── OutOfCreditsError     402
         ├── NotFoundError         403, 404
         ├── RejectedError         422 and the other 4xx
-        ├── RateLimitedError      429
-        ├── UnavailableError      408, 409, 5xx
-        ├── UnreachableError      no connection, TLS, a timeout
-        └── BadResponseError      not a job: HTML, cut off, too large, a redirect
+        ├── RateLimitedError      429                              transient
+        ├── UnavailableError      408, 409, 5xx                    transient
+        ├── UnreachableError      no connection, TLS, a timeout    transient, unless it says otherwise
+        └── BadResponseError      not a job: HTML, too large, a redirect; transient if empty or cut off
 
-A message is shown to a model and to people as it is. It never holds a key, and of a foreign text at
-most an excerpt that `excerpt` has cleaned.
+Models and people read a message as it is. It says what is wrong and what to do next. It never holds a key. Of the
+service's or a document's text it quotes at most an excerpt, cleaned by `excerpt`.
 """
 
 import re
@@ -25,37 +25,39 @@ _TAG = re.compile(r"<[^>]*>")
 
 
 class LlxError(Exception):
-    """Base of all errors that are meant to be read.
+    """Base class of the errors whose message is meant to be read.
 
     Attributes:
-        passing: whether the same call may well succeed later, unchanged.
+        is_transient: whether the same call may succeed later, unchanged. A wait goes on after such an error.
     """
 
     is_transient = False
 
 
 class ConfigurationError(LlxError):
-    """The server was not told enough, or was told something that it cannot use."""
+    """A setting is missing or not valid."""
 
 
 class ArgumentError(LlxError):
-    """An argument of a call is outside what is allowed."""
+    """An argument of a call is not allowed."""
 
 
 class UpstreamError(LlxError):
-    """A request to LlamaCloud did not give a job.
+    """A request to LlamaCloud failed.
 
     Attributes:
-        status_code: the HTTP status, or None where there was none.
+        status_code: the HTTP status, or None if there was no response.
     """
 
-    def __init__(self, message: str, *, status_code: int | None = None) -> None:
+    def __init__(self, message: str, *, status_code: int | None = None, is_transient: bool | None = None) -> None:
         super().__init__(message)
         self.status_code = status_code
+        if is_transient is not None:
+            self.is_transient = is_transient
 
 
 class AuthenticationError(UpstreamError):
-    """401: the key is not valid here."""
+    """401: the service does not accept the key."""
 
 
 class OutOfCreditsError(UpstreamError):
@@ -63,18 +65,18 @@ class OutOfCreditsError(UpstreamError):
 
 
 class NotFoundError(UpstreamError):
-    """403 or 404: this key sees no such thing."""
+    """403 or 404: nothing with this id can be seen with this key."""
 
 
 class RejectedError(UpstreamError):
-    """422 or another 4xx: the service did not accept the request as it was."""
+    """422 or another 4xx: the service rejected the request."""
 
 
 class RateLimitedError(UpstreamError):
     """429: too many requests.
 
     Attributes:
-        retry_after_seconds: how long the service asked to wait, where it said so.
+        retry_after_seconds: how long the service asked to wait, or None if it did not ask.
     """
 
     is_transient = True
@@ -85,10 +87,10 @@ class RateLimitedError(UpstreamError):
 
 
 class UnavailableError(UpstreamError):
-    """408, 409 or 5xx: the service could not answer now.
+    """408, 409 or 5xx: the service could not handle the request now.
 
     Attributes:
-        retry_after_seconds: how long the service asked to wait, where it said so.
+        retry_after_seconds: how long the service asked to wait, or None if it did not ask.
     """
 
     is_transient = True
@@ -101,20 +103,20 @@ class UnavailableError(UpstreamError):
 
 
 class UnreachableError(UpstreamError):
-    """No answer came: connection, TLS, or a timeout."""
+    """There was no response: no connection, a TLS error, or a timeout."""
 
     is_transient = True
 
 
 class BadResponseError(UpstreamError):
-    """An answer came, and it is not what the service documents."""
+    """There was a response, but not one that the service documents."""
 
 
 def excerpt(text: str, max_chars: int = _EXCERPT_CHARS) -> str:
-    """A foreign text in one clean, bounded line: no markup, no control or invisible characters.
+    """Return the start of an untrusted text on one line, without markup and control or invisible characters.
 
     Args:
-        text: whatever was received.
+        text: the untrusted text.
         max_chars: the most characters to return.
     """
     plain = _TAG.sub(" ", text[: max_chars * 20])

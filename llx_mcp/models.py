@@ -1,9 +1,8 @@
-"""The job as the service sends it: both generations of the wire format, nothing lost.
+"""The job as the service sends it, in the current and the older format.
 
-The body is taken apart without decoding what is large: `extract_result`, `extract_metadata` and every
-other key stay the bytes that came (`msgspec.Raw`, a view into the body), so that numbers keep all their
-digits and a body of 50 MB costs no tree. The small facts beside them are typed, and read leniently: one
-that is malformed is None, and still whole in the bytes.
+`Job.parse` splits the body without decoding its values: each stays the bytes that came (`msgspec.Raw`, a view into the
+body). Numbers keep all their digits, and a body of 50 MB is not decoded into Python objects. Only the small fields of
+`Job` are decoded and typed. They are parsed leniently: an invalid value becomes None and is still in the bytes.
 """
 
 import math
@@ -13,49 +12,53 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Self
 
 import msgspec
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError, WrapValidator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 
 from llx_mcp.raw_json import decode_json, is_empty, is_null, join_json, split_json
 
 TERMINAL_STATUSES = frozenset({"COMPLETED", "FAILED", "CANCELLED"})
 EXPANDABLE_SECTIONS = ("configuration", "extract_metadata", "usage", "metadata")
 
-_LARGE = frozenset({"extract_result", "extract_metadata"})
-_rows_decoder = msgspec.json.Decoder(list[msgspec.Raw])
+_LARGE_SECTIONS = frozenset({"extract_result", "extract_metadata"})
+_items_decoder = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 class MalformedJobError(ValueError):
-    """A body that is not a job: not JSON, cut off, not an object, or without an id and a status."""
+    """The body is not a job: not JSON, cut off, not an object, or without an id or a status."""
 
 
-def _none_if_invalid(value: Any, handler: Any) -> Any:
+def _none_if_invalid(value: object, handler: ValidatorFunctionWrapHandler) -> object:
     try:
         return handler(value)
     except ValidationError:
         return None
 
 
-def _finite(value: Any) -> Any:
+def _none_if_not_finite(value: object) -> object:
     return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _aware(value: datetime) -> datetime:
-    return value if value.tzinfo else value.replace(tzinfo=UTC)
 
 
 _lenient = WrapValidator(_none_if_invalid)
 Text = Annotated[str | None, _lenient]
 Flag = Annotated[bool | None, _lenient]
 Count = Annotated[int | None, _lenient]
-Amount = Annotated[float | None, BeforeValidator(_finite), _lenient]
+Amount = Annotated[float | None, BeforeValidator(_none_if_not_finite), _lenient]
 
 
-def _parse_time(value: Any, handler: Any) -> Any:
-    try:
-        parsed = handler(value)
-    except ValidationError:
+def _parse_time(value: object, handler: ValidatorFunctionWrapHandler) -> datetime | None:
+    parsed = _none_if_invalid(value, handler)
+    if not isinstance(parsed, datetime):
         return None
-    return _aware(parsed) if isinstance(parsed, datetime) else None
+    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
 
 
 Time = Annotated[datetime | None, WrapValidator(_parse_time)]
@@ -66,7 +69,7 @@ class _Section(BaseModel):
 
 
 class Configuration(_Section):
-    """What the job was asked to do. `version` is `extract_version` in the older format."""
+    """The configuration of the job. The older format has `extract_version` instead of `version`."""
 
     data_schema: Annotated[dict[str, Any] | None, _lenient] = None
     tier: Text = None
@@ -80,7 +83,7 @@ class Configuration(_Section):
 
 
 class Usage(_Section):
-    """Credits billed; each is null until billing has recorded it."""
+    """Credits billed. Each value is None until billing has recorded it."""
 
     credits: Amount = None
     extract_credits: Amount = None
@@ -97,13 +100,13 @@ class PageUsage(_Section):
 
 
 class JobMetadata(_Section):
-    """Job-level metadata: usage, and whatever an enterprise plan attached."""
+    """Metadata of the job: usage, and what an enterprise plan adds."""
 
     usage: Annotated[PageUsage | None, _lenient] = None
 
 
 class Job(BaseModel):
-    """One extraction job. Build it with `Job.parse`; `dump` gives the same JSON back."""
+    """One extraction job. `Job.parse` builds it, and `dump` returns the same JSON."""
 
     model_config = ConfigDict(extra="ignore", frozen=True, arbitrary_types_allowed=True, defer_build=True)
 
@@ -126,25 +129,27 @@ class Job(BaseModel):
 
     @classmethod
     def parse(cls, body: bytes) -> Self:
-        """Read one job from the JSON of `GET /api/v2/extract/{job_id}`.
+        """Parse the JSON of `GET /api/v2/extract/{job_id}`.
 
         Raises:
-            MalformedJobError: with what is wrong and where; no part of the body is quoted.
+            MalformedJobError: the body is not a job; the message says why and does not quote the body.
         """
         try:
             sections = split_json(body)
             small = {
-                key: decode_json(raw) for key, raw in sections.items() if key not in _LARGE and key in cls.model_fields
+                key: decode_json(raw)
+                for key, raw in sections.items()
+                if key not in _LARGE_SECTIONS and key in cls.model_fields
             }
         except (msgspec.DecodeError, RecursionError) as exc:
             raise MalformedJobError(f"the body is not a JSON object: {exc}") from None
         except ValueError as exc:
-            # Not UTF-8, or a value that no parser takes; its own text may hold a piece of it.
+            # Not UTF-8, or a value that no parser accepts. The exception's text may quote the body, so it is not used.
             raise MalformedJobError(f"the body holds a value that is not JSON ({type(exc).__name__})") from None
         try:
             job = cls.model_validate(small)
         except ValidationError as exc:
-            names = ", ".join(sorted({str(fault["loc"][0]) for fault in exc.errors()}))
+            names = ", ".join(sorted({str(error["loc"][0]) for error in exc.errors()}))
             raise MalformedJobError(f"the body is JSON but not a job: no usable {names}") from None
         job._sections.update(sections)
         job._body = body
@@ -152,32 +157,32 @@ class Job(BaseModel):
         return job
 
     def dump(self) -> bytes:
-        """The job as compact JSON, each value in the very bytes in which it came."""
+        """Return the job as a JSON object, each value in the bytes in which it came."""
         return join_json(self._sections)
 
     @property
     def body(self) -> bytes:
-        """The very bytes that were parsed."""
+        """The bytes that were parsed."""
         return self._body
 
     @property
     def has_result(self) -> bool:
-        """Whether the result holds anything: it is neither absent nor null, nor an empty object or list."""
+        """Whether there is a result that is not null, an empty object or an empty list."""
         return self._has_result
 
     def without_sections(self) -> Self:
-        """The same facts without the bytes that they were read from."""
+        """Return a copy with the typed fields only, so that the body can be freed."""
         bare = self.model_copy()
         bare._sections, bare._body = {}, b""
         return bare
 
     @property
     def sections(self) -> Mapping[str, msgspec.Raw]:
-        """Each top-level key of the body with its undecoded value, unknown ones included."""
+        """Every top-level key of the body, unknown ones included, with its undecoded value."""
         return self._sections
 
     def raw(self, name: str) -> msgspec.Raw | None:
-        """The undecoded value of a top-level key, or None where it is absent or null."""
+        """Return the undecoded value of a top-level key, or None if it is absent or null."""
         value = self._sections.get(name)
         return None if value is None or is_null(value) else value
 
@@ -193,17 +198,17 @@ class Job(BaseModel):
 
     @property
     def document(self) -> str | None:
-        """The file or parse job that was read: `file_input`, or `document_input_value` in the older format."""
+        """The id of the file or parse job: `file_input`, or `document_input_value` in the older format."""
         return self.file_input or self.document_input_value
 
     @property
     def version(self) -> str | None:
-        """The extract version, from either generation of the configuration."""
+        """The extract version, from either format of the configuration."""
         return (self.configuration.version or self.configuration.extract_version) if self.configuration else None
 
     @property
     def num_pages(self) -> int | None:
-        """Pages extracted, where the service says so."""
+        """Pages extracted, or None if the service does not say."""
         usage = self.metadata.usage if self.metadata else None
         return usage.num_pages_extracted if usage else None
 
@@ -213,8 +218,8 @@ class JobPage:
     """One page of a list of jobs, in the service's order.
 
     Attributes:
-        items: the jobs; sections that were not asked for are absent or null.
-        next_page_token: for the page after; None where this is the last.
+        items: the jobs; sections that were not requested are absent or null.
+        next_page_token: the token of the next page; None on the last page.
     """
 
     items: tuple[Job, ...]
@@ -222,18 +227,18 @@ class JobPage:
 
     @classmethod
     def parse(cls, body: bytes) -> Self:
-        """Read a page from the JSON of `GET /api/v2/extract`.
+        """Parse the JSON of `GET /api/v2/extract`.
 
         Raises:
-            MalformedJobError: with what is wrong; no part of the body is quoted.
+            MalformedJobError: the body is not a list of jobs; the message says why and does not quote the body.
         """
         try:
             sections = split_json(body)
-            rows = _rows_decoder.decode(sections.get("items", b"null"))
+            items = _items_decoder.decode(sections.get("items", b"null"))
             token = decode_json(sections["next_page_token"]) if "next_page_token" in sections else None
         except (msgspec.DecodeError, RecursionError) as exc:
             raise MalformedJobError(f"the body is not a list of jobs: {exc}") from None
         except ValueError as exc:
             raise MalformedJobError(f"the body holds a value that is not JSON ({type(exc).__name__})") from None
-        jobs = tuple(Job.parse(bytes(row)) for row in rows)
+        jobs = tuple(Job.parse(bytes(item)) for item in items)
         return cls(jobs, token if isinstance(token, str) and token else None)

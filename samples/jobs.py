@@ -13,8 +13,6 @@ _OPTIONS_OF_BOTH_FORMATS = (
     "data_schema", "cite_sources", "confidence_scores", "extraction_target", "max_pages", "parse_tier",
 )  # fmt: skip
 _CREDITS_PER_PAGE = {"extract_credits": 15.0, "parse_credits": 10.0}
-
-
 # An upper bound of the length of a line; a longer text is a paragraph.
 _MAX_LINE_CHARS = 100
 

@@ -1,4 +1,4 @@
-"""The job model loses nothing, and takes what either generation of the service sends."""
+"""The job model keeps every byte and accepts both formats of the service."""
 
 import json
 from datetime import UTC, datetime
@@ -12,24 +12,24 @@ from llx_mcp.raw_json import decode_json
 from tests.conftest import SHARED, need_shared
 
 
-def exactly(body: bytes) -> Any:
-    """JSON as it stands: numbers with all their digits."""
+def decode_exactly(body: bytes) -> Any:
+    """Decode JSON with all digits of its numbers."""
     return json.loads(body, parse_float=Decimal)
 
 
 def job_with(**keys: Any) -> Job:
-    """A job with these keys beside its id and status."""
+    """Build a job with these keys besides its id and status."""
     return Job.parse(json.dumps({"id": "ext-1", "status": "COMPLETED"} | keys).encode())
 
 
-def test_a_real_job_comes_out_as_it_went_in(corpus_job: bytes) -> None:
-    assert exactly(Job.parse(corpus_job).dump()) == exactly(corpus_job)
+def test_real_job_round_trips(corpus_job: bytes) -> None:
+    assert decode_exactly(Job.parse(corpus_job).dump()) == decode_exactly(corpus_job)
 
 
-def test_the_documented_example_comes_out_as_it_went_in() -> None:
+def test_documented_example_round_trips() -> None:
     body = need_shared(SHARED / "upstream" / "documented-example.json").read_bytes()
     job = Job.parse(body)
-    assert exactly(job.dump()) == exactly(body)
+    assert decode_exactly(job.dump()) == decode_exactly(body)
     assert (job.document, job.version, job.num_pages) == ("dfl-aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee", "latest", 0)
 
 
@@ -58,27 +58,27 @@ def test_unknown_keys_and_statuses_are_kept() -> None:
         ("CANCELLED", True, False),
     ],
 )
-def test_a_status_says_whether_the_job_has_ended_and_how(status: str, is_terminal: bool, is_success: bool) -> None:
+def test_status_sets_is_terminal_and_is_success(status: str, is_terminal: bool, is_success: bool) -> None:
     job = job_with(status=status)
     assert (job.is_terminal, job.is_success) == (is_terminal, is_success)
 
 
-def test_timestamps_are_aware_whatever_the_service_sends() -> None:
+def test_timestamps_have_a_time_zone() -> None:
     job = job_with(created_at="2026-01-02T03:04:05", updated_at="2026-01-02T03:04:05.5+01:00")
     assert job.created_at == datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
     assert job.updated_at == datetime(2026, 1, 2, 2, 4, 5, 500_000, tzinfo=UTC)
 
 
-def test_a_malformed_fact_is_none_and_still_in_the_dump() -> None:
+def test_invalid_field_is_none_and_still_in_the_dump() -> None:
     keys = {"created_at": "yesterday", "usage": "free", "metadata": [1], "configuration": {"tier": 3}, "file_input": 7}
     job = job_with(**keys)
     assert (job.created_at, job.usage, job.metadata, job.document) == (None, None, None, None)
     assert job.configuration is not None
     assert job.configuration.tier is None
-    assert keys.items() <= exactly(job.dump()).items()
+    assert keys.items() <= decode_exactly(job.dump()).items()
 
 
-def test_a_null_section_reads_as_absent() -> None:
+def test_null_section_is_none() -> None:
     assert job_with(extract_result=None).raw("extract_result") is None
     assert job_with().raw("extract_result") is None
     assert job_with(extract_result={}).raw("extract_result") is not None
@@ -102,7 +102,7 @@ def test_a_null_section_reads_as_absent() -> None:
         b'{"id":"ext-1","status":"FAILED","created_at":COMP}',
     ],
 )
-def test_what_is_not_a_job_is_refused_without_quoting_it(body: bytes) -> None:
+def test_body_that_is_not_a_job_is_rejected_without_quoting_it(body: bytes) -> None:
     with pytest.raises(MalformedJobError) as caught:
         Job.parse(body)
     assert "COMP" not in str(caught.value)
@@ -117,7 +117,7 @@ def test_what_is_not_a_job_is_refused_without_quoting_it(body: bytes) -> None:
         (b"[18446744073709551616]", [1 << 64]),
     ],
 )
-def test_json_that_only_python_reads_is_read(raw: bytes, value: Any) -> None:
+def test_json_that_msgspec_rejects_is_decoded(raw: bytes, value: Any) -> None:
     assert decode_json(raw) == value
 
 
@@ -131,7 +131,7 @@ def test_json_that_only_python_reads_is_read(raw: bytes, value: Any) -> None:
         (r"\\\ud800", r"\\ud800".replace("\\\\", "\\\\")),
     ],
 )
-def test_half_a_surrogate_pair_is_shown_as_its_escape(text: str, shown: str) -> None:
+def test_lone_surrogate_becomes_its_escape(text: str, shown: str) -> None:
     body = f'{{"id":"ext-1","status":"COMPLETED","extract_result":{{"a":"{text}"}}}}'.encode()
     job = Job.parse(body)
     raw = job.raw("extract_result")

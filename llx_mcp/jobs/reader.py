@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 from anyio.abc import TaskGroup
 
-from llx_mcp.answers.requests import JobRequest, Until, WaitRequest
+from llx_mcp.answers.requests import JobListRequest, JobRequest, Until, WaitRequest
 from llx_mcp.errors import ArgumentError, LlxError
 from llx_mcp.jobs.cache import CachedJob, JobCache, JobKey, parse_cached
 from llx_mcp.jobs.clock import Clock
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from llx_mcp.answers.budget import Answer
     from llx_mcp.answers.dispatch import Question
     from llx_mcp.answers.header import Header
-    from llx_mcp.answers.requests import JobListRequest
     from llx_mcp.jobs.executor import AnswerExecutor
     from llx_mcp.jobs.poller import JobPoller
     from llx_mcp.jobs.progress import JobSnapshot, OnProgress, WaitProgress
@@ -151,10 +150,10 @@ class JobReader:
     async def wait(
         self, request: WaitRequest, timeout_seconds: float, on_progress: "OnProgress | None" = None
     ) -> "Answer":
-        """Return the answer about jobs once they have ended, or as they are at the timeout.
+        """Wait for jobs, and return the answer about them once they have ended or the time is up.
 
         Raises:
-            LlxError: the jobs cannot be read.
+            LlxError: the jobs cannot be read; the message says what to do next.
         """
         progress = await self.wait_many(
             request.job_ids,
@@ -166,10 +165,10 @@ class JobReader:
         return await self.build_wait_answer(request, progress)
 
     async def build_wait_answer(self, request: WaitRequest, progress: "WaitProgress") -> "Answer":
-        """Return the answer to a wait, from the last snapshots of its jobs.
+        """Return the answer to a wait, from its last progress.
 
         Raises:
-            LlxError: the one job cannot be read, or none of them for a reason that is not theirs.
+            LlxError: the only job cannot be read, or none of several can for a reason that they share.
         """
         from llx_mcp.jobs.lister import build_waited_row, get_single_job, raise_common_error
 
@@ -351,6 +350,8 @@ class JobReader:
         return JobKey(await self.identity(), scope, job_id)
 
     async def _open(self) -> RateLimitedSource:
+        if self._source is not None:
+            return self._source
         async with self._opening:
             if self._source is None:
                 source = await self._stack.enter_async_context(self._open_source())

@@ -1,4 +1,4 @@
-"""LlamaCloud over HTTP. Importing this is cheap: the HTTP client is imported when one is opened."""
+"""The HTTP client of LlamaCloud. Importing this package does not import httpx; `open_client` does."""
 
 from llx_mcp.llamacloud.opening import open_client
 

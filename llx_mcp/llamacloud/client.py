@@ -1,4 +1,4 @@
-"""The client of the service: one method an endpoint, reading only."""
+"""The client of LlamaCloud: one method for each endpoint that is read."""
 
 import hashlib
 import hmac
@@ -6,14 +6,13 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 import anyio.to_thread
 
 from llx_mcp.errors import ArgumentError, BadResponseError
 from llx_mcp.llamacloud.api_key import ApiKey, read_key
-from llx_mcp.llamacloud.error_mapping import Origin, not_a_job
-from llx_mcp.llamacloud.retries import try_until_answered
+from llx_mcp.llamacloud.error_mapping import RequestContext, map_bad_body
+from llx_mcp.llamacloud.retries import call_with_retries
 from llx_mcp.llamacloud.transport import Connection
 from llx_mcp.llamacloud.urls import (
     FILES_PATH,
@@ -21,7 +20,7 @@ from llx_mcp.llamacloud.urls import (
     build_file_path,
     build_job_path,
     build_url,
-    is_signed_address,
+    is_allowed_download_url,
 )
 from llx_mcp.models import Job, JobPage
 from llx_mcp.scope import DEFAULT_SCOPE, JobFilter, Scope
@@ -29,24 +28,13 @@ from llx_mcp.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
-class Access:
-    """The service was reached and took the key.
-
-    Attributes:
-        region: `na`, `eu`, or the host of a service of one's own.
-        base_url: where the request went.
-    """
-
-    region: str
-    base_url: str
-
-
-@dataclass(frozen=True, slots=True)
 class DownloadedFile:
     """A file of the service.
 
     Attributes:
-        project_id: a UUID, where the service names one.
+        name: its file name, or its id where the service gives no name.
+        project_id: a UUID, or None where the service gives none.
+        content: its bytes.
     """
 
     name: str
@@ -55,12 +43,12 @@ class DownloadedFile:
 
 
 _FILE_PREFIX = "dfl-"
-# Parsing more than this would be felt by whoever else is served.
-_THREAD_BYTES = 1 << 20
+# Larger bodies are parsed in a thread, so that other requests do not wait.
+_PARSE_IN_THREAD_BYTES = 1 << 20
 
 
 class LlamaCloudClient:
-    """Reads extract jobs. Calls are retried as the official clients do: on 408, 409, 429, 5xx and lost connections."""
+    """Reads extract jobs. Like the official clients, it retries 408, 409, 429, 5xx and lost connections."""
 
     def __init__(self, connection: Connection, settings: Settings) -> None:
         self._connection = connection
@@ -68,23 +56,23 @@ class LlamaCloudClient:
 
     @property
     def clock_offset_seconds(self) -> float:
-        """How far the service's clock is ahead of this machine's, from the `Date` of its latest answer; 0 without."""
+        """Seconds that the service's clock is ahead of this machine's, from its latest `Date` header; else 0."""
         return self._connection.clock_offset_seconds
 
     def identity(self) -> str:
-        """A digest of key and address, in hex: the same wherever both are the same, and of no use as a key.
+        """Return a hex digest of key and address. It identifies both and reveals neither.
 
         Raises:
-            ConfigurationError: there is no key, or one that cannot be sent.
+            ConfigurationError: there is no usable key.
         """
         key = read_key(self._settings).value.encode()
         return hashlib.blake2b(self._settings.base_url.encode(), key=hashlib.sha256(key).digest()).hexdigest()[:32]
 
     def derive_key(self, purpose: str) -> bytes:
-        """A secret for one purpose, 32 bytes, made from key and address; the key cannot be had from it.
+        """Return a secret of 32 bytes for one purpose, derived from key and address. It does not reveal the key.
 
         Raises:
-            ConfigurationError: there is no key, or one that cannot be sent.
+            ConfigurationError: there is no usable key.
         """
         key = read_key(self._settings).value.encode()
         return hmac.digest(key, f"llx-mcp {purpose}\0{self._settings.base_url}".encode(), "sha256")
@@ -97,44 +85,48 @@ class LlamaCloudClient:
         *,
         max_tries: int | None = None,
     ) -> Job:
-        """`GET /api/v2/extract/{job_id}`.
+        """Send `GET /api/v2/extract/{job_id}` and return the job.
 
         Args:
-            job_id: any text that is not blank; it stays within its path segment.
-            expand: sections to ask for; without them the service answers null for each.
-            scope: project and organization; the settings', then the key's default where they are None.
-            max_tries: how often to ask at most; None leaves it to the rules for retries.
+            job_id: any text that is not blank; it is percent-encoded.
+            expand: sections to request; the service returns null for the others.
+            scope: project and organization; where they are None, those of the settings, else the key's default.
+            max_tries: the most requests to send; None stands for the default of the retry rules.
 
         Raises:
-            ConfigurationError: there is no key, or one that cannot be sent, or no usable address.
+            ConfigurationError: there is no usable key or address.
             ArgumentError: the id or another argument cannot be sent.
-            UpstreamError: no job came of it; which kind says why.
+            UpstreamError: there is no job; the subclass says why.
         """
         path = build_job_path(job_id)
-        parameters = [*(("expand", name) for name in expand), *self._scope(scope)]
-        origin = self._origin(job_id)
-        body = await self._get(path, parameters, origin, max_tries)
+        parameters = [*(("expand", name) for name in expand), *self._build_scope(scope)]
+        context = self._build_context(job_id)
+        body = await self._fetch_body(path, parameters, context, max_tries)
         try:
-            return Job.parse(body) if len(body) < _THREAD_BYTES else await anyio.to_thread.run_sync(Job.parse, body)
+            return (
+                Job.parse(body)
+                if len(body) < _PARSE_IN_THREAD_BYTES
+                else await anyio.to_thread.run_sync(Job.parse, body)
+            )
         except ValueError as exc:
-            # Malformed, or not UTF-8. The text names a place and a kind of fault, never what stood there.
+            # Malformed, or not UTF-8. The text names the position and the kind of error and does not quote the body.
             reason = str(exc)
-        raise not_a_job(body, reason, origin)
+        raise map_bad_body(body, reason, context)
 
     async def list_jobs(
         self, wanted: JobFilter, scope: Scope = DEFAULT_SCOPE, *, max_tries: int | None = None
     ) -> JobPage:
-        """`GET /api/v2/extract`: one page of the jobs that pass every filter; empty filters are left out.
+        """Send `GET /api/v2/extract` and return one page of the jobs that pass every filter.
 
         Args:
-            wanted: the filters and the page.
+            wanted: the filters and the page; empty filters are not sent.
             scope: as for `fetch_job`.
             max_tries: as for `fetch_job`.
 
         Raises:
-            ConfigurationError: there is no key, or one that cannot be sent, or no usable address.
+            ConfigurationError: there is no usable key or address.
             ArgumentError: an argument cannot be sent.
-            UpstreamError: no list came of it; which kind says why.
+            UpstreamError: there is no list; the subclass says why.
         """
         filters = {
             "file_input": wanted.file_input,
@@ -148,32 +140,32 @@ class LlamaCloudClient:
             *(("job_ids", job_id) for job_id in wanted.job_ids),
             *(("status", name) for name in wanted.statuses),
             *((name, value) for name, value in filters.items() if value),
-            *self._scope(scope),
+            *self._build_scope(scope),
         ]
-        origin = self._origin(None)
-        body = await self._get(JOBS_PATH, parameters, origin, max_tries)
+        context = self._build_context(None)
+        body = await self._fetch_body(JOBS_PATH, parameters, context, max_tries)
         try:
             return JobPage.parse(body)
         except ValueError as exc:
             reason = str(exc)
-        raise not_a_job(body, reason, origin)
+        raise map_bad_body(body, reason, context)
 
-    async def check(self) -> Access:
-        """Ask for one job of the list, to see that the service is there and takes the key.
+    async def check(self) -> None:
+        """Request a list of one job, to check that the service can be reached and accepts the key.
 
         Raises:
-            LlxError: it is not, or does not; which kind says why.
+            LlxError: it cannot be reached or does not accept the key; the subclass says why.
         """
-        origin = self._origin(None)
-        body = await self._get(JOBS_PATH, [("page_size", "1"), *self._scope(DEFAULT_SCOPE)], origin)
+        context = self._build_context(None)
+        body = await self._fetch_body(JOBS_PATH, [("page_size", "1"), *self._build_scope(DEFAULT_SCOPE)], context)
         try:
-            answer = json.loads(body)
-            if isinstance(answer, dict) and isinstance(answer.get("items"), list):
-                return Access(origin.region, origin.base_url)
+            decoded = json.loads(body)
+            if isinstance(decoded, dict) and isinstance(decoded.get("items"), list):
+                return
             reason = "it is JSON without a list of jobs"
         except (ValueError, RecursionError) as exc:
-            reason = f"it is no JSON ({type(exc).__name__})"
-        raise not_a_job(body, reason, origin)
+            reason = f"it is not JSON ({type(exc).__name__})"
+        raise map_bad_body(body, reason, context)
 
     async def fetch_file_names(
         self,
@@ -182,74 +174,81 @@ class LlamaCloudClient:
         *,
         max_tries: int | None = None,
     ) -> dict[str, str]:
-        """`GET /api/v1/beta/files?file_ids=…`: the names of those files that the service knows, by id.
+        """Send `GET /api/v1/beta/files?file_ids=…` and return the names of the files that the service knows, by id.
 
         Args:
-            file_ids: up to 100, as jobs name them.
+            file_ids: up to 100 ids, in the form that jobs use.
             scope: as for `fetch_job`.
             max_tries: as for `fetch_job`.
 
         Raises:
-            ConfigurationError: there is no key, or one that cannot be sent, or no usable address.
-            UpstreamError: no list came of it; which kind says why.
+            ConfigurationError: there is no usable key or address.
+            UpstreamError: there is no list; the subclass says why.
         """
         page_size = ("page_size", str(len(file_ids)))
-        parameters = [*(("file_ids", file_id) for file_id in file_ids), page_size, *self._scope(scope)]
-        files = _read_object(await self._get(FILES_PATH, parameters, self._origin(None), max_tries)).get("items")
-        named = {
+        parameters = [*(("file_ids", file_id) for file_id in file_ids), page_size, *self._build_scope(scope)]
+        body = await self._fetch_body(FILES_PATH, parameters, self._build_context(None), max_tries)
+        files = _decode_object(body).get("items")
+        # The service may return an id with or without the prefix that jobs use.
+        names = {
             str(file.get("id", "")).removeprefix(_FILE_PREFIX): file["name"]
             for file in (files if isinstance(files, list) else [])
             if isinstance(file, dict) and isinstance(file.get("name"), str)
         }
-        bare = {file_id: file_id.removeprefix(_FILE_PREFIX) for file_id in file_ids}
-        return {file_id: named[name] for file_id, name in bare.items() if name in named}
+        bare_ids = {file_id: file_id.removeprefix(_FILE_PREFIX) for file_id in file_ids}
+        return {file_id: names[bare_id] for file_id, bare_id in bare_ids.items() if bare_id in names}
 
     async def fetch_document(self, file_id: str) -> DownloadedFile:
-        """`GET /api/v1/beta/files/{file_id}`, its `/content`, and what that address holds.
+        """Send `GET /api/v1/beta/files/{file_id}` and `…/content`, and download the file from the URL they give.
 
         Raises:
-            ConfigurationError: there is no key, or one that cannot be sent, or no usable address.
+            ConfigurationError: there is no usable key or address.
             ArgumentError: the id cannot be sent.
-            UpstreamError: no document came of it; which kind says why.
+            UpstreamError: there is no document; the subclass says why.
         """
         path = build_file_path(file_id)
-        origin = self._origin(None)
-        file = _read_object(await self._get(path, self._scope(DEFAULT_SCOPE), origin))
-        address = _read_object(await self._get(f"{path}/content", self._scope(DEFAULT_SCOPE), origin)).get("url")
-        if not isinstance(address, str) or not is_signed_address(address, origin.base_url):
-            raise BadResponseError("The service named no address that a document may be fetched from.")
-        url = address
-        content = await try_until_answered(lambda tries: self._connection.try_get(url, origin, tries, with_key=False))
+        context = self._build_context(None)
+        file = _decode_object(await self._fetch_body(path, self._build_scope(DEFAULT_SCOPE), context))
+        url = _decode_object(await self._fetch_body(f"{path}/content", self._build_scope(DEFAULT_SCOPE), context)).get(
+            "url"
+        )
+        if not isinstance(url, str) or not is_allowed_download_url(url, context.base_url):
+            raise BadResponseError("The service gave no https URL to download the document from.")
+
+        async def download(attempt: int) -> bytes:
+            return await self._connection.fetch_once(url, context, attempt, with_key=False)
+
+        content = await call_with_retries(download)
         project_id = file.get("project_id")
         return DownloadedFile(str(file.get("name") or file_id), str(project_id) if project_id else None, content)
 
-    async def _get(
-        self, path: str, parameters: list[tuple[str, str]], origin: Origin, max_tries: int | None = None
+    async def _fetch_body(
+        self, path: str, parameters: list[tuple[str, str]], context: RequestContext, max_tries: int | None = None
     ) -> bytes:
-        _refuse_key(origin.key, [origin.job_id or "", *(value for _, value in parameters)])
-        url = build_url(origin.base_url, path, parameters)
-        return await try_until_answered(lambda tries: self._connection.try_get(url, origin, tries), max_tries)
+        _refuse_key(context.key, [context.job_id or "", *(value for _, value in parameters)])
+        url = build_url(context.base_url, path, parameters)
+        return await call_with_retries(lambda attempt: self._connection.fetch_once(url, context, attempt), max_tries)
 
-    def _scope(self, scope: Scope) -> list[tuple[str, str]]:
+    def _build_scope(self, scope: Scope) -> list[tuple[str, str]]:
         parameters = {
             "project_id": scope.project_id or self._settings.project_id,
             "organization_id": scope.organization_id or self._settings.organization_id,
         }
         return [(name, value) for name, value in parameters.items() if value]
 
-    def _origin(self, job_id: str | None) -> Origin:
+    def _build_context(self, job_id: str | None) -> RequestContext:
         settings = self._settings
-        return Origin(job_id, settings.region_in_words, settings.base_url, read_key(settings))
+        return RequestContext(job_id, settings.region_in_words, settings.base_url, read_key(settings))
 
 
-def _read_object(body: bytes) -> dict[str, Any]:
+def _decode_object(body: bytes) -> dict[str, object]:
     try:
-        answer = json.loads(body)
+        decoded = json.loads(body)
     except (ValueError, RecursionError):
-        answer = None
-    if not isinstance(answer, dict):
-        raise BadResponseError("The service answered with something that is no file.")
-    return answer
+        decoded = None
+    if not isinstance(decoded, dict):
+        raise BadResponseError("The response of the service is not a JSON object. Retrying seldom helps.")
+    return decoded
 
 
 def _format_time(moment: datetime | None) -> str | None:
@@ -257,6 +256,6 @@ def _format_time(moment: datetime | None) -> str | None:
 
 
 def _refuse_key(key: ApiKey, values: Sequence[str]) -> None:
-    """Addresses are logged on the way, by proxies too."""
+    """Refuse arguments that hold the key, since proxies and servers log URLs."""
     if any(key.is_in(value) for value in values):
-        raise ArgumentError("An argument holds the API key, which goes into no address. Give the id alone.")
+        raise ArgumentError("An argument holds the API key, which must not be part of a URL. Give the id alone.")

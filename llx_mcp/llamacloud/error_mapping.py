@@ -1,5 +1,6 @@
-"""Foreign failures as our errors: the one place where they are mapped, and worded."""
+"""Maps HTTP statuses, unusable bodies and transport failures to the errors of this package, and words them."""
 
+import json
 import math
 import re
 from collections.abc import Mapping
@@ -20,26 +21,29 @@ from llx_mcp.errors import (
     UnavailableError,
     UnreachableError,
     UpstreamError,
+    excerpt,
 )
 from llx_mcp.llamacloud.api_key import ApiKey
-from llx_mcp.llamacloud.error_details import clean, describe_body, quote_text
-from llx_mcp.llamacloud.retries import AttemptFailed, is_retried, retry_after_seconds
+from llx_mcp.llamacloud.retries import AttemptFailed, is_retryable_status, parse_retry_after
 
-_ID_CHARS = 80
+_MAX_ID_CHARS = 80
+_MAX_QUOTE_CHARS = 160
+_MAX_LOCATION_CHARS = 80
+_MAX_VALIDATION_ERRORS = 5
 _MIB = 1024 * 1024
 _BARE_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z", re.IGNORECASE)
-_OTHER_IDS = {"pjb-": "a parse job", "dfl-": "a file", "cfg-": "a configuration", "prj-": "a project"}
-_ADDRESS_SETTINGS = "LLAMA_CLOUD_BASE_URL or LLAMA_CLOUD_REGION"
+_OTHER_ID_PREFIXES = {"pjb-": "a parse job", "dfl-": "a file", "cfg-": "a configuration", "prj-": "a project"}
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
-    """What a request was about. The key is held to be sent, and to keep it out of every text.
+class RequestContext:
+    """What a request is about.
 
     Attributes:
-        job_id: as it was given; None where no single job was asked for.
-        region: `na`, `eu`, or the host of a service of one's own.
-        base_url: where the request went.
+        job_id: the id as the caller gave it; None for a request that is not about a single job.
+        region: `na`, `eu`, or the host of a self-hosted service.
+        base_url: where the request goes.
+        key: the key to send, and to remove from every text.
     """
 
     job_id: str | None
@@ -53,166 +57,237 @@ class Origin:
         return urlsplit(self.base_url).netloc
 
     @property
-    def place(self) -> str:
-        """The host with its region, where it has one."""
+    def host_and_region(self) -> str:
+        """The host, followed by its region where it has one."""
         return f"{self.host} ({self.region})" if self.region in ("na", "eu") else self.host
 
     @property
-    def shown_id(self) -> str:
-        """The id, clean and bounded, in quotes."""
-        return f'"{clean(self.job_id or "", self.key, _ID_CHARS)}"'
+    def quoted_id(self) -> str:
+        """The job's id in quotes, cleaned and shortened."""
+        return f'"{_clean(self.job_id or "", self.key, _MAX_ID_CHARS)}"'
 
 
 class TransportFailure(Enum):
-    """Why no whole answer came, where there is no status to tell."""
+    """Why no complete response arrived. The value is the text of the error."""
 
-    NAME_UNKNOWN = "The name {host} cannot be resolved."
-    REFUSED = "{host}, or the proxy before it, refuses connections: nothing may be listening there."
-    NO_CONNECTION = "No connection to {host} came about."
-    TLS = (
-        "The TLS connection to {host} failed: its certificate is not trusted here, or a proxy stands between. A retry "
-        "does not help. Check LLAMA_CLOUD_BASE_URL, the proxy, and the certificates of this machine (SSL_CERT_FILE)."
+    NAME_NOT_RESOLVED = "The host name {host} cannot be resolved."
+    CONNECTION_REFUSED = "{host}, or the proxy in front of it, refused the connection. Nothing may be listening there."
+    CONNECT_ERROR = "No connection to {host} could be opened."
+    TLS_ERROR = (
+        "The TLS connection to {host} failed: this machine does not trust its certificate, or a proxy intercepts the "
+        "connection. Retrying does not help. Check LLAMA_CLOUD_BASE_URL, the proxy, and this machine's certificates "
+        "(SSL_CERT_FILE)."
     )
-    PROXY = "The proxy on the way to {host} refused. A retry seldom helps: check HTTPS_PROXY and NO_PROXY."
-    CONNECT_TIMEOUT = "{host} did not take the connection in time."
-    READ_TIMEOUT = "{host} took the request and did not answer in time."
-    WRITE_TIMEOUT = "{host} did not take the request in time."
-    POOL_TIMEOUT = "{host} was asked too much at once: no connection came free in time."
-    TOO_SLOW = "{host} sent its answer too slowly, and it was given up."
-    BROKE_READING = "The connection to {host} broke before the answer was whole."
-    BROKE_WRITING = "The connection to {host} broke while the request was sent."
-    NOT_HTTP = "{host} closed the connection before its answer was whole, or what it sent is not HTTP."
-    NOT_DECODED = (
-        "The answer of {host} could not be decompressed. Try again; if it stays so, check the proxy or whatever "
-        "stands between."
+    PROXY_ERROR = "The proxy refused to connect to {host}. Retrying seldom helps. Check HTTPS_PROXY and NO_PROXY."
+    CONNECT_TIMEOUT = "{host} did not accept the connection in time."
+    READ_TIMEOUT = "{host} accepted the request but did not respond in time."
+    WRITE_TIMEOUT = "{host} did not read the request in time."
+    POOL_TIMEOUT = "Too many requests to {host} are running: no connection became free in time."
+    ATTEMPT_TIMEOUT = "{host} sent its response too slowly, so the request was stopped."
+    READ_ERROR = "The connection to {host} broke before the response was complete."
+    WRITE_ERROR = "The connection to {host} broke while the request was being sent."
+    PROTOCOL_ERROR = "{host} closed the connection before its response was complete, or its response is not HTTP."
+    DECODING_ERROR = (
+        "The response of {host} could not be decompressed. Try again. If the error stays, check any proxy between "
+        "this machine and {host}."
     )
-    ADDRESS = "The address {base_url} cannot be used. Set LLAMA_CLOUD_BASE_URL to one such as https://host:port."
-    NOT_MADE = "The request to {host} could not be made. A retry does not help; check LLAMA_CLOUD_BASE_URL."
-
-
-_LASTING = frozenset({TransportFailure.TLS, TransportFailure.PROXY, TransportFailure.NOT_MADE})
-_UNCONNECTED = frozenset({TransportFailure.NAME_UNKNOWN, TransportFailure.REFUSED, TransportFailure.NO_CONNECTION})
-
-
-def failure_of_transport(loss: TransportFailure, origin: Origin, tries: int) -> AttemptFailed:
-    """What it means that no whole answer came."""
-    words = loss.value.format(host=origin.host, base_url=origin.base_url)
-    if loss is TransportFailure.ADDRESS:
-        return AttemptFailed(ConfigurationError(words), is_retryable=False)
-    if loss is TransportFailure.NOT_DECODED:
-        return AttemptFailed(BadResponseError(words), is_retryable=True)
-    if loss in _LASTING:
-        error = UnreachableError(words)
-        error.is_transient = False
-        return AttemptFailed(error, is_retryable=False)
-    advice = (
-        f"Check the network and {_ADDRESS_SETTINGS}; then try again." if loss in _UNCONNECTED else "Try again later."
+    INVALID_URL = "The address {base_url} is not valid. Set LLAMA_CLOUD_BASE_URL to a URL such as https://host:port."
+    REQUEST_ERROR = (
+        "The request to {host} could not be sent. Retrying does not help. Check LLAMA_CLOUD_BASE_URL ({base_url})."
     )
-    return AttemptFailed(UnreachableError(f"{words} {_asked(tries)} {advice}"), is_retryable=True)
 
 
-def failure_of_status(
-    status_code: int, headers: Mapping[str, str], body: bytes, origin: Origin, tries: int
+_PERMANENT = frozenset({TransportFailure.TLS_ERROR, TransportFailure.PROXY_ERROR, TransportFailure.REQUEST_ERROR})
+_NOT_CONNECTED = frozenset(
+    {TransportFailure.NAME_NOT_RESOLVED, TransportFailure.CONNECTION_REFUSED, TransportFailure.CONNECT_ERROR}
+)
+
+
+def map_transport_failure(failure: TransportFailure, context: RequestContext, num_tries: int) -> AttemptFailed:
+    """Return the error for a request that got no complete response."""
+    text = failure.value.format(host=context.host, base_url=context.base_url)
+    if failure is TransportFailure.INVALID_URL:
+        return AttemptFailed(ConfigurationError(text), is_retryable=False)
+    if failure is TransportFailure.DECODING_ERROR:
+        return AttemptFailed(BadResponseError(text), is_retryable=True)
+    if failure in _PERMANENT:
+        return AttemptFailed(UnreachableError(text, is_transient=False), is_retryable=False)
+    advice = "Try again later."
+    if failure in _NOT_CONNECTED:
+        advice = "Check the network and LLAMA_CLOUD_BASE_URL or LLAMA_CLOUD_REGION, then try again."
+    return AttemptFailed(UnreachableError(f"{text} {_describe_tries(num_tries)} {advice}"), is_retryable=True)
+
+
+def map_status(
+    status_code: int, headers: Mapping[str, str], body: bytes, context: RequestContext, num_tries: int
 ) -> AttemptFailed:
-    """What an HTTP status other than 200 means."""
-    after = retry_after_seconds(headers, datetime.now(UTC))
-    said = describe_body(body, origin.key)
-    error = _error_of_status(status_code, after, said, origin, tries)
-    return AttemptFailed(error, is_retryable=is_retried(status_code, headers), after_seconds=after)
-
-
-def not_a_job(body: bytes, reason: str, origin: Origin) -> BadResponseError:
-    """A 200 whose body is something else.
+    """Return the error for a response whose status is not 200.
 
     Args:
-        body: as it came.
-        reason: what is wrong with it, without a word of it.
+        status_code: the HTTP status.
+        headers: the response's headers, by lower-case name.
+        body: the beginning of the response's body.
+        context: what the request was about.
+        num_tries: how many requests were sent so far.
+    """
+    wait_seconds = parse_retry_after(headers, datetime.now(UTC))
+    error = _build_status_error(status_code, wait_seconds, describe_error_body(body, context.key), context, num_tries)
+    return AttemptFailed(
+        error, is_retryable=is_retryable_status(status_code, headers), retry_after_seconds=wait_seconds
+    )
+
+
+def map_bad_body(body: bytes, reason: str, context: RequestContext) -> BadResponseError:
+    """Return the error for a 200 whose body cannot be used.
+
+    Args:
+        body: the response's body.
+        reason: what is wrong with it; must not quote the body.
+        context: what the request was about.
     """
     if not body.strip():
-        words = f"{origin.host} answered with nothing where JSON should be. A retry may help."
-        return _passing(BadResponseError(words, status_code=200))
-    head = body[:64_000].decode(errors="replace").lstrip("\ufeff \t\r\n")
-    if head.startswith("<"):
-        words = "A web page came where JSON should be: the address may be that of a website or of a login page. A "
-        words += f"retry does not help; check LLAMA_CLOUD_BASE_URL ({origin.base_url}). {quote_text(head, origin.key)}"
-        return BadResponseError(words.strip(), status_code=200)
+        text = f"{context.host} sent an empty response instead of JSON. Retrying may help."
+        return BadResponseError(text, status_code=200, is_transient=True)
+    start = body[:64_000].decode(errors="replace").lstrip("\ufeff \t\r\n")
+    if start.startswith("<"):
+        text = (
+            f"{context.host} sent a web page instead of JSON: the address may be that of a website or a login page. "
+            f"Retrying does not help. Check LLAMA_CLOUD_BASE_URL ({context.base_url}). "
+            f"{_quote(start, context.key)}"
+        )
+        return BadResponseError(text.strip(), status_code=200)
     if "truncated" in reason:
-        words = f"The JSON of {origin.host} was cut off after {len(body):,} bytes. A retry may help."
-        return _passing(BadResponseError(words, status_code=200))
-    words = f"What {origin.host} answered cannot be used: {clean(reason, origin.key)}. A retry seldom helps; "
-    return BadResponseError(f"{words}check that LLAMA_CLOUD_BASE_URL is LlamaCloud's.", status_code=200)
+        text = f"The JSON from {context.host} was cut off after {len(body):,} bytes. Retrying may help."
+        return BadResponseError(text, status_code=200, is_transient=True)
+    text = (
+        f"The response of {context.host} cannot be used: {_clean(reason, context.key)}. Retrying seldom helps. Check "
+        "that LLAMA_CLOUD_BASE_URL is the address of LlamaCloud."
+    )
+    return BadResponseError(text, status_code=200)
 
 
-def too_large(max_bytes: int, origin: Origin) -> BadResponseError:
-    """An answer beyond the cap."""
-    what = "The answer" if origin.job_id is None else f"Job {origin.shown_id}"
+def map_large_body(max_bytes: int, context: RequestContext) -> BadResponseError:
+    """Return the error for a body that is larger than the limit."""
+    subject = "The response" if context.job_id is None else f"Job {context.quoted_id}"
     return BadResponseError(
-        f"{what} is larger than {max_bytes / _MIB:,.1f} MiB, the most that this server reads. A retry does not help; "
-        "set LLX_MCP_MAX_BODY_BYTES higher to read it.",
+        f"{subject} is larger than {max_bytes / _MIB:,.1f} MiB, the limit of this server. Retrying does not help. To "
+        "read it, raise LLX_MCP_MAX_BODY_BYTES.",
         status_code=200,
     )
 
 
-def _error_of_status(status: int, after: float | None, said: str, origin: Origin, tries: int) -> LlxError:
-    kind, words = _describe_status(status, after, origin, tries)
-    message = f"{words} {said}".strip()
+def describe_error_body(body: bytes, key: ApiKey) -> str:
+    """Describe the body of an error response in one short line.
+
+    Args:
+        body: the body, or its beginning.
+        key: the key to remove from the text.
+
+    Returns:
+        `The service says: "…"` for a `detail` that is text and for a body that is not JSON; the validation errors of
+        a `detail` that is a list; an empty string for everything else.
+    """
+    try:
+        decoded = json.loads(body)
+    except (ValueError, RecursionError):
+        # JSON that was cut off may still hold the rejected input, which must not be quoted.
+        is_json = body.lstrip()[:1] in (b"{", b"[")
+        return "" if is_json else _quote(body.decode(errors="replace"), key)
+    detail = decoded.get("detail") if isinstance(decoded, dict) else None
+    if isinstance(detail, str):
+        return _quote(detail, key)
+    return _describe_validation_errors(detail, key) if isinstance(detail, list) else ""
+
+
+def _describe_validation_errors(detail: list[object], key: ApiKey) -> str:
+    """Describe FastAPI's list of validation errors, without the rejected input that it repeats."""
+    errors = [item for item in detail if isinstance(item, dict)]
+    lines = [_describe_validation_error(item, key) for item in errors[:_MAX_VALIDATION_ERRORS]]
+    if len(errors) > _MAX_VALIDATION_ERRORS:
+        lines.append(f"and {len(errors) - _MAX_VALIDATION_ERRORS} more")
+    return "; ".join(lines) + "." if lines else ""
+
+
+def _describe_validation_error(item: Mapping[str, object], key: ApiKey) -> str:
+    loc = item.get("loc")
+    part, *names = [str(name) for name in loc] if isinstance(loc, list) and loc else ["request"]
+    location = f"{'.'.join(names)} ({part})" if names else part
+    message = str(item.get("msg") or "not accepted")
+    return f"{_clean(location, key, _MAX_LOCATION_CHARS)}: {_clean(message, key)}"
+
+
+def _quote(text: str, key: ApiKey) -> str:
+    cleaned = _clean(text, key)
+    return f'The service says: "{cleaned}"' if cleaned else ""
+
+
+def _clean(text: str, key: ApiKey, max_chars: int = _MAX_QUOTE_CHARS) -> str:
+    return excerpt(key.redact(text), max_chars)
+
+
+def _build_status_error(
+    status: int, wait_seconds: float | None, detail: str, context: RequestContext, num_tries: int
+) -> LlxError:
+    kind, text = _describe_status(status, wait_seconds, context, num_tries)
+    message = f"{text} {detail}".strip()
     if kind is RateLimitedError:
-        return RateLimitedError(message, retry_after_seconds=after)
+        return RateLimitedError(message, retry_after_seconds=wait_seconds)
     if kind is UnavailableError:
-        return UnavailableError(message, status_code=status, retry_after_seconds=after)
+        return UnavailableError(message, status_code=status, retry_after_seconds=wait_seconds)
     return kind(message, status_code=status)
 
 
-def _describe_status(status: int, after: float | None, origin: Origin, tries: int) -> tuple[type[UpstreamError], str]:
+def _describe_status(
+    status: int, wait_seconds: float | None, context: RequestContext, num_tries: int
+) -> tuple[type[UpstreamError], str]:
+    seconds = math.ceil(wait_seconds) if wait_seconds else None
     if status == 401:
         return AuthenticationError, (
-            f"The key is not accepted by {origin.place}. A key belongs to one region: check LLAMA_CLOUD_API_KEY, and "
-            "set LLAMA_CLOUD_REGION to na or eu, or LLAMA_CLOUD_BASE_URL for a service of your own, to where the key "
-            "was made."
+            f"{context.host_and_region} does not accept the API key. A key is valid in one region: check "
+            "LLAMA_CLOUD_API_KEY, and set LLAMA_CLOUD_REGION (na or eu), or LLAMA_CLOUD_BASE_URL for a self-hosted "
+            "service, to where the key was created."
         )
     if status == 402:
         return OutOfCreditsError, (
             "The LlamaCloud account is out of credits. Reading a job is normally free, so this may concern the plan: "
-            "look at the account's billing page. A retry does not help before that."
+            "check the account's billing page. Retrying does not help before that."
         )
     if status in (403, 404):
-        return NotFoundError, _not_seen(status, origin)
+        return NotFoundError, _describe_not_found(status, context)
     if status == 429:
-        pause = f"Wait {math.ceil(after)} s" if after else "Wait a minute"
-        return RateLimitedError, (
-            f"LlamaCloud's rate limit is reached. {pause}, then ask again. The free tier allows 20 requests a minute "
-            "in all."
-        )
+        pause = f"Wait {seconds} s" if seconds else "Wait a minute"
+        text = f"LlamaCloud's rate limit is reached. {pause}, then try again. "
+        return RateLimitedError, f"{text}The free tier allows 20 requests a minute in total."
     if status in (408, 409) or status >= 500:
-        pause = f"after {math.ceil(after)} s" if after else "later"
-        words = f"LlamaCloud could not answer (HTTP {status}). {_asked(tries)} Try again {pause}."
-        return UnavailableError, words
-    if 300 <= status < 400:
-        words = f"{origin.host} answered with a redirect (HTTP {status}), which is not followed. The address may be "
-        return BadResponseError, f"{words}wrong: check LLAMA_CLOUD_BASE_URL ({origin.base_url})."
+        pause = f"after {seconds} s" if seconds else "later"
+        text = f"LlamaCloud could not handle the request (HTTP {status})."
+        return UnavailableError, f"{text} {_describe_tries(num_tries)} Try again {pause}."
+    if status < 400:
+        return BadResponseError, _describe_unexpected_status(status, context)
+    return RejectedError, f"LlamaCloud rejected the request (HTTP {status})."
+
+
+def _describe_unexpected_status(status: int, context: RequestContext) -> str:
     if status < 300:
-        words = f"{origin.host} answered HTTP {status} where 200 is documented. Check LLAMA_CLOUD_BASE_URL."
-        return BadResponseError, words
-    return RejectedError, f"LlamaCloud did not accept the request (HTTP {status})."
+        return f"{context.host} responded with HTTP {status} instead of 200. Check LLAMA_CLOUD_BASE_URL."
+    return (
+        f"{context.host} responded with a redirect (HTTP {status}), which is not followed. The address may be wrong: "
+        f"check LLAMA_CLOUD_BASE_URL ({context.base_url})."
+    )
 
 
-def _not_seen(status: int, origin: Origin) -> str:
-    if origin.job_id is None:
-        words = f"{origin.place} does not list jobs for this key (HTTP {status}). Check the project, the region and "
-        return f"{words}LLAMA_CLOUD_BASE_URL."
-    words = f"No job {origin.shown_id} can be seen with this key. Check the id, the project and the region"
-    kind = next((kind for prefix, kind in _OTHER_IDS.items() if origin.job_id.startswith(prefix)), None)
+def _describe_not_found(status: int, context: RequestContext) -> str:
+    if context.job_id is None:
+        text = f"{context.host_and_region} does not list jobs for this key (HTTP {status})."
+        return f"{text} Check the project, the region and LLAMA_CLOUD_BASE_URL."
+    text = f"No job {context.quoted_id} can be seen with this key. Check the id, the project and the region"
+    kind = next((kind for prefix, kind in _OTHER_ID_PREFIXES.items() if context.job_id.startswith(prefix)), None)
     if kind is not None:
-        return f"{words}: this is the id of {kind}, and that of an extract job begins with ext-."
-    if _BARE_UUID.match(origin.job_id):
-        return f"{words}: a bare UUID is the id of a job or run of the older API v1, and one of v2 begins with ext-."
-    return f"{words} (now {origin.region}); list_extract_jobs shows what this key sees."
+        return f"{text}: this is the id of {kind}, and the id of an extract job begins with ext-."
+    if _BARE_UUID.match(context.job_id):
+        return f"{text}: a bare UUID is the id of a job or run of the older API v1, and ids of v2 begin with ext-."
+    return f"{text} (now {context.region}); list_extract_jobs lists the jobs that this key can see."
 
 
-def _asked(tries: int) -> str:
-    return "It was asked once." if tries == 1 else f"It was asked {tries} times."
-
-
-def _passing(error: BadResponseError) -> BadResponseError:
-    error.is_transient = True
-    return error
+def _describe_tries(num_tries: int) -> str:
+    return "Tried once." if num_tries == 1 else f"Tried {num_tries} times."

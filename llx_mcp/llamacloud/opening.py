@@ -1,4 +1,4 @@
-"""Opening the client, and with it the libraries under it."""
+"""Opens the client, and imports its libraries only then."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
 async def open_client(
     settings: Settings, *, app: Any = None, transport: "AsyncBaseTransport | None" = None
 ) -> "AsyncIterator[LlamaCloudClient]":
-    """A client with its own connections, closed at the end. A missing key is no fault before the first call.
+    """Open a client with its own connections, and close it at the end. It checks the key at each call, not here.
 
     Args:
-        settings: key, address, project and the size of an answer.
-        app: an ASGI application to ask in place of the network.
-        transport: what carries the requests, in place of the network.
+        settings: the key, the address, the project and the size limit of a response.
+        app: an ASGI application to call instead of the network.
+        transport: a transport to use instead of the network.
 
     Raises:
-        ConfigurationError: a proxy or certificate setting of the environment cannot be used.
+        ConfigurationError: a proxy or certificate setting in the environment is not valid.
     """
-    # httpx and stamina are a third of the start-up, and a server that is only listed never needs them.
+    # httpx and stamina take a third of the start-up time, and a server whose tools are only listed never needs them.
     from llx_mcp.llamacloud.client import LlamaCloudClient
     from llx_mcp.llamacloud.transport import open_connection
 

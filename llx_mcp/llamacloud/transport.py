@@ -1,4 +1,4 @@
-"""One request over HTTP: sent, read within its bounds, and each way to fail named. The only module that knows httpx."""
+"""Sends one request over HTTP, reads a bounded response and names each failure. The only module that uses httpx."""
 
 import errno
 import logging
@@ -15,51 +15,51 @@ import httpx
 from llx_mcp import __version__
 from llx_mcp.errors import ConfigurationError
 from llx_mcp.llamacloud.error_mapping import (
-    Origin,
+    RequestContext,
     TransportFailure,
-    failure_of_status,
-    failure_of_transport,
-    too_large,
+    map_large_body,
+    map_status,
+    map_transport_failure,
 )
-from llx_mcp.llamacloud.retries import AttemptFailed, ahead_seconds
+from llx_mcp.llamacloud.retries import AttemptFailed, parse_clock_offset
 
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 60.0
-# One try altogether: a server that sends a byte a minute would never run into the read timeout.
+# For a whole attempt: a server that sends a byte a minute would never exceed the read timeout.
 ATTEMPT_SECONDS = 300.0
 
 _ERROR_BODY_BYTES = 64 * 1024
 _OK = 200
-# What a chunk can grow to must be bounded before it has grown: some 1,000 times for one of these, without end for
-# several on top of each other or for Brotli, which httpx would decode where its library happens to be installed.
-_CODINGS = ("", "identity", "gzip", "x-gzip", "deflate")
+# Decompression must be bounded before it happens. One of these codings expands a chunk at most some 1,000 times.
+# Stacked codings have no bound, and neither has Brotli, which httpx decodes where its library is installed.
+_ALLOWED_CODINGS = ("", "identity", "gzip", "x-gzip", "deflate")
 
-# The first that fits is meant: subclasses go before their base.
-_LOSSES: tuple[tuple[type[Exception], TransportFailure], ...] = (
+# The first match counts, so subclasses stand before their base class.
+_FAILURES: tuple[tuple[type[Exception], TransportFailure], ...] = (
     (httpx.ConnectTimeout, TransportFailure.CONNECT_TIMEOUT),
     (httpx.ReadTimeout, TransportFailure.READ_TIMEOUT),
     (httpx.WriteTimeout, TransportFailure.WRITE_TIMEOUT),
     (httpx.PoolTimeout, TransportFailure.POOL_TIMEOUT),
     (httpx.TimeoutException, TransportFailure.READ_TIMEOUT),
-    (TimeoutError, TransportFailure.TOO_SLOW),
-    (httpx.ConnectError, TransportFailure.NO_CONNECTION),
-    (httpx.WriteError, TransportFailure.BROKE_WRITING),
-    (httpx.NetworkError, TransportFailure.BROKE_READING),
-    (httpx.RemoteProtocolError, TransportFailure.NOT_HTTP),
-    (httpx.ProxyError, TransportFailure.PROXY),
-    (httpx.DecodingError, TransportFailure.NOT_DECODED),
-    (httpx.InvalidURL, TransportFailure.ADDRESS),
-    (httpx.UnsupportedProtocol, TransportFailure.ADDRESS),
+    (TimeoutError, TransportFailure.ATTEMPT_TIMEOUT),
+    (httpx.ConnectError, TransportFailure.CONNECT_ERROR),
+    (httpx.WriteError, TransportFailure.WRITE_ERROR),
+    (httpx.NetworkError, TransportFailure.READ_ERROR),
+    (httpx.RemoteProtocolError, TransportFailure.PROTOCOL_ERROR),
+    (httpx.ProxyError, TransportFailure.PROXY_ERROR),
+    (httpx.DecodingError, TransportFailure.DECODING_ERROR),
+    (httpx.InvalidURL, TransportFailure.INVALID_URL),
+    (httpx.UnsupportedProtocol, TransportFailure.INVALID_URL),
 )
 
-# httpcore repeats the headers of an answer in its DEBUG log, and an answer may repeat the key.
+# httpcore logs response headers at DEBUG, and a response may repeat the key.
 logging.getLogger("httpcore").setLevel(logging.INFO)
 
 _log = logging.getLogger("llx_mcp.llamacloud")
 
 
 class Connection:
-    """What carries requests: one pool of connections. Whoever opened it closes it."""
+    """Sends requests through one pool of connections, which its opener closes."""
 
     def __init__(self, http: httpx.AsyncClient, max_body_bytes: int) -> None:
         self._http = http
@@ -68,53 +68,57 @@ class Connection:
 
     @property
     def clock_offset_seconds(self) -> float:
-        """How far the service's clock is ahead of this machine's, from the `Date` of its latest answer; 0 without."""
+        """Seconds that the service's clock is ahead of this machine's, from its latest `Date` header; else 0."""
         return self._clock_offset_seconds
 
-    async def try_get(self, url: str, origin: Origin, tries: int, *, with_key: bool = True) -> bytes:
-        """The body of a 200, from one try.
+    async def fetch_once(self, url: str, context: RequestContext, attempt: int, *, with_key: bool = True) -> bytes:
+        """Send a GET once and return the body of a 200.
 
         Args:
             url: the whole address.
-            origin: what the request is about; its key is sent.
-            tries: which try this is, from 1.
-            with_key: send the key. A signed address needs none, and leads to another host.
+            context: what the request is about, and the key to send.
+            attempt: the number of this attempt, from 1.
+            with_key: whether to send the key. A signed URL needs none and may lead to another host.
 
         Raises:
-            AttemptFailed: no such body came; it says why, and whether another try may help.
+            AttemptFailed: there is no such body; the exception says why, and whether to try again.
         """
-        # Headers that hide the credential in their repr, for tracebacks that show variables.
-        headers = httpx.Headers({"Authorization": f"Bearer {origin.key.value}"} if with_key else {})
-        shown = origin.key.redact(url) if with_key else url.partition("?")[0]
+        # httpx.Headers hides the credential in its repr, for tracebacks that show variables.
+        headers = httpx.Headers({"Authorization": f"Bearer {context.key.value}"} if with_key else {})
+        log_url = context.key.redact(url) if with_key else url.partition("?")[0]
         failed: AttemptFailed
         try:
             with anyio.fail_after(ATTEMPT_SECONDS):
                 async with self._http.stream("GET", url, headers=headers) as response:
-                    _log.debug("GET %s: HTTP %d (try %d)", shown, response.status_code, tries)
-                    self._note_date(response)
-                    _check_coding(response, origin, tries)
-                    if response.status_code == _OK:
-                        return await self._read_whole(response, origin)
-                    body = await _read_start(response)
-                    failed = failure_of_status(response.status_code, response.headers, body, origin, tries)
+                    _log.debug("GET %s: HTTP %d (try %d)", log_url, response.status_code, attempt)
+                    return await self._read_response(response, context, attempt)
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, TimeoutError) as exc:
-            loss = name_transport_failure(exc)
-            _log.debug("GET %s: %s (try %d)", shown, loss.name, tries)
-            failed = failure_of_transport(loss, origin, tries)
+            failure = name_transport_failure(exc)
+            _log.debug("GET %s: %s (try %d)", log_url, failure.name, attempt)
+            failed = map_transport_failure(failure, context, attempt)
+        # Raised outside of the handler, so that it has no context: the exception of httpx holds the request.
         raise failed
 
-    def _note_date(self, response: httpx.Response) -> None:
-        offset = ahead_seconds(response.headers, datetime.now(UTC))
+    async def _read_response(self, response: httpx.Response, context: RequestContext, attempt: int) -> bytes:
+        self._update_clock_offset(response)
+        _check_coding(response, context, attempt)
+        if response.status_code == _OK:
+            return await self._read_body(response, context)
+        body = await _read_error_body(response)
+        raise map_status(response.status_code, response.headers, body, context, attempt)
+
+    def _update_clock_offset(self, response: httpx.Response) -> None:
+        offset = parse_clock_offset(response.headers, datetime.now(UTC))
         if offset is not None:
             self._clock_offset_seconds = offset
 
-    async def _read_whole(self, response: httpx.Response, origin: Origin) -> bytes:
+    async def _read_body(self, response: httpx.Response, context: RequestContext) -> bytes:
         chunks: list[bytes] = []
         size = 0
         async for chunk in response.aiter_bytes():
             size += len(chunk)
             if size > self._max_body_bytes:
-                raise AttemptFailed(too_large(self._max_body_bytes, origin), is_retryable=False)
+                raise AttemptFailed(map_large_body(self._max_body_bytes, context), is_retryable=False)
             chunks.append(chunk)
         return b"".join(chunks)
 
@@ -123,10 +127,15 @@ class Connection:
 async def open_connection(
     max_body_bytes: int, *, app: Any, transport: httpx.AsyncBaseTransport | None
 ) -> AsyncIterator[Connection]:
-    """A pool of connections, closed at the end.
+    """Open a pool of connections, and close it at the end.
+
+    Args:
+        max_body_bytes: the size limit of a response.
+        app: an ASGI application to call instead of the network.
+        transport: a transport to use instead of the network.
 
     Raises:
-        ConfigurationError: a proxy or certificate setting of the environment cannot be used.
+        ConfigurationError: a proxy or certificate setting in the environment is not valid.
     """
     async with _build_http(httpx.ASGITransport(app) if app is not None else transport) as http:
         yield Connection(http, max_body_bytes)
@@ -144,52 +153,54 @@ def _build_http(transport: httpx.AsyncBaseTransport | None) -> httpx.AsyncClient
             },
             # A redirect could carry the key elsewhere.
             follow_redirects=False,
-            # HTTPS_PROXY, NO_PROXY and SSL_CERT_FILE are honoured, as people behind a company's proxy need. ~/.netrc is
-            # not: httpx reads it only for an explicit NetRCAuth, and the Authorization of each request is set here.
+            # Honours HTTPS_PROXY, NO_PROXY and SSL_CERT_FILE, for users behind a company's proxy. httpx reads ~/.netrc
+            # only for an explicit NetRCAuth, and each request sets its own Authorization header.
             trust_env=True,
         )
     except (ValueError, httpx.InvalidURL, OSError, ImportError) as exc:
-        # Its text may hold the proxy's password.
-        words = f"A connection cannot be set up with the environment as it is ({type(exc).__name__}). "
-        words += "Check HTTPS_PROXY, HTTP_PROXY, ALL_PROXY (http:// or https:// addresses; SOCKS needs the package "
-        words += "socksio), and SSL_CERT_FILE and SSL_CERT_DIR, which must name readable certificates."
-    raise ConfigurationError(words)
+        # The exception's text may hold the proxy's password, so it is not used.
+        text = (
+            f"The proxy or certificate settings of the environment are not valid ({type(exc).__name__}). Check "
+            "HTTPS_PROXY, HTTP_PROXY and ALL_PROXY (http:// or https:// addresses; SOCKS needs the package socksio), "
+            "and SSL_CERT_FILE and SSL_CERT_DIR, which must name readable certificates."
+        )
+    raise ConfigurationError(text)
 
 
 def name_transport_failure(exc: Exception) -> TransportFailure:
-    """Which way to fail an exception stands for. Its own text is never used: it may hold the request."""
-    loss = next((loss for kind, loss in _LOSSES if isinstance(exc, kind)), TransportFailure.NOT_MADE)
-    return _name_connect_loss(exc) if loss is TransportFailure.NO_CONNECTION else loss
+    """Return the failure that an exception stands for. Its text is never used, since it may hold the request."""
+    failure = next((failure for kind, failure in _FAILURES if isinstance(exc, kind)), TransportFailure.REQUEST_ERROR)
+    return _name_connect_failure(exc) if failure is TransportFailure.CONNECT_ERROR else failure
 
 
-def _name_connect_loss(exc: BaseException) -> TransportFailure:
-    for cause in _causes(exc):
+def _name_connect_failure(exc: BaseException) -> TransportFailure:
+    for cause in _iterate_causes(exc):
         if isinstance(cause, ssl.SSLError):
-            return TransportFailure.TLS
+            return TransportFailure.TLS_ERROR
         if isinstance(cause, socket.gaierror):
-            return TransportFailure.NAME_UNKNOWN
+            return TransportFailure.NAME_NOT_RESOLVED
         if isinstance(cause, OSError) and cause.errno == errno.ECONNREFUSED:
-            return TransportFailure.REFUSED
-    return TransportFailure.NO_CONNECTION
+            return TransportFailure.CONNECTION_REFUSED
+    return TransportFailure.CONNECT_ERROR
 
 
-def _causes(exc: BaseException | None) -> Iterator[BaseException]:
-    """An exception and all beneath it: a failed connection is a group, an address each."""
+def _iterate_causes(exc: BaseException | None) -> Iterator[BaseException]:
+    """Yield an exception and its causes. A failed connection is a group, with one member per address."""
     while exc is not None:
         yield exc
         if isinstance(exc, BaseExceptionGroup):
             for member in exc.exceptions:
-                yield from _causes(member)
+                yield from _iterate_causes(member)
         exc = exc.__cause__ or exc.__context__
 
 
-def _check_coding(response: httpx.Response, origin: Origin, tries: int) -> None:
-    if response.headers.get("content-encoding", "").strip().lower() not in _CODINGS:
-        raise failure_of_transport(TransportFailure.NOT_DECODED, origin, tries)
+def _check_coding(response: httpx.Response, context: RequestContext, attempt: int) -> None:
+    if response.headers.get("content-encoding", "").strip().lower() not in _ALLOWED_CODINGS:
+        raise map_transport_failure(TransportFailure.DECODING_ERROR, context, attempt)
 
 
-async def _read_start(response: httpx.Response) -> bytes:
-    """The beginning of an error's body; the status counts even where the body breaks off."""
+async def _read_error_body(response: httpx.Response) -> bytes:
+    """Read the beginning of an error's body. If the body breaks off, the part that arrived is returned."""
     body = b""
     try:
         async for chunk in response.aiter_bytes():

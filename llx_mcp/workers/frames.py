@@ -1,4 +1,4 @@
-"""Frames on the pipes of a worker: the lengths of head and body, then both as bytes."""
+"""The frames on the pipes of a worker: the lengths of head and body, then the head and the body, both in bytes."""
 
 import struct
 from typing import IO
@@ -15,7 +15,7 @@ def write_frame(stream: IO[bytes], head: bytes, body: bytes = b"") -> None:
 
 
 def read_frame(stream: IO[bytes]) -> tuple[bytes, bytes] | None:
-    """Return the head and the body of the next frame; None at the end of the stream."""
+    """Read one frame; return None at the end of the stream."""
     lengths = stream.read(_LENGTHS.size)
     if len(lengths) < _LENGTHS.size:
         return None

@@ -222,7 +222,7 @@ def _environment() -> dict[str, str]:
 
 
 def _check_reply(exchanged: tuple[Reply, bytes]) -> tuple[Reply, bytes]:
-    """Return a reply and its body, or raise the error that it reports."""
+    """Return a reply, or raise the error that it reports."""
     reply, _ = exchanged
     match reply.error:
         case None:

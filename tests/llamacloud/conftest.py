@@ -1,4 +1,4 @@
-"""No test here waits between tries."""
+"""Retries in these tests do not wait."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""Services that answer as a test says, in memory or over a real socket."""
+"""Services with prepared responses, in memory or on a real socket."""
 
 import asyncio
 import json
@@ -12,7 +12,7 @@ import pytest
 from llx_mcp.errors import LlxError
 from llx_mcp.llamacloud import open_client
 from llx_mcp.llamacloud.api_key import ApiKey
-from llx_mcp.llamacloud.error_mapping import Origin
+from llx_mcp.llamacloud.error_mapping import RequestContext
 from llx_mcp.models import Job
 from llx_mcp.scope import Scope
 from llx_mcp.settings import Settings, load_settings
@@ -21,7 +21,7 @@ KEY = "llx-SecretSecretSecret"
 JOB = {"id": "ext-1", "status": "RUNNING"}
 JOB_BODY = json.dumps(JOB).encode()
 BASE_URL = "https://api.cloud.llamaindex.ai"
-ORIGIN = Origin("ext-1", "na", BASE_URL, ApiKey(KEY))
+CONTEXT = RequestContext("ext-1", "na", BASE_URL, ApiKey(KEY))
 
 Handler = Callable[[httpx.Request], httpx.Response]
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -33,14 +33,14 @@ def settings_with(**overrides: Any) -> Settings:
 
 
 def answer(status: int, body: Any = None, **headers: str) -> Handler:
-    """A service that always answers this."""
+    """A service with one fixed response."""
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     sent = {name.replace("_", "-"): value for name, value in headers.items()}
     return lambda _: httpx.Response(status, content=content, headers=sent)
 
 
 async def fetch(handler: Handler, job_id: str = "ext-1", settings: Settings | None = None, **arguments: Any) -> Job:
-    """The job, from a service in memory."""
+    """Fetch a job from a service in memory."""
     async with open_client(settings or settings_with(), transport=httpx.MockTransport(handler)) as client:
         scope = Scope(arguments.pop("project_id", None), arguments.pop("organization_id", None))
         return await client.fetch_job(job_id, scope=scope, **arguments)
@@ -49,7 +49,7 @@ async def fetch(handler: Handler, job_id: str = "ext-1", settings: Settings | No
 async def failure(
     handler: Handler, job_id: str = "ext-1", settings: Settings | None = None, **arguments: Any
 ) -> LlxError:
-    """The error that fetching a job from such a service gives."""
+    """Fetch a job and return the error."""
     with pytest.raises(LlxError) as caught:
         await fetch(handler, job_id, settings, **arguments)
     assert_no_key(caught.value)
@@ -57,7 +57,7 @@ async def failure(
 
 
 async def failure_over_socket(serve: Serve, scheme: str = "http", **overrides: Any) -> LlxError:
-    """The error that fetching a job from a service behind a real socket gives."""
+    """Fetch a job over a real socket and return the error."""
     async with loopback(serve) as url:
         settings = settings_with(base_url_override=url.replace("http", scheme, 1), **overrides)
         async with open_client(settings) as client:
@@ -68,7 +68,7 @@ async def failure_over_socket(serve: Serve, scheme: str = "http", **overrides: A
 
 
 def assert_no_key(error: BaseException) -> None:
-    """Neither the error nor what it drags behind holds the key, shown in a traceback or not."""
+    """Assert that neither the error nor its causes hold the key."""
     pending: list[BaseException | None] = [error]
     while pending:
         exc = pending.pop()
@@ -82,7 +82,7 @@ def assert_no_key(error: BaseException) -> None:
 
 
 def send(head: bytes, body: bytes = b"", *, lines: list[bytes] | None = None) -> Serve:
-    """What a socket server does that sends this, and closes; request heads are kept in `lines`."""
+    """Build a socket handler that sends a response and closes; it appends each request to `lines`."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         request = await reader.readuntil(b"\r\n\r\n")
@@ -96,13 +96,13 @@ def send(head: bytes, body: bytes = b"", *, lines: list[bytes] | None = None) ->
 
 
 def send_job(*, lines: list[bytes] | None = None) -> Serve:
-    """What a socket server does that answers with a job."""
+    """Build a socket handler that sends a job."""
     return send(b"HTTP/1.1 200 OK\r\nContent-Length: %d" % len(JOB_BODY), JOB_BODY, lines=lines)
 
 
 @asynccontextmanager
 async def loopback(serve: Serve) -> AsyncIterator[str]:
-    """A server on this machine that speaks as the function does; its URL."""
+    """Run a server on this machine with a handler; yields its URL."""
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     try:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"

@@ -1,4 +1,4 @@
-"""The key is read late, sent once, and shown never."""
+"""The API key is checked at the call, sent in one header, and never shown."""
 
 import logging
 import traceback
@@ -11,7 +11,7 @@ from llx_mcp.errors import ConfigurationError
 from llx_mcp.llamacloud import open_client
 from llx_mcp.llamacloud.api_key import ApiKey
 from llx_mcp.settings import load_settings
-from tests.llamacloud.service import BASE_URL, JOB, KEY, ORIGIN, answer, failure, failure_over_socket, fetch, send
+from tests.llamacloud.service import BASE_URL, CONTEXT, JOB, KEY, answer, failure, failure_over_socket, fetch, send
 
 STATUSES = [200, 204, 302, 400, 401, 402, 403, 404, 408, 409, 418, 422, 429, 500, 503]
 BODIES = [
@@ -25,7 +25,7 @@ BODIES = [
 
 
 @pytest.mark.parametrize("key", [None, "", "  "])
-async def test_a_client_opens_without_a_key_and_the_call_says_how_to_set_one(key: str | None) -> None:
+async def test_call_without_a_key_says_how_to_set_one(key: str | None) -> None:
     async with open_client(load_settings(api_key=key)) as client:
         for call in (client.fetch_job("ext-1"), client.check()):
             with pytest.raises(ConfigurationError, match=r"LLAMA_CLOUD_API_KEY.*--local"):
@@ -33,14 +33,14 @@ async def test_a_client_opens_without_a_key_and_the_call_says_how_to_set_one(key
 
 
 @pytest.mark.parametrize("key", ["llx-a b", "llx-a\nb", "llx-é", "llx-\0"])
-async def test_a_key_that_cannot_be_sent_is_not_repeated(key: str) -> None:
+async def test_error_about_an_invalid_key_does_not_quote_it(key: str) -> None:
     error = await failure(answer(200, JOB), settings=load_settings(api_key=key))
     assert isinstance(error, ConfigurationError)
     assert key not in str(error)
     assert "Copy it again" in str(error)
 
 
-async def test_blanks_around_a_key_are_not_sent() -> None:
+async def test_whitespace_around_a_key_is_not_sent() -> None:
     sent: list[str] = []
 
     def handler(request: httpx.Request) -> httpx.Response:
@@ -53,14 +53,14 @@ async def test_blanks_around_a_key_are_not_sent() -> None:
 
 @pytest.mark.parametrize("body", BODIES, ids=range(len(BODIES)))
 @pytest.mark.parametrize("status", STATUSES)
-async def test_a_service_that_repeats_the_key_gets_it_into_no_error_and_no_log(
+async def test_key_repeated_by_the_service_reaches_no_error_and_no_log(
     status: int, body: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     repeated = {"location": f"https://host/{KEY}", "retry-after": KEY, "x-request-id": KEY, "content-type": KEY}
-    # `failure` asserts that the error and all that hangs on it are clean.
+    # `failure` asserts that the error and its causes are clean.
     error = await failure(lambda _: httpx.Response(status, content=body, headers=repeated))
-    # A traceback that shows variables, as error trackers write it; the answer itself is one of them.
+    # A traceback with variables, as error trackers write it. The body itself is one of the variables.
     shown = "".join(traceback.TracebackException.from_exception(error, capture_locals=True).format())
     assert KEY not in shown.replace(repr(body), "")
     assert_clean(caplog)
@@ -75,24 +75,24 @@ async def test_a_service_that_repeats_the_key_gets_it_into_no_error_and_no_log(
     ],
     ids=["status", "cut off", "not HTTP"],
 )
-async def test_a_real_connection_logs_no_key(head: bytes, caplog: pytest.LogCaptureFixture) -> None:
+async def test_real_connection_logs_no_key(head: bytes, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     await failure_over_socket(send(head, b"{"))
     assert_clean(caplog)
 
 
-async def test_a_fault_of_our_own_shows_no_key_in_a_traceback_with_variables() -> None:
+async def test_traceback_with_variables_shows_no_key() -> None:
     def handler(_: httpx.Request) -> httpx.Response:
         raise RuntimeError("a bug")
 
     with pytest.raises(RuntimeError) as caught:
         await fetch(handler)
     shown = "".join(traceback.TracebackException.from_exception(caught.value, capture_locals=True).format())
-    assert "try_get" in shown
+    assert "fetch_once" in shown
     assert KEY not in shown
 
 
-async def test_requests_and_retries_are_logged_for_debugging_and_not_above(caplog: pytest.LogCaptureFixture) -> None:
+async def test_requests_and_retries_are_logged_at_debug_level_only(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     answers: Iterator[httpx.Response | Exception] = iter(
         [httpx.Response(503), httpx.ReadTimeout("x"), httpx.Response(200, json=JOB)]
@@ -116,19 +116,19 @@ async def test_requests_and_retries_are_logged_for_debugging_and_not_above(caplo
     ]
 
 
-def test_a_key_does_not_show_in_what_carries_it() -> None:
+def test_repr_of_key_and_context_hides_the_key() -> None:
     assert KEY not in repr(ApiKey(KEY))
-    assert KEY not in repr(ORIGIN)
+    assert KEY not in repr(CONTEXT)
 
 
-def test_a_placeholder_for_a_key_garbles_no_text() -> None:
+def test_short_placeholder_key_is_not_redacted() -> None:
     assert ApiKey("e").redact("extract") == "extract"
     assert not ApiKey("e").is_in("extract")
     assert ApiKey(KEY).redact(f"a {KEY} b {KEY}") == "a [key] b [key]"
 
 
 def assert_clean(caplog: pytest.LogCaptureFixture) -> None:
-    """No record holds the key, in its text or beside it."""
+    """Assert that no log record holds the key, in its text or its attributes."""
     assert caplog.records
     for record in caplog.records:
         assert KEY not in record.getMessage()

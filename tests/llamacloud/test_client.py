@@ -1,4 +1,4 @@
-"""The client sends what the service documents, and gives back what came."""
+"""The client sends documented requests and returns what the service sent."""
 
 import json
 import subprocess
@@ -12,7 +12,6 @@ import pytest
 from llx_mcp import __version__
 from llx_mcp.errors import BadResponseError, NotFoundError, UnavailableError
 from llx_mcp.llamacloud import open_client
-from llx_mcp.llamacloud.client import Access
 from llx_mcp.models import JobPage
 from llx_mcp.scope import DEFAULT_SCOPE, JobFilter, Scope
 from tests.llamacloud.service import BASE_URL, JOB, KEY, Handler, answer, assert_no_key, fetch, settings_with
@@ -21,25 +20,25 @@ NO_FILTER = JobFilter()
 
 
 class Recorder:
-    """A service that keeps what it was asked."""
+    """A service that records its requests."""
 
     def __init__(self, body: object) -> None:
         self.requests: list[httpx.Request] = []
         self._body = body
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
-        """Answer with the body."""
+        """Record the request and return the body."""
         self.requests.append(request)
         return httpx.Response(200, json=self._body)
 
 
-async def check(handler: Handler) -> Access:
-    """Check a service that answers as the handler does."""
+async def check(handler: Handler) -> None:
+    """Check a service in memory."""
     async with open_client(settings_with(project_id="p"), transport=httpx.MockTransport(handler)) as client:
-        return await client.check()
+        await client.check()
 
 
-async def test_a_request_is_as_the_service_documents_it() -> None:
+async def test_request_is_as_documented() -> None:
     service = Recorder(JOB)
     job = await fetch(service, expand=["usage", "metadata"], project_id="p", organization_id="o")
     (request,) = service.requests
@@ -76,7 +75,7 @@ async def test_a_request_is_as_the_service_documents_it() -> None:
         ),
     ],
 )
-async def test_address_and_scope_come_from_the_settings(
+async def test_address_and_scope_come_from_settings_unless_given(
     overrides: dict[str, str], arguments: dict[str, str], url: str
 ) -> None:
     service = Recorder(JOB)
@@ -84,7 +83,7 @@ async def test_address_and_scope_come_from_the_settings(
     assert [str(request.url) for request in service.requests] == [url]
 
 
-async def test_an_application_can_stand_in_for_the_network() -> None:
+async def test_asgi_application_replaces_the_network() -> None:
     async def app(scope: dict[str, object], receive: object, send: object) -> None:
         assert scope["raw_path"] == b"/api/v2/extract/%2E%2E"
         await send({"type": "http.response.start", "status": 200, "headers": []})  # type: ignore[operator]
@@ -94,52 +93,52 @@ async def test_an_application_can_stand_in_for_the_network() -> None:
         assert (await client.fetch_job("..")).id == "ext-1"
 
 
-async def test_a_check_asks_for_one_job_of_the_list() -> None:
+async def test_check_requests_a_list_of_one_job() -> None:
     service = Recorder({"items": [], "next_page_token": None})
-    assert await check(service) == Access(region="na", base_url=BASE_URL)
+    await check(service)
     assert [str(request.url) for request in service.requests] == [f"{BASE_URL}/api/v2/extract?page_size=1&project_id=p"]
 
 
 @pytest.mark.parametrize(
     ("body", "words"),
     [
-        (b"<html>Sign in</html>", "A web page came"),
+        (b"<html>Sign in</html>", "sent a web page"),
         (b"{}", "without a list of jobs"),
         (b"[]", "without a list of jobs"),
         (b'{"items": null}', "without a list of jobs"),
-        (b"pong", "no JSON"),
-        (b"[" * 100_000, "no JSON"),
-        (b"", "answered with nothing"),
+        (b"pong", "not JSON"),
+        (b"[" * 100_000, "not JSON"),
+        (b"", "sent an empty response"),
     ],
 )
-async def test_a_check_is_not_content_with_any_200(body: bytes, words: str) -> None:
+async def test_check_rejects_a_200_without_a_job_list(body: bytes, words: str) -> None:
     with pytest.raises(BadResponseError, match=words) as caught:
         await check(answer(200, body))
     assert_no_key(caught.value)
 
 
-async def test_a_check_that_finds_no_list_says_where_it_looked() -> None:
+async def test_check_error_names_the_host() -> None:
     with pytest.raises(NotFoundError) as caught:
         await check(answer(404, {"detail": "Not Found"}))
     assert str(caught.value) == (
         "api.cloud.llamaindex.ai (na) does not list jobs for this key (HTTP 404). Check the project, the region and "
-        'LLAMA_CLOUD_BASE_URL. It says: "Not Found"'
+        'LLAMA_CLOUD_BASE_URL. The service says: "Not Found"'
     )
 
 
-def test_importing_the_package_imports_no_http_client() -> None:
+def test_importing_the_package_does_not_import_httpx() -> None:
     code = "import sys, llx_mcp.llamacloud; print([name for name in ('httpx', 'stamina') if name in sys.modules])"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"
 
 
 async def list_jobs(handler: Handler, wanted: JobFilter = NO_FILTER, scope: Scope = DEFAULT_SCOPE) -> JobPage:
-    """One page, from a service in memory."""
+    """Fetch one page from a service in memory."""
     async with open_client(settings_with(), transport=httpx.MockTransport(handler)) as client:
         return await client.list_jobs(wanted, scope)
 
 
-async def test_a_list_sends_every_filter_as_the_service_documents_it() -> None:
+async def test_list_request_sends_every_filter_as_documented() -> None:
     service = Recorder({"items": [JOB], "next_page_token": "t2"})
     page = await list_jobs(
         service,
@@ -166,18 +165,18 @@ async def test_a_list_sends_every_filter_as_the_service_documents_it() -> None:
 
 
 @pytest.mark.parametrize("token", [None, "", 7])
-async def test_a_list_ends_on_a_token_that_is_no_text(token: object) -> None:
+async def test_page_token_that_is_not_text_ends_the_list(token: object) -> None:
     assert await list_jobs(answer(200, {"items": [], "next_page_token": token})) == JobPage(())
     assert await list_jobs(answer(200, {"items": []})) == JobPage(())
 
 
 @pytest.mark.parametrize("body", [b"{}", b'{"items": null}', b'{"items": [{"id": 1}]}', b"[]", b'{"items": [', b"x"])
-async def test_what_is_no_list_of_jobs_is_told(body: bytes) -> None:
+async def test_body_that_is_not_a_job_list_is_an_error(body: bytes) -> None:
     with pytest.raises(BadResponseError):
         await list_jobs(answer(200, body))
 
 
-async def test_a_caller_that_asks_again_by_itself_is_answered_after_one_try() -> None:
+async def test_max_tries_limits_the_requests() -> None:
     service = Recorder(JOB)
 
     def refuse(request: httpx.Request) -> httpx.Response:
@@ -192,18 +191,18 @@ async def test_a_caller_that_asks_again_by_itself_is_answered_after_one_try() ->
     assert len(service.requests) == 1 + 3
 
 
-@pytest.mark.parametrize(("ahead", "told"), [(3_600, 3_600), (-3_600, -3_600), (1, 0), (None, 0)])
-async def test_the_clock_of_the_service_is_read_from_its_answers(ahead: int | None, told: int) -> None:
+@pytest.mark.parametrize(("ahead_seconds", "offset_seconds"), [(3_600, 3_600), (-3_600, -3_600), (1, 0), (None, 0)])
+async def test_clock_offset_is_read_from_the_date_header(ahead_seconds: int | None, offset_seconds: int) -> None:
     def serve(_: httpx.Request) -> httpx.Response:
-        moment = None if ahead is None else datetime.now(UTC) + timedelta(seconds=ahead)
+        moment = None if ahead_seconds is None else datetime.now(UTC) + timedelta(seconds=ahead_seconds)
         return httpx.Response(200, json=JOB, headers={"date": format_datetime(moment, usegmt=True)} if moment else {})
 
     async with open_client(settings_with(), transport=httpx.MockTransport(serve)) as client:
         await client.fetch_job("ext-1")
-        assert client.clock_offset_seconds == pytest.approx(told, abs=2)
+        assert client.clock_offset_seconds == pytest.approx(offset_seconds, abs=2)
 
 
-async def test_an_identity_tells_key_and_address_apart_and_neither_gives_away() -> None:
+async def test_identity_depends_on_key_and_address_and_hides_the_key() -> None:
     identities = set()
     for overrides in ({}, {"region": "eu"}, {"api_key": "llx-another-another"}, {}):
         async with open_client(settings_with(**overrides)) as client:
@@ -212,18 +211,18 @@ async def test_an_identity_tells_key_and_address_apart_and_neither_gives_away() 
     assert len(identities) == 3
 
 
-async def test_names_of_files_are_asked_for_at_once_and_told_by_the_ids_of_jobs() -> None:
-    asked: list[httpx.URL] = []
+async def test_file_names_are_fetched_in_one_request() -> None:
+    requested: list[httpx.URL] = []
 
     def serve(request: httpx.Request) -> httpx.Response:
-        asked.append(request.url)
+        requested.append(request.url)
         items = [{"id": "dfl-1", "name": "a.pdf"}, {"id": "2", "name": "b.pdf"}, {"id": "dfl-3", "name": None}, "odd"]
         return httpx.Response(200, json={"items": items})
 
     async with open_client(settings_with(), transport=httpx.MockTransport(serve)) as client:
         names = await client.fetch_file_names(["dfl-1", "dfl-2", "dfl-3", "dfl-4"], Scope("project"))
     assert names == {"dfl-1": "a.pdf", "dfl-2": "b.pdf"}
-    (url,) = asked
+    (url,) = requested
     assert (url.path, url.params.get_list("file_ids")) == (
         "/api/v1/beta/files",
         ["dfl-1", "dfl-2", "dfl-3", "dfl-4"],
@@ -232,12 +231,12 @@ async def test_names_of_files_are_asked_for_at_once_and_told_by_the_ids_of_jobs(
 
 
 @pytest.mark.parametrize("body", [b'{"items":3}', b'{"items":[{"id":null,"name":3}]}', b"{}"])
-async def test_files_without_names_have_none(body: bytes) -> None:
+async def test_files_without_names_are_left_out(body: bytes) -> None:
     async with open_client(settings_with(), transport=httpx.MockTransport(answer(200, body))) as client:
         assert await client.fetch_file_names(["dfl-1"]) == {}
 
 
-async def test_what_is_no_list_of_files_is_an_error() -> None:
+async def test_body_that_is_not_a_file_list_is_an_error() -> None:
     async with open_client(settings_with(), transport=httpx.MockTransport(answer(200, b"[]"))) as client:
-        with pytest.raises(BadResponseError, match="no file"):
+        with pytest.raises(BadResponseError, match="not a JSON object"):
             await client.fetch_file_names(["dfl-1"])

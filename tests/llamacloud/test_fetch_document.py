@@ -1,4 +1,4 @@
-"""A document is fetched from the address that the service signed, which never sees the key."""
+"""A document is downloaded from the signed URL of the service, without the key."""
 
 import json
 import logging
@@ -16,7 +16,7 @@ PROJECT = "5a3d1f0e-6c1b-4e0a-9f57-2b6d8c4e1a90"
 
 
 def service(url: object = STORAGE, file: object = None, seen: list[httpx.Request] | None = None) -> Handler:
-    """LlamaCloud with one file, and the storage that it points to."""
+    """LlamaCloud with one file, and the storage that its URL points to."""
     described = {"id": "dfl-1", "name": "b.pdf", "project_id": PROJECT} if file is None else file
 
     def handle(request: httpx.Request) -> httpx.Response:
@@ -33,12 +33,12 @@ def service(url: object = STORAGE, file: object = None, seen: list[httpx.Request
 
 
 async def fetch(handler: Handler, file_id: str = "dfl-1") -> DownloadedFile:
-    """The document, from a service in memory."""
+    """Fetch a document from a service in memory."""
     async with open_client(settings_with(project_id=PROJECT), transport=httpx.MockTransport(handler)) as client:
         return await client.fetch_document(file_id)
 
 
-async def test_a_document_comes_with_its_name_and_without_the_key(caplog: pytest.LogCaptureFixture) -> None:
+async def test_document_is_fetched_without_sending_the_key_to_storage(caplog: pytest.LogCaptureFixture) -> None:
     seen: list[httpx.Request] = []
     with caplog.at_level(logging.DEBUG, "llx_mcp"):
         assert await fetch(service(seen=seen)) == DownloadedFile("b.pdf", PROJECT, b"%PDF-1")
@@ -54,23 +54,23 @@ async def test_a_document_comes_with_its_name_and_without_the_key(caplog: pytest
     "url",
     ["http://storage.example.com/b.pdf", "file:///etc/passwd", "//storage.example.com/", "http://[::1/", "", None, 7],
 )
-async def test_an_address_that_is_not_https_is_not_asked(url: object) -> None:
+async def test_download_url_that_is_not_https_is_refused(url: object) -> None:
     seen: list[httpx.Request] = []
-    with pytest.raises(BadResponseError, match="no address that a document may be fetched from") as caught:
+    with pytest.raises(BadResponseError, match="no https URL to download the document from") as caught:
         await fetch(service(url, seen=seen))
     assert_no_key(caught.value)
     assert len(seen) == 2
 
 
 @pytest.mark.parametrize("file_id", ["..", "a/b", "?", "a\r\nb"])
-async def test_an_id_stays_within_its_segment(file_id: str) -> None:
+async def test_file_id_stays_within_its_segment(file_id: str) -> None:
     seen: list[httpx.Request] = []
     await fetch(service(seen=seen), file_id)
     assert [request.url.raw_path.count(b"/") for request in seen[:2]] == [5, 6]
 
 
-async def test_what_is_no_file_is_an_error_that_says_so() -> None:
-    with pytest.raises(BadResponseError, match="no file"):
+async def test_invalid_file_is_an_error() -> None:
+    with pytest.raises(BadResponseError, match="not a JSON object"):
         await fetch(service(file=[]))
     with pytest.raises(NotFoundError):
         await fetch(lambda _: httpx.Response(404, content=b'{"detail":"no"}'))

@@ -1,4 +1,4 @@
-"""What may pass is tried again, as often and as late as the official clients do."""
+"""Transient failures are retried like the official clients retry them."""
 
 import asyncio
 import time
@@ -9,14 +9,14 @@ import pytest
 import stamina
 
 from llx_mcp.errors import RateLimitedError, UnavailableError
-from llx_mcp.llamacloud.retries import AttemptFailed, backoff_of, retry_after_seconds
+from llx_mcp.llamacloud.retries import AttemptFailed, get_backoff, parse_retry_after
 from tests.llamacloud.service import JOB, answer, failure, fetch
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
 
 class SkippedTime:
-    """Sleep that returns at once and moves the clock instead; what was slept is kept."""
+    """A sleep that returns at once and moves the clock; records each duration."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.slept: list[float] = []
@@ -32,32 +32,32 @@ class SkippedTime:
 
 @pytest.fixture
 def skipped(monkeypatch: pytest.MonkeyPatch) -> SkippedTime:
-    """Retries as they are outside of tests, but for the time that they take."""
+    """Retries with their real waits, which take no time."""
     stamina.set_testing(False)
     return SkippedTime(monkeypatch)
 
 
-async def test_pauses_double_from_half_a_second_with_jitter(skipped: SkippedTime) -> None:
+async def test_retry_waits_double_from_half_a_second_with_jitter(skipped: SkippedTime) -> None:
     await failure(answer(500))
     assert len(skipped.slept) == 5
     for slept, least in zip(skipped.slept, [0.5, 1.0, 2.0, 4.0, 8.0], strict=True):
         assert least <= slept <= min(least + 0.5, 8.0)
 
 
-async def test_a_retry_comes_when_the_service_said(skipped: SkippedTime) -> None:
+async def test_retry_after_sets_the_wait(skipped: SkippedTime) -> None:
     answers = iter([httpx.Response(429, headers={"retry-after": "7.5"}), httpx.Response(200, json=JOB)])
     await fetch(lambda _: next(answers))
     assert skipped.slept == [7.5]
 
 
-async def test_tries_end_in_time_even_where_each_pause_is_allowed(skipped: SkippedTime) -> None:
+async def test_total_retry_time_is_bounded(skipped: SkippedTime) -> None:
     error = await failure(answer(429, retry_after="60"))
     assert isinstance(error, RateLimitedError)
     assert error.retry_after_seconds == 60.0
     assert skipped.slept == [60.0, 60.0]
 
 
-async def test_a_longer_pause_is_for_the_caller_to_make(skipped: SkippedTime) -> None:
+async def test_retry_after_above_the_limit_is_left_to_the_caller(skipped: SkippedTime) -> None:
     error = await failure(answer(429, retry_after="60.5"))
     assert isinstance(error, RateLimitedError)
     assert error.retry_after_seconds == 60.5
@@ -65,16 +65,16 @@ async def test_a_longer_pause_is_for_the_caller_to_make(skipped: SkippedTime) ->
 
 
 @pytest.mark.parametrize("status", [408, 409, 429, 500, 502, 599])
-async def test_what_may_pass_is_tried_again(status: int) -> None:
+async def test_transient_status_is_retried(status: int) -> None:
     answers = iter([httpx.Response(status), httpx.Response(status), httpx.Response(200, json=JOB)])
     assert (await fetch(lambda _: next(answers))).id == "ext-1"
 
 
-async def test_a_lost_connection_is_tried_again() -> None:
-    losses = iter([httpx.ConnectError("x"), httpx.ReadTimeout("x"), httpx.RemoteProtocolError("x")])
+async def test_lost_connection_is_retried() -> None:
+    failures = iter([httpx.ConnectError("x"), httpx.ReadTimeout("x"), httpx.RemoteProtocolError("x")])
 
     def handler(_: httpx.Request) -> httpx.Response:
-        if (exc := next(losses, None)) is not None:
+        if (exc := next(failures, None)) is not None:
             raise exc
         return httpx.Response(200, json=JOB)
 
@@ -100,9 +100,7 @@ async def test_a_lost_connection_is_tried_again() -> None:
         (302, {}, 1),
     ],
 )
-async def test_tries_are_bounded_and_the_service_has_the_last_word(
-    status: int, headers: dict[str, str], tries: int
-) -> None:
+async def test_number_of_tries_depends_on_status_and_headers(status: int, headers: dict[str, str], tries: int) -> None:
     seen = 0
 
     def handler(_: httpx.Request) -> httpx.Response:
@@ -114,14 +112,14 @@ async def test_tries_are_bounded_and_the_service_has_the_last_word(
     assert seen == tries
 
 
-def test_only_a_failed_try_is_tried_again() -> None:
+def test_backoff_applies_to_retryable_attempts_only() -> None:
     error = UnavailableError("away")
-    assert backoff_of(AttemptFailed(error, is_retryable=True, after_seconds=7.5)) == 7.5
-    assert backoff_of(AttemptFailed(error, is_retryable=True)) is True
-    assert backoff_of(AttemptFailed(error, is_retryable=True, after_seconds=0.0)) is True
-    assert backoff_of(AttemptFailed(error, is_retryable=True, after_seconds=61)) is False
-    assert backoff_of(AttemptFailed(error, is_retryable=False)) is False
-    assert backoff_of(ValueError()) is False
+    assert get_backoff(AttemptFailed(error, is_retryable=True, retry_after_seconds=7.5)) == 7.5
+    assert get_backoff(AttemptFailed(error, is_retryable=True)) is True
+    assert get_backoff(AttemptFailed(error, is_retryable=True, retry_after_seconds=0.0)) is True
+    assert get_backoff(AttemptFailed(error, is_retryable=True, retry_after_seconds=61)) is False
+    assert get_backoff(AttemptFailed(error, is_retryable=False)) is False
+    assert get_backoff(ValueError()) is False
 
 
 @pytest.mark.parametrize(
@@ -135,9 +133,9 @@ def test_only_a_failed_try_is_tried_again() -> None:
         ("Fri, 31 Dec 9999 23:59:59 -2300", 251_630_017_199.0),
     ],
 )  # fmt: skip
-def test_retry_after_is_read_in_either_form(value: str, seconds: float | None) -> None:
-    assert retry_after_seconds({"retry-after": value}, NOW) == seconds
+def test_retry_after_is_parsed_as_seconds_or_date(value: str, seconds: float | None) -> None:
+    assert parse_retry_after({"retry-after": value}, NOW) == seconds
 
 
-def test_retry_after_that_is_absent_is_unknown() -> None:
-    assert retry_after_seconds({}, NOW) is None
+def test_missing_retry_after_is_none() -> None:
+    assert parse_retry_after({}, NOW) is None

@@ -1,4 +1,4 @@
-"""Real sockets that break, lie and flood; and every exception of httpx."""
+"""Broken, wrong and endless responses on real sockets, and every exception of httpx."""
 
 import asyncio
 import contextlib
@@ -34,12 +34,12 @@ OK = b"HTTP/1.1 200 OK\r\n"
 
 
 def all_subclasses(kind: type[Exception]) -> list[type[Exception]]:
-    """A class and everything below it."""
+    """A class and all its subclasses."""
     return [kind, *(below for child in kind.__subclasses__() for below in all_subclasses(child))]
 
 
-def make(kind: type[Exception]) -> Exception:
-    """An exception of a class of httpx, its request holding the key."""
+def build_exception(kind: type[Exception]) -> Exception:
+    """An exception of httpx whose request holds the key."""
     request = httpx.Request("GET", "https://host/", headers={"Authorization": f"Bearer {KEY}"})
     if kind is httpx.HTTPStatusError:
         return httpx.HTTPStatusError(KEY, request=request, response=httpx.Response(500, request=request))
@@ -53,9 +53,9 @@ FOREIGN = [*all_subclasses(httpx.HTTPError), httpx.InvalidURL, *all_subclasses(h
 
 
 @pytest.mark.parametrize("kind", FOREIGN)
-async def test_each_exception_of_httpx_is_mapped(kind: type[Exception]) -> None:
+async def test_each_httpx_exception_is_mapped(kind: type[Exception]) -> None:
     def handler(_: httpx.Request) -> httpx.Response:
-        raise make(kind)
+        raise build_exception(kind)
 
     error = await failure(handler)
     assert isinstance(error, UnreachableError | BadResponseError | ConfigurationError)
@@ -63,79 +63,79 @@ async def test_each_exception_of_httpx_is_mapped(kind: type[Exception]) -> None:
 
 
 @pytest.mark.parametrize("kind", FOREIGN)
-async def test_each_exception_of_httpx_is_mapped_within_a_body_too(kind: type[Exception]) -> None:
+async def test_each_httpx_exception_while_reading_a_body_is_mapped(kind: type[Exception]) -> None:
     class Breaking(httpx.AsyncByteStream):
         async def __aiter__(self):  # type: ignore[no-untyped-def]
             yield b"{"
-            raise make(kind)
+            raise build_exception(kind)
 
     error = await failure(lambda _: httpx.Response(200, stream=Breaking()))
     assert isinstance(error, UnreachableError | BadResponseError | ConfigurationError)
 
 
 @pytest.mark.parametrize(
-    ("kind", "loss"),
+    ("kind", "failure_name"),
     [
         (httpx.ConnectTimeout, TransportFailure.CONNECT_TIMEOUT),
         (httpx.ReadTimeout, TransportFailure.READ_TIMEOUT),
         (httpx.WriteTimeout, TransportFailure.WRITE_TIMEOUT),
         (httpx.PoolTimeout, TransportFailure.POOL_TIMEOUT),
-        (TimeoutError, TransportFailure.TOO_SLOW),
-        (httpx.ConnectError, TransportFailure.NO_CONNECTION),
-        (httpx.ReadError, TransportFailure.BROKE_READING),
-        (httpx.CloseError, TransportFailure.BROKE_READING),
-        (httpx.WriteError, TransportFailure.BROKE_WRITING),
-        (httpx.RemoteProtocolError, TransportFailure.NOT_HTTP),
-        (httpx.LocalProtocolError, TransportFailure.NOT_MADE),
-        (httpx.ProxyError, TransportFailure.PROXY),
-        (httpx.DecodingError, TransportFailure.NOT_DECODED),
-        (httpx.InvalidURL, TransportFailure.ADDRESS),
-        (httpx.UnsupportedProtocol, TransportFailure.ADDRESS),
-        (httpx.StreamClosed, TransportFailure.NOT_MADE),
+        (TimeoutError, TransportFailure.ATTEMPT_TIMEOUT),
+        (httpx.ConnectError, TransportFailure.CONNECT_ERROR),
+        (httpx.ReadError, TransportFailure.READ_ERROR),
+        (httpx.CloseError, TransportFailure.READ_ERROR),
+        (httpx.WriteError, TransportFailure.WRITE_ERROR),
+        (httpx.RemoteProtocolError, TransportFailure.PROTOCOL_ERROR),
+        (httpx.LocalProtocolError, TransportFailure.REQUEST_ERROR),
+        (httpx.ProxyError, TransportFailure.PROXY_ERROR),
+        (httpx.DecodingError, TransportFailure.DECODING_ERROR),
+        (httpx.InvalidURL, TransportFailure.INVALID_URL),
+        (httpx.UnsupportedProtocol, TransportFailure.INVALID_URL),
+        (httpx.StreamClosed, TransportFailure.REQUEST_ERROR),
     ],
 )
-def test_a_failure_is_named(kind: type[Exception], loss: TransportFailure) -> None:
-    assert name_transport_failure(make(kind)) is loss
+def test_httpx_exception_has_a_failure_name(kind: type[Exception], failure_name: TransportFailure) -> None:
+    assert name_transport_failure(build_exception(kind)) is failure_name
 
 
 @pytest.mark.parametrize(
-    ("cause", "loss"),
+    ("cause", "failure_name"),
     [
-        (ssl.SSLCertVerificationError("certificate verify failed"), TransportFailure.TLS),
-        (socket.gaierror(-2, "Name or service not known"), TransportFailure.NAME_UNKNOWN),
-        (ConnectionRefusedError(111, "refused"), TransportFailure.REFUSED),
+        (ssl.SSLCertVerificationError("certificate verify failed"), TransportFailure.TLS_ERROR),
+        (socket.gaierror(-2, "Name or service not known"), TransportFailure.NAME_NOT_RESOLVED),
+        (ConnectionRefusedError(111, "refused"), TransportFailure.CONNECTION_REFUSED),
         (
             ExceptionGroup("both", [OSError(101, "unreachable"), ConnectionRefusedError(111, "refused")]),
-            TransportFailure.REFUSED,
+            TransportFailure.CONNECTION_REFUSED,
         ),
-        (OSError(101, "unreachable"), TransportFailure.NO_CONNECTION),
+        (OSError(101, "unreachable"), TransportFailure.CONNECT_ERROR),
     ],
 )
-def test_why_there_is_no_connection_is_found_beneath(cause: Exception, loss: TransportFailure) -> None:
+def test_cause_of_a_connect_error_is_found(cause: Exception, failure_name: TransportFailure) -> None:
     exc, between = httpx.ConnectError("x"), OSError("All connection attempts failed")
     exc.__cause__, between.__cause__ = between, cause
-    assert name_transport_failure(exc) is loss
+    assert name_transport_failure(exc) is failure_name
 
 
-async def test_a_port_that_nothing_listens_on_is_named() -> None:
+async def test_closed_port_is_reported_as_refused() -> None:
     async with loopback(send_job()) as url:
         pass
     async with open_client(settings_with(base_url_override=url)) as client:
-        with pytest.raises(UnreachableError, match=r"127\.0\.0\.1:\d+.*refuses connections.*asked 6 times"):
+        with pytest.raises(UnreachableError, match=r"127\.0\.0\.1:\d+.*refused the connection.*Tried 6 times"):
             await client.fetch_job("ext-1")
 
 
-async def test_a_name_that_cannot_be_resolved_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_unresolved_host_name_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     async def fail(*_: object, **__: object) -> None:
         raise socket.gaierror(-2, "Name or service not known")
 
     monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", fail)
     async with open_client(settings_with(base_url_override="https://nowhere.invalid")) as client:
-        with pytest.raises(UnreachableError, match=r"The name nowhere\.invalid cannot be resolved\. .* Check"):
+        with pytest.raises(UnreachableError, match=r"The host name nowhere\.invalid cannot be resolved\. .* Check"):
             await client.fetch_job("ext-1")
 
 
-async def test_a_server_without_tls_is_named_and_not_asked_again() -> None:
+async def test_tls_failure_is_reported_and_not_retried() -> None:
     connections = 0
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -156,37 +156,40 @@ async def test_a_server_without_tls_is_named_and_not_asked_again() -> None:
 @pytest.mark.parametrize(
     ("serve", "words"),
     [
-        (send(OK + b"Content-Length: 9000", JOB_BODY), "closed the connection before its answer was whole"),
-        (send(OK + b"Transfer-Encoding: chunked", b"20\r\n{"), "closed the connection before its answer was whole"),
-        (send(OK + b"Transfer-Encoding: chunked", b"zz\r\n{"), "what it sent is not HTTP"),
-        (send(b"", b"SSH-2.0-OpenSSH_9.6\r\n"), "what it sent is not HTTP"),
+        (send(OK + b"Content-Length: 9000", JOB_BODY), "closed the connection before its response was complete"),
+        (
+            send(OK + b"Transfer-Encoding: chunked", b"20\r\n{"),
+            "closed the connection before its response was complete",
+        ),
+        (send(OK + b"Transfer-Encoding: chunked", b"zz\r\n{"), "its response is not HTTP"),
+        (send(b"", b"SSH-2.0-OpenSSH_9.6\r\n"), "its response is not HTTP"),
         (send(b"", b""), "closed the connection"),
-        (send(OK + b"X: %s" % (b"x" * 200_000)), "what it sent is not HTTP"),
+        (send(OK + b"X: %s" % (b"x" * 200_000)), "its response is not HTTP"),
     ],
     ids=["length too long", "chunk cut", "no chunk", "not HTTP", "nothing", "endless header"],
 )
-async def test_an_answer_that_breaks_off_is_named(serve: object, words: str) -> None:
+async def test_broken_response_is_reported(serve: object, words: str) -> None:
     error = await failure_over_socket(serve)  # type: ignore[arg-type]
     assert isinstance(error, UnreachableError)
     assert words in str(error)
-    assert "It was asked 6 times. Try again later." in str(error)
+    assert "Tried 6 times. Try again later." in str(error)
     assert error.is_transient
 
 
-async def test_a_length_that_is_too_short_cuts_the_json_off() -> None:
+async def test_content_length_that_is_too_short_is_reported_as_cut_off() -> None:
     error = await failure_over_socket(send(OK + b"Content-Length: 10", JOB_BODY))
     assert isinstance(error, BadResponseError)
     assert "was cut off after 10 bytes" in str(error)
 
 
-async def test_the_status_counts_where_the_body_of_an_error_breaks_off() -> None:
+async def test_status_counts_when_an_error_body_breaks_off() -> None:
     error = await failure_over_socket(send(b"HTTP/1.1 404 Not Found\r\nContent-Length: 9000", b"Not F"))
     assert isinstance(error, NotFoundError)
-    assert str(error).endswith('It says: "Not F"')
+    assert str(error).endswith('The service says: "Not F"')
 
 
 @pytest.mark.parametrize("framing", ["length", "chunked"])
-async def test_an_answer_is_bounded_while_it_streams_and_after_it_is_decompressed(framing: str) -> None:
+async def test_size_limit_applies_to_the_decompressed_stream(framing: str) -> None:
     head = b"Content-Length: 999999999" if framing == "length" else b"Transfer-Encoding: chunked"
     blanks = b" " * (256 * 1024)
 
@@ -194,7 +197,7 @@ async def test_an_answer_is_bounded_while_it_streams_and_after_it_is_decompresse
         await reader.readuntil(b"\r\n\r\n")
         writer.write(OK + b"Content-Encoding: gzip\r\n%s\r\n\r\n" % head)
         compressor = zlib.compressobj(wbits=31)
-        # Without end: only a client that hangs up is ever done with it.
+        # The response never ends: the client must close the connection.
         with contextlib.suppress(ConnectionError):
             while not writer.is_closing():
                 piece = compressor.compress(blanks) + compressor.flush(zlib.Z_SYNC_FLUSH)
@@ -206,13 +209,13 @@ async def test_an_answer_is_bounded_while_it_streams_and_after_it_is_decompresse
     error = await failure_over_socket(serve, max_body_bytes=2 * MIB)
     assert isinstance(error, BadResponseError)
     assert str(error) == (
-        'Job "ext-1" is larger than 2.0 MiB, the most that this server reads. A retry does not help; set '
-        "LLX_MCP_MAX_BODY_BYTES higher to read it."
+        'Job "ext-1" is larger than 2.0 MiB, the limit of this server. Retrying does not help. To read it, raise '
+        "LLX_MCP_MAX_BODY_BYTES."
     )
     assert not error.is_transient
 
 
-async def test_the_bound_is_exact() -> None:
+async def test_size_limit_is_exact() -> None:
     body = JOB_BODY + b" " * (2_048 - len(JOB_BODY))
     assert (await fetch(answer(200, body), settings=settings_with(max_body_bytes=2_048))).id == "ext-1"
     error = await failure(answer(200, body + b" "), settings=settings_with(max_body_bytes=2_048))
@@ -221,7 +224,7 @@ async def test_the_bound_is_exact() -> None:
 
 @pytest.mark.parametrize("coding", ["gzip, gzip", "gzip,deflate", "br", "zstd", "compress"])
 @pytest.mark.parametrize("status", [200, 500])
-async def test_codings_that_grow_without_end_are_not_decoded(status: int, coding: str) -> None:
+async def test_stacked_and_unknown_codings_are_refused(status: int, coding: str) -> None:
     bomb = gzip.compress(gzip.compress(b" " * MIB))
     error = await failure(lambda _: httpx.Response(status, stream=Bytes(bomb), headers={"content-encoding": coding}))
     assert isinstance(error, BadResponseError)
@@ -230,21 +233,27 @@ async def test_codings_that_grow_without_end_are_not_decoded(status: int, coding
 
 @pytest.mark.parametrize(
     ("coding", "body"),
-    [("gzip", gzip.compress(JOB_BODY)), ("GZIP", gzip.compress(JOB_BODY)), ("deflate", zlib.compress(JOB_BODY)),
-     ("identity", JOB_BODY)],
-)  # fmt: skip
-async def test_codings_that_were_asked_for_are_decoded(coding: str, body: bytes) -> None:
+    [
+        ("gzip", gzip.compress(JOB_BODY)),
+        ("GZIP", gzip.compress(JOB_BODY)),
+        ("deflate", zlib.compress(JOB_BODY)),
+        ("identity", JOB_BODY),
+    ],
+    # The bytes of gzip hold the time, which must not be part of a test's id.
+    ids=["gzip", "upper case", "deflate", "identity"],
+)
+async def test_accepted_codings_are_decoded(coding: str, body: bytes) -> None:
     job = await fetch(lambda _: httpx.Response(200, stream=Bytes(body), headers={"content-encoding": coding}))
     assert job.id == "ext-1"
 
 
-async def test_what_is_not_gzip_is_named() -> None:
+async def test_invalid_gzip_is_reported() -> None:
     error = await failure_over_socket(send(OK + b"Content-Encoding: gzip\r\nContent-Length: 5", b"hello"))
     assert isinstance(error, BadResponseError)
     assert "could not be decompressed" in str(error)
 
 
-async def test_no_redirect_is_followed() -> None:
+async def test_redirect_is_not_followed() -> None:
     hosts: list[str] = []
 
     def handler(request: httpx.Request) -> httpx.Response:
@@ -255,7 +264,7 @@ async def test_no_redirect_is_followed() -> None:
     assert hosts == ["api.cloud.llamaindex.ai"]
 
 
-async def test_a_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_proxy_from_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     heads: list[bytes] = []
     async with loopback(send_job(lines=heads)) as proxy:
         monkeypatch.setenv("HTTP_PROXY", proxy)
@@ -266,7 +275,7 @@ async def test_a_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatc
     assert heads[0].startswith(b"GET http://127.0.0.1:9/api/v2/extract/ext-1 HTTP/1.1\r\n")
 
 
-async def test_credentials_of_netrc_are_not_sent(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+async def test_netrc_credentials_are_not_sent(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     path = tmp_path / ".netrc"
     path.write_text("machine 127.0.0.1 login someone password else\n")
     path.chmod(0o600)
@@ -287,7 +296,7 @@ async def test_credentials_of_netrc_are_not_sent(monkeypatch: pytest.MonkeyPatch
         ("SSL_CERT_FILE", "/nowhere/secret.pem"),
     ],
 )
-async def test_an_environment_that_cannot_be_used_is_a_matter_of_configuration(
+async def test_invalid_proxy_or_certificate_setting_is_a_configuration_error(
     name: str, value: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(name, value)
@@ -298,27 +307,27 @@ async def test_an_environment_that_cannot_be_used_is_a_matter_of_configuration(
     assert caught.value.__context__ is None
 
 
-async def test_a_caller_who_gives_up_is_not_held() -> None:
+async def test_cancelled_call_closes_its_connection() -> None:
     closed = asyncio.Event()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
-        asked.set()
+        requested.set()
         await reader.read()
         writer.close()
         closed.set()
 
-    asked = anyio.Event()
+    requested = anyio.Event()
     async with loopback(serve) as url, open_client(settings_with(base_url_override=url)) as client:
         async with anyio.create_task_group() as group:
             group.start_soon(client.fetch_job, "ext-1")
-            await asked.wait()
+            await requested.wait()
             group.cancel_scope.cancel()
         await closed.wait()
 
 
 class Bytes(httpx.AsyncByteStream):
-    """A body as it stands, not decoded beforehand."""
+    """A body that httpx has not decoded yet."""
 
     def __init__(self, body: bytes) -> None:
         self._body = body

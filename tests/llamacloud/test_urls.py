@@ -1,4 +1,4 @@
-"""Whatever an id holds, it stays within its own segment of the path."""
+"""An id stays within its own segment of the path, whatever it holds."""
 
 import asyncio
 from urllib.parse import parse_qsl, unquote, unquote_to_bytes
@@ -21,7 +21,7 @@ ODD_IDS = [
 
 
 @pytest.mark.parametrize("job_id", ODD_IDS)
-async def test_an_id_cannot_leave_its_segment_on_the_wire(job_id: str) -> None:
+async def test_id_stays_within_its_segment_of_the_sent_path(job_id: str) -> None:
     heads: list[bytes] = []
     async with loopback(send_job(lines=heads)) as url, open_client(settings_with(base_url_override=url)) as client:
         await client.fetch_job(job_id)
@@ -40,7 +40,7 @@ dots_and_slashes = st.text("./\\%2eE?#", min_size=1)
 
 @given(encodable | dots_and_slashes)
 @hypothesis_settings(max_examples=200, deadline=None)
-def test_the_server_decodes_just_the_id_from_just_one_segment(job_id: str) -> None:
+def test_server_decodes_the_id_from_one_segment(job_id: str) -> None:
     paths: list[bytes] = []
 
     def handler(request: httpx.Request) -> httpx.Response:
@@ -56,7 +56,7 @@ def test_the_server_decodes_just_the_id_from_just_one_segment(job_id: str) -> No
 
 
 @pytest.mark.parametrize("job_id", ["", " ", "\n\t", "\u00a0\u2003"])
-async def test_a_blank_id_is_refused(job_id: str) -> None:
+async def test_blank_id_is_refused(job_id: str) -> None:
     error = await failure(answer(200, JOB), job_id)
     assert isinstance(error, ArgumentError)
     assert str(error) == "job_id is empty. Give the id of an extract job; it begins with ext-."
@@ -74,7 +74,9 @@ async def test_a_blank_id_is_refused(job_id: str) -> None:
         ({"project_id": f"x{KEY}"}, "holds the API key"),
     ],
 )
-async def test_what_cannot_be_sent_is_refused_before_anything_is(arguments: dict[str, str], words: str) -> None:
+async def test_argument_that_cannot_be_sent_is_refused_before_the_request(
+    arguments: dict[str, str], words: str
+) -> None:
     def handler(_: httpx.Request) -> httpx.Response:
         raise AssertionError("a request was sent")
 
@@ -84,11 +86,11 @@ async def test_what_cannot_be_sent_is_refused_before_anything_is(arguments: dict
     assert len(str(error)) < 200
 
 
-async def test_the_longest_id_is_sent_whatever_its_characters() -> None:
+async def test_longest_allowed_id_is_sent() -> None:
     assert (await fetch(answer(200, JOB), "\U0001f9ff" * 2_000)).id == "ext-1"
 
 
 @given(st.lists(st.tuples(st.sampled_from(["expand", "project_id"]), encodable)))
-def test_parameters_arrive_as_they_were_given(parameters: list[tuple[str, str]]) -> None:
+def test_query_parameters_round_trip(parameters: list[tuple[str, str]]) -> None:
     query = httpx.URL(build_url("https://host", "/path", parameters)).query.decode("ascii")
     assert parse_qsl(query, strict_parsing=bool(query)) == parameters
