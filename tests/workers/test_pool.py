@@ -30,12 +30,12 @@ def body_of(value: Any) -> Callable[[], Awaitable[bytes]]:
 
 
 def query(sql: str, seconds: float = 20.0, deadline_seconds: float = 10.0) -> list[tuple[Message, float]]:
-    """The message for a query."""
+    """Build the message for a query."""
     return [(QueryQuestion(JobRequest("ext-1"), HEADING, sql, deadline_seconds), seconds)]
 
 
 async def first_cell(pool: WorkerPool, key: str, fetch: Callable[[], Awaitable[bytes]]) -> Any:
-    """The value of the first row of a job."""
+    """Return the value in the first row of a job."""
     answer = await pool.ask(key, fetch, query("SELECT n FROM rows LIMIT 1"))
     return answer.structured["rows"]["rows"][0][0]
 
