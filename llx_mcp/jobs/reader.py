@@ -260,7 +260,7 @@ class JobReader:
             ConfigurationError: there is no key.
         """
         source = await self.fetcher.open()
-        return TokenSigner(source.derive_key("handles"), source.identity())
+        return TokenSigner(source.derive_key("task tokens"), source.identity())
 
     def start(self, work: Callable[..., Coroutine[Any, Any, None]], *arguments: Any) -> None:
         """Start a background task that ends with the reader. It must not raise."""

@@ -57,7 +57,7 @@ def test_a_row_says_what_is_known_in_visible_words() -> None:
         "job": "ext-2",
         "status": "RUNNING",
         "time": "34 s so far",
-        "note": "the latest look failed and is tried again",
+        "note": "the latest poll failed and is tried again",
     }
 
 
