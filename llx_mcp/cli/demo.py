@@ -164,7 +164,7 @@ def build_summary(results: list[StepResult]) -> list[str]:
     first, *others = results
     largest = max(results, key=lambda result: len(result.text))
     budgets = [
-        f"max_chars={result.step.arguments['max_chars']} gave {len(result.text):,} characters"
+        f"max_chars={result.step.arguments['max_chars']} gave {len(result.text):,}"
         for result in results
         if result.step.tool == "get_extract_job"
     ]
@@ -180,7 +180,7 @@ def build_summary(results: list[StepResult]) -> list[str]:
         f"Characters  {num_text_chars:,} as text, {num_structured_chars:,} as structured content.",
         f"Largest     {len(largest.text):,} as text, {largest.structured_chars:,} as structured content: "
         f"{largest.step.tool}.",
-        f"Budgets     get_extract_job: {', '.join(budgets)}.",
+        f"Budgets     characters of text: {', '.join(budgets)}.",
         "Next        llx-mcp demo --full       every answer in full",
         "            llx-mcp local list        all sample jobs; llx-mcp get ID --local prints one of them",
         "            llx-mcp serve --local     the command to configure in an MCP client; no account needed",

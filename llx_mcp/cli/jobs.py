@@ -1,6 +1,7 @@
 """Prints jobs, lists of jobs and checks, and writes exports. Progress goes to stderr."""
 
 import sys
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,42 +11,38 @@ from llx_mcp.answers.budget import Answer
 from llx_mcp.answers.header import JobRequest
 from llx_mcp.answers.job_list import JobListRequest
 from llx_mcp.answers.wait_report import WaitRequest
-from llx_mcp.cli.options import describe_error, open_store
+from llx_mcp.cli.options import CommandSetup, describe_error, open_store
 from llx_mcp.errors import ArgumentError, LlxError, excerpt
 from llx_mcp.jobs.clock import SystemClock
 from llx_mcp.jobs.progress import WaitProgress, describe_progress
-from llx_mcp.jobs.reader import JobReader, ReaderOptions, open_reader
-from llx_mcp.jobs.source import OpenSource
+from llx_mcp.jobs.reader import JobReader, open_reader
 from llx_mcp.result.sanitize import dump_json
 from llx_mcp.settings import Settings
 
 if TYPE_CHECKING:
-    from llx_mcp.models import Job
+    from llx_mcp.result.document import Document
 
 
-def print_job(
-    open_source: OpenSource,
-    request: JobRequest,
-    *,
-    timeout_seconds: float | None,
-    as_json: bool,
-    options: ReaderOptions,
-) -> str:
+def open_command_reader(setup: CommandSetup) -> AbstractAsyncContextManager[JobReader]:
+    """Open a reader of the jobs that the flags choose."""
+    return open_reader(setup.open_source, SystemClock(), setup.reader_options)
+
+
+def print_job(setup: CommandSetup, request: JobRequest, *, timeout_seconds: float | None, as_json: bool) -> str:
     """Print a job, and return its status.
 
     Args:
-        open_source: opens the source of jobs.
+        setup: where jobs come from.
         request: the job, and what to show of it.
         timeout_seconds: how long to wait until the job has finished; None does not wait.
         as_json: print the structured form.
-        options: how jobs are polled.
 
     Raises:
         LlxError: the job cannot be read.
     """
 
     async def run() -> str:
-        async with open_reader(open_source, SystemClock(), options) as reader:
+        async with open_command_reader(setup) as reader:
             if timeout_seconds is None:
                 answer = await reader.get(request)
             else:
@@ -77,24 +74,21 @@ async def _wait(reader: JobReader, request: JobRequest, timeout_seconds: float) 
             print("\r\033[K", end="", file=sys.stderr, flush=True)
 
 
-def print_job_list(
-    open_source: OpenSource, request: JobListRequest, cursor: str | None, *, as_json: bool, options: ReaderOptions
-) -> None:
+def print_job_list(setup: CommandSetup, request: JobListRequest, cursor: str | None, *, as_json: bool) -> None:
     """Print the jobs that the key can see.
 
     Args:
-        open_source: opens the source of jobs.
+        setup: where jobs come from.
         request: the filters.
         cursor: the cursor of the previous list, or None.
         as_json: print the structured form.
-        options: how the service is called.
 
     Raises:
         LlxError: the list cannot be read, or a filter or the cursor is not valid.
     """
 
     async def run() -> Answer:
-        async with open_reader(open_source, SystemClock(), options) as reader:
+        async with open_command_reader(setup) as reader:
             return await reader.list(request, cursor)
 
     _print(anyio.run(run), as_json=as_json)
@@ -105,41 +99,25 @@ def _print(answer: Answer, *, as_json: bool) -> None:
 
 
 def export_values(
-    open_source: OpenSource,
-    request: JobRequest,
-    path: str,
-    format_name: str,
-    output: Path | None,
-    *,
-    provenance: bool,
-    options: ReaderOptions,
+    setup: CommandSetup, request: JobRequest, path: str, format_name: str, output: Path | None, *, provenance: bool
 ) -> None:
     """Write the values at a path to a file or to standard output.
 
     Args:
-        open_source: opens the source of jobs.
+        setup: where jobs come from.
         request: the job.
         path: the values to write.
         format_name: one of `export_formats.FORMATS`.
         output: the file, which is replaced only when the export is complete; None for standard output.
         provenance: add confidence, page and quote to each value.
-        options: how the service is called.
 
     Raises:
         LlxError: the job cannot be read or has no result, or the path or the format is not valid.
         OSError: the file cannot be written.
     """
     from llx_mcp.cli.export_formats import export
-    from llx_mcp.result.sections import JobSections
 
-    async def fetch() -> "Job":
-        async with open_reader(open_source, SystemClock(), options) as reader:
-            return await reader.fetch(request)
-
-    job = anyio.run(fetch)
-    if not job.has_result:
-        raise ArgumentError(f"The job is {excerpt(job.status, 24)} and has no result to export.")
-    document = JobSections(job.sections).document
+    document = anyio.run(_fetch_document, setup, request)
     if output is None:
         export(document, path, format_name, sys.stdout.buffer, provenance=provenance)
         sys.stdout.buffer.flush()
@@ -154,6 +132,16 @@ def export_values(
     print(f"{num_records} records of {request.job_id} in {output}", file=sys.stderr)
 
 
+async def _fetch_document(setup: CommandSetup, request: JobRequest) -> "Document":
+    from llx_mcp.result.sections import JobSections
+
+    async with open_command_reader(setup) as reader:
+        job = await reader.fetch(request)
+    if not job.has_result:
+        raise ArgumentError(f"The job is {excerpt(job.status, 24)} and has no result to export.")
+    return JobSections(job.sections).document
+
+
 def check_cloud(settings: Settings) -> bool:
     """Print one line each about key, region and service; return whether jobs can be read."""
     print(f"key      {'set' if settings.api_key else 'not set: set LLAMA_CLOUD_API_KEY, or use --local'}")
@@ -166,7 +154,7 @@ def check_cloud(settings: Settings) -> bool:
     except LlxError as exc:
         print(f"service  {describe_error(exc)}")
         return False
-    print("service  reached; it accepts the key")
+    print("service  reached; the key is accepted")
     return True
 
 

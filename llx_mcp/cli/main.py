@@ -221,14 +221,8 @@ def _run_wait(arguments: argparse.Namespace) -> int:
         return exit_statuses.get(status, EXIT_TIMEOUT)
     from llx_mcp.cli.wait import wait_for_many
 
-    setup = set_up(arguments)
     return wait_for_many(
-        setup.open_source,
-        arguments.job_ids,
-        timeout_seconds=arguments.timeout,
-        as_json=arguments.json,
-        scope=setup.scope,
-        options=setup.reader_options,
+        set_up(arguments), arguments.job_ids, timeout_seconds=arguments.timeout, as_json=arguments.json
     )
 
 
@@ -239,13 +233,7 @@ def _print_job(arguments: argparse.Namespace, job_id: str, *, timeout_seconds: f
     setup = set_up(arguments)
     _check_budget(arguments.max_chars)
     request = JobRequest(job_id, tuple(arguments.expand or DEFAULT_EXPAND), arguments.max_chars, setup.scope)
-    return print_job(
-        setup.open_source,
-        request,
-        timeout_seconds=timeout_seconds,
-        as_json=arguments.json,
-        options=setup.reader_options,
-    )
+    return print_job(setup, request, timeout_seconds=timeout_seconds, as_json=arguments.json)
 
 
 def _run_list(arguments: argparse.Namespace) -> int:
@@ -263,7 +251,7 @@ def _run_list(arguments: argparse.Namespace) -> int:
         arguments.max_chars,
         setup.scope,
     )
-    print_job_list(setup.open_source, request, arguments.cursor, as_json=arguments.json, options=setup.reader_options)
+    print_job_list(setup, request, arguments.cursor, as_json=arguments.json)
     return 0
 
 
@@ -284,15 +272,8 @@ def _run_export(arguments: argparse.Namespace) -> int:
     format_name = arguments.format or (get_format_of_file(output) if output else None) or "json"
     if output is None and format_name in ("parquet", "xlsx") and sys.stdout.isatty():
         raise ArgumentError(f"--format {format_name} is binary and not for a terminal. Give --output FILE.")
-    export_values(
-        setup.open_source,
-        JobRequest(arguments.job_id, scope=setup.scope),
-        arguments.path,
-        format_name,
-        output,
-        provenance=arguments.provenance,
-        options=setup.reader_options,
-    )
+    request = JobRequest(arguments.job_id, scope=setup.scope)
+    export_values(setup, request, arguments.path, format_name, output, provenance=arguments.provenance)
     return 0
 
 

@@ -7,13 +7,10 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from llx_mcp.cli.options import EXIT_COMPLETED, EXIT_ERROR, EXIT_FAILED, EXIT_TIMEOUT, describe_error
-from llx_mcp.jobs.clock import SystemClock
+from llx_mcp.cli.jobs import open_command_reader
+from llx_mcp.cli.options import EXIT_COMPLETED, EXIT_ERROR, EXIT_FAILED, EXIT_TIMEOUT, CommandSetup, describe_error
 from llx_mcp.jobs.lister import build_waited_row
-from llx_mcp.jobs.reader import ReaderOptions, open_reader
-from llx_mcp.jobs.source import OpenSource
 from llx_mcp.result.sanitize import dump_json, sanitize_line
-from llx_mcp.scope import DEFAULT_SCOPE, Scope
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -26,24 +23,14 @@ _NOTE_CHARS = 160
 _STATUS_COLOURS = {"COMPLETED": "green", "FAILED": "red", "CANCELLED": "yellow", "ERROR": "red"}
 
 
-def wait_for_many(
-    open_source: OpenSource,
-    job_ids: Sequence[str],
-    *,
-    timeout_seconds: float,
-    as_json: bool,
-    scope: Scope = DEFAULT_SCOPE,
-    options: ReaderOptions | None = None,
-) -> int:
+def wait_for_many(setup: CommandSetup, job_ids: Sequence[str], *, timeout_seconds: float, as_json: bool) -> int:
     """Wait until all jobs have ended, then print a line for each.
 
     Args:
-        open_source: opens the source of jobs.
+        setup: where jobs come from, and their project and organization.
         job_ids: ids of the jobs, at most 100.
         timeout_seconds: the longest wait.
         as_json: print a JSON list instead of lines.
-        scope: project and organization.
-        options: how jobs are polled.
 
     Returns:
         The exit status, as `get_exit_status` defines it.
@@ -54,10 +41,10 @@ def wait_for_many(
 
     async def run() -> "WaitProgress":
         display = _Table() if sys.stderr.isatty() else _Lines()
-        async with open_reader(open_source, SystemClock(), options) as reader:
+        async with open_command_reader(setup) as reader:
             with display:
                 return await reader.wait_many(
-                    job_ids, timeout_seconds=timeout_seconds, scope=scope, on_progress=display.show
+                    job_ids, timeout_seconds=timeout_seconds, scope=setup.scope, on_progress=display.show
                 )
 
     progress = anyio.run(run)

@@ -68,7 +68,7 @@ def test_summary_counts_what_the_run_measured() -> None:
         "Reading     2 calls about one bank statement in 1.0 s.",
         "Characters  1,530 as text, 1,533 as structured content.",
         "Largest     1,500 as text, 1,501 as structured content: get_extract_job.",
-        "Budgets     get_extract_job: max_chars=2000 gave 1,500 characters, max_chars=8000 gave 20 characters.",
+        "Budgets     characters of text: max_chars=2000 gave 1,500, max_chars=8000 gave 20.",
     ]
 
 
