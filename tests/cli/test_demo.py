@@ -42,7 +42,8 @@ def test_full_demo_prints_every_answer_and_the_same_summary() -> None:
     output = run_command("demo", "--full").stdout
     assert output.count("\n> ") == len(TOOLS)
     assert f'job_id="{SAMPLE_RUNNING_ID}"' in output
-    assert "RUNNING" in output
+    # Which statuses a wait sees depends on the machine, so only the existence of progress is asserted.
+    assert "\n  … " in output
     assert "NL-2026-0417" in output
     sizes = re.findall(r"\[([\d,]+) characters as text; ([\d,]+) as structured content\]", output)
     num_text_chars, num_structured_chars = (
@@ -55,7 +56,8 @@ def test_full_demo_prints_every_answer_and_the_same_summary() -> None:
 
 def test_summary_counts_what_the_run_measured() -> None:
     def build_result(tool: str, num_chars: int, max_chars: int = 0, **values: object) -> StepResult:
-        return StepResult(Step(tool, {"max_chars": max_chars}, ""), "x" * num_chars, num_chars + 1, **values)  # type: ignore[arg-type] # the fields differ in their types
+        step = Step(tool, {"max_chars": max_chars}, "")
+        return StepResult(step, "x" * num_chars, num_chars + 1, **values)  # type: ignore[arg-type] # fields of any type
 
     results = [
         build_result("wait_for_extract_job", 10, seconds=4.0, status="COMPLETED", progress=["a", "b"]),
