@@ -34,7 +34,6 @@ _ANSWER = re.compile(
 )
 _SCENARIOS = re.compile(r"(<!-- scenarios -->\n).*?(?=<!-- /scenarios -->)", re.DOTALL)
 _MAX_WIDTH = 100
-_FENCE = "````"
 
 
 async def render_files() -> dict[Path, str]:
@@ -56,10 +55,10 @@ def shorten(text: str, max_lines: int | None) -> str:
     """Return the first lines of a text, and say how much is left out.
 
     Args:
-        text: the answer of a tool.
-        max_lines: how many lines to show, or None for all of them. Long lines are always cut.
+        text: the answer of a tool. Its blank lines and fences are left out, and its long lines are cut.
+        max_lines: how many lines to show, or None for all of them.
     """
-    lines = text.rstrip("\n").splitlines()
+    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("```")]
     shown = [line if len(line) <= _MAX_WIDTH else f"{line[: _MAX_WIDTH - 1]}…" for line in lines[:max_lines]]
     if len(shown) < len(lines):
         shown.append(f"… {len(lines) - len(shown)} more lines")
@@ -79,12 +78,12 @@ async def _fill_answers(client: Client, page: str) -> str:
 
 def _render_text(result: CallToolResult, max_lines: int | None) -> str:
     text = "".join(block.text for block in result.content if block.type == "text")
-    return f"{_FENCE}text\n{shorten(text, max_lines)}{_FENCE}\n"
+    return f"```text\n{shorten(text, max_lines)}```\n"
 
 
 def _render_structured(result: CallToolResult, max_lines: int | None) -> str:
     text = json.dumps(result.structured_content, ensure_ascii=False, indent=2)
-    return f"{_FENCE}text\n{shorten(text, max_lines)}{_FENCE}\n"
+    return f"```text\n{shorten(text, max_lines)}```\n"
 
 
 _RENDERERS: dict[str, Callable[[CallToolResult, int | None], str]] = {

@@ -140,4 +140,8 @@ def _dump(value: Any) -> str:
 
 
 def _escape(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ").replace("<", "&lt;").replace("*", "\\*")
+    """Return a description as it can stand in a cell of a table. Code spans stay as they are."""
+    parts = text.replace("|", "\\|").replace("\n", " ").split("`")
+    outside = [part.replace("<", "&lt;").replace("*", "\\*") for part in parts[::2]]
+    parts[::2] = outside
+    return "`".join(parts)
