@@ -3,70 +3,31 @@
 import ast
 import json
 import re
-import shlex
 import subprocess
 import sys
 import tomllib
 import zipfile
-from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
 
 import jsonschema
 import pytest
 from mcp import Client, MCPError
 
-from docs.generate import find_outdated, render_files
 from llx_mcp import __version__, outputs
 from llx_mcp.backends import open_local_backend
-from llx_mcp.cli.main import build_parser, main
+from llx_mcp.cli.main import build_parser
 from llx_mcp.local import SAMPLES
-from llx_mcp.local.embedded import run_embedded
 from llx_mcp.server.app import build_server
 from llx_mcp.server.prompts import load_prompts
 from llx_mcp.settings import Settings
 from tests.conftest import ROOT, SHARED, need_shared
+from tests.docs.pages import PAGES, list_commands
 
-DOCS = ROOT / "docs"
-README = (ROOT / "README.md").read_text()
-PAGES = {
-    str(path.relative_to(ROOT)): path.read_text()
-    for path in [*sorted(ROOT.glob("*.md")), *sorted(DOCS.glob("*.md")), *sorted((ROOT / ".github").glob("*.md"))]
-}
+README = PAGES["README.md"]
 SERVER_JSON = json.loads((ROOT / "server.json").read_text())
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 REPOSITORY = PROJECT["urls"]["Homepage"]
-
-# Programs whose lines in a shell block are not ours to check.
-OTHER_PROGRAMS = {"cd", "curl", "export", "git", "pip"}
-# What stands for a value in the commands that people fill in.
-PLACEHOLDER = re.compile(r"\[?\b(ID|FILE)…?\]?")
-# Commands that do not end, take long, or need a key.
-NOT_RUN = {"check", "demo", "serve", "wait"}
-
-
-def blocks(language: str) -> list[tuple[str, str]]:
-    """The fenced blocks of one language on all pages, each with the name of its page."""
-    pattern = re.compile(rf"^```{language}\n(.*?)^```$", re.DOTALL | re.MULTILINE)
-    return [(name, block) for name, page in PAGES.items() for block in pattern.findall(page)]
-
-
-def shell_lines() -> list[tuple[str, list[str]]]:
-    """The words of every line in a shell block, without comments, each with the name of its page."""
-    lines = [(name, line) for name, block in blocks("sh") for line in block.splitlines()]
-    words = [(name, shlex.split(line, comments=True)) for name, line in lines]
-    return [(name, line) for name, line in words if line]
-
-
-def llx_commands() -> list[list[str]]:
-    """The arguments of every `llx-mcp` command, also of those that stand behind `uvx` or `claude mcp add`."""
-    commands = []
-    for _, words in shell_lines():
-        if "llx-mcp" in words and words[0] not in OTHER_PROGRAMS:
-            last = len(words) - 1 - words[::-1].index("llx-mcp")
-            commands.append(words[last + 1 :])
-    return commands
 
 
 def variables() -> set[str]:
@@ -76,26 +37,6 @@ def variables() -> set[str]:
         alias: Any = info.validation_alias
         names |= set(getattr(alias, "choices", [alias]))
     return names
-
-
-def list_commands(parser: ArgumentParser, prefix: str = "") -> list[str]:
-    """Every command of the command line, such as `local serve`."""
-    found = []
-    for action in parser._actions:
-        if hasattr(action, "_name_parser_map") and isinstance(action.choices, dict):
-            for name, child in action.choices.items():
-                found += list_commands(child, f"{prefix}{name} ") or [f"{prefix}{name}"]
-    return found
-
-
-def slug(heading: str) -> str:
-    """The anchor of a heading, as GitHub and MkDocs build it."""
-    return re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-")
-
-
-async def test_generated_parts_are_current() -> None:
-    outdated = [str(path.relative_to(ROOT)) for path in find_outdated(await render_files())]
-    assert outdated == [], "run `make docs`, and commit what it writes"
 
 
 async def test_tables_name_every_tool_resource_and_prompt() -> None:
@@ -139,107 +80,6 @@ def test_no_page_names_a_setting_that_does_not_exist() -> None:
     assert {name for page in pages for name in re.findall(r"\bLLX_MCP_[A-Z_]+\b", page)} <= variables() | {
         "LLX_MCP_TESTS_NEED_CORPUS"
     }
-
-
-def test_every_shell_line_is_one_that_is_checked() -> None:
-    known = OTHER_PROGRAMS | {"claude", "llx-mcp", "make", "uvx"}
-    assert [(name, words) for name, words in shell_lines() if words[0] not in known] == []
-
-
-@pytest.mark.parametrize("words", llx_commands(), ids=" ".join)
-def test_every_command_on_a_page_is_accepted(words: list[str]) -> None:
-    build_parser().parse_args(words)
-
-
-def test_command_spans_are_accepted() -> None:
-    for name, page in PAGES.items():
-        for span in re.findall(r"`llx-mcp ([a-z][^`]*)`", page):
-            words = shlex.split(PLACEHOLDER.sub("x", span))
-            if "local" not in words[-1:]:
-                assert " ".join(words[:2]).startswith(tuple(list_commands(build_parser()))), f"{name}: {span}"
-
-
-def test_commands_on_the_embedded_api_run(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    commands = [words for words in llx_commands() if {"--local", "local"} & set(words) and not NOT_RUN & set(words)]
-    assert len(commands) >= 8
-    for words in commands:
-        with pytest.raises(SystemExit) as caught:
-            main(words)
-        assert caught.value.code == 0, (words, capsys.readouterr().err)
-    assert "ext-sample0invoice00000000000000" in capsys.readouterr().out
-
-
-def test_every_make_target_that_is_named_exists() -> None:
-    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    named = {word for page in PAGES.values() for word in re.findall(r"`make ([a-z]+)`", page)}
-    named |= {words[1] for _, words in shell_lines() if words[0] == "make"}
-    assert {"demo", "test"} <= named <= targets
-
-
-def test_every_json_and_toml_block_can_be_read() -> None:
-    for _, block in blocks("json"):
-        json.loads(block)
-    for _, block in blocks("toml"):
-        tomllib.loads(block)
-    assert blocks("json")
-    assert blocks("toml")
-
-
-def test_every_python_block_compiles() -> None:
-    for name, block in blocks("python"):
-        compile(block, name, "exec")
-
-
-def test_examples_run() -> None:
-    examples = re.compile(r"<!-- example: run -->\n```python\n(.*?)```\n<!-- /example -->", re.DOTALL)
-    found = [block for page in PAGES.values() for block in examples.findall(page)]
-    assert found
-    for block in found:
-        run = subprocess.run([sys.executable, "-c", block], capture_output=True, text=True, timeout=60, cwd=ROOT)
-        assert run.returncode == 0, run.stderr
-        assert "COMPLETED 5 8" in run.stdout
-
-
-def test_official_client_reads_the_embedded_api_as_the_page_shows() -> None:
-    (block,) = [block for _, block in blocks("python") if "http://127.0.0.1:8080" in block]
-    with run_embedded(with_samples=True) as api:
-        names: dict[str, Any] = {}
-        exec(block.replace("http://127.0.0.1:8080", api.base_url), names)  # noqa: S102 - a block of our own page
-        names["client"].close()
-    assert names["job"].extract_result["invoice_number"] == "NL-2026-0417"
-
-
-@pytest.mark.parametrize("name", PAGES)
-def test_links_lead_somewhere(name: str) -> None:
-    page = re.sub(r"^```.*?^```$", "", PAGES[name], flags=re.DOTALL | re.MULTILINE)
-    targets = re.findall(r"\]\(([^)\s]+)\)", page) + re.findall(r"^\[[\w-]+\]: (\S+)$", page, re.MULTILINE)
-    for target in targets:
-        if re.match(r"[a-z]+:", target):
-            assert target.startswith("https://"), target
-            continue
-        file, _, anchor = target.partition("#")
-        path = (ROOT / name).parent / file if file else ROOT / name
-        assert path.exists(), f"{name}: {target}"
-        if anchor:
-            headings = re.findall(r"^#+ (.+)$", path.read_text(), re.MULTILINE)
-            assert anchor in {slug(heading) for heading in headings}, f"{name}: {target}"
-
-
-def test_navigation_has_every_page() -> None:
-    navigation = re.findall(r": ([\w-]+\.md)$", (ROOT / "mkdocs.yml").read_text(), re.MULTILINE)
-    assert sorted(navigation) == sorted(path.name for path in DOCS.glob("*.md"))
-
-
-def test_pictures_load_nothing_from_a_network() -> None:
-    pictures = sorted((DOCS / "pictures").glob("*.svg"))
-    assert [path.name for path in pictures] == ["call.svg", "demo.svg"]
-    for path in pictures:
-        text = path.read_text()
-        ElementTree.fromstring(text)  # noqa: S314 - a file of our own
-        assert not re.search(r"@font-face|@import|url\((?!#)|href=|<script|<image", text), path.name
 
 
 def test_readme_is_short_and_begins_with_what_it_is() -> None:
