@@ -9,7 +9,8 @@ import argparse
 import json
 import re
 import sys
-from collections.abc import Callable
+import textwrap
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -68,28 +69,32 @@ def shorten(text: str, max_lines: int | None) -> str:
 async def _fill_answers(client: Client, page: str) -> str:
     filled, end = [], 0
     for match in _ANSWER.finditer(page):
-        result = await client.call_tool(match["tool"], json.loads(match["arguments"]))
-        form, max_lines = match["form"], int(match["lines"]) if match["lines"] else None
-        block = _RENDERERS[form](result, max_lines)
-        filled += [page[end : match.start()], match["marker"], block, f"<!-- /{form} -->"]
+        arguments: dict[str, Any] = json.loads(match["arguments"])
+        result = await client.call_tool(match["tool"], arguments)
+        text = _RENDERERS[match["form"]](result)
+        shown = shorten(text, int(match["lines"]) if match["lines"] else None)
+        block = f"```text\n{format_call(match['tool'], arguments)}\n{shown}```\n"
+        filled += [page[end : match.start()], match["marker"], block, f"<!-- /{match['form']} -->"]
         end = match.end()
     return "".join([*filled, page[end:]])
 
 
-def _render_text(result: CallToolResult, max_lines: int | None) -> str:
-    text = "".join(block.text for block in result.content if block.type == "text")
-    return f"```text\n{shorten(text, max_lines)}```\n"
+def format_call(tool: str, arguments: Mapping[str, Any]) -> str:
+    """Return a call as a person writes it, in lines that fit a page."""
+    shown = ", ".join(f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in arguments.items())
+    lines = textwrap.wrap(f"{tool}({shown})", _MAX_WIDTH - 2, break_long_words=False, break_on_hyphens=False)
+    return "> " + "\n  ".join(lines)
 
 
-def _render_structured(result: CallToolResult, max_lines: int | None) -> str:
-    text = json.dumps(result.structured_content, ensure_ascii=False, indent=2)
-    return f"```text\n{shorten(text, max_lines)}```\n"
+def _render_text(result: CallToolResult) -> str:
+    return "".join(block.text for block in result.content if block.type == "text")
 
 
-_RENDERERS: dict[str, Callable[[CallToolResult, int | None], str]] = {
-    "answer": _render_text,
-    "structured": _render_structured,
-}
+def _render_structured(result: CallToolResult) -> str:
+    return json.dumps(result.structured_content, ensure_ascii=False, indent=2)
+
+
+_RENDERERS: dict[str, Callable[[CallToolResult], str]] = {"answer": _render_text, "structured": _render_structured}
 
 
 def _fill_scenarios(match: re.Match[str]) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 from mcp_types import Tool
 
 from docs.draw import draw_call, draw_demo
-from docs.generate import find_outdated, render_files, shorten
+from docs.generate import find_outdated, format_call, render_files, shorten
 from docs.reference import render_reference
 from tests.conftest import ROOT
 
@@ -41,6 +41,11 @@ def test_shown_answer_counts_the_lines_that_it_leaves_out() -> None:
     assert shorten(answer, 2) == "heading\na\n… 2 more lines\n"
     assert shorten(answer, None) == "heading\na\nb\nc\n"
     assert shorten("x" * 200, None) == f"{'x' * 99}…\n"
+
+
+def test_call_is_wrapped_where_it_is_long() -> None:
+    assert format_call("read", {"path": "a", "n": 1}) == '> read(path="a", n=1)'
+    assert format_call("read", {"text": "word " * 30}).count("\n  ") == 1
 
 
 def test_reference_describes_arguments_and_fields() -> None:
