@@ -71,6 +71,8 @@ async def _fill_answers(client: Client, page: str) -> str:
     for match in _ANSWER.finditer(page):
         arguments: dict[str, Any] = json.loads(match["arguments"])
         result = await client.call_tool(match["tool"], arguments)
+        if result.is_error:
+            raise RuntimeError(f"{format_call(match['tool'], arguments)}: {_render_text(result)}")
         text = _RENDERERS[match["form"]](result)
         shown = shorten(text, int(match["lines"]) if match["lines"] else None)
         block = f"```text\n{format_call(match['tool'], arguments)}\n{shown}```\n"
