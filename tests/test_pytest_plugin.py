@@ -1,4 +1,4 @@
-"""The fixture is a LlamaExtract API of a test's own, and the documentation's example of it is a test that passes."""
+"""The fixture gives each test its own LlamaExtract API, and the example in the documentation passes."""
 
 import hashlib
 import hmac
@@ -37,7 +37,7 @@ def send_request(api: EmbeddedApi, path: str, method: str = "GET", body: bytes |
         connection.close()
 
 
-def test_example_in_the_documentation_passes(tmp_path: Path) -> None:
+def test_example_in_documentation_passes(tmp_path: Path) -> None:
     match = EXAMPLE.search((ROOT / "docs" / "offline-and-testing.md").read_text())
     assert match
     (tmp_path / "test_example.py").write_text(match.group(1))
