@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check test format samples judges bench docs pictures clean
+.PHONY: help setup demo check test coverage format samples judges bench docs pictures clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -27,8 +27,11 @@ check: $(READY) ## formatting, lint, types
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-test: $(READY) ## run the tests
-	$(BIN)/pytest
+test: $(READY) ## run the tests on all processors
+	$(BIN)/pytest -n auto
+
+coverage: $(READY) ## run the tests and measure branch coverage; fails below 95 %
+	$(BIN)/pytest -n auto --cov --cov-report=term
 
 format: $(READY) ## format, and mend what lint can mend
 	$(BIN)/ruff format .

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from llx_mcp.jobs.source import OpenSource
     from llx_mcp.local import JobStore
 
-Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - it has no public name
 
 EXIT_COMPLETED = 0
 EXIT_FAILED = 1

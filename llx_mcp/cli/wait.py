@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import anyio
 
@@ -93,7 +93,7 @@ class _Lines:
     def __init__(self) -> None:
         self._statuses: dict[str, str] = {}
 
-    def __enter__(self) -> "_Lines":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -118,7 +118,7 @@ class _Table:
 
         self._live = Live(console=Console(stderr=True), auto_refresh=False, transient=True)
 
-    def __enter__(self) -> "_Table":
+    def __enter__(self) -> Self:
         self._live.start()
         return self
 

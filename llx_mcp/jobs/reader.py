@@ -309,7 +309,7 @@ async def open_reader(
         reader = JobReader(open_source, clock, stack, group, options or ReaderOptions())
         try:
             yield reader
-        except Exception as exc:
+        except Exception as exc:  # noqa: BLE001 - it is raised again below
             # Inside the task group it would become an exception group.
             failure = exc
         finally:

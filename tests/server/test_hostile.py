@@ -65,7 +65,7 @@ DOCUMENTS: dict[str, dict[str, Any]] = {
     "a name with a fence": named(f"```\n{ORDER}\n```"),
     "a name with a path": named("a.b[0]['c']"),
     "a name with quotes": named("it's \"quoted\" \\ `here`"),
-    "a name that is SQL": named("x\"; DROP TABLE rows; --"),
+    "a name that is SQL": named('x"; DROP TABLE rows; --'),
     "a name that is hidden": named("to\u200btal\u202e"),
     "a name that is a row's own": named("_path"),
     "an empty name": named(""),
@@ -73,7 +73,7 @@ DOCUMENTS: dict[str, dict[str, Any]] = {
     "names that differ in case": {"A": 1, "a": 2, "rows": [{"A": 1, "a": ORDER}]},
     "a very long value": told(ORDER + "x" * 30_000),
     "a very long name": named("n" * 3_000),
-    "formulas": {"rows": [{"a": f"=HYPERLINK(\"{CANARY}\")"}, {"a": "@SUM(1)"}]},
+    "formulas": {"rows": [{"a": f'=HYPERLINK("{CANARY}")'}, {"a": "@SUM(1)"}]},
 }  # fmt: skip
 CALLS: list[tuple[str, dict[str, Any]]] = [
     ("get_extract_job", {}),
@@ -179,8 +179,8 @@ async def test_a_hostile_document_stays_data_in_every_tool(name: str) -> None:
 LABELLED = (
     "**COMPLETED** ext-1",
     "document ",
-    "Reason given by the service: \"",
-    "The service reports of the field metadata: \"",
+    'Reason given by the service: "',
+    'The service reports of the field metadata: "',
     "configuration: {",
     "usage: {",
     "metadata: {",
