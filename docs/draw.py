@@ -8,7 +8,6 @@ import io
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -20,69 +19,24 @@ from rich.text import Text
 PICTURES = Path(__file__).parent / "pictures"
 
 _COLUMNS = 108
-_MAX_LINES = 44
-# Lines of each answer that are shown, where the whole demo is too long for a picture.
-_LINES_PER_CALL = 3
 _MONOSPACE = "ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace"
 _SANS_SERIF = "system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', Arial, sans-serif"
 
 
 def draw_demo(output: str) -> str:
-    """Return a picture of a terminal in which `llx-mcp demo` has run.
-
-    Args:
-        output: what the command printed. If it is too long, a few lines of each answer are shown.
-    """
+    """Return a picture of a terminal in which `llx-mcp demo` has printed its output."""
     console = Console(record=True, width=_COLUMNS, file=io.StringIO(), force_terminal=True, color_system="truecolor")
     console.print(Text("$ make demo", style="bold green"))
-    for line in _excerpt(output.rstrip().splitlines()):
-        text = line if len(line) <= _COLUMNS else f"{line[: _COLUMNS - 1]}…"
-        console.print(Text(text, style=_choose_style(line)), soft_wrap=True)
+    for line in output.rstrip().splitlines():
+        text = Text(line if len(line) <= _COLUMNS else f"{line[: _COLUMNS - 1]}…")
+        text.highlight_regex(r"^\w+_extract_\w+\(.*?\)", "bold cyan")
+        text.highlight_regex(r"^[A-Z]\w+(?=  )", "bold")
+        console.print(text, soft_wrap=True)
     svg = console.export_svg(title="llx-mcp demo", theme=DIMMED_MONOKAI, unique_id="demo")
     svg = re.sub(r"@font-face \{.*?\}\n", "", svg, flags=re.DOTALL)
     svg = re.sub(r"font-family: Fira Code, monospace", f"font-family: {_MONOSPACE}", svg)
     svg = re.sub(r"font-family: arial", f"font-family: {_SANS_SERIF}", svg)
     return "\n".join(line.rstrip() for line in svg.splitlines()) + "\n"
-
-
-def _excerpt(lines: Sequence[str]) -> list[str]:
-    if len(lines) <= _MAX_LINES:
-        return list(lines)
-    shown: list[str] = []
-    for block in _split_calls(lines):
-        filled = [line for line in block if line.strip() and line.strip() != "```"]
-        if not filled[0].startswith(">"):
-            shown += ["", *filled] if shown else filled
-            continue
-        # The first line is the call, and the last one says how large the answer is.
-        call, *body, size = filled
-        fence = next((index for index, line in enumerate(body) if line.strip().startswith("```")), -1)
-        taken = body[fence + 1 : fence + 1 + _LINES_PER_CALL]
-        num_left_out = len(body) - len(taken) - (fence >= 0)
-        shown += ["", call, *taken, f"  … {num_left_out} other lines", size]
-    return shown
-
-
-def _split_calls(lines: Sequence[str]) -> Iterator[list[str]]:
-    block: list[str] = []
-    for line in lines:
-        if line.startswith(">") and block:
-            yield block
-            block = []
-        # What follows the last answer is a block of its own.
-        if block and block[0].startswith(">") and line and not line.startswith((" ", ">")):
-            yield block
-            block = []
-        block.append(line)
-    yield block
-
-
-def _choose_style(line: str) -> str:
-    if line.startswith((">", "$")):
-        return "bold cyan"
-    if "**" in line:
-        return "bold"
-    return "bright_black" if line.startswith(("  …", "  [")) else ""
 
 
 @dataclass(frozen=True, slots=True)
