@@ -20,8 +20,8 @@ from llx_mcp.local import SAMPLES
 from llx_mcp.server.app import build_server
 from llx_mcp.server.prompts import load_prompts
 from llx_mcp.settings import Settings
+from tests.clients import text_of
 from tests.conftest import ROOT, SHARED, need_shared
-from tests.server.test_tools import text_of
 
 README = (ROOT / "README.md").read_text()
 SERVER_JSON = json.loads((ROOT / "server.json").read_text())
