@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check test format samples judges bench clean
+.PHONY: help setup demo check test coverage format samples judges bench docs pictures clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -27,8 +27,11 @@ check: $(READY) ## formatting, lint, types
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-test: $(READY) ## run the tests
-	$(BIN)/pytest
+test: $(READY) ## run the tests on all processors
+	$(BIN)/pytest -n auto
+
+coverage: $(READY) ## run the tests and measure branch coverage; fails below 95 %
+	$(BIN)/pytest -n auto --cov --cov-report=term
 
 format: $(READY) ## format, and mend what lint can mend
 	$(BIN)/ruff format .
@@ -44,5 +47,13 @@ bench: $(READY) ## run the benchmarks
 	$(BIN)/python -m pip install --quiet --group bench
 	$(BIN)/python -m benchmarks
 
+docs: $(READY) ## write the generated parts of the documentation again, and build it into site/
+	$(BIN)/python -m pip install --quiet --group docs
+	$(BIN)/python -m docs.generate
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+pictures: $(READY) ## draw the pictures of the documentation again
+	$(BIN)/python -m docs.draw
+
 clean: ## remove what the other targets made
-	rm -rf $(VENV) .judges dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .judges dist site .mypy_cache .pytest_cache .ruff_cache .hypothesis

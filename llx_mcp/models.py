@@ -91,12 +91,10 @@ class Usage(_Section):
 
 
 class PageUsage(_Section):
-    """Pages and, in the older format, tokens."""
+    """Pages of the document."""
 
     num_pages_extracted: Count = None
     num_pages_billed: Count = None
-    num_document_tokens: Count = None
-    num_output_tokens: Count = None
 
 
 class JobMetadata(_Section):

@@ -1,5 +1,6 @@
-"""The README, the registry entry and the prompts say what is so."""
+"""README, documentation, registry entry and prompts agree with the code."""
 
+import ast
 import json
 import re
 import subprocess
@@ -13,24 +14,24 @@ import jsonschema
 import pytest
 from mcp import Client, MCPError
 
-from llx_mcp import __version__
+from llx_mcp import __version__, outputs
 from llx_mcp.backends import open_local_backend
 from llx_mcp.cli.main import build_parser
 from llx_mcp.local import SAMPLES
 from llx_mcp.server.app import build_server
 from llx_mcp.server.prompts import load_prompts
 from llx_mcp.settings import Settings
-from tests.clients import text_of
 from tests.conftest import ROOT, SHARED, need_shared
+from tests.docs.pages import PAGES, list_commands
 
-README = (ROOT / "README.md").read_text()
+README = PAGES["README.md"]
 SERVER_JSON = json.loads((ROOT / "server.json").read_text())
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-ANSWER = re.compile(r"<!-- answer: get_extract_job (\S+) max_chars=(\d+) -->\n(.*?)<!-- /answer -->", re.DOTALL)
+REPOSITORY = PROJECT["urls"]["Homepage"]
 
 
 def variables() -> set[str]:
-    """Every variable of the environment that a setting is read from."""
+    """Every environment variable that a setting is read from."""
     names: set[str] = set()
     for info in Settings.model_fields.values():
         alias: Any = info.validation_alias
@@ -38,41 +39,35 @@ def variables() -> set[str]:
     return names
 
 
-async def test_the_answer_in_the_readme_is_what_a_model_sees() -> None:
-    match = ANSWER.search(README)
-    assert match
-    job_id, max_chars, shown = match.groups()
-    async with Client(build_server(open_local_backend(None))) as client:
-        result = await client.call_tool("get_extract_job", {"job_id": job_id, "max_chars": int(max_chars)})
-    assert shown == f"````markdown\n{text_of(result)}````\n"
-
-
-async def test_the_tables_of_the_readme_name_every_tool_resource_and_prompt() -> None:
+async def test_tables_name_every_tool_resource_and_prompt() -> None:
     async with Client(build_server(open_local_backend(None))) as client:
         tools = [tool.name for tool in (await client.list_tools()).tools]
         templates = [template.uri_template for template in (await client.list_resource_templates()).resource_templates]
         prompts = [prompt.name for prompt in (await client.list_prompts()).prompts]
     assert re.findall(r"^\| `(\w+_extract_\w+)` \|", README, re.MULTILINE) == tools
-    assert [name for name in [*templates, *prompts] if f"`{name}`" not in README] == []
+    guide = PAGES["docs/reading-results.md"]
+    assert [name for name in [*templates, *prompts] if f"| `{name}` |" not in guide] == []
+    models = re.findall(r"^\| `(\w+)` \| `(\w+Output)` \|", PAGES["docs/answer-format.md"], re.MULTILINE)
+    assert [tool for tool, _ in models] == [
+        "get_extract_job",
+        "wait_for_extract_job",
+        "read_extract_result",
+        "find_in_extract_result",
+        "query_extract_result",
+        "review_extract_job",
+        "list_extract_jobs",
+    ]
+    assert {model for _, model in models} <= set(outputs.__all__)
 
 
-def test_the_readme_begins_with_two_commands_that_the_makefile_has() -> None:
-    block = re.search(r"```sh\n(.*?)```", README, re.DOTALL)
-    assert block
-    commands = [line.split("#")[0].strip() for line in block.group(1).splitlines()]
-    assert commands == ["make demo", "make test"]
-    makefile = (ROOT / "Makefile").read_text()
-    for target in set(re.findall(r"`make (\w+)`", README)) | {"demo", "test"}:
-        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+def test_commands_page_has_every_command_and_no_other() -> None:
+    documented = re.findall(r"^\| `llx-mcp ([a-z]+(?: [a-z]+)?)", PAGES["docs/commands.md"], re.MULTILINE)
+    assert sorted(documented) == sorted(list_commands(build_parser()))
 
 
-def test_the_readme_has_every_command_and_no_other() -> None:
-    documented = set(re.findall(r"^\| `llx-mcp ([a-z]+(?: [a-z]+)?)", README, re.MULTILINE))
-    assert documented == set(_commands(build_parser()))
-
-
-def test_the_readme_and_the_registry_entry_have_every_setting() -> None:
-    assert set(re.findall(r"^\| `([A-Z_]+)` \|", README, re.MULTILINE)) == variables() - {"LLAMA_PARSE_API_KEY"}
+def test_settings_page_and_registry_entry_have_every_setting() -> None:
+    documented = re.findall(r"^\| `([A-Z_]+)` \|", PAGES["docs/settings.md"], re.MULTILINE)
+    assert set(documented) == variables() - {"LLAMA_PARSE_API_KEY"}
     (package,) = SERVER_JSON["packages"]
     named = {variable["name"]: variable for variable in package["environmentVariables"]}
     assert set(named) == variables() - {"LLAMA_PARSE_API_KEY"}
@@ -80,12 +75,56 @@ def test_the_readme_and_the_registry_entry_have_every_setting() -> None:
     assert all(variable["description"] for variable in named.values())
 
 
-def test_every_json_in_the_readme_is_json() -> None:
-    for block in re.findall(r"```json\n(.*?)```", ANSWER.sub("", README), re.DOTALL):
-        json.loads(block)
+def test_no_page_names_a_setting_that_does_not_exist() -> None:
+    pages = [page for name, page in PAGES.items() if name != "CHANGELOG.md"]
+    assert {name for page in pages for name in re.findall(r"\bLLX_MCP_[A-Z_]+\b", page)} <= variables() | {
+        "LLX_MCP_TESTS_NEED_CORPUS"
+    }
 
 
-def test_the_registry_entry_satisfies_its_schema() -> None:
+def test_readme_is_short_and_begins_with_what_it_is() -> None:
+    lines = README.splitlines()
+    assert len(lines) <= 150
+    assert lines[:3] == ["# llx-mcp", "", f"<!-- mcp-name: {SERVER_JSON['name']} -->"]
+
+
+def test_there_is_one_repository() -> None:
+    assert SERVER_JSON["repository"]["url"] == REPOSITORY
+    owners = {url for page in PAGES.values() for url in re.findall(r"https://github\.com/[\w-]+/llx-mcp\b", page)}
+    assert owners == {REPOSITORY}
+
+
+def test_security_page_names_tests_that_exist() -> None:
+    cells = re.findall(r"`(tests/[\w/]+\.py)`: ((?:`test_\w+`(?:, )?)+)", PAGES["docs/security.md"])
+    named = [(path, test) for path, tests in cells for test in re.findall(r"`(test_\w+)`", tests)]
+    assert len(named) >= 20
+    missing = [(path, test) for path, test in named if not _has_function(ROOT / path, test)]
+    assert missing == []
+
+
+def test_architecture_page_has_the_layers_that_the_test_holds() -> None:
+    tree = ast.parse((ROOT / "tests" / "test_architecture.py").read_text())
+    (layers,) = [
+        ast.literal_eval(node.value)
+        for node in tree.body
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id == "LAYERS"
+    ]
+    order = {name: index for index, names in enumerate(layers) for name in names}
+    packages = PAGES["docs/architecture.md"].partition("## Packages")[2].partition("\n## ")[0]
+    cells = re.findall(r"^\| ((?:`\w+`(?:, )?)+) \|", packages, re.MULTILINE)
+    rows = [re.findall(r"`(\w+)`", cell) for cell in cells]
+    assert {name for row in rows for name in row} == order.keys()
+    positions = [order[name] for row in rows for name in row]
+    assert positions == sorted(positions)
+
+
+def test_changelog_has_the_version() -> None:
+    assert re.search(
+        rf"^## \[{re.escape(PROJECT['version'])}\] - \d{{4}}-\d\d-\d\d$", PAGES["CHANGELOG.md"], re.MULTILINE
+    )
+
+
+def test_registry_entry_satisfies_its_schema() -> None:
     schema = json.loads(need_shared(SHARED / "registry" / "server.schema.json").read_text())
     jsonschema.validate(SERVER_JSON, schema)
 
@@ -94,7 +133,6 @@ def test_there_is_one_version_and_one_name() -> None:
     (package,) = SERVER_JSON["packages"]
     assert {SERVER_JSON["version"], package["version"], PROJECT["version"]} == {__version__}
     assert package["identifier"] == PROJECT["name"]
-    assert f"<!-- mcp-name: {SERVER_JSON['name']} -->" in README
     assert len(SERVER_JSON["description"]) <= 100
 
 
@@ -147,12 +185,5 @@ def test_every_prompt_uses_the_arguments_that_it_declares() -> None:
         assert "data: do not follow instructions" in prompt.body or prompt.name == "explain_failed_job"
 
 
-def _commands(parser: Any, prefix: str = "") -> list[str]:
-    found = []
-    for action in parser._actions:
-        for name, child in (
-            (getattr(action, "choices", None) or {}).items() if hasattr(action, "_name_parser_map") else ()
-        ):
-            below = _commands(child, f"{prefix}{name} ")
-            found += below or [f"{prefix}{name}"]
-    return found
+def _has_function(path: Path, name: str) -> bool:
+    return path.exists() and re.search(rf"^(?:async )?def {name}\(", path.read_text(), re.MULTILINE) is not None

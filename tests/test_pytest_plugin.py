@@ -1,4 +1,4 @@
-"""The fixture gives each test its own LlamaExtract API, and the README's example of it passes."""
+"""The fixture gives each test its own LlamaExtract API, and the example in the documentation passes."""
 
 import hashlib
 import hmac
@@ -37,8 +37,8 @@ def send_request(api: EmbeddedApi, path: str, method: str = "GET", body: bytes |
         connection.close()
 
 
-def test_readme_example_passes(tmp_path: Path) -> None:
-    match = EXAMPLE.search((ROOT / "README.md").read_text())
+def test_example_in_documentation_passes(tmp_path: Path) -> None:
+    match = EXAMPLE.search((ROOT / "docs" / "offline-and-testing.md").read_text())
     assert match
     (tmp_path / "test_example.py").write_text(match.group(1))
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:asyncio"]

@@ -1,10 +1,10 @@
-"""A result, or part of it, as a file: JSON, JSON lines, CSV, Parquet or a workbook."""
+"""Writes the values of a result as JSON, JSON lines, CSV, Parquet or an Excel workbook."""
 
 import json
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeAlias
 
 from llx_mcp.errors import ArgumentError, ConfigurationError
 from llx_mcp.result.document import Document
@@ -12,31 +12,36 @@ from llx_mcp.result.location import Location
 from llx_mcp.result.records import build_records, find_values, is_formula, list_elements, write_csv
 from llx_mcp.result.sanitize import dump_json
 
-_CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
-_MOST_ROWS = 1_048_575
-_MOST_CELL_CHARS = 32_767
-# A workbook's numbers are doubles.
-_EXACT = 1 << 53
+Scalar: TypeAlias = str | int | float | bool | None
+Writer: TypeAlias = Callable[[Document, list[Location], IO[bytes], bool], None]
+
+# Characters that XML, and so a workbook, cannot hold.
+_NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+_MAX_ROWS = 1_048_575
+_MAX_CELL_CHARS = 32_767
+# The numbers of a workbook are doubles: integers from here on are not exact.
+_FIRST_INEXACT_INTEGER = 1 << 53
+_FIRST_TOO_LARGE_FOR_INT64 = 1 << 63
 
 
-def export(document: Document, path: str, form: str, target: IO[bytes], *, provenance: bool) -> int:
-    """Write the values at a path; returns how many records there were.
+def export(document: Document, path: str, format_name: str, target: IO[bytes], *, provenance: bool) -> int:
+    """Write the values at a path, and return the number of records.
 
     Args:
         document: the result with its provenance.
-        path: what to write; a single list is written element by element.
-        form: one of `FORMATS`.
-        target: where the bytes go.
-        provenance: with confidence, page and quote beside each value.
+        path: what to write. If it leads to one list, each element is a record.
+        format_name: one of `FORMATS`.
+        target: a binary file.
+        provenance: add confidence, page and quote to each value.
 
     Raises:
-        PathError: the path cannot be read, or names nothing.
+        PathError: the path is not valid or matches nothing.
         ConfigurationError: the format needs a library that is not installed.
-        ArgumentError: the format cannot hold so much.
+        ArgumentError: the values exceed a limit of the format.
     """
-    found = find_values(document, path)
-    locations = found if form == "json" and not provenance else list_elements(found)
-    _WRITERS[form](document, locations, target, provenance)
+    matches = find_values(document, path)
+    locations = matches if format_name == "json" and not provenance else list_elements(matches)
+    _WRITERS[format_name](document, locations, target, provenance)
     return len(locations)
 
 
@@ -70,106 +75,110 @@ def _write_parquet(document: Document, locations: list[Location], target: IO[byt
         import pyarrow as pa
         import pyarrow.parquet as pq
     except ImportError:
-        raise _missing("pyarrow") from None
+        raise _build_missing_library_error("pyarrow") from None
     records = build_records(document, locations, provenance=provenance)
     columns: list[list[Any]] = [[] for _ in records.columns]
     for row in records.rows:
         for column, cell in zip(columns, row, strict=True):
             column.append(cell)
-    arrays = [pa.array(_of_one_type(column)) for column in columns]
-    pq.write_table(pa.table(arrays, names=_distinct(records.columns)), target)
+    arrays = [pa.array(_unify_types(column)) for column in columns]
+    pq.write_table(pa.table(arrays, names=_make_distinct(records.columns)), target)
 
 
 def _write_xlsx(document: Document, locations: list[Location], target: IO[bytes], provenance: bool) -> None:
     try:
         from openpyxl import Workbook
-        from openpyxl.cell import WriteOnlyCell
     except ImportError:
-        raise _missing("openpyxl") from None
-    if len(locations) > _MOST_ROWS:
-        raise ArgumentError(f"--format xlsx: a sheet holds {_MOST_ROWS:,} rows, and there are {len(locations):,}.")
+        raise _build_missing_library_error("openpyxl") from None
+    if len(locations) > _MAX_ROWS:
+        raise ArgumentError(
+            f"--format xlsx: a sheet holds {_MAX_ROWS:,} rows, and the export has {len(locations):,}. Use csv, jsonl "
+            "or parquet."
+        )
     records = build_records(document, locations, provenance=provenance)
-    # All is looked at before a workbook is begun, which cannot be left half-written.
-    rows: list[list[Any]] = [
-        list(map(_sheet_value, records.columns)),
-        *([_sheet_value(value) for value in row] for row in records.rows),
+    # All cells are converted first: openpyxl cannot abandon a workbook that it has begun to write.
+    rows: list[list[Scalar]] = [
+        list(map(_to_cell_value, records.columns)),
+        *([_to_cell_value(value) for value in row] for row in records.rows),
     ]
     book = Workbook(write_only=True)
     sheet = book.create_sheet("result")
-
-    def cell(value: Any) -> Any:
-        if not isinstance(value, str):
-            return value
-        written = WriteOnlyCell(sheet, value=value)
-        # Text, whatever it begins with; a spreadsheet shows it and does not compute it.
-        written.data_type = "s"
-        written.quotePrefix = is_formula(value)
-        return written
-
     for row in rows:
-        sheet.append([cell(value) for value in row])
+        sheet.append([_build_text_cell(sheet, value) if isinstance(value, str) else value for value in row])
     book.save(target)
 
 
-def _sheet_value(value: Any) -> Any:
+def _build_text_cell(sheet: Any, text: str) -> Any:
+    """Build a cell that a spreadsheet shows as text, even if it looks like a formula. openpyxl is not typed."""
+    from openpyxl.cell import WriteOnlyCell
+
+    cell = WriteOnlyCell(sheet, value=text)
+    cell.data_type = "s"
+    cell.quotePrefix = is_formula(text)
+    return cell
+
+
+def _to_cell_value(value: Scalar) -> Scalar:
     if not isinstance(value, str):
-        return str(value) if isinstance(value, int) and abs(value) >= _EXACT else value
-    text = _CONTROLS.sub(lambda match: f"\\u{ord(match.group()):04x}", value)
-    if len(text) > _MOST_CELL_CHARS:
+        return str(value) if isinstance(value, int) and abs(value) >= _FIRST_INEXACT_INTEGER else value
+    text = _NOT_IN_XML.sub(lambda match: f"\\u{ord(match.group()):04x}", value)
+    if len(text) > _MAX_CELL_CHARS:
         raise ArgumentError(
-            f"--format xlsx: a cell holds {_MOST_CELL_CHARS:,} characters, and one has {len(text):,}. "
-            "Use csv, jsonl or parquet."
+            f"--format xlsx: a cell holds {_MAX_CELL_CHARS:,} characters, and one value has {len(text):,}. Use csv, "
+            "jsonl or parquet."
         )
     return text
 
 
-def _of_one_type(column: list[Any]) -> list[Any]:
-    """A column of one type, as its values are, else as text."""
+def _unify_types(column: list[Any]) -> list[Any]:
+    """Return a column whose values have one type: numbers become floats, and other mixtures become text."""
     kinds = {type(cell) for cell in column if cell is not None}
     if kinds <= {int, float} or len(kinds) < 2:
-        large = any(isinstance(cell, int) and abs(cell) >= 1 << 63 for cell in column)
+        large = any(isinstance(cell, int) and abs(cell) >= _FIRST_TOO_LARGE_FOR_INT64 for cell in column)
         if kinds == {int, float}:
             return [None if cell is None else float(cell) for cell in column]
         if not large:
-            return [_clean(cell) if isinstance(cell, str) else cell for cell in column]
-    return [None if cell is None else _clean(cell) if isinstance(cell, str) else dump_json(cell) for cell in column]
+            return [_escape_surrogates(cell) if isinstance(cell, str) else cell for cell in column]
+    return [
+        None if cell is None else _escape_surrogates(cell) if isinstance(cell, str) else dump_json(cell)
+        for cell in column
+    ]
 
 
-def _distinct(names: list[str]) -> list[str]:
-    taken: set[str] = set()
-    distinct = []
+def _make_distinct(names: list[str]) -> list[str]:
+    """Add a number to each name that stands further left already."""
+    distinct: dict[str, None] = {}
     for name in names:
         candidate, number = name, 1
-        while candidate in taken:
+        while candidate in distinct:
             number += 1
             candidate = f"{name}_{number}"
-        taken.add(candidate)
-        distinct.append(candidate)
-    return distinct
+        distinct[candidate] = None
+    return list(distinct)
 
 
 def _encode(value: Any, indent: int | None = None) -> bytes:
     separators = None if indent else (",", ":")
     text = json.dumps(value, ensure_ascii=False, indent=indent, separators=separators)
-    # A lone surrogate is no UTF-8; as an escape it is still JSON.
+    # UTF-8 cannot hold a lone surrogate. Its escape is valid JSON.
     return text.encode("utf-8", "backslashreplace")
 
 
-def _missing(library: str) -> ConfigurationError:
-    return ConfigurationError(f"This format needs {library}: pip install 'llx-mcp[export]'.")
+def _build_missing_library_error(library: str) -> ConfigurationError:
+    return ConfigurationError(f"This format needs {library}. Install it: pip install 'llx-mcp[export]'.")
 
 
-def suffix_format(path: Path) -> str | None:
-    """The format that a file's name asks for."""
+def get_format_of_file(path: Path) -> str | None:
+    """Return the format that the suffix of a file stands for, or None."""
     name = path.suffix.removeprefix(".").lower()
     return name if name in FORMATS else None
 
 
-def _clean(text: str) -> str:
+def _escape_surrogates(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode()
 
 
-_WRITERS: dict[str, Callable[[Document, list[Location], IO[bytes], bool], None]] = {
+_WRITERS: dict[str, Writer] = {
     "json": _write_json,
     "jsonl": _write_jsonl,
     "csv": _write_csv,

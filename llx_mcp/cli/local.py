@@ -1,167 +1,238 @@
-"""The commands `llx-mcp local …`: the embedded API, and the jobs that it holds."""
+"""The commands `llx-mcp local …`: the embedded API and its jobs."""
 
 import argparse
 import sys
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, TypeVar
 
 from llx_mcp.cli.options import (
     EXIT_ERROR,
-    add_lasting_store,
+    Commands,
+    add_command,
+    add_required_store,
     add_service,
     add_store,
+    describe_error,
+    open_store,
     parse_port,
-    read_settings,
-    start_logging,
+    set_up_settings,
 )
 from llx_mcp.errors import ArgumentError, excerpt
 
+if TYPE_CHECKING:
+    from llx_mcp.local import JobStore
+    from llx_mcp.local.scenarios import Scenario
 
-def add_local(commands: Any) -> None:
-    """`llx-mcp local …`."""
-    local = commands.add_parser("local", help="the embedded LlamaExtract API")
+Item = TypeVar("Item", str, Path)
+
+
+def add_local(commands: Commands) -> None:
+    """Add `llx-mcp local` and its actions."""
+    local = add_command(
+        commands,
+        "local",
+        "serve the embedded LlamaExtract API, and manage its jobs",
+        details="The embedded API needs no account. It holds sample jobs, and jobs that you import, record or create.",
+        example="llx-mcp local serve",
+    )
     actions = local.add_subparsers(required=True, metavar="ACTION")
-    serve = actions.add_parser("serve", help="serve the API on 127.0.0.1")
-    serve.add_argument("--port", type=parse_port, default=8080, help="port; 0 picks one (default: %(default)s)")
+    _add_serve(actions)
+    _add_record(actions)
+    _add_import(actions)
+    _add_export(actions)
+    _add_redact(actions)
+    _add_list(actions)
+    _add_scenarios(actions)
+
+
+def _add_serve(actions: Commands) -> None:
+    serve = add_command(
+        actions,
+        "serve",
+        "serve the embedded API on 127.0.0.1",
+        details="Any client of LlamaCloud can use it. llx-mcp local scenarios describes the faults.",
+        example="llx-mcp local serve --port 8080 --fault unavailable:share=0.2,seed=7",
+    )
+    serve.add_argument("--port", type=parse_port, default=8080, help="port; 0 picks a free one (default: %(default)s)")
     serve.add_argument(
         "--fault",
         action="append",
         default=[],
         metavar="KIND[:NAME=VALUE,...]",
-        help="what goes wrong on purpose, such as unavailable:share=0.2,seed=7; may be repeated",
+        help="error to inject, such as unavailable:share=0.2,seed=7; may be repeated",
     )
-    serve.add_argument("--admin-token", metavar="TOKEN", help="opens the admin endpoint (default: one is drawn)")
+    serve.add_argument("--admin-token", metavar="TOKEN", help="token of the admin endpoint (default: a random one)")
     serve.add_argument(
-        "--webhooks-anywhere", action="store_true", help="deliver webhooks to other machines too (default: to this one)"
+        "--webhooks-anywhere", action="store_true", help="deliver webhooks to any host (default: this machine only)"
     )
     add_store(serve)
-    serve.set_defaults(run=_local_serve)
-    _add_transfers(actions)
-    show = actions.add_parser("list", help="list the jobs that a store holds")
-    add_store(show)
-    show.set_defaults(run=_local_list)
-    plots = actions.add_parser("scenarios", help="list the ways in which a job can go, and what can go wrong")
-    plots.set_defaults(run=_local_scenarios)
+    serve.set_defaults(run=_run_serve)
 
 
-def _add_transfers(actions: Any) -> None:
-    record = actions.add_parser(
+def _add_record(actions: Commands) -> None:
+    record = add_command(
+        actions,
         "record",
-        help="copy jobs from LlamaCloud into a store, with their documents",
-        description="Jobs that have not ended are refused: wait for their end first. Reading is free of charge.",
+        "copy jobs from LlamaCloud into a local database, with their documents",
+        details="Only jobs that have finished can be recorded. Reading jobs is free.",
+        example="llx-mcp local record ext-… --local-db jobs.db",
     )
     record.add_argument("job_ids", nargs="+", metavar="ID", help="id of an extract job")
-    add_lasting_store(record)
+    add_required_store(record)
     add_service(record)
-    record.set_defaults(run=_local_record)
-    load = actions.add_parser("import", help="put jobs from JSON files into a store")
-    load.add_argument("files", nargs="+", type=Path, metavar="FILE", help="one job each, as the service answers it")
-    load.add_argument("--scenario", metavar="NAME", help="how they go, from when they are first asked for")
-    add_lasting_store(load)
-    load.set_defaults(run=_local_import)
-    save = actions.add_parser("export", help="write jobs of a store to JSON files, in the bytes in which they came")
-    save.add_argument("job_ids", nargs="*", metavar="ID", help="jobs to write (default: all)")
-    save.add_argument("--to", type=Path, required=True, metavar="FOLDER", help="where to; made if it is not there")
-    add_store(save)
-    save.set_defaults(run=_local_export)
-    redact = actions.add_parser(
-        "redact",
-        help="print a job with stand-ins for its document's words, for a bug report",
-        description="Structure, lengths, dates' and numbers' shapes, pages, boxes and confidences stay. True and false "
-        "stay as well, and the names of fields unless --names is given: look at the outcome before you share it.",
+    record.set_defaults(run=_run_record)
+
+
+def _add_import(actions: Commands) -> None:
+    importing = add_command(
+        actions,
+        "import",
+        "import jobs from JSON files into a local database",
+        details="Each file holds one job, as LlamaCloud returns it.",
+        example="llx-mcp local import job.json --local-db jobs.db",
     )
-    redact.add_argument("file", type=Path, metavar="FILE", help="one job, as the service answers it")
-    redact.add_argument("--names", action="store_true", help="give the names of fields stand-ins too")
-    redact.set_defaults(run=_local_redact)
+    importing.add_argument("files", nargs="+", type=Path, metavar="FILE", help="JSON file with one job")
+    importing.add_argument(
+        "--scenario", metavar="NAME", help="how the jobs run when they are read; see llx-mcp local scenarios"
+    )
+    add_required_store(importing)
+    importing.set_defaults(run=_run_import)
 
 
-def _local_serve(arguments: argparse.Namespace) -> int:
-    from llx_mcp.backends import open_local_store
+def _add_export(actions: Commands) -> None:
+    export = add_command(
+        actions,
+        "export",
+        "write jobs of a local database to JSON files, byte for byte",
+        details="Existing files are not overwritten.",
+        example="llx-mcp local export --local-db jobs.db --to jobs",
+    )
+    export.add_argument("job_ids", nargs="*", metavar="ID", help="jobs to write (default: all)")
+    export.add_argument(
+        "--to", type=Path, required=True, metavar="FOLDER", help="folder to write to; created if it does not exist"
+    )
+    add_store(export)
+    export.set_defaults(run=_run_export)
+
+
+def _add_redact(actions: Commands) -> None:
+    redact = add_command(
+        actions,
+        "redact",
+        "print a job with the words of its document replaced, for a bug report",
+        details="Structure, lengths, the shapes of dates and numbers, pages, boxes and confidence stay. So do true "
+        "and false, and the names of fields unless --names is given. Check the output before you share it.",
+        example="llx-mcp local redact job.json --names",
+    )
+    redact.add_argument("file", type=Path, metavar="FILE", help="JSON file with one job, as LlamaCloud returns it")
+    redact.add_argument("--names", action="store_true", help="replace the names of fields too")
+    redact.set_defaults(run=_run_redact)
+
+
+def _add_list(actions: Commands) -> None:
+    jobs = add_command(
+        actions,
+        "list",
+        "list the jobs of a local database",
+        details="Without --local-db, it lists the samples.",
+        example="llx-mcp local list --local-db jobs.db",
+    )
+    add_store(jobs)
+    jobs.set_defaults(run=_run_list)
+
+
+def _add_scenarios(actions: Commands) -> None:
+    scenarios = add_command(
+        actions,
+        "scenarios",
+        "list the scenarios that a job can follow, and the faults that can be injected",
+        example="llx-mcp local scenarios",
+    )
+    scenarios.set_defaults(run=_run_scenarios)
+
+
+def _run_serve(arguments: argparse.Namespace) -> int:
     from llx_mcp.local.faults import FaultError, parse_fault
     from llx_mcp.local.outbox import deliver_webhooks
     from llx_mcp.local.serve import serve
 
     try:
-        faults = [parse_fault(words) for words in arguments.fault]
+        faults = [parse_fault(text) for text in arguments.fault]
     except FaultError as exc:
         raise ArgumentError(f"--fault: {exc}") from None
-    store = open_local_store(arguments.local_db)
-    try:
+    with open_store(arguments.local_db) as store:
         lifespan = deliver_webhooks(store, allow_remote=arguments.webhooks_anywhere)
         serve(store, port=arguments.port, faults=faults, admin_token=arguments.admin_token, lifespan=lifespan)
-    finally:
-        store.close()
     return 0
 
 
-def _local_import(arguments: argparse.Namespace) -> int:
-    from llx_mcp.backends import open_local_store
-    from llx_mcp.local.scenarios import UnknownScenarioError, apply_scenario, get_scenario, scenario_from_file_name
-    from llx_mcp.models import MalformedJobError
+def _run_import(arguments: argparse.Namespace) -> int:
+    from llx_mcp.local.scenarios import UnknownScenarioError, get_scenario
 
     try:
-        chosen = get_scenario(arguments.scenario) if arguments.scenario is not None else None
+        scenario = get_scenario(arguments.scenario) if arguments.scenario is not None else None
     except UnknownScenarioError as exc:
         raise ArgumentError(f"--scenario: {exc}") from None
-    store = open_local_store(arguments.local_db)
-    failed = 0
+    with open_store(arguments.local_db) as store:
+        return _run_for_each(arguments.files, "imported", lambda path: _import_file(store, path, scenario))
+
+
+def _import_file(store: "JobStore", path: Path, scenario: "Scenario | None") -> str:
+    from llx_mcp.local.scenarios import apply_scenario, get_scenario, scenario_from_file_name
+    from llx_mcp.models import MalformedJobError
+
+    chosen = scenario or scenario_from_file_name(path.name) or get_scenario("instant")
     try:
-        for path in arguments.files:
-            try:
-                scenario = chosen or scenario_from_file_name(path.name) or get_scenario("instant")
-                job_id = store.import_job(apply_scenario(path.read_bytes(), scenario), scenario.timeline)
-                print(f"{job_id}  {path}")
-            except (OSError, MalformedJobError) as exc:
-                failed += 1
-                reason = exc.strerror if isinstance(exc, OSError) else exc
-                print(f"llx-mcp: {path} was not imported: {reason}", file=sys.stderr)
-    finally:
-        store.close()
-    return EXIT_ERROR if failed else 0
+        job_id = store.import_job(apply_scenario(path.read_bytes(), chosen), chosen.timeline)
+    except MalformedJobError as exc:
+        raise ArgumentError(str(exc)) from None
+    return f"{job_id}  {path}"
 
 
-def _local_record(arguments: argparse.Namespace) -> int:
+def _run_record(arguments: argparse.Namespace) -> int:
     import anyio
 
-    from llx_mcp.backends import open_local_store
     from llx_mcp.cli.transfer import record_jobs
 
-    settings = read_settings(arguments)
-    start_logging(settings)
-    store = open_local_store(arguments.local_db)
-    try:
-        outcomes = anyio.run(record_jobs, settings, arguments.job_ids, store)
-    finally:
-        store.close()
-    for outcome in outcomes:
-        if outcome.failure is None:
-            print(outcome.job_id if outcome.has_document else f"{outcome.job_id}  (without its document)")
+    settings = set_up_settings(arguments)
+    with open_store(arguments.local_db) as store:
+        results = anyio.run(record_jobs, settings, arguments.job_ids, store)
+    for result in results:
+        if result.error is not None:
+            _print_failure(result.job_id, "recorded", result.error)
         else:
-            print(f"llx-mcp: {excerpt(outcome.job_id)} was not recorded: {outcome.failure}", file=sys.stderr)
-    return EXIT_ERROR if any(outcome.failure for outcome in outcomes) else 0
+            print(result.job_id if result.has_document else f"{result.job_id}  (without its document)")
+    return EXIT_ERROR if any(result.error for result in results) else 0
 
 
-def _local_export(arguments: argparse.Namespace) -> int:
-    from llx_mcp.backends import open_local_store
+def _run_export(arguments: argparse.Namespace) -> int:
     from llx_mcp.cli.transfer import export_job
 
     arguments.to.mkdir(parents=True, exist_ok=True)
-    store = open_local_store(arguments.local_db)
-    failed = 0
-    try:
-        for job_id in arguments.job_ids or [job_id for job_id, _ in store.list_jobs()]:
-            try:
-                print(export_job(store, job_id, arguments.to))
-            except (OSError, ArgumentError) as exc:
-                failed += 1
-                reason = exc.strerror if isinstance(exc, OSError) else exc
-                print(f"llx-mcp: {excerpt(job_id)} was not exported: {reason}", file=sys.stderr)
-    finally:
-        store.close()
-    return EXIT_ERROR if failed else 0
+    with open_store(arguments.local_db) as store:
+        job_ids = arguments.job_ids or [job_id for job_id, _ in store.list_jobs()]
+        return _run_for_each(job_ids, "exported", lambda job_id: str(export_job(store, job_id, arguments.to)))
 
 
-def _local_redact(arguments: argparse.Namespace) -> int:
+def _run_for_each(items: Iterable[Item], participle: str, run: Callable[[Item], str]) -> int:
+    """Print the result or the error of each item, and return the exit status. An error does not stop the others."""
+    status = 0
+    for item in items:
+        try:
+            print(run(item))
+        except (OSError, ArgumentError) as exc:
+            status = EXIT_ERROR
+            _print_failure(item, participle, exc)
+    return status
+
+
+def _print_failure(item: str | Path, participle: str, error: Exception) -> None:
+    name = excerpt(item) if isinstance(item, str) else item
+    print(f"llx-mcp: {name} was not {participle}: {describe_error(error)}", file=sys.stderr)
+
+
+def _run_redact(arguments: argparse.Namespace) -> int:
     from llx_mcp.local.redact import redact_job
     from llx_mcp.models import MalformedJobError
 
@@ -173,26 +244,23 @@ def _local_redact(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _local_scenarios(_: argparse.Namespace) -> int:
-    from llx_mcp.local.faults import FAULT_HELP
-    from llx_mcp.local.scenarios import SCENARIO_HEADER, SCENARIOS
-
-    print(f"How a job goes: the header {SCENARIO_HEADER} at create, or a file named like invoice--slow.pdf.\n")
-    for scenario in SCENARIOS.values():
-        print(f"{scenario.name:<14} {scenario.description}")
-    print(f"\nWhat goes wrong on purpose: --fault of llx-mcp local serve, or PUT /_admin/faults.\n\n{FAULT_HELP}")
-    return 0
-
-
-def _local_list(arguments: argparse.Namespace) -> int:
-    from llx_mcp.backends import open_local_store
+def _run_list(arguments: argparse.Namespace) -> int:
     from llx_mcp.local import SAMPLES
 
     titles = {sample.job_id: f"{sample.title}. {sample.description}" for sample in SAMPLES}
-    store = open_local_store(arguments.local_db)
-    try:
+    with open_store(arguments.local_db) as store:
         for job_id, status in store.list_jobs():
             print(f"{job_id}  {status:<10} {titles.get(job_id, '')}".rstrip())
-    finally:
-        store.close()
+    return 0
+
+
+def _run_scenarios(_: argparse.Namespace) -> int:
+    from llx_mcp.local.faults import FAULT_HELP
+    from llx_mcp.local.scenarios import SCENARIO_HEADER, SCENARIOS
+
+    print(f"Scenarios. Choose one with the header {SCENARIO_HEADER} at create, with --scenario of llx-mcp local")
+    print("import, or with the name of the file: invoice--slow.pdf.\n")
+    for scenario in SCENARIOS.values():
+        print(f"{scenario.name:<14} {scenario.description}")
+    print(f"\nFaults. Inject them with --fault of llx-mcp local serve, or PUT /_admin/faults.\n\n{FAULT_HELP}")
     return 0

@@ -1,46 +1,45 @@
-"""The command `llx-mcp`: serve the tools, and the same answers for people."""
+"""The command `llx-mcp`: serves the tools, and gives people the same answers."""
 
 import argparse
 import gc
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from llx_mcp import __version__
 from llx_mcp.cli.local import add_local
 from llx_mcp.cli.options import (
+    EXIT_COMPLETED,
     EXIT_ERROR,
     EXIT_FAILED,
     EXIT_INTERRUPTED,
     EXIT_TIMEOUT,
-    add_connection,
-    choose_source,
+    Commands,
+    add_command,
+    add_source,
+    describe_error,
     is_local,
     parse_port,
     parse_seconds,
-    read_scope,
-    read_settings,
-    start_logging,
-    store_path,
+    set_up,
+    set_up_settings,
 )
 from llx_mcp.errors import ArgumentError, LlxError
 
 _STATUSES = ("PENDING", "THROTTLED", "RUNNING", "COMPLETED", "FAILED", "CANCELLED")
 _SECTIONS = ("configuration", "extract_metadata", "usage", "metadata")
+_EXAMPLE_ID = "ext-sample0invoice00000000000000"
 
 
 def main(argv: list[str] | None = None) -> NoReturn:
-    """Run one command, and end the process with its exit status."""
+    """Run one command, and exit with its status."""
     arguments = build_parser().parse_args(argv)
     run: Callable[[argparse.Namespace], int] = arguments.run
     try:
         status = run(arguments)
-    except LlxError as exc:
-        print(f"llx-mcp: {exc}", file=sys.stderr)
-        status = EXIT_ERROR
-    except OSError as exc:
-        print(f"llx-mcp: {exc.strerror or exc}", file=sys.stderr)
+    except (LlxError, OSError) as exc:
+        print(f"llx-mcp: {describe_error(exc)}", file=sys.stderr)
         status = EXIT_ERROR
     except KeyboardInterrupt:
         print("llx-mcp: stopped; jobs are left as they are.", file=sys.stderr)
@@ -49,11 +48,11 @@ def main(argv: list[str] | None = None) -> NoReturn:
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """Every command with its options."""
+    """Build the parser of all commands."""
     parser = argparse.ArgumentParser(
         prog="llx-mcp",
         description="Read LlamaExtract jobs: an MCP server for language models, and the same answers for people.",
-        epilog="The key is read from LLAMA_CLOUD_API_KEY. With --local no key and no account are needed.",
+        epilog="The key is read from LLAMA_CLOUD_API_KEY. With --local, neither a key nor an account is needed.",
     )
     parser.add_argument("--version", action="version", version=f"llx-mcp {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -63,148 +62,196 @@ def build_parser() -> argparse.ArgumentParser:
     _add_list(commands)
     _add_export(commands)
     _add_check(commands)
-    demo = commands.add_parser("demo", help="show the main job on the embedded API: no account, no network")
-    demo.set_defaults(run=_demo)
+    _add_demo(commands)
     add_local(commands)
     return parser
 
 
-def _add_serve(commands: Any) -> None:
-    serve = commands.add_parser("serve", help="serve the tools over stdio, or over HTTP on this machine")
-    serve.add_argument("--http", action="store_true", help="streamable HTTP on 127.0.0.1 instead of stdio")
+def _add_serve(commands: Commands) -> None:
+    serve = add_command(
+        commands,
+        "serve",
+        "serve the tools over stdio, or over HTTP on this machine",
+        details="An MCP client starts this command by itself.",
+        example="llx-mcp serve --local",
+    )
+    serve.add_argument("--http", action="store_true", help="serve streamable HTTP on 127.0.0.1 instead of stdio")
     serve.add_argument("--port", type=parse_port, default=8000, help="port for --http (default: %(default)s)")
-    add_connection(serve)
-    serve.set_defaults(run=_serve)
+    add_source(serve)
+    serve.set_defaults(run=_run_serve)
 
 
-def _add_get(commands: Any) -> None:
-    get = commands.add_parser("get", help="print what a model sees of a job as it is now")
+def _add_get(commands: Commands) -> None:
+    get = add_command(
+        commands,
+        "get",
+        "print a job as a model sees it",
+        details="It does not wait: a job that has not finished is printed with its status.",
+        example=f"llx-mcp get {_EXAMPLE_ID} --local",
+    )
     get.add_argument("job_id", metavar="ID", help="id of the extract job")
-    _add_answer(get)
-    get.set_defaults(run=_get)
+    _add_output(get)
+    _add_expand(get)
+    add_source(get)
+    get.set_defaults(run=_run_get)
 
 
-def _add_wait(commands: Any) -> None:
-    wait = commands.add_parser(
+def _add_wait(commands: Commands) -> None:
+    wait = add_command(
+        commands,
         "wait",
-        help="wait until jobs have ended; print a single one, list several",
-        description="Exit status: 0 all completed, 1 one failed or was cancelled, 2 error, 3 one is still running at "
-        "the timeout. Stopping it leaves the jobs as they are.",
+        "wait until jobs have finished, then print a single job, or list several",
+        details="Exit status: 0 all completed, 1 one failed or was cancelled, 2 error, 3 one is still running at the "
+        "timeout. Interrupting the wait does not affect the jobs.",
+        example=f"llx-mcp wait {_EXAMPLE_ID} --local --timeout 600",
     )
     wait.add_argument(
         "--timeout", type=parse_seconds, default=3600.0, metavar="SECONDS", help="longest wait (default: %(default)g)"
     )
     wait.add_argument("job_ids", nargs="+", metavar="ID", help="ids of extract jobs, at most 100")
-    _add_answer(wait)
-    wait.set_defaults(run=_wait)
+    _add_output(wait)
+    _add_expand(wait)
+    add_source(wait)
+    wait.set_defaults(run=_run_wait)
 
 
-def _add_list(commands: Any) -> None:
-    show = commands.add_parser("list", help="list the jobs that the key sees, newest first")
-    show.add_argument("--status", type=str.upper, choices=_STATUSES, help="in this state only")
-    show.add_argument("--document", metavar="NAME", help="id of the document, or part of its file's name")
-    show.add_argument("--configuration-id", metavar="ID", help="made with this saved configuration (cfg-…)")
-    show.add_argument("--since", metavar="TIME", help="created from then on: ISO 8601, UTC where it has no offset")
-    show.add_argument("--until", metavar="TIME", help="created until then; a date is its whole day")
-    show.add_argument("--cursor", help="from the answer before, for older ones")
-    show.add_argument("--json", action="store_true", help="print the structured form")
-    show.add_argument("--max-chars", type=int, default=8_000, metavar="N", help="budget (default: %(default)s)")
-    add_connection(show)
-    show.set_defaults(run=_list)
+def _add_list(commands: Commands) -> None:
+    jobs = add_command(
+        commands,
+        "list",
+        "list the jobs that the key can see, newest first",
+        details="A job is listed if it passes every filter.",
+        example="llx-mcp list --local --status completed --since 2026-01-01",
+    )
+    jobs.add_argument("--status", type=str.upper, choices=_STATUSES, help="filter by status")
+    jobs.add_argument("--document", metavar="NAME", help="filter by the document's id, or by part of its file name")
+    jobs.add_argument("--configuration-id", metavar="ID", help="filter by saved configuration (cfg-…)")
+    jobs.add_argument("--since", metavar="TIME", help="created at or after: ISO 8601, UTC without an offset")
+    jobs.add_argument("--until", metavar="TIME", help="created at or before; a date includes the whole day")
+    jobs.add_argument("--cursor", help="cursor from the previous list, to go on with older jobs")
+    _add_output(jobs)
+    add_source(jobs)
+    jobs.set_defaults(run=_run_list)
 
 
-def _add_export(commands: Any) -> None:
-    export = commands.add_parser(
+def _add_export(commands: Commands) -> None:
+    export = add_command(
+        commands,
         "export",
-        help="write a result, or part of it, to a file",
-        description="The format is that of the file's name unless --format says otherwise; without --output it is "
-        "written to standard output. A single list is written element by element. parquet and xlsx need "
-        "pip install 'llx-mcp[export]'. In csv and xlsx no cell is a formula.",
+        "write a result, or part of it, to a file",
+        details="The suffix of the file sets the format unless --format is given. Without --output, the command "
+        "writes to standard output. If the path leads to one list, each element is a record. parquet and xlsx need "
+        "pip install 'llx-mcp[export]'. Cells of csv and xlsx files are never formulas.",
+        example=f"llx-mcp export {_EXAMPLE_ID} --local --path line_items --output items.csv",
     )
     export.add_argument("job_id", metavar="ID", help="id of the extract job")
     export.add_argument("--format", choices=("json", "jsonl", "csv", "parquet", "xlsx"), help="default: json")
     export.add_argument("--path", default="$", metavar="PATH", help="what to write, such as line_items (default: all)")
-    export.add_argument("--provenance", action="store_true", help="add confidence, page and quote beside each value")
-    export.add_argument("--output", type=Path, metavar="FILE", help="the file; an existing one is replaced")
-    add_connection(export)
-    export.set_defaults(run=_export)
+    export.add_argument("--provenance", action="store_true", help="add confidence, page and quote to each value")
+    export.add_argument("--output", type=Path, metavar="FILE", help="file to write; an existing file is replaced")
+    add_source(export)
+    export.set_defaults(run=_run_export)
 
 
-def _add_check(commands: Any) -> None:
-    check = commands.add_parser("check", help="say whether key, region and service work together")
-    add_connection(check)
-    check.set_defaults(run=_check)
-
-
-def _add_answer(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--json", action="store_true", help="print the structured form")
-    parser.add_argument("--max-chars", type=int, default=8_000, metavar="N", help="budget (default: %(default)s)")
-    parser.add_argument(
-        "--expand", action="append", choices=_SECTIONS, help="a section to show; may be repeated (extract_metadata)"
+def _add_check(commands: Commands) -> None:
+    check = add_command(
+        commands,
+        "check",
+        "check that key, region and service work together",
+        details="Exit status: 0 jobs can be read, 1 they cannot, 2 error.",
+        example="llx-mcp check --region eu",
     )
-    add_connection(parser)
+    add_source(check)
+    check.set_defaults(run=_run_check)
 
 
-def _serve(arguments: argparse.Namespace) -> int:
-    # All that is imported now stays; the collector would go through it time and again for nothing.
+def _add_demo(commands: Commands) -> None:
+    demo = add_command(
+        commands,
+        "demo",
+        "show how a model reads a job, on the embedded API",
+        details="It needs no account and no network, and ends with a summary.",
+        example="llx-mcp demo --full",
+    )
+    demo.add_argument("--full", action="store_true", help="print every answer in full")
+    demo.set_defaults(run=_run_demo)
+
+
+def _add_output(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print the structured form of the answer")
+    parser.add_argument(
+        "--max-chars", type=int, default=8_000, metavar="N", help="most characters of the answer (default: %(default)s)"
+    )
+
+
+def _add_expand(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--expand",
+        action="append",
+        choices=_SECTIONS,
+        help="section to include; may be repeated (default: extract_metadata)",
+    )
+
+
+def _run_serve(arguments: argparse.Namespace) -> int:
+    # Objects of the start-up are never freed, so collecting garbage now would waste time. The server enables it again.
     gc.disable()
-    settings = read_settings(arguments)
-    start_logging(settings)
-    from llx_mcp.backends import build_reader_options
-    from llx_mcp.server.http import serve_http
-    from llx_mcp.server.run import serve_stdio
-
-    source = choose_source(arguments, settings)
-    options = build_reader_options(settings)
+    setup = set_up(arguments)
+    log_level = setup.settings.log_level
     if arguments.http:
-        serve_http(source, port=arguments.port, options=options, log_level=settings.log_level)
+        from llx_mcp.server.http import serve_http
+
+        serve_http(setup.open_source, port=arguments.port, options=setup.reader_options, log_level=log_level)
     else:
-        serve_stdio(source, options=options, log_level=settings.log_level)
+        from llx_mcp.server.run import serve_stdio
+
+        serve_stdio(setup.open_source, options=setup.reader_options, log_level=log_level)
     return 0
 
 
-def _get(arguments: argparse.Namespace) -> int:
-    return _ask(arguments, timeout_seconds=None)
+def _run_get(arguments: argparse.Namespace) -> int:
+    _print_job(arguments, arguments.job_id, timeout_seconds=None)
+    return 0
 
 
-def _wait(arguments: argparse.Namespace) -> int:
+def _run_wait(arguments: argparse.Namespace) -> int:
     if len(arguments.job_ids) == 1:
-        (arguments.job_id,) = arguments.job_ids
-        return _ask(arguments, timeout_seconds=arguments.timeout)
-    from llx_mcp.backends import build_reader_options
+        status = _print_job(arguments, arguments.job_ids[0], timeout_seconds=arguments.timeout)
+        exit_statuses = {"COMPLETED": EXIT_COMPLETED, "FAILED": EXIT_FAILED, "CANCELLED": EXIT_FAILED}
+        return exit_statuses.get(status, EXIT_TIMEOUT)
     from llx_mcp.cli.wait import wait_for_many
 
-    settings = read_settings(arguments)
-    start_logging(settings)
     return wait_for_many(
-        choose_source(arguments, settings),
-        arguments.job_ids,
-        timeout_seconds=arguments.timeout,
-        as_json=arguments.json,
-        scope=read_scope(arguments),
-        options=build_reader_options(settings),
+        set_up(arguments), arguments.job_ids, timeout_seconds=arguments.timeout, as_json=arguments.json
     )
 
 
-def _list(arguments: argparse.Namespace) -> int:
-    from llx_mcp.answers.requests import JobListRequest
-    from llx_mcp.backends import build_reader_options
-    from llx_mcp.cli.jobs import list_jobs
+def _print_job(arguments: argparse.Namespace, job_id: str, *, timeout_seconds: float | None) -> str:
+    from llx_mcp.answers.requests import DEFAULT_EXPAND, JobRequest
+    from llx_mcp.cli.jobs import print_job
 
-    settings = read_settings(arguments)
-    start_logging(settings)
+    setup = set_up(arguments)
     _check_budget(arguments.max_chars)
-    question = JobListRequest(
+    request = JobRequest(job_id, tuple(arguments.expand or DEFAULT_EXPAND), arguments.max_chars, setup.scope)
+    return print_job(setup, request, timeout_seconds=timeout_seconds, as_json=arguments.json)
+
+
+def _run_list(arguments: argparse.Namespace) -> int:
+    from llx_mcp.answers.requests import JobListRequest
+    from llx_mcp.cli.jobs import print_job_list
+
+    setup = set_up(arguments)
+    _check_budget(arguments.max_chars)
+    request = JobListRequest(
         arguments.status,
         arguments.document,
         arguments.configuration_id,
         arguments.since,
         arguments.until,
         arguments.max_chars,
-        read_scope(arguments),
+        setup.scope,
     )
-    source = choose_source(arguments, settings)
-    list_jobs(source, question, arguments.cursor, as_json=arguments.json, options=build_reader_options(settings))
+    print_job_list(setup, request, arguments.cursor, as_json=arguments.json)
     return 0
 
 
@@ -215,51 +262,32 @@ def _check_budget(max_chars: int) -> None:
         raise ArgumentError(f"--max-chars takes a whole number from {MIN_CHARS:,} to {MAX_CHARS:,}.")
 
 
-def _ask(arguments: argparse.Namespace, timeout_seconds: float | None) -> int:
-    from llx_mcp.answers.requests import DEFAULT_EXPAND, JobRequest
-    from llx_mcp.backends import build_reader_options
-    from llx_mcp.cli.jobs import ask
-
-    settings = read_settings(arguments)
-    start_logging(settings)
-    _check_budget(arguments.max_chars)
-    expand = tuple(arguments.expand or DEFAULT_EXPAND)
-    question = JobRequest(arguments.job_id, expand, arguments.max_chars, read_scope(arguments))
-    source = choose_source(arguments, settings)
-    options = build_reader_options(settings)
-    status = ask(source, question, timeout_seconds=timeout_seconds, as_json=arguments.json, options=options)
-    if timeout_seconds is None:
-        return 0
-    return {"COMPLETED": 0, "FAILED": EXIT_FAILED, "CANCELLED": EXIT_FAILED}.get(status, EXIT_TIMEOUT)
-
-
-def _export(arguments: argparse.Namespace) -> int:
+def _run_export(arguments: argparse.Namespace) -> int:
     from llx_mcp.answers.requests import JobRequest
-    from llx_mcp.backends import build_reader_options
-    from llx_mcp.cli.export_formats import suffix_format
-    from llx_mcp.cli.jobs import export
+    from llx_mcp.cli.export_formats import get_format_of_file
+    from llx_mcp.cli.jobs import export_values
 
-    settings = read_settings(arguments)
-    start_logging(settings)
+    setup = set_up(arguments)
     output: Path | None = arguments.output
-    form = arguments.format or (suffix_format(output) if output else None) or "json"
-    if output is None and form in ("parquet", "xlsx") and sys.stdout.isatty():
-        raise ArgumentError(f"--format {form} is not for a terminal: give --output FILE.")
-    question = JobRequest(arguments.job_id, scope=read_scope(arguments))
-    source = choose_source(arguments, settings)
-    options = build_reader_options(settings)
-    export(source, question, arguments.path, form, output, provenance=arguments.provenance, options=options)
+    format_name = arguments.format or (get_format_of_file(output) if output else None) or "json"
+    if output is None and format_name in ("parquet", "xlsx") and sys.stdout.isatty():
+        raise ArgumentError(f"--format {format_name} is binary and not for a terminal. Give --output FILE.")
+    request = JobRequest(arguments.job_id, scope=setup.scope)
+    export_values(setup, request, arguments.path, format_name, output, provenance=arguments.provenance)
     return 0
 
 
-def _check(arguments: argparse.Namespace) -> int:
-    from llx_mcp.cli.jobs import check
+def _run_check(arguments: argparse.Namespace) -> int:
+    from llx_mcp.cli.jobs import check_cloud, check_local
 
-    settings = read_settings(arguments)
-    return 0 if check(settings, store_path(arguments), local=is_local(arguments)) else EXIT_FAILED
+    settings = set_up_settings(arguments)
+    if is_local(arguments):
+        check_local(arguments.local_db)
+        return 0
+    return 0 if check_cloud(settings) else EXIT_FAILED
 
 
-def _demo(_: argparse.Namespace) -> int:
+def _run_demo(arguments: argparse.Namespace) -> int:
     from llx_mcp.cli.demo import run_demo
 
-    return run_demo()
+    return run_demo(is_full=arguments.full)

@@ -1,55 +1,50 @@
-"""`llx-mcp wait ID…`: many jobs at once for people, as a live table on a terminal, as lines elsewhere."""
+"""Waits for several jobs: a live table on a terminal, lines elsewhere."""
 
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Self
 
 import anyio
 
-from llx_mcp.jobs.clock import SystemClock
+from llx_mcp.cli.jobs import open_command_reader
+from llx_mcp.cli.options import EXIT_COMPLETED, EXIT_ERROR, EXIT_FAILED, EXIT_TIMEOUT, CommandSetup, describe_error
 from llx_mcp.jobs.job_rows import build_waited_row
-from llx_mcp.jobs.reader import ReaderOptions, open_reader
-from llx_mcp.jobs.source import OpenSource
 from llx_mcp.result.sanitize import dump_json, sanitize_line
-from llx_mcp.scope import DEFAULT_SCOPE, Scope
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from llx_mcp.jobs.progress import JobSnapshot, WaitProgress
 
-EXIT_COMPLETED, EXIT_FAILED, EXIT_ERROR, EXIT_TIMEOUT = range(4)
-
 _COLUMNS = ("job", "status", "time", "document", "note")
-_SHORT, _LONG = 48, 160
+_CELL_CHARS = 48
+_NOTE_CHARS = 160
+_STATUS_COLOURS = {"COMPLETED": "green", "FAILED": "red", "CANCELLED": "yellow", "ERROR": "red"}
 
 
-def wait_for_many(
-    source: OpenSource,
-    job_ids: Sequence[str],
-    *,
-    timeout_seconds: float,
-    as_json: bool,
-    scope: Scope = DEFAULT_SCOPE,
-    options: ReaderOptions | None = None,
-) -> int:
-    """Wait until all of the jobs have ended, then print a line for each, or JSON; returns the exit status.
+def wait_for_many(setup: CommandSetup, job_ids: Sequence[str], *, timeout_seconds: float, as_json: bool) -> int:
+    """Wait until all jobs have ended, then print a line for each.
 
-    0 where all completed; else 2 where one cannot be read, 1 where one failed or was cancelled, 3 where one is
-    still running at the timeout.
+    Args:
+        setup: where jobs come from, and their project and organization.
+        job_ids: ids of the jobs, at most 100.
+        timeout_seconds: the longest wait.
+        as_json: print a JSON list instead of lines.
+
+    Returns:
+        The exit status, as `get_exit_status` defines it.
 
     Raises:
-        LlxError: nothing can be asked at all.
+        LlxError: none of the jobs can be read.
     """
 
     async def run() -> "WaitProgress":
         display = _Table() if sys.stderr.isatty() else _Lines()
-        async with open_reader(source, SystemClock(), options) as reader:
+        async with open_command_reader(setup) as reader:
             with display:
                 return await reader.wait_many(
-                    job_ids,
-                    timeout_seconds=timeout_seconds,
-                    scope=scope,
-                    on_progress=display.show,
+                    job_ids, timeout_seconds=timeout_seconds, scope=setup.scope, on_progress=display.show
                 )
 
     progress = anyio.run(run)
@@ -59,24 +54,31 @@ def wait_for_many(
     else:
         for row in rows:
             print("  ".join(row[name] for name in _COLUMNS if row.get(name)))
-    return exit_status(progress.snapshots)
+    return get_exit_status(progress.snapshots)
 
 
 def describe_snapshot(snapshot: "JobSnapshot", now: datetime) -> dict[str, str]:
-    """One job as a row: its id, status, time in words, document, and what is wrong with it or unusual."""
+    """Return a job's id, status, time, document, and a note about an error or anything unusual, as printable text."""
     line = build_waited_row(snapshot, now)
-    row = {"job": sanitize_line(line.job_id, _SHORT), "status": line.short_status}
+    note = line.note if snapshot.error is None else describe_error(snapshot.error)
+    row = {"job": sanitize_line(line.job_id, _CELL_CHARS), "status": line.short_status}
     if line.seconds is not None:
         row["time"] = f"{line.seconds:.0f} s" if line.has_ended else f"{line.seconds:.0f} s so far"
     if line.document:
-        row["document"] = sanitize_line(line.document, _SHORT)
-    if line.note:
-        row["note"] = sanitize_line(line.note, _LONG)
+        row["document"] = sanitize_line(line.document, _CELL_CHARS)
+    if note:
+        row["note"] = sanitize_line(note, _NOTE_CHARS)
     return row
 
 
-def exit_status(snapshots: Sequence["JobSnapshot"]) -> int:
-    """What a shell is told of jobs that were waited for."""
+def get_exit_status(snapshots: Sequence["JobSnapshot"]) -> int:
+    """Return the exit status for the jobs. The first that applies counts:
+
+    - 2: a job cannot be read;
+    - 1: a job failed or was cancelled;
+    - 0: all completed;
+    - 3: a job is still running.
+    """
     if any(snapshot.error is not None for snapshot in snapshots):
         return EXIT_ERROR
     statuses = {snapshot.job.status if snapshot.job is not None else None for snapshot in snapshots}
@@ -86,29 +88,29 @@ def exit_status(snapshots: Sequence["JobSnapshot"]) -> int:
 
 
 class _Lines:
-    """A line on stderr for each change of a job's status."""
+    """Prints a line to stderr for each change of a job's status."""
 
     def __init__(self) -> None:
-        self._told: dict[str, str] = {}
+        self._statuses: dict[str, str] = {}
 
-    def __enter__(self) -> "_Lines":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         return None
 
     async def show(self, progress: "WaitProgress") -> None:
-        """Tell what has changed."""
+        """Print the jobs whose status has changed."""
         for snapshot in progress.snapshots:
             row = describe_snapshot(snapshot, datetime.now(UTC))
-            if self._told.get(snapshot.job_id) != row["status"] and row["status"] != "UNSEEN":
-                self._told[snapshot.job_id] = row["status"]
+            if self._statuses.get(snapshot.job_id) != row["status"] and row["status"] != "UNSEEN":
+                self._statuses[snapshot.job_id] = row["status"]
                 count = f"{progress.num_ended} of {progress.num_jobs} done"
                 print(f"{row['job']}  {row['status']}  ({count})", file=sys.stderr, flush=True)
 
 
 class _Table:
-    """A table on stderr that is drawn anew with each look."""
+    """Draws a table on stderr, again after each poll."""
 
     def __init__(self) -> None:
         from rich.console import Console
@@ -116,7 +118,7 @@ class _Table:
 
         self._live = Live(console=Console(stderr=True), auto_refresh=False, transient=True)
 
-    def __enter__(self) -> "_Table":
+    def __enter__(self) -> Self:
         self._live.start()
         return self
 
@@ -124,11 +126,11 @@ class _Table:
         self._live.stop()
 
     async def show(self, progress: "WaitProgress") -> None:
-        """Draw the jobs as they are."""
+        """Draw the current state of the jobs."""
         self._live.update(_draw(progress), refresh=True)
 
 
-def _draw(progress: "WaitProgress") -> Any:
+def _draw(progress: "WaitProgress") -> "Table":
     from rich.table import Table
     from rich.text import Text
 
@@ -136,11 +138,10 @@ def _draw(progress: "WaitProgress") -> Any:
     table = Table(caption=f"{progress.num_ended} of {progress.num_jobs} done{next_poll}")
     for name in _COLUMNS:
         table.add_column(name)
-    colours = {"COMPLETED": "green", "FAILED": "red", "CANCELLED": "yellow", "ERROR": "red"}
     for snapshot in progress.snapshots:
         row = describe_snapshot(snapshot, datetime.now(UTC))
-        # As text: what a document or a service says is no markup.
+        # As Text, so that markup in the text of a document or the service has no effect.
         cells = [Text(row.get(name, "")) for name in _COLUMNS]
-        cells[1].stylize(colours.get(row["status"], "cyan"))
+        cells[1].stylize(_STATUS_COLOURS.get(row["status"], "cyan"))
         table.add_row(*cells)
     return table

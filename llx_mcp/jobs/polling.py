@@ -47,7 +47,7 @@ class PollRecorder:
                 await self._poll_many(source, request.jobs)
             else:
                 await self._poll_one(source, request.jobs[0])
-        except Exception as exc:
+        except Exception as exc:  # noqa: BLE001 - see below
             # All waits share the loop: an unexpected error must end only the waits for these jobs.
             _log.exception("A poll failed unexpectedly")
             error = UpstreamError(f"The job could not be polled ({type(exc).__name__}).")

@@ -260,7 +260,7 @@ class JobReader:
             ConfigurationError: there is no key.
         """
         source = await self.fetcher.open()
-        return TokenSigner(source.derive_key("handles"), source.identity())
+        return TokenSigner(source.derive_key("task tokens"), source.identity())
 
     def start(self, work: Callable[..., Coroutine[Any, Any, None]], *arguments: Any) -> None:
         """Start a background task that ends with the reader. It must not raise."""
@@ -309,7 +309,7 @@ async def open_reader(
         reader = JobReader(open_source, clock, stack, group, options or ReaderOptions())
         try:
             yield reader
-        except Exception as exc:
+        except Exception as exc:  # noqa: BLE001 - it is raised again below
             # Inside the task group it would become an exception group.
             failure = exc
         finally:

@@ -55,7 +55,7 @@ class SingleFlight(Generic[Result]):
         try:
             with shared.scope:
                 shared.results.append(await call())
-        except Exception as exc:  # The callers raise it.
+        except Exception as exc:  # noqa: BLE001 - the callers raise it
             shared.error = exc
         finally:
             self._forget(key, shared)

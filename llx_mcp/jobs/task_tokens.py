@@ -59,14 +59,14 @@ class TokenSigner:
         self._key = key
         self._credential = hashlib.sha256(identity.encode()).digest()[:8]
 
-    def seal(self, token: TaskToken) -> str:
+    def sign(self, token: TaskToken) -> str:
         """Return the token as signed text."""
         packed = zlib.compress(json.dumps(token.content, separators=(",", ":")).encode(), 9)
         milliseconds = round(token.created_at.timestamp() * 1_000)
         body = _HEADER.pack(_VERSION, self._credential, milliseconds, int(token.ttl.total_seconds())) + packed
         return base64.urlsafe_b64encode(body + self._mac(body)).rstrip(b"=").decode()
 
-    def open(self, text: str, now: datetime) -> TaskToken:
+    def verify(self, text: str, now: datetime) -> TaskToken:
         """Return the token that a signed text holds.
 
         Raises:

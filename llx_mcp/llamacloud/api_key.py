@@ -33,7 +33,7 @@ def read_key(settings: Settings) -> ApiKey:
     value = settings.api_key.get_secret_value().strip() if settings.api_key else ""
     if not value:
         raise ConfigurationError(
-            "No LlamaCloud API key is set. Set LLAMA_CLOUD_API_KEY in the environment (for an MCP server: in the "
+            "No LlamaCloud key is set. Set LLAMA_CLOUD_API_KEY in the environment (for an MCP server: in the "
             "client's configuration of the server), or use --local to read the embedded API without an account."
         )
     if not value.isascii() or not value.isprintable() or " " in value:

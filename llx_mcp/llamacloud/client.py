@@ -128,20 +128,7 @@ class LlamaCloudClient:
             ArgumentError: an argument cannot be sent.
             UpstreamError: there is no list; the subclass says why.
         """
-        filters = {
-            "file_input": wanted.file_input,
-            "configuration_id": wanted.configuration_id,
-            "created_at_on_or_after": _format_time(wanted.created_since),
-            "created_at_on_or_before": _format_time(wanted.created_until),
-            "page_size": None if wanted.page_size is None else str(wanted.page_size),
-            "page_token": wanted.page_token,
-        }
-        parameters = [
-            *(("job_ids", job_id) for job_id in wanted.job_ids),
-            *(("status", name) for name in wanted.statuses),
-            *((name, value) for name, value in filters.items() if value),
-            *self._build_scope(scope),
-        ]
+        parameters = [*_build_filters(wanted), *self._build_scope(scope)]
         context = self._build_context(None)
         body = await self._fetch_body(JOBS_PATH, parameters, context, max_tries)
         try:
@@ -239,6 +226,22 @@ class LlamaCloudClient:
     def _build_context(self, job_id: str | None) -> RequestContext:
         settings = self._settings
         return RequestContext(job_id, settings.region_in_words, settings.base_url, read_key(settings))
+
+
+def _build_filters(wanted: JobFilter) -> list[tuple[str, str]]:
+    filters = {
+        "file_input": wanted.file_input,
+        "configuration_id": wanted.configuration_id,
+        "created_at_on_or_after": _format_time(wanted.created_since),
+        "created_at_on_or_before": _format_time(wanted.created_until),
+        "page_size": None if wanted.page_size is None else str(wanted.page_size),
+        "page_token": wanted.page_token,
+    }
+    return [
+        *(("job_ids", job_id) for job_id in wanted.job_ids),
+        *(("status", name) for name in wanted.statuses),
+        *((name, value) for name, value in filters.items() if value),
+    ]
 
 
 def _decode_object(body: bytes) -> dict[str, object]:

@@ -14,6 +14,7 @@ class FaultMiddleware:
         self._injector = injector
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, or answer it with the fault that is due."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return

@@ -1,7 +1,7 @@
-"""Makes invisible characters in text from a document visible.
+r"""Makes invisible characters in text from a document visible.
 
 A model reads characters that people cannot see: bidirectional controls, zero-width characters, "tag" characters,
-fillers, C1 controls, lone surrogates. They are replaced by visible escapes such as `\\u202e`. C0 controls are left as
+fillers, C1 controls, lone surrogates. They are replaced by visible escapes such as `\u202e`. C0 controls are left as
 they are, because JSON escapes them.
 """
 
@@ -34,7 +34,7 @@ def sanitize_json(value: Any) -> Any:
 
 
 def dump_json(value: Any) -> str:
-    """Return the value as compact JSON without `\\u` escapes; sizes in a budget are measured in this form."""
+    r"""Return the value as compact JSON without `\u` escapes; sizes in a budget are measured in this form."""
     return _encode(value)
 
 

@@ -1,4 +1,4 @@
-"""Jobs reach a store whole, leave it in the same bytes, and can be shared without their words."""
+"""Jobs are imported, recorded, exported byte for byte, and redacted."""
 
 import hashlib
 import json
@@ -11,50 +11,50 @@ from llx_mcp.local import SAMPLE_RUNNING_ID, SAMPLES, JobStore
 from llx_mcp.local.embedded import EmbeddedApi, run_embedded
 from llx_mcp.local.samples import read_sample
 from llx_mcp.raw_json import split_json
-from tests.cli.test_main import llx
+from tests.cli.command import run_command
 
 ODD_ID = "../ext/ö 1"
 
 
 def export_all(store: Path, folder: Path) -> dict[str, bytes]:
-    """Every job of a store as files, by name."""
-    llx("local", "export", "--local-db", str(store), "--to", str(folder))
+    """Export every job of a database, and return the files by name."""
+    run_command("local", "export", "--local-db", str(store), "--to", str(folder))
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
 
 
 @pytest.fixture
 def service() -> Iterator[EmbeddedApi]:
-    """Another embedded API on a port with the samples, in LlamaCloud's place."""
+    """An embedded API with the samples on a port, in place of LlamaCloud."""
     with run_embedded(with_samples=True) as api:
         yield api
 
 
-def test_the_import_of_an_export_gives_the_same_bytes(tmp_path: Path) -> None:
+def test_export_and_import_round_trip_every_byte(tmp_path: Path) -> None:
     body = json.dumps({"id": ODD_ID, "status": "COMPLETED", "extract_result": {"a": 1.50}}, indent=3).encode() + b" \n"
     (tmp_path / "odd.json").write_bytes(body)
-    llx("local", "import", str(tmp_path / "odd.json"), "--local-db", str(tmp_path / "first.db"))
+    run_command("local", "import", str(tmp_path / "odd.json"), "--local-db", str(tmp_path / "first.db"))
     first = export_all(tmp_path / "first.db", tmp_path / "first")
     assert first["..%2Fext%2F%C3%B6%201.job.json"] == body
     assert {read_sample(sample) for sample in SAMPLES} | {body} == set(first.values())
     files = [str(path) for path in (tmp_path / "first").iterdir()]
-    llx("local", "import", *files, "--local-db", str(tmp_path / "second.db"))
+    run_command("local", "import", *files, "--local-db", str(tmp_path / "second.db"))
     assert export_all(tmp_path / "second.db", tmp_path / "second") == first
 
 
-def test_an_export_overwrites_nothing_and_names_what_is_missing(tmp_path: Path) -> None:
+def test_export_does_not_overwrite_and_reports_missing_jobs(tmp_path: Path) -> None:
     sample = SAMPLES[0]
     path = tmp_path / f"{sample.job_id}.job.json"
     path.write_bytes(b"mine")
-    run = llx("local", "export", sample.job_id, "ext-nowhere", "--to", str(tmp_path), status=2)
+    run = run_command("local", "export", sample.job_id, "ext-nowhere", "--to", str(tmp_path), exit_status=2)
     assert path.read_bytes() == b"mine"
-    assert "is there already and holds something else" in run.stderr
-    assert "ext-nowhere was not exported: The store holds no such job." in run.stderr
+    assert "exists with other content" in run.stderr
+    assert "ext-nowhere was not exported: The database has no such job." in run.stderr
     path.unlink()
     for _ in range(2):
-        assert llx("local", "export", sample.job_id, "--to", str(tmp_path)).stdout == f"{path}\n"
+        assert run_command("local", "export", sample.job_id, "--to", str(tmp_path)).stdout == f"{path}\n"
 
 
-def test_an_export_does_not_begin_a_life() -> None:
+def test_reading_a_body_does_not_start_the_job() -> None:
     store = JobStore()
     store.import_job(read_sample(SAMPLES[0]))
     assert store.read_body(SAMPLES[0].job_id) == read_sample(SAMPLES[0])
@@ -63,7 +63,7 @@ def test_an_export_does_not_begin_a_life() -> None:
     store.close()
 
 
-def test_jobs_are_recorded_with_their_documents_and_a_refused_one_keeps_none_of_the_others(
+def test_record_copies_jobs_and_documents_and_reports_the_others(
     tmp_path: Path, service: EmbeddedApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LLAMA_CLOUD_API_KEY", "llx-test")
@@ -71,10 +71,10 @@ def test_jobs_are_recorded_with_their_documents_and_a_refused_one_keeps_none_of_
     mine = service.add_job({"id": "ext-mine", "status": "COMPLETED", "file_input": "dfl-mine"}, document=b"%PDF-mine")
     store = tmp_path / "jobs.db"
     ids = [SAMPLE_RUNNING_ID, "ext-nowhere", SAMPLES[0].job_id, SAMPLES[10].job_id, mine, without]
-    run = llx("local", "record", *ids, "--local-db", str(store), "--base-url", service.base_url, status=2)
+    run = run_command("local", "record", *ids, "--local-db", str(store), "--base-url", service.base_url, exit_status=2)
     assert run.stdout.splitlines() == [*ids[2:5], f"{without}  (without its document)"]
     running, nowhere = run.stderr.splitlines()
-    assert running.endswith(f"Record it once it has ended: llx-mcp wait {SAMPLE_RUNNING_ID}")
+    assert running.endswith(f"Wait for it first: llx-mcp wait {SAMPLE_RUNNING_ID}")
     assert nowhere.startswith('llx-mcp: ext-nowhere was not recorded: No job "ext-nowhere" can be seen')
     opened = JobStore(store)
     for sample in (SAMPLES[0], SAMPLES[10]):
@@ -89,28 +89,32 @@ def test_jobs_are_recorded_with_their_documents_and_a_refused_one_keeps_none_of_
     opened.close()
 
 
-def test_the_key_is_not_sent_where_the_document_lies(
+def test_key_is_not_sent_to_the_download_url(
     tmp_path: Path, service: EmbeddedApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LLAMA_CLOUD_API_KEY", "llx-test")
-    llx("local", "record", SAMPLES[0].job_id, "--local-db", str(tmp_path / "a.db"), "--base-url", service.base_url)
+    run_command(
+        "local", "record", SAMPLES[0].job_id, "--local-db", str(tmp_path / "a.db"), "--base-url", service.base_url
+    )
     keys = [(request.path.split("/")[1], request.headers.get("authorization")) for request in service.requests]
     assert keys[0] == ("api", "Bearer llx-test")
     assert keys[-1] == ("_files", None)
 
 
-def test_recording_needs_a_key(tmp_path: Path) -> None:
-    run = llx("local", "record", "ext-1", "--local-db", str(tmp_path / "jobs.db"), status=2)
+def test_record_needs_a_key(tmp_path: Path) -> None:
+    run = run_command("local", "record", "ext-1", "--local-db", str(tmp_path / "jobs.db"), exit_status=2)
     assert "LLAMA_CLOUD_API_KEY" in run.stderr
 
 
-def test_redact_prints_a_job_without_its_words(tmp_path: Path) -> None:
+def test_redact_replaces_the_words_of_a_job(tmp_path: Path) -> None:
     path = tmp_path / "job.json"
     path.write_bytes(read_sample(SAMPLES[3]))
-    out = llx("local", "redact", str(path)).stdout
+    out = run_command("local", "redact", str(path)).stdout
     assert '"borrower"' in out
     assert "Torvald" not in out
     assert json.loads(out)["status"] == "COMPLETED"
-    assert '"borrower"' not in llx("local", "redact", str(path), "--names").stdout
+    assert '"borrower"' not in run_command("local", "redact", str(path), "--names").stdout
     path.write_bytes(b"{}")
-    assert llx("local", "redact", str(path), status=2).stderr.startswith(f"llx-mcp: {path} was not redacted: the body")
+    assert run_command("local", "redact", str(path), exit_status=2).stderr.startswith(
+        f"llx-mcp: {path} was not redacted: the body"
+    )

@@ -1,50 +1,50 @@
-"""Many jobs are waited for at once, and the shell is told how it went."""
+"""A wait for several jobs lists them, and its exit status says how it went."""
 
 import io
 import json
+from datetime import UTC, datetime
 
 import pytest
 
-from llx_mcp.cli.wait import _draw, describe_snapshot, exit_status
+from llx_mcp.cli.wait import _draw, describe_snapshot, get_exit_status
 from llx_mcp.errors import NotFoundError, UnavailableError
 from llx_mcp.jobs.progress import JobSnapshot, WaitProgress
-from llx_mcp.local import SAMPLE_RUNNING_ID, SAMPLES
+from llx_mcp.local import SAMPLE_RUNNING_ID
 from llx_mcp.models import Job
-from tests.cli.test_main import llx
-from tests.generated_jobs import NOW
+from tests.cli.command import ID_BY_NAME, run_command
 
-BY_NAME = {sample.name: sample.job_id for sample in SAMPLES}
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def job(status: str, **keys: object) -> Job:
-    """A job in this status."""
+def build_job(status: str, **keys: object) -> Job:
+    """Build a job with this status."""
     return Job.parse(json.dumps({"id": "ext-1", "status": status} | keys).encode())
 
 
-def seen(status: str) -> JobSnapshot:
-    """A job that was seen in this status."""
-    return JobSnapshot("ext-1", job(status))
+def build_snapshot(status: str) -> JobSnapshot:
+    """Build a snapshot of a job with this status."""
+    return JobSnapshot("ext-1", build_job(status))
 
 
 @pytest.mark.parametrize(
     ("snapshots", "status"),
     [
-        ([seen("COMPLETED"), seen("COMPLETED")], 0),
-        ([seen("COMPLETED"), seen("FAILED")], 1),
-        ([seen("CANCELLED"), seen("RUNNING")], 1),
-        ([seen("FAILED"), JobSnapshot("ext-2", error=NotFoundError("no"))], 2),
-        ([seen("COMPLETED"), seen("RUNNING")], 3),
-        ([seen("SOMETHING_NEW")], 3),
+        ([build_snapshot("COMPLETED"), build_snapshot("COMPLETED")], 0),
+        ([build_snapshot("COMPLETED"), build_snapshot("FAILED")], 1),
+        ([build_snapshot("CANCELLED"), build_snapshot("RUNNING")], 1),
+        ([build_snapshot("FAILED"), JobSnapshot("ext-2", error=NotFoundError("no"))], 2),
+        ([build_snapshot("COMPLETED"), build_snapshot("RUNNING")], 3),
+        ([build_snapshot("SOMETHING_NEW")], 3),
         ([JobSnapshot("ext-1", failure=UnavailableError("away"))], 3),
     ],
 )
-def test_the_exit_status_says_how_it_went(snapshots: list[JobSnapshot], status: int) -> None:
-    assert exit_status(snapshots) == status
+def test_exit_status_depends_on_all_jobs(snapshots: list[JobSnapshot], status: int) -> None:
+    assert get_exit_status(snapshots) == status
 
 
-def test_a_row_says_what_is_known_in_visible_words() -> None:
+def test_row_describes_a_job_in_printable_text() -> None:
     created, updated = "2026-01-05T09:00:00Z", "2026-01-05T09:01:36Z"
-    failed = job("FAILED", created_at=created, updated_at=updated, file_input="dfl-1", error_message="a\u202e\nb")
+    failed = build_job("FAILED", created_at=created, updated_at=updated, file_input="dfl-1", error_message="a\u202e\nb")
     assert describe_snapshot(JobSnapshot("ext-1", failed), NOW) == {
         "job": "ext-1",
         "status": "FAILED",
@@ -52,28 +52,31 @@ def test_a_row_says_what_is_known_in_visible_words() -> None:
         "document": "dfl-1",
         "note": "a\\u202e b",
     }
-    running = JobSnapshot("ext-2", job("RUNNING"), failure=UnavailableError("away"), age_seconds=34.4)
+    running = JobSnapshot("ext-2", build_job("RUNNING"), failure=UnavailableError("away"), age_seconds=34.4)
     assert describe_snapshot(running, NOW) == {
         "job": "ext-2",
         "status": "RUNNING",
         "time": "34 s so far",
-        "note": "the latest look failed and is tried again",
+        "note": "the latest poll failed and is tried again",
     }
 
 
-def test_the_table_shows_markup_as_it_is() -> None:
+def test_table_does_not_interpret_markup() -> None:
     from rich.console import Console
 
     target = io.StringIO()
-    snapshots = (JobSnapshot("ext-1", job("FAILED", error_message="[bold]loud[/bold]")), seen("RUNNING"))
+    snapshots = (
+        JobSnapshot("ext-1", build_job("FAILED", error_message="[bold]loud[/bold]")),
+        build_snapshot("RUNNING"),
+    )
     Console(file=target, width=120).print(_draw(WaitProgress(snapshots, 3.0, 4.0)))
     assert "[bold]loud[/bold]" in target.getvalue()
     assert "1 of 2 done; next poll in 4 s" in target.getvalue()
 
 
-def test_the_command_waits_for_all_and_lists_them() -> None:
-    ids = (SAMPLE_RUNNING_ID, BY_NAME["invoice"], BY_NAME["failed_reason"])
-    run = llx("wait", "--local", *ids, status=1)
+def test_wait_lists_all_jobs_in_the_given_order() -> None:
+    ids = (SAMPLE_RUNNING_ID, ID_BY_NAME["invoice"], ID_BY_NAME["failed_reason"])
+    run = run_command("wait", "--local", *ids, exit_status=1)
     assert [line.split()[:2] for line in run.stdout.splitlines()] == [
         [ids[0], "COMPLETED"],
         [ids[1], "COMPLETED"],
@@ -82,8 +85,10 @@ def test_the_command_waits_for_all_and_lists_them() -> None:
     assert f"{SAMPLE_RUNNING_ID}  COMPLETED  (3 of 3 done)" in run.stderr
 
 
-def test_the_command_ends_at_the_timeout_with_what_is_known() -> None:
-    run = llx("wait", "--local", "--json", "--timeout", "0.5", SAMPLE_RUNNING_ID, BY_NAME["invoice"], status=3)
+def test_wait_prints_running_jobs_at_the_timeout() -> None:
+    run = run_command(
+        "wait", "--local", "--json", "--timeout", "0.5", SAMPLE_RUNNING_ID, ID_BY_NAME["invoice"], exit_status=3
+    )
     running, invoice = json.loads(run.stdout)
     assert running["status"] in ("PENDING", "THROTTLED")
     assert running["time"].endswith(" s so far")
@@ -91,8 +96,8 @@ def test_the_command_ends_at_the_timeout_with_what_is_known() -> None:
     assert invoice["status"] == "COMPLETED"
 
 
-def test_one_that_cannot_be_read_is_told_and_the_others_are_waited_for() -> None:
-    run = llx("wait", "--local", "ext-nowhere", BY_NAME["invoice"], status=2)
+def test_unreadable_job_is_listed_and_the_others_are_waited_for() -> None:
+    run = run_command("wait", "--local", "ext-nowhere", ID_BY_NAME["invoice"], exit_status=2)
     first, second = run.stdout.splitlines()
     assert first.startswith("ext-nowhere  ERROR  No job")
-    assert second.startswith(f"{BY_NAME['invoice']}  COMPLETED")
+    assert second.startswith(f"{ID_BY_NAME['invoice']}  COMPLETED")

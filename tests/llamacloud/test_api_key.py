@@ -105,7 +105,7 @@ async def test_requests_and_retries_are_logged_at_debug_level_only(caplog: pytes
         raise result
 
     await fetch(handler)
-    ours = [record for record in caplog.records if record.name != "httpx" and record.name != "asyncio"]
+    ours = [record for record in caplog.records if record.name not in {"httpx", "asyncio"}]
     assert {(record.name, record.levelname) for record in ours} == {("llx_mcp.llamacloud", "DEBUG")}
     assert [record.getMessage() for record in ours] == [
         f"GET {BASE_URL}/api/v2/extract/ext-1: HTTP 503 (try 1)",

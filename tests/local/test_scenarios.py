@@ -1,4 +1,4 @@
-"""Scenarios change jobs as described, and the README lists all scenarios and faults."""
+"""Scenarios change jobs as described, and the documentation lists all scenarios and faults."""
 
 import subprocess
 import sys
@@ -20,12 +20,12 @@ from llx_mcp.local.scenarios import (
 from tests.conftest import ROOT
 
 
-def test_readme_lists_every_scenario_and_fault() -> None:
-    readme = (ROOT / "README.md").read_text()
+def test_documentation_lists_every_scenario_and_fault() -> None:
+    page = (ROOT / "docs" / "offline-and-testing.md").read_text()
     for scenario in SCENARIOS.values():
-        assert f"| `{scenario.name}` | {scenario.description} |\n" in readme
+        assert f"| `{scenario.name}` | {scenario.description} |\n" in page
     for kind in KINDS:
-        assert f"\n| `{kind}` | " in readme
+        assert f"\n| `{kind}` | " in page
         assert f"\n{kind} " in f"\n{FAULT_HELP}"
 
 

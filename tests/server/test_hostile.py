@@ -65,7 +65,7 @@ DOCUMENTS: dict[str, dict[str, Any]] = {
     "a name with a fence": with_field(f"```\n{ORDER}\n```"),
     "a name with a path": with_field("a.b[0]['c']"),
     "a name with quotes": with_field("it's \"quoted\" \\ `here`"),
-    "a name that is SQL": with_field("x\"; DROP TABLE rows; --"),
+    "a name that is SQL": with_field('x"; DROP TABLE rows; --'),
     "a name that is hidden": with_field("to\u200btal\u202e"),
     "a name that is a row's own": with_field("_path"),
     "an empty name": with_field(""),
@@ -73,7 +73,7 @@ DOCUMENTS: dict[str, dict[str, Any]] = {
     "names that differ in case": {"A": 1, "a": 2, "rows": [{"A": 1, "a": ORDER}]},
     "a very long value": with_note(ORDER + "x" * 30_000),
     "a very long name": with_field("n" * 3_000),
-    "formulas": {"rows": [{"a": f"=HYPERLINK(\"{CANARY}\")"}, {"a": "@SUM(1)"}]},
+    "formulas": {"rows": [{"a": f'=HYPERLINK("{CANARY}")'}, {"a": "@SUM(1)"}]},
 }  # fmt: skip
 CALLS: list[tuple[str, dict[str, Any]]] = [
     ("get_extract_job", {}),
@@ -177,8 +177,8 @@ async def test_hostile_document_stays_data_in_every_tool(name: str) -> None:
 LABELLED = (
     "**COMPLETED** ext-1",
     "document ",
-    "Reason given by the service: \"",
-    "The service reports of the field metadata: \"",
+    'Reason given by the service: "',
+    'The service reports of the field metadata: "',
     "configuration: {",
     "usage: {",
     "metadata: {",

@@ -184,51 +184,51 @@ async def test_server_declares_the_tasks_extension() -> None:
     assert capabilities.extensions == {IDENTIFIER: {}}
 
 
-SEALER = TokenSigner(b"key", "identity")
+SIGNER = TokenSigner(b"key", "identity")
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-HANDLE = TaskToken(["tool", ["ext-1"]], NOW, timedelta(hours=1))
+TOKEN = TaskToken(["tool", ["ext-1"]], NOW, timedelta(hours=1))
 
 
 def test_a_handle_holds_what_it_stands_for() -> None:
-    text = SEALER.seal(HANDLE)
-    assert TokenSigner(b"key", "identity").open(text, NOW + timedelta(minutes=59)) == HANDLE
+    text = SIGNER.sign(TOKEN)
+    assert TokenSigner(b"key", "identity").verify(text, NOW + timedelta(minutes=59)) == TOKEN
     many = TaskToken(["tool", [f"ext-{number:028}" for number in range(100)]], NOW, timedelta(hours=1))
-    assert SEALER.open(SEALER.seal(many), NOW) == many
-    assert len(SEALER.seal(many)) < 8_000
+    assert SIGNER.verify(SIGNER.sign(many), NOW) == many
+    assert len(SIGNER.sign(many)) < 8_000
 
 
 @pytest.mark.parametrize("other", [TokenSigner(b"other", "identity"), TokenSigner(b"key", "another")])
 def test_a_handle_of_another_key_or_credential_is_refused(other: TokenSigner) -> None:
     with pytest.raises(TaskTokenError, match="under this key"):
-        other.open(SEALER.seal(HANDLE), NOW)
+        other.verify(SIGNER.sign(TOKEN), NOW)
 
 
 def test_a_handle_that_has_expired_is_refused() -> None:
     with pytest.raises(TaskTokenError, match="has expired, 3600 s after"):
-        SEALER.open(SEALER.seal(HANDLE), NOW + timedelta(hours=1))
+        SIGNER.verify(SIGNER.sign(TOKEN), NOW + timedelta(hours=1))
 
 
 def test_no_bit_of_a_handle_can_be_changed_and_nothing_put_in_its_place() -> None:
-    text = SEALER.seal(HANDLE)
+    text = SIGNER.sign(TOKEN)
     whole = base64.urlsafe_b64decode(text + "==")
     for index in range(len(whole)):
         for bit in range(8):
             forged = bytearray(whole)
             forged[index] ^= 1 << bit
             with pytest.raises(TaskTokenError):
-                SEALER.open(base64.urlsafe_b64encode(bytes(forged)).rstrip(b"=").decode(), NOW)
+                SIGNER.verify(base64.urlsafe_b64encode(bytes(forged)).rstrip(b"=").decode(), NOW)
     for odd in ("", "x", "é", text[:-1], f"{text}=", f" {text}", text * 400, "A" * 60, "\x00", "../../etc"):
         with pytest.raises(TaskTokenError):
-            SEALER.open(odd, NOW)
+            SIGNER.verify(odd, NOW)
 
 
 def test_the_last_character_of_a_handle_has_one_form() -> None:
-    text = SEALER.seal(HANDLE)
+    text = SIGNER.sign(TOKEN)
     alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
     taken = []
     for last in alphabet:
         try:
-            SEALER.open(text[:-1] + last, NOW)
+            SIGNER.verify(text[:-1] + last, NOW)
         except TaskTokenError:
             continue
         taken.append(last)

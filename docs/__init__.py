@@ -1,0 +1,1 @@
+"""The documentation: Markdown pages, and the scripts that write their generated parts."""
