@@ -10,13 +10,13 @@ from llx_mcp.result.sanitize import dump_json, sanitize_json
 from tests.clients import call, connect_to_corpus, structured, text_of
 from tests.questions import QUESTIONS, Question
 
-MOST_CALLS = 3
+MAX_CALLS = 3
 
 
-def test_there_are_forty_questions_about_all_kinds_of_documents() -> None:
+def test_forty_questions_cover_all_kinds_of_documents() -> None:
     assert len({question.words for question in QUESTIONS}) == 40
     assert len({question.job for question in QUESTIONS}) >= 9
-    assert all(len(question.calls) <= MOST_CALLS for question in QUESTIONS)
+    assert all(len(question.calls) <= MAX_CALLS for question in QUESTIONS)
 
 
 @pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: f"{question.job}: {question.words}")

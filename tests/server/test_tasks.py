@@ -189,7 +189,7 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 TOKEN = TaskToken(["tool", ["ext-1"]], NOW, timedelta(hours=1))
 
 
-def test_a_handle_holds_what_it_stands_for() -> None:
+def test_signed_token_verifies_to_the_same_token() -> None:
     text = SIGNER.sign(TOKEN)
     assert TokenSigner(b"key", "identity").verify(text, NOW + timedelta(minutes=59)) == TOKEN
     many = TaskToken(["tool", [f"ext-{number:028}" for number in range(100)]], NOW, timedelta(hours=1))
@@ -198,22 +198,22 @@ def test_a_handle_holds_what_it_stands_for() -> None:
 
 
 @pytest.mark.parametrize("other", [TokenSigner(b"other", "identity"), TokenSigner(b"key", "another")])
-def test_a_handle_of_another_key_or_credential_is_refused(other: TokenSigner) -> None:
+def test_token_of_another_key_or_credential_is_refused(other: TokenSigner) -> None:
     with pytest.raises(TaskTokenError, match="under this key"):
         other.verify(SIGNER.sign(TOKEN), NOW)
 
 
-def test_a_handle_that_has_expired_is_refused() -> None:
+def test_expired_token_is_refused() -> None:
     with pytest.raises(TaskTokenError, match="has expired, 3600 s after"):
         SIGNER.verify(SIGNER.sign(TOKEN), NOW + timedelta(hours=1))
 
 
-def test_no_bit_of_a_handle_can_be_changed_and_nothing_put_in_its_place() -> None:
+def test_altered_token_is_refused() -> None:
     text = SIGNER.sign(TOKEN)
-    whole = base64.urlsafe_b64decode(text + "==")
-    for index in range(len(whole)):
+    signed = base64.urlsafe_b64decode(text + "==")
+    for index in range(len(signed)):
         for bit in range(8):
-            forged = bytearray(whole)
+            forged = bytearray(signed)
             forged[index] ^= 1 << bit
             with pytest.raises(TaskTokenError):
                 SIGNER.verify(base64.urlsafe_b64encode(bytes(forged)).rstrip(b"=").decode(), NOW)
@@ -222,14 +222,14 @@ def test_no_bit_of_a_handle_can_be_changed_and_nothing_put_in_its_place() -> Non
             SIGNER.verify(odd, NOW)
 
 
-def test_the_last_character_of_a_handle_has_one_form() -> None:
+def test_last_character_of_a_token_has_one_valid_form() -> None:
     text = SIGNER.sign(TOKEN)
     alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-    taken = []
+    accepted = []
     for last in alphabet:
         try:
             SIGNER.verify(text[:-1] + last, NOW)
         except TaskTokenError:
             continue
-        taken.append(last)
-    assert taken == [text[-1]]
+        accepted.append(last)
+    assert accepted == [text[-1]]
