@@ -1,15 +1,15 @@
-"""What it costs a model to answer the forty questions of `tests/questions.py`: calls, and tokens of their answers."""
+"""The cost for a model of the forty questions in `tests/questions.py`: calls, and tokens of their answers."""
 
 import json
 from collections import defaultdict
+from typing import Any
 
 import anyio
 
 from benchmarks.tokens import CORPUS, count_tokens
 from llx_mcp.result.sanitize import dump_json
+from tests.clients import call, connect_to_corpus, structured, text_of
 from tests.questions import QUESTIONS
-from tests.server.test_tools import text_of
-from tests.test_questions import open_client
 
 MOST_TOKENS = 4_000
 LARGEST = 4
@@ -19,12 +19,12 @@ MOST_SHARE = 0.03
 def run() -> None:
     """Print the cost of each question."""
     if not CORPUS.exists():
-        print(f"{CORPUS} is not there: no questions asked.")
+        print(f"{CORPUS} is missing, so no question is measured.")
         return
-    anyio.run(_ask_all)
+    anyio.run(_measure_all)
 
 
-async def _ask_all() -> None:
+async def _measure_all() -> None:
     whole = {
         question.job: count_tokens(dump_json(json.loads((CORPUS / f"{question.job}.job.json").read_bytes())))
         for question in QUESTIONS
@@ -32,15 +32,15 @@ async def _ask_all() -> None:
     largest = sorted(whole, key=lambda job: -whole[job])[:LARGEST]
     print("| question | calls | tokens, text / structured | share of the whole job |\n|---|---|---|---|")
     worst: dict[str, float] = defaultdict(float)
-    async with open_client(CORPUS) as client:
+    async with connect_to_corpus(CORPUS) as client:
         for question in QUESTIONS:
             text, data = 0, 0
             for tool, arguments in question.calls:
-                call = {"job_id": question.job} | arguments
-                result = await client.call_tool(tool, call)
-                asked = count_tokens(dump_json({"name": tool, "arguments": call}))
-                text += asked + count_tokens(text_of(result))
-                data += asked + count_tokens(dump_json(result.structured_content))
+                request: dict[str, Any] = {"job_id": question.job, **arguments}
+                result = await call(client, tool, **request)
+                request_tokens = count_tokens(dump_json({"name": tool, "arguments": request}))
+                text += request_tokens + count_tokens(text_of(result))
+                data += request_tokens + count_tokens(dump_json(structured(result)))
             share = max(text, data) / whole[question.job]
             worst["tokens"] = max(worst["tokens"], text, data)
             if question.job in largest:

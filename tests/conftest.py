@@ -1,4 +1,4 @@
-"""Fixtures of all tests: the real documents, where they are beside the checkout, and snapshots."""
+"""Fixtures of all tests: the real documents, where they lie beside the checkout, and snapshots."""
 
 import os
 from dataclasses import dataclass
@@ -14,12 +14,12 @@ NEEDS_CORPUS = "LLX_MCP_TESTS_NEED_CORPUS"
 
 
 def need_shared(path: Path) -> Path:
-    """The path, or a skip that says what is missing; a failure where it must be there."""
+    """Return the path. Where it is missing, skip the test, or fail it if the corpus is required."""
     if not path.exists():
-        words = f"{path.relative_to(ROOT.parent)} does not lie beside this checkout"
+        reason = f"{path.relative_to(ROOT.parent)} is missing beside this checkout"
         if os.environ.get(NEEDS_CORPUS):
-            pytest.fail(words)
-        pytest.skip(words)
+            pytest.fail(reason)
+        pytest.skip(reason)
     return path
 
 
@@ -42,7 +42,7 @@ class Snapshot:
         elif not path.exists():
             pytest.fail(f"{path.name} is missing. If it is new, run pytest --update-snapshots, read it and commit it.")
         committed = path.read_text(encoding="utf-8")
-        assert text == committed, f"{path.name} differs. If that is meant, run pytest --update-snapshots."
+        assert text == committed, f"{path.name} differs. If the change is meant, run pytest --update-snapshots."
 
 
 @pytest.fixture
@@ -53,19 +53,19 @@ def snapshot(request: pytest.FixtureRequest) -> Snapshot:
 
 @pytest.fixture
 def corpus() -> Path:
-    """The folder with real documents and their jobs."""
+    """Return the folder with real documents and their jobs."""
     return need_shared(CORPUS)
 
 
 @pytest.fixture(params=[path.name for path in CORPUS_JOBS] or ["missing"])
 def corpus_job(request: pytest.FixtureRequest, corpus: Path) -> bytes:
-    """Each real job in turn, as the service's own bytes."""
+    """Return each real job in turn, as the bytes that the service sent."""
     return (corpus / str(request.param)).read_bytes()
 
 
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No setting of the machine's reaches a test."""
+    """Remove every setting of this machine from the environment."""
     for name in list(os.environ):
         if name.startswith(("LLAMA_", "LLX_MCP_")) and name != NEEDS_CORPUS:
             monkeypatch.delenv(name)

@@ -1,4 +1,4 @@
-"""Jobs that a test writes itself: a result, and metadata for some of its values."""
+"""Small jobs for tests: a result, and metadata for some of its values."""
 
 import json
 from typing import Any
@@ -7,7 +7,7 @@ from llx_mcp.models import Job
 
 
 def build_job(result: Any, tree: Any = None, **keys: Any) -> Job:
-    """A completed job with this result and document metadata."""
+    """Build a completed job with this result and document metadata."""
     wire = {
         "id": "ext-1",
         "status": "COMPLETED",
@@ -18,5 +18,5 @@ def build_job(result: Any, tree: Any = None, **keys: Any) -> Job:
 
 
 def cited(confidence: float, page: float, quote: str) -> dict[str, Any]:
-    """One leaf of the metadata."""
+    """Return the metadata of one value: a confidence and a citation."""
     return {"confidence": confidence, "citation": [{"page": page, "matching_text": quote}]}

@@ -1,6 +1,6 @@
-"""Forty questions about the real jobs, as a person would put them, with the calls that a model would make.
+"""Forty questions about the real jobs, in a person's words, with the calls that a model would make.
 
-What is right is worked out from the job's JSON by other means than the server's, never written down here.
+Each expected answer is computed from the job's JSON without the server's code, and never written down here.
 """
 
 from collections import Counter
@@ -14,19 +14,19 @@ SWIM, SWIM_ROWS, MEDLEY = "ma-2023-sw-m-table1", "ma-2023-sw-m-table1-rows", "ma
 PAPER, LOAN = "shah24-flashattention-3", "mmm-credit-agreement-2019-11-15"
 
 Call = tuple[str, dict[str, Any]]
-LOOK: Call = ("get_extract_job", {"max_chars": 2_000})
+SUMMARY: Call = ("get_extract_job", {"max_chars": 2_000})
 
 
 @dataclass(frozen=True)
 class Question:
-    """One question.
+    """One question about a real job.
 
     Attributes:
         job: the file of the job.
         words: the question.
-        calls: what a model would call, the answer standing in the last.
-        got: the answer in the last call's structured form.
-        expected: the answer worked out from result and metadata tree.
+        calls: the calls that a model would make; the last returns the answer.
+        got: reads the answer from the last call's structured form.
+        expected: computes the answer from the result and its metadata tree.
     """
 
     job: str
@@ -48,24 +48,24 @@ def _find(text: str, **arguments: Any) -> Call:
     return ("find_in_extract_result", {"text": text, "max_chars": 2_000} | arguments)
 
 
-def _cell(view: dict[str, Any]) -> Any:
-    return view["rows"]["rows"][0][0]
+def _cell(structured: dict[str, Any]) -> Any:
+    return structured["rows"]["rows"][0][0]
 
 
-def _row(view: dict[str, Any]) -> Any:
-    return view["rows"]["rows"][0]
+def _row(structured: dict[str, Any]) -> Any:
+    return structured["rows"]["rows"][0]
 
 
-def _column(view: dict[str, Any]) -> Any:
-    return [row[0] for row in view["rows"]["rows"]]
+def _column(structured: dict[str, Any]) -> Any:
+    return [row[0] for row in structured["rows"]["rows"]]
 
 
-def _value(view: dict[str, Any]) -> Any:
-    return view["value"]["value"]
+def _value(structured: dict[str, Any]) -> Any:
+    return structured["value"]["value"]
 
 
-def _hit(view: dict[str, Any]) -> Any:
-    return view["hits"]["rows"][0][:2]
+def _hit(structured: dict[str, Any]) -> Any:
+    return structured["hits"]["rows"][0][:2]
 
 
 def _page(tree: Any, *steps: str | int) -> Any:
@@ -101,23 +101,23 @@ def _below(result: Any, tree: Any) -> int:
 
 QUESTIONS = (
     # The four largest.
-    Question(ADP, "What was basic EPS in FY2025 Q2?", (LOOK, _sql("SELECT value FROM income_statement_basic_eps WHERE data_period = 'FY2025 Q2'")), _cell, lambda r, _: _facts(r["income_statement"]["basic_eps"], "FY2025 Q2")),
+    Question(ADP, "What was basic EPS in FY2025 Q2?", (SUMMARY, _sql("SELECT value FROM income_statement_basic_eps WHERE data_period = 'FY2025 Q2'")), _cell, lambda r, _: _facts(r["income_statement"]["basic_eps"], "FY2025 Q2")),
     Question(ADP, "And net income in the first half of FY2024?", (_sql("SELECT value FROM income_statement_net_income WHERE data_period = 'FY2024 H1'"),), _cell, lambda r, _: _facts(r["income_statement"]["net_income"], "FY2024 H1")),
     Question(ADP, "Which period does the report end with?", (_read("meta.report_period_end_date"),), _value, lambda r, _: r["meta"]["report_period_end_date"]),
     Question(ADP, "On which page does that date stand?", (_read("meta.report_period_end_date"),), lambda v: v["value"]["citations"][0]["page"], lambda _, m: _page(m, "meta", "report_period_end_date")),
-    Question(ADP, "How many revenue figures are there?", (LOOK, _sql("SELECT count(*) FROM income_statement_revenue")), _cell, lambda r, _: len(r["income_statement"]["revenue"])),
+    Question(ADP, "How many revenue figures are there?", (SUMMARY, _sql("SELECT count(*) FROM income_statement_revenue")), _cell, lambda r, _: len(r["income_statement"]["revenue"])),
     Question(ADP, "How many values are doubtful?", (("review_extract_job", {"max_chars": 1_500}),), lambda v: v["counts"]["low_confidence"], _below),
     Question(ADP, "How many figures are about FY2024 Q2?", (_sql("SELECT count(*) FROM fields WHERE name = 'data_period' AND value = 'FY2024 Q2'"),), _cell, lambda r, _: sum(value == "FY2024 Q2" for value, _ in _leaves(r, None))),
     Question(ADP, "Where does it say 963.2?", (_find("963.2"),), _hit, lambda r, _: ["income_statement.net_income[0].value", r["income_statement"]["net_income"][0]["value"]]),
     Question(ADP, "What is the largest number in the balance sheet, and where?", (_sql("SELECT path, number FROM fields WHERE path LIKE 'balance_sheet.%' AND name = 'value' ORDER BY number DESC LIMIT 1"),), lambda v: _row(v)[1], lambda r, _: max(f["value"] for rows in r["balance_sheet"].values() if isinstance(rows, list) for f in rows if f["value"] is not None)),
-    Question(CSCO, "What was revenue in FY2025 Q2 for the whole company?", (LOOK, _sql("SELECT value FROM income_statement_revenue WHERE data_period = 'FY2025 Q2' AND segment_type = 'company'")), _cell, lambda r, _: _facts(r["income_statement"]["revenue"], "FY2025 Q2")),
+    Question(CSCO, "What was revenue in FY2025 Q2 for the whole company?", (SUMMARY, _sql("SELECT value FROM income_statement_revenue WHERE data_period = 'FY2025 Q2' AND segment_type = 'company'")), _cell, lambda r, _: _facts(r["income_statement"]["revenue"], "FY2025 Q2")),
     Question(CSCO, "How many segments' goodwill is listed?", (_sql("SELECT count(*) FROM balance_sheet_goodwill"),), _cell, lambda r, _: len(r["balance_sheet"]["goodwill"])),
     Question(CSCO, "What does goodwill add up to, over all rows of segments in the newest period?", (_sql("SELECT round(sum(value), 6) FROM balance_sheet_goodwill WHERE data_period = (SELECT data_period FROM balance_sheet_goodwill LIMIT 1)"),), _cell, lambda r, _: round(sum(g["value"] for g in r["balance_sheet"]["goodwill"] if g["data_period"] == r["balance_sheet"]["goodwill"][0]["data_period"]), 6)),
     Question(CSCO, "By how much did net income change from FY2024 Q2 to FY2025 Q2?", (_sql("SELECT (SELECT value FROM income_statement_net_income WHERE data_period = 'FY2025 Q2') - (SELECT value FROM income_statement_net_income WHERE data_period = 'FY2024 Q2')"),), _cell, lambda r, _: _facts(r["income_statement"]["net_income"], "FY2025 Q2") - _facts(r["income_statement"]["net_income"], "FY2024 Q2")),
     Question(CSCO, "Which company is it?", (_read("meta.company"),), _value, lambda r, _: r["meta"]["company"]),
     Question(CSCO, "How many values have no citation?", (_sql("SELECT count(*) FROM fields WHERE page IS NULL AND quote IS NULL"),), _cell, lambda r, m: sum(1 for _, e in _leaves(r, m) if not (e and e.get("citation")))),
     Question(CSCO, "What is the least certain number?", (_sql("SELECT path, number, confidence FROM fields WHERE name = 'value' ORDER BY confidence, path LIMIT 1"),), lambda v: round(_row(v)[2], 9), lambda r, m: round(min(e["confidence"] for rows in (m["income_statement"], m["balance_sheet"], m["cash_flow_statement"], m["other_disclosures"]) for e in _values_of(rows)), 9)),
-    Question(CV, "How many publications are there?", (LOOK, _sql("SELECT count(*) FROM publications")), _cell, lambda r, _: len(r["publications"])),
+    Question(CV, "How many publications are there?", (SUMMARY, _sql("SELECT count(*) FROM publications")), _cell, lambda r, _: len(r["publications"])),
     Question(CV, "In which year did she publish most?", (_sql("SELECT year, count(*) FROM publications GROUP BY year ORDER BY 2 DESC, 1 DESC LIMIT 1"),), lambda v: _row(v)[1], lambda r, _: max(Counter(p["year"] for p in r["publications"]).values())),
     Question(CV, "What did Yale University Press publish?", (_find("yale university press", where=["values"]),), lambda v: [row[0] for row in v["hits"]["rows"] if row[1] == "Yale University Press"], lambda r, _: [f"publications[{i}].publisher" for i, p in enumerate(r["publications"]) if p["publisher"] == "Yale University Press"]),
     Question(CV, "Where did she study first?", (_sql("SELECT institution FROM education ORDER BY startDate LIMIT 1"),), _cell, lambda r, _: min(r["education"], key=lambda e: e["startDate"])["institution"]),
@@ -125,7 +125,7 @@ QUESTIONS = (
     Question(CV, "How many awards have no date?", (_sql("SELECT count(*) FROM certificationsAndAwards WHERE date IS NULL"),), _cell, lambda r, _: sum(a.get("date") is None for a in r["certificationsAndAwards"])),
     Question(CV, "Which languages does she speak?", (_read("languages", include=[]),), lambda v: v["values"][0]["rows"][0][1], lambda r, _: r["languages"]),
     Question(CV, "Does it list skills?", (_read("skills"),), _value, lambda r, _: r["skills"]),
-    Question(MEDLEY, "How many swimmers did not start?", (LOOK, _sql("SELECT count(*) FROM events_age_groups_results WHERE time = 'DNS'")), _cell, lambda r, _: sum(s["time"] == "DNS" for s in _medley(r))),
+    Question(MEDLEY, "How many swimmers did not start?", (SUMMARY, _sql("SELECT count(*) FROM events_age_groups_results WHERE time = 'DNS'")), _cell, lambda r, _: sum(s["time"] == "DNS" for s in _medley(r))),
     Question(MEDLEY, "How many countries took part?", (_sql("SELECT count(DISTINCT athlete_details_country) FROM events_age_groups_results"),), _cell, lambda r, _: len({s["athlete_details"]["country"] for s in _medley(r)})),
     Question(MEDLEY, "Who was born first?", (_sql("SELECT athlete_details_year_birth FROM events_age_groups_results ORDER BY 1 LIMIT 1"),), _cell, lambda r, _: min(s["athlete_details"]["year_birth"] for s in _medley(r))),
     # The smaller ones.

@@ -1,4 +1,4 @@
-"""The texts in an answer's structured form: what is left out, and what to do next."""
+"""The omissions and next steps of an answer's structured form, as text."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,7 +8,7 @@ from llx_mcp.outputs import NextStep, Omission
 
 
 def omissions(structured: Mapping[str, Any]) -> list[str]:
-    """Return each omission as its line of text."""
+    """Return each omission as one line of text."""
     return [format_omission(Omission.model_validate(omission)) for omission in structured.get("omitted", [])]
 
 

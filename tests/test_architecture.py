@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from collections.abc import Collection
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -50,7 +51,7 @@ LOCAL_IMPORTS = {"models", "raw_json"}
 
 
 def module_name(path: Path) -> str:
-    """The dotted name of a module, a package by the name of its folder."""
+    """Return the dotted name of a module; a package has the name of its folder."""
     parts = path.relative_to(ROOT).with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
@@ -59,8 +60,13 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 MODULES = {module_name(path): path for path in FILES}
 
 
-def imports_of(path: Path) -> set[str]:
-    """Every module that a file imports: at its top, inside functions, and for type checking."""
+def imports_of(path: Path, modules: Collection[str]) -> set[str]:
+    """Return every module that a file imports: at its top, inside functions, and for type checking.
+
+    Args:
+        path: the file.
+        modules: dotted names of the modules that `from package import module` can import.
+    """
     found: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
@@ -70,24 +76,24 @@ def imports_of(path: Path) -> set[str]:
             assert node.module
             # `from package import module` imports the module, `from module import name` the module that has it.
             names = {f"{node.module}.{alias.name}" for alias in node.names}
-            submodules = names & MODULES.keys()
+            submodules = names.intersection(modules)
             found |= submodules
             if submodules != names:
                 found.add(node.module)
     return found
 
 
-IMPORTS = {name: imports_of(path) for name, path in MODULES.items()}
+IMPORTS = {name: imports_of(path, MODULES) for name, path in MODULES.items()}
 OURS = {name: {found for found in imports if found in MODULES} for name, imports in IMPORTS.items()}
 
 
 def layer_name(module: str) -> str:
-    """The package, or the module of the top level, that a module belongs to."""
+    """Return the package, or the module at the top level, that a module belongs to."""
     return module.split(".")[1] if "." in module else ""
 
 
 def layer_of(module: str) -> int:
-    """How far down a module is."""
+    """Return the index of a module's layer."""
     return next(index for index, names in enumerate(LAYERS) if layer_name(module) in names)
 
 
@@ -139,3 +145,12 @@ def test_pytest_plugin_imports_nothing_else_until_the_fixture_is_used() -> None:
     code += "print(sorted(name for name in new if name.partition('.')[0] not in sys.stdlib_module_names))"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "['llx_mcp', 'llx_mcp.pytest_plugin']"
+
+
+TEST_MODULES = {module_name(path) for path in (ROOT / "tests").rglob("test_*.py")}
+TEST_CODE = sorted(path for folder in ("tests", "benchmarks") for path in (ROOT / folder).rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", TEST_CODE, ids=module_name)
+def test_no_file_imports_a_test_module(path: Path) -> None:
+    assert imports_of(path, TEST_MODULES).isdisjoint(TEST_MODULES)

@@ -1,4 +1,4 @@
-"""No answer is larger than what was asked for, in either form, for any job."""
+"""Neither form of an answer exceeds its budget, for any job."""
 
 import json
 from typing import Any
@@ -24,13 +24,13 @@ from tests.generated_jobs import NOW, jobs
 )
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 def test_both_forms_stay_within_the_budget(
-    wire: dict[str, Any], max_chars: int, expand: set[str], scoped: bool
+    wire: dict[str, Any], max_chars: int, expand: set[str], has_scope: bool
 ) -> None:
-    scope = "12345678-1234-1234-1234-123456789abc" if scoped else None
-    ask = JobRequest(wire["id"], tuple(sorted(expand)), max_chars, Scope(scope, scope))
+    scope = "12345678-1234-1234-1234-123456789abc" if has_scope else None
+    request = JobRequest(wire["id"], tuple(sorted(expand)), max_chars, Scope(scope, scope))
 
     job = Job.parse(json.dumps(wire).encode())
-    answer = summarize(JobSections(job.sections), build_header(job, ask, now=NOW, waited_seconds=3599.9), ask)
+    answer = summarize(JobSections(job.sections), build_header(job, request, now=NOW, waited_seconds=3599.9), request)
 
     assert len(answer.text) <= max_chars, answer.text
     assert len(dump_json(answer.structured)) <= max_chars, answer.structured

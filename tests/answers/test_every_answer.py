@@ -1,4 +1,4 @@
-"""Whatever the job and the budget: no answer is too large, and every path that is shown names what it says."""
+"""For any job and budget, no answer is too large, and every path that it shows exists."""
 
 import json
 from typing import Any
@@ -26,7 +26,7 @@ QUERIES = ("SELECT * FROM fields", "SELECT * FROM document", "SELECT * FROM tabl
 
 
 def deep(depth: int) -> Any:
-    """Objects and lists in turn, one in the other."""
+    """Return objects and lists nested in turn."""
     value: Any = "core"
     for level in range(depth):
         value = {"inner": value} if level % 2 else [value]
@@ -51,19 +51,19 @@ SHAPES: dict[str, Any] = {
 }  # fmt: skip
 
 
-def mirror_of(value: Any) -> Any:
-    """Metadata for every value, with a long quote."""
+def metadata_of(value: Any) -> Any:
+    """Return metadata with a long quote for every value."""
     if isinstance(value, dict):
-        return {name: mirror_of(child) for name, child in value.items()}
+        return {name: metadata_of(child) for name, child in value.items()}
     if isinstance(value, list):
-        return [mirror_of(child) for child in value]
+        return [metadata_of(child) for child in value]
     return {"confidence": 0.55, "citation": [{"page": 3, "matching_text": f"the words around {value} " * 3}]}
 
 
 def job_of_shape(result: Any) -> Job:
-    """A job with this result, cited throughout."""
+    """Return a job with this result and a citation of every value."""
     level = "row_metadata" if isinstance(result, list) else "document_metadata"
-    fields = {level: mirror_of(result)}
+    fields = {level: metadata_of(result)}
     wire = {
         "id": "ext-1",
         "status": "COMPLETED",
@@ -74,50 +74,50 @@ def job_of_shape(result: Any) -> Job:
 
 
 def answers_about(job: Job, max_chars: int) -> list[Answer]:
-    """What each tool says."""
-    extraction = JobSections(job.sections)
-    ask = JobRequest(job.id, max_chars=max_chars)
-    heading = build_header(job, ask, now=NOW)
+    """Return the answers of every tool about a job."""
+    sections = JobSections(job.sections)
+    request = JobRequest(job.id, max_chars=max_chars)
+    header = build_header(job, request, now=NOW)
     answers = [
-        summarize(extraction, heading, ask),
-        review_job(extraction, heading, ask, 0.8),
-        find_text(extraction, heading, ask, "e"),
-        find_text(extraction, heading, ask, "1"),
+        summarize(sections, header, request),
+        review_job(sections, header, request, 0.8),
+        find_text(sections, header, request, "e"),
+        find_text(sections, header, request, "1"),
     ]
     includes: tuple[tuple[str, ...], ...] = ((), ("confidence", "citations", "boxes"))
-    answers += [read_page(extraction, heading, ask, ReadOptions("$", None, include)) for include in includes]
-    if extraction.has_result:
-        answers += _queried(extraction, heading, ask)
+    answers += [read_page(sections, header, request, ReadOptions("$", None, include)) for include in includes]
+    if sections.has_result:
+        answers += _query_answers(sections, header, request)
     return answers
 
 
-def _queried(extraction: JobSections, heading: Any, ask: JobRequest) -> list[Answer]:
-    engine = Engine(extraction.document)
-    found = []
+def _query_answers(sections: JobSections, header: Any, request: JobRequest) -> list[Answer]:
+    engine = Engine(sections.document)
+    answers = []
     for sql in QUERIES:
-        # A result without scalars of its own has no table for them.
+        # Only a result with scalars at its top has the table `document`.
         if "document" in engine.sql_tables or "document" not in sql:
             engine.build(sql)
-            found.append(answer_query(engine, heading, ask, sql, deadline_seconds=30))
-    return found
+            answers.append(answer_query(engine, header, request, sql, deadline_seconds=30))
+    return answers
 
 
-def paths_in(view: dict[str, Any]) -> list[str]:
-    """Every path that an answer shows."""
-    paths = [view["value"]["path"]] if "value" in view else []
-    tables = [view[name] for name in ("outline", "lowest_confidence", "hits", "fields") if name in view]
-    for table in [*tables, *view.get("items", []), *view.get("values", [])]:
+def paths_in(structured: dict[str, Any]) -> list[str]:
+    """Return every path that an answer shows."""
+    paths = [structured["value"]["path"]] if "value" in structured else []
+    tables = [structured[name] for name in ("outline", "lowest_confidence", "hits", "fields") if name in structured]
+    for table in [*tables, *structured.get("items", []), *structured.get("values", [])]:
         paths += [row[0] for row in table["rows"]]
-    paths += [row[1] for row in view.get("findings", {"rows": []})["rows"]]
-    columns = view.get("rows", {"columns": []})["columns"]
+    paths += [row[1] for row in structured.get("findings", {"rows": []})["rows"]]
+    columns = structured.get("rows", {"columns": []})["columns"]
     for index, name in enumerate(columns):
         if name in ("path", "_path"):
-            paths += [row[index] for row in view["rows"]["rows"]]
+            paths += [row[index] for row in structured["rows"]["rows"]]
     return [path for path in paths if "…[+" not in path]
 
 
-def assert_right(job: Job, answers: list[Answer], max_chars: int) -> None:
-    """Both forms of each fit, and what they name exists."""
+def assert_fits_and_paths_exist(job: Job, answers: list[Answer], max_chars: int) -> None:
+    """Fail where a form exceeds the budget, or a shown path names nothing."""
     root = JobSections(job.sections).bare_document.root
     for answer in answers:
         assert len(answer.text) <= max_chars, answer.text
@@ -128,19 +128,19 @@ def assert_right(job: Job, answers: list[Answer], max_chars: int) -> None:
 
 @pytest.mark.parametrize("max_chars", [1_000, 1_700, 4_000, 20_000])
 @pytest.mark.parametrize("shape", SHAPES)
-def test_results_of_every_shape_are_answered_within_every_budget(shape: str, max_chars: int) -> None:
+def test_answers_about_every_shape_fit_every_budget(shape: str, max_chars: int) -> None:
     job = job_of_shape(SHAPES[shape])
-    assert_right(job, answers_about(job, max_chars), max_chars)
+    assert_fits_and_paths_exist(job, answers_about(job, max_chars), max_chars)
 
 
 @pytest.mark.parametrize("max_chars", [1_000, 5_000])
-def test_real_jobs_are_answered_within_every_budget(corpus_job: bytes, max_chars: int) -> None:
+def test_answers_about_real_jobs_fit_every_budget(corpus_job: bytes, max_chars: int) -> None:
     job = Job.parse(corpus_job)
-    assert_right(job, answers_about(job, max_chars), max_chars)
+    assert_fits_and_paths_exist(job, answers_about(job, max_chars), max_chars)
 
 
 @given(jobs(), st.integers(1_000, 6_000))
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
-def test_any_job_is_answered_within_any_budget(wire: dict[str, Any], max_chars: int) -> None:
+def test_answers_about_any_job_fit_any_budget(wire: dict[str, Any], max_chars: int) -> None:
     job = Job.parse(json.dumps(wire).encode())
-    assert_right(job, answers_about(job, max_chars), max_chars)
+    assert_fits_and_paths_exist(job, answers_about(job, max_chars), max_chars)

@@ -1,4 +1,4 @@
-"""The output models are the contract of the tools: described, complete in both forms, and parsed back to the same."""
+"""Output models are fully described, complete in both forms, and unchanged when parsed back."""
 
 import json
 from collections.abc import Iterator
@@ -52,12 +52,12 @@ from llx_mcp.result.sections import JobSections
 from tests.generated_jobs import NOW
 
 TOOL_OUTPUTS = (JobOutput, WaitOutput, ReadOutput, SearchOutput, QueryOutput, ReviewOutput, JobListOutput)
-# What these say is said elsewhere in the text: in the title of each fence, and in the call for the next page.
+# The text form has these elsewhere: in the title of each fence, and in the call for the next page.
 NOT_RENDERED = {"notice", "cursor"}
 
 
 def questions(request: JobRequest, job: Job) -> list[tuple[Question, type[Output]]]:
-    """One question of each kind, and the output that answers it."""
+    """Return one question of each kind, and the type of its output."""
     header = build_header(job, request, now=NOW)
     return [
         (SummaryQuestion(request, header), JobOutput),
@@ -69,7 +69,7 @@ def questions(request: JobRequest, job: Job) -> list[tuple[Question, type[Output
 
 
 @pytest.mark.parametrize("max_chars", [1_000, 8_000, 60_000])
-def test_structured_form_of_every_answer_about_a_real_job_parses_to_the_same(corpus_job: bytes, max_chars: int) -> None:
+def test_structured_form_parses_to_the_same_output(corpus_job: bytes, max_chars: int) -> None:
     job = Job.parse(corpus_job)
     reader = ResultReader(JobSections(job.sections))
     for question, output_type in questions(JobRequest(job.id, max_chars=max_chars), job):
@@ -80,7 +80,7 @@ def test_structured_form_of_every_answer_about_a_real_job_parses_to_the_same(cor
         assert render(parsed) == answer.text
 
 
-def test_questions_reach_a_worker_as_they_are(corpus_job: bytes) -> None:
+def test_questions_reach_a_worker_unchanged(corpus_job: bytes) -> None:
     job = Job.parse(corpus_job)
     for question, _ in questions(JobRequest(job.id), job):
         assert decode_message(encode_message(question)) == question
@@ -92,7 +92,7 @@ def test_unknown_fields_of_a_newer_server_are_ignored() -> None:
 
 
 def models_in(model: type[BaseModel]) -> Iterator[type[BaseModel]]:
-    """A model, and every model among its fields."""
+    """Yield a model, and every model among its fields."""
     yield model
     for field in model.model_fields.values():
         stack = [field.annotation]
@@ -107,7 +107,7 @@ ALL_MODELS = sorted({found for model in TOOL_OUTPUTS for found in models_in(mode
 
 
 @pytest.mark.parametrize("model", ALL_MODELS)
-def test_every_field_is_described_for_a_programmer(model: type[BaseModel]) -> None:
+def test_every_field_has_a_description(model: type[BaseModel]) -> None:
     for name, field in model.model_fields.items():
         assert field.description, f"{model.__name__}.{name}"
         assert len(field.description.split()) >= 3, f"{model.__name__}.{name}: {field.description}"
@@ -207,7 +207,7 @@ FULL: tuple[Output, ...] = (
 
 
 def leaves_of(structured: Any) -> Iterator[str]:
-    """Every value of a structured form as it stands in the text."""
+    """Yield every value of a structured form as the text shows it."""
     if isinstance(structured, dict):
         for name, value in structured.items():
             if name not in NOT_RENDERED:
@@ -232,7 +232,7 @@ def test_every_field_is_in_the_text_form(output: Output) -> None:
         assert leaf in text, f"{leaf} is not in\n{text}"
 
 
-def test_the_full_examples_have_every_field_of_every_model() -> None:
+def test_full_examples_have_every_field_of_every_model() -> None:
     set_fields: dict[str, set[str]] = {}
     stack: list[Any] = list(FULL)
     while stack:

@@ -1,4 +1,4 @@
-"""Going through all pages gives every value once, in order, exact, with its provenance."""
+"""All pages together show every value once, in order, exact, and with its provenance."""
 
 import json
 import re
@@ -29,34 +29,34 @@ def page_of(
     path: str = "$",
     cursor: str | None = None,
     include: str = "",
-    extraction: JobSections | None = None,
+    sections: JobSections | None = None,
 ) -> Answer:
-    """One page."""
-    ask = JobRequest(job.id, max_chars=max_chars)
+    """Return one page."""
+    request = JobRequest(job.id, max_chars=max_chars)
     page = ReadOptions(path, cursor, tuple(include.split()))
-    return read_page(extraction or JobSections(job.sections), build_header(job, ask, now=NOW), ask, page)
+    return read_page(sections or JobSections(job.sections), build_header(job, request, now=NOW), request, page)
 
 
 def pages_of(job: Job, max_chars: int, path: str = "$", include: str = "", most: int = 1_000) -> list[Answer]:
-    """The first pages, all of them where there are not too many, each within its budget."""
-    extraction = JobSections(job.sections)
-    pages = [page_of(job, max_chars, path, None, include, extraction)]
+    """Return at most `most` pages from the start, and fail where one exceeds the budget."""
+    sections = JobSections(job.sections)
+    pages = [page_of(job, max_chars, path, None, include, sections)]
     while (cursor := pages[-1].structured.get("cursor")) is not None and len(pages) < most:
-        pages.append(page_of(job, max_chars, path, cursor, include, extraction))
+        pages.append(page_of(job, max_chars, path, cursor, include, sections))
     for page in pages:
         assert max(len(page.text), len(dump_json(page.structured))) <= max_chars
     return pages
 
 
 def leaves_of(value: Any) -> list[Any]:
-    """Every scalar, null and empty container of a result, in order."""
+    """Return every scalar, null and empty container of a result, in order."""
     if isinstance(value, dict) and value:
         return [leaf for child in value.values() for leaf in leaves_of(child)]
     return [leaf for item in value for leaf in leaves_of(item)] if isinstance(value, list) and value else [value]
 
 
 def shown_in(pages: list[Answer]) -> list[Any]:
-    """Every value that the pages show, in order; parts of a value put together."""
+    """Return every value that the pages show, in order, with the parts of a value joined."""
     found: list[Any] = []
     for page in pages:
         if "value" in page.structured:
@@ -69,15 +69,17 @@ def shown_in(pages: list[Answer]) -> list[Any]:
                         found.append("")
                     found[-1] += part
                 continue
-            first = [index for index, name in enumerate(columns) if index and name not in BESIDE[columns[0]]]
+            value_columns = [
+                index for index, name in enumerate(columns) if index and name not in PROVENANCE_COLUMNS[columns[0]]
+            ]
             for row in table["rows"]:
-                for index in first:
+                for index in value_columns:
                     cell = row[index]
                     found += cell if isinstance(cell, list) and cell else [cell]
     return found
 
 
-BESIDE = {
+PROVENANCE_COLUMNS = {
     "path": ("confidence", "page", "quote", "boxes"),
     "_path": ("_confidence", "_page", "_quote", "_boxes"),
 }
@@ -105,16 +107,16 @@ def test_all_pages_of_any_job_show_every_value_once_and_in_order(
     unshown = sum("whose path alone takes" in note for page in pages for note in omissions(page.structured))
     shown, leaves = shown_in(pages), list(map(sanitize_json, leaves_of(result)))
     if not unshown:
-        # A value in parts is shown as its text, and the last page may end within one.
-        words = [value if isinstance(value, str) else dump_json(value) for value in shown]
+        # A value in parts is shown as text, and the last page may end inside one.
+        texts = [value if isinstance(value, str) else dump_json(value) for value in shown]
         expected = [value if isinstance(value, str) else dump_json(value) for value in leaves]
-        assert words[:-1] == expected[: len(words) - 1]
-        assert expected[len(words) - 1].startswith(words[-1])
+        assert texts[:-1] == expected[: len(texts) - 1]
+        assert expected[len(texts) - 1].startswith(texts[-1])
     if "cursor" not in pages[-1].structured:
         assert len(shown) + unshown == len(leaves)
 
 
-def test_flat_objects_are_rows_with_what_holds_for_all_cells_written_once() -> None:
+def test_provenance_shared_by_a_row_is_written_once() -> None:
     rows = [{"sku": "A", "net": {"amount": 1.5}}, {"sku": "B", "net": {"amount": 2}}]
     tree = [
         {"sku": cited(0.9, 1, "A 1.50"), "net": {"amount": cited(0.9, 1, "A 1.50")}},
@@ -139,7 +141,7 @@ def test_flat_objects_are_rows_with_what_holds_for_all_cells_written_once() -> N
     assert 'rows[1] | "B" | 2 | [0.9,0.4] | 2 | ["=","due 2.00"]\n' in answer.text
 
 
-def test_a_single_value_comes_with_all_its_citations_and_boxes() -> None:
+def test_single_value_has_all_its_citations_and_boxes() -> None:
     box = {"x": 1, "y": 2.5, "w": 30, "h": 4}
     citations = [
         {"page": 1, "matching_text": "Total 12.50", "bounding_boxes": [box]},
@@ -158,20 +160,20 @@ def test_a_single_value_comes_with_all_its_citations_and_boxes() -> None:
     }
 
 
-def test_scalars_of_a_list_stand_together_under_a_slice() -> None:
+def test_scalars_of_a_list_are_grouped_by_slice() -> None:
     (table,) = page_of(build_job({"tags": [str(index) for index in range(45)]})).structured["values"]
     assert [row[0] for row in table["rows"]] == ["tags[0:20]", "tags[20:40]", "tags[40:45]"]
     assert [value for _, values in table["rows"] for value in values] == [str(index) for index in range(45)]
 
 
-def test_a_value_larger_than_the_budget_is_read_in_parts() -> None:
+def test_value_larger_than_the_budget_is_read_in_parts() -> None:
     text = "".join(chr(0x4E00 + index % 5_000) for index in range(9_000))
     pages = pages_of(build_job({"before": 1, "text": text, "after": [2]}), 2_000)
     assert shown_in(pages) == [1, text, 2]
     assert pages[1].structured["values"][0]["columns"] == ["path", "characters", "of", "part of value"]
 
 
-def test_what_remains_is_counted_with_the_call_for_it() -> None:
+def test_remaining_values_are_counted_with_the_call_for_them() -> None:
     job = build_job({"rows": [{"n": index, "text": "x" * 50} for index in range(100)]})
     answer = page_of(job, 2_000, "rows")
     shown = 2 * len(answer.structured["values"][0]["rows"])
@@ -182,19 +184,19 @@ def test_what_remains_is_counted_with_the_call_for_it() -> None:
     assert f"Left out: {note}" in answer.text
 
 
-def test_a_job_without_a_result_says_what_to_do_next() -> None:
+def test_job_without_a_result_has_a_next_step() -> None:
     assert "wait_for_extract_job" in next_steps(page_of(build_job(None, status="RUNNING")).structured)
 
 
 @pytest.mark.parametrize(("path", "words"), [("rowz", "did you mean rows?"), ("rows[?@.n]", "that is a query")])
-def test_a_path_that_names_nothing_is_an_error(path: str, words: str) -> None:
+def test_path_that_matches_nothing_is_an_error(path: str, words: str) -> None:
     with pytest.raises(PathError) as caught:
         page_of(build_job({"rows": [1]}), path=path)
     assert words in str(caught.value)
 
 
 @pytest.mark.parametrize("path", ["", " $ ", "$"])
-def test_no_path_is_the_whole_result(path: str) -> None:
+def test_empty_path_reads_the_whole_result(path: str) -> None:
     assert shown_in([page_of(build_job({"a": 1, "b": None}), path=path)]) == [1, None]
 
 
@@ -202,29 +204,29 @@ POSITIONS = st.builds(PagePosition, *[st.integers(0, 2**40)] * 4)
 
 
 @given(POSITIONS, st.text())
-def test_a_cursor_gives_its_position_back(position: PagePosition, source: str) -> None:
+def test_cursor_decodes_to_its_position(position: PagePosition, source: str) -> None:
     source = source.encode("utf-8", "ignore").decode()
     assert decode_cursor(encode_cursor(position, source), source) == position
 
 
 @given(POSITIONS, st.data())
-def test_an_altered_cursor_is_refused(position: PagePosition, data: st.DataObject) -> None:
+def test_altered_cursor_is_refused(position: PagePosition, data: st.DataObject) -> None:
     cursor = encode_cursor(position, "a")
     at = data.draw(st.integers(0, len(cursor) - 1))
     char = data.draw(st.sampled_from("ABCxyz019-_é +"))
-    # The last character of base64 may hold bits that say nothing.
+    # The last character of base64 can hold unused bits.
     if cursor[at] != char and at < len(cursor) - 1:
         with pytest.raises(CursorError, match="altered"):
             decode_cursor(cursor[:at] + char + cursor[at + 1 :], "a")
 
 
 @pytest.mark.parametrize("cursor", ["x", "AAAA", "a" * 500, "\u202e", "null"])
-def test_what_is_no_cursor_is_refused(cursor: str) -> None:
+def test_invalid_cursor_is_refused(cursor: str) -> None:
     with pytest.raises(CursorError, match="this server did not give it"):
         page_of(build_job({"a": 1}), cursor=cursor)
 
 
-def test_a_cursor_of_another_path_or_result_is_refused() -> None:
+def test_cursor_of_another_path_or_result_is_refused() -> None:
     result = {"a": list(range(3_000)), "b": list(range(3_000))}
     cursor = page_of(build_job(result), 1_000, "a").structured["cursor"]
     assert page_of(build_job(result), 1_000, "a", cursor).structured["values"]
@@ -233,7 +235,7 @@ def test_a_cursor_of_another_path_or_result_is_refused() -> None:
             page_of(build_job(other), 1_000, path, cursor)
 
 
-def test_what_a_page_shows_beside_a_value_is_what_the_metadata_says(corpus: Any) -> None:
+def test_provenance_of_a_value_matches_the_metadata(corpus: Any) -> None:
     wire = json.loads((corpus / "shah24-flashattention-3.job.json").read_bytes())
     tree = wire["extract_metadata"]["field_metadata"]["document_metadata"]
     checked = 0

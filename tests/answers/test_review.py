@@ -1,8 +1,9 @@
-"""A review names what deserves a look, and blames nothing that the job did not ask for."""
+"""A review lists values to check, and reports no fault for data that the job did not request."""
 
 import json
 from typing import Any
 
+import jsonschema
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -47,12 +48,12 @@ TREE = {
 
 
 def review_of(job: Job, threshold: float = 0.8, max_chars: int = 8_000) -> Answer:
-    """The review of a job."""
-    ask = JobRequest(job.id, max_chars=max_chars)
-    return review_job(JobSections(job.sections), build_header(job, ask, now=NOW), ask, threshold)
+    """Return the review of a job."""
+    request = JobRequest(job.id, max_chars=max_chars)
+    return review_job(JobSections(job.sections), build_header(job, request, now=NOW), request, threshold)
 
 
-def test_each_kind_is_counted_and_shown_with_path_value_page_and_quote() -> None:
+def test_each_kind_of_finding_is_counted_and_shown_with_its_provenance() -> None:
     answer = review_of(build_job(RESULT, TREE, configuration={"data_schema": SCHEMA}))
     assert answer.structured["counts"] == {
         "values": 7,
@@ -83,7 +84,7 @@ def test_each_kind_is_counted_and_shown_with_path_value_page_and_quote() -> None
     assert '\nquote | 0.3 | p. 2 | total = 12.5 | "Total 99.00" | not in its quote\n' in answer.text
 
 
-def test_the_kinds_are_those_that_are_counted() -> None:
+def test_counts_have_every_kind_of_finding() -> None:
     review = review_of(build_job({"a": 1})).structured["counts"]
     assert review.keys() == ReviewCounts.model_fields.keys()
 
@@ -100,25 +101,25 @@ def test_the_kinds_are_those_that_are_counted() -> None:
         ({}, "no confidence for any value"),
     ],
 )
-def test_what_the_job_did_not_ask_for_is_said_and_not_blamed(configuration: dict[str, Any], words: str) -> None:
-    view = review_of(build_job({"a": 1}, configuration=configuration)).structured
-    assert any(words in aside for aside in view["unavailable_checks"])
-    assert view["counts"]["without_citation"] == 0
+def test_check_without_its_data_is_unavailable_and_finds_nothing(configuration: dict[str, Any], words: str) -> None:
+    structured = review_of(build_job({"a": 1}, configuration=configuration)).structured
+    assert any(words in reason for reason in structured["unavailable_checks"])
+    assert structured["counts"]["without_citation"] == 0
 
 
-def test_a_large_document_says_that_confidence_stops() -> None:
+def test_large_document_has_no_confidence_above_100_pages() -> None:
     metadata = {"usage": {"num_pages_extracted": 112}}
     assert any(
-        "stops above 100 pages" in a
-        for a in review_of(build_job({"a": 1}, metadata=metadata)).structured["unavailable_checks"]
+        "stops above 100 pages" in reason
+        for reason in review_of(build_job({"a": 1}, metadata=metadata)).structured["unavailable_checks"]
     )
 
 
-def test_the_threshold_moves_the_line() -> None:
+def test_threshold_decides_which_confidence_is_low() -> None:
     tree = {"a": cited(0.5, 1, "1"), "b": cited(0.6, 1, "2")}
     counts = [
-        review_of(build_job({"a": 1, "b": 2}, tree), line).structured["counts"]["low_confidence"]
-        for line in (0.5, 0.55, 1)
+        review_of(build_job({"a": 1, "b": 2}, tree), threshold).structured["counts"]["low_confidence"]
+        for threshold in (0.5, 0.55, 1)
     ]
     assert counts == [0, 1, 2]
 
@@ -128,19 +129,17 @@ def test_the_threshold_moves_the_line() -> None:
     [{"$ref": "#"}, {"$ref": "https://example.com/x"}, {"type": 5}, {"properties": 3}, [], "x", {"pattern": "("},
      {"anyOf": [{"$ref": "#/anyOf/0"}]}, {"properties": {"a": {"pattern": "[", "type": "string"}}}, {"not": {}}],
 )  # fmt: skip
-def test_a_schema_that_is_none_or_turns_in_circles_ends(schema: Any) -> None:
+def test_invalid_or_recursive_schema_is_reviewed_without_an_error(schema: Any) -> None:
     assert review_of(build_job({"a": "x"}, configuration={"data_schema": schema})).structured["counts"]["values"] == 1
 
 
-def test_a_list_result_is_held_against_the_schema_row_by_row() -> None:
+def test_each_row_of_a_list_result_is_checked_against_the_schema() -> None:
     schema = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
-    view = review_of(build_job([{"n": 1}, {"n": "2"}, {}], configuration={"data_schema": schema})).structured
-    assert (view["counts"]["schema_violations"], view["counts"]["missing_required"]) == (1, 1)
+    structured = review_of(build_job([{"n": 1}, {"n": "2"}, {}], configuration={"data_schema": schema})).structured
+    assert (structured["counts"]["schema_violations"], structured["counts"]["missing_required"]) == (1, 1)
 
 
-def test_columns_prove_what_values_would(corpus_job: bytes) -> None:
-    import jsonschema
-
+def test_check_by_column_finds_the_same_violations_as_jsonschema(corpus_job: bytes) -> None:
     wire = json.loads(corpus_job)
     schema, result = wire["configuration"]["data_schema"], wire["extract_result"]
     validator = jsonschema.Draft202012Validator(schema)
@@ -154,17 +153,19 @@ def test_columns_prove_what_values_would(corpus_job: bytes) -> None:
     assert review_of(Job.parse(corpus_job)).structured["counts"]["schema_violations"] == len(broken)
 
 
-def test_a_job_without_a_result_says_what_to_do_next() -> None:
+def test_job_without_a_result_has_a_next_step() -> None:
     assert "create a new job" in next_steps(review_of(build_job(None, status="FAILED")).structured)
 
 
 @given(jobs(), st.integers(1_000, 5_000), st.floats(0, 1))
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
-def test_no_answer_is_larger_than_its_budget(wire: dict[str, Any], max_chars: int, threshold: float) -> None:
+def test_answer_fits_its_budget_and_counts_every_finding(
+    wire: dict[str, Any], max_chars: int, threshold: float
+) -> None:
     answer = review_of(Job.parse(json.dumps(wire).encode()), threshold, max_chars)
     assert max(len(answer.text), len(dump_json(answer.structured))) <= max_chars
-    left = sum(omission["count"] or 0 for omission in answer.structured.get("omitted", []) if "count" in omission)
+    omitted = sum(omission["count"] or 0 for omission in answer.structured.get("omitted", []) if "count" in omission)
     counts = answer.structured.get("counts", {})
     counted = sum(count for name, count in counts.items() if name not in ("values", "threshold"))
     shown = len(answer.structured.get("findings", {"rows": []})["rows"])
-    assert shown + left == counted or "more; raise max_chars" in omissions(answer.structured)
+    assert shown + omitted == counted or "more; raise max_chars" in omissions(answer.structured)

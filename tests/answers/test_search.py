@@ -1,4 +1,4 @@
-"""A text is found wherever it stands, however it is written."""
+"""A search finds a text in values, names and quotes, however it is written."""
 
 import json
 from typing import Any
@@ -31,14 +31,14 @@ TREE = {"vendor": cited(0.9, 3, "Sold to the Bank,\n12 Rue Haxo"), "totalAmount"
 
 
 def find(text: str, where: tuple[str, ...] = WHERE, max_chars: int = 8_000) -> Answer:
-    """What is found in the result above."""
+    """Search the result above."""
     job = build_job(RESULT, TREE)
-    ask = JobRequest(job.id, max_chars=max_chars)
-    return find_text(JobSections(job.sections), build_header(job, ask, now=NOW), ask, text, where)
+    request = JobRequest(job.id, max_chars=max_chars)
+    return find_text(JobSections(job.sections), build_header(job, request, now=NOW), request, text, where)
 
 
 def paths(answer: Answer) -> list[tuple[str, str]]:
-    """Path and place of each hit."""
+    """Return the path of each hit, and where the text was found."""
     return [(row[0], row[-1]) for row in answer.structured.get("hits", {"rows": []})["rows"]]
 
 
@@ -60,16 +60,16 @@ def paths(answer: Answer) -> list[tuple[str, str]]:
         ("nowhere at all", []),
     ],
 )
-def test_case_accents_spacing_and_number_format_are_no_obstacle(text: str, expected: list[tuple[str, str]]) -> None:
+def test_search_ignores_case_accents_spacing_and_number_format(text: str, expected: list[tuple[str, str]]) -> None:
     assert paths(find(text)) == expected
 
 
 @pytest.mark.parametrize("text", ["total amount", "TotalAmount", "total_amount", "total-amount"])
-def test_names_are_found_as_words(text: str) -> None:
+def test_search_finds_names_as_words(text: str) -> None:
     assert [row[0] for row in find(text).structured["fields"]["rows"]] == ["totalAmount"]
 
 
-def test_a_hit_has_value_page_and_the_quote_that_holds_it() -> None:
+def test_hit_has_its_value_page_and_quote() -> None:
     answer = find("rue haxo")
     assert answer.structured["found"] == {"fields": 0, "values": 0, "quotes": 1}
     assert answer.structured["hits"]["rows"] == [
@@ -88,60 +88,60 @@ def test_a_hit_has_value_page_and_the_quote_that_holds_it() -> None:
         (WHERE, {"fields": 0, "values": 0, "quotes": 1}),
     ],
 )
-def test_it_is_looked_for_only_where_it_is_asked(where: tuple[str, ...], counts: dict[str, int]) -> None:
+def test_search_covers_only_the_requested_places(where: tuple[str, ...], counts: dict[str, int]) -> None:
     assert find("rue haxo", where).structured["found"] == counts
 
 
-def test_a_long_value_is_shown_around_what_was_found() -> None:
+def test_long_value_is_cut_around_the_match() -> None:
     job = build_job({"text": "a " * 500 + "needle in hay" + " b" * 500})
-    ask = JobRequest(job.id)
-    answer = find_text(JobSections(job.sections), build_header(job, ask, now=NOW), ask, "Needle")
+    request = JobRequest(job.id)
+    answer = find_text(JobSections(job.sections), build_header(job, request, now=NOW), request, "Needle")
     (row,) = answer.structured["hits"]["rows"]
     assert "needle in hay" in row[1]
     assert len(row[1]) < 200
 
 
-def test_what_is_not_found_says_what_to_do() -> None:
+def test_search_without_a_match_has_a_next_step() -> None:
     assert "get_extract_job(" in next_steps(find("nowhere at all").structured)
 
 
 @pytest.mark.parametrize("text", ["", "  ", "\u0301"])
-def test_nothing_to_look_for_is_an_error(text: str) -> None:
+def test_empty_search_text_is_an_error(text: str) -> None:
     with pytest.raises(ArgumentError, match="nothing to search for"):
         find(text)
 
 
-def test_more_hits_than_fit_are_counted_with_the_call_that_shows_them() -> None:
+def test_omitted_hits_are_counted_with_the_call_that_shows_them() -> None:
     job = build_job({"rows": [{"word": f"needle {index} {'x' * 60}"} for index in range(90)]})
-    ask = JobRequest(job.id, max_chars=2_000)
-    heading = build_header(job, ask, now=NOW)
-    answer = find_text(JobSections(job.sections), heading, ask, "needle")
+    request = JobRequest(job.id, max_chars=2_000)
+    header = build_header(job, request, now=NOW)
+    answer = find_text(JobSections(job.sections), header, request, "needle")
     shown = len(answer.structured["hits"]["rows"])
     (note,) = omissions(answer.structured)
     start = f'{90 - shown} of 90 values: find_in_extract_result(job_id="ext-1", text="needle", max_chars='
     assert note.startswith(start)
     whole = JobRequest(job.id, max_chars=int(note.removeprefix(start).rstrip(")")))
-    assert len(find_text(JobSections(job.sections), heading, whole, "needle").structured["hits"]["rows"]) == 90
+    assert len(find_text(JobSections(job.sections), header, whole, "needle").structured["hits"]["rows"]) == 90
 
 
 @given(jobs(), st.text(min_size=1, max_size=40), st.integers(1_000, 5_000))
 @settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
-def test_no_answer_is_larger_than_its_budget(wire: dict[str, Any], text: str, max_chars: int) -> None:
+def test_answer_fits_its_budget(wire: dict[str, Any], text: str, max_chars: int) -> None:
     job = Job.parse(json.dumps(wire).encode())
-    ask = JobRequest(job.id, max_chars=max_chars)
+    request = JobRequest(job.id, max_chars=max_chars)
     try:
-        answer = find_text(JobSections(job.sections), build_header(job, ask, now=NOW), ask, text)
+        answer = find_text(JobSections(job.sections), build_header(job, request, now=NOW), request, text)
     except ArgumentError:
         return
     assert max(len(answer.text), len(dump_json(answer.structured))) <= max_chars
 
 
-def test_every_value_of_a_real_job_is_found_by_its_own_text(corpus_job: bytes) -> None:
+def test_search_finds_every_value_of_a_real_job_by_its_text(corpus_job: bytes) -> None:
     job = Job.parse(corpus_job)
-    extraction = JobSections(job.sections)
-    leaves = [leaf for leaf in extraction.document.leaves if not isinstance(leaf.value, bool)][::17]
+    sections = JobSections(job.sections)
+    leaves = [leaf for leaf in sections.document.leaves if not isinstance(leaf.value, bool)][::17]
     for leaf in leaves:
         text = str(leaf.value)[:200]
-        ask = JobRequest(job.id, max_chars=400_000)
-        answer = find_text(extraction, build_header(job, ask, now=NOW), ask, text, ("values",))
+        request = JobRequest(job.id, max_chars=400_000)
+        answer = find_text(sections, build_header(job, request, now=NOW), request, text, ("values",))
         assert leaf.path in [row[0] for row in answer.structured["hits"]["rows"]], text

@@ -1,4 +1,4 @@
-"""An answer tells the truth about its job, and the calls it names do what it says."""
+"""A summary shows only what the job holds, and the calls that it names return what they promise."""
 
 import json
 import re
@@ -22,42 +22,42 @@ from tests.structured import next_steps, omissions
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
-def ask_about(job: Job, ask: JobRequest) -> Answer:
-    """The answer to a question."""
-    return summarize(JobSections(job.sections), build_header(job, ask, now=NOW), ask)
+def answer_request(job: Job, request: JobRequest) -> Answer:
+    """Return the summary that answers a request."""
+    return summarize(JobSections(job.sections), build_header(job, request, now=NOW), request)
 
 
 def answer_of(job: Job, max_chars: int = 8_000, expand: tuple[str, ...] = ("extract_metadata",)) -> Answer:
-    """The answer about a job."""
-    return ask_about(job, JobRequest(job.id, expand, max_chars))
+    """Return the summary of a job."""
+    return answer_request(job, JobRequest(job.id, expand, max_chars))
 
 
 @pytest.mark.parametrize("max_chars", [1_000, 2_000, 4_000, 8_000, 20_000, 100_000, 400_000])
-def test_what_an_answer_shows_of_a_real_job_is_true(corpus_job: bytes, max_chars: int) -> None:
+def test_summary_shows_only_values_of_the_real_job(corpus_job: bytes, max_chars: int) -> None:
     answer = answer_of(Job.parse(corpus_job), max_chars)
     assert max(len(answer.text), len(dump_json(answer.structured))) <= max_chars
     assert_true_of(answer.structured, json.loads(corpus_job))
 
 
-def test_the_call_that_is_named_for_the_whole_result_shows_it(corpus_job: bytes) -> None:
+def test_call_for_the_whole_result_shows_it(corpus_job: bytes) -> None:
     job = Job.parse(corpus_job)
     for max_chars in (1_000, 2_000, 8_000):
         for note in omissions(answer_of(job, max_chars).structured):
             if match := re.search(r"the result itself.*: get_extract_job\(.*max_chars=(\d+)\)", note):
-                view = answer_of(job, int(match.group(1))).structured
-                assert {"result", "result_as_tables"} & view.keys(), note
+                structured = answer_of(job, int(match.group(1))).structured
+                assert {"result", "result_as_tables"} & structured.keys(), note
 
 
-def test_the_call_that_is_named_for_every_page_and_quote_shows_them(corpus_job: bytes) -> None:
+def test_call_for_every_page_and_quote_shows_them(corpus_job: bytes) -> None:
     job = Job.parse(corpus_job)
     for max_chars in (2_000, 8_000, 20_000):
         for note in omissions(answer_of(job, max_chars).structured):
             if match := re.search(r"values without page and quote: get_extract_job\(.*max_chars=(\d+)\)", note):
-                view = answer_of(job, int(match.group(1))).structured
-                assert len(view["lowest_confidence"]["rows"]) == view["counts"]["values"], note
+                structured = answer_of(job, int(match.group(1))).structured
+                assert len(structured["lowest_confidence"]["rows"]) == structured["counts"]["values"], note
 
 
-def test_a_small_job_is_answered_whole_with_every_provenance() -> None:
+def test_small_job_is_shown_whole_with_all_provenance() -> None:
     job = build_job(
         {"total": 12.5, "due": "2026-01-31", "note": None},
         {"total": cited(0.41, 2.0, "Total due 12.50"), "due": cited(0.97, 1, "by 31 January 2026")},
@@ -115,10 +115,10 @@ def test_a_small_job_is_answered_whole_with_every_provenance() -> None:
     )
 
 
-def test_a_large_result_is_outlined_with_lists_of_one_shape_together() -> None:
+def test_large_result_is_outlined_with_lists_of_one_shape_together() -> None:
     rows = [{"day": index, "amount": index / 4, "memo": None if index % 2 else "m" * 90} for index in range(200)]
-    view = answer_of(build_job({"holder": "Ada", "paid": rows, "due": rows[:3]}), 2_000).structured
-    assert view["outline"]["rows"] == [
+    structured = answer_of(build_job({"holder": "Ada", "paid": rows, "due": rows[:3]}), 2_000).structured
+    assert structured["outline"]["rows"] == [
         ["holder", "string", 1, 0, "Ada"],
         ["paid", "list of object #1", 200, 100, None],
         ["paid[*].day", "integer", 200, 0, 0],
@@ -126,14 +126,16 @@ def test_a_large_result_is_outlined_with_lists_of_one_shape_together() -> None:
         ["paid[*].memo", "string", 100, 100, f"{'m' * 60}…[+30]"],
         ["due", "list of object #1", 3, 1, None],
     ]
-    assert view["items"][0]["columns"] == ["_path", "day", "amount", "memo"]
-    assert view["items"][0]["rows"][:3] == [
+    assert structured["items"][0]["columns"] == ["_path", "day", "amount", "memo"]
+    assert structured["items"][0]["rows"][:3] == [
         ["paid[0]", 0, 0.0, f"{'m' * 60}…[+30]"],
         ["due[0]", 0, 0.0, f"{'m' * 60}…[+30]"],
         ["paid[1]", 1, 0.25, None],
     ]
-    assert view["counts"] == {"values": 509, "nulls": 101}
-    assert omissions(view)[0].startswith('509 values of the result itself: get_extract_job(job_id="ext-1", max_chars=')
+    assert structured["counts"] == {"values": 509, "nulls": 101}
+    assert omissions(structured)[0].startswith(
+        '509 values of the result itself: get_extract_job(job_id="ext-1", max_chars='
+    )
 
 
 @pytest.mark.parametrize(
@@ -148,7 +150,7 @@ def test_a_large_result_is_outlined_with_lists_of_one_shape_together() -> None:
         ("COMPLETED", None, "found no value"),
     ],
 )
-def test_a_job_without_a_result_says_what_to_do_next(status: str, message: str | None, words: str) -> None:
+def test_job_without_a_result_has_a_next_step(status: str, message: str | None, words: str) -> None:
     answer = answer_of(build_job(None, status=status, error_message=message))
     assert words in next_steps(answer.structured)
     assert words in answer.text
@@ -156,21 +158,21 @@ def test_a_job_without_a_result_says_what_to_do_next(status: str, message: str |
 
 
 @pytest.mark.parametrize("result", [{}, []])
-def test_an_empty_result_says_that_nothing_was_found(result: Any) -> None:
+def test_empty_result_says_that_no_value_was_found(result: Any) -> None:
     assert "found no value" in next_steps(answer_of(build_job(result)).structured)
 
 
-def test_an_age_is_never_negative_when_the_service_is_ahead() -> None:
-    view = answer_of(build_job(None, status="RUNNING", created_at="2026-11-23T13:00:00Z")).structured
-    assert view["facts"]["age_seconds"] == 0.0
+def test_age_is_never_negative() -> None:
+    structured = answer_of(build_job(None, status="RUNNING", created_at="2026-11-23T13:00:00Z")).structured
+    assert structured["facts"]["age_seconds"] == 0.0
 
 
-def test_without_extract_metadata_no_provenance_is_shown() -> None:
+def test_no_provenance_without_extract_metadata() -> None:
     job = build_job({"a": 1}, {"a": cited(0.1, 1, "1")})
     assert answer_of(job, expand=("usage",)).structured.keys().isdisjoint({"lowest_confidence", "omitted"})
 
 
-def test_sections_are_shown_where_they_fit_and_named_where_they_do_not() -> None:
+def test_section_that_does_not_fit_is_named_with_the_call_that_shows_it() -> None:
     schema = {"properties": {f"field_{index}": {"type": "string"} for index in range(100)}}
     job = build_job({"a": 1}, configuration={"tier": "agentic", "data_schema": schema, "max_pages": None})
     small = answer_of(job, 2_000, ("configuration",)).structured
@@ -184,7 +186,7 @@ def test_sections_are_shown_where_they_fit_and_named_where_they_do_not() -> None
     }
 
 
-def test_a_huge_error_is_cut_and_says_where_the_rest_is() -> None:
+def test_huge_error_is_cut_with_a_link_to_the_rest() -> None:
     job = build_job({"a": 1}, {"a": cited(0.9, 1, "1"), "error": "citation timed out\n" * 24_526})
     answer = answer_of(job, 2_000)
     assert answer.structured["metadata_error"].startswith("citation timed out citation")
@@ -192,7 +194,7 @@ def test_a_huge_error_is_cut_and_says_where_the_rest_is() -> None:
     assert answer.structured["result"] == {"a": 1}
 
 
-def test_a_result_beyond_every_budget_is_named_as_a_resource() -> None:
+def test_result_beyond_every_budget_is_named_as_a_resource() -> None:
     job = build_job({"text": ["x" * 1_000] * 500})
     assert any(
         'read_extract_result(job_id="ext-1"), or resource llx://jobs/ext-1/result' in note
@@ -200,16 +202,16 @@ def test_a_result_beyond_every_budget_is_named_as_a_resource() -> None:
     )
 
 
-def test_a_result_nested_without_end_is_outlined() -> None:
+def test_deeply_nested_result_is_outlined() -> None:
     body = b'{"id":"ext-1","status":"COMPLETED","extract_result":' + b'{"a":' * 400 + b"1" + b"}" * 400 + b"}"
     answer = answer_of(Job.parse(body), 4_000)
     assert "result" not in answer.structured
     assert answer.structured["counts"]["values"] == 1
 
 
-def test_the_call_that_is_named_repeats_project_and_sections() -> None:
+def test_named_call_repeats_project_and_sections() -> None:
     job = build_job({"text": "x" * 3_000})
-    ask = JobRequest("ext-1", ("extract_metadata", "usage"), 1_000, Scope("prj", "org"))
-    note = omissions(ask_about(job, ask).structured)[0]
+    request = JobRequest("ext-1", ("extract_metadata", "usage"), 1_000, Scope("prj", "org"))
+    note = omissions(answer_request(job, request).structured)[0]
     assert 'expand=["extract_metadata","usage"], max_chars=' in note
     assert note.endswith('project_id="prj", organization_id="org")')

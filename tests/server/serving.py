@@ -27,11 +27,11 @@ class Served:
 
 @contextmanager
 def serving_http(*arguments: str) -> Iterator[Served]:
-    """A server on a free port, until the test is done with it."""
+    """Run a server on a free port until the block ends."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port: int = probe.getsockname()[1]
     command = [*LLX, "serve", *arguments, "--http", "--port", str(port)]
-    # Not a pipe: nobody would read it, and a full one stops whoever writes.
+    # Not a pipe: nothing reads it, and a full pipe blocks the server.
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
         try:
             _await_port(port)
@@ -50,7 +50,7 @@ def _await_port(port: int) -> None:
 
 
 def import_stuck_job(folder: Path) -> Path:
-    """A store with one job, `ext-stuck`, which runs for ever."""
+    """Make a store with one job, `ext-stuck`, which never ends."""
     job = folder / "job.json"
     job.write_text('{"id":"ext-stuck","status":"COMPLETED","created_at":"2026-01-01T00:00:00Z"}')
     store = folder / "jobs.db"

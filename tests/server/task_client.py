@@ -1,4 +1,4 @@
-"""The client's half of the tasks extension, as a client would write it."""
+"""The client side of the tasks extension."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
@@ -20,26 +20,26 @@ class Created(Result):
     taskId: str  # noqa: N815 - as on the wire
 
 
-class Answer(Result):
-    """Whatever `tasks/*` answers."""
+class TaskResponse(Result):
+    """The response to a `tasks/*` request."""
 
     model_config = ConfigDict(extra="allow")
 
 
 class TaskParams(RequestParams):
-    """Of `tasks/*`."""
+    """The parameters of a `tasks/*` request."""
 
     task_id: str
 
 
 class TaskRequest(Request[TaskParams, str]):
-    """One of `tasks/*`."""
+    """A `tasks/*` request."""
 
     name_param: ClassVar[str | None] = "taskId"
 
 
 class Tasks(ClientExtension):
-    """Takes tasks, and keeps each that is created; what comes of it is asked for by the test."""
+    """A client extension that accepts tasks and records each that the server creates."""
 
     identifier = IDENTIFIER
 
@@ -47,7 +47,7 @@ class Tasks(ClientExtension):
         self.created: list[dict[str, Any]] = []
 
     def claims(self) -> Sequence[ResultClaim[Any]]:
-        """The task."""
+        """Return the claim of a task result."""
         return [ResultClaim(result_type="task", model=Created, resolve=self._claim)]
 
     async def _claim(self, created: Created, _: ClaimContext) -> CallToolResult:
@@ -55,8 +55,8 @@ class Tasks(ClientExtension):
         return CallToolResult(content=[], structured_content={})
 
 
-async def ask_task(client: Client, method: str, task_id: str) -> dict[str, Any]:
-    """What a `tasks/*` request answers."""
+async def send_task_request(client: Client, method: str, task_id: str) -> dict[str, Any]:
+    """Send a `tasks/*` request, and return the fields of its response."""
     request = TaskRequest(method=method, params=TaskParams(task_id=task_id))
-    answer = await client.session.send_request(request, Answer)
-    return answer.model_dump(by_alias=True, exclude_none=True)
+    response = await client.session.send_request(request, TaskResponse)
+    return response.model_dump(by_alias=True, exclude_none=True)

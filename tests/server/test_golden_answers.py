@@ -1,4 +1,4 @@
-"""One golden answer of each tool, in Markdown: a change of what a model reads shows as a diff."""
+"""One golden answer of each tool, in Markdown, so that a changed answer shows as a diff."""
 
 from pathlib import Path
 from typing import Any

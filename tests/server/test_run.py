@@ -1,4 +1,4 @@
-"""A server that is told to end answers whoever waits, and then ends."""
+"""A server that receives a signal answers every wait, and then ends."""
 
 import json
 import signal
@@ -12,6 +12,7 @@ import anyio.to_thread
 import pytest
 from mcp import Client
 
+from tests.clients import structured
 from tests.server.serving import LLX, import_stuck_job, serving_http
 from tests.structured import next_steps
 
@@ -21,7 +22,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals are tho
 
 
 @SIGNALS
-def test_a_hundred_waits_over_stdio_are_answered_before_the_server_ends(number: int, tmp_path: Path) -> None:
+def test_server_over_stdio_answers_a_hundred_waits_before_it_ends(number: int, tmp_path: Path) -> None:
     store = import_stuck_job(tmp_path)
     command = [*LLX, "serve", "--local", "--local-db", str(store)]
     pipe = subprocess.PIPE
@@ -36,13 +37,13 @@ def test_a_hundred_waits_over_stdio_are_answered_before_the_server_ends(number: 
             arguments = {"job_id": "ext-stuck", "timeout_seconds": 600}
             call = {"name": "wait_for_extract_job", "arguments": arguments, "_meta": {"progressToken": wait}}
             _send(server.stdin, {"id": wait, "method": "tools/call", "params": call})
-        told: set[int] = set()
-        while len(told) < NUM_WAITS:
+        reported: set[int] = set()
+        while len(reported) < NUM_WAITS:
             message = json.loads(server.stdout.readline())
             assert message["method"] == "notifications/progress", message
-            told.add(message["params"]["progressToken"])
+            reported.add(message["params"]["progressToken"])
         server.send_signal(number)
-        # Its standard input stays open: it ends by itself.
+        # Its standard input stays open, so only the signal ends it.
         answers = [message for line in server.stdout if "id" in (message := json.loads(line))]
         assert server.wait(timeout=10) == 128 + number
         assert server.stderr
@@ -57,36 +58,36 @@ def _send(pipe: Any, message: dict[str, Any]) -> None:
     pipe.flush()
 
 
-def _assert_still_running(view: Any) -> None:
-    assert view["status"] in ("PENDING", "RUNNING")
-    assert 'wait_for_extract_job(job_id="ext-stuck")' in next_steps(view)
+def _assert_still_running(answer: Any) -> None:
+    assert answer["status"] in ("PENDING", "RUNNING")
+    assert 'wait_for_extract_job(job_id="ext-stuck")' in next_steps(answer)
 
 
 @SIGNALS
-async def test_a_hundred_waits_over_http_are_answered_before_the_server_ends(number: int, tmp_path: Path) -> None:
+async def test_server_over_http_answers_a_hundred_waits_before_it_ends(number: int, tmp_path: Path) -> None:
     store = import_stuck_job(tmp_path)
-    views: list[Any] = []
-    told: set[int] = set()
+    answers: list[dict[str, Any]] = []
+    reported: set[int] = set()
     with serving_http("--local", "--local-db", str(store)) as server:
         async with Client(server.url) as client:
-            # The client holds answers against the schemas, which it could not ask for later.
+            # The client checks answers against the schemas, which a stopped server no longer sends.
             await client.list_tools()
 
             async def wait(index: int) -> None:
-                async def note(progress: float, total: float | None, message: str | None) -> None:
-                    told.add(index)
-                    if len(told) == NUM_WAITS:
+                async def report(progress: float, total: float | None, message: str | None) -> None:
+                    reported.add(index)
+                    if len(reported) == NUM_WAITS:
                         server.process.send_signal(number)
 
                 arguments = {"job_id": "ext-stuck", "timeout_seconds": 600}
-                result = await client.call_tool("wait_for_extract_job", arguments, progress_callback=note)
-                views.append(result.structured_content)
+                result = await client.call_tool("wait_for_extract_job", arguments, progress_callback=report)
+                answers.append(structured(result))
 
             with anyio.fail_after(60):
                 async with anyio.create_task_group() as group:
                     for index in range(NUM_WAITS):
                         group.start_soon(wait, index)
         await anyio.to_thread.run_sync(server.process.wait, 20)
-    assert len(views) == NUM_WAITS
-    for view in views:
-        _assert_still_running(view)
+    assert len(answers) == NUM_WAITS
+    for answer in answers:
+        _assert_still_running(answer)

@@ -1,4 +1,4 @@
-"""All real jobs, imported into a store, read by every tool through a real client over stdio, in both eras."""
+"""All real jobs, imported into a store and read by every tool over stdio, in both protocol versions."""
 
 import json
 import subprocess
@@ -12,9 +12,9 @@ from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
 
 from llx_mcp.local import SAMPLES
+from tests.clients import ERAS, call, size_of, structured
 from tests.conftest import CORPUS_JOBS
 from tests.result.truth import assert_true_of
-from tests.server.test_tools import text_of
 
 BUDGETS = (1_000, 2_000, 8_000, 100_000)
 LLX = [sys.executable, "-m", "llx_mcp"]
@@ -22,7 +22,7 @@ LLX = [sys.executable, "-m", "llx_mcp"]
 
 @pytest.fixture(scope="module")
 def corpus_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store into which the command has imported every real job."""
+    """Import every real job into a store with the command."""
     path = tmp_path_factory.mktemp("store") / "jobs.db"
     run = subprocess.run(
         [*LLX, "local", "import", *map(str, CORPUS_JOBS), "--local-db", str(path)],
@@ -44,9 +44,9 @@ TOOLS: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("mode", ["legacy", "auto"])
+@ERAS
 @pytest.mark.usefixtures("corpus")
-async def test_every_real_job_is_read_by_every_tool_at_every_budget(mode: str, request: pytest.FixtureRequest) -> None:
+async def test_every_tool_reads_every_real_job_within_every_budget(mode: str, request: pytest.FixtureRequest) -> None:
     store = request.getfixturevalue("corpus_store")
     server = StdioServerParameters(command=LLX[0], args=[*LLX[1:], "serve", "--local", "--local-db", str(store)])
     jobs = [json.loads(path.read_bytes()) for path in CORPUS_JOBS]
@@ -55,18 +55,14 @@ async def test_every_real_job_is_read_by_every_tool_at_every_budget(mode: str, r
         for job in jobs:
             for max_chars in BUDGETS:
                 for tool, arguments in TOOLS.items():
-                    result = await client.call_tool(tool, {"job_id": job["id"], "max_chars": max_chars} | arguments)
-                    assert not result.is_error, result
-                    assert result.structured_content is not None
-                    structured = json.dumps(result.structured_content, ensure_ascii=False, separators=(",", ":"))
-                    assert max(len(structured), len(text_of(result))) <= max_chars
-                    jsonschema.validate(result.structured_content, schemas[tool] or {})
+                    result = await call(client, tool, job_id=job["id"], max_chars=max_chars, **arguments)
+                    assert size_of(result) <= max_chars
+                    jsonschema.validate(structured(result), schemas[tool] or {})
                     if "job" in tool and "review" not in tool:
-                        assert_true_of(result.structured_content, job)
+                        assert_true_of(structured(result), job)
 
 
-async def test_the_server_keeps_stdout_to_the_protocol_and_ends_with_its_client() -> None:
+async def test_server_writes_only_the_protocol_to_stdout_and_ends_with_its_client() -> None:
     server = StdioServerParameters(command=LLX[0], args=[*LLX[1:], "serve", "--local", "--log-level", "DEBUG"])
     async with Client(stdio_client(server)) as client:
-        result = await client.call_tool("get_extract_job", {"job_id": SAMPLES[0].job_id})
-    assert not result.is_error
+        await call(client, "get_extract_job", job_id=SAMPLES[0].job_id)
