@@ -27,7 +27,7 @@ class JobFilter:
         created_since: the first moment, inclusive; with a time zone.
         created_until: the last moment, inclusive; with a time zone.
         page_size: most jobs of a page; None leaves it to the service.
-        page_token: as the page before gave it.
+        page_token: token from the previous page; None for the first.
     """
 
     job_ids: tuple[str, ...] = ()

@@ -1,7 +1,7 @@
 """The budget of an answer: characters, in each of its two forms.
 
 Both forms are sums of parts, and the size of a part is known before it is added. So an answer is never rendered,
-cut and rendered again, and what is said to fit does fit.
+cut and rendered again.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -65,7 +65,7 @@ def part_cost(name: str, value: Any) -> Cost:
 
 
 def head_cost(output: Output) -> Cost:
-    """Return what an output takes that has nothing but its head."""
+    """Return the cost of an output that has only its head."""
     return Cost(len(render_head(output)), len(dump_json(output.structured())))
 
 
@@ -167,7 +167,7 @@ class TableBuilder:
         """Prepare a table.
 
         Args:
-            part: name of the part of the answer that the table is to be.
+            part: name of the part that holds the table.
             columns: names of its columns.
             rows: its rows, taken lazily.
             line: renders a row for the text form.

@@ -1,4 +1,4 @@
-"""Cursors: opaque texts that say where a page ended, bound to what they belong to, and checked when they come back."""
+"""Cursors: opaque tokens for the end of a page, bound to one job and path or one list, and checked on return."""
 
 import base64
 import binascii
@@ -17,7 +17,7 @@ class CursorError(ArgumentError):
 
 @dataclass(frozen=True, slots=True)
 class PagePosition:
-    """How much was shown.
+    """The position at which a page ended.
 
     Attributes:
         rows: rows, or single values, that were shown whole.
@@ -78,7 +78,7 @@ def unwrap_cursor(cursor: str, source: str, other: str) -> bytes:
     payload, named, check = whole[: -2 * _CHECK_BYTES], whole[-2 * _CHECK_BYTES : -_CHECK_BYTES], whole[-_CHECK_BYTES:]
     if not payload or payload[0] != _VERSION or check != _check(payload + named):
         raise CursorError(
-            "cursor: this server did not give it, or it was altered on the way. Copy it whole from the answer before, "
+            "cursor: this server did not create it, or it was altered. Copy it in full from the previous answer, "
             "or leave it out to start again."
         )
     if named != _check(source.encode()):

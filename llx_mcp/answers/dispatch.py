@@ -1,4 +1,4 @@
-"""Questions about a job, and what answers them: in the server's own process, or in a worker.
+"""The questions about a job, and the reader that answers them, in the server or in a worker process.
 
 A question is one of the structs below. They are msgspec structs with a tag each, so that a question can be sent to
 a worker as JSON and decoded there into the same type.
@@ -25,14 +25,14 @@ QUERY_SECONDS = 2.0
 
 
 class SummaryQuestion(msgspec.Struct, frozen=True, tag="summary"):
-    """What does the job say?"""
+    """What is the summary of the job?"""
 
     request: JobRequest
     header: Header
 
 
 class ReadQuestion(msgspec.Struct, frozen=True, tag="read"):
-    """Which values stand at a path?"""
+    """Which values are at a path?"""
 
     request: JobRequest
     header: Header
@@ -40,7 +40,7 @@ class ReadQuestion(msgspec.Struct, frozen=True, tag="read"):
 
 
 class SearchQuestion(msgspec.Struct, frozen=True, tag="search"):
-    """Where does a text stand?"""
+    """Where does a text occur?"""
 
     request: JobRequest
     header: Header
@@ -75,7 +75,7 @@ class BuildTables(msgspec.Struct, frozen=True, tag="build"):
 
 
 class LoadJob(msgspec.Struct, frozen=True, tag="load"):
-    """Take the job whose JSON follows, in place of the job before."""
+    """Load a job, whose JSON is the body of the frame, and drop the previous one."""
 
 
 Message = Question | BuildTables | LoadJob
@@ -109,7 +109,7 @@ def decode_message(data: bytes) -> Message:
 
 
 class ResultReader:
-    """Answers questions about one job, and keeps what was decoded and built for the next question."""
+    """Answers questions about one job, and caches what was decoded and built."""
 
     def __init__(self, sections: JobSections) -> None:
         self.sections = sections

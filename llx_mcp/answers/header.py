@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from llx_mcp.models import Job
 
 STUCK = (
-    "It may be stuck. Waiting bills nothing. Whoever created it can look at it in LlamaCloud, cancel it there and "
-    "create it again (this server only reads)."
+    "It may be stuck. Waiting bills nothing. Its owner can inspect and cancel it in LlamaCloud, and "
+    "create a new job (this server only reads)."
 )
 FREE = "Waiting changes and bills nothing."
 TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
@@ -76,7 +76,7 @@ def _start(header: Header, head: JobAnswer | JobOutput, max_chars: int) -> Answe
 
 
 def describe_overdue(job: "Job", now: datetime) -> str | None:
-    """Describe a job that has been in its state far longer than jobs usually are; None where it has not.
+    """Describe a job that is stuck in one state unusually long; None for any other.
 
     Args:
         job: the job.
@@ -128,7 +128,7 @@ def build_next_steps(
 def _steps_of_running(request: JobRequest, overdue: str | None) -> tuple[tuple[NextStep, ...], ...]:
     wait = request.call("wait_for_extract_job")
     if overdue:
-        full = NextStep(text=f"Unusual: {overdue}. {STUCK} To wait on:", call=wait)
+        full = NextStep(text=f"Unusual: {overdue}. {STUCK} To keep waiting:", call=wait)
     else:
         full = NextStep(text=f"The job has not ended. {FREE} To wait:", call=wait)
     return (full,), (NextStep(text="To wait:", call=wait),)

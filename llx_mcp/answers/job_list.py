@@ -62,7 +62,7 @@ def decode_position(cursor: str | None, request: JobListRequest) -> ListPosition
     try:
         token, job_id, created_at = json.loads(payload)
     except ValueError:
-        raise CursorError("cursor: list_extract_jobs did not give it. Leave it out to start again.") from None
+        raise CursorError("cursor: list_extract_jobs did not create it. Leave it out to start again.") from None
     return ListPosition(token, job_id, created_at)
 
 

@@ -27,7 +27,7 @@ _STATUS = f"Status of the job: {', '.join(KNOWN_STATUSES)}, or one that the serv
 JobId = Annotated[str, Field(description=_JOB_ID)]
 Status = Annotated[str, Field(description=_STATUS, examples=list(KNOWN_STATUSES))]
 
-# These stand at the end of the structured form, as they do in the text.
+# These fields come last, as in the text form.
 _LAST = ("omitted", "cursor", "next_steps")
 
 
@@ -100,7 +100,7 @@ class Table(Output):
 
 
 class Citation(Output):
-    """Where the service says that a value stands in the document."""
+    """Where a value is in the document, according to the service."""
 
     page: Number | None = Field(default=None, description="Page number, from 1.")
     quote: str | None = Field(default=None, description="Words of the document that the service quotes for the value.")
@@ -194,20 +194,20 @@ class JobOutput(SummaryFields):
 
 
 class WaitCounts(Output):
-    """How a wait for many jobs stands."""
+    """Counts of a wait for several jobs."""
 
     jobs: int = Field(description="Jobs that were waited for.")
     ended: int = Field(description="Jobs that have ended.")
     statuses: dict[str, int] = Field(description="How many jobs have each status.")
     seconds: float = Field(description="Seconds that this call waited.")
-    until: str = Field(description="Which end ends the wait: of `all` jobs or of `any`.")
+    until: str = Field(description="Whether the wait ends when `all` jobs have ended, or when `any` has.")
     repeated: int | None = Field(default=None, description="Ids that were given more than once, and count once.")
 
 
 class WaitOutput(SummaryFields):
     """The answer of `wait_for_extract_job`: for `job_id` the fields of `JobOutput`, for `job_ids` the table `jobs`."""
 
-    waited: WaitCounts | None = Field(default=None, description="How the wait stands, where `job_ids` were given.")
+    waited: WaitCounts | None = Field(default=None, description="Counts of the wait, where `job_ids` were given.")
     jobs: Table | None = Field(
         default=None,
         description="One row for each job: job_id, status, seconds, document, note; unused columns are left out.",
@@ -260,7 +260,7 @@ class SearchCounts(Output):
 
 
 class SearchOutput(JobAnswer):
-    """The answer of `find_in_extract_result`: where a text stands."""
+    """The answer of `find_in_extract_result`: where a text occurs."""
 
     found: SearchCounts | None = Field(default=None, description="How often the text was found.")
     fields: Table | None = Field(

@@ -40,7 +40,7 @@ class ReadOptions:
 
     Attributes:
         path: JSONPath of the values.
-        cursor: cursor of the page before; None for the first page.
+        cursor: cursor from the previous page; None for the first page.
         include: what to show beside each value: `confidence`, `citations`, `boxes`.
     """
 
@@ -160,7 +160,7 @@ def _take_rows(tables: "_PageTables", locations: list[Location], start: PagePosi
     end = start
     for row in islice(iter_page_rows(locations), start.rows, None):
         if not end.is_within_row and tables.add_row(row):
-            end = PagePosition(end.rows + 1, 0, 0, end.values + len(row.leaves or (None,)))
+            end = PagePosition(end.rows + 1, 0, 0, end.values + len(row.leaves))
             continue
         if not tables.is_empty and not end.is_within_row:
             return end

@@ -24,7 +24,7 @@ class PageRow:
     Attributes:
         path: its path; for scalars of one list, a slice.
         columns: names of a flat object's fields, relative to it; empty for anything else.
-        cells: one place a cell, or for a list within a cell the places of its elements.
+        cells: one location for each cell; for a list within a cell, the locations of its elements.
     """
 
     path: str
@@ -40,11 +40,6 @@ class PageRow:
     def leaves(self) -> list[Location]:
         """The locations of all values."""
         return [location for cell in self.cells for location in (cell if isinstance(cell, tuple) else (cell,))]
-
-    @property
-    def is_single(self) -> bool:
-        """Whether it is one value and nothing else."""
-        return not self.columns and isinstance(self.cells[0], Location)
 
 
 def iter_page_rows(locations: Iterable[Location]) -> Iterator[PageRow]:

@@ -1,4 +1,4 @@
-"""What a tool was asked for, as far as it shapes the answer and is repeated in the calls that the answer names."""
+"""The requests of the tools, and the calls that their answers suggest."""
 
 import json
 import re
@@ -91,7 +91,7 @@ class WaitRequest:
 
     Attributes:
         job_ids: ids as they were given; one that comes twice counts once.
-        until: which end ends the wait.
+        until: whether all jobs must end, or any one.
         expand: sections to show.
         max_chars: budget of the answer, for each of its two forms.
         scope: project and organization of all jobs.

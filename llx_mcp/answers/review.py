@@ -1,4 +1,4 @@
-"""What a careful person would check in a result, worst kind first: counts of each kind, then the findings."""
+"""Reviews a result: counts of each kind of finding, then the findings, worst kind first."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Search of a text in a result: in its values, in the names of its fields, and in the quotes of its citations."""
+"""Searches a result for a text: in its values, in the names of its fields, and in the quotes of its citations."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -90,7 +90,7 @@ class _Hit:
 def find_text(
     sections: JobSections, header: Header, request: JobRequest, text: str, where: Sequence[str] = WHERE
 ) -> Answer:
-    """Build every place where a text stands, best match first, within `request.max_chars`.
+    """Build the places where a text occurs, best match first, within `request.max_chars`.
 
     Args:
         sections: the job's sections.

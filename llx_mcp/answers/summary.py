@@ -206,7 +206,7 @@ class _Outline:
 
 def _add_outline(builder: AnswerBuilder, content: _Content) -> None:
     outline = _Outline(content)
-    # The way to the whole is worked out before anything is added that it does not need.
+    # Computed first: its budget must not include the parts that are added below.
     whole = _omission_of_result(builder, content)
     room = builder.room - part_cost("counts", content.ranking.counts)
     outline.fill(room - builder.omissions_cost(*outline.omissions(whole)))

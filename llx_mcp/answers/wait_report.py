@@ -1,4 +1,4 @@
-"""Many jobs as one answer within a budget: a row each, then what finished jobs say as far as there is room."""
+"""Many jobs as one answer within a budget: a row each, then summaries of finished jobs, as many as fit."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from llx_mcp.result.sanitize import dump_json, sanitize_line
 
 # Statuses of our own, besides those of the service: a job that cannot be read, and one that was not polled yet.
 UNREADABLE = "ERROR"
-UNSEEN = "UNSEEN"
+NOT_POLLED = "NOT_POLLED"
 
 _ID_CHARS = 64
 _NOTE_CHARS = 200
@@ -21,7 +21,7 @@ _STATUS_CHARS = 24
 _MAX_STATUSES = 8
 _TABLE_SHARE = 0.7
 _COMMA = 1
-# A few jobs that say something are better than many that say next to nothing.
+# A few useful summaries are better than many tiny ones.
 _USEFUL_CHARS = 2_000
 _SEPARATOR = "\n---\n"
 _COLUMNS = ("job_id", "status", "seconds", "document", "note")
@@ -33,14 +33,14 @@ class JobRow:
     """One job of many; what is not known is None.
 
     Attributes:
-        job_id: id of the job, as it was asked for.
+        job_id: id of the job, as requested.
         status: status of the job, as the service says.
         seconds: seconds from its creation until now, or until it ended.
         document: id of the file or parse job.
         note: why it failed, why it cannot be read, or what is unusual about it.
         has_ended: whether there is nothing left to wait for.
         has_result: whether there is something to read.
-        is_overdue: whether it has been in its state far longer than jobs usually are.
+        is_overdue: whether it is stuck in one state unusually long.
         created_at: when it was created: ISO 8601, UTC.
         name: name of the document's file.
     """
@@ -140,7 +140,7 @@ class WaitReport:
         call = self._request.job_request(self._unread[0] if self._unread else "").call("get_extract_job")
         if count == 1:
             return Omission(what="summary of a finished job", count=count, call=call)
-        hint = "and so each other that has COMPLETED"
+        hint = "call it for each other COMPLETED job too"
         return Omission(what="summaries of finished jobs", count=count, call=call, hint=hint)
 
     def _add_table(self) -> None:
@@ -156,7 +156,7 @@ class WaitReport:
             return
         need = int((builder.spent + reserve + every.spent).chars / _TABLE_SHARE)
         longest = self._omission_of_jobs(len(self._rows), need)
-        # Jobs that want something done come first where not all have room.
+        # If not all rows fit, jobs that need attention come first.
         rows = sorted(self._rows, key=lambda row: _URGENT_FIRST.get(row.short_status, 3))
         table = build_job_table(rows, every.columns)
         table.fill((builder.room - reserve - builder.omissions_cost(longest)).share(share))
@@ -198,11 +198,11 @@ def _next_steps(rows: Sequence[JobRow], request: WaitRequest) -> list[list[NextS
     verb = "job has" if len(waiting) == 1 else "jobs have"
     about = STUCK if any(row.is_overdue for row in rows) else FREE
     call = request.call(waiting)
-    full = NextStep(text=f"{len(waiting)} {verb} not ended. {about} To wait on:", call=call)
+    full = NextStep(text=f"{len(waiting)} {verb} not ended. {about} To keep waiting:", call=call)
     shortest = build_call("wait_for_extract_job", {"job_ids": SAME})
     return [
         [full, *reading],
         [full],
-        [NextStep(text="To wait on:", call=call)],
-        [NextStep(text="To wait on:", call=shortest)],
+        [NextStep(text="To keep waiting:", call=call)],
+        [NextStep(text="To keep waiting:", call=shortest)],
     ]

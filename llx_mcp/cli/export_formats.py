@@ -146,7 +146,7 @@ def _unify_types(column: list[Any]) -> list[Any]:
 
 
 def _make_distinct(names: list[str]) -> list[str]:
-    """Add a number to each name that stands further left already."""
+    """Number repeated names, so that each is unique."""
     distinct: dict[str, None] = {}
     for name in names:
         candidate, number = name, 1

@@ -36,7 +36,7 @@ def wait_for_many(setup: CommandSetup, job_ids: Sequence[str], *, timeout_second
         The exit status, as `get_exit_status` defines it.
 
     Raises:
-        LlxError: none of the jobs can be read.
+        LlxError: no request can be made, or there are more than 100 ids.
     """
 
     async def run() -> "WaitProgress":
@@ -103,7 +103,7 @@ class _Lines:
         """Print the jobs whose status has changed."""
         for snapshot in progress.snapshots:
             row = describe_snapshot(snapshot, datetime.now(UTC))
-            if self._statuses.get(snapshot.job_id) != row["status"] and row["status"] != "UNSEEN":
+            if self._statuses.get(snapshot.job_id) != row["status"] and row["status"] != "NOT_POLLED":
                 self._statuses[snapshot.job_id] = row["status"]
                 count = f"{progress.num_ended} of {progress.num_jobs} done"
                 print(f"{row['job']}  {row['status']}  ({count})", file=sys.stderr, flush=True)

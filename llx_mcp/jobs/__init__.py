@@ -1,1 +1,1 @@
-"""Jobs as the tools ask for them: fetched, and waited for."""
+"""Fetches, caches and polls jobs."""

@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 WORKER_BYTES = 1 << 20
 
 _REVIEW_SECONDS = 60.0
-# From the deadline of a query until its worker is ended.
+# From the deadline of a query until its worker is killed.
 _GRACE_SECONDS = 0.25
-# These may have to be stopped, which only a process can be.
+# These can exceed their time limit, and only a process can be stopped.
 _WORKER_QUESTIONS = (QueryQuestion, ReviewQuestion)
 
 
 class AnswerExecutor:
-    """Runs questions about jobs where they belong."""
+    """Answers questions in this process or in a worker process."""
 
     def __init__(self, cache: JobCache, stack: AsyncExitStack, group: TaskGroup) -> None:
         self._cache = cache
@@ -60,7 +60,7 @@ class AnswerExecutor:
                 f"retry seldom helps; the resource {question.request.resource()} returns it as the service sent it."
             ) from None
         finally:
-            # Not before the answer: both want the processor.
+            # Compressed after the answer, because both need the processor.
             if cached.job.is_terminal and not cached.is_compressed:
                 self._group.start_soon(self._cache.compress, key)
 
@@ -73,10 +73,10 @@ class AnswerExecutor:
         kind = str(question.__struct_config__.tag)
         messages = _messages_of(question)
         try:
-            return await self._pool.ask(cached.name, cached.body, messages)
-        except WorkerStoppedError:
+            return await self._pool.answer(cached.name, cached.body, messages)
+        except WorkerStoppedError as exc:
             raise ArgumentError(
-                f"{kind}: stopped after {messages[-1][1]:.0f} s. Ask for less: fewer rows, shorter texts, an aggregate "
+                f"{kind}: stopped after {exc}. Ask for less: fewer rows, shorter texts, an aggregate "
                 "instead of a join of everything with everything."
             ) from None
         except WorkerLostError:

@@ -21,7 +21,7 @@ from llx_mcp.scope import DEFAULT_SCOPE, JobFilter, Scope
 if TYPE_CHECKING:
     from llx_mcp.models import Job, JobPage
 
-# A larger body is compressed when its first answer has been given, because both want the processor.
+# A larger body is compressed after its first answer, because both need the processor.
 _COMPRESS_LATER_BYTES = 1 << 16
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from llx_mcp.answers.header import TIME_FORMAT, describe_overdue
-from llx_mcp.answers.wait_report import UNREADABLE, UNSEEN, JobRow
+from llx_mcp.answers.wait_report import NOT_POLLED, UNREADABLE, JobRow
 from llx_mcp.errors import ArgumentError, NotFoundError, RateLimitedError
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def build_waited_row(snapshot: "JobSnapshot", now: datetime) -> JobRow:
     if snapshot.error is not None:
         return JobRow(snapshot.job_id, UNREADABLE, note=str(snapshot.error), has_ended=True)
     if snapshot.job is None:
-        return JobRow(snapshot.job_id, UNSEEN, note=str(snapshot.failure) if snapshot.failure else None)
+        return JobRow(snapshot.job_id, NOT_POLLED, note=str(snapshot.failure) if snapshot.failure else None)
     job = snapshot.job
     overdue = describe_overdue(job, now)
     failed_poll = _POLL_FAILED if snapshot.failure is not None else None

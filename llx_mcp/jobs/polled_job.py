@@ -25,7 +25,7 @@ class PolledJob:
         added_at: when the first wait for the job began.
         due_at: when the next poll is due.
         waiters: the waits for this job.
-        job: the job from the latest successful poll, with all its sections once it has ended.
+        job: the job from the latest successful poll, with all its sections once it has ended, unless it came from the cache.
         error: why the job cannot be read.
         failure: the transient error of the latest poll, if that failed.
         polled_at: when the latest finished poll began; None before the first.
@@ -54,7 +54,7 @@ class PolledJob:
     _poll_started_at: float = 0.0
 
     @property
-    def is_seen(self) -> bool:
+    def is_known(self) -> bool:
         """Whether anything is known of the job."""
         return self.job is not None or self.error is not None
 

@@ -25,7 +25,7 @@ from llx_mcp.jobs.progress import JobSnapshot, OnProgress, WaitProgress, is_enou
 from llx_mcp.jobs.rate_limited_source import RateLimitedSource
 from llx_mcp.jobs.source import JobSource, get_service_time
 
-# A wait outlasts its timeout only for a running poll, and by no more than this.
+# A wait outlasts its timeout only for a poll that it still needs, and by no more than this.
 GRACE_SECONDS = 10.0
 CLOSING_SECONDS = 2.0
 MAX_RUNNING_REQUESTS = 8
@@ -114,7 +114,7 @@ class JobPoller:
                 await waiter.wait()
                 snapshot = polled.build_snapshot(get_service_time(self._source, self._clock), self._clock.monotonic())
                 state = (snapshot.job.status if snapshot.job else None, snapshot.has_ended)
-                if polled.is_seen and state != yielded:
+                if polled.is_known and state != yielded:
                     yielded = state
                     yield snapshot
                 if snapshot.has_ended or waiter.is_over:
@@ -143,7 +143,7 @@ class JobPoller:
         self._waiters.add(waiter)
         if deadline < math.inf:
             heapq.heappush(self._deadlines, (deadline, next(self._deadline_numbers), waiter))
-        if any(polled.is_seen for polled in waiter.jobs):
+        if any(polled.is_known for polled in waiter.jobs):
             waiter.wake()
         if not self._is_loop_running:
             self._is_loop_running = True

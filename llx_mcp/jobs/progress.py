@@ -108,7 +108,7 @@ def _describe_snapshot(snapshot: JobSnapshot) -> str:
     if snapshot.error is not None:
         return "cannot be read"
     if snapshot.job is None:
-        words = "not seen yet"
+        words = "not polled yet"
     elif snapshot.age_seconds is None:
         words = snapshot.job.status
     else:

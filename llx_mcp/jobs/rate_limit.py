@@ -19,7 +19,7 @@ _MAX_PAUSE_SECONDS = 60.0
 class RateLimit:
     """The requests that one key may make. Times are seconds of a monotonic clock.
 
-    A refusal (HTTP 429) pauses all requests of the key for as long as the service says, and halves the budget. The
+    A refusal (HTTP 429) pauses all requests of the key for as long as the service says, and lowers the budget to half of the learned limit. The
     budget then grows back slowly, up to a little less than what passed before the refusal.
     """
 
@@ -80,13 +80,13 @@ class RateLimit:
             retry_after_seconds: how long the service asks to wait, if it says so.
         """
         self._update(now)
+        if now < self._paused_until:
+            # Requests that were already running at the first refusal add no information.
+            self.pause(now, retry_after_seconds or 0.0)
+            return
         self._num_refusals += 1
-        is_paused = now < self._paused_until
         default_seconds = min(_FIRST_PAUSE_SECONDS * 2 ** (self._num_refusals - 1), _MAX_PAUSE_SECONDS)
         self.pause(now, retry_after_seconds or default_seconds)
-        if is_paused:
-            # Requests that were already running at the first refusal add no information.
-            return
         self._refused_at = now
         passed = max((len(self._recent) - 1) * _MARGIN, _MIN_PER_MINUTE)
         ceiling = passed if self._ceiling is None else min(self._ceiling, passed)

@@ -16,7 +16,7 @@ from anyio.abc import TaskGroup
 
 from llx_mcp.answers.requests import JobListRequest, JobRequest, Until, WaitRequest
 from llx_mcp.errors import ArgumentError, LlxError
-from llx_mcp.jobs.cache import CachedJob, JobCache, parse_cached
+from llx_mcp.jobs.cache import MAX_BYTES, CachedJob, JobCache, parse_cached
 from llx_mcp.jobs.clock import Clock
 from llx_mcp.jobs.fetcher import JobFetcher
 from llx_mcp.jobs.poll_schedule import PollSchedule
@@ -48,7 +48,7 @@ class ReaderOptions:
 
     schedule: PollSchedule = field(default_factory=PollSchedule)
     requests_per_minute: float | None = None
-    cache_bytes: int = 256 * 1024 * 1024
+    cache_bytes: int = MAX_BYTES
 
 
 class JobReader:
@@ -107,7 +107,7 @@ class JobReader:
         return await self._answer(cached, ReadQuestion(request, header, ReadOptions(path, cursor, tuple(include))))
 
     async def find(self, request: JobRequest, text: str, where: Sequence[str]) -> "Answer":
-        """Return where a text stands.
+        """Return where a text occurs.
 
         Raises:
             LlxError: the job cannot be read, or the text has nothing to search for.
@@ -198,7 +198,7 @@ class JobReader:
     ) -> "WaitProgress":
         """Wait until all or any of the jobs have ended, or the time is up; return the last progress.
 
-        An error of one job stands in its snapshot, and the wait goes on for the others.
+        An error of one job is recorded in its snapshot, and the wait goes on for the others.
 
         Args:
             job_ids: up to 100 ids; duplicates count once.
@@ -248,7 +248,7 @@ class JobReader:
         return await list_jobs(self.fetcher, request, cursor)
 
     def poll_seconds(self, progress: "WaitProgress") -> float:
-        """Return when to poll these jobs again, in seconds: when the poll loop itself would."""
+        """Return the seconds until the poll loop would poll these jobs again."""
         schedule = self._options.schedule
         ages = [snapshot.age_seconds for snapshot in progress.snapshots if not snapshot.has_ended]
         return min((schedule.mean_interval_seconds(age or 0.0) for age in ages), default=schedule.shortest_seconds)

@@ -24,7 +24,7 @@ _MAC_BYTES = 16
 # A task id is also sent in an HTTP header.
 _MAX_CHARS = 16_384
 _MAX_CONTENT_BYTES = 1 << 20
-_NEXT_STEP = "Call the tool again: waiting never changes a job, and one that has ended answers at once."
+_NEXT_STEP = "Call the tool again: waiting never changes a job, and a finished job is returned at once."
 
 
 class TaskTokenError(ArgumentError):
@@ -75,12 +75,14 @@ class TokenSigner:
         signed = _decode(text)
         body, mac = signed[:-_MAC_BYTES], signed[-_MAC_BYTES:]
         if len(body) <= _HEADER.size or not hmac.compare_digest(mac, self._mac(body)):
-            raise TaskTokenError(f"No such task: this server did not give this id under this key. {_NEXT_STEP}")
-        _, _, milliseconds, ttl_seconds = _HEADER.unpack_from(body)
+            raise TaskTokenError(f"No such task: this id was not issued under this key. {_NEXT_STEP}")
+        version, _, milliseconds, ttl_seconds = _HEADER.unpack_from(body)
+        if version != _VERSION:
+            raise TaskTokenError(f"This task was created by another version of the server. {_NEXT_STEP}")
         created_at = datetime.fromtimestamp(milliseconds / 1_000, UTC)
         ttl = timedelta(seconds=ttl_seconds)
         if now >= created_at + ttl:
-            raise TaskTokenError(f"This task has expired, {ttl_seconds} s after it was made. {_NEXT_STEP}")
+            raise TaskTokenError(f"This task has expired, {ttl_seconds} s after it was created. {_NEXT_STEP}")
         unpacked = zlib.decompressobj().decompress(body[_HEADER.size :], _MAX_CONTENT_BYTES)
         return TaskToken(json.loads(unpacked), created_at, ttl)
 

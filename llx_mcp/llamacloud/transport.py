@@ -34,7 +34,7 @@ _OK = 200
 # Stacked codings have no bound, and neither has Brotli, which httpx decodes where its library is installed.
 _ALLOWED_CODINGS = ("", "identity", "gzip", "x-gzip", "deflate")
 
-# The first match counts, so subclasses stand before their base class.
+# The first match counts, so subclasses precede their base class.
 _FAILURES: tuple[tuple[type[Exception], TransportFailure], ...] = (
     (httpx.ConnectTimeout, TransportFailure.CONNECT_TIMEOUT),
     (httpx.ReadTimeout, TransportFailure.READ_TIMEOUT),

@@ -92,18 +92,18 @@ class ExtractServer(MCPServer[JobReader]):
     def __init__(self, **arguments: Any) -> None:
         super().__init__(**arguments)
         self.readers: set[JobReader] = set()
-        self._num_called = 0
+        self._num_open_calls = 0
         self._is_idle = anyio.Event()
 
     async def answer_waits(self) -> None:
         """Answer every open wait with the latest snapshot, start no new one, and wait until all calls are answered.
 
-        A call that takes longer than a few seconds is given up.
+        Calls that take longer than a few seconds are abandoned.
         """
         for reader in list(self.readers):
             await reader.close()
         with anyio.move_on_after(_CLOSE_SECONDS):
-            while self._num_called:
+            while self._num_open_calls:
                 self._is_idle = anyio.Event()
                 await self._is_idle.wait()
 
@@ -111,12 +111,12 @@ class ExtractServer(MCPServer[JobReader]):
         """Count the calls that are open. This is a middleware."""
         if ctx.method != "tools/call":
             return await call_next(ctx)
-        self._num_called += 1
+        self._num_open_calls += 1
         try:
             return await call_next(ctx)
         finally:
-            self._num_called -= 1
-            if not self._num_called:
+            self._num_open_calls -= 1
+            if not self._num_open_calls:
                 self._is_idle.set()
 
     async def list_tools(self) -> list[Tool]:

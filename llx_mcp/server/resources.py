@@ -1,4 +1,4 @@
-"""Jobs as resources: whole JSON, in the bytes that the service sent."""
+"""Resources: jobs and their sections as JSON, their tables as CSV."""
 
 import io
 from typing import TYPE_CHECKING, Any
@@ -54,17 +54,17 @@ def add_resources(server: MCPServer[JobReader]) -> None:
         return await anyio.to_thread.run_sync(_write_table, JobSections(job.sections), table)
 
 
-def _write_table(extraction: "JobSections", name: str) -> str:
+def _write_table(sections: "JobSections", name: str) -> str:
     from llx_mcp.result.records import Records, write_csv
     from llx_mcp.result.sql_tables import find_sql_tables, iter_rows
 
-    sql_tables = {sql_table.name: sql_table for sql_table in find_sql_tables(extraction.document)}
+    sql_tables = {sql_table.name: sql_table for sql_table in find_sql_tables(sections.document)}
     if name not in sql_tables:
         known = ", ".join(list(sql_tables)[:_MAX_TABLES_NAMED])
         raise ResourceNotFoundError(f"No table {excerpt(name, 60)} in this job. It has: {known or 'none'}.")
     sql_table = sql_tables[name]
     target = io.BytesIO()
-    write_csv(Records(sql_table.columns, iter_rows(sql_table, extraction.document)), target)
+    write_csv(Records(sql_table.columns, iter_rows(sql_table, sections.document)), target)
     return target.getvalue().decode()
 
 

@@ -11,7 +11,7 @@ from llx_mcp.jobs.reader import ReaderOptions
 from llx_mcp.jobs.source import OpenSource
 from llx_mcp.server.app import ExtractServer, LogLevel, build_server
 
-# From the answer of a tool until it has gone out over the pipe.
+# Time for the last answers to leave through the pipe.
 _PIPE_SECONDS = 0.3
 _STOPPED = "llx-mcp: stopped; jobs are left as they are.\n"
 

@@ -31,7 +31,7 @@ RequestContext = ServerRequestContext[JobReader, Any]
 
 
 @dataclass(eq=False, slots=True)
-class _Following:
+class _FollowedJob:
     num_listeners: int = 0
     scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
 
@@ -41,7 +41,7 @@ class JobSubscriptions:
 
     def __init__(self, bus: SubscriptionBus) -> None:
         self._bus = bus
-        self._published: dict[tuple[int, str], _Following] = {}
+        self._published: dict[tuple[int, str], _FollowedJob] = {}
         # A connection is identified by the parameters of its handshake. They are held so that their id is not reused.
         self._subscribed: dict[tuple[int, str], tuple[Any, anyio.CancelScope]] = {}
 
@@ -52,7 +52,7 @@ class JobSubscriptions:
         if ctx.protocol_version in MODERN_PROTOCOL_VERSIONS:
             return await call_next(ctx)
         if ctx.method == "initialize":
-            return _offer(await call_next(ctx), ctx)
+            return _advertise(await call_next(ctx), ctx)
         if ctx.method == "resources/subscribe":
             return await self._subscribe(ctx)
         if ctx.method == "resources/unsubscribe":
@@ -70,25 +70,25 @@ class JobSubscriptions:
                 INVALID_PARAMS, f"{len(jobs)} jobs are too many for one stream. It follows at most {MAX_JOBS}."
             )
         for uri in jobs:
-            self._hold(uri, ctx.lifespan_context)
+            self._start_following(uri, ctx.lifespan_context)
         try:
             return await call_next(ctx)
         finally:
             for uri in jobs:
-                self._release(uri, ctx.lifespan_context)
+                self._stop_following(uri, ctx.lifespan_context)
 
-    def _hold(self, uri: str, reader: JobReader) -> None:
-        following = self._published.setdefault((id(reader), uri), _Following())
-        following.num_listeners += 1
-        if following.num_listeners == 1:
-            reader.start(self._publish, uri, reader, following.scope)
+    def _start_following(self, uri: str, reader: JobReader) -> None:
+        followed = self._published.setdefault((id(reader), uri), _FollowedJob())
+        followed.num_listeners += 1
+        if followed.num_listeners == 1:
+            reader.start(self._publish, uri, reader, followed.scope)
 
-    def _release(self, uri: str, reader: JobReader) -> None:
-        following = self._published[id(reader), uri]
-        following.num_listeners -= 1
-        if not following.num_listeners:
+    def _stop_following(self, uri: str, reader: JobReader) -> None:
+        followed = self._published[id(reader), uri]
+        followed.num_listeners -= 1
+        if not followed.num_listeners:
             del self._published[id(reader), uri]
-            following.scope.cancel()
+            followed.scope.cancel()
 
     async def _publish(self, uri: str, reader: JobReader, scope: anyio.CancelScope) -> None:
         with scope:
@@ -130,6 +130,9 @@ class JobSubscriptions:
                 await _follow(uri, ctx.lifespan_context, lambda: ctx.session.send_resource_updated(uri))
         except (anyio.BrokenResourceError, anyio.ClosedResourceError):
             _log.debug("A subscriber has disconnected")
+        except Exception:
+            # Raised here it would end the reader, and with it every other client.
+            _log.exception("A subscription ended unexpectedly")
         finally:
             if self._subscribed.get(subscription, (None, None))[1] is scope:
                 del self._subscribed[subscription]
@@ -150,8 +153,8 @@ async def _follow(uri: str, reader: JobReader, notify: Callable[[], Awaitable[No
         _log.warning("A job with a subscription cannot be followed: %s", exc)
 
 
-def _offer(answer: HandlerResult, ctx: RequestContext) -> HandlerResult:
-    """Offer subscriptions at the handshake, where their events can arrive."""
+def _advertise(answer: HandlerResult, ctx: RequestContext) -> HandlerResult:
+    """Advertise subscriptions in the handshake if the transport can deliver their events."""
     if isinstance(answer, dict) and ctx.session.can_send_request:
         answer.setdefault("capabilities", {}).setdefault("resources", {})["subscribe"] = True
     return answer

@@ -1,8 +1,8 @@
 """The extension `io.modelcontextprotocol/tasks` (2026-07-28): a call that would take long returns a task.
 
 The id of a task is a signed token that holds everything about it: any replica with the same key answers, and nothing
-is stored. Only a cancellation is remembered, in this process and until the task would expire. Another replica goes on
-answering for a cancelled task, which changes nothing for the job.
+is stored. This process remembers cancellations and the latest poll of each task, at most 10,000 of each. Another
+replica goes on answering for a cancelled task, which changes nothing for the job.
 """
 
 from collections import OrderedDict
@@ -28,7 +28,7 @@ VERSIONS = frozenset({"2026-07-28"})
 TTL = timedelta(hours=2)
 
 _MAX_REMEMBERED = 10_000
-# A client that polls more often than this gets the state of the poll before.
+# A client that polls more often than this gets the state from the previous poll.
 _MIN_POLL_SECONDS = 1.0
 
 RequestContext = ServerRequestContext[JobReader, Any]

@@ -87,6 +87,8 @@ class WorkerPool:
         self._idle_seconds = idle_seconds
         self._workers: list[_Worker] = []
         self._slots = anyio.Semaphore(_MAX_WORKERS)
+        # One caller at a time starts a worker, so that there are never too many.
+        self._choosing = anyio.Lock()
         self._is_reaping = False
 
     @property
@@ -94,7 +96,7 @@ class WorkerPool:
         """Number of live workers."""
         return len(self._workers)
 
-    async def ask(
+    async def answer(
         self,
         key: str,
         fetch_body: Callable[[], Awaitable[bytes]],
@@ -114,18 +116,31 @@ class WorkerPool:
             UnreadableError: the job is not valid JSON.
         """
         async with self._slots:
-            worker = self._choose(key) or await self._start()
-            async with worker.lock:
-                if worker.key != key:
-                    body = await fetch_body()
-                    worker.key = None
-                    _check_reply(await self._exchange(worker, LoadJob(), READ_SECONDS, body))
-                    del body
-                    worker.key = key
-                *first, (question, question_seconds) = messages
-                for message, seconds in first:
-                    _check_reply(await self._exchange(worker, message, seconds))
-                return decode_answer(*_check_reply(await self._exchange(worker, question, question_seconds)))
+            while True:
+                async with self._choosing:
+                    worker = self._choose(key) or await self._start()
+                async with worker.lock:
+                    if worker in self._workers:
+                        return await self._send(worker, key, fetch_body, messages)
+                # The worker was killed because of the caller before: choose another.
+
+    async def _send(
+        self,
+        worker: _Worker,
+        key: str,
+        fetch_body: Callable[[], Awaitable[bytes]],
+        messages: Sequence[tuple[Message, float]],
+    ) -> Answer:
+        if worker.key != key:
+            body = await fetch_body()
+            worker.key = None
+            _check_reply(await self._exchange(worker, LoadJob(), READ_SECONDS, body))
+            del body
+            worker.key = key
+        *first, (question, question_seconds) = messages
+        for message, seconds in first:
+            _check_reply(await self._exchange(worker, message, seconds))
+        return decode_answer(*_check_reply(await self._exchange(worker, question, question_seconds)))
 
     def close(self) -> None:
         """Kill all workers."""
@@ -192,7 +207,7 @@ class WorkerPool:
         if reply is None:
             # A cancelled caller ends here.
             await anyio.lowlevel.checkpoint()
-            raise WorkerStoppedError("stopped") if is_timed_out else WorkerLostError("lost")
+            raise WorkerStoppedError(f"{seconds:.0f} s") if is_timed_out else WorkerLostError("lost")
         return reply
 
     async def _in_thread(self, worker: _Worker, message: Message, body: bytes) -> tuple[Reply, bytes] | None:

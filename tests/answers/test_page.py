@@ -222,7 +222,7 @@ def test_altered_cursor_is_refused(position: PagePosition, data: st.DataObject) 
 
 @pytest.mark.parametrize("cursor", ["x", "AAAA", "a" * 500, "\u202e", "null"])
 def test_invalid_cursor_is_refused(cursor: str) -> None:
-    with pytest.raises(CursorError, match="this server did not give it"):
+    with pytest.raises(CursorError, match="this server did not create it"):
         page_of(build_job({"a": 1}), cursor=cursor)
 
 

@@ -152,8 +152,8 @@ def test_wait_report_for_few_jobs_has_summaries_and_next_steps() -> None:
         json.loads(json.dumps(RESULT).replace("\\u202e", "\\\\u202e"))
     ]
     assert next_steps(answer.structured) == (
-        "1 job has not ended. It may be stuck. Waiting bills nothing. Whoever created it can look at it in LlamaCloud, "
-        "cancel it there and create it again (this server only reads). To wait on: "
+        "1 job has not ended. It may be stuck. Waiting bills nothing. Its owner can inspect and cancel it in LlamaCloud, "
+        "and create a new job (this server only reads). To keep waiting: "
         'wait_for_extract_job(job_ids=["ext-2"], until="any") To read one that has ended: '
         'get_extract_job(job_id="ext-1")'
     )

@@ -13,4 +13,4 @@ def test_progress_is_described_in_one_line() -> None:
     assert describe_progress(WaitProgress((done,), 3.0, is_over=True)) == "COMPLETED"
     many = WaitProgress((done, running, JobSnapshot("ext-3")), 3.0, 4.0)
     assert describe_progress(many) == "RUNNING for 34 s; 1 of 3 done; next poll in 4 s"
-    assert describe_progress(WaitProgress((JobSnapshot("ext-3"),), 0.0)) == "not seen yet"
+    assert describe_progress(WaitProgress((JobSnapshot("ext-3"),), 0.0)) == "not polled yet"

@@ -85,7 +85,7 @@ async def test_each_filter_lists_the_jobs_that_match(mode: str) -> None:
     [
         ({"status": "SUCCESS"}, "status (given: 'SUCCESS')"),
         ({"created_since": "this morning"}, "ISO 8601, such as 2026-01-31"),
-        ({"cursor": "nonsense"}, "cursor: this server did not give it"),
+        ({"cursor": "nonsense"}, "cursor: this server did not create it"),
         ({"job_id": "ext-1"}, "it has no argument job_id"),
     ],
 )

@@ -169,7 +169,7 @@ async def test_unavailable_service_does_not_end_the_task() -> None:
     service.close()
     assert (unavailable["status"], unavailable["statusMessage"]) == (
         "working",
-        "not seen yet; the latest poll failed and is tried again",
+        "not polled yet; the latest poll failed and is tried again",
     )
     for state in (refused, gone):
         assert (state["status"], state["result"]["isError"]) == ("completed", True)

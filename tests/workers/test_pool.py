@@ -36,7 +36,7 @@ def query(sql: str, seconds: float = 20.0, deadline_seconds: float = 10.0) -> li
 
 async def first_cell(pool: WorkerPool, key: str, fetch: Callable[[], Awaitable[bytes]]) -> Any:
     """Return the value in the first row of a job."""
-    answer = await pool.ask(key, fetch, query("SELECT n FROM rows LIMIT 1"))
+    answer = await pool.answer(key, fetch, query("SELECT n FROM rows LIMIT 1"))
     return answer.structured["rows"]["rows"][0][0]
 
 
@@ -73,7 +73,7 @@ async def test_worker_that_exceeds_its_time_limit_is_killed_and_replaced() -> No
     async with anyio.create_task_group() as tasks:
         pool = WorkerPool(tasks)
         with pytest.raises(WorkerStoppedError):
-            await pool.ask("a", body_of(1), query(FOREVER, seconds=0.2))
+            await pool.answer("a", body_of(1), query(FOREVER, seconds=0.2))
         assert pool.num_workers == 0
         assert await first_cell(pool, "a", body_of(1)) == 1
         pool.close()
@@ -85,7 +85,7 @@ async def test_cancelled_request_kills_its_worker() -> None:
         pool = WorkerPool(tasks)
         assert await first_cell(pool, "a", body_of(1)) == 1
         with anyio.move_on_after(0.1) as scope:
-            await pool.ask("a", body_of(1), query(FOREVER, seconds=60.0, deadline_seconds=60.0))
+            await pool.answer("a", body_of(1), query(FOREVER, seconds=60.0, deadline_seconds=60.0))
         assert scope.cancelled_caught
         assert pool.num_workers == 0
         assert await first_cell(pool, "a", body_of(2)) == 2
@@ -112,9 +112,9 @@ async def test_errors_of_a_worker_keep_their_type() -> None:
     async with anyio.create_task_group() as tasks:
         pool = WorkerPool(tasks)
         with pytest.raises(ArgumentError, match="no column _paht; did you mean _path"):
-            await pool.ask("a", body_of(1), query("SELECT _paht FROM rows"))
+            await pool.answer("a", body_of(1), query("SELECT _paht FROM rows"))
         with pytest.raises((UnreadableError, WorkerLostError)):
-            await pool.ask("b", broken, query("SELECT 1"))
+            await pool.answer("b", broken, query("SELECT 1"))
         assert await first_cell(pool, "c", body_of(3)) == 3
         pool.close()
         tasks.cancel_scope.cancel()
@@ -129,5 +129,43 @@ async def test_worker_does_not_see_the_api_key(monkeypatch: pytest.MonkeyPatch) 
         environment = anyio.Path(f"/proc/{worker.process.pid}/environ")
         if await environment.exists():
             assert b"llx-secret" not in await environment.read_bytes()
+        pool.close()
+        tasks.cancel_scope.cancel()
+
+
+async def test_cancelled_query_leaves_another_query_on_the_same_job_running() -> None:
+    cells: list[Any] = []
+
+    async with anyio.create_task_group() as tasks:
+        pool = WorkerPool(tasks)
+
+        async def ask_forever(scope: anyio.CancelScope) -> None:
+            with scope:
+                await pool.answer("a", body_of(1), query(FOREVER, seconds=60.0, deadline_seconds=60.0))
+
+        async def ask_shortly() -> None:
+            cells.append(await first_cell(pool, "a", body_of(1)))
+
+        assert await first_cell(pool, "a", body_of(1)) == 1
+        scope = anyio.CancelScope()
+        async with anyio.create_task_group() as callers:
+            callers.start_soon(ask_forever, scope)
+            await anyio.sleep(0.05)
+            callers.start_soon(ask_shortly)
+            await anyio.sleep(0.05)
+            scope.cancel()
+        assert cells == [1]
+        pool.close()
+        tasks.cancel_scope.cancel()
+
+
+async def test_two_new_jobs_beside_an_idle_worker_start_one_worker() -> None:
+    async with anyio.create_task_group() as tasks:
+        pool = WorkerPool(tasks)
+        assert await first_cell(pool, "a", body_of(1)) == 1
+        async with anyio.create_task_group() as callers:
+            callers.start_soon(first_cell, pool, "b", body_of(2))
+            callers.start_soon(first_cell, pool, "c", body_of(3))
+        assert pool.num_workers == 2
         pool.close()
         tasks.cancel_scope.cancel()

@@ -1,4 +1,4 @@
-"""`find_in_extract_result`: where a text stands."""
+"""`find_in_extract_result`: where a text occurs."""
 
 from typing import Annotated, Any
 
@@ -41,7 +41,7 @@ async def find_in_extract_result(
     project_id: ProjectId = None,
     organization_id: OrganizationId = None,
 ) -> Annotated[CallToolResult, SearchOutput]:
-    """Return every place where a text stands."""
+    """Return every value and field that contains a text."""
     reader = ctx.request_context.lifespan_context
     request = build_request(job_id, max_chars, build_scope(project_id, organization_id))
     return tool_result(await reader.find(request, text, [name for name in EVERYWHERE if name in where]), request)

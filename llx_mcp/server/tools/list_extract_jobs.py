@@ -28,7 +28,7 @@ async def list_extract_jobs(
     configuration_id: Annotated[str | None, Field(description="Filters by saved configuration (cfg-…).")] = None,
     created_since: Annotated[str | None, Field(description="First time, ISO 8601; UTC by default.")] = None,
     created_until: Annotated[str | None, Field(description="Last time, inclusive.")] = None,
-    cursor: Annotated[str | None, Field(description="Cursor from the page before.")] = None,
+    cursor: Annotated[str | None, Field(description="Cursor from the previous page.")] = None,
     max_chars: MaxChars = 8_000,
     project_id: ProjectId = None,
     organization_id: OrganizationId = None,

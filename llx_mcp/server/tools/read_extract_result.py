@@ -34,7 +34,7 @@ async def read_extract_result(
     ctx: Context[JobReader, Any],
     job_id: JobId,
     path: Annotated[str, Field(description="Path of the values; $ is the whole result.")] = "$",
-    cursor: Annotated[str | None, Field(description="Cursor from the page before.")] = None,
+    cursor: Annotated[str | None, Field(description="Cursor from the previous page.")] = None,
     include: Annotated[
         list[Include], BeforeValidator(as_list), Field(description="Shown beside values; [] is densest.")
     ] = DEFAULT_INCLUDE,

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
 
 def tool_result(answer: "Answer", request: JobRequest | None = None) -> CallToolResult:
-    """Return both forms of an answer: half of the clients show a model only one, half only the other.
+    """Return both forms of an answer: some clients show a model only the text, others only
+    the structured form.
 
     Args:
         answer: the answer.

@@ -8,7 +8,7 @@ from llx_mcp.errors import excerpt
 
 
 def compact_schema(schema: dict[str, Any]) -> dict[str, Any]:
-    """Return a schema without `$ref`, generated titles, and nulls that are never sent.
+    """Return a schema without `$ref`, titles, and nulls that are never sent.
 
     Several clients refuse references, and titles cost tokens. Validation is not affected.
     """
@@ -19,7 +19,7 @@ def compact_schema(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def explain_arguments(tool: str, error: ValidationError, schema: dict[str, Any]) -> str:
-    """Say in one line for each argument what is wrong with it, and what it may be."""
+    """Explain what is wrong with each argument, and which values it takes."""
     properties = schema.get("properties", {})
     lines = []
     for fault in error.errors(include_url=False, include_context=False):

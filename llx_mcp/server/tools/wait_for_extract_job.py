@@ -1,4 +1,4 @@
-"""`wait_for_extract_job`: jobs once they have ended."""
+"""`wait_for_extract_job`: waits until jobs have ended, then returns them."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
@@ -66,7 +66,7 @@ async def wait_for_extract_job(
 
         nonlocal reported
         value, total = measure_progress(progress, timeout_seconds, until)
-        # The protocol wants it to rise with each message, however soon one follows the other.
+        # MCP requires progress to increase with every notification.
         reported = max(value, reported + _MIN_STEP)
         await ctx.report_progress(reported, total, describe_progress(progress))
 
