@@ -27,7 +27,7 @@ from llx_mcp.result.sanitize import sanitize_json, sanitize_text, truncate
 from llx_mcp.result.sections import JobSections
 from llx_mcp.result.sql_tables import TABLES, find_sql_tables, table_groups
 
-_PROVENANCE = "values without page and quote"
+_PROVENANCE = "values shown without page and quote"
 _FORMS = ("result", "result_as_tables")
 _SECTIONS = ("configuration", "usage", "metadata")
 _MIN_RANKED = 3

@@ -25,7 +25,8 @@ class PolledJob:
         added_at: when the first wait for the job began.
         due_at: when the next poll is due.
         waiters: the waits for this job.
-        job: the job from the latest successful poll, with all its sections once it has ended, unless it came from the cache.
+        job: the job from the latest successful poll; with all its sections once it has ended, unless it came from the
+            cache.
         error: why the job cannot be read.
         failure: the transient error of the latest poll, if that failed.
         polled_at: when the latest finished poll began; None before the first.

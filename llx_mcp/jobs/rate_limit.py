@@ -19,8 +19,8 @@ _MAX_PAUSE_SECONDS = 60.0
 class RateLimit:
     """The requests that one key may make. Times are seconds of a monotonic clock.
 
-    A refusal (HTTP 429) pauses all requests of the key for as long as the service says, and lowers the budget to half of the learned limit. The
-    budget then grows back slowly, up to a little less than what passed before the refusal.
+    A refusal (HTTP 429) pauses all requests of the key for as long as the service says, and lowers the budget to half
+    of the learned limit. The budget then grows back slowly, up to a little less than what passed before the refusal.
     """
 
     def __init__(self, per_minute: float | None = None) -> None:

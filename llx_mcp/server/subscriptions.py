@@ -130,7 +130,7 @@ class JobSubscriptions:
                 await _follow(uri, ctx.lifespan_context, lambda: ctx.session.send_resource_updated(uri))
         except (anyio.BrokenResourceError, anyio.ClosedResourceError):
             _log.debug("A subscriber has disconnected")
-        except Exception:
+        except Exception:  # noqa: BLE001 - see below
             # Raised here it would end the reader, and with it every other client.
             _log.exception("A subscription ended unexpectedly")
         finally:

@@ -168,4 +168,4 @@ def test_answer_fits_its_budget_and_counts_every_finding(
     counts = answer.structured.get("counts", {})
     counted = sum(count for name, count in counts.items() if name not in ("values", "threshold"))
     shown = len(answer.structured.get("findings", {"rows": []})["rows"])
-    assert shown + omitted == counted or "more; raise max_chars" in omissions(answer.structured)
+    assert shown + omitted == counted or "further parts; raise max_chars" in omissions(answer.structured)

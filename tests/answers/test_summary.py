@@ -52,7 +52,7 @@ def test_call_for_every_page_and_quote_shows_them(corpus_job: bytes) -> None:
     job = Job.parse(corpus_job)
     for max_chars in (2_000, 8_000, 20_000):
         for note in omissions(answer_of(job, max_chars).structured):
-            if match := re.search(r"values without page and quote: get_extract_job\(.*max_chars=(\d+)\)", note):
+            if match := re.search(r"values shown without page and quote: get_extract_job\(.*max_chars=(\d+)\)", note):
                 structured = answer_of(job, int(match.group(1))).structured
                 assert len(structured["lowest_confidence"]["rows"]) == structured["counts"]["values"], note
 

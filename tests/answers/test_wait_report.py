@@ -97,12 +97,12 @@ def test_wait_report_fits_and_counts_every_job(
     notes = omissions(answer.structured)
     if shown < len(rows):
         assert any(note.startswith(f"{len(rows) - shown} of {len(rows)} jobs: ") for note in notes) or (
-            "more; raise max_chars" in notes
+            "further parts; raise max_chars" in notes
         )
     num_readable = sum(row.has_result for row in rows)
     num_reported = len(answer.structured.get("summaries", [])) + sum("summar" in note for note in notes)
     if num_readable:
-        assert num_reported or "more; raise max_chars" in notes
+        assert num_reported or "further parts; raise max_chars" in notes
 
 
 def test_call_for_the_omitted_rows_shows_all() -> None:
@@ -152,8 +152,8 @@ def test_wait_report_for_few_jobs_has_summaries_and_next_steps() -> None:
         json.loads(json.dumps(RESULT).replace("\\u202e", "\\\\u202e"))
     ]
     assert next_steps(answer.structured) == (
-        "1 job has not ended. It may be stuck. Waiting bills nothing. Its owner can inspect and cancel it in LlamaCloud, "
-        "and create a new job (this server only reads). To keep waiting: "
+        "1 job has not ended. It may be stuck. Waiting bills nothing. Its owner can inspect and cancel it in "
+        "LlamaCloud, and create a new job (this server only reads). To keep waiting: "
         'wait_for_extract_job(job_ids=["ext-2"], until="any") To read one that has ended: '
         'get_extract_job(job_id="ext-1")'
     )

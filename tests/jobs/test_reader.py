@@ -94,7 +94,7 @@ async def test_identity_is_the_same_for_the_same_key_only() -> None:
 async def test_wait_without_a_key_says_so() -> None:
     service = Service(SystemClock())
     async with open_reader(source_of(service, ""), SystemClock()) as reader:
-        with pytest.raises(ConfigurationError, match="No LlamaCloud API key is set"):
+        with pytest.raises(ConfigurationError, match="No LlamaCloud key is set"):
             await reader.wait_many(["ext-1"], timeout_seconds=1)
     service.close()
 

@@ -7,7 +7,7 @@ from mcp_types import CallToolResult
 from pydantic import BeforeValidator, Field
 
 from llx_mcp.answers.outputs import SearchOutput
-from llx_mcp.answers.requests import Where
+from llx_mcp.answers.requests import DEFAULT_CHARS, Where
 from llx_mcp.jobs.reader import JobReader
 from llx_mcp.server.tools.arguments import (
     JobId,
@@ -37,7 +37,7 @@ async def find_in_extract_result(
     where: Annotated[
         list[Where], BeforeValidator(as_list), Field(min_length=1, description="Where to search.")
     ] = EVERYWHERE,
-    max_chars: MaxChars = 8_000,
+    max_chars: MaxChars = DEFAULT_CHARS,
     project_id: ProjectId = None,
     organization_id: OrganizationId = None,
 ) -> Annotated[CallToolResult, SearchOutput]:

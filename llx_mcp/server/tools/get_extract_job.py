@@ -6,6 +6,7 @@ from mcp.server.mcpserver import Context
 from mcp_types import CallToolResult
 
 from llx_mcp.answers.outputs import JobOutput
+from llx_mcp.answers.requests import DEFAULT_CHARS
 from llx_mcp.jobs.reader import JobReader
 from llx_mcp.server.tools.arguments import (
     DEFAULT_SECTIONS,
@@ -32,7 +33,7 @@ async def get_extract_job(
     ctx: Context[JobReader, Any],
     job_id: JobId,
     expand: Expand = DEFAULT_SECTIONS,
-    max_chars: MaxChars = 8_000,
+    max_chars: MaxChars = DEFAULT_CHARS,
     project_id: ProjectId = None,
     organization_id: OrganizationId = None,
 ) -> Annotated[CallToolResult, JobOutput]:

@@ -4,10 +4,10 @@ from typing import Annotated, Any, Literal
 
 from mcp.server.mcpserver import Context
 from mcp_types import CallToolResult
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from llx_mcp.answers.outputs import JobListOutput
-from llx_mcp.answers.requests import JobListRequest
+from llx_mcp.answers.requests import DEFAULT_CHARS, JobListRequest
 from llx_mcp.jobs.reader import JobReader
 from llx_mcp.server.tools.arguments import MaxChars, OrganizationId, ProjectId, build_scope
 from llx_mcp.server.tools.results import tool_result
@@ -21,15 +21,19 @@ DESCRIPTION = (
 Status = Literal["PENDING", "THROTTLED", "RUNNING", "COMPLETED", "FAILED", "CANCELLED"]
 
 
+def _in_capitals(value: object) -> object:
+    return value.strip().upper() or None if isinstance(value, str) else value
+
+
 async def list_extract_jobs(
     ctx: Context[JobReader, Any],
-    status: Annotated[Status | None, Field(description="Filters by status.")] = None,
+    status: Annotated[Status | None, BeforeValidator(_in_capitals), Field(description="Filters by status.")] = None,
     document: Annotated[str | None, Field(description="Filters by file id, or part of the file's name.")] = None,
     configuration_id: Annotated[str | None, Field(description="Filters by saved configuration (cfg-…).")] = None,
     created_since: Annotated[str | None, Field(description="First time, ISO 8601; UTC by default.")] = None,
     created_until: Annotated[str | None, Field(description="Last time, inclusive.")] = None,
     cursor: Annotated[str | None, Field(description="Cursor from the previous page.")] = None,
-    max_chars: MaxChars = 8_000,
+    max_chars: MaxChars = DEFAULT_CHARS,
     project_id: ProjectId = None,
     organization_id: OrganizationId = None,
 ) -> Annotated[CallToolResult, JobListOutput]:

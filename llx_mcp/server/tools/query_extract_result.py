@@ -7,6 +7,7 @@ from mcp_types import CallToolResult
 from pydantic import Field
 
 from llx_mcp.answers.outputs import QueryOutput
+from llx_mcp.answers.requests import DEFAULT_CHARS
 from llx_mcp.jobs.reader import JobReader
 from llx_mcp.server.tools.arguments import JobId, MaxChars, OrganizationId, ProjectId, build_request, build_scope
 from llx_mcp.server.tools.results import tool_result
@@ -25,7 +26,7 @@ async def query_extract_result(
     ctx: Context[JobReader, Any],
     job_id: JobId,
     sql: Annotated[str, Field(min_length=1, max_length=20_000, description="SELECT …; select _path for provenance.")],
-    max_chars: MaxChars = 8_000,
+    max_chars: MaxChars = DEFAULT_CHARS,
     project_id: ProjectId = None,
     organization_id: OrganizationId = None,
 ) -> Annotated[CallToolResult, QueryOutput]:

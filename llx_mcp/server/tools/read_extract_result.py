@@ -7,7 +7,7 @@ from mcp_types import CallToolResult
 from pydantic import BeforeValidator, Field
 
 from llx_mcp.answers.outputs import ReadOutput
-from llx_mcp.answers.requests import Include
+from llx_mcp.answers.requests import DEFAULT_CHARS, Include
 from llx_mcp.jobs.reader import JobReader
 from llx_mcp.server.tools.arguments import (
     JobId,
@@ -38,7 +38,7 @@ async def read_extract_result(
     include: Annotated[
         list[Include], BeforeValidator(as_list), Field(description="Shown beside values; [] is densest.")
     ] = DEFAULT_INCLUDE,
-    max_chars: MaxChars = 8_000,
+    max_chars: MaxChars = DEFAULT_CHARS,
     project_id: ProjectId = None,
     organization_id: OrganizationId = None,
 ) -> Annotated[CallToolResult, ReadOutput]:

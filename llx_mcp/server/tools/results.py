@@ -12,8 +12,7 @@ if TYPE_CHECKING:
 
 
 def tool_result(answer: "Answer", request: JobRequest | None = None) -> CallToolResult:
-    """Return both forms of an answer: some clients show a model only the text, others only
-    the structured form.
+    """Return both forms of an answer, because some clients show a model only the text, others only the structured one.
 
     Args:
         answer: the answer.

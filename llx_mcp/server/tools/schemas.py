@@ -38,6 +38,8 @@ def _describe(schema: dict[str, Any]) -> str:
     words = {"array": "a list of", "integer": "a whole number", "string": "a text"}.get(kind, f"a {kind}")
     if kind == "array":
         words += f" {', '.join(schema.get('items', {}).get('enum', []))}"
+    elif "enum" in schema:
+        words = f"one of {', '.join(schema['enum'])}"
     if "minimum" in schema and "maximum" in schema:
         words += f" from {schema['minimum']:,} to {schema['maximum']:,}"
     if schema.get("minLength"):

@@ -8,7 +8,7 @@ from mcp_types import CallToolResult
 from pydantic import BeforeValidator, Field
 
 from llx_mcp.answers.outputs import WaitOutput
-from llx_mcp.answers.requests import Section, Until, WaitRequest
+from llx_mcp.answers.requests import DEFAULT_CHARS, Section, Until, WaitRequest
 from llx_mcp.errors import ArgumentError
 from llx_mcp.jobs.reader import MAX_JOBS, JobReader
 from llx_mcp.server.tools.arguments import (
@@ -52,7 +52,7 @@ async def wait_for_extract_job(
     until: Annotated[Until, Field(description="How many must end.")] = "all",
     timeout_seconds: TimeoutSeconds = 45,
     expand: Expand = DEFAULT_SECTIONS,
-    max_chars: MaxChars = 8_000,
+    max_chars: MaxChars = DEFAULT_CHARS,
     project_id: ProjectId = None,
     organization_id: OrganizationId = None,
 ) -> Annotated[CallToolResult, WaitOutput]:
