@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from mcp import Client
 from mcp.client.extension import ClientExtension
+from mcp.shared.dispatcher import ProgressFnT
 from mcp_types import CallToolResult
 
 from llx_mcp.backends import local_settings, open_local_backend
@@ -65,7 +66,7 @@ class ProgressLog:
         self.reports.append((progress, total, message))
 
 
-async def call(client: Client, tool: str, *, progress: ProgressLog | None = None, **arguments: Any) -> CallToolResult:
+async def call(client: Client, tool: str, *, progress: ProgressFnT | None = None, **arguments: Any) -> CallToolResult:
     """Call a tool, and fail where its answer is an error."""
     result = await client.call_tool(tool, arguments, progress_callback=progress)
     assert not result.is_error, text_of(result)

@@ -12,7 +12,7 @@ import anyio.to_thread
 import pytest
 from mcp import Client
 
-from tests.clients import structured
+from tests.clients import call, structured
 from tests.server.serving import LLX, import_stuck_job, serving_http
 from tests.structured import next_steps
 
@@ -79,9 +79,8 @@ async def test_server_over_http_answers_a_hundred_waits_before_it_ends(number: i
                     if len(reported) == NUM_WAITS:
                         server.process.send_signal(number)
 
-                arguments = {"job_id": "ext-stuck", "timeout_seconds": 600}
-                result = await client.call_tool("wait_for_extract_job", arguments, progress_callback=report)
-                answers.append(structured(result))
+                arguments: dict[str, Any] = {"job_id": "ext-stuck", "timeout_seconds": 600}
+                answers.append(structured(await call(client, "wait_for_extract_job", progress=report, **arguments)))
 
             with anyio.fail_after(60):
                 async with anyio.create_task_group() as group:

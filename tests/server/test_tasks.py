@@ -20,16 +20,16 @@ INVOICE = SAMPLES[0].job_id
 WAIT = "wait_for_extract_job"
 
 
-async def create(client: Client, tasks: Tasks, arguments: dict[str, Any]) -> dict[str, Any]:
+async def create_task(client: Client, tasks: Tasks, arguments: dict[str, Any]) -> dict[str, Any]:
     """Call the wait tool, and return the task that it creates."""
-    await client.call_tool(WAIT, arguments)
+    await call(client, WAIT, **arguments)
     return tasks.created[-1]
 
 
 async def test_task_works_until_the_job_ends_and_then_holds_the_answer() -> None:
     clock, tasks = StandingClock(), Tasks()
     async with connect_with_clock(clock, extensions=[tasks]) as client:
-        created = await create(client, tasks, {"job_id": SAMPLE_RUNNING_ID, "max_chars": 20_000})
+        created = await create_task(client, tasks, {"job_id": SAMPLE_RUNNING_ID, "max_chars": 20_000})
         task_id = created.pop("taskId")
         assert created == {
             "resultType": "task",
@@ -59,7 +59,7 @@ async def test_task_works_until_the_job_ends_and_then_holds_the_answer() -> None
 async def test_any_replica_answers_until_the_task_expires() -> None:
     clock, tasks = StandingClock(), Tasks()
     async with connect_with_clock(clock, extensions=[tasks]) as client:
-        task_id = (await create(client, tasks, {"job_id": SAMPLE_RUNNING_ID}))["taskId"]
+        task_id = (await create_task(client, tasks, {"job_id": SAMPLE_RUNNING_ID}))["taskId"]
     async with connect_with_clock(clock, extensions=[Tasks()]) as client:
         assert (await send_task_request(client, "tasks/get", task_id))["status"] == "working"
         clock.seconds += 7_200
@@ -72,7 +72,7 @@ async def test_any_replica_answers_until_the_task_expires() -> None:
 async def test_cancelled_task_ends_and_leaves_the_job_unchanged() -> None:
     clock, tasks = StandingClock(), Tasks()
     async with connect_with_clock(clock, extensions=[tasks]) as client:
-        task_id = (await create(client, tasks, {"job_ids": [SAMPLE_RUNNING_ID, INVOICE]}))["taskId"]
+        task_id = (await create_task(client, tasks, {"job_ids": [SAMPLE_RUNNING_ID, INVOICE]}))["taskId"]
         ack = await send_task_request(client, "tasks/cancel", task_id)
         cancelled = await send_task_request(client, "tasks/get", task_id)
         clock.seconds += 100
@@ -88,7 +88,7 @@ async def test_cancelled_task_ends_and_leaves_the_job_unchanged() -> None:
 async def test_task_update_is_acknowledged_and_changes_nothing() -> None:
     clock, tasks = StandingClock(), Tasks()
     async with connect_with_clock(clock, extensions=[tasks]) as client:
-        task_id = (await create(client, tasks, {"job_id": SAMPLE_RUNNING_ID}))["taskId"]
+        task_id = (await create_task(client, tasks, {"job_id": SAMPLE_RUNNING_ID}))["taskId"]
         assert (await send_task_request(client, "tasks/update", task_id))["resultType"] == "complete"
         assert (await send_task_request(client, "tasks/get", task_id))["status"] == "working"
 
@@ -99,7 +99,7 @@ async def test_wait_for_many_jobs_is_one_task() -> None:
     async with connect_with_clock(clock, extensions=[tasks]) as client:
         at_once = structured(await call(client, WAIT, job_ids=ids, until="any"))
         assert tasks.created == []
-        created = await create(client, tasks, {"job_ids": ids})
+        created = await create_task(client, tasks, {"job_ids": ids})
         assert created["statusMessage"] == "PENDING for 0 s; 2 of 3 done"
         clock.seconds += 100
         ended = await send_task_request(client, "tasks/get", created["taskId"])
@@ -142,7 +142,7 @@ async def test_frequent_task_requests_cost_one_poll_a_second() -> None:
     service = Service(clock)
     service.add("ext-1", 100)
     async with Client(build_server(source_of(service), clock=clock), extensions=[tasks]) as client:
-        task_id = (await create(client, tasks, {"job_id": "ext-1"}))["taskId"]
+        task_id = (await create_task(client, tasks, {"job_id": "ext-1"}))["taskId"]
         for _ in range(40):
             clock.seconds += 0.1
             assert (await send_task_request(client, "tasks/get", task_id))["status"] == "working"
@@ -155,7 +155,7 @@ async def test_unavailable_service_does_not_end_the_task() -> None:
     service = Service(clock)
     service.add("ext-1", 50)
     async with Client(build_server(source_of(service), clock=clock), extensions=[tasks]) as client:
-        task_id = (await create(client, tasks, {"job_id": "ext-1"}))["taskId"]
+        task_id = (await create_task(client, tasks, {"job_id": "ext-1"}))["taskId"]
         service.fault = lambda _: (503, {})
         clock.seconds += 10
         unavailable = await send_task_request(client, "tasks/get", task_id)
