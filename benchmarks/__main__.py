@@ -6,7 +6,7 @@ for title, run in (
     ("Start-up", startup.run),
     ("Tokens", tokens.run),
     ("Questions", questions.run),
-    ("ResultReader", reading.run),
+    ("Reading", reading.run),
     ("Waiting", waiting.run),
 ):
     print(f"\n## {title}\n")

@@ -25,7 +25,7 @@ from llx_mcp.backends import open_local_backend
 from llx_mcp.models import Job
 from llx_mcp.result.sanitize import dump_json
 from llx_mcp.result.sections import JobSections
-from llx_mcp.server.app import build_server
+from llx_mcp.server.app import INSTRUCTIONS, build_server
 
 CORPUS = Path(__file__).parents[2] / "shared" / "corpus"
 BUDGETS = (1_000, 2_000, 8_000, 100_000)
@@ -41,15 +41,15 @@ def run() -> None:
 async def _print_definitions() -> None:
     async with Client(build_server(open_local_backend(None))) as client:
         tools = (await client.list_tools()).tools
-    print("| definition | input: tokens | with output schema: tokens |\n|---|---|---|")
-    total = 0
+    print("| definition | tokens that a model pays | with output schema |\n|---|---|---|")
+    paid = count_tokens(INSTRUCTIONS)
     for tool in tools:
         shown: dict[str, Any] = tool.model_dump(by_alias=True, exclude_none=True, mode="json")
         model_sees = {name: shown[name] for name in ("name", "description", "inputSchema")}
-        whole = count_tokens(dump_json(shown))
-        total += whole
-        print(f"| {tool.name} | {count_tokens(dump_json(model_sees))} | {whole} |")
-    print(f"\nAll definitions together: {total} (bar 3,000).")
+        tokens = count_tokens(dump_json(model_sees))
+        paid += tokens
+        print(f"| {tool.name} | {tokens} | {count_tokens(dump_json(shown))} |")
+    print(f"\nNames, descriptions, input schemas and instructions together: {paid} (bar 2,600).")
 
 
 def _print_answers() -> None:
