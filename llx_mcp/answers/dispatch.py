@@ -5,21 +5,18 @@ a worker as JSON and decoded there into the same type.
 """
 
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from llx_mcp.answers.budget import Answer
 from llx_mcp.answers.header import Header, start_answer
 from llx_mcp.answers.outputs import Output, QueryOutput
-from llx_mcp.answers.page import ReadOptions, read_page
-from llx_mcp.answers.query import answer_query
-from llx_mcp.answers.requests import WHERE, JobRequest
-from llx_mcp.answers.review import review_job
-from llx_mcp.answers.search import find_text
-from llx_mcp.answers.summary import summarize
-from llx_mcp.query.engine import Engine
+from llx_mcp.answers.requests import WHERE, JobRequest, ReadOptions
 from llx_mcp.result.sections import JobSections
+
+if TYPE_CHECKING:
+    from llx_mcp.query.engine import Engine
 
 QUERY_SECONDS = 2.0
 
@@ -115,7 +112,9 @@ class ResultReader:
         self.sections = sections
 
     @cached_property
-    def _engine(self) -> Engine:
+    def _engine(self) -> "Engine":
+        from llx_mcp.query.engine import Engine
+
         return Engine(self.sections.document)
 
     def answer(self, question: Question) -> Answer:
@@ -125,14 +124,23 @@ class ResultReader:
             ArgumentError: the question cannot be answered as it is.
             ValueError: the result or the metadata is not JSON that can be read.
         """
+        # Each question imports what it needs: a worker starts for one of them.
         match question:
             case SummaryQuestion(request, header):
+                from llx_mcp.answers.summary import summarize
+
                 return summarize(self.sections, header, request)
             case ReadQuestion(request, header, options):
+                from llx_mcp.answers.page import read_page
+
                 return read_page(self.sections, header, request, options)
             case SearchQuestion(request, header, text, where):
+                from llx_mcp.answers.search import find_text
+
                 return find_text(self.sections, header, request, text, where)
             case ReviewQuestion(request, header, threshold):
+                from llx_mcp.answers.review import review_job
+
                 return review_job(self.sections, header, request, threshold)
             case QueryQuestion():
                 return self._query(question)
@@ -143,6 +151,8 @@ class ResultReader:
             self._engine.build(sql)
 
     def _query(self, question: QueryQuestion) -> Answer:
+        from llx_mcp.answers.query import answer_query
+
         request, header = question.request, question.header
         if not self.sections.has_result:
             return start_answer(header, request.max_chars, QueryOutput).build()

@@ -34,7 +34,7 @@ _LAST = ("omitted", "cursor", "next_steps")
 class Output(BaseModel):
     """Base of all output models. Unknown fields are ignored, so that an older client reads a newer server."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", protected_namespaces=())
+    model_config = ConfigDict(frozen=True, extra="ignore", protected_namespaces=(), defer_build=True)
 
     # Fields whose null is information. Others are left out where they are None.
     nullable: ClassVar[frozenset[str]] = frozenset()

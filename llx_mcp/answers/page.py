@@ -6,7 +6,6 @@ Provenance that is the same for all cells of a row is written once too; where ce
 
 import zlib
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
@@ -14,10 +13,10 @@ from llx_mcp.answers.budget import Answer, AnswerBuilder, Cost, part_cost
 from llx_mcp.answers.cursors import PagePosition, decode_cursor, encode_cursor
 from llx_mcp.answers.header import Header, start_answer
 from llx_mcp.answers.markdown import item_line
-from llx_mcp.answers.outputs import Call, Citation, Omission, ReadOutput, Table, Value
+from llx_mcp.answers.outputs import Citation, Omission, ReadOutput, Table, Value
 from llx_mcp.answers.page_rows import PageRow, count_values, iter_page_rows, single
 from llx_mcp.answers.provenance import add_citation_count, quote_around, round_confidence
-from llx_mcp.answers.requests import DEFAULT_CHARS, DEFAULT_INCLUDE, JobRequest
+from llx_mcp.answers.requests import JobRequest, ReadOptions
 from llx_mcp.result.document import Citation as DocumentCitation
 from llx_mcp.result.document import Document
 from llx_mcp.result.jsonpath import PathError, explain_no_match, find_locations, parse_path
@@ -32,27 +31,6 @@ _PROVENANCE_COLUMNS = {"confidence": ("confidence",), "citations": ("page", "quo
 _PART_COLUMNS = ("path", "characters", "of", "part of value")
 _VERBATIM = "="
 _LONGEST_CURSOR = "x" * 40
-
-
-@dataclass(frozen=True, slots=True)
-class ReadOptions:
-    """Which values to read, and what to show beside them.
-
-    Attributes:
-        path: JSONPath of the values.
-        cursor: cursor from the previous page; None for the first page.
-        include: what to show beside each value: `confidence`, `citations`, `boxes`.
-    """
-
-    path: str = "$"
-    cursor: str | None = None
-    include: tuple[str, ...] = DEFAULT_INCLUDE
-
-    def next_call(self, request: JobRequest, cursor: str) -> Call:
-        """Build the call that shows the next page."""
-        include = None if self.include == DEFAULT_INCLUDE else list(self.include)
-        max_chars = None if request.max_chars == DEFAULT_CHARS else request.max_chars
-        return request.call("read_extract_result", path=self.path, include=include, max_chars=max_chars, cursor=cursor)
 
 
 def read_page(sections: JobSections, header: Header, request: JobRequest, options: ReadOptions) -> Answer:

@@ -86,6 +86,27 @@ class JobRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadOptions:
+    """Which values to read, and what to show beside them.
+
+    Attributes:
+        path: JSONPath of the values.
+        cursor: cursor from the previous page; None for the first page.
+        include: what to show beside each value: `confidence`, `citations`, `boxes`.
+    """
+
+    path: str = "$"
+    cursor: str | None = None
+    include: tuple[str, ...] = DEFAULT_INCLUDE
+
+    def next_call(self, request: JobRequest, cursor: str) -> Call:
+        """Build the call that shows the next page."""
+        include = None if self.include == DEFAULT_INCLUDE else list(self.include)
+        max_chars = None if request.max_chars == DEFAULT_CHARS else request.max_chars
+        return request.call("read_extract_result", path=self.path, include=include, max_chars=max_chars, cursor=cursor)
+
+
+@dataclass(frozen=True, slots=True)
 class WaitRequest:
     """A request to wait for jobs.
 

@@ -101,7 +101,7 @@ class JobReader:
             LlxError: the job cannot be read, or the path or the cursor cannot be used.
         """
         from llx_mcp.answers.dispatch import ReadQuestion
-        from llx_mcp.answers.page import ReadOptions
+        from llx_mcp.answers.requests import ReadOptions
 
         cached, header = await self._read_header(request)
         return await self._answer(cached, ReadQuestion(request, header, ReadOptions(path, cursor, tuple(include))))

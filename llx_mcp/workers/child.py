@@ -18,6 +18,8 @@ from llx_mcp.workers.frames import read_frame, write_frame
 from llx_mcp.workers.limits import limit_memory, limit_processor_time
 from llx_mcp.workers.replies import Reply, encode_answer, encode_reply
 
+_MAX_CACHED_ANSWERS = 16
+
 
 def main() -> None:
     """Answer requests until the parent closes the pipe."""
@@ -32,17 +34,26 @@ def main() -> None:
 def serve(requests: IO[bytes], replies: IO[bytes]) -> None:
     """Answer each message in turn."""
     reader: ResultReader | None = None
+    # The answers about this job by the question as it was sent: models ask the same again.
+    answers: dict[bytes, tuple[bytes, bytes]] = {}
     while (frame := read_frame(requests)) is not None:
         head, body = frame
         message = decode_message(head)
         try:
             if isinstance(message, LoadJob):
                 reader = None
+                answers.clear()
                 gc.collect()
                 reader = _load(body)
                 reply = encode_reply(Reply()), b""
+            elif head in answers:
+                reply = answers[head]
             else:
                 reply = _answer(reader, message)
+                if reply[1]:
+                    answers[head] = reply
+                    if len(answers) > _MAX_CACHED_ANSWERS:
+                        del answers[next(iter(answers))]
         except MemoryError:
             write_frame(replies, encode_reply(Reply("memory")))
             return

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from llx_mcp.answers.budget import Answer
 from llx_mcp.answers.header import build_header
-from llx_mcp.answers.page import ReadOptions, read_page
+from llx_mcp.answers.page import read_page
 from llx_mcp.answers.query import answer_query
-from llx_mcp.answers.requests import JobRequest
+from llx_mcp.answers.requests import JobRequest, ReadOptions
 from llx_mcp.answers.review import review_job
 from llx_mcp.answers.search import find_text
 from llx_mcp.answers.summary import summarize

@@ -22,8 +22,7 @@ from llx_mcp.answers.dispatch import (
 )
 from llx_mcp.answers.header import build_header
 from llx_mcp.answers.markdown import PARTS, render
-from llx_mcp.answers.page import ReadOptions
-from llx_mcp.answers.requests import JobRequest
+from llx_mcp.answers.requests import JobRequest, ReadOptions
 from llx_mcp.models import Job
 from llx_mcp.outputs import (
     Call,

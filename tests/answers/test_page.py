@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from llx_mcp.answers.budget import Answer
 from llx_mcp.answers.cursors import CursorError, PagePosition, decode_cursor, encode_cursor
 from llx_mcp.answers.header import build_header
-from llx_mcp.answers.page import ReadOptions, read_page
-from llx_mcp.answers.requests import JobRequest
+from llx_mcp.answers.page import read_page
+from llx_mcp.answers.requests import JobRequest, ReadOptions
 from llx_mcp.models import Job
 from llx_mcp.result.jsonpath import PathError
 from llx_mcp.result.sanitize import dump_json, sanitize_json
