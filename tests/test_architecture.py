@@ -1,6 +1,7 @@
 """Imports go downward only, no module is part of a cycle, and each outside library stays in its package."""
 
 import ast
+import os
 import subprocess
 import sys
 from collections.abc import Collection
@@ -12,6 +13,8 @@ import pytest
 from tests.conftest import ROOT
 
 PACKAGE = ROOT / "llx_mcp"
+# Measuring coverage imports modules of its own into every process.
+WITHOUT_COVERAGE = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
 
 # From the top down. A package or module may import those in the rows below its own.
 LAYERS = [
@@ -135,7 +138,7 @@ def test_start_up_imports_nothing_heavy() -> None:
     heavy = ("httpx", "stamina", "sqlite3", "msgspec", "llx_mcp.models", "llx_mcp.answers.summary", "llx_mcp.local")
     code = "import sys, llx_mcp.cli.main, llx_mcp.server.run, llx_mcp.server.http; "
     code += f"print([name for name in {heavy} if name in sys.modules])"
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=WITHOUT_COVERAGE)
     assert run.stdout.strip() == "[]"
 
 
@@ -143,7 +146,7 @@ def test_pytest_plugin_imports_nothing_else_until_the_fixture_is_used() -> None:
     code = "import sys, pytest; before = set(sys.modules); import llx_mcp.pytest_plugin; "
     code += "new = set(sys.modules) - before; "
     code += "print(sorted(name for name in new if name.partition('.')[0] not in sys.stdlib_module_names))"
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=WITHOUT_COVERAGE)
     assert run.stdout.strip() == "['llx_mcp', 'llx_mcp.pytest_plugin']"
 
 
