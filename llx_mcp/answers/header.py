@@ -49,7 +49,7 @@ class Header:
 
 def build_header(job: "Job", request: JobRequest, *, now: datetime, waited_seconds: float | None = None) -> Header:
     """Build the header of an answer about a job as it is at `now`, by the service's clock."""
-    steps = build_next_steps(job, request, has_result=job.has_result, overdue=describe_overdue(job, now))
+    steps = build_next_steps(job, request, describe_overdue(job, now))
     facts = build_facts(job, now=now, waited_seconds=waited_seconds)
     job_id, status = sanitize_line(job.id, _ID_CHARS), sanitize_line(job.status, _WORD_CHARS)
     return Header(job_id, status, facts if facts.model_fields_set else None, steps, job.error_message)
@@ -109,9 +109,7 @@ def build_facts(job: "Job", *, now: datetime, waited_seconds: float | None) -> F
     return Facts.model_validate({name: value for name, value in facts.items() if value is not None})
 
 
-def build_next_steps(
-    job: "Job", request: JobRequest, *, has_result: bool, overdue: str | None = None
-) -> tuple[tuple[NextStep, ...], ...]:
+def build_next_steps(job: "Job", request: JobRequest, overdue: str | None) -> tuple[tuple[NextStep, ...], ...]:
     """Build what to do about a job without a result, in full and then shorter; empty where there is a result."""
     if not job.is_terminal:
         return _steps_of_running(request, overdue)
@@ -120,7 +118,7 @@ def build_next_steps(
     if job.status == "CANCELLED":
         text = "The job was cancelled before it ended. For a result, create a new job elsewhere (this server only "
         return ((NextStep(text=f"{text}reads)."),),)
-    if not has_result:
+    if not job.has_result:
         return _steps_of_empty(request)
     return ()
 

@@ -16,9 +16,9 @@ Section = Literal["configuration", "extract_metadata", "usage", "metadata"]
 Where = Literal["values", "names", "quotes"]
 Include = Literal["confidence", "citations", "boxes"]
 
-DEFAULT_EXPAND: tuple[str, ...] = ("extract_metadata",)
-DEFAULT_INCLUDE: tuple[str, ...] = ("confidence", "citations")
-WHERE: tuple[str, ...] = ("values", "names", "quotes")
+DEFAULT_EXPAND: tuple[Section, ...] = ("extract_metadata",)
+DEFAULT_INCLUDE: tuple[Include, ...] = ("confidence", "citations")
+WHERE: tuple[Where, ...] = ("values", "names", "quotes")
 MIN_CHARS = 1_000
 MAX_CHARS = 400_000
 DEFAULT_CHARS = 8_000

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from llx_mcp.answers.budget import Answer, AnswerBuilder, Cost, TableBuilder, part_cost
 from llx_mcp.answers.header import FREE, STUCK
-from llx_mcp.answers.markdown import job_line, render
+from llx_mcp.answers.markdown import job_line
 from llx_mcp.answers.outputs import JobOutput, NextStep, Omission, WaitCounts, WaitOutput
 from llx_mcp.answers.requests import MAX_CHARS, MIN_CHARS, SAME, WaitRequest, build_call, round_chars
 from llx_mcp.result.sanitize import dump_json, sanitize_line
@@ -112,12 +112,10 @@ class WaitReport:
     def add(self, summary: Answer) -> None:
         """Add the summary of the job that was named last."""
         self._unread.pop(0)
-        output = JobOutput.model_validate(summary.structured)
         if not self._summaries:
             self._spent += part_cost("summaries", [])
-        size = Cost(len(_SEPARATOR) + len(render(output)), len(dump_json(output.structured())) + _COMMA)
-        self._spent += size
-        self._summaries.append(output)
+        self._spent += Cost(len(_SEPARATOR) + len(summary.text), len(dump_json(summary.structured)) + _COMMA)
+        self._summaries.append(JobOutput.model_validate(summary.structured))
 
     def skip(self, reason: str) -> None:
         """Say why the job that was named last has no summary."""

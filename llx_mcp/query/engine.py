@@ -25,7 +25,6 @@ from llx_mcp.result.sql_tables import (
     table_rows,
 )
 
-DEADLINE_SECONDS = 2.0
 MOST_ROWS = 5_000
 
 _BUILT_IN_TABLES = (FIELDS, TABLES)
@@ -99,9 +98,7 @@ class Engine:
                 self._create_table(name, sql_table.columns, iter_rows(sql_table, self._document))
             self._built.add(name)
 
-    def run(
-        self, sql: str, *, max_rows: int, max_chars: int, deadline_seconds: float = DEADLINE_SECONDS
-    ) -> QueryResult:
+    def run(self, sql: str, *, max_rows: int, max_chars: int, deadline_seconds: float) -> QueryResult:
         """Run one SELECT over tables that `build` has built.
 
         Args:

@@ -5,10 +5,10 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
-from llx_mcp.answers.requests import MAX_CHARS, MIN_CHARS, JobRequest, Section
+from llx_mcp.answers.requests import DEFAULT_EXPAND, MAX_CHARS, MIN_CHARS, JobRequest, Section
 from llx_mcp.scope import Scope
 
-DEFAULT_SECTIONS: list[Section] = ["extract_metadata"]
+DEFAULT_SECTIONS: list[Section] = list(DEFAULT_EXPAND)
 _SECTION_ORDER = ("extract_metadata", "configuration", "usage", "metadata")
 
 

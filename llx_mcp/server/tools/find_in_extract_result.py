@@ -7,7 +7,7 @@ from mcp_types import CallToolResult
 from pydantic import BeforeValidator, Field
 
 from llx_mcp.answers.outputs import SearchOutput
-from llx_mcp.answers.requests import DEFAULT_CHARS, Where
+from llx_mcp.answers.requests import DEFAULT_CHARS, WHERE, Where
 from llx_mcp.jobs.reader import JobReader
 from llx_mcp.server.tools.arguments import (
     JobId,
@@ -27,7 +27,7 @@ DESCRIPTION = (
     "value, page and quote of each hit. To compare or count use query_extract_result."
 )
 
-EVERYWHERE: list[Where] = ["values", "names", "quotes"]
+EVERYWHERE: list[Where] = list(WHERE)
 
 
 async def find_in_extract_result(
@@ -44,4 +44,4 @@ async def find_in_extract_result(
     """Return every value and field that contains a text."""
     reader = ctx.request_context.lifespan_context
     request = build_request(job_id, max_chars, build_scope(project_id, organization_id))
-    return tool_result(await reader.find(request, text, [name for name in EVERYWHERE if name in where]), request)
+    return tool_result(await reader.find(request, text, [name for name in WHERE if name in where]), request)

@@ -7,7 +7,7 @@ from mcp_types import CallToolResult
 from pydantic import BeforeValidator, Field
 
 from llx_mcp.answers.outputs import ReadOutput
-from llx_mcp.answers.requests import DEFAULT_CHARS, Include
+from llx_mcp.answers.requests import DEFAULT_CHARS, DEFAULT_INCLUDE, Include
 from llx_mcp.jobs.reader import JobReader
 from llx_mcp.server.tools.arguments import (
     JobId,
@@ -27,7 +27,7 @@ DESCRIPTION = (
     "follows with the cursor. To filter, sum or sort use query_extract_result."
 )
 
-DEFAULT_INCLUDE: list[Include] = ["confidence", "citations"]
+_DEFAULT_INCLUDE: list[Include] = list(DEFAULT_INCLUDE)
 
 
 async def read_extract_result(
@@ -37,7 +37,7 @@ async def read_extract_result(
     cursor: Annotated[str | None, Field(description="Cursor from the previous page.")] = None,
     include: Annotated[
         list[Include], BeforeValidator(as_list), Field(description="Shown beside values; [] is densest.")
-    ] = DEFAULT_INCLUDE,
+    ] = _DEFAULT_INCLUDE,
     max_chars: MaxChars = DEFAULT_CHARS,
     project_id: ProjectId = None,
     organization_id: OrganizationId = None,
