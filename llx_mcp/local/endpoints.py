@@ -50,9 +50,14 @@ def check_api_key(request: Request) -> None:
     Raises:
         HTTPException: 401 with the service's own message.
     """
-    authorization = request.headers.get("authorization", "")
-    if not authorization.startswith(_KEY_PREFIX) or len(authorization) == len(_KEY_PREFIX):
+    if not has_api_key(request):
         raise HTTPException(401, _INVALID_KEY)
+
+
+def has_api_key(request: Request) -> bool:
+    """Return whether a request carries an API key that begins with `llx-`."""
+    authorization = request.headers.get("authorization", "")
+    return authorization.startswith(_KEY_PREFIX) and len(authorization) > len(_KEY_PREFIX)
 
 
 def is_in_project(project_id: str | None, requested: UUID | None) -> bool:

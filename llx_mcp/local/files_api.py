@@ -110,17 +110,15 @@ class _FilesApi:
                 raise validation_error("missing", ["body", "purpose"], "Field required", None)
             if not isinstance(file, UploadFile):
                 raise validation_error("missing", ["body", "file"], "Field required", None)
-            content = await file.read()
-            name = file.filename or "file"
-        stored = await run_in_threadpool(
-            self._files.put_file,
-            content,
-            name,
-            self._clock(),
-            project_id=str(scope.project_id or PROJECT_ID),
-            purpose=purpose,
-            external_file_id=external_id if isinstance(external_id, str) else None,
-        )
+            stored = await run_in_threadpool(
+                self._files.put_file,
+                file.file,
+                file.filename or "file",
+                self._clock(),
+                project_id=str(scope.project_id or PROJECT_ID),
+                purpose=purpose,
+                external_file_id=external_id if isinstance(external_id, str) else None,
+            )
         return JSONResponse(self._describe(stored, request, ()), 201)
 
     async def get(self, request: Request) -> Response:
