@@ -1,6 +1,8 @@
 """The ASGI application. It behaves like the service: `expand` gates sections, and errors are `{"detail": …}`."""
 
+import errno
 import hmac
+import logging
 import secrets
 from collections.abc import Callable, Iterable
 from contextlib import AbstractAsyncContextManager
@@ -16,6 +18,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from llx_mcp.local.body_limit import DEFAULT_UPLOAD_BYTES, BodyLimitMiddleware
+from llx_mcp.local.database import StoreProblem, StoreProblemError
 from llx_mcp.local.endpoints import ApiContext, Endpoint, build_route, has_api_key
 from llx_mcp.local.fault_middleware import FaultMiddleware
 from llx_mcp.local.faults import FaultError, FaultInjector, describe_fault, parse_faults
@@ -30,6 +33,7 @@ SERVER_NAME = "llx-mcp-local (not LlamaCloud)"
 ADMIN_HEADER = "X-Llx-Admin-Token"
 FAULTS_PATH = "/_admin/faults"
 
+_log = logging.getLogger("llx_mcp.local")
 _MAX_STATUS_PAGE_JOBS = 200
 _PAGE_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
@@ -73,7 +77,12 @@ def create_app(
             *build_file_routes(context, secrets.token_bytes(32)),
             *build_job_routes(context),
         ],
-        exception_handlers={HTTPException: _render_http_error, Exception: _render_internal_error},
+        exception_handlers={
+            HTTPException: _render_http_error,
+            StoreProblemError: _render_store_problem,
+            OSError: _render_os_error,
+            Exception: _render_internal_error,
+        },
         middleware=[
             Middleware(_ServerHeaderMiddleware),
             Middleware(HostCheckMiddleware, allowed_hosts=allowed_hosts),
@@ -156,6 +165,22 @@ def _is_token(text: str, token: str | None) -> bool:
 async def _render_http_error(_: Request, exc: Exception) -> Response:
     assert isinstance(exc, HTTPException)  # noqa: S101 - registered for this class alone
     return JSONResponse({"detail": exc.detail}, status_code=exc.status_code, headers=exc.headers)
+
+
+async def _render_store_problem(_: Request, exc: Exception) -> Response:
+    assert isinstance(exc, StoreProblemError)  # noqa: S101 - registered for this class alone
+    _log.warning("%s (%s)", exc, exc.__cause__)
+    status = {StoreProblem.LOCKED: 503, StoreProblem.FULL: 507}.get(exc.problem, 500)
+    # Only a lock ends by itself.
+    headers = {"Retry-After": "1"} if exc.problem is StoreProblem.LOCKED else {"x-should-retry": "false"}
+    return JSONResponse({"detail": str(exc)}, status, headers)
+
+
+async def _render_os_error(_: Request, exc: Exception) -> Response:
+    # A large upload goes through a temporary file.
+    if not isinstance(exc, OSError) or exc.errno != errno.ENOSPC:
+        raise exc
+    return JSONResponse({"detail": "The disk for temporary files is full"}, 507, {"x-should-retry": "false"})
 
 
 async def _render_internal_error(_: Request, __: Exception) -> Response:
