@@ -4,8 +4,8 @@ import errno
 import hmac
 import logging
 import secrets
-from collections.abc import Callable, Iterable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from datetime import UTC, datetime
 
 from starlette.applications import Starlette
@@ -27,6 +27,7 @@ from llx_mcp.local.host_check import HostCheckMiddleware
 from llx_mcp.local.job_queries import JobFilter, ListedJob
 from llx_mcp.local.job_store import JobStore
 from llx_mcp.local.jobs_api import build_job_routes
+from llx_mcp.local.screenshots import PageRenderer
 from llx_mcp.local.status_page import render_status_page
 
 SERVER_NAME = "llx-mcp-local (not LlamaCloud)"
@@ -70,11 +71,12 @@ def create_app(
     """
     context = ApiContext(store, clock)
     injector = faults or FaultInjector()
+    renderer = PageRenderer()
     return Starlette(
         routes=[
             build_route("GET", "/", _build_status_endpoint(context, injector, page_token), requires_key=False),
             *(_build_admin_routes(injector, admin_token) if admin_token else ()),
-            *build_file_routes(context, secrets.token_bytes(32)),
+            *build_file_routes(context, renderer, secrets.token_bytes(32)),
             *build_job_routes(context),
         ],
         exception_handlers={
@@ -89,8 +91,18 @@ def create_app(
             Middleware(BodyLimitMiddleware, upload_path=FILES_PATH, max_upload_bytes=max_upload_bytes),
             Middleware(FaultMiddleware, injector=injector),
         ],
-        lifespan=lifespan,
+        lifespan=_close_at_end(renderer, lifespan),
     )
+
+
+def _close_at_end(renderer: PageRenderer, lifespan: AppLifespan | None) -> AppLifespan:
+    @asynccontextmanager
+    async def run(app: Starlette) -> AsyncIterator[None]:
+        async with lifespan(app) if lifespan else nullcontext():
+            yield
+        await renderer.close()
+
+    return run
 
 
 class _ServerHeaderMiddleware:
