@@ -1,5 +1,6 @@
 """Webhook events are signed, sent in order, at least once, in three attempts, and to this machine only."""
 
+import contextlib
 import hashlib
 import hmac
 import json
@@ -30,6 +31,7 @@ from llx_mcp.local.webhooks import (
     run_delivery_loop,
     sign,
 )
+from tests.jobs.virtual_time import VirtualClock, run_virtual
 
 START = datetime(2026, 1, 5, 9, tzinfo=UTC)
 PENDING = WebhookEvent("ext-1", "extract.pending", START)
@@ -141,6 +143,55 @@ async def test_events_are_sent_when_due_and_in_order() -> None:
     assert network.clock() >= START + timedelta(seconds=6)
 
 
+def test_attempts_come_at_their_times() -> None:
+    """A refused attempt is repeated after 1 s and after 5 s; one without an answer takes 10 s before that."""
+    attempts: list[tuple[str, str, float]] = []
+
+    async def post(url: str, headers: Mapping[str, str], body: bytes) -> int:
+        attempts.append((url[-4:], headers["X-Webhook-Event-Type"], VirtualClock().monotonic()))
+        if url == SLOW:
+            await anyio.sleep_forever()
+        return 500
+
+    async def run() -> None:
+        clock = VirtualClock()
+        events = [WebhookEvent("ext-1", f"extract.{name}", clock.now()) for name in ("pending", "success")]
+        urls = (SLOW, "http://127.0.0.1/hook")
+        outbox = SharedOutbox([Delivery(0, Webhook(url), event) for url in urls for event in events], ends=4)
+        with pytest.raises(ExceptionGroup) as caught:
+            await run_delivery_loop(outbox, clock.now, post, clock.sleep)
+        assert caught.group_contains(Stop)
+
+    run_virtual(run)
+    assert [each[1:] for each in attempts if each[0] == "hook"] == [
+        ("extract.pending", 0.0), ("extract.pending", 1.0), ("extract.pending", 6.0),
+        ("extract.success", 6.0), ("extract.success", 7.0), ("extract.success", 12.0),
+    ]  # fmt: skip
+    assert [each[1:] for each in attempts if each[0] == "slow"] == [
+        ("extract.pending", 0.0), ("extract.pending", 11.0), ("extract.pending", 26.0),
+        ("extract.success", 36.0), ("extract.success", 47.0), ("extract.success", 62.0),
+    ]  # fmt: skip
+
+
+def test_due_event_is_sent_within_half_a_second() -> None:
+    sent_at: list[float] = []
+
+    async def post(url: str, headers: Mapping[str, str], body: bytes) -> int:
+        sent_at.append(VirtualClock().monotonic())
+        return 200
+
+    async def run() -> None:
+        clock = VirtualClock()
+        outbox = FakeOutbox(
+            Webhook(SLOW), [WebhookEvent("ext-1", "extract.success", clock.now() + timedelta(seconds=6.2))]
+        )
+        with pytest.raises(ExceptionGroup):
+            await run_delivery_loop(outbox, clock.now, post, clock.sleep)
+
+    run_virtual(run)
+    assert sent_at == [6.5]
+
+
 async def test_delivery_not_marked_done_is_sent_again() -> None:
     outbox = FakeOutbox(Webhook("http://127.0.0.1/"), [PENDING])
     failing = FakeNetwork([])
@@ -157,9 +208,10 @@ async def test_delivery_not_marked_done_is_sent_again() -> None:
 
 @dataclass
 class SharedOutbox:
-    """Deliveries to several endpoints, all due at once. Done when those to the fast endpoints are done."""
+    """Deliveries to several endpoints, all due at once. Ends the loop after a number of them."""
 
     pending: list[Delivery]
+    ends: int
     done: list[Delivery] = field(default_factory=list)
 
     def list_due(self, now: datetime) -> Sequence[Delivery]:
@@ -168,7 +220,7 @@ class SharedOutbox:
     def mark_done(self, delivery: Delivery, is_delivered: bool, /) -> None:
         self.pending.remove(delivery)
         self.done.append(delivery)
-        if all(delivery.webhook.url == SLOW for delivery in self.pending):
+        if len(self.done) == self.ends:
             raise Stop
 
 
@@ -188,7 +240,7 @@ async def test_endpoint_that_does_not_answer_delays_no_other_one() -> None:
         return [Delivery(0, Webhook(url), event) for event in (PENDING, SUCCESS)]
 
     late = deliveries("http://127.0.0.1/late")
-    outbox = SharedOutbox([*deliveries(SLOW), *deliveries("http://127.0.0.1/fast")])
+    outbox = SharedOutbox([*deliveries(SLOW), *deliveries("http://127.0.0.1/fast")], ends=4)
 
     async def sleep(seconds: float) -> None:
         # Due while the slow endpoint is still being waited for.
@@ -251,8 +303,9 @@ async def test_abandoned_request_closes_its_connection() -> None:
             connection.settimeout(ATTEMPT_SECONDS * 0.8)
             connection.sendall(b"HTTP/1.1 2")
             anyio.from_thread.run_sync(received.set)
-            while connection.recv(65_536):
-                pass
+            with contextlib.suppress(ConnectionError):
+                while connection.recv(65_536):
+                    pass
 
     async def run_endpoint(listener: socket.socket) -> None:
         await anyio.to_thread.run_sync(read_until_closed, listener)
