@@ -83,14 +83,14 @@ class FileStore:
             with db.blobopen("contents", "content", position) as blob:
                 for chunk in _read_chunks(source):
                     blob.write(chunk)
-            row = db.execute(f"SELECT {_COLUMNS} FROM files WHERE position = ?", (position,)).fetchone()  # noqa: S608 - constant column names
+            row = db.execute(f"SELECT {_COLUMNS} FROM files WHERE position = ?", (position,)).fetchone()  # noqa: S608  # nosec B608 # constant column names
         return _build_file(*row)
 
     def get_file(self, file_id: str) -> StoredFile | None:
         """Return the file with an id, or with the UUID form of its id; None if it does not exist."""
         with self._database.connection() as db:
             row = db.execute(
-                f"SELECT {_COLUMNS} FROM files WHERE id = ? OR uuid = ?",  # noqa: S608 - constant column names
+                f"SELECT {_COLUMNS} FROM files WHERE id = ? OR uuid = ?",  # noqa: S608  # nosec B608 # constant column names
                 (file_id, file_id.removeprefix(FILE_PREFIX).lower()),
             ).fetchone()
         return None if row is None else _build_file(*row)
@@ -104,7 +104,7 @@ class FileStore:
     def list_files(self) -> list[StoredFile]:
         """Return every file, newest first."""
         with self._database.connection() as db:
-            rows = db.execute(f"SELECT {_COLUMNS} FROM files ORDER BY created DESC, position DESC").fetchall()  # noqa: S608 - constant column names
+            rows = db.execute(f"SELECT {_COLUMNS} FROM files ORDER BY created DESC, position DESC").fetchall()  # noqa: S608  # nosec B608 # constant column names
         return [_build_file(*row) for row in rows]
 
     def delete_file(self, file: StoredFile) -> bool:
