@@ -128,7 +128,21 @@ class Database:
 
     def _prepare(self) -> None:
         self._writer.execute(f"PRAGMA busy_timeout = {_OPEN_TIMEOUT_SECONDS * 1000:.0f}")
-        (page_bytes,) = self._writer.execute("PRAGMA page_size").fetchone()
+        (version,) = self._writer.execute("PRAGMA user_version").fetchone()
+        if version == SCHEMA_VERSION:
+            # Without a transaction, which would wait for a write of another process.
+            self._check_version()
+        else:
+            self._migrate()
+        # After the check, because the journal mode is written to the file and a refused file must not change.
+        (mode,) = self._writer.execute("PRAGMA journal_mode = WAL").fetchone()
+        if mode == "memory":
+            (page_bytes,) = self._writer.execute("PRAGMA page_size").fetchone()
+            self._writer.execute(f"PRAGMA max_page_count = {MAX_MEMORY_BYTES // page_bytes}")
+        self._writer.execute("PRAGMA synchronous = FULL")
+        self._writer.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_SECONDS * 1000:.0f}")
+
+    def _migrate(self) -> None:
         # One process migrates. Others that open the file at the same time wait, and find the work done.
         with self._begin():
             version = self._check_version()
@@ -140,12 +154,6 @@ class Database:
                 migrate(self._writer)
                 self._writer.execute("INSERT INTO migrations VALUES (?, datetime('now'))", (number,))
                 self._writer.execute(f"PRAGMA user_version = {number}")
-        # After the check, because the journal mode is written to the file and a refused file must not change.
-        (mode,) = self._writer.execute("PRAGMA journal_mode = WAL").fetchone()
-        if mode == "memory":
-            self._writer.execute(f"PRAGMA max_page_count = {MAX_MEMORY_BYTES // page_bytes}")
-        self._writer.execute("PRAGMA synchronous = FULL")
-        self._writer.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_SECONDS * 1000:.0f}")
 
     def _check_version(self) -> int:
         (version,) = self._writer.execute("PRAGMA user_version").fetchone()

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from llx_mcp.cli.options import open_store
+from llx_mcp.errors import ConfigurationError
 from llx_mcp.local import JobStore, StoreError, create_app
 from llx_mcp.local.database import MAX_MEMORY_BYTES, Database
 from tests.local.clients import connect
@@ -71,6 +73,18 @@ def test_write_does_not_wait_long_for_a_write_of_another_thread(store: JobStore)
         assert ["locked" in str(exc) for exc in errors] == [True]
 
 
+def test_locked_store_is_opened_at_once(store: JobStore, tmp_path: Path) -> None:
+    opened: list[JobStore] = []
+    thread = threading.Thread(target=lambda: opened.append(JobStore(tmp_path / "jobs.db")))
+    with store._database.transaction():
+        thread.start()
+        # Less than the time that a migration waits for another one.
+        thread.join(timeout=20)
+        assert [each.list_jobs() for each in opened] == [[("ext-1", "COMPLETED")]]
+    thread.join()
+    opened[0].close()
+
+
 async def test_full_store_refuses_writes_until_there_is_space(store: JobStore) -> None:
     run_on_writer(store, "PRAGMA max_page_count = 50")
     async with connect(create_app(store)) as client:
@@ -90,6 +104,16 @@ async def test_read_only_store_refuses_writes_and_says_so(store: JobStore) -> No
         refused = await client.delete(f"{JOBS}/ext-1")
         assert (refused.status_code, "read-only" in refused.json()["detail"]) == (500, True)
         assert (await client.get(f"{JOBS}/ext-1")).status_code == 200
+
+
+def test_command_says_what_is_wrong_with_its_store(tmp_path: Path) -> None:
+    def import_into_read_only_store() -> None:
+        with open_store(tmp_path / "jobs.db") as store:
+            run_on_writer(store, "PRAGMA query_only = ON")
+            store.import_job(JOB)
+
+    with pytest.raises(ConfigurationError, match="--local-db: The store is read-only"):
+        import_into_read_only_store()
 
 
 async def test_damaged_store_says_so(tmp_path: Path) -> None:
