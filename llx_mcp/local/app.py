@@ -98,9 +98,11 @@ def create_app(
 def _close_at_end(renderer: PageRenderer, lifespan: AppLifespan | None) -> AppLifespan:
     @asynccontextmanager
     async def run(app: Starlette) -> AsyncIterator[None]:
-        async with lifespan(app) if lifespan else nullcontext():
-            yield
-        await renderer.close()
+        try:
+            async with lifespan(app) if lifespan else nullcontext():
+                yield
+        finally:
+            await renderer.close()
 
     return run
 

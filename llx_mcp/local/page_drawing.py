@@ -6,11 +6,10 @@ input. Replies on standard output each begin with a kind (one byte) and a number
 """
 
 import io
-import os
 import struct
 import sys
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import pypdfium2
@@ -58,19 +57,17 @@ def _draw_page(page: "pypdfium2.PdfPage") -> bytes:
     scale = min(_PIXELS_PER_POINT, (MAX_PIXELS / (width * height)) ** 0.5, _MAX_SIDE_PIXELS / max(width, height))
     image = page.render(scale=scale).to_pil()
     page.close()
-    buffer: BinaryIO = io.BytesIO()
+    buffer = io.BytesIO()
     image.save(buffer, "PNG")
-    buffer.seek(0)
-    return buffer.read()
+    return buffer.getvalue()
 
 
 def _limit_resources(seconds: int) -> None:
-    """Limit memory and processor time, where the system can, and leave the processor to other processes."""
+    """Limit memory and processor time, where the system can."""
     if sys.platform == "win32":
         return
     import resource
 
-    os.nice(10)
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if sys.platform == "linux":
