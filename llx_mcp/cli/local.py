@@ -66,6 +66,20 @@ def _add_serve(actions: Commands) -> None:
     serve.add_argument(
         "--webhooks-anywhere", action="store_true", help="deliver webhooks to any host (default: this machine only)"
     )
+    serve.add_argument(
+        "--allowed-host",
+        action="append",
+        default=[],
+        metavar="NAME:PORT",
+        help="another name under which clients reach the server; may be repeated (default: this machine's own names)",
+    )
+    serve.add_argument(
+        "--max-upload-mb",
+        type=_parse_megabytes,
+        default=100,
+        metavar="MB",
+        help="maximum size of an uploaded file (default: %(default)s)",
+    )
     add_store(serve)
     serve.set_defaults(run=_run_serve)
 
@@ -163,8 +177,24 @@ def _run_serve(arguments: argparse.Namespace) -> int:
         raise ArgumentError(f"--fault: {exc}") from None
     with open_store(arguments.local_db) as store:
         lifespan = deliver_webhooks(store, allow_remote=arguments.webhooks_anywhere)
-        serve(store, port=arguments.port, faults=faults, admin_token=arguments.admin_token, lifespan=lifespan)
+        serve(
+            store,
+            port=arguments.port,
+            faults=faults,
+            admin_token=arguments.admin_token,
+            allowed_hosts=arguments.allowed_host,
+            max_upload_bytes=int(arguments.max_upload_mb * 1_000_000),
+            lifespan=lifespan,
+        )
     return 0
+
+
+def _parse_megabytes(text: str) -> float:
+    """Parse a size for argparse. SQLite holds at most 1,000 MB in one value."""
+    megabytes = float(text)
+    if not 0 < megabytes <= 1_000:
+        raise argparse.ArgumentTypeError("give a number of megabytes up to 1000")
+    return megabytes
 
 
 def _run_import(arguments: argparse.Namespace) -> int:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from llx_mcp.errors import ArgumentError
+from llx_mcp.errors import ArgumentError, ConfigurationError
 from llx_mcp.scope import Scope
 from llx_mcp.settings import Settings, load_settings
 
@@ -177,12 +177,16 @@ def open_store(path: Path | None) -> "Iterator[JobStore]":
         path: the database file; None for the samples in memory.
 
     Raises:
-        ConfigurationError: the file cannot be opened as such a database.
+        ConfigurationError: the file cannot be opened as such a database, or it cannot be used any more.
     """
     from llx_mcp.backends import open_local_store
+    from llx_mcp.local import StoreError
 
     with closing(open_local_store(path)) as store:
-        yield store
+        try:
+            yield store
+        except StoreError as exc:
+            raise ConfigurationError(f"--local-db: {exc}") from None
 
 
 def describe_error(error: Exception) -> str:
