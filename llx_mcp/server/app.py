@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Any, Literal
+from typing import Any
 
 import anyio
 from mcp.server.caching import CacheableMethod, CacheHint
@@ -47,6 +47,7 @@ from llx_mcp.server.tools import (
 from llx_mcp.server.tools.results import tool_error
 from llx_mcp.server.tools.schemas import compact_schema, explain_arguments
 from llx_mcp.server.wait_task import WaitForJobs
+from llx_mcp.settings import LogLevel
 
 INSTRUCTIONS = (
     "Reads LlamaExtract jobs: documents from which LlamaCloud extracted structured values. Start with get_extract_job, "
@@ -76,7 +77,6 @@ TOOLS = (
 )
 # The other hints only matter for tools that change things, and each costs tokens.
 _READS_ONLY = ToolAnnotations(read_only_hint=True)
-LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 _CLOSE_SECONDS = 3.0
 _LISTS_TTL_MS = 3_600_000
 _LISTS: tuple[CacheableMethod, ...] = ("tools/list", "prompts/list", "resources/templates/list", "resources/list")

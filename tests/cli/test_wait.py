@@ -6,11 +6,12 @@ from datetime import UTC, datetime
 
 import pytest
 
-from llx_mcp.cli.wait import _draw, describe_snapshot, get_exit_status
+from llx_mcp.cli.wait import describe_snapshot, draw, get_exit_status
 from llx_mcp.errors import NotFoundError, UnavailableError
 from llx_mcp.jobs.progress import JobSnapshot, WaitProgress
 from llx_mcp.local import SAMPLE_RUNNING_ID
 from llx_mcp.models import Job
+from llx_mcp.outputs import WaitOutput
 from tests.cli.command import ID_BY_NAME, run_command
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -69,7 +70,7 @@ def test_table_does_not_interpret_markup() -> None:
         JobSnapshot("ext-1", build_job("FAILED", error_message="[bold]loud[/bold]")),
         build_snapshot("RUNNING"),
     )
-    Console(file=target, width=120).print(_draw(WaitProgress(snapshots, 3.0, 4.0)))
+    Console(file=target, width=120).print(draw(WaitProgress(snapshots, 3.0, 4.0), NOW, 120))
     assert "[bold]loud[/bold]" in target.getvalue()
     assert "1 of 2 done; next poll in 4 s" in target.getvalue()
 
@@ -89,11 +90,15 @@ def test_wait_prints_running_jobs_at_the_timeout() -> None:
     run = run_command(
         "wait", "--local", "--json", "--timeout", "0.5", SAMPLE_RUNNING_ID, ID_BY_NAME["invoice"], exit_status=3
     )
-    running, invoice = json.loads(run.stdout)
+    answer = WaitOutput.model_validate_json(run.stdout)
+    assert answer.waited is not None
+    assert (answer.waited.jobs, answer.waited.ended) == (2, 1)
+    assert answer.jobs is not None
+    running, invoice = [dict(zip(answer.jobs.columns, row, strict=True)) for row in answer.jobs.rows]
     assert running["status"] in ("PENDING", "THROTTLED")
-    assert running["time"].endswith(" s so far")
-    assert len(running["time"]) < 12
+    assert running["seconds"] < 60
     assert invoice["status"] == "COMPLETED"
+    assert answer.structured() == json.loads(run.stdout)
 
 
 def test_unreadable_job_is_listed_and_the_others_are_waited_for() -> None:

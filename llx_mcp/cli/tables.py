@@ -1,0 +1,216 @@
+"""Answers as tables for a terminal: as wide as it, with ids whole."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich import box
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from llx_mcp.answers.markdown import PARTS, render_head, render_part
+from llx_mcp.cli.wording import describe_next_step, describe_omission
+from llx_mcp.result.paths import ROOT, join_name
+from llx_mcp.result.sanitize import dump_json, sanitize_line
+
+if TYPE_CHECKING:
+    from llx_mcp.answers import outputs
+
+Row = Sequence[Any]
+
+_STATUS_COLOURS = {"COMPLETED": "green", "FAILED": "red", "CANCELLED": "yellow", "ERROR": "red"}
+_CELL_CHARS = 32_000
+_LEAST_COLUMN = 8
+_BORDER = 3
+_TITLES = {
+    "outline": "Outline of the result",
+    "tables": "Tables of the result; each is a sheet of llx-mcp export --format xlsx",
+    "lowest_confidence": "Lowest confidence first",
+}
+_NAMES = {"tables": ("tables", "columns")}
+
+
+def show_answer(console: Console, output: "outputs.Output", source: Sequence[str]) -> None:
+    """Print an answer on a terminal.
+
+    Args:
+        console: the terminal.
+        output: the answer.
+        source: the flags that say where jobs come from, which the commands in the answer repeat.
+    """
+    console.print(_build_head(output))
+    for name in output.known_fields():
+        # A command is one line, so that it can be copied; the terminal wraps it.
+        is_wrapped = name not in ("omitted", "next_steps")
+        for part in _build_part(console.width, name, getattr(output, name), source):
+            console.print(part, soft_wrap=not is_wrapped)
+
+
+def build_job_table(rows: Sequence[Mapping[str, str]], width: int, caption: str | None = None) -> RenderableType:
+    """Build a table of jobs, with what belongs together one above the other.
+
+    Args:
+        rows: jobs, with any of the names job, document, status, time, created, name and note.
+        width: columns of the terminal.
+        caption: a line below the table.
+    """
+    stacks = {
+        "job": ("job", "document"),
+        "status": ("status", "time"),
+        "created": ("created",),
+        "about": ("name", "note"),
+    }
+    used = [title for title, names in stacks.items() if any(row.get(name) for row in rows for name in names)]
+    cells = [[_stack([row.get(name, "") for name in stacks[title]]) for title in used] for row in rows]
+    for row, shown in zip(rows, cells, strict=True):
+        if "status" in used:
+            status = row.get("status", "")
+            shown[used.index("status")].stylize(_STATUS_COLOURS.get(status, "cyan"), 0, len(status))
+    return _build_table(used, cells, width, whole=("job", "status"), caption=caption)
+
+
+def _stack(texts: Sequence[str]) -> Text:
+    return Text("\n").join(Text(text, style="dim" if index else "") for index, text in enumerate(texts) if text)
+
+
+def _build_head(output: "outputs.Output") -> Text:
+    head = Text(render_head(output).replace("**", "").rstrip())
+    status = getattr(output, "status", None)
+    if status:
+        head.stylize(f"bold {_STATUS_COLOURS.get(status, 'cyan')}", 0, len(status))
+    return head
+
+
+def _build_part(width: int, name: str, value: Any, source: Sequence[str]) -> Iterator[RenderableType]:
+    """Yield what a terminal shows of one part of an answer."""
+    match name:
+        case "result" | "result_as_tables":
+            yield from _build_result(_unpack(value) if name == "result_as_tables" else value, width)
+        case "outline" | "tables" | "lowest_confidence":
+            yield Text(f"\n{_TITLES[name]}", style="bold")
+            yield _build_table(_NAMES.get(name, value.columns), value.rows, width, whole=("path",))
+        case "items":
+            for table in value:
+                yield Text("\nFirst items of a list", style="bold")
+                yield _build_table(table.columns, table.rows, width)
+        case "jobs":
+            yield Text("")
+            yield build_job_table([_describe_job(value.columns, row) for row in value.rows], width)
+        case "omitted":
+            yield Text("\n" + "\n".join(f"Left out: {describe_omission(item, source)}" for item in value))
+        case "next_steps":
+            yield Text("\n" + "\n".join(f"Next: {describe_next_step(step, source)}" for step in value))
+        case _ if text := render_part(name, value).strip() if name in PARTS else "":
+            yield Text(text)
+
+
+def _describe_job(columns: Sequence[str], cells: Row) -> dict[str, str]:
+    """Name the cells of a job as `build_job_table` does."""
+    row = {name: cell for name, cell in zip(columns, cells, strict=True) if cell is not None}
+    seconds, created = row.get("seconds"), row.get("created_at", "")
+    texts = {"job": row.get("job_id"), "status": row.get("status"), "document": row.get("document")}
+    texts |= {"name": row.get("name"), "note": row.get("note"), "created": created.replace("T", " ").removesuffix("Z")}
+    texts["time"] = None if seconds is None else f"{seconds:,} s"
+    return {name: str(text) for name, text in texts.items() if text}
+
+
+def _build_result(result: Any, width: int) -> Iterator[RenderableType]:
+    """Yield the fields of a result as a table, and each list of objects as a table of its own."""
+    lists: list[tuple[str, list[Any]]] = []
+    fields: list[list[Any]] = []
+    for name, value in _iter_fields("", result):
+        if _is_list_of_objects(value):
+            lists.append((name or "result", value))
+        else:
+            fields.append([name or "value", value])
+    if fields:
+        yield Text("")
+        yield _build_table(["field", "value"], fields, width, whole=("field",))
+    for name, rows in lists:
+        columns = list(dict.fromkeys(key for row in rows for key in row))
+        yield Text(f"\n{name} ×{len(rows)}", style="bold")
+        yield _build_table(columns, [[row.get(column) for column in columns] for row in rows], width)
+
+
+def _iter_fields(name: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """Yield the fields of nested objects by their paths; lists are yielded whole."""
+    if not isinstance(value, dict) or not value:
+        yield name, value
+        return
+    for step, inner in value.items():
+        yield from _iter_fields(join_name(name or ROOT, step), inner)
+
+
+def _unpack(value: Any) -> Any:
+    """Return a value with its lists of objects, of which `compact_tables.pack` has made columns and rows."""
+    if isinstance(value, list):
+        return [_unpack(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if value.keys() == {"columns", "rows"}:
+        return [dict(zip(value["columns"], map(_unpack, row), strict=True)) for row in value["rows"]]
+    return {name: _unpack(child) for name, child in value.items()}
+
+
+def _is_list_of_objects(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(item, dict) and item for item in value)
+
+
+def _build_table(
+    columns: Sequence[str], rows: Sequence[Row], width: int, *, whole: Sequence[str] = (), caption: str | None = None
+) -> RenderableType:
+    """Build a table, or a list of records where the terminal is too narrow for a table.
+
+    Args:
+        columns: names of the columns.
+        rows: the cells: `Text` or JSON values.
+        width: columns of the terminal.
+        whole: the columns that are never wrapped; numbers are not wrapped either.
+        caption: a line below the table.
+    """
+    cells = [[cell if isinstance(cell, Text) else _build_cell(cell) for cell in row] for row in rows]
+    names = [sanitize_line(name, _CELL_CHARS) for name in columns]
+    sizes = [max((line.cell_len for row in cells for line in row[i].split()), default=0) for i in range(len(names))]
+    are_numbers = [_are_numbers([row[i] for row in rows]) for i in range(len(names))]
+    are_whole = [column in whole or is_number for column, is_number in zip(columns, are_numbers, strict=True)]
+    least = [
+        max(size if is_whole else min(size, _LEAST_COLUMN), min(len(name), _LEAST_COLUMN))
+        for name, size, is_whole in zip(names, sizes, are_whole, strict=True)
+    ]
+    if sum(least) + _BORDER * len(names) > width:
+        return _build_records(names, cells)
+    table = Table(box=box.SIMPLE_HEAD, caption=caption, caption_justify="left", show_edge=False)
+    for index, name in enumerate(names):
+        table.add_column(
+            Text(name, overflow="fold"),
+            no_wrap=are_whole[index],
+            min_width=least[index],
+            overflow="fold",
+            justify="right" if are_numbers[index] else "left",
+        )
+    for row in cells:
+        table.add_row(*row)
+    return table
+
+
+def _build_records(names: Sequence[str], rows: Sequence[Sequence[Text]]) -> Group:
+    return Group(
+        *(
+            Text("\n")
+            .join([Text.assemble((f"{name}: ", "bold"), cell) for name, cell in zip(names, row, strict=True) if cell])
+            .append("\n")
+            for row in rows
+        )
+    )
+
+
+def _are_numbers(values: Sequence[Any]) -> bool:
+    given = [value for value in values if value is not None]
+    return bool(given) and all(isinstance(value, int | float) and not isinstance(value, bool) for value in given)
+
+
+def _build_cell(value: Any) -> Text:
+    # As Text, so that markup in the text of a document or the service has no effect.
+    if value is None:
+        return Text("")
+    return Text(sanitize_line(value if isinstance(value, str) else dump_json(value), _CELL_CHARS))
