@@ -4,6 +4,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import NoReturn
 
 from llx_mcp import __version__
@@ -41,8 +42,20 @@ def _add_completion_flags(completion: argparse.ArgumentParser) -> None:
 def _run_completion(arguments: argparse.Namespace) -> int:
     import shtab
 
-    print(shtab.complete(build_parser(), shell=arguments.shell))
+    parser = build_parser()
+    _complete_files(parser, shtab.FILE)
+    print(shtab.complete(parser, shell=arguments.shell))
     return 0
+
+
+def _complete_files(parser: argparse.ArgumentParser, words: object) -> None:
+    """Let the shell complete the names of files wherever a flag takes a path, in subcommands too."""
+    for action in parser._actions:  # noqa: SLF001 - argparse has no public list of its flags
+        if action.type is Path:
+            action.complete = words  # type: ignore[attr-defined] # shtab reads it
+        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001
+            for child in action.choices.values():
+                _complete_files(child, words)
 
 
 # Here and not in `commands`, because its script describes all commands.

@@ -14,6 +14,7 @@ T = TypeVar("T")
 # Most commands end before this, and a line that flickers would only distract.
 _QUIET_SECONDS = 2.0
 _TICK_SECONDS = 1.0
+_USUAL_COLUMNS = 80
 _CLEAR = "\r\033[K"
 
 
@@ -73,8 +74,14 @@ class WaitingLine:
     def _draw(self, text: str) -> None:
         self._is_shown = True
         # A line that wraps could not be cleared.
-        shown = text[: os.get_terminal_size(self._stream.fileno()).columns - 1]
-        print(f"{_CLEAR}{shown}", end="", file=self._stream, flush=True)
+        print(f"{_CLEAR}{text[: _get_columns(self._stream) - 1]}", end="", file=self._stream, flush=True)
+
+
+def _get_columns(terminal: TextIO) -> int:
+    try:
+        return os.get_terminal_size(terminal.fileno()).columns or _USUAL_COLUMNS
+    except OSError:
+        return _USUAL_COLUMNS
 
 
 def run_waiting(work: Callable[[WaitingLine], Awaitable[T]]) -> T:

@@ -31,6 +31,7 @@ from llx_mcp.errors import ArgumentError, LlxError, excerpt
 from llx_mcp.jobs.clock import Clock, SystemClock
 from llx_mcp.jobs.reader import JobReader, ReaderOptions, open_reader
 from llx_mcp.jobs.source import OpenSource
+from llx_mcp.server.completions import Completions
 from llx_mcp.server.prompts import load_prompts
 from llx_mcp.server.resources import add_resources
 from llx_mcp.server.subscriptions import JobSubscriptions
@@ -217,6 +218,7 @@ def build_server(
                 server.readers.discard(reader)
 
     bus = InMemorySubscriptionBus()
+    completions = Completions()
     server = ExtractServer(
         name="llx-mcp",
         title="LlamaExtract jobs",
@@ -228,10 +230,11 @@ def build_server(
         lifespan=lifespan,
         log_level=log_level,
         cache_hints={name: CacheHint(ttl_ms=_LISTS_TTL_MS, scope="public") for name in _LISTS},
-        middleware=[_refuse_cursor, JobSubscriptions(bus)],
+        middleware=[_refuse_cursor, JobSubscriptions(bus), completions],
         subscriptions=bus,
         extensions=[Tasks({"wait_for_extract_job": WaitForJobs(), **(works or {})})],
     )
+    server.completion()(completions.complete)  # type: ignore[no-untyped-call] # of the SDK
     server.middleware.append(server.count_call)
     for module in TOOLS:
         server.add_tool(

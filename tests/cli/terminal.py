@@ -27,8 +27,8 @@ class TerminalRun:
 
     @property
     def lines(self) -> list[str]:
-        """The lines without control sequences and trailing spaces."""
-        return [line.rstrip() for line in _CONTROLS.sub("", self.raw).replace("\r\n", "\n").split("\n")]
+        """The lines without control sequences and trailing spaces; one that is overwritten counts too."""
+        return [line.rstrip() for line in _CONTROLS.sub("", self.raw).splitlines()]
 
 
 def run_on_terminal(*arguments: str, columns: int = 100) -> TerminalRun:

@@ -21,6 +21,7 @@ from llx_mcp.result.document import Document
 from llx_mcp.result.jsonpath import PathError
 from llx_mcp.result.sections import JobSections
 from tests.cli.command import run_command
+from tests.cli.documents import build_document
 
 SCALARS = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False, allow_infinity=False), st.text(max_size=400)
@@ -42,17 +43,6 @@ ROWS = [
 ]
 METADATA = [{"sku": cite(0.9, 1, "A 1.50"), "net": {"amount": cite(0.4, 2, "1.50")}}]
 FORMULAS = ['=HYPERLINK("http://x")', "+1+cmd", "-1+1", "@SUM(A1)", "\t=1", "\r=1", " =1", "\n@x"]
-
-
-def build_document(result: Any, metadata: Any = None) -> Document:
-    """Build a document from a result and its field metadata."""
-    sections = {
-        "id": "ext-1",
-        "status": "COMPLETED",
-        "extract_result": result,
-        "extract_metadata": {"field_metadata": {"document_metadata": metadata}},
-    }
-    return JobSections(Job.parse(json.dumps(sections).encode()).sections).document
 
 
 def export_bytes(document: Document, format_name: str, path: str = "$", *, provenance: bool = False) -> bytes:
