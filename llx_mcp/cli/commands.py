@@ -25,8 +25,8 @@ from llx_mcp.scope import KNOWN_STATUSES
 _EXAMPLE_ID = "ext-sample0invoice00000000000000"
 _HTTP_PORT = 8000
 _SERVING = (
-    "llx-mcp: waiting for an MCP client on standard input. A client starts this command by itself; docs/install.md "
-    "says\n         how to configure one. To try the server: llx-mcp demo. To stop: Ctrl-C.\n"
+    "llx-mcp: waiting for an MCP client on standard input. A client starts this command by itself, so configure it\n"
+    "         there. To try the server: llx-mcp demo. To stop: Ctrl-C.\n"
 )
 
 

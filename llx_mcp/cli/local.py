@@ -72,13 +72,19 @@ def _run_serve(arguments: argparse.Namespace) -> int:
     from llx_mcp.local.serve import serve
 
     try:
-        faults = [parse_fault(text) for text in arguments.fault]
+        faults = [parse_fault(_fold_kind(text)) for text in arguments.fault]
     except FaultError as exc:
         raise ArgumentError(f"--fault: {exc}") from None
     with _open_to_write(arguments) as store, explain_port(arguments.port):
         lifespan = deliver_webhooks(store, allow_remote=arguments.webhooks_anywhere)
         serve(store, port=arguments.port, faults=faults, admin_token=arguments.admin_token, lifespan=lifespan)
     return 0
+
+
+def _fold_kind(fault: str) -> str:
+    """Return a fault with its kind in lower case: case does not matter, as in every other choice."""
+    kind, colon, rest = fault.partition(":")
+    return f"{kind.lower()}{colon}{rest}"
 
 
 def _open_to_write(arguments: argparse.Namespace) -> "AbstractContextManager[JobStore]":

@@ -121,6 +121,12 @@ def test_case_of_a_word_does_not_matter(tmp_path: Path) -> None:
     run_command("get", INVOICE, "--local", "--expand", "Usage")
     job = tmp_path / "job.json"
     job.write_text('{"id":"ext-mine","status":"COMPLETED"}')
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = str(listener.getsockname()[1])
+        assert (
+            "is in use"
+            in run_command("local", "serve", "--fault", "Slow:times=1", "--port", port, exit_status=2).stderr
+        )
     run_command("local", "import", str(job), "--scenario", "Slow", "--local-db", str(tmp_path / "jobs.db"))
 
 
