@@ -15,6 +15,7 @@ from llx_mcp.cli.options import (
     Command,
     add_choice,
     add_source,
+    parse_max_chars,
     parse_port,
     parse_seconds,
 )
@@ -24,6 +25,7 @@ from llx_mcp.scope import KNOWN_STATUSES
 
 _EXAMPLE_ID = "ext-sample0invoice00000000000000"
 _HTTP_PORT = 8000
+_HTTP_FLAGS = ("port",)
 _SERVING = (
     "llx-mcp: waiting for an MCP client on standard input. A client starts this command by itself, so configure it\n"
     "         there. To try the server: llx-mcp demo. To stop: Ctrl-C.\n"
@@ -81,7 +83,7 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print the structured form of the answer")
     parser.add_argument(
         "--max-chars",
-        type=int,
+        type=parse_max_chars,
         default=DEFAULT_CHARS,
         metavar="N",
         help="most characters of the answer (default: %(default)s)",
@@ -109,8 +111,10 @@ def _run_serve(arguments: argparse.Namespace) -> int:
         port = _HTTP_PORT if arguments.port is None else arguments.port
         with explain_port(port):
             serve_http(setup.open_source, port=port, options=setup.reader_options, log_level=log_level)
-    elif arguments.port is not None:
-        raise ArgumentError("--port needs --http: without it, the server has no port. Add --http, or leave out --port.")
+    elif given := [f"--{name}" for name in _HTTP_FLAGS if getattr(arguments, name) is not None]:
+        raise ArgumentError(
+            f"{', '.join(given)}: only with --http, because stdio has no port. Add it, or leave this out."
+        )
     else:
         from llx_mcp.server.run import serve_stdio
 
@@ -134,7 +138,6 @@ def _run_wait(arguments: argparse.Namespace) -> int:
     from llx_mcp.cli.wait import wait_for_many
 
     setup = set_up(arguments)
-    _check_budget(arguments.max_chars)
     expand = tuple(arguments.expand or DEFAULT_EXPAND)
     request = WaitRequest(tuple(arguments.job_ids), expand=expand, max_chars=arguments.max_chars, scope=setup.scope)
     return wait_for_many(setup, request, timeout_seconds=arguments.timeout, as_json=arguments.json)
@@ -145,7 +148,6 @@ def _print_job(arguments: argparse.Namespace, job_id: str, *, timeout_seconds: f
     from llx_mcp.cli.jobs import print_job
 
     setup = set_up(arguments)
-    _check_budget(arguments.max_chars)
     request = JobRequest(job_id, tuple(arguments.expand or DEFAULT_EXPAND), arguments.max_chars, setup.scope)
     return print_job(setup, request, timeout_seconds=timeout_seconds, as_json=arguments.json)
 
@@ -155,7 +157,6 @@ def _run_list(arguments: argparse.Namespace) -> int:
     from llx_mcp.cli.jobs import print_job_list
 
     setup = set_up(arguments)
-    _check_budget(arguments.max_chars)
     request = JobListRequest(
         arguments.status,
         arguments.document,
@@ -167,13 +168,6 @@ def _run_list(arguments: argparse.Namespace) -> int:
     )
     print_job_list(setup, request, arguments.cursor, as_json=arguments.json)
     return 0
-
-
-def _check_budget(max_chars: int) -> None:
-    from llx_mcp.answers.requests import MAX_CHARS, MIN_CHARS
-
-    if not MIN_CHARS <= max_chars <= MAX_CHARS:
-        raise ArgumentError(f"--max-chars takes a whole number from {MIN_CHARS:,} to {MAX_CHARS:,}.")
 
 
 def _run_export(arguments: argparse.Namespace) -> int:

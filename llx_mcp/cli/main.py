@@ -19,19 +19,18 @@ _SHELLS = ("bash", "zsh", "fish", "tcsh")
 
 def main(argv: list[str] | None = None) -> NoReturn:
     """Run one command, and exit with its status. A closed output ends the command without a message."""
+    _replace_closed_streams()
     try:
-        try:
-            status = _run(argv)
-        finally:
-            # At the exit of the interpreter, a closed pipe would cause a message.
-            sys.stdout.flush()
+        status = _run(argv)
     except BrokenPipeError:
-        status = _leave_closed_pipe()
+        status = EXIT_CLOSED_PIPE
     except BaseExceptionGroup as group:
         # Task groups wrap what is raised inside them.
         if group.subgroup(BrokenPipeError) is None:
             raise
-        status = _leave_closed_pipe()
+        status = EXIT_CLOSED_PIPE
+    if status in (EXIT_CLOSED_PIPE, EXIT_ERROR):
+        _discard_output()
     sys.exit(status)
 
 
@@ -83,10 +82,14 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def _run(argv: list[str] | None) -> int:
-    arguments = build_parser().parse_args(argv)
-    run: Callable[[argparse.Namespace], int] = arguments.run
     try:
-        return run(arguments)
+        try:
+            arguments = build_parser().parse_args(argv)
+            run: Callable[[argparse.Namespace], int] = arguments.run
+            return run(arguments)
+        finally:
+            # At the exit of the interpreter, it would be too late to report that this failed.
+            print(end="", flush=True)
     except BrokenPipeError:
         raise
     except (LlxError, OSError) as exc:
@@ -97,9 +100,15 @@ def _run(argv: list[str] | None) -> int:
         return EXIT_INTERRUPTED
 
 
-def _leave_closed_pipe() -> int:
-    """Discard what is still buffered, so that the exit of the interpreter does not fail on it."""
+def _discard_output() -> None:
+    """Discard what could not be written, so that the exit of the interpreter does not fail on it."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
-    for stream in (sys.stdout, sys.stderr):
-        os.dup2(nowhere, stream.fileno())
-    return EXIT_CLOSED_PIPE
+    for descriptor in (1, 2):
+        os.dup2(nowhere, descriptor)
+
+
+def _replace_closed_streams() -> None:
+    """Write to nowhere what a caller has closed, as with `>&-`: Python has None in place of such a stream."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115 - it lasts as long as the process

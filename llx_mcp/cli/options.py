@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias, get_args
 
+from llx_mcp.answers.requests import MAX_CHARS, MIN_CHARS
 from llx_mcp.settings import LogLevel, Region, check_base_url
 
 Flags: TypeAlias = Callable[[argparse.ArgumentParser], None]
@@ -157,6 +158,14 @@ def parse_port(text: str) -> int:
     if not text.isascii() or not text.isdigit() or not 0 <= int(text) <= 65_535:
         raise argparse.ArgumentTypeError("a port is a number from 0 to 65535")
     return int(text)
+
+
+def parse_max_chars(text: str) -> int:
+    """Parse the budget of an answer for argparse."""
+    num_chars = int(text) if text.isascii() and text.isdigit() else 0
+    if not MIN_CHARS <= num_chars <= MAX_CHARS:
+        raise argparse.ArgumentTypeError(f"give a whole number from {MIN_CHARS:,} to {MAX_CHARS:,}")
+    return num_chars
 
 
 def parse_seconds(text: str) -> float:

@@ -11,7 +11,7 @@ from rich.text import Text
 from llx_mcp.answers.markdown import PARTS, render_head, render_part
 from llx_mcp.cli.wording import describe_next_step, describe_omission
 from llx_mcp.result.paths import ROOT, join_name
-from llx_mcp.result.sanitize import dump_json, sanitize_line
+from llx_mcp.result.sanitize import dump_json, sanitize_line, sanitize_text
 
 if TYPE_CHECKING:
     from llx_mcp.answers import outputs
@@ -74,7 +74,7 @@ def _stack(texts: Sequence[str]) -> Text:
 
 
 def _build_head(output: "outputs.Output") -> Text:
-    head = Text(render_head(output).replace("**", "").rstrip())
+    head = Text(sanitize_text(render_head(output)).replace("**", "").rstrip())
     status = getattr(output, "status", None)
     if status:
         head.stylize(f"bold {_STATUS_COLOURS.get(status, 'cyan')}", 0, len(status))
@@ -101,7 +101,7 @@ def _build_part(width: int, name: str, value: Any, source: Sequence[str]) -> Ite
         case "next_steps":
             yield Text("\n" + "\n".join(f"Next: {describe_next_step(step, source)}" for step in value))
         case _ if text := render_part(name, value).strip() if name in PARTS else "":
-            yield Text(text)
+            yield Text(sanitize_text(text))
 
 
 def _describe_job(columns: Sequence[str], cells: Row) -> dict[str, str]:

@@ -34,13 +34,19 @@ _FLAGS_OF_ARGUMENTS = {
     "status": "--status",
     "timeout_seconds": "--timeout",
 }
+_TOOLS_WITHOUT_COMMAND = ("find_in_extract_result", "query_extract_result", "review_extract_job")
+_IN_CLIENT = "in an MCP client"
 # Arguments of tools that their commands do without: `wait` waits for all jobs, and `export` writes all pages.
 _NOT_FLAGS: Mapping[str, frozenset[str]] = {
     "wait_for_extract_job": frozenset({"until"}),
     "read_extract_result": frozenset({"cursor", "include", "max_chars"}),
 }
 # These names mean nothing else, so they are replaced anywhere in an error or a hint.
-_UNMISTAKABLE = _COMMANDS_OF_TOOLS | {name: _FLAGS_OF_ARGUMENTS[name] for name in ("max_chars", "timeout_seconds")}
+_UNMISTAKABLE = {
+    **_COMMANDS_OF_TOOLS,
+    **{tool: f"{tool} ({_IN_CLIENT})" for tool in _TOOLS_WITHOUT_COMMAND},
+    **{name: _FLAGS_OF_ARGUMENTS[name] for name in ("max_chars", "timeout_seconds")},
+}
 _NAME = re.compile("|".join(map(re.escape, _UNMISTAKABLE)))
 # An error about an argument begins with its name. Further on, the same word may be a field of the document.
 _FIRST_WORD = re.compile(r"\w+")
@@ -76,7 +82,7 @@ def format_command(call: "Call", source: Sequence[str]) -> str:
 
     command = _COMMANDS_OF_TOOLS.get(call.tool)
     if command is None:
-        return f"in an MCP client, {format_call(call)}"
+        return f"{format_call(call)} {_IN_CLIENT}"
     words, flags = command.split(), []
     for name, value in call.arguments.items():
         flag = _FLAGS_OF_ARGUMENTS.get(name)
@@ -139,7 +145,7 @@ def _command_of_resource(uri: str, source: Sequence[str]) -> str:
     """Return the command that writes what a resource holds; the resource itself where no command does."""
     match = _RESOURCE.match(uri)
     if match is None:
-        return f"in an MCP client, the resource {uri}"
+        return f"the resource {uri} {_IN_CLIENT}"
     provenance = ["--provenance"] if match[2] == "metadata" else []
     return shlex.join(["llx-mcp", "export", unquote(match[1]), *provenance, *source])
 

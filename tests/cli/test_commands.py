@@ -75,6 +75,19 @@ def test_pipe_that_is_closed_at_the_start_ends_an_export_of_jobs_silently(tmp_pa
     assert (run.returncode, run.stderr) == (141, b"")
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+@pytest.mark.parametrize("arguments", [("list", "--local"), ("export", INVOICE, "--local"), ("--help",)])
+def test_output_that_cannot_be_written_is_one_line(arguments: tuple[str, ...]) -> None:
+    with Path("/dev/full").open("wb") as full:
+        run = subprocess.run([*LLX, *arguments], stdout=full, stderr=subprocess.PIPE, text=True)
+    assert (run.returncode, run.stderr) == (2, "llx-mcp: No space left on device\n")
+
+
+def test_output_that_is_closed_is_not_written() -> None:
+    run = subprocess.run(["sh", "-c", f"{LLX[0]} -m llx_mcp list --local >&-"], capture_output=True)
+    assert (run.returncode, run.stderr) == (0, b"")
+
+
 @pytest.mark.parametrize("arguments", [("get", INVOICE, "--foo"), ("local", "list", "--foo"), ("demo", "--foo")])
 def test_unknown_flag_shows_the_usage_of_its_command(arguments: tuple[str, ...]) -> None:
     run = run_command(*arguments, exit_status=2)
@@ -85,7 +98,7 @@ def test_unknown_flag_shows_the_usage_of_its_command(arguments: tuple[str, ...])
 
 def test_port_without_http_is_refused() -> None:
     run = run_command("serve", "--local", "--port", "8000", exit_status=2)
-    assert run.stderr.startswith("llx-mcp: --port needs --http")
+    assert run.stderr.startswith("llx-mcp: --port: only with --http")
 
 
 @pytest.mark.parametrize("name", ["items.foo", "items"])
@@ -189,7 +202,7 @@ def test_answers_name_commands_that_work(tmp_path: Path) -> None:
         run_command(*words[1:], *(["--timeout", "0"] if status else []), exit_status=status)
     for line in lines:
         if "llx-mcp " not in line:
-            assert ": in an MCP client, " in line or not re.search(r"_extract_|_id=|max_chars", line)
+            assert line.endswith(") in an MCP client") or not re.search(r"_extract_|_id=|max_chars", line)
 
 
 @pytest.mark.parametrize("columns", [60, 80, 140])

@@ -124,7 +124,7 @@ def test_list_is_printed_as_text_and_as_json() -> None:
     ("arguments", "words"),
     [
         (("--since", "soon"), "--since (given: 'soon'): a date or time in ISO 8601"),
-        (("--max-chars", "5"), "--max-chars takes a whole number from 1,000"),
+        (("--max-chars", "5"), "argument --max-chars: give a whole number from 1,000 to 400,000"),
         (("--cursor", "x"), "llx-mcp: --cursor: this server did not create it"),
         (("--status", "done"), "invalid choice"),
     ],

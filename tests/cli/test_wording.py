@@ -26,7 +26,7 @@ REQUEST = JobRequest("ext-1")
          "llx-mcp list --status FAILED --since 2026-01-01 --cursor x --local"),
         (ReadOptions("a[*].b").next_call(REQUEST, "x"), "llx-mcp export ext-1 --path 'a[*].b' --local"),
         (ReadOptions().next_call(REQUEST, "x"), "llx-mcp export ext-1 --local"),
-        (REQUEST.call("review_extract_job"), 'in an MCP client, review_extract_job(job_id="ext-1")'),
+        (REQUEST.call("review_extract_job"), 'review_extract_job(job_id="ext-1") in an MCP client'),
     ],
 )  # fmt: skip
 def test_call_becomes_a_command(call: Call, command: str) -> None:
@@ -44,7 +44,7 @@ def test_call_becomes_a_command(call: Call, command: str) -> None:
         (Omission(what="provenance", resource="llx://jobs/ext-1/metadata"),
          "provenance: llx-mcp export ext-1 --provenance"),
         (Omission(what="values", resource="llx://jobs/ext-1/configuration"),
-         "values: in an MCP client, the resource llx://jobs/ext-1/configuration"),
+         "values: the resource llx://jobs/ext-1/configuration in an MCP client"),
     ],
 )  # fmt: skip
 def test_omission_names_the_command_that_shows_it(omission: Omission, text: str) -> None:
@@ -66,6 +66,10 @@ def test_next_step_names_its_command() -> None:
         (ArgumentError("no status in $"), "no status in $"),
         (NotFoundError("No job. list_extract_jobs lists them."), "No job. llx-mcp list lists them."),
         (ConfigurationError("Call with a longer timeout_seconds."), "Call with a longer --timeout."),
+        (
+            ArgumentError("path: use query_extract_result, with SQL."),
+            "--path: use query_extract_result (in an MCP client), with SQL.",
+        ),
         (FileNotFoundError(2, "No such file or directory", "a.json"), "a.json: No such file or directory"),
         (OSError("odd"), "odd"),
     ],
