@@ -1,20 +1,19 @@
 """Answers as tables for a terminal: as wide as it, with ids whole."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import Any
 
 from rich import box
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from llx_mcp.answers import outputs
 from llx_mcp.answers.markdown import PARTS, render_head, render_part
 from llx_mcp.cli.wording import describe_next_step, describe_omission
 from llx_mcp.result.paths import ROOT, join_name
 from llx_mcp.result.sanitize import dump_json, sanitize_line, sanitize_text
-
-if TYPE_CHECKING:
-    from llx_mcp.answers import outputs
 
 Row = Sequence[Any]
 
@@ -22,15 +21,26 @@ _STATUS_COLOURS = {"COMPLETED": "green", "FAILED": "red", "CANCELLED": "yellow",
 _CELL_CHARS = 32_000
 _LEAST_COLUMN = 8
 _BORDER = 3
+_CELL_LENGTH = 3
 _TITLES = {
     "outline": "Outline of the result",
     "tables": "Tables of the result; each is a sheet of llx-mcp export --format xlsx",
     "lowest_confidence": "Lowest confidence first",
+    "items": "First items of a list",
 }
 _NAMES = {"tables": ("tables", "columns")}
 
 
-def show_answer(console: Console, output: "outputs.Output", source: Sequence[str]) -> None:
+@dataclass(frozen=True, slots=True)
+class _Cell:
+    """A value of a result, with its page and its confidence where they are known."""
+
+    value: Any
+    page: float | None
+    confidence: float | None
+
+
+def show_answer(console: Console, output: outputs.Output, source: Sequence[str]) -> None:
     """Print an answer on a terminal.
 
     Args:
@@ -73,7 +83,7 @@ def _stack(texts: Sequence[str]) -> Text:
     return Text("\n").join(Text(text, style="dim" if index else "") for index, text in enumerate(texts) if text)
 
 
-def _build_head(output: "outputs.Output") -> Text:
+def _build_head(output: outputs.Output) -> Text:
     head = Text(sanitize_text(render_head(output)).replace("**", "").rstrip())
     status = getattr(output, "status", None)
     if status:
@@ -84,15 +94,10 @@ def _build_head(output: "outputs.Output") -> Text:
 def _build_part(width: int, name: str, value: Any, source: Sequence[str]) -> Iterator[RenderableType]:
     """Yield what a terminal shows of one part of an answer."""
     match name:
-        case "result" | "result_as_tables":
-            yield from _build_result(_unpack(value) if name == "result_as_tables" else value, width)
-        case "outline" | "tables" | "lowest_confidence":
-            yield Text(f"\n{_TITLES[name]}", style="bold")
-            yield _build_table(_NAMES.get(name, value.columns), value.rows, width, whole=("path",))
-        case "items":
-            for table in value:
-                yield Text("\nFirst items of a list", style="bold")
-                yield _build_table(table.columns, table.rows, width)
+        case "result":
+            yield from build_result(value, width)
+        case "result_as_tables" | "cited_result":
+            yield from build_result(_unpack(value, with_cells=name == "cited_result"), width)
         case "jobs":
             yield Text("")
             yield build_job_table([_describe_job(value.columns, row) for row in value.rows], width)
@@ -100,8 +105,18 @@ def _build_part(width: int, name: str, value: Any, source: Sequence[str]) -> Ite
             yield Text("\n" + "\n".join(f"Left out: {describe_omission(item, source)}" for item in value))
         case "next_steps":
             yield Text("\n" + "\n".join(f"Next: {describe_next_step(step, source)}" for step in value))
+        case _ if isinstance(value, outputs.Table):
+            yield from _build_titled(name, value, width)
+        case _ if isinstance(value, list) and all(isinstance(table, outputs.Table) for table in value):
+            for table in value:
+                yield from _build_titled(name, table, width)
         case _ if text := render_part(name, value).strip() if name in PARTS else "":
             yield Text(sanitize_text(text))
+
+
+def _build_titled(name: str, table: outputs.Table, width: int) -> Iterator[RenderableType]:
+    yield Text(f"\n{_TITLES.get(name, name.replace('_', ' ').capitalize())}", style="bold")
+    yield _build_table(_NAMES.get(name, table.columns), table.rows, width, whole=("path",))
 
 
 def _describe_job(columns: Sequence[str], cells: Row) -> dict[str, str]:
@@ -114,22 +129,42 @@ def _describe_job(columns: Sequence[str], cells: Row) -> dict[str, str]:
     return {name: str(text) for name, text in texts.items() if text}
 
 
-def _build_result(result: Any, width: int) -> Iterator[RenderableType]:
-    """Yield the fields of a result as a table, and each list of objects as a table of its own."""
+def build_result(result: Any, width: int) -> Iterator[RenderableType]:
+    """Yield the fields of a result as a table, and each list of objects as a table of its own.
+
+    Args:
+        result: JSON, whose values may be cells.
+        width: columns of the terminal.
+    """
     lists: list[tuple[str, list[Any]]] = []
-    fields: list[list[Any]] = []
+    fields: list[tuple[str, Any]] = []
     for name, value in _iter_fields("", result):
-        if _is_list_of_objects(value):
-            lists.append((name or "result", value))
-        else:
-            fields.append([name or "value", value])
+        (lists if _is_list_of_objects(value) else fields).append((name, value))
     if fields:
         yield Text("")
-        yield _build_table(["field", "value"], fields, width, whole=("field",))
+        rows = [{"field": name or "value", "value": value} for name, value in fields]
+        yield _build_value_table(rows, width, whole=("field",))
     for name, rows in lists:
-        columns = list(dict.fromkeys(key for row in rows for key in row))
-        yield Text(f"\n{name} ×{len(rows)}", style="bold")
-        yield _build_table(columns, [[row.get(column) for column in columns] for row in rows], width)
+        yield Text(f"\n{name or 'result'} ×{len(rows)}", style="bold")
+        yield _build_value_table(rows, width)
+
+
+def _build_value_table(rows: Sequence[Mapping[str, Any]], width: int, whole: Sequence[str] = ()) -> RenderableType:
+    """Build a table of objects, with the pages and the lowest confidence of each row where its values are cells."""
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    cells = [list(_iter_cells(list(row.values()))) for row in rows]
+    shown = [[_get_values(row.get(name)) for name in columns] for row in rows]
+    if any(cells):
+        columns += ["page", "confidence"]
+        shown = [[*row, *_summarize(found)] for row, found in zip(shown, cells, strict=True)]
+    return _build_table(columns, shown, width, whole=whole)
+
+
+def _summarize(cells: Sequence["_Cell"]) -> tuple[str | None, float | None]:
+    """Return the pages and the lowest confidence of some cells."""
+    pages = sorted({cell.page for cell in cells if cell.page is not None})
+    lowest = min((cell.confidence for cell in cells if cell.confidence is not None), default=None)
+    return ", ".join(f"{page:g}" for page in pages) or None, lowest
 
 
 def _iter_fields(name: str, value: Any) -> Iterator[tuple[str, Any]]:
@@ -141,15 +176,46 @@ def _iter_fields(name: str, value: Any) -> Iterator[tuple[str, Any]]:
         yield from _iter_fields(join_name(name or ROOT, step), inner)
 
 
-def _unpack(value: Any) -> Any:
-    """Return a value with its lists of objects, of which `compact_tables.pack` has made columns and rows."""
+def _unpack(value: Any, *, with_cells: bool) -> Any:
+    """Return a result that was packed for a model, with its lists of objects as such.
+
+    Args:
+        value: JSON in which `{columns, rows}` stands for a list of objects.
+        with_cells: whether `[value, page, confidence]` stands for a value.
+    """
+    if with_cells and _is_cell(value):
+        return _Cell(*value[:_CELL_LENGTH])
     if isinstance(value, list):
-        return [_unpack(item) for item in value]
+        return [_unpack(item, with_cells=with_cells) for item in value]
     if not isinstance(value, dict):
         return value
     if value.keys() == {"columns", "rows"}:
-        return [dict(zip(value["columns"], map(_unpack, row), strict=True)) for row in value["rows"]]
-    return {name: _unpack(child) for name, child in value.items()}
+        rows = ([_unpack(cell, with_cells=with_cells) for cell in row] for row in value["rows"])
+        return [dict(zip(value["columns"], row, strict=True)) for row in rows]
+    return {name: _unpack(child, with_cells=with_cells) for name, child in value.items()}
+
+
+def _is_cell(value: Any) -> bool:
+    if not isinstance(value, list) or len(value) < _CELL_LENGTH or not isinstance(value[0], str | int | float):
+        return False
+    return all(fact is None or isinstance(fact, int | float) for fact in value[1:_CELL_LENGTH])
+
+
+def _iter_cells(value: Any) -> Iterator["_Cell"]:
+    if isinstance(value, _Cell):
+        yield value
+    elif isinstance(value, dict | list):
+        for child in value.values() if isinstance(value, dict) else value:
+            yield from _iter_cells(child)
+
+
+def _get_values(value: Any) -> Any:
+    """Return JSON with the values of cells in their place."""
+    if isinstance(value, _Cell):
+        return value.value
+    if isinstance(value, list):
+        return [_get_values(item) for item in value]
+    return {name: _get_values(child) for name, child in value.items()} if isinstance(value, dict) else value
 
 
 def _is_list_of_objects(value: Any) -> bool:

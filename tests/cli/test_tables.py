@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from llx_mcp.answers.outputs import JobOutput
-from llx_mcp.cli.tables import build_job_table, show_answer
+from llx_mcp.cli.tables import _unpack, build_job_table, build_result, show_answer
 from llx_mcp.outputs import Output
 
 HOSTILE = "\x1b[31m[bold]x[/bold]\x9b2J\u202e\nnext"
@@ -43,6 +43,28 @@ def test_result_that_is_packed_is_shown_as_the_same_tables() -> None:
     shown = show(build_output(result_as_tables=packed), 60)
     assert shown == show(build_output(result={"name": "n", "items": rows}), 60)
     assert "items ×2" in shown
+
+
+def test_cells_show_the_pages_and_the_lowest_confidence_of_their_row() -> None:
+    packed = {
+        "total": [12.5, 1, 0.93],
+        "note": None,
+        "tags": [["x", 2, 0.5], ["y", 3, None]],
+        "items": {"columns": ["sku", "net"], "rows": [[["A", 1, 0.9], [1.5, 2, 0.7]], [["B", None, None], None]]},
+    }
+    target = io.StringIO()
+    for part in build_result(_unpack(packed, with_cells=True), 60):
+        Console(file=target, width=60).print(part)
+    assert [line.split() for line in target.getvalue().splitlines() if line.strip(" ─")] == [
+        ["field", "value", "page", "confidence"],
+        ["total", "12.5", "1", "0.93"],
+        ["note"],
+        ["tags", '["x","y"]', "2,", "3", "0.5"],
+        ["items", "×2"],
+        ["sku", "net", "page", "confidence"],
+        ["A", "1.5", "1,", "2", "0.7"],
+        ["B"],
+    ]
 
 
 def test_table_that_is_too_wide_becomes_a_list_of_records() -> None:
