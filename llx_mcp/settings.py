@@ -5,11 +5,13 @@ from typing import Literal
 from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from llx_mcp.errors import ConfigurationError
 
 Region = Literal["na", "eu"]
+LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 
 BASE_URLS: dict[Region, str] = {
     "na": "https://api.cloud.llamaindex.ai",
@@ -47,7 +49,7 @@ class Settings(BaseSettings):
     requests_per_minute: float | None = Field(None, ge=1, validation_alias="LLX_MCP_REQUESTS_PER_MINUTE")
     cache_bytes: int | None = Field(None, ge=0, validation_alias="LLX_MCP_CACHE_BYTES")
     poll_max_seconds: float | None = Field(None, ge=0.5, le=3_600, validation_alias="LLX_MCP_POLL_MAX_SECONDS")
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("WARNING", validation_alias="LLX_MCP_LOG_LEVEL")
+    log_level: LogLevel = Field("WARNING", validation_alias="LLX_MCP_LOG_LEVEL")
 
     @field_validator("region", "log_level", mode="before")
     @classmethod
@@ -103,13 +105,26 @@ def load_settings(**overrides: object) -> Settings:
     try:
         return Settings(**given)  # type: ignore[arg-type]
     except ValidationError as exc:
-        reasons = [_describe_error(error["loc"], error["msg"]) for error in exc.errors()]
+        reasons = [_describe_error(error) for error in exc.errors()]
     raise ConfigurationError("These settings cannot be used. " + "; ".join(reasons))
 
 
-def _describe_error(location: tuple[int | str, ...], message: str) -> str:
-    name = ".".join(str(part) for part in location)
-    reason = message.removeprefix("Value error, ")
+def _describe_error(error: ErrorDetails) -> str:
+    name = ".".join(str(part) for part in error["loc"])
+    context = error.get("ctx", {})
+    match error["type"]:
+        case "literal_error":
+            reason = f"must be {context['expected']}".replace("'", "")
+        case "greater_than_equal":
+            reason = f"must be at least {context['ge']:g}"
+        case "less_than_equal":
+            reason = f"must be at most {context['le']:g}"
+        case "int_parsing" | "int_from_float":
+            reason = "must be a whole number"
+        case "float_parsing":
+            reason = "must be a number"
+        case _:
+            reason = error["msg"].removeprefix("Value error, ")
     return f"{name}: {reason}" if name else reason
 
 

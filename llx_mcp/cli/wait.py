@@ -2,35 +2,44 @@
 
 import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Self
+from datetime import datetime
+from typing import TYPE_CHECKING, Protocol, Self
 
-import anyio
-
+from llx_mcp.answers.requests import WaitRequest
+from llx_mcp.answers.wait_report import NOT_POLLED
 from llx_mcp.cli.jobs import open_command_reader
-from llx_mcp.cli.options import EXIT_COMPLETED, EXIT_ERROR, EXIT_FAILED, EXIT_TIMEOUT, CommandSetup, describe_error
+from llx_mcp.cli.options import EXIT_COMPLETED, EXIT_ERROR, EXIT_FAILED, EXIT_TIMEOUT
+from llx_mcp.cli.setup import CommandSetup
+from llx_mcp.cli.waiting_line import WaitingLine, run_waiting
+from llx_mcp.cli.wording import describe_error
 from llx_mcp.jobs.job_rows import build_waited_row
 from llx_mcp.result.sanitize import dump_json, sanitize_line
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from rich.console import RenderableType
 
     from llx_mcp.jobs.progress import JobSnapshot, WaitProgress
+    from llx_mcp.jobs.reader import JobReader
+
+Row = dict[str, str]
 
 _COLUMNS = ("job", "status", "time", "document", "note")
-_CELL_CHARS = 48
+_CELL_CHARS = 64
 _NOTE_CHARS = 160
-_STATUS_COLOURS = {"COMPLETED": "green", "FAILED": "red", "CANCELLED": "yellow", "ERROR": "red"}
 
 
-def wait_for_many(setup: CommandSetup, job_ids: Sequence[str], *, timeout_seconds: float, as_json: bool) -> int:
+class _Display(Protocol):
+    def show(self, progress: "WaitProgress", now: datetime) -> None: ...
+
+
+def wait_for_many(setup: CommandSetup, request: WaitRequest, *, timeout_seconds: float, as_json: bool) -> int:
     """Wait until all jobs have ended, then print a line for each.
 
     Args:
-        setup: where jobs come from, and their project and organization.
-        job_ids: ids of the jobs, at most 100.
+        setup: where jobs come from.
+        request: the jobs, at most 100, and what to show of them as JSON.
         timeout_seconds: the longest wait.
-        as_json: print a JSON list instead of lines.
+        as_json: print the structured form of the tool's answer instead of lines.
 
     Returns:
         The exit status, as `get_exit_status` defines it.
@@ -39,26 +48,52 @@ def wait_for_many(setup: CommandSetup, job_ids: Sequence[str], *, timeout_second
         LlxError: no request can be made, or there are more than 100 ids.
     """
 
-    async def run() -> "WaitProgress":
-        display = _Table() if sys.stderr.isatty() else _Lines()
+    async def run(line: WaitingLine) -> tuple["WaitProgress", list[Row], str]:
+        display = _Table(line) if sys.stderr.isatty() else _Lines()
         async with open_command_reader(setup) as reader:
             with display:
-                return await reader.wait_many(
-                    job_ids, timeout_seconds=timeout_seconds, scope=setup.scope, on_progress=display.show
-                )
+                progress = await _wait(reader, request, timeout_seconds, display)
+            answer = dump_json((await reader.build_wait_answer(request, progress)).structured) if as_json else ""
+            now = reader.fetcher.service_now()
+        return progress, [describe_snapshot(snapshot, now) for snapshot in progress.snapshots], answer
 
-    progress = anyio.run(run)
-    rows = [describe_snapshot(snapshot, datetime.now(UTC)) for snapshot in progress.snapshots]
+    progress, rows, answer = run_waiting(run)
     if as_json:
-        print(dump_json(rows))
+        print(answer)
     else:
-        for row in rows:
-            print("  ".join(row[name] for name in _COLUMNS if row.get(name)))
+        _print_rows(rows)
     return get_exit_status(progress.snapshots)
 
 
-def describe_snapshot(snapshot: "JobSnapshot", now: datetime) -> dict[str, str]:
-    """Return a job's id, status, time, document, and a note about an error or anything unusual, as printable text."""
+async def _wait(reader: "JobReader", request: WaitRequest, timeout_seconds: float, display: _Display) -> "WaitProgress":
+    async def show(progress: "WaitProgress") -> None:
+        display.show(progress, reader.fetcher.service_now())
+
+    return await reader.wait_many(
+        request.job_ids, timeout_seconds=timeout_seconds, scope=request.scope, on_progress=show
+    )
+
+
+def _print_rows(rows: Sequence[Row]) -> None:
+    if not sys.stdout.isatty():
+        for row in rows:
+            print("  ".join(row[name] for name in _COLUMNS if row.get(name)))
+        return
+    from rich.console import Console
+
+    from llx_mcp.cli.tables import build_job_table
+
+    console = Console(highlight=False)
+    console.print(build_job_table(rows, console.width))
+
+
+def describe_snapshot(snapshot: "JobSnapshot", now: datetime) -> Row:
+    """Return a job's id, status, time, document, and a note about an error or anything unusual, as printable text.
+
+    Args:
+        snapshot: what is known of the job.
+        now: the time by the service's clock.
+    """
     line = build_waited_row(snapshot, now)
     note = line.note if snapshot.error is None else describe_error(snapshot.error)
     row = {"job": sanitize_line(line.job_id, _CELL_CHARS), "status": line.short_status}
@@ -99,11 +134,11 @@ class _Lines:
     def __exit__(self, *_: object) -> None:
         return None
 
-    async def show(self, progress: "WaitProgress") -> None:
+    def show(self, progress: "WaitProgress", now: datetime) -> None:
         """Print the jobs whose status has changed."""
         for snapshot in progress.snapshots:
-            row = describe_snapshot(snapshot, datetime.now(UTC))
-            if self._statuses.get(snapshot.job_id) != row["status"] and row["status"] != "NOT_POLLED":
+            row = describe_snapshot(snapshot, now)
+            if self._statuses.get(snapshot.job_id) != row["status"] and row["status"] != NOT_POLLED:
                 self._statuses[snapshot.job_id] = row["status"]
                 count = f"{progress.num_ended} of {progress.num_jobs} done"
                 print(f"{row['job']}  {row['status']}  ({count})", file=sys.stderr, flush=True)
@@ -112,36 +147,37 @@ class _Lines:
 class _Table:
     """Draws a table on stderr, again after each poll."""
 
-    def __init__(self) -> None:
+    def __init__(self, line: WaitingLine) -> None:
         from rich.console import Console
         from rich.live import Live
 
-        self._live = Live(console=Console(stderr=True), auto_refresh=False, transient=True)
+        self._line = line
+        self._console = Console(stderr=True, highlight=False)
+        self._live = Live(console=self._console, auto_refresh=False, transient=True)
 
     def __enter__(self) -> Self:
-        self._live.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._live.stop()
 
-    async def show(self, progress: "WaitProgress") -> None:
+    def show(self, progress: "WaitProgress", now: datetime) -> None:
         """Draw the current state of the jobs."""
-        self._live.update(_draw(progress), refresh=True)
+        self._line.clear()
+        self._live.start()
+        self._live.update(draw(progress, now, self._console.width), refresh=True)
 
 
-def _draw(progress: "WaitProgress") -> "Table":
-    from rich.table import Table
-    from rich.text import Text
+def draw(progress: "WaitProgress", now: datetime, width: int) -> "RenderableType":
+    """Build the table of a wait.
+
+    Args:
+        progress: the state of the wait.
+        now: the time by the service's clock.
+        width: columns of the terminal.
+    """
+    from llx_mcp.cli.tables import build_job_table
 
     next_poll = "" if progress.next_poll_seconds is None else f"; next poll in {progress.next_poll_seconds:.0f} s"
-    table = Table(caption=f"{progress.num_ended} of {progress.num_jobs} done{next_poll}")
-    for name in _COLUMNS:
-        table.add_column(name)
-    for snapshot in progress.snapshots:
-        row = describe_snapshot(snapshot, datetime.now(UTC))
-        # As Text, so that markup in the text of a document or the service has no effect.
-        cells = [Text(row.get(name, "")) for name in _COLUMNS]
-        cells[1].stylize(_STATUS_COLOURS.get(row["status"], "cyan"))
-        table.add_row(*cells)
-    return table
+    rows = [describe_snapshot(snapshot, now) for snapshot in progress.snapshots]
+    return build_job_table(rows, width, f"{progress.num_ended} of {progress.num_jobs} done{next_poll}")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from llx_mcp.cli.options import open_store
+from llx_mcp.cli.setup import open_store
 from llx_mcp.errors import ConfigurationError
 from llx_mcp.local import JobStore, StoreError, create_app
 from llx_mcp.local.database import MAX_MEMORY_BYTES, Database
@@ -108,7 +108,7 @@ async def test_read_only_store_refuses_writes_and_says_so(store: JobStore) -> No
 
 def test_command_says_what_is_wrong_with_its_store(tmp_path: Path) -> None:
     def import_into_read_only_store() -> None:
-        with open_store(tmp_path / "jobs.db") as store:
+        with open_store(tmp_path / "jobs.db", creates=True) as store:
             run_on_writer(store, "PRAGMA query_only = ON")
             store.import_job(JOB)
 

@@ -106,7 +106,10 @@ def test_check_command_accepts_local_server() -> None:
 def test_two_servers_and_an_import_share_one_store(tmp_path: Path) -> None:
     store, job = str(tmp_path / "jobs.db"), tmp_path / "job.json"
     job.write_text('{"id":"ext-mine","status":"COMPLETED","extract_result":{"a":1}}')
-    with run_server("--local-db", store) as (first, _), run_server("--local-db", store) as (second, _):
+    with (
+        run_server("--local-db", store, "--with-samples") as (first, _),
+        run_server("--local-db", store) as (second, _),
+    ):
         llx("local", "import", str(job), "--local-db", store)
         body = {"file_input": "dfl-sample0invoice00000000000000", "configuration": {"data_schema": {}}}
         headers = KEY | {"X-Llx-Scenario": "instant"}
