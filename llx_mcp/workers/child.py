@@ -5,6 +5,7 @@ It has no API key, opens no file or connection, and ends when its parent does.
 
 import gc
 import os
+import signal
 import sys
 from functools import lru_cache
 from typing import IO
@@ -62,6 +63,8 @@ class LoadedJob:
 
 def main() -> None:
     """Answer requests until the parent closes the pipe."""
+    # Ctrl-C reaches all processes of a terminal, and the parent decides what ends.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     replies = os.fdopen(os.dup(1), "wb")
     # Anything that a library prints goes to stderr, because stdout carries the replies.
     os.dup2(2, 1)

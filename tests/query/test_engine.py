@@ -1,10 +1,14 @@
 """Tables hold all values of a result, and errors of queries say what is wrong and what exists."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from llx_mcp.answers.header import Header
+from llx_mcp.answers.query import answer_query
+from llx_mcp.answers.requests import JobRequest
 from llx_mcp.models import Job
 from llx_mcp.query.engine import Engine, QueryError
 from llx_mcp.result.sections import JobSections
@@ -344,6 +348,26 @@ def test_description_is_short_whatever_the_tables() -> None:
     assert wide.startswith(f"Tables: wide({', '.join(f'c{index}' for index in range(30))}, 15 more); fields(path, ")
     exact = engine_of({"wide": [{f"c{index}": 1 for index in range(25)}]}, None).describe()
     assert "c24, _path, _row, _parent, _confidence, _page); fields(" in exact
+
+
+def test_tables_and_columns_that_are_not_listed_are_counted() -> None:
+    for number in (30, 31, 32):
+        text = engine_of({f"l{index}": [{"n": 1}] for index in range(number)}, None).describe()
+        assert len(text) == 1_501
+        short = engine_of({f"l{index}": [{"n": 1}] for index in range(number)}, None)
+        short.sql_tables = {name: replace(table, data_columns=()) for name, table in short.sql_tables.items()}
+        assert (f"; {number - 30} more tables; fields(" in short.describe()) == (number > 30)
+    wide = engine_of({"wide": [{f"c{index}": 1 for index in range(26)}]}, None).describe()
+    assert "_page" not in wide.partition(";")[0].replace("_confidence", "")
+    assert ", 1 more); fields(" in wide
+
+
+def test_answer_has_at_most_five_thousand_rows() -> None:
+    engine = engine_of()
+    sql = "WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r WHERE n < 6000) SELECT 1 FROM r"
+    request = JobRequest("ext-1", max_chars=400_000)
+    answer = answer_query(engine, Header("ext-1", "COMPLETED"), request, sql, deadline_seconds=60).structured
+    assert (len(answer["rows"]["rows"]), answer["num_rows"], answer["omitted"][0]["count"]) == (5_000, 6_000, 1_000)
 
 
 def test_names_with_quotes_are_quoted() -> None:

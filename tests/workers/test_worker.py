@@ -122,6 +122,12 @@ def test_work_ends_by_itself_if_the_parent_does_not_stop_it(worker: Worker) -> N
 
 
 @POSIX_ONLY
+def test_keyboard_interrupt_is_left_to_the_parent(worker: Worker) -> None:
+    os.kill(worker.process.pid, signal.SIGINT)
+    assert ask(worker, "SELECT n FROM rows LIMIT 1") == [[7]]
+
+
+@POSIX_ONLY
 def test_killed_worker_names_the_signal(worker: Worker) -> None:
     os.kill(worker.process.pid, signal.SIGKILL)
     with pytest.raises(WorkerDiedError, match=r"^signal SIGKILL$"):
@@ -133,6 +139,7 @@ def test_killed_worker_names_the_signal(worker: Worker) -> None:
     ("code", "why"),
     [
         ("raise SystemExit(3)", "exit status 3"),
+        ("raise SystemExit(0)", "exit status 0"),
         ("import sys; sys.stdout.write('x' * 100)", "its reply was too large"),
         (
             "import sys, struct; sys.stdout.buffer.write(struct.pack('>IQ', 7, 0) + b'garbage')",
