@@ -188,7 +188,7 @@ class Engine:
         if message == "string or blob too big":
             return f"a value has more than {MAX_VALUE_BYTES:,} bytes. Leave it out, or join fewer texts to one."
         if _TOO_LARGE.search(message):
-            return f"{excerpt(message, 120)}. Select less at once."
+            return f"{excerpt(message)}. Select less at once."
         return f"{excerpt(message, 160)}. {self.describe()}"
 
     def _explain_column(self, name: str) -> str:

@@ -312,6 +312,21 @@ def test_error_about_a_name_lists_the_tables(sql: str, error: str) -> None:
     assert str(caught.value) == f"sql: {error}{TABLES_TEXT}"
 
 
+def test_at_most_three_columns_are_suggested() -> None:
+    engine = engine_of({"rows": [{f"amount{index}": 1 for index in range(5)}]}, None)
+    with pytest.raises(QueryError, match=r"; did you mean amount\d or amount\d or amount\d\? Tables"):
+        rows("SELECT amount FROM rows", engine)
+
+
+def test_only_the_first_thousand_names_are_compared() -> None:
+    engine = engine_of({f"t{index}": [{f"column{index}": 1}] for index in range(1_010)}, None)
+    # Each table has five more columns, with the same names in all of them.
+    for number, is_suggested in ((994, True), (995, False)):
+        with pytest.raises(QueryError) as caught:
+            rows(f"SELECT columm{number} FROM t1", engine)
+        assert (f"did you mean column{number}" in str(caught.value)) == is_suggested
+
+
 def test_error_about_a_function_lists_the_functions() -> None:
     for sql in ("SELECT nope(1)", "SELECT load_extension('x')"):
         with pytest.raises(QueryError) as caught:

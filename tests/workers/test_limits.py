@@ -26,6 +26,7 @@ def test_process_gets_no_more_memory_than_its_limit() -> None:
 def test_processor_time_is_limited_to_what_was_used_and_some_seconds() -> None:
     limits = "resource.getrlimit(resource.RLIMIT_CPU)"
     soft, hard = eval(run(f"limit_processor_time(5.5); print({limits})").stdout)  # noqa: S307 - two numbers
+    # What was used, less than 2 s, and 5.5 s are rounded down, and 3 s are to spare.
     assert 8 <= soft <= 10
     assert hard == eval(run(f"print({limits})").stdout)[1]  # noqa: S307 - two numbers
 
@@ -35,6 +36,14 @@ def test_limit_does_not_exceed_the_hard_limit() -> None:
     assert run(f"{code} print(resource.getrlimit(resource.RLIMIT_CPU))").stdout == "(20, 20)\n"
     code = "resource.setrlimit(resource.RLIMIT_AS, (1 << 33, 1 << 33)); limit_memory(1 << 40); "
     assert run(f"{code} print(resource.getrlimit(resource.RLIMIT_AS))").stdout == f"({1 << 33}, {1 << 33})\n"
+
+
+def test_memory_limit_is_what_is_used_and_a_multiple_of_the_body_and_room_for_a_query() -> None:
+    code = "used = int(open('/proc/self/statm').read().split()[0]) * resource.getpagesize(); limit_memory({}); "
+    code += "print(resource.getrlimit(resource.RLIMIT_AS)[0] - used)"
+    for num_bytes in (0, 1_000_000):
+        expected = 768 * 1024 * 1024 + 12 * num_bytes
+        assert int(run(code.format(num_bytes)).stdout) == pytest.approx(expected, abs=500_000)
 
 
 def test_memory_limit_can_be_raised_for_a_larger_job() -> None:

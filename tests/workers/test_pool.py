@@ -4,12 +4,11 @@ import os
 import random
 import signal
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 import anyio
-import anyio.lowlevel
 import pytest
 
 from llx_mcp.answers.dispatch import Step
@@ -34,6 +33,12 @@ async def open_pool(idle_seconds: float = 60.0) -> AsyncIterator[WorkerPool]:
             tasks.cancel_scope.cancel()
     assert pool.num_workers == 0
     assert child_processes() == before
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait until a condition holds."""
+    while not condition():  # noqa: ASYNC110 - nothing tells when a process has ended
+        await anyio.sleep(0.005)
 
 
 async def test_job_is_sent_once_for_many_requests() -> None:
@@ -127,8 +132,24 @@ async def test_idle_worker_ends() -> None:
         for number in range(2):
             assert await first_cell(pool, "a", body_of(number)) == number
             with anyio.fail_after(ENOUGH_SECONDS):
-                while pool.num_workers:
-                    await anyio.lowlevel.checkpoint()
+                await until(lambda: pool.num_workers == 0)
+
+
+def num_reapers() -> int:
+    """Return how many tasks end idle workers."""
+    return sum("_end_idle_workers" in str(task.name) for task in anyio.get_running_tasks())
+
+
+async def test_one_task_ends_all_idle_workers() -> None:
+    async with open_pool(idle_seconds=0.1) as pool:
+        for _ in range(2):
+            async with anyio.create_task_group() as callers:
+                for name in "ab":
+                    callers.start_soon(first_cell, pool, name, body_of(name))
+            assert num_reapers() == 1
+            with anyio.fail_after(ENOUGH_SECONDS):
+                await until(lambda: num_reapers() == 0)
+            assert pool.num_workers == 0
 
 
 async def test_worker_with_a_caller_is_not_idle() -> None:
@@ -228,8 +249,7 @@ async def test_pool_closed_during_a_request_ends_it() -> None:
                 await pool.answer("a", "a", body_of(1), steps_of(ENDLESS))
 
         callers.start_soon(ask)
-        while not pool.num_workers:
-            await anyio.lowlevel.checkpoint()
+        await until(lambda: pool.num_workers == 1)
         await anyio.sleep(0.1)
         pool.close()
 
