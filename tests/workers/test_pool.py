@@ -266,7 +266,8 @@ class Callers:
         """Ask once and record what came of it."""
         await anyio.sleep(self.rng.random() * 0.2)
         number = self.rng.randrange(3)
-        with anyio.move_on_after(self.rng.random() * 0.3 if kind == "cancelled" else 1_000) as scope:
+        patience = {"cancelled": 0.3, "impatient": 0.02}.get(kind, 0) * self.rng.random() or 1_000
+        with anyio.move_on_after(patience) as scope:
             self.outcomes.append((kind, await self._answer(kind, number)))
         if scope.cancelled_caught:
             self.outcomes.append((kind, None))
@@ -276,18 +277,22 @@ class Callers:
             answer = await self.pool.answer(f"job-{number}", f"job-{number}", body_of(number), self._steps(kind))
         except (WorkerError, ArgumentError) as exc:
             return type(exc)
-        return answer.structured["rows"]["rows"] == [[number]]
+        return answer.structured["rows"]["rows"][0] == [number]
 
     def _steps(self, kind: str) -> Sequence[Step]:
         match kind:
-            case "honest":
-                return steps_of("SELECT n FROM rows LIMIT 1")
             case "wrong":
                 return steps_of("SELECT m FROM rows")
             case "huge":
                 return steps_of(HUGE)
+            case "late":
+                return steps_of(ENDLESS, seconds=0.05)
+            case "cancelled":
+                return steps_of(ENDLESS)
             case _:
-                return steps_of(ENDLESS, seconds=1_000 if kind == "cancelled" else 0.05)
+                # The limit makes each query a new one, and the hurried have about the time that it takes.
+                sql = f"SELECT n FROM rows LIMIT {self.rng.randrange(1, 1_000)}"
+                return steps_of(sql, seconds=self.rng.random() * 0.01 if kind == "hurried" else ENOUGH_SECONDS)
 
 
 EXPECTED: dict[str, set[object]] = {
@@ -296,8 +301,12 @@ EXPECTED: dict[str, set[object]] = {
     "huge": {OutOfMemoryError},
     "late": {OutOfTimeError},
     "cancelled": {None},
+    "hurried": {True, OutOfTimeError},
+    "impatient": {True, None},
 }
 KINDS = [kind for kind in EXPECTED if kind != "huge" or sys.platform == "linux"]
+WEIGHTS = {"honest": 6, "huge": 0.2, "hurried": 4, "impatient": 4}
+NUM_CALLERS = 20
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -317,13 +326,12 @@ async def test_every_caller_gets_its_own_outcome_whatever_others_do(seed: int) -
         callers = Callers(pool, rng)
         with anyio.fail_after(100):
             async with anyio.create_task_group() as tasks:
-                for _ in range(14):
-                    weights = [6 if kind == "honest" else 2 if kind != "huge" else 0.2 for kind in KINDS]
-                    tasks.start_soon(callers.ask, rng.choices(KINDS, weights)[0])
+                for kind in rng.choices(KINDS, [WEIGHTS.get(kind, 1) for kind in KINDS], k=NUM_CALLERS):
+                    tasks.start_soon(callers.ask, kind)
         assert (pool._turns.num_running, pool._turns.num_waiting) == (0, 0)
         assert await first_cell(pool, "last", body_of("last")) == "last"
         counting.cancel_scope.cancel()
-    assert len(callers.outcomes) == 14
+    assert len(callers.outcomes) == NUM_CALLERS
     assert [(kind, outcome) for kind, outcome in callers.outcomes if outcome not in EXPECTED[kind]] == []
     assert most <= MAX_WORKERS
 
