@@ -15,6 +15,7 @@ from llx_mcp.answers.dispatch import Step
 from llx_mcp.errors import ArgumentError
 from llx_mcp.workers.pool import MAX_WORKERS, WorkerPool
 from llx_mcp.workers.worker import OutOfMemoryError, OutOfTimeError, UnreadableError, WorkerDiedError, WorkerError
+from tests.jobs.virtual_time import virtual
 from tests.workers.steps import ENDLESS, ENOUGH_SECONDS, HUGE, body_of, child_processes, first_cell, steps_of
 
 HAS_SIGNALS = sys.platform != "win32"
@@ -158,13 +159,20 @@ async def test_worker_with_a_caller_is_not_idle() -> None:
             await pool.answer("a", "a", body_of(1), steps_of(ENDLESS, seconds=0.3))
 
 
-async def test_worker_is_kept_until_it_has_been_idle_for_long_enough() -> None:
-    async with open_pool(idle_seconds=1_000.0) as pool:
-        fetch = body_of(1)
-        await first_cell(pool, "a", fetch)
-        await anyio.sleep(0.3)
-        await first_cell(pool, "a", fetch)
+@virtual
+async def test_worker_is_kept_until_it_has_been_idle_for_a_minute() -> None:
+    fetch = body_of(1)
+    async with anyio.create_task_group() as tasks:
+        pool = WorkerPool(tasks)
+        for idle_seconds in (0, 50, 50, 59):
+            await anyio.sleep(idle_seconds)
+            await first_cell(pool, "a", fetch)
         assert fetch.count == 1  # type: ignore[attr-defined]
+        await anyio.sleep(59)
+        assert pool.num_workers == 1
+        await anyio.sleep(7)
+        assert pool.num_workers == 0
+        pool.close()
 
 
 async def test_errors_of_a_worker_keep_their_type() -> None:
