@@ -377,6 +377,16 @@ def test_tables_and_columns_that_are_not_listed_are_counted() -> None:
     assert ", 1 more); fields(" in wide
 
 
+def test_description_of_just_the_longest_length_is_whole() -> None:
+    texts = []
+    for size in range(1, 61):
+        row = {f"{'c' * 51}{index:02d}": 1 for index in range(24)} | {"x" * size: 1}
+        texts.append(engine_of({"rows": [row]}, None).describe())
+    assert {len(text) for text in texts} >= {1_499, 1_500, 1_501}
+    assert {text[-1] for text in texts if len(text) <= 1_500} == {"."}
+    assert {text[-1] for text in texts if len(text) > 1_500} == {"…"}
+
+
 def test_answer_has_at_most_five_thousand_rows() -> None:
     engine = engine_of()
     sql = "WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r WHERE n < 6000) SELECT 1 FROM r"

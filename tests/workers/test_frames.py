@@ -22,8 +22,8 @@ def test_frames_are_read_one_after_another() -> None:
 
 
 def test_frame_that_ends_early_is_the_end_of_the_stream() -> None:
-    whole = frame_of(b"head", b"body")
-    assert [read_frame(io.BytesIO(whole[:size])) for size in range(len(whole))] == [None] * len(whole)
+    for whole in (frame_of(b"head", b"body"), frame_of(b"head"), frame_of(b"", b"body")):
+        assert [read_frame(io.BytesIO(whole[:size])) for size in range(len(whole))] == [None] * len(whole)
 
 
 def test_lengths_come_first_in_twelve_bytes() -> None:

@@ -128,9 +128,10 @@ def test_keyboard_interrupt_is_left_to_the_parent(worker: Worker) -> None:
 
 
 @POSIX_ONLY
-def test_killed_worker_names_the_signal(worker: Worker) -> None:
-    os.kill(worker.process.pid, signal.SIGKILL)
-    with pytest.raises(WorkerDiedError, match=r"^signal SIGKILL$"):
+@pytest.mark.parametrize("name", ["SIGHUP", "SIGKILL"])
+def test_killed_worker_names_the_signal(worker: Worker, name: str) -> None:
+    os.kill(worker.process.pid, getattr(signal, name))
+    with pytest.raises(WorkerDiedError, match=f"^signal {name}$"):
         send(worker, DecodeJob())
     assert not worker.is_ready
 
