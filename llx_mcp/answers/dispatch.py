@@ -4,6 +4,7 @@ A question is one of the structs below. They are msgspec structs with a tag each
 a worker as JSON and decoded there into the same type.
 """
 
+import json
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -65,17 +66,33 @@ class QueryQuestion(msgspec.Struct, frozen=True, tag="query"):
 Question = SummaryQuestion | ReadQuestion | SearchQuestion | ReviewQuestion | QueryQuestion
 
 
+class LoadJob(msgspec.Struct, frozen=True, tag="load"):
+    """Load a job, whose JSON is the body of the frame, and drop the previous one."""
+
+
+class DecodeJob(msgspec.Struct, frozen=True, tag="decode"):
+    """Decode the result and its metadata, which takes the longer the larger the job is."""
+
+
 class BuildTables(msgspec.Struct, frozen=True, tag="build"):
     """Build the tables that a query reads, which may take longer than the query."""
 
     sql: str
 
 
-class LoadJob(msgspec.Struct, frozen=True, tag="load"):
-    """Load a job, whose JSON is the body of the frame, and drop the previous one."""
+Message = Question | LoadJob | DecodeJob | BuildTables
 
 
-Message = Question | BuildTables | LoadJob
+class Step(msgspec.Struct, frozen=True):
+    """One message to a worker, and how long the worker may take for it.
+
+    Attributes:
+        message: what to do.
+        seconds: the time limit.
+    """
+
+    message: Message
+    seconds: float
 
 
 def _encode_output(value: Any) -> Any:
@@ -91,18 +108,35 @@ def _decode_output(kind: type, value: Any) -> Any:
 
 
 _encoder = msgspec.json.Encoder(enc_hook=_encode_output)
-_decoder = msgspec.json.Decoder(Message, dec_hook=_decode_output)
+_decoder = msgspec.json.Decoder(Step, dec_hook=_decode_output)
 
 
-def encode_message(message: Message) -> bytes:
-    """Return a message as JSON."""
-    return _encoder.encode(message)
+def encode_step(step: Step) -> bytes:
+    """Return a step as JSON.
+
+    Raises:
+        UnicodeEncodeError: a text has half of a surrogate pair.
+    """
+    return _encoder.encode(step)
 
 
-def decode_message(data: bytes) -> Message:
-    """Return the message that `encode_message` encoded."""
-    message: Message = _decoder.decode(data)
-    return message
+def decode_step(data: bytes) -> Step:
+    """Return the step that `encode_step` encoded."""
+    return _decoder.decode(data)
+
+
+def explain_unreadable(error: ValueError | RecursionError) -> str:
+    """Return why a job cannot be read, as the end of a sentence about its result or metadata.
+
+    The message of a parser could quote the document, so it is left out.
+    """
+    if isinstance(error, RecursionError):
+        return "is nested too deeply"
+    if isinstance(error, msgspec.DecodeError | json.JSONDecodeError):
+        return "is not valid JSON"
+    if isinstance(error, UnicodeError):
+        return "is not valid UTF-8"
+    return "holds a value that cannot be read, such as a number of thousands of digits"
 
 
 class ResultReader:
@@ -144,6 +178,11 @@ class ResultReader:
                 return review_job(self.sections, header, request, threshold)
             case QueryQuestion():
                 return self._query(question)
+
+    def decode(self) -> None:
+        """Decode the result and its metadata."""
+        if self.sections.has_result:
+            _ = self.sections.document
 
     def build_tables(self, sql: str) -> None:
         """Build the tables that a query reads, which may take longer than the query."""

@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from llx_mcp.errors import ArgumentError, excerpt
-from llx_mcp.query.sandbox import FUNCTIONS, apply_limits, build_authorizer
+from llx_mcp.query.sandbox import FUNCTIONS, MAX_SQL_BYTES, MAX_VALUE_BYTES, lift, restrict
 from llx_mcp.result.document import Document
 from llx_mcp.result.normalize import normalize_text
 from llx_mcp.result.sanitize import truncate
@@ -34,12 +34,15 @@ _INSTRUCTIONS_PER_CHECK = 2_000
 _MAX_LISTED = 30
 _MAX_DESCRIPTION_CHARS = 1_500
 _MAX_NAME_CHARS = 60
+# Comparing a name with another takes some 0.1 ms.
+_MAX_COMPARED = 1_000
 
 _UNKNOWN_TABLE = re.compile(r"no such table: (.*)")
 _UNKNOWN_COLUMN = re.compile(r"no such column: (.*)")
 _UNKNOWN_FUNCTION = re.compile(r"(?:no such function: |not authorized to use function: )(.*)")
 _FORBIDDEN = re.compile("prohibited|not authorized")
-_TOO_LARGE = re.compile("too big|too many|out of memory|too large")
+_TOO_LARGE = re.compile("too many|too large|too complex")
+_TOO_LONG = f"the query has more than {MAX_SQL_BYTES:,} bytes. Send a shorter one."
 
 
 class QueryError(ArgumentError):
@@ -72,6 +75,8 @@ class Engine:
         self._document = document
         self.sql_tables = {sql_table.name: sql_table for sql_table in find_sql_tables(document)}
         self._connection = sqlite3.connect(":memory:", isolation_level=None)
+        # Sorting many rows would otherwise write files.
+        self._connection.execute("PRAGMA temp_store = MEMORY")
         self._connection.create_function("plain", 1, _plain, deterministic=True)
         # typeshed allows only aggregates that return an integer.
         self._connection.create_aggregate("median", 1, _Median)  # type: ignore[arg-type]
@@ -80,13 +85,18 @@ class Engine:
         self._built: set[str] = set()
 
     def build(self, sql: str) -> None:
-        """Build the tables that a query mentions, where they are not built yet."""
+        """Build the tables that a query mentions, where they are not built yet.
+
+        Raises:
+            QueryError: the query is too long.
+        """
+        if len(sql.encode(errors="replace")) > MAX_SQL_BYTES:
+            raise QueryError(f"sql: {_TOO_LONG}")
         names = [*self.sql_tables, *_BUILT_IN_TABLES]
         missing = [name for name in names if name not in self._built and name.lower() in sql.lower()]
         if not missing:
             return
-        self._connection.set_authorizer(None)
-        self._connection.execute("PRAGMA query_only = OFF")
+        lift(self._connection)
         for name in missing:
             if name == FIELDS:
                 self._create_table(FIELDS, FIELD_COLUMNS, iter_fields(self._document))
@@ -110,9 +120,7 @@ class Engine:
         Raises:
             QueryError: the query is not one SELECT, uses an unknown name or a forbidden function, or takes too long.
         """
-        self._connection.set_authorizer(None)
-        apply_limits(self._connection)
-        self._connection.set_authorizer(build_authorizer([*self.sql_tables, *_BUILT_IN_TABLES]))
+        restrict(self._connection, [*self.sql_tables, *_BUILT_IN_TABLES])
         end = time.monotonic() + deadline_seconds
         self._connection.set_progress_handler(lambda: time.monotonic() > end, _INSTRUCTIONS_PER_CHECK)
         try:
@@ -151,9 +159,6 @@ class Engine:
     def _create_table(self, name: str, columns: Sequence[str], rows: Iterable[list[Any]]) -> None:
         names = ", ".join(_quote_name(column) for column in columns)
         placeholders = ", ".join("?" * len(columns))
-        # The limits of queries are too low for a table with many columns or long values.
-        self._connection.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, 2_000)
-        self._connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 1_000_000_000)
         self._connection.execute(f"CREATE TABLE {_quote_name(name)} ({names})")
         self._connection.execute("BEGIN")
         # Names are quoted, and values are bound to placeholders.
@@ -178,8 +183,12 @@ class Engine:
             return f"only a SELECT over the tables of this result can be run. {self.describe()}"
         if "one statement" in message:
             return "only one statement can be run. Remove what follows the first semicolon."
+        if message == "too many SQL variables":
+            return "a query has no parameters such as ? or :name. Write the values into it."
+        if message == "string or blob too big":
+            return f"a value has more than {MAX_VALUE_BYTES:,} bytes. Leave it out, or join fewer texts to one."
         if _TOO_LARGE.search(message):
-            return f"{excerpt(message, 120)}. Select less at once."
+            return f"{excerpt(message)}. Select less at once."
         return f"{excerpt(message, 160)}. {self.describe()}"
 
     def _explain_column(self, name: str) -> str:
@@ -187,7 +196,7 @@ class Engine:
         columns_by_table[FIELDS] = list(FIELD_COLUMNS)
         table, _, column = name.rpartition(".")
         known = columns_by_table.get(table) or [other for columns in columns_by_table.values() for other in columns]
-        close = get_close_matches(column, list(dict.fromkeys(known)), n=3)
+        close = get_close_matches(column, list(dict.fromkeys(known))[:_MAX_COMPARED], n=3)
         suggestion = f"; did you mean {' or '.join(close)}?" if close else "."
         return f"no column {excerpt(name, _MAX_NAME_CHARS)}{suggestion} {self.describe()}"
 

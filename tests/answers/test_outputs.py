@@ -16,9 +16,10 @@ from llx_mcp.answers.dispatch import (
     ResultReader,
     ReviewQuestion,
     SearchQuestion,
+    Step,
     SummaryQuestion,
-    decode_message,
-    encode_message,
+    decode_step,
+    encode_step,
 )
 from llx_mcp.answers.header import build_header
 from llx_mcp.answers.markdown import PARTS, render
@@ -82,7 +83,7 @@ def test_structured_form_parses_to_the_same_output(corpus_job: bytes, max_chars:
 def test_questions_reach_a_worker_unchanged(corpus_job: bytes) -> None:
     job = Job.parse(corpus_job)
     for question, _ in questions(JobRequest(job.id), job):
-        assert decode_message(encode_message(question)) == question
+        assert decode_step(encode_step(Step(question, 2.5))) == Step(question, 2.5)
 
 
 def test_unknown_fields_of_a_newer_server_are_ignored() -> None:
