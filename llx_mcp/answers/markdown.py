@@ -103,9 +103,21 @@ def query_line(row: Row) -> str:
     return " | ".join(map(dump_json, row))
 
 
+def format_cell(cell: Any) -> str:
+    """Return a cell as text: `52033 [p. 5, 0.93]`."""
+    if not isinstance(cell, list):
+        return dump_json(cell)
+    value, page, confidence, *quote = cell
+    facts = [f"p. {page:g}" if page is not None else "no page"]
+    facts += [f"{confidence:g}" if confidence is not None else "no confidence", *map(dump_json, quote)]
+    return f"{dump_json(value)} [{', '.join(facts)}]"
+
+
 def hit_line(row: Row) -> str:
-    """Render one value in which a text was found, and where it was found."""
-    return f"{value_line(row[:-1])} | in {row[-1]}"
+    """Render one object that was found: its path, and its fields with page and confidence."""
+    path, cells = row
+    fields = (f"{name} = {format_cell(cell)}" for name, cell in cells.items())
+    return f"{path}: {'; '.join(fields)}"
 
 
 def finding_line(row: Row) -> str:
@@ -216,8 +228,9 @@ def _render_review_counts(counts: ReviewCounts) -> str:
 
 
 def _render_found(found: SearchCounts) -> str:
-    counts = {"fields": found.fields, "values": found.values, "quotes": found.quotes}
-    return f"Found: {', '.join(f'{name} {count}' for name, count in counts.items() if count is not None)}.\n"
+    line = f"{found.matches} match{'' if found.matches == 1 else 'es'}"
+    missing = ", ".join(map(dump_json, found.missing_words or []))
+    return f"{line}{f'; not found: {missing}' if missing else ''}.\n"
 
 
 def _render_result(result: Any) -> str:
@@ -277,8 +290,10 @@ PARTS: dict[str, Callable[[Any], str]] = {
     "value": _render_value,
     "values": _render_values,
     "found": _render_found,
-    "fields": _titled("\nFields; path: type ×count", outline_line),
-    "hits": _titled(f"\nValues ({_DATA}); confidence, page, path = value, quoted words, where found", hit_line),
+    # The title of the hits says the same.
+    "cells": _render_nothing,
+    "hits": _titled(f"\nBest first ({_DATA}); path: field = value [page, confidence, quote]", hit_line),
+    "similar_names": lambda names: f"Similar names: {', '.join(names)}\n",
     "num_rows": lambda count: f"{_plural(count, 'row')}.\n",
     "rows": _titled(f"\nRows ({_DATA})", query_line, with_columns=True),
     "unavailable_checks": lambda reasons: "".join(f"Not checked: {reason}.\n" for reason in reasons),

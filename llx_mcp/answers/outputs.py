@@ -252,22 +252,24 @@ class ReadOutput(JobAnswer):
 
 
 class SearchCounts(Output):
-    """How often a text was found."""
+    """How much was found."""
 
-    fields: int | None = Field(default=None, description="Fields whose name contains the text.")
-    values: int | None = Field(default=None, description="Values that contain the text.")
-    quotes: int | None = Field(default=None, description="Values with a quote that contains the text.")
+    matches: int = Field(description="Objects and values that fit about as well as the best, shown or not.")
+    missing_words: list[str] | None = Field(default=None, description="Words that even the best match lacks.")
 
 
 class SearchOutput(JobAnswer):
-    """The answer of `find_in_extract_result`: where a text occurs."""
+    """The answer of `find_in_extract_result`: what the result says about some words."""
 
-    found: SearchCounts | None = Field(default=None, description="How often the text was found.")
-    fields: Table | None = Field(
-        default=None, description="Fields whose name contains the text: path, type, count, nulls, example."
-    )
+    found: SearchCounts | None = Field(default=None, description="How much was found.")
+    cells: str | None = Field(default=None, description="What the lists in `hits` hold.")
     hits: Table | None = Field(
-        default=None, description="Values, best match first: path, value, confidence, page, quote, found_in."
+        default=None,
+        description="Best match first: path of the object, and its fields by name, each `[value, page, confidence]` "
+        "or `[value, page, confidence, quote]`. A field that is the same in all objects is its value alone.",
+    )
+    similar_names: list[str] | None = Field(
+        default=None, description="Paths of fields with similar names, where nothing was found."
     )
 
 

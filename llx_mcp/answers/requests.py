@@ -13,15 +13,16 @@ from llx_mcp.scope import DEFAULT_SCOPE, Scope
 
 Until = Literal["all", "any"]
 Section = Literal["configuration", "extract_metadata", "usage", "metadata"]
-Where = Literal["values", "names", "quotes"]
 Include = Literal["confidence", "citations", "boxes"]
 
 DEFAULT_EXPAND: tuple[Section, ...] = ("extract_metadata",)
 DEFAULT_INCLUDE: tuple[Include, ...] = ("confidence", "citations")
-WHERE: tuple[Where, ...] = ("values", "names", "quotes")
 MIN_CHARS = 1_000
 MAX_CHARS = 400_000
 DEFAULT_CHARS = 8_000
+# The matches that a search shows.
+DEFAULT_HITS = 3
+MAX_HITS = 200
 # The cut-off for review that LlamaExtract documents.
 REVIEW_THRESHOLD = 0.8
 
@@ -71,13 +72,13 @@ class JobRequest:
         """Build a call of a tool on this job."""
         return build_call(tool, {"job_id": self.job_id} | arguments | asdict(self.scope))
 
-    def larger_call(self, need_chars: int) -> Call | None:
-        """Build the `get_extract_job` call with a budget of at least `need_chars`; None where no budget allows it."""
+    def larger_call(self, need_chars: int, tool: str = "get_extract_job", **arguments: Any) -> Call | None:
+        """Build the call of a tool with a budget of at least `need_chars`; None where no budget allows it."""
         rounded = round_chars(need_chars)
         if rounded > MAX_CHARS:
             return None
-        extra = {} if self.expand == DEFAULT_EXPAND else {"expand": list(self.expand)}
-        return self.call("get_extract_job", **extra, max_chars=rounded)
+        expand = None if self.expand == DEFAULT_EXPAND else list(self.expand)
+        return self.call(tool, expand=expand, **arguments, max_chars=rounded)
 
     def resource(self, section: str = "") -> str:
         """Return the URI of this job, or of one of its sections, as a resource."""

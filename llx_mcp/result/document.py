@@ -176,6 +176,10 @@ class Document:
         page, quote = self.metadata.reader.first_citation(entry)
         return _parse_page(page), _parse_quote(quote)
 
+    def quotes(self, entry: object) -> list[str]:
+        """Return the quotes of all citations of a metadata entry."""
+        return [] if entry is None or self.metadata is None else self.metadata.reader.quotes(entry)
+
     def ranked(self, limit: int) -> Iterator[Leaf]:
         """Yield the `limit` least certain scalars: lowest confidence first, then those without a confidence."""
         lowest = self._lowest_confidences(limit)
