@@ -5,6 +5,7 @@ from typing import Any
 
 from llx_mcp.answers.provenance import quote_around, round_confidence
 from llx_mcp.result.document import Column, Document
+from llx_mcp.result.location import Location, root_location
 from llx_mcp.result.quote_match import quotes_contain_value
 from llx_mcp.result.sanitize import dump_json, sanitize_json, sanitize_text, truncate
 
@@ -22,7 +23,9 @@ _COMPARED_CHARS = 1_000
 _FURTHER_WORDS = 3
 
 
-def build_cell(document: Document, column: Column, position: int, *, around: str = "", quote: bool = False) -> Any:
+def build_cell(
+    document: Document, column: Column, position: int, *, around: str = "", quote: bool = False, whole: bool = False
+) -> Any:
     """Build one value with its provenance.
 
     Args:
@@ -30,6 +33,7 @@ def build_cell(document: Document, column: Column, position: int, *, around: str
         column: the field.
         position: the index of the value in the field.
         around: a text; a long value is cut to the part that contains it.
+        whole: whether to show a long value in full.
         quote: whether to add a quote that tells more than the value; one that lacks the value is always added.
 
     Returns:
@@ -37,7 +41,7 @@ def build_cell(document: Document, column: Column, position: int, *, around: str
         metadata, or the value is null.
     """
     value = column.node.values[position]
-    shown = _cut(value, around)
+    shown = value if whole else _cut(value, around)
     if not document.has_metadata or value is None or isinstance(value, dict | list):
         return shown
     page, text = document.first_citation(column.entries[position])
@@ -47,6 +51,20 @@ def build_cell(document: Document, column: Column, position: int, *, around: str
     elif quote and text is not None and _tells_more(value, text):
         cell.append(quote_around(text, around or str(value)))
     return cell
+
+
+def cite_all(document: Document) -> Any:
+    """Return the whole result with each value as a cell; nulls, empty lists and empty objects stay as they are."""
+    return _cite(document, root_location(document.root))
+
+
+def _cite(document: Document, location: Location) -> Any:
+    value = location.value
+    if isinstance(value, dict):
+        return {member.node.step or "": _cite(document, member) for member in location.members()}
+    if isinstance(value, list):
+        return [_cite(document, element) for element in location.elements(range(len(value)))]
+    return build_cell(document, document.column(location.node), location.position, whole=True)
 
 
 def _cut(value: Any, around: str) -> Any:

@@ -118,7 +118,6 @@ class Facts(Output):
     age_seconds: float | None = Field(default=None, description="Seconds since creation, for a job that has not ended.")
     created_at: str | None = Field(default=None, description="When the job was created: ISO 8601, UTC.")
     waited_seconds: float | None = Field(default=None, description="Seconds that this call waited.")
-    document: str | None = Field(default=None, description="Id of the file or parse job that was read.")
     tier: str | None = Field(default=None, description="Extraction tier, such as `agentic`.")
     version: str | None = Field(default=None, description="Extract version of the configuration.")
     target: str | None = Field(default=None, description="Extraction target: `per_doc`, `per_page` or `per_table_row`.")
@@ -133,8 +132,12 @@ class Counts(Output):
     nulls: int = Field(description="Values that are null.")
     low_confidence: int | None = Field(default=None, description="Values with a confidence below the threshold.")
     threshold: float | None = Field(default=None, description="The threshold for low confidence, 0 to 1.")
-    without_confidence: int | None = Field(default=None, description="Values without a confidence.")
-    without_citation: int | None = Field(default=None, description="Values without a citation.")
+    without_confidence: int | None = Field(
+        default=None, description="Values without a confidence; absent where there is none."
+    )
+    without_citation: int | None = Field(
+        default=None, description="Values without a citation; absent where there is none."
+    )
 
 
 class Sections(Output):
@@ -165,23 +168,30 @@ class SummaryFields(JobFields):
     metadata_error: str | None = Field(
         default=None, description="What the service says went wrong with the field metadata."
     )
-    result: JsonValue = Field(default=None, description="The whole result, where it fits.")
+    cells: str | None = Field(default=None, description="What the innermost lists of `cited_result` hold.")
+    cited_result: JsonValue = Field(
+        default=None,
+        description="The whole result, where it fits: each value as `[value, page, confidence]`, null without a "
+        "value, and each list of objects of the same fields as {columns, rows}.",
+    )
+    result: JsonValue = Field(
+        default=None, description="The whole result without page and confidence, where only this form fits."
+    )
     result_as_tables: JsonValue = Field(
         default=None,
         description="The whole result, with each list of objects of the same fields as {columns, rows}; "
         "instead of `result`, where only this form fits.",
     )
-    outline: Table | None = Field(
-        default=None, description="Each field of a result that does not fit: path, type, count, nulls, example."
+    shape: str | None = Field(
+        default=None,
+        description="The fields of a result that does not fit, each with an example: `?n` says how many values are "
+        "null or absent, `n x` how many elements lists have, `#n` that lists have the same fields. Each list is a table "
+        "for query_extract_result: `a.b` is `a_b`.",
     )
-    tables: Table | None = Field(
-        default=None, description="Tables that query_extract_result can read, with their columns."
-    )
-    items: list[Table] | None = Field(default=None, description="First items of the result's lists.")
     counts: Counts | None = Field(default=None, description="Counts over all values of the result.")
     lowest_confidence: Table | None = Field(
         default=None,
-        description="Values with their provenance, lowest confidence first: path, value, confidence, page, quote.",
+        description="Values to doubt first: path, value, confidence, page; beside a whole result the quote too.",
     )
     sections: Sections | None = Field(default=None, description="Sections that were asked for with `expand`.")
 

@@ -19,7 +19,7 @@ DEFAULT_EXPAND: tuple[Section, ...] = ("extract_metadata",)
 DEFAULT_INCLUDE: tuple[Include, ...] = ("confidence", "citations")
 MIN_CHARS = 1_000
 MAX_CHARS = 400_000
-DEFAULT_CHARS = 8_000
+DEFAULT_CHARS = 4_000
 # The matches that a search shows.
 DEFAULT_HITS = 3
 MAX_HITS = 200

@@ -1,9 +1,8 @@
 """Finds what a result says about a few words: the objects and values that fit best, with their provenance."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
-from functools import cached_property
 from typing import Any
 
 from llx_mcp.answers.budget import Answer, AnswerBuilder, TableBuilder
@@ -121,7 +120,9 @@ class _Matches:
         if names := self._nearest_names(nodes):
             builder.add("similar_names", names)
         overview = self.request.call("get_extract_job")
-        step = NextStep(text="Not found in values, names or descriptions of fields. To see what there is:", call=overview)
+        step = NextStep(
+            text="Not found in values, names or descriptions of fields. To see what there is:", call=overview
+        )
         builder.add_next_steps([step])
 
     def _nearest_names(self, nodes: list[Node]) -> list[str]:
@@ -158,7 +159,7 @@ class _Matches:
         if at is None or column.node.values[at] in (None, []):
             return None
         is_matched = self._matches_value(column, at)
-        if _is_constant(column) and not is_matched:
+        if column.node.is_constant and not is_matched:
             return column.node.values[at]
         source = self.document.column(column.node)
         # A quote is shown where a single match leaves no doubt which one is wanted.
@@ -168,7 +169,7 @@ class _Matches:
     def _select(self, hit: Hit) -> tuple[list[FieldColumn], int]:
         """Return the fields to show of an object, in its own order, and how many others it has."""
         columns = [column for column in hit.group.columns if self._has_value(column, hit.position) or column.weights]
-        columns = [column for column in columns if not _is_index(column)] or columns
+        columns = [column for column in columns if not column.node.counts_elements] or columns
         fits = {id(column): self._fit(column, hit.position) for column in columns}
         best = max(fits.values(), default=0.0)
         if hit.group.is_single and best:
@@ -179,7 +180,7 @@ class _Matches:
         columns = [column for column in columns if column not in empty]
         if len(columns) <= _WHOLE_FIELDS:
             return columns, 0
-        order = sorted(columns, key=lambda column: (-fits[id(column)], _is_constant(column)))
+        order = sorted(columns, key=lambda column: (-fits[id(column)], column.node.is_constant))
         chosen = {id(column) for column in order[:_MAX_SHOWN_FIELDS]}
         return [column for column in columns if id(column) in chosen], len(columns) - len(chosen)
 
@@ -207,7 +208,7 @@ class _Matches:
 
     def _telling(self, group: Group, position: int) -> Iterator[FieldColumn]:
         """Yield the fields that tell an object apart: those that match, else its first text."""
-        present = [c for c in group.columns if self._has_value(c, position) and not _is_index(c)]
+        present = [c for c in group.columns if self._has_value(c, position) and not c.node.counts_elements]
         texts = [c for c in present if c.node.types["string"] and not _is_long(c)]
         matching = [c for c in texts if self._fit(c, position)]
         yield from matching[:2] or texts[:1]
@@ -254,25 +255,8 @@ def _name(node: Node, ancestor: Node, prefix: str) -> str:
     return path
 
 
-def _is_constant(column: FieldColumn) -> bool:
-    """Whether all of many objects have the same value."""
-    values = column.node.values
-    return len(values) > 1 and all(value == values[0] for value in values)
-
-
-def _is_index(column: FieldColumn) -> bool:
-    """Whether a field only counts the elements of its list."""
-    node = column.node
-    element = node.parent
-    if element is None or element.indices is None or set(+node.types) != {"integer"}:
-        return False
-    positions = node.parent_positions or range(len(node.values))
-    pairs = [(element.indices[at], value) for at, value in zip(positions, node.values, strict=False)]
-    return len(pairs) > 1 and all(value in (index, index + 1) for index, value in pairs)
-
-
 def _is_long(column: FieldColumn) -> bool:
-    return any(isinstance(value, str) and len(value) > 80 for value in column.node.values[:100])  # noqa: PLR2004
+    return any(isinstance(value, str) and len(value) > 80 for value in column.node.values[:100])
 
 
 def _is_number(value: Any) -> bool:

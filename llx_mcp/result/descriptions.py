@@ -41,7 +41,9 @@ def _described_root(schema: Mapping[str, Any], root: Node) -> Node:
     return root.element if is_list and root.element is not None else root
 
 
-def _read(part: Mapping[str, Any], schema: Mapping[str, Any]) -> tuple[list[str], dict[str, Any], dict[str, Any] | None]:
+def _read(
+    part: Mapping[str, Any], schema: Mapping[str, Any]
+) -> tuple[list[str], dict[str, Any], dict[str, Any] | None]:
     """Return the texts, the properties and the items of a part of a schema, through references and alternatives."""
     texts: list[str] = []
     properties: dict[str, Any] = {}

@@ -49,12 +49,14 @@ class Leaf:
     """One scalar value that is not null.
 
     Attributes:
+        node: the field.
         path: the exact path of the value.
         value: a string, number or boolean.
         confidence: 0 to 1; None where the job has none.
         citations: the passages that support the value.
     """
 
+    node: Node
     path: str
     value: Any
     confidence: float | None
@@ -113,6 +115,11 @@ class Document:
         return sum(types.total() - types["object"] - types["list"] for types in nodes)
 
     @cached_property
+    def num_fields(self) -> int:
+        """The number of fields of all objects."""
+        return sum(len(node.members) for node in walk_nodes(self.root))
+
+    @cached_property
     def num_nulls(self) -> int:
         """The number of nulls; absent fields are not counted."""
         return sum(node.nulls for node in walk_nodes(self.root))
@@ -157,6 +164,7 @@ class Document:
     def leaf(self, column: Column, position: int) -> Leaf:
         """Return one value of a column with its provenance."""
         return Leaf(
+            column.node,
             column.node.path_of(position),
             column.node.values[position],
             column.confidences[position],

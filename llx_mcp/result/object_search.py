@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import Any
 
-from llx_mcp.result.document import Document, is_scalar
+from llx_mcp.result.document import Document
 from llx_mcp.result.normalize import extract_digits, normalize_texts, numbers_in
 from llx_mcp.result.outline import Node, walk_nodes
 from llx_mcp.result.sanitize import dump_json
@@ -188,9 +188,7 @@ class _Texts:
 
 
 class _Search:
-    def __init__(
-        self, objects: ObjectSearch, document: Document, descriptions: dict[int, str], terms: Terms
-    ) -> None:
+    def __init__(self, objects: ObjectSearch, document: Document, descriptions: dict[int, str], terms: Terms) -> None:
         self._objects = objects
         self._document = document
         self._terms = terms

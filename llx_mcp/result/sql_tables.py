@@ -109,21 +109,6 @@ def table_rows(sql_tables: list[SqlTable], num_values: int) -> list[list[Any]]:
     return [*rows, [FIELDS, num_values, ", ".join(FIELD_COLUMNS)]]
 
 
-def table_groups(sql_tables: list[SqlTable]) -> list[list[str]]:
-    """Group tables with the same columns; return the names and numbers of rows of each group, and its columns."""
-    groups: dict[str, list[SqlTable]] = {}
-    for table in sql_tables:
-        groups.setdefault(_list_columns(table), []).append(table)
-    rows = []
-    for columns, group in groups.items():
-        names = [f"{table.name} ×{len(table.positions)}" for table in group[:_MAX_GROUP_NAMES]]
-        num_more = len(group) - _MAX_GROUP_NAMES
-        rows.append(
-            [", ".join([*names, f"{num_more} more, each named by its path"] if num_more > 0 else names), columns]
-        )
-    return rows
-
-
 def iter_rows(sql_table: SqlTable, document: Document) -> Iterator[list[Any]]:
     """Yield the rows of a table in document order, with the cells of `sql_table.columns`."""
     positions = sql_table.positions

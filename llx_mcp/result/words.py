@@ -9,8 +9,45 @@ from llx_mcp.result.normalize import normalize_name, normalize_text, possible_nu
 
 # Words that say nothing about what is searched for.
 _STOP_WORDS = frozenset(
-    "a an and are as at by did do does for from had has have how in is it its of on or that the their this to was "
-    "were what when where which who whose with".split()
+    [
+        "a",
+        "an",
+        "and",
+        "are",
+        "as",
+        "at",
+        "by",
+        "did",
+        "do",
+        "does",
+        "for",
+        "from",
+        "had",
+        "has",
+        "have",
+        "how",
+        "in",
+        "is",
+        "it",
+        "its",
+        "of",
+        "on",
+        "or",
+        "that",
+        "the",
+        "their",
+        "this",
+        "to",
+        "was",
+        "were",
+        "what",
+        "when",
+        "where",
+        "which",
+        "who",
+        "whose",
+        "with",
+    ]
 )
 _ORDINALS = {"first": 1, "1st": 1, "second": 2, "2nd": 2, "third": 3, "3rd": 3, "fourth": 4, "4th": 4}
 _PERIODS = {"quarter": "q", "half": "h"}
@@ -138,7 +175,7 @@ def _forms(word: str) -> tuple[str, ...]:
     """Return a word, its synonyms, and the words for a quarter or half that it may be."""
     if word in _SYNONYMS:
         return _SYNONYMS[word]
-    if len(word) == 2 and word[0] in "qh" and word[1] in "1234":  # noqa: PLR2004 - a letter and a digit
+    if len(word) == 2 and word[0] in "qh" and word[1] in "1234":
         period = "quarter" if word[0] == "q" else "half"
         names = [name for name, number in _ORDINALS.items() if number == int(word[1])]
         return (word, *(f"{name} {period}" for name in names))
