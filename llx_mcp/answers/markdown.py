@@ -61,9 +61,10 @@ def render_part(name: str, value: Any) -> str:
     return PARTS[name](value)
 
 
-def item_line(row: Row) -> str:
-    """Render one item of a list: its path, then its cells as JSON."""
-    return " | ".join([row[0], *map(dump_json, row[1:])])
+def row_line(cells: str | None) -> Callable[[Row], str]:
+    """Return what renders a row of values: its path, then its values as JSON or, where `cells` says so, as cells."""
+    show = dump_json if cells is None else format_cited
+    return lambda row: " | ".join([row[0], *map(show, row[1:])])
 
 
 def value_line(row: Row) -> str:
@@ -259,9 +260,8 @@ def _render_value(value: Value) -> str:
 
 
 def _render_values(tables: list[Table]) -> str:
-    legend = 'one cell where all fields of a row agree, else a list in their order; quote "=": the value verbatim'
-    fences = (_fence([_header_row(table), *map(item_line, table.rows)]) for table in tables)
-    return f"\nValues ({_DATA}); {legend}:\n" + "".join(fences)
+    fences = (_fence([_header_row(table), *map(row_line(table.cells), table.rows)]) for table in tables)
+    return f"\nValues ({_DATA}):\n" + "".join(fences)
 
 
 def _render_sections(sections: Sections) -> str:
@@ -292,7 +292,7 @@ PARTS: dict[str, Callable[[Any], str]] = {
     "value": _render_value,
     "values": _render_values,
     "found": _render_found,
-    # The title of the hits says the same.
+    # The title of the cited result says the same.
     "cells": _render_nothing,
     "hits": _titled(f"\nBest first ({_DATA}); path: field = value [page, confidence, quote]", hit_line),
     "similar_names": lambda names: f"Similar names: {', '.join(names)}\n",

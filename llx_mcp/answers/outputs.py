@@ -96,6 +96,9 @@ class Table(Output):
     """A table: each column is named once, and each row has one cell for each column."""
 
     columns: list[str] = Field(description="Names of the columns.")
+    cells: str | None = Field(
+        default=None, description="What a list in a row stands for, such as `[value, page, confidence]`."
+    )
     rows: list[list[JsonValue]] = Field(description="The rows, cells in the order of the columns; null is no value.")
 
 
@@ -254,9 +257,8 @@ class ReadOutput(JobAnswer):
     value: Value | None = Field(default=None, description="The value, where the path matches a single one.")
     values: list[Table] | None = Field(
         default=None,
-        description="The values as tables: the path, a column for each field, then confidence, page, quote and boxes "
-        "where they were asked for; one cell for the whole row where all agree, else a list in the order of the "
-        'fields. The quote `"="` is the value itself.',
+        description="The values as tables: the path, then a column for each field. Each value is a list of value, "
+        "page, confidence and, as asked for, quote and boxes.",
     )
     cursor: str | None = Field(default=None, description="Cursor of the next page.")
 
@@ -272,7 +274,6 @@ class SearchOutput(JobAnswer):
     """The answer of `find_in_extract_result`: what the result says about some words."""
 
     found: SearchCounts | None = Field(default=None, description="How much was found.")
-    cells: str | None = Field(default=None, description="What the lists in `hits` hold.")
     hits: Table | None = Field(
         default=None,
         description="Best match first: path of the object, and its fields by name, each `[value, page, confidence]` "

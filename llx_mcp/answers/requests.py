@@ -13,10 +13,11 @@ from llx_mcp.scope import DEFAULT_SCOPE, Scope
 
 Until = Literal["all", "any"]
 Section = Literal["configuration", "extract_metadata", "usage", "metadata"]
-Include = Literal["confidence", "citations", "boxes"]
+Include = Literal["provenance", "quotes", "boxes"]
 
 DEFAULT_EXPAND: tuple[Section, ...] = ("extract_metadata",)
-DEFAULT_INCLUDE: tuple[Include, ...] = ("confidence", "citations")
+INCLUDE: tuple[Include, ...] = ("provenance", "quotes", "boxes")
+DEFAULT_INCLUDE: tuple[Include, ...] = ("provenance",)
 MIN_CHARS = 1_000
 MAX_CHARS = 400_000
 DEFAULT_CHARS = 4_000
@@ -93,7 +94,7 @@ class ReadOptions:
     Attributes:
         path: JSONPath of the values.
         cursor: cursor from the previous page; None for the first page.
-        include: what to show beside each value: `confidence`, `citations`, `boxes`.
+        include: what to show with each value: `provenance` is page and confidence; `quotes`, `boxes`.
     """
 
     path: str = "$"

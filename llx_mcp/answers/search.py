@@ -89,10 +89,9 @@ class _Matches:
         if not self.found.hits:
             self._add_nearest(builder)
             return
-        if self.document.has_metadata:
-            builder.add("cells", CELLS)
         rows = _join_elements(self.found.hits)[: self.limit]
-        table = TableBuilder("hits", _COLUMNS, map(self._row, rows), hit_line)
+        cells = CELLS if self.document.has_metadata else None
+        table = TableBuilder("hits", _COLUMNS, map(self._row, rows), hit_line, cells)
         table.fill(builder.room - builder.omissions_cost(self._omission(self.found.num_like, is_cut=True)))
         if table.rows:
             builder.add("hits", table.table)
@@ -163,8 +162,8 @@ class _Matches:
             return column.node.values[at]
         source = self.document.column(column.node)
         # A quote is shown where a single match leaves no doubt which one is wanted.
-        quote = is_matched and self.found.num_like == 1
-        return build_cell(self.document, source, at, around=self.terms.phrase, quote=quote)
+        include = ("quotes",) if is_matched and self.found.num_like == 1 else ()
+        return build_cell(self.document, source, at, around=self.terms.phrase, include=include)
 
     def _select(self, hit: Hit) -> tuple[list[FieldColumn], int]:
         """Return the fields to show of an object, in its own order, and how many others it has."""
