@@ -4,7 +4,7 @@ import math
 import re
 import sqlite3
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
@@ -15,11 +15,16 @@ from llx_mcp.result.document import Document
 from llx_mcp.result.normalize import normalize_text
 from llx_mcp.result.sanitize import truncate
 from llx_mcp.result.sql_tables import (
+    DETAILS,
     FIELD_COLUMNS,
     FIELDS,
     TABLE_COLUMNS,
     TABLES,
+    SqlTable,
+    TableColumn,
+    details_name,
     find_sql_tables,
+    iter_details,
     iter_fields,
     iter_rows,
     table_rows,
@@ -34,6 +39,10 @@ _INSTRUCTIONS_PER_CHECK = 2_000
 _MAX_LISTED = 30
 _MAX_DESCRIPTION_CHARS = 1_500
 _MAX_NAME_CHARS = 60
+# A number with more digits was computed; it is shown with fewer.
+_DOCUMENT_DIGITS = 12
+_SHOWN_DIGITS = 6
+_WHOLE_LIMIT = 1e12
 
 _UNKNOWN_TABLE = re.compile(r"no such table: (.*)")
 _UNKNOWN_COLUMN = re.compile(r"no such column: (.*)")
@@ -78,25 +87,61 @@ class Engine:
         # SQLite creates these two virtual tables on first use, which the authorizer would refuse.
         self._connection.execute("SELECT 1 FROM json_each('[]'), json_tree('[]')").fetchall()
         self._built: set[str] = set()
+        # The views of the last query, which show the columns that it names.
+        self._views: list[str] = []
 
     def build(self, sql: str) -> None:
         """Build the tables that a query mentions, where they are not built yet."""
-        names = [*self.sql_tables, *_BUILT_IN_TABLES]
-        missing = [name for name in names if name not in self._built and name.lower() in sql.lower()]
-        if not missing:
-            return
+        words = sql.lower()
+        names = [name for name in (*self.sql_tables, *_BUILT_IN_TABLES) if name.lower() in words]
         self._connection.set_authorizer(None)
         self._connection.execute("PRAGMA query_only = OFF")
-        for name in missing:
-            if name == FIELDS:
-                self._create_table(FIELDS, FIELD_COLUMNS, iter_fields(self._document))
-            elif name == TABLES:
-                rows = table_rows(list(self.sql_tables.values()), self._document.num_values)
-                self._create_table(TABLES, TABLE_COLUMNS, rows)
-            else:
-                sql_table = self.sql_tables[name]
-                self._create_table(name, sql_table.columns, iter_rows(sql_table, self._document))
+        for view in self._views:
+            self._connection.execute(f"DROP VIEW temp.{_quote_name(view)}")
+        self._views = []
+        for name in names:
+            if name not in self._built:
+                self._build_table(name)
+            if name in self.sql_tables:
+                self._create_view(self.sql_tables[name], words)
+
+    def _build_table(self, name: str) -> None:
+        if name == FIELDS:
+            self._create_table(FIELDS, FIELD_COLUMNS, iter_fields(self._document))
+        elif name == TABLES:
+            rows = table_rows(list(self.sql_tables.values()), self._document.num_values)
+            self._create_table(TABLES, TABLE_COLUMNS, rows)
+        else:
+            sql_table = self.sql_tables[name]
+            self._create_table(_rows_name(name), sql_table.columns, iter_rows(sql_table))
+        self._built.add(name)
+
+    def _create_view(self, sql_table: SqlTable, words: str) -> None:
+        """Show the columns of a table that a query may mean: its data, and of all others those that it names."""
+        named = {name for name in sql_table.columns if name.lower() in words}
+        shown = [name for name in sql_table.columns if name in named or name in sql_table.data_names]
+        selected, joins = [f"r.{_quote_name(name)}" for name in shown], []
+        taken = {name.lower() for name in sql_table.columns}
+        for column in sql_table.data_columns:
+            names = [f"{column.name}_{detail}" for detail in DETAILS]
+            wanted = [name for name in names if name.lower() in words and name.lower() not in taken]
+            if wanted:
+                source = f"main.{_quote_name(self._build_details(sql_table, column))}"
+                selected += [f"{source}.{_quote_name(name)}" for name in wanted]
+                joins.append(f"LEFT JOIN {source} ON {source}.rowid = r.rowid")
+        rows = f"main.{_quote_name(_rows_name(sql_table.name))} AS r {' '.join(joins)}"
+        view = f"CREATE TEMP VIEW {_quote_name(sql_table.name)} AS SELECT {', '.join(selected)} FROM {rows}"  # noqa: S608 - quoted names
+        self._connection.execute(view)
+        self._views.append(sql_table.name)
+
+    def _build_details(self, sql_table: SqlTable, column: TableColumn) -> str:
+        """Build the table of the further columns of a column, and return its name, which no query can use."""
+        name = details_name(sql_table, column)
+        if name not in self._built:
+            columns = [f"{column.name}_{detail}" for detail in DETAILS]
+            self._create_table(name, columns, iter_details(sql_table, column, self._document))
             self._built.add(name)
+        return name
 
     def run(self, sql: str, *, max_rows: int, max_chars: int, deadline_seconds: float) -> QueryResult:
         """Run one SELECT over tables that `build` has built.
@@ -112,7 +157,7 @@ class Engine:
         """
         self._connection.set_authorizer(None)
         apply_limits(self._connection)
-        self._connection.set_authorizer(build_authorizer([*self.sql_tables, *_BUILT_IN_TABLES]))
+        self._connection.set_authorizer(build_authorizer(self._readable()))
         end = time.monotonic() + deadline_seconds
         self._connection.set_progress_handler(lambda: time.monotonic() > end, _INSTRUCTIONS_PER_CHECK)
         try:
@@ -122,14 +167,15 @@ class Engine:
         finally:
             self._connection.set_progress_handler(None, 0)
 
-    def describe(self) -> str:
-        """Return a short text with the tables and their columns."""
-        sql_tables = list(self.sql_tables.values())
-        parts = [f"{sql_table.name}({_list_names(sql_table.columns)})" for sql_table in sql_tables[:_MAX_LISTED]]
+    def describe(self, names: Collection[str] = ()) -> str:
+        """Return a short text with the tables and their columns: those of some names, or all."""
+        sql_tables = [table for name, table in self.sql_tables.items() if name in names or not names]
+        parts = [f"{table.name}({_list_names(table.data_names)})" for table in sql_tables[:_MAX_LISTED]]
         num_more = len(sql_tables) - _MAX_LISTED
         if num_more > 0:
             parts.append(f"{num_more} more tables")
-        parts.append(f"{FIELDS}({_list_names(FIELD_COLUMNS)})")
+        if not names:
+            parts.append(f"{FIELDS}({_list_names(FIELD_COLUMNS)})")
         text = f"Tables: {'; '.join(parts)}."
         return text if len(text) <= _MAX_DESCRIPTION_CHARS else f"{text[:_MAX_DESCRIPTION_CHARS]}…"
 
@@ -148,6 +194,10 @@ class Engine:
         num_more = _count_rest(cursor)
         return QueryResult(columns, rows, None if num_more is None else len(rows) + num_more)
 
+    def _readable(self) -> set[str]:
+        """Return the names that a query reads, directly or through a view."""
+        return {*self.sql_tables, *map(_rows_name, self.sql_tables), *_BUILT_IN_TABLES, *self._built}
+
     def _create_table(self, name: str, columns: Sequence[str], rows: Iterable[list[Any]]) -> None:
         names = ", ".join(_quote_name(column) for column in columns)
         placeholders = ", ".join("?" * len(columns))
@@ -164,7 +214,9 @@ class Engine:
     def _explain(self, message: str, deadline_seconds: float) -> str:
         """Return an error of SQLite in words that say what to do next."""
         if match := _UNKNOWN_TABLE.search(message):
-            return f"no table {excerpt(match.group(1), _MAX_NAME_CHARS)}. {self.describe()}"
+            name = match.group(1).removeprefix("main.").removeprefix("temp.")
+            close = get_close_matches(name, [*self.sql_tables, *_BUILT_IN_TABLES], n=3)
+            return f"no table {excerpt(name, _MAX_NAME_CHARS)}{_suggest(close)} {self.describe(close)}"
         if match := _UNKNOWN_COLUMN.search(message):
             return self._explain_column(match.group(1))
         if match := _UNKNOWN_FUNCTION.search(message):
@@ -188,8 +240,8 @@ class Engine:
         table, _, column = name.rpartition(".")
         known = columns_by_table.get(table) or [other for columns in columns_by_table.values() for other in columns]
         close = get_close_matches(column, list(dict.fromkeys(known)), n=3)
-        suggestion = f"; did you mean {' or '.join(close)}?" if close else "."
-        return f"no column {excerpt(name, _MAX_NAME_CHARS)}{suggestion} {self.describe()}"
+        having = [name for name, columns in columns_by_table.items() if not set(close).isdisjoint(columns)]
+        return f"no column {excerpt(name, _MAX_NAME_CHARS)}{_suggest(close)} {self.describe(having[:3])}"
 
 
 class _Median:
@@ -228,6 +280,15 @@ def _count_rest(cursor: sqlite3.Cursor) -> int | None:
     return count
 
 
+def _rows_name(name: str) -> str:
+    """Return the name of the table under a view; no table of a result has a slash in its name."""
+    return f"{name}/rows"
+
+
+def _suggest(close: list[str]) -> str:
+    return f"; did you mean {' or '.join(close)}?" if close else "."
+
+
 def _quote_name(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
@@ -240,7 +301,14 @@ def _list_names(names: Sequence[str]) -> str:
 def _show_cell(cell: Any, max_chars: int) -> Any:
     if isinstance(cell, bytes):
         return f"x'{cell[: max_chars // 2].hex()}'"
-    # JSON has no infinity.
-    if isinstance(cell, float) and not math.isfinite(cell):
-        return str(cell)
+    if isinstance(cell, float):
+        # JSON has no infinity.
+        return _round_computed(cell) if math.isfinite(cell) else str(cell)
     return truncate(cell, max_chars)
+
+
+def _round_computed(number: float) -> float:
+    """Round a number that has more digits than any document gives: the result of a division or a sum."""
+    if len(repr(number).lstrip("-0.").replace(".", "")) <= _DOCUMENT_DIGITS or abs(number) >= _WHOLE_LIMIT:
+        return number
+    return float(f"{number:.{_SHOWN_DIGITS}g}") if abs(number) < 1 else round(number, 4)
