@@ -92,9 +92,10 @@ def format_cell(cell: Any) -> str:
     if not isinstance(cell, list):
         return dump_json(cell)
     value, page, confidence, *quote = cell
-    facts = [f"p. {page:g}" if page is not None else "no page"]
-    facts += [f"{confidence:g}" if confidence is not None else "no confidence", *map(dump_json, quote)]
-    return f"{dump_json(value)} [{', '.join(facts)}]"
+    facts = [f"p. {page:g}"] if page is not None else []
+    facts += [f"{confidence:g}"] if confidence is not None else []
+    facts += [dump_json(more) for more in quote if more is not None]
+    return f"{dump_json(value)} [{', '.join(facts) or 'no citation'}]"
 
 
 def format_cited(value: Any) -> str:

@@ -214,7 +214,7 @@ class _Search:
     def _match_values(self, group: Group) -> dict[int, Weights]:
         """For each object with a value that matches, return how well its values fit each term."""
         matches: dict[int, Weights] = {}
-        for index, term in enumerate(self._all_terms):
+        for index in range(len(self._all_terms)):
             for column in group.columns:
                 for value_position, weight in self._match_column(column, index):
                     position = _ancestor(value_position, column.levels)

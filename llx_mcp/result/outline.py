@@ -276,7 +276,7 @@ def _mark_same_shapes(root: Node) -> None:
 def _signature(node: Node, depth: int) -> str | None:
     """Return a text that is equal for nodes with the same fields; None where they are nested too deeply.
 
-    Fields of scalars are the same whatever their types: one list has no value where another has, or a text for a number.
+    Fields of scalars are the same whatever their types: one list has a value, another none, or a text for a number.
     """
     if depth > _MAX_SHAPE_DEPTH:
         return None

@@ -7,7 +7,8 @@ from datetime import date
 from llx_mcp.result.normalize import normalize_text, possible_numbers
 
 _AMOUNT = re.compile(
-    r"(?P<sign>[-−(]?)\s*[$€£¥]?\s*(?:[a-z]{3}\s+)?(?P<digits>\d[\d.,'’\u00a0\u202f ]*)\s*(?:[$€£¥%]|[a-z]{3})?\s*(?P<end>[-)]?)"
+    r"(?P<sign>[-−(]?)\s*[$€£¥]?\s*(?:[a-z]{3}\s+)?"
+    r"(?P<digits>\d[\d.,'’\u00a0\u202f ]*)\s*(?:[$€£¥%]|[a-z]{3})?\s*(?P<end>[-)]?)"
 )
 _DURATION = re.compile(r"(?:(\d{1,3}):)?(\d{1,2}):(\d{2}(?:\.\d+)?)")
 _DECIMAL_COMMA = re.compile(r"\d,\d{1,2}(?:\D|$)|\d,\d{4,}|\.\d{3},")

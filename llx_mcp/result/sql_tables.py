@@ -127,7 +127,7 @@ def table_rows(sql_tables: list[SqlTable], num_values: int) -> list[list[Any]]:
 
 
 def details_name(sql_table: SqlTable, column: TableColumn) -> str:
-    """Return the name of the table that holds the `DETAILS` of a column; no table of a result has a slash in its name."""
+    """Return the name of the table that holds the `DETAILS` of a column; a result's tables have no slash in theirs."""
     return f"{sql_table.name}/{column.name}"
 
 

@@ -21,11 +21,12 @@ from llx_mcp.server.tools.results import tool_result
 
 TITLE = "Find values in an extract result"
 DESCRIPTION = (
-    "Start here for one fact of a LlamaExtract result: give all words of the question that tell it apart, such as "
-    '"north america operating income q2 2025", or a name, number or date. Searches values, names and descriptions of '
-    "fields; returns the rows that fit best, each value with page and confidence. To count or compare use "
-    "query_extract_result."
+    "Use this first for one fact of a LlamaExtract result. Give all words that tell it apart, such as "
+    '"north america operating income q2 2025", or a name, number or date: it searches values, names and descriptions '
+    "of fields, and returns the objects that fit best, each value as [value, page, confidence]. A field that is there "
+    "and empty is shown as null. To count, compare or list use query_extract_result."
 )
+SEARCH_HINT = "find value page confidence in extracted document"
 
 
 async def find_in_extract_result(
@@ -40,4 +41,4 @@ async def find_in_extract_result(
     """Return what a result says about some words, best match first."""
     reader = ctx.request_context.lifespan_context
     request = build_request(job_id, max_chars, build_scope(project_id, organization_id))
-    return tool_result(await reader.find(request, text, limit), request)
+    return tool_result(await reader.find(request, text, limit))

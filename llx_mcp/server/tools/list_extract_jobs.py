@@ -17,6 +17,7 @@ DESCRIPTION = (
     "Use this to find the id of a LlamaExtract job, such as that of the invoice from this morning. Returns the jobs "
     "that the key sees, newest first, one row each with status, time, document and file name."
 )
+SEARCH_HINT = "list recent extraction jobs by status or file name"
 
 Status = Literal["PENDING", "THROTTLED", "RUNNING", "COMPLETED", "FAILED", "CANCELLED"]
 

@@ -22,10 +22,11 @@ from llx_mcp.server.tools.results import tool_result
 
 TITLE = "Read values of an extract result"
 DESCRIPTION = (
-    "Use this to read part of a LlamaExtract result: the values at a path, exact, each as [value, page, confidence]; "
-    "a single value with all its citations. Paths are JSONPath: line_items[3].amount, line_items[*].amount, "
-    "line_items[10:20]. What does not fit follows with the cursor. To filter, sum or sort use query_extract_result."
+    "Use this to read part of a LlamaExtract result: the values at a path, exact, each as [value, page, confidence]; a "
+    "single value with all its citations. Paths are JSONPath: line_items[3].amount, line_items[*].amount, "
+    "line_items[10:20]. What does not fit follows with the cursor."
 )
+SEARCH_HINT = "read values at a path with citations"
 
 _DEFAULT_INCLUDE: list[Include] = list(DEFAULT_INCLUDE)
 
@@ -46,4 +47,4 @@ async def read_extract_result(
     reader = ctx.request_context.lifespan_context
     shown = [name for name in INCLUDE if name in include]
     request = build_request(job_id, max_chars, build_scope(project_id, organization_id))
-    return tool_result(await reader.read(request, path, cursor or None, shown), request)
+    return tool_result(await reader.read(request, path, cursor or None, shown))
