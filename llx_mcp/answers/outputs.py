@@ -146,8 +146,11 @@ class Counts(Output):
 class Sections(Output):
     """Sections of the job that were asked for with `expand`, as the service sent them, less empty values."""
 
+    job: JsonObject | None = Field(
+        default=None, description="The job's ids, times and other fields, and what the metadata holds besides values."
+    )
     configuration: JsonObject | None = Field(
-        default=None, description="What the job was asked to do: schema, tier, options."
+        default=None, description="What the job was asked to do: tier, options, and the schema as text."
     )
     usage: JsonObject | None = Field(default=None, description="Credits that the service billed.")
     metadata: JsonObject | None = Field(default=None, description="Job-level metadata: pages, tokens.")

@@ -12,7 +12,7 @@ from llx_mcp.result.sanitize import INVISIBLE, dump_json, sanitize_line
 from llx_mcp.scope import DEFAULT_SCOPE, Scope
 
 Until = Literal["all", "any"]
-Section = Literal["configuration", "extract_metadata", "usage", "metadata"]
+Section = Literal["job", "configuration", "extract_metadata", "usage", "metadata"]
 Include = Literal["provenance", "quotes", "boxes"]
 
 DEFAULT_EXPAND: tuple[Section, ...] = ("extract_metadata",)

@@ -10,6 +10,7 @@ These forms are tried in order, and the first that fits is used:
 Whatever is not shown is counted, with the call that shows it.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -21,6 +22,8 @@ from llx_mcp.answers.header import Header, start_summary
 from llx_mcp.answers.outputs import Call, NextStep, Omission, Sections
 from llx_mcp.answers.provenance import ConfidenceRanking
 from llx_mcp.answers.requests import MAX_CHARS, JobRequest
+from llx_mcp.answers.schema_text import LEGEND as SCHEMA_LEGEND
+from llx_mcp.answers.schema_text import describe_schema
 from llx_mcp.answers.shape import Shape, describe_shape
 from llx_mcp.result.sanitize import sanitize_json, sanitize_text, truncate
 from llx_mcp.result.sections import JobSections
@@ -28,7 +31,11 @@ from llx_mcp.result.sql_tables import FIELDS, find_sql_tables
 
 _PROVENANCE = "values shown without page and confidence"
 _CITED, _PLAIN, _PACKED = "cited_result", "result", "result_as_tables"
-_SECTIONS = ("configuration", "usage", "metadata")
+_JOB = "job"
+_SECTIONS = (_JOB, "configuration", "usage", "metadata")
+# What has a place of its own in an answer.
+_OWN_SECTIONS = frozenset({"extract_result", "extract_metadata", "configuration"})
+_SECTIONS_SHARE = 0.9
 _MIN_RANKED = 3
 _MAX_DEPTH = 64
 _MESSAGE_CHARS = 1_000
@@ -109,22 +116,44 @@ def _add_message(builder: AnswerBuilder, name: str, message: str | None, request
 
 
 def _add_sections(builder: AnswerBuilder, sections: JobSections, request: JobRequest) -> None:
+    """Add the sections that were asked for, before the result: whoever names them wants them first."""
     shown: dict[str, Any] = {}
     for name in _SECTIONS:
-        value = sanitize_json(_without_empty(sections.section(name))) if name in request.expand else None
-        if not isinstance(value, dict) or not value:
-            continue
-        cost = part_cost("sections", Sections(**shown, **{name: value}))
-        if cost.fits(builder.room.share(0.5)):
-            shown[name] = value
-            continue
-        # Twice, because the sections take at most half of what is left.
-        need = request.max_chars + 2 * (cost + builder.unmet).chars
-        num_chars = part_cost("sections", Sections(**{name: value})).data
-        builder.omit(_omission_of_section(name, num_chars, need, request))
-        builder.unmet += cost
+        forms = list(_section_forms(name, sections)) if name in request.expand else []
+        for value in forms:
+            if part_cost("sections", Sections(**shown, **{name: value})).fits(builder.room.share(_SECTIONS_SHARE)):
+                shown[name] = value
+                break
+        else:
+            if forms:
+                cost = part_cost("sections", Sections(**shown, **{name: forms[-1]}))
+                need = request.max_chars + int((cost + builder.unmet).chars / _SECTIONS_SHARE)
+                num_chars = part_cost("sections", Sections(**{name: forms[-1]})).data
+                builder.omit(_omission_of_section(name, num_chars, need, request))
+                builder.unmet += cost
     if shown:
         builder.add("sections", Sections(**shown))
+
+
+def _section_forms(name: str, sections: JobSections) -> Iterator[dict[str, Any]]:
+    """Yield a section, the fullest form first; nothing where the job has none."""
+    value = _envelope(sections) if name == _JOB else _without_empty(sections.section(name))
+    if not isinstance(value, dict) or not value:
+        return
+    schema = value.get("data_schema")
+    if name != "configuration" or not isinstance(schema, dict):
+        yield sanitize_json(value)
+        return
+    for descriptions in (True, False):
+        text = f"{describe_schema(schema, descriptions=descriptions)} ({SCHEMA_LEGEND})"
+        yield sanitize_json({**value, "data_schema": text})
+
+
+def _envelope(sections: JobSections) -> dict[str, Any]:
+    """Return everything that the service says of a job except its result, its configuration and its field metadata."""
+    job = {name: sections.section(name) for name in sections.names if name not in _OWN_SECTIONS}
+    metadata = {name: value for name, value in sections.metadata_besides_fields().items() if name != "error"}
+    return {**job, **({"extract_metadata": metadata} if metadata else {})}
 
 
 def _omission_of_section(name: str, num_chars: int, need_chars: int, request: JobRequest) -> Omission:

@@ -57,7 +57,7 @@ def _read(
             properties = {**members, **properties}
         if items is None and isinstance(element := current.get("items"), dict):
             items = element
-        if target := _find_definition(current.get("$ref"), schema):
+        if target := find_definition(current.get("$ref"), schema):
             stack.append(target)
         for keyword in ("anyOf", "oneOf", "allOf"):
             if isinstance(options := current.get(keyword), list):
@@ -65,7 +65,8 @@ def _read(
     return texts, properties, items
 
 
-def _find_definition(reference: Any, schema: Mapping[str, Any]) -> dict[str, Any] | None:
+def find_definition(reference: Any, schema: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return what a reference such as `#/$defs/money` names in a schema; None where it is no such reference."""
     if not isinstance(reference, str) or not reference.startswith("#/"):
         return None
     target: Any = schema

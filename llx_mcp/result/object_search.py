@@ -285,7 +285,7 @@ class _Search:
             ancestor = _ancestor(ancestor, levels)
             around = self._own[self._index[id(parent)]].get(ancestor, {})
             weights = _merge(weights, {term: weight * _AROUND for term, weight in around.items()})
-            parent, levels = parent.parent, parent.levels
+            levels, parent = parent.levels, parent.parent
         found = frozenset(term for term in weights if term < len(self._terms.terms))
         score = sum(self._idf[term] * weight for term, weight in weights.items())
         return Hit(score * len(found) / len(self._terms.terms), position, group, found)
