@@ -229,8 +229,8 @@ def _render_review_counts(counts: ReviewCounts) -> str:
 
 def _render_found(found: SearchCounts) -> str:
     line = f"{found.matches} match{'' if found.matches == 1 else 'es'}"
-    missing = ", ".join(map(dump_json, found.missing_words or []))
-    return f"{line}{f'; not found: {missing}' if missing else ''}.\n"
+    absent = ", ".join(map(dump_json, found.absent_words or []))
+    return f"{line}{f'; nowhere in the result: {absent}' if absent else ''}.\n"
 
 
 def _render_result(result: Any) -> str:

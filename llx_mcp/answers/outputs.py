@@ -270,7 +270,7 @@ class SearchCounts(Output):
     """How much was found."""
 
     matches: int = Field(description="Objects and values that fit about as well as the best, shown or not.")
-    missing_words: list[str] | None = Field(default=None, description="Words that even the best match lacks.")
+    absent_words: list[str] | None = Field(default=None, description="Words that stand nowhere in the result.")
 
 
 class SearchOutput(JobAnswer):

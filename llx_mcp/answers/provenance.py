@@ -63,8 +63,7 @@ class ConfidenceRanking:
 
     def build_telling_table(self, limit: int) -> TableBuilder:
         """Prepare a table of the values with the lowest confidence, without constants and numbers of rows."""
-        ranked = self.document.ranked(min(self.num_low, _MAX_RANKED))
-        telling = (leaf for leaf in ranked if not (leaf.node.is_constant or leaf.node.counts_elements))
+        telling = self.document.lowest_telling(min(self.num_low, _MAX_RANKED))
         rows = (value_row(leaf)[:-1] for leaf in islice(telling, limit))
         return TableBuilder("lowest_confidence", _COLUMNS[:-1], rows, value_line)
 

@@ -85,7 +85,8 @@ class _Matches:
 
     def add_to(self, builder: AnswerBuilder) -> None:
         """Add what was found, or what there is instead."""
-        builder.add("found", SearchCounts(matches=self.found.num_like, missing_words=self._missing_words or None))
+        absent = [term.text for index, term in enumerate(self.terms.terms) if index in self.found.absent]
+        builder.add("found", SearchCounts(matches=self.found.num_like, absent_words=absent or None))
         if not self.found.hits:
             self._add_nearest(builder)
             return
@@ -97,12 +98,6 @@ class _Matches:
             builder.add("hits", table.table)
         if left := self.found.num_like - sum(map(len, rows[: len(table.rows)])):
             builder.omit(self._omission(left, is_cut=len(table.rows) < len(rows)))
-
-    @property
-    def _missing_words(self) -> list[str]:
-        """The words that even the best match lacks."""
-        found = self.found.hits[0].found if self.found.hits else frozenset()
-        return [term.text for index, term in enumerate(self.terms.terms) if index not in found]
 
     def _omission(self, left: int, *, is_cut: bool) -> Omission:
         total = self.found.num_like
@@ -162,7 +157,8 @@ class _Matches:
             return column.node.values[at]
         source = self.document.column(column.node)
         # A quote is shown where a single match leaves no doubt which one is wanted.
-        include = ("quotes",) if is_matched and self.found.num_like == 1 else ()
+        is_only = self.found.num_like == 1
+        include = ("quotes",) if is_only and (is_matched or self._matches_quote(column, at)) else ()
         return build_cell(self.document, source, at, around=self.terms.phrase, include=include)
 
     def _select(self, hit: Hit) -> tuple[list[FieldColumn], int]:
@@ -171,6 +167,9 @@ class _Matches:
         columns = [column for column in columns if not column.node.counts_elements] or columns
         fits = {id(column): self._fit(column, hit.position) for column in columns}
         best = max(fits.values(), default=0.0)
+        if not best:
+            fits = {id(column): float(self._is_quoted(column, hit.position)) for column in columns}
+            best = max(fits.values(), default=0.0)
         if hit.group.is_single and best:
             wanted = {key for key, fit in fits.items() if fit >= best * _MIN_FIELD_SHARE}
             shown = [column for column in columns if id(column) in wanted][:_MAX_SHOWN_FIELDS]
@@ -200,6 +199,14 @@ class _Matches:
             text = normalize_text(value[:10_000])
             return any(term.weigh(text) for term in self.terms.terms)
         return _is_number(value) and any(value in term.numbers for term in self.terms.terms)
+
+    def _is_quoted(self, column: FieldColumn, position: int) -> bool:
+        at = column.position_in(position)
+        return at is not None and self._matches_quote(column, at)
+
+    def _matches_quote(self, column: FieldColumn, at: int) -> bool:
+        quotes = normalize_text(" ".join(self.document.quotes(self.document.column(column.node).entries[at])))
+        return any(term.weigh(quotes) for term in self.terms.terms)
 
     def _has_value(self, column: FieldColumn, position: int) -> bool:
         at = column.position_in(position)

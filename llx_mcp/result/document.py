@@ -49,14 +49,12 @@ class Leaf:
     """One scalar value that is not null.
 
     Attributes:
-        node: the field.
         path: the exact path of the value.
         value: a string, number or boolean.
         confidence: 0 to 1; None where the job has none.
         citations: the passages that support the value.
     """
 
-    node: Node
     path: str
     value: Any
     confidence: float | None
@@ -164,7 +162,6 @@ class Document:
     def leaf(self, column: Column, position: int) -> Leaf:
         """Return one value of a column with its provenance."""
         return Leaf(
-            column.node,
             column.node.path_of(position),
             column.node.values[position],
             column.confidences[position],
@@ -195,6 +192,16 @@ class Document:
             yield self.leaf(column, position)
         if len(lowest) < limit:
             yield from islice(self._leaves_without_confidence(), limit - len(lowest))
+
+    def lowest_telling(self, limit: int) -> Iterator[Leaf]:
+        """Yield the least certain of the `limit` scalars with the lowest confidence that are no constant or index."""
+        says_nothing: dict[int, bool] = {}
+        for column, position in self._lowest_confidences(limit):
+            node = column.node
+            if id(node) not in says_nothing:
+                says_nothing[id(node)] = node.is_constant or node.counts_elements
+            if not says_nothing[id(node)]:
+                yield self.leaf(column, position)
 
     def _leaves_without_confidence(self) -> Iterator[Leaf]:
         for node, position in walk_values(self.root):

@@ -13,16 +13,19 @@ from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import Any
 
-from llx_mcp.result.document import Document
+from llx_mcp.result.document import Document, is_scalar
 from llx_mcp.result.normalize import extract_digits, normalize_texts, numbers_in
 from llx_mcp.result.outline import Node, walk_nodes
 from llx_mcp.result.sanitize import dump_json
 from llx_mcp.result.words import PREFIX, WORD, Term, Terms
 
-_EXACT = 1.5
+# A value that is the term and nothing else, and a text that holds the number.
+_EXACT, _NUMBER_IN_TEXT = 1.5, 1.3
 # How much less words count that stand in a field's name, its description, around an object, elsewhere, or in a quote.
 _NAME, _DESCRIPTION, _AROUND, _ELSEWHERE, _QUOTE = 0.9, 0.5, 0.5, 0.3, 0.5
 _MAX_CANDIDATES = 20_000
+# How much the name of a field counts that is there and empty.
+_EMPTY = 0.8
 _MIN_DIGITS = 3
 _NUMBER_TEXT_CHARS = 10_000
 _SEPARATOR = "\x00"
@@ -58,12 +61,14 @@ class Group:
         columns: their fields; for elements, the elements themselves.
         parent: the group of the objects that contain these.
         levels: parent positions of each level up to the objects of the parent group.
+        path_weights: how well the names on its path fit each term.
     """
 
     node: Node
     columns: list[FieldColumn]
     parent: "Group | None" = None
     levels: list[list[int]] = field(default_factory=list)
+    path_weights: Weights = field(default_factory=dict)
 
     @property
     def is_single(self) -> bool:
@@ -99,10 +104,12 @@ class Found:
     Attributes:
         hits: the best, best first.
         num_like: how many objects there are whose score is not far below that of the best.
+        absent: the indices of the terms that stand nowhere in the document.
     """
 
     hits: list[Hit]
     num_like: int
+    absent: frozenset[int]
 
 
 class ObjectSearch:
@@ -181,10 +188,10 @@ class _Texts:
         if self._digits is None:
             self._digits = extract_digits(self.raw)
         for index, digits in enumerate(self._digits):
-            if term.digits in digits and self.positions[index] not in found:
+            if term.digits in digits and found.get(self.positions[index], 0.0) < _NUMBER_IN_TEXT:
                 numbers = numbers_in(self.raw[index][:_NUMBER_TEXT_CHARS])
                 if not term.numbers.isdisjoint(numbers):
-                    found[self.positions[index]] = WORD
+                    found[self.positions[index]] = _NUMBER_IN_TEXT
 
 
 class _Search:
@@ -198,18 +205,20 @@ class _Search:
         if len(terms.terms) > 1:
             self._all_terms.append(Term(terms.phrase, (terms.phrase,)))
         self._own = [self._match_values(group) for group in objects.groups]
+        self._match_quotes()
         self._index = {id(group): index for index, group in enumerate(objects.groups)}
         self._elsewhere = self._weigh_elsewhere()
         self._idf = self._measure_idf()
 
     def run(self, limit: int, like: float) -> Found:
+        absent = frozenset(index for index in range(len(self._terms.terms)) if not self._idf[index])
         scored = [self._score_group(index, limit) for index in range(len(self._objects.groups))]
         best = heapq.nlargest(limit, chain.from_iterable(hits for hits, _ in scored))
         if not best or not best[0].score:
-            return Found([], 0)
+            return Found([], 0, absent)
         cut = best[0].score * like
         num_like = sum(count for _, counts in scored for score, count in counts if score >= cut)
-        return Found([hit for hit in best if hit.score >= cut], num_like)
+        return Found([hit for hit in best if hit.score >= cut], num_like, absent)
 
     def _match_values(self, group: Group) -> dict[int, Weights]:
         """For each object with a value that matches, return how well its values fit each term."""
@@ -231,6 +240,31 @@ class _Search:
             # A field such as `is_current` fits "current" where it is true.
             found |= {i: WORD for i, value in enumerate(column.node.values) if value is (term.text != "false")}
         return found.items()
+
+    def _match_quotes(self) -> None:
+        """Look in the quotes, if some words stand in no value and no name."""
+        metadata = self._document.metadata
+        missing = [term for index, term in enumerate(self._terms.terms) if not self._is_found(index)]
+        if metadata is None or not missing:
+            return
+        for group, own in zip(self._objects.groups, self._own, strict=True):
+            for column in group.columns:
+                entries = self._document.column(column.node).entries
+                for at, entry in enumerate(entries):
+                    quotes = metadata.reader.quotes(entry) if is_scalar(column.node.values[at]) else []
+                    text = " ".join(normalize_texts(quotes))
+                    if text and any(term.weigh(text) for term in missing):
+                        position = _ancestor(at, column.levels)
+                        own[position] = _merge(own.get(position, {}), self._weigh_quote(text))
+
+    def _is_found(self, index: int) -> bool:
+        """Whether a term stands in any value or name."""
+        is_named = any(index in weights for weights in self._names.values())
+        return is_named or any(index in weights for own in self._own for weights in own.values())
+
+    def _weigh_quote(self, text: str) -> Weights:
+        weights = {index: term.weigh(text) * _QUOTE for index, term in enumerate(self._all_terms)}
+        return {index: weight for index, weight in weights.items() if weight}
 
     def _weigh_elsewhere(self) -> Weights:
         """Return how well what the document says once, outside its lists, fits each term."""
@@ -255,18 +289,28 @@ class _Search:
     def _score_group(self, index: int, limit: int) -> tuple[list[Hit], list[tuple[float, int]]]:
         """Return the best hits of a group, and how many of its objects have each score."""
         group, own = self._objects.groups[index], self._own[index]
-        base = _merge(self._names[id(group)], self._elsewhere)
         candidates = set(own)
         candidates.update(islice(self._inside_matches(group), _MAX_CANDIDATES))
-        hits = [self._hit(group, position, base, own) for position in sorted(candidates)]
+        hits = [self._hit(group, position, own) for position in sorted(candidates)]
         counts = [(hit.score, 1) for hit in hits]
         if self._names[id(group)]:
-            others = (position for position in range(len(group.node.values)) if position not in candidates)
-            plain = [self._hit(group, position, base, {}) for position in islice(others, limit)]
+            named = self._named_positions(group)
+            others = (position for position in named if position not in candidates)
+            plain = [self._hit(group, position, own) for position in islice(others, limit)]
             hits += plain
             if plain:
-                counts.append((plain[0].score, len(group.node.values) - len(candidates)))
+                counts.append((plain[0].score, len(named) - sum(position in named for position in candidates)))
         return heapq.nlargest(limit, hits), counts
+
+    def _named_positions(self, group: Group) -> Sequence[int]:
+        """Return the objects that the names fit: all, or those that have the field whose name fits best."""
+        if group.path_weights or not group.columns:
+            return range(len(group.node.values))
+        best = max(group.columns, key=lambda column: self._sum(column.weights))
+        return list(dict.fromkeys(_ancestor(at, best.levels) for at in range(len(best.node.values))))
+
+    def _sum(self, weights: Weights) -> float:
+        return sum(self._idf[term] * weight for term, weight in weights.items())
 
     def _inside_matches(self, group: Group) -> Iterator[int]:
         """Yield the objects of a group that are within an object that matches."""
@@ -278,8 +322,12 @@ class _Search:
             levels = [*levels, *parent.levels]
             parent = parent.parent
 
-    def _hit(self, group: Group, position: int, base: Weights, own: dict[int, Weights]) -> Hit:
-        weights = _merge(base, own.get(position, {}))
+    def _hit(self, group: Group, position: int, own: dict[int, Weights]) -> Hit:
+        weights = _merge(_merge(group.path_weights, self._elsewhere), own.get(position, {}))
+        for column in group.columns:
+            if column.weights and (at := column.position_in(position)) is not None:
+                share = 1.0 if column.node.values[at] not in (None, []) else _EMPTY
+                weights = _merge(weights, {term: weight * share for term, weight in column.weights.items()})
         ancestor, parent, levels = position, group.parent, group.levels
         while parent is not None and not parent.is_single:
             ancestor = _ancestor(ancestor, levels)
@@ -287,8 +335,7 @@ class _Search:
             weights = _merge(weights, {term: weight * _AROUND for term, weight in around.items()})
             levels, parent = parent.levels, parent.parent
         found = frozenset(term for term in weights if term < len(self._terms.terms))
-        score = sum(self._idf[term] * weight for term, weight in weights.items())
-        return Hit(score * len(found) / len(self._terms.terms), position, group, found)
+        return Hit(self._sum(weights) * len(found) / len(self._terms.terms), position, group, found)
 
 
 def _match_numbers(values: Sequence[Any], term: Term) -> Iterator[tuple[int, float]]:
@@ -361,6 +408,7 @@ def _weigh_names(groups: list[Group], descriptions: dict[int, str], terms: Terms
         while node is not None:
             weights = _merge(weights, weigh(node))
             node = node.parent
+        group.path_weights = weights
         for column in group.columns:
             below: Weights = {}
             node = column.node

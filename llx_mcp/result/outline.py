@@ -99,13 +99,13 @@ class Node:
 
     @property
     def counts_elements(self) -> bool:
-        """Whether the values only number the elements of their list."""
+        """Whether the values are only the indices of the elements of their list."""
         element = self.parent
         if element is None or element.indices is None or set(+self.types) != {"integer"}:
             return False
         positions = self.parent_positions or range(len(self.values))
         pairs = zip((element.indices[at] for at in positions), self.values, strict=False)
-        return len(self.values) > 1 and all(value in (index, index + 1) for index, value in pairs)
+        return len(self.values) > 1 and all(value == index for index, value in pairs)
 
     @property
     def has_scalars(self) -> bool:

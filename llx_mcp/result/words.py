@@ -146,7 +146,7 @@ class Terms:
 
 def split_terms(text: str) -> Terms:
     """Split a text into the terms of a search; the terms are empty where the text has none."""
-    phrase = normalize_text(text)
+    phrase = normalize_text(text.replace("_", " "))
     words = [stripped for word in phrase.split() if (stripped := word.strip(_EDGE_PUNCTUATION))]
     terms = {term.text: term for term in map(_build_term, _join_periods(words))}
     telling = {name: term for name, term in terms.items() if name not in _STOP_WORDS}

@@ -29,9 +29,7 @@ JobId = Annotated[
 Expand = Annotated[
     list[Section],
     BeforeValidator(as_list),
-    Field(
-        description="Sections to show; extract_metadata: page and confidence; configuration: schema and options; job: ids and times."
-    ),
+    Field(description="extract_metadata: page, confidence; configuration: schema, options; job: ids, times."),
 ]
 MaxChars = Annotated[
     int,
