@@ -293,6 +293,7 @@ PARTS: dict[str, Callable[[Any], str]] = {
     "value": _render_value,
     "values": _render_values,
     "found": _render_found,
+    "shared": lambda shared: f"\nThe same in all ({_DATA}):\n{_fence([dump_json(shared)])}",
     # The title of the cited result says the same.
     "cells": _render_nothing,
     "hits": _titled(f"\nBest first ({_DATA}); path: field = value [page, confidence, quote]", hit_line),

@@ -277,6 +277,7 @@ class SearchOutput(JobAnswer):
     """The answer of `find_in_extract_result`: what the result says about some words."""
 
     found: SearchCounts | None = Field(default=None, description="How much was found.")
+    shared: JsonObject | None = Field(default=None, description="Fields that have the same value in all hits.")
     hits: Table | None = Field(
         default=None,
         description="Best match first: path of the object, and its fields by name, each `[value, page, confidence]` "

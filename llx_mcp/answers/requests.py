@@ -22,7 +22,7 @@ MIN_CHARS = 1_000
 MAX_CHARS = 400_000
 DEFAULT_CHARS = 4_000
 # The matches that a search shows.
-DEFAULT_HITS = 3
+DEFAULT_HITS = 4
 MAX_HITS = 200
 # The cut-off for review that LlamaExtract documents.
 REVIEW_THRESHOLD = 0.8

@@ -30,6 +30,7 @@ _MAX_SHOWN_FIELDS = 10
 _MIN_FIELD_SHARE = 0.6
 _MAX_NAMES = 12
 _SIMILARITY = 0.6
+_MORE = "…"
 # The elements of a list of scalars that share a row.
 _ELEMENTS_A_ROW = 10
 _MANY = 20
@@ -92,7 +93,10 @@ class _Matches:
             return
         rows = _join_elements(self.found.hits)[: self.limit]
         cells = CELLS if self.document.has_metadata else None
-        table = TableBuilder("hits", _COLUMNS, map(self._row, rows), hit_line, cells)
+        shown = list(map(self._row, rows))
+        if shared := _take_shared(shown):
+            builder.add("shared", shared)
+        table = TableBuilder("hits", _COLUMNS, iter(shown), hit_line, cells)
         table.fill(builder.room - builder.omissions_cost(self._omission(self.found.num_like, is_cut=True)))
         if table.rows:
             builder.add("hits", table.table)
@@ -104,7 +108,7 @@ class _Matches:
         if is_cut:
             call = self.request.larger_call(self.request.max_chars * 4, "find_in_extract_result", text=self.text)
             return Omission(what="matches", count=left, total=total, call=call, hint="give more words")
-        hint = "give more words" if total <= _MANY else "give more words, or count and filter with query_extract_result"
+        hint = None if total <= _MANY else "give more words, or count and filter with query_extract_result"
         call = self.request.call("find_in_extract_result", text=self.text, limit=min(total, MAX_HITS))
         return Omission(what="matches", count=left, total=total, call=call, hint=hint)
 
@@ -142,7 +146,7 @@ class _Matches:
         shown, num_more = self._select(first)
         cells |= {_name(column.node, node, ROOT) or "value": self._cell(column, position) for column in shown}
         if num_more:
-            cells["…"] = f"{num_more} more fields"
+            cells[_MORE] = f"{num_more} more fields"
         return [show_path(node.path_of(position)), sanitize_json(cells)]
 
     def _element(self, hit: Hit) -> Any:
@@ -218,6 +222,21 @@ class _Matches:
         texts = [c for c in present if c.node.types["string"] and not _is_long(c)]
         matching = [c for c in texts if self._fit(c, position)]
         yield from matching[:2] or texts[:1]
+
+
+def _take_shared(rows: list[list[Any]]) -> dict[str, Any]:
+    """Remove the constants that all of several rows have, and return them."""
+    values = [cells for _, cells in rows]
+    if len(values) < 2 or any(name.startswith("[") for cells in values for name in cells):
+        return {}
+    first = {name: value for name, value in values[0].items() if isinstance(value, str | int | float)}
+    shared = {n: v for n, v in first.items() if n != _MORE and all(n in cells and cells[n] == v for cells in values)}
+    for cells in values:
+        for name in shared:
+            # A row is never left without a field.
+            if len(cells) > 1:
+                del cells[name]
+    return shared
 
 
 def _join_elements(hits: list[Hit]) -> list[list[Hit]]:

@@ -16,6 +16,7 @@ from llx_mcp.result.normalize import normalize_text
 from llx_mcp.result.sanitize import truncate
 from llx_mcp.result.sql_tables import (
     DETAILS,
+    DOCUMENT,
     FIELD_COLUMNS,
     FIELDS,
     TABLE_COLUMNS,
@@ -39,6 +40,8 @@ _INSTRUCTIONS_PER_CHECK = 2_000
 _MAX_LISTED = 30
 _MAX_DESCRIPTION_CHARS = 1_500
 _MAX_NAME_CHARS = 60
+_MIN_SHARED_CHARS = 4
+_MAX_SUGGESTED = 8
 # A number with more digits was computed; it is shown with fewer.
 _DOCUMENT_DIGITS = 12
 _SHOWN_DIGITS = 6
@@ -47,6 +50,7 @@ _WHOLE_LIMIT = 1e12
 _UNKNOWN_TABLE = re.compile(r"no such table: (.*)")
 _UNKNOWN_COLUMN = re.compile(r"no such column: (.*)")
 _UNKNOWN_FUNCTION = re.compile(r"(?:no such function: |not authorized to use function: )(.*)")
+_NAME = re.compile(r"\w+")
 _FORBIDDEN = re.compile("prohibited|not authorized")
 _TOO_LARGE = re.compile("too big|too many|out of memory|too large")
 
@@ -86,14 +90,17 @@ class Engine:
         self._connection.create_aggregate("median", 1, _Median)  # type: ignore[arg-type]
         # SQLite creates these two virtual tables on first use, which the authorizer would refuse.
         self._connection.execute("SELECT 1 FROM json_each('[]'), json_tree('[]')").fetchall()
+        # Shorter names of tables, as far as no other table has them: `results` for `events_age_groups_results`.
+        self._aliases = _short_names(list(self.sql_tables), {name.lower() for name in _BUILT_IN_TABLES})
         self._built: set[str] = set()
         # The views of the last query, which show the columns that it names.
         self._views: list[str] = []
 
     def build(self, sql: str) -> None:
         """Build the tables that a query mentions, where they are not built yet."""
-        words = sql.lower()
-        names = [name for name in (*self.sql_tables, *_BUILT_IN_TABLES) if name.lower() in words]
+        words = frozenset(_NAME.findall(sql.lower()))
+        used = {self._aliases[word] for word in words if word in self._aliases}
+        names = [n for n in (*self.sql_tables, *_BUILT_IN_TABLES) if n.lower() in words or n in used]
         self._connection.set_authorizer(None)
         self._connection.execute("PRAGMA query_only = OFF")
         for view in self._views:
@@ -116,30 +123,35 @@ class Engine:
             self._create_table(_rows_name(name), sql_table.columns, iter_rows(sql_table))
         self._built.add(name)
 
-    def _create_view(self, sql_table: SqlTable, words: str) -> None:
+    def _create_view(self, sql_table: SqlTable, words: frozenset[str]) -> None:
         """Show the columns of a table that a query may mean: its data, and of all others those that it names."""
-        named = {name for name in sql_table.columns if name.lower() in words}
-        shown = [name for name in sql_table.columns if name in named or name in sql_table.data_names]
+        shown = [name for name in sql_table.columns if name.lower() in words or name in sql_table.data_names]
         selected, joins = [f"r.{_quote_name(name)}" for name in shown], []
         taken = {name.lower() for name in sql_table.columns}
+        aliases = _short_names(sql_table.data_names, taken)
         for column in sql_table.data_columns:
-            names = [f"{column.name}_{detail}" for detail in DETAILS]
-            wanted = [name for name in names if name.lower() in words and name.lower() not in taken]
+            labels = [column.name, *(alias for alias, name in aliases.items() if name == column.name)]
+            selected += [
+                f"r.{_quote_name(column.name)} AS {_quote_name(alias)}" for alias in labels[1:] if alias in words
+            ]
+            wanted = [(f"{label}_{detail}", detail) for label in labels for detail in DETAILS]
+            wanted = [(name, detail) for name, detail in wanted if name.lower() in words and name.lower() not in taken]
             if wanted:
                 source = f"main.{_quote_name(self._build_details(sql_table, column))}"
-                selected += [f"{source}.{_quote_name(name)}" for name in wanted]
+                selected += [f"{source}.{detail} AS {_quote_name(name)}" for name, detail in wanted]
                 joins.append(f"LEFT JOIN {source} ON {source}.rowid = r.rowid")
         rows = f"main.{_quote_name(_rows_name(sql_table.name))} AS r {' '.join(joins)}"
-        view = f"CREATE TEMP VIEW {_quote_name(sql_table.name)} AS SELECT {', '.join(selected)} FROM {rows}"  # noqa: S608 - quoted names
-        self._connection.execute(view)
-        self._views.append(sql_table.name)
+        select = f"SELECT {', '.join(selected)} FROM {rows}"  # noqa: S608 - quoted names
+        for name in (sql_table.name, *(alias for alias, name in self._aliases.items() if name == sql_table.name)):
+            if name.lower() in words:
+                self._connection.execute(f"CREATE TEMP VIEW {_quote_name(name)} AS {select}")
+                self._views.append(name)
 
     def _build_details(self, sql_table: SqlTable, column: TableColumn) -> str:
         """Build the table of the further columns of a column, and return its name, which no query can use."""
         name = details_name(sql_table, column)
         if name not in self._built:
-            columns = [f"{column.name}_{detail}" for detail in DETAILS]
-            self._create_table(name, columns, iter_details(sql_table, column, self._document))
+            self._create_table(name, DETAILS, iter_details(sql_table, column, self._document))
             self._built.add(name)
         return name
 
@@ -179,6 +191,13 @@ class Engine:
         text = f"Tables: {'; '.join(parts)}."
         return text if len(text) <= _MAX_DESCRIPTION_CHARS else f"{text[:_MAX_DESCRIPTION_CHARS]}…"
 
+    def suggest_tables(self, sql: str) -> str:
+        """Return the tables of lists, those first that have a word of the query in their name."""
+        words = [word[:-1] for word in _NAME.findall(sql.lower()) if len(word) > _MIN_SHARED_CHARS]
+        tables = [table for table in self.sql_tables.values() if table.name != DOCUMENT]
+        tables.sort(key=lambda table: not any(word in table.name.lower() for word in words))
+        return ", ".join(f"{table.name} ({len(table.positions)} rows)" for table in tables[:_MAX_SUGGESTED])
+
     def _execute(self, sql: str, max_rows: int, max_chars: int) -> QueryResult:
         cursor = self._connection.execute(sql)
         if cursor.description is None:
@@ -196,7 +215,7 @@ class Engine:
 
     def _readable(self) -> set[str]:
         """Return the names that a query reads, directly or through a view."""
-        return {*self.sql_tables, *map(_rows_name, self.sql_tables), *_BUILT_IN_TABLES, *self._built}
+        return {*self.sql_tables, *self._aliases, *map(_rows_name, self.sql_tables), *_BUILT_IN_TABLES, *self._built}
 
     def _create_table(self, name: str, columns: Sequence[str], rows: Iterable[list[Any]]) -> None:
         names = ", ".join(_quote_name(column) for column in columns)
@@ -283,6 +302,17 @@ def _count_rest(cursor: sqlite3.Cursor) -> int | None:
 def _rows_name(name: str) -> str:
     """Return the name of the table under a view; no table of a result has a slash in its name."""
     return f"{name}/rows"
+
+
+def _short_names(names: list[str], taken: Collection[str]) -> dict[str, str]:
+    """Return shorter names that are unambiguous: what follows an underscore in one name only."""
+    found: dict[str, list[str]] = {}
+    for name in names:
+        parts = name.lower().split("_")
+        for start in range(1, len(parts)):
+            found.setdefault("_".join(parts[start:]), []).append(name)
+    reserved = {*taken, *(name.lower() for name in names), ""}
+    return {short: owners[0] for short, owners in found.items() if len(owners) == 1 and short not in reserved}
 
 
 def _suggest(close: list[str]) -> str:

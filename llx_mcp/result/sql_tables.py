@@ -160,6 +160,7 @@ def iter_fields(document: Document) -> Iterator[list[Any]]:
     """Yield the rows of the table `fields`: one for each scalar."""
     for column in document.columns:
         name = next((step for step in reversed(column.node.steps) if step is not None), "")
+        decimal_comma = uses_decimal_comma(value for value in column.node.values if isinstance(value, str))
         for position, value in enumerate(column.node.values):
             if value is None or isinstance(value, dict | list):
                 continue
@@ -168,7 +169,7 @@ def iter_fields(document: Document) -> Iterator[list[Any]]:
                 column.node.path_of(position) or "$",
                 name,
                 value if isinstance(value, str) else dump_json(value),
-                _to_number(value),
+                read_number(value, decimal_comma=decimal_comma) if isinstance(value, str) else _to_number(value),
                 _type_name(value),
                 column.confidences[position],
                 page,
