@@ -13,7 +13,7 @@ from llx_mcp.answers.outputs import NextStep, Omission, SearchCounts, SearchOutp
 from llx_mcp.answers.requests import DEFAULT_HITS, MAX_HITS, JobRequest
 from llx_mcp.errors import ArgumentError
 from llx_mcp.result.descriptions import describe_fields
-from llx_mcp.result.document import Document
+from llx_mcp.result.document import Document, is_scalar
 from llx_mcp.result.location import Location
 from llx_mcp.result.normalize import normalize_name, normalize_text
 from llx_mcp.result.object_search import FieldColumn, Found, Group, Hit, ObjectSearch
@@ -154,7 +154,7 @@ class _Matches:
 
     def _cell(self, column: FieldColumn, position: int) -> Any:
         at = column.position_in(position)
-        if at is None or column.node.values[at] in (None, []):
+        if at is None or not is_scalar(column.node.values[at]):
             return None
         is_matched = self._matches_value(column, at)
         if column.node.is_constant and not is_matched:
@@ -214,7 +214,7 @@ class _Matches:
 
     def _has_value(self, column: FieldColumn, position: int) -> bool:
         at = column.position_in(position)
-        return at is not None and column.node.values[at] not in (None, [])
+        return at is not None and is_scalar(column.node.values[at])
 
     def _telling(self, group: Group, position: int) -> Iterator[FieldColumn]:
         """Yield the fields that tell an object apart: those that match, else its first text."""

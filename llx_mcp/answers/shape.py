@@ -15,7 +15,7 @@ LEGEND = "(?n: n null or absent; a, b: n x #1: lists of n each, with the fields 
 
 _EXAMPLE_CHARS = (24, 12, 0)
 _MAX_DEPTH = 24
-_DEPTHS = (_MAX_DEPTH, 4, 3, 2, 1)
+_DEPTHS = (4, 3, 2, 1, 0)
 _TYPES = {"list": "list", "object": "object"}
 
 

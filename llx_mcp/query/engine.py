@@ -128,7 +128,7 @@ class Engine:
         shown = [name for name in sql_table.columns if name.lower() in words or name in sql_table.data_names]
         selected, joins = [f"r.{_quote_name(name)}" for name in shown], []
         taken = {name.lower() for name in sql_table.columns}
-        aliases = _short_names(sql_table.data_names, taken)
+        aliases = _short_names([column.name for column in sql_table.data_columns], taken)
         for column in sql_table.data_columns:
             labels = [column.name, *(alias for alias, name in aliases.items() if name == column.name)]
             selected += [
@@ -193,7 +193,7 @@ class Engine:
 
     def suggest_tables(self, sql: str) -> str:
         """Return the tables of lists, those first that have a word of the query in their name."""
-        words = [word[:-1] for word in _NAME.findall(sql.lower()) if len(word) > _MIN_SHARED_CHARS]
+        words = [word.rstrip("s") for word in _NAME.findall(sql.lower()) if len(word) >= _MIN_SHARED_CHARS]
         tables = [table for table in self.sql_tables.values() if table.name != DOCUMENT]
         tables.sort(key=lambda table: not any(word in table.name.lower() for word in words))
         return ", ".join(f"{table.name} ({len(table.positions)} rows)" for table in tables[:_MAX_SUGGESTED])

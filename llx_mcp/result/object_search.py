@@ -326,7 +326,7 @@ class _Search:
         weights = _merge(_merge(group.path_weights, self._elsewhere), own.get(position, {}))
         for column in group.columns:
             if column.weights and (at := column.position_in(position)) is not None:
-                share = 1.0 if column.node.values[at] not in (None, []) else _EMPTY
+                share = 1.0 if is_scalar(column.node.values[at]) else _EMPTY
                 weights = _merge(weights, {term: weight * share for term, weight in column.weights.items()})
         ancestor, parent, levels = position, group.parent, group.levels
         while parent is not None and not parent.is_single:
