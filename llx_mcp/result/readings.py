@@ -44,7 +44,7 @@ def read_number(text: str, *, decimal_comma: bool = False) -> float | None:
         return None
     if match := _DURATION.fullmatch(line):
         hours, minutes, seconds = match.groups()
-        return float(hours or 0) * 3600 + float(minutes) * 60 + float(seconds)
+        return round(float(hours or 0) * 3600 + float(minutes) * 60 + float(seconds), 6)
     match = _AMOUNT.fullmatch(line)
     if match is None:
         return None

@@ -8,51 +8,17 @@ from functools import cached_property
 from llx_mcp.result.normalize import normalize_name, normalize_text, possible_numbers
 
 # Words that say nothing about what is searched for.
-_STOP_WORDS = frozenset(
-    [
-        "a",
-        "an",
-        "and",
-        "are",
-        "as",
-        "at",
-        "by",
-        "did",
-        "do",
-        "does",
-        "for",
-        "from",
-        "had",
-        "has",
-        "have",
-        "how",
-        "in",
-        "is",
-        "it",
-        "its",
-        "of",
-        "on",
-        "or",
-        "that",
-        "the",
-        "their",
-        "this",
-        "to",
-        "was",
-        "were",
-        "what",
-        "when",
-        "where",
-        "which",
-        "who",
-        "whose",
-        "with",
-    ]
-)
+_STOP_WORDS = frozenset({
+    "a", "an", "and", "are", "as", "at", "be", "by", "did", "do", "does", "for", "from", "had", "has", "have",
+    "how", "in", "is", "it", "its", "of", "on", "or", "that", "the", "their", "this", "to", "was", "were", "what",
+    "when", "where", "which", "who", "whose", "with",
+})  # fmt: skip
 _ORDINALS = {"first": 1, "1st": 1, "second": 2, "2nd": 2, "third": 3, "3rd": 3, "fourth": 4, "4th": 4}
 _PERIODS = {"quarter": "q", "half": "h"}
 _SYNONYMS = {"fiscal": ("fiscal", "fy"), "percentage": ("percentage", "percent", "%"), "percent": ("percent", "%")}
-_ENDINGS = ("", "s", "es", "'s", "ies", "y")
+_ENDINGS = ("", "s", "es", "'s")
+# What may follow the stem of a word besides: compan-y, compan-ies.
+_STEM_ENDINGS = (*_ENDINGS, "ies", "y")
 _MIN_STEM = 3
 _MIN_PREFIX = 4
 # How well a text contains a term: as a word of its own, at the start of a longer word, or within one.
@@ -110,7 +76,7 @@ class Term:
         end = start + len(needle)
         begins = start == 0 or _is_boundary(text[start - 1], needle[0])
         rest = _word_rest(text, end)
-        if begins and rest in _ENDINGS and (rest or needle in self.forms):
+        if begins and rest in (_ENDINGS if needle in self.forms else _STEM_ENDINGS):
             return WORD
         if begins and len(needle) >= _MIN_PREFIX:
             return PREFIX
