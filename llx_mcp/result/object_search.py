@@ -335,7 +335,9 @@ class _Search:
             weights = _merge(weights, {term: weight * _AROUND for term, weight in around.items()})
             levels, parent = parent.levels, parent.parent
         found = frozenset(term for term in weights if term < len(self._terms.terms))
-        return Hit(self._sum(weights) * len(found) / len(self._terms.terms), position, group, found)
+        # A word that fits half, such as one of a description, counts half in the share that is found, too.
+        share = sum(min(weights[term], 1.0) for term in found) / len(self._terms.terms)
+        return Hit(self._sum(weights) * share, position, group, found)
 
 
 def _match_numbers(values: Sequence[Any], term: Term) -> Iterator[tuple[int, float]]:

@@ -217,7 +217,8 @@ def test_omitted_matches_are_counted_with_the_call_that_shows_them() -> None:
     assert answer.structured["found"] == {"matches": 90}
     assert len(hits(answer)) == DEFAULT_HITS
     (note,) = omissions(answer.structured)
-    assert note.startswith('87 of 90 matches: find_in_extract_result(job_id="ext-1", text="needle", limit=90)')
+    call = 'find_in_extract_result(job_id="ext-1", text="needle", limit=90)'
+    assert note == f"86 of 90 matches: {call}; give more words, or count and filter with query_extract_result"
     assert len(hits(find_in(job, "needle", 90))) == 90
 
 

@@ -14,7 +14,7 @@ from llx_mcp.result.words import INSIDE, PREFIX, WORD, split_terms
         ("total_amount total-amount", ["total", "amount", "total-amount"]),
         ("law law", ["law"]),
         ("to be or not to be", ["not"]),
-        ("to be", ["be"]),
+        ("to be", ["to", "be"]),
         ("is it", ["is", "it"]),
         ("“quoted” (words)", ["quoted", "words"]),
         ("?!", []),
