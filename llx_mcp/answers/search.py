@@ -91,7 +91,7 @@ class _Matches:
         if not self.found.hits:
             self._add_nearest(builder)
             return
-        rows = _join_elements(self.found.hits)[: self.limit]
+        rows = _pick(_join_elements(self.found.hits), self.limit)
         cells = CELLS if self.document.has_metadata else None
         shown = list(map(self._row, rows))
         if shared := _take_shared(shown):
@@ -222,6 +222,17 @@ class _Matches:
         texts = [c for c in present if c.node.types["string"] and not _is_long(c)]
         matching = [c for c in texts if self._fit(c, position)]
         yield from matching[:2] or texts[:1]
+
+
+def _pick(rows: list[list[Hit]], limit: int) -> list[list[Hit]]:
+    """Return the best rows, with some of each list whose rows fit about equally well."""
+    groups: dict[int, list[int]] = {}
+    for index, hits in enumerate(rows):
+        groups.setdefault(id(hits[0].group), []).append(index)
+    share = max(limit // len(groups), 1)
+    first = [index for group in list(groups.values())[:limit] for index in group[:share]]
+    rest = [index for index in range(len(rows)) if index not in first]
+    return [rows[index] for index in sorted((first + rest)[:limit])]
 
 
 def _take_shared(rows: list[list[Any]]) -> dict[str, Any]:

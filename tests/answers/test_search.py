@@ -136,6 +136,12 @@ def test_object_with_most_of_the_words_comes_first(text: str, best: str) -> None
     assert paths_in_report(text)[0] == best
 
 
+def test_rows_of_one_list_do_not_crowd_out_those_of_another() -> None:
+    result = {"share_buyback": [{"n": i} for i in range(9)], "share_issue": [{"n": i} for i in range(9)]}
+    paths = [path for path, _ in hits(find_in(build_job(result), "shares"))]
+    assert paths == ["share_buyback[0]", "share_buyback[1]", "share_issue[0]", "share_issue[1]"]
+
+
 def test_list_of_scalars_is_one_row_where_its_name_was_searched() -> None:
     assert hits(find_in(build_job(REPORT), "banks")) == [
         ("banks", {"[0]": "Citibank", "[1]": "BNP Paribas", "[2]": "Barclays"})
