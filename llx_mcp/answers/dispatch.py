@@ -13,11 +13,12 @@ import msgspec
 from llx_mcp.answers.budget import Answer
 from llx_mcp.answers.header import Header, start_answer
 from llx_mcp.answers.outputs import Output, QueryOutput
-from llx_mcp.answers.requests import WHERE, JobRequest, ReadOptions
+from llx_mcp.answers.requests import DEFAULT_HITS, JobRequest, ReadOptions
 from llx_mcp.result.sections import JobSections
 
 if TYPE_CHECKING:
     from llx_mcp.query.engine import Engine
+    from llx_mcp.result.object_search import ObjectSearch
 
 QUERY_SECONDS = 2.0
 
@@ -38,12 +39,12 @@ class ReadQuestion(msgspec.Struct, frozen=True, tag="read"):
 
 
 class SearchQuestion(msgspec.Struct, frozen=True, tag="search"):
-    """Where does a text occur?"""
+    """What does the result say about some words?"""
 
     request: JobRequest
     header: Header
     text: str
-    where: tuple[str, ...] = WHERE
+    limit: int = DEFAULT_HITS
 
 
 class ReviewQuestion(msgspec.Struct, frozen=True, tag="review"):
@@ -146,6 +147,12 @@ class ResultReader:
         self.sections = sections
 
     @cached_property
+    def _search(self) -> "ObjectSearch":
+        from llx_mcp.answers.search import prepare_search
+
+        return prepare_search(self.sections)
+
+    @cached_property
     def _engine(self) -> "Engine":
         from llx_mcp.query.engine import Engine
 
@@ -168,10 +175,10 @@ class ResultReader:
                 from llx_mcp.answers.page import read_page
 
                 return read_page(self.sections, header, request, options)
-            case SearchQuestion(request, header, text, where):
+            case SearchQuestion(request, header, text, limit):
                 from llx_mcp.answers.search import find_text
 
-                return find_text(self.sections, header, request, text, where)
+                return find_text(self.sections, header, request, text, limit, self._search)
             case ReviewQuestion(request, header, threshold):
                 from llx_mcp.answers.review import review_job
 

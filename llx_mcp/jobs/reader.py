@@ -106,8 +106,8 @@ class JobReader:
         cached, header = await self._read_header(request)
         return await self._answer(cached, ReadQuestion(request, header, ReadOptions(path, cursor, tuple(include))))
 
-    async def find(self, request: JobRequest, text: str, where: Sequence[str]) -> "Answer":
-        """Return where a text occurs.
+    async def find(self, request: JobRequest, text: str, limit: int) -> "Answer":
+        """Return what a result says about some words, best match first.
 
         Raises:
             LlxError: the job cannot be read, or the text has nothing to search for.
@@ -115,7 +115,7 @@ class JobReader:
         from llx_mcp.answers.dispatch import SearchQuestion
 
         cached, header = await self._read_header(request)
-        return await self._answer(cached, SearchQuestion(request, header, text, tuple(where)))
+        return await self._answer(cached, SearchQuestion(request, header, text, limit))
 
     async def query(self, request: JobRequest, sql: str, deadline_seconds: float | None = None) -> "Answer":
         """Return the rows of one SELECT over the result's tables.

@@ -68,7 +68,7 @@ async def test_finished_job_is_fetched_once_for_all_requests() -> None:
         await reader.get(JobRequest("ext-1"))
         await reader.get(JobRequest("ext-1", max_chars=2_000))
         await reader.read(JobRequest("ext-1"), "rows[0].n", None, ())
-        await reader.find(JobRequest("ext-1"), "word", ("values",))
+        await reader.find(JobRequest("ext-1"), "word", 5)
         await reader.query(JobRequest("ext-1"), "SELECT count(*) FROM rows")
         await reader.review(JobRequest("ext-1"), 0.8)
         assert (await reader.fetch(JobRequest("ext-1"))).dump() == Job.parse(body_of()).dump()

@@ -51,21 +51,89 @@ def rows(sql: str, engine: Engine | None = None) -> list[list[Any]]:
     return engine.run(sql, max_rows=100, max_chars=200, deadline_seconds=10).rows
 
 
-def test_each_list_of_objects_is_a_table_named_by_its_path() -> None:
+def test_each_list_is_a_table_named_by_its_path() -> None:
     assert rows("SELECT name, num_rows, columns FROM tables") == [
         ["document", 1, "number, seller_name, seller_vat_id, long, tags, big, ok"],
-        ["orders", 2, "id, total, number, seller_name, seller_vat_id, big, ok"],
-        ["orders_items", 3, "sku, n, number, id, total, parent_number, seller_name, seller_vat_id, big, ok"],
+        ["tags", 2, "value"],
+        ["orders", 2, "id, total"],
+        ["orders_items", 3, "sku, n, number, id, total"],
         ["fields", 18, "path, name, value, number, type, confidence, page, quote"],
     ]
 
 
-def test_row_has_its_cells_path_number_parent_and_provenance() -> None:
-    sql = "SELECT id, total, number, seller_vat_id, _path, _row, _parent, _confidence, _page FROM orders"
-    assert rows(sql) == [
-        [1, 5.5, "A-1", "X", "orders[0]", 0, 0, 0.6, 4],
-        [2, None, "A-1", "X", "orders[1]", 1, 0, None, None],
+def test_row_has_its_cells_path_number_parent_and_the_fields_of_the_document() -> None:
+    assert rows("SELECT id, total, number, seller_vat_id, _path, _row, _parent FROM orders") == [
+        [1, 5.5, "A-1", "X", "orders[0]", 0, 0],
+        [2, None, "A-1", "X", "orders[1]", 1, 0],
     ]
+
+
+def test_each_column_has_its_own_page_confidence_and_quote() -> None:
+    sql = "SELECT id_page, id_confidence, id_quote, total_page, total_confidence, number_page FROM orders"
+    assert rows(sql) == [[4, 0.7, "1", 3, 0.6, 1], [None, None, None, None, None, 1]]
+    assert rows("SELECT sku_page, total_page FROM orders_items") == [[7, 3], [None, 3], [None, None]]
+    assert rows("SELECT number, number_page, number_quote FROM document") == [["A-1", 1, "No. A-1"]]
+
+
+def test_select_all_shows_the_data_and_what_the_query_names() -> None:
+    engine = engine_of()
+    assert rows("SELECT * FROM orders", engine) == [[1, 5.5], [2, None]]
+    assert rows("SELECT * FROM orders WHERE total_page = 3", engine) == [[1, 5.5, 3]]
+    assert rows("SELECT * FROM orders ORDER BY _row DESC", engine) == [[2, None, 1], [1, 5.5, 0]]
+    assert rows("SELECT * FROM orders", engine) == [[1, 5.5], [2, None]]
+
+
+def test_own_column_is_not_hidden_by_a_further_column() -> None:
+    engine = engine_of({"rows": [{"n": 1, "n_page": "own"}]}, {"rows": [{"n": build_entry(0.5, 7, "1")}]})
+    assert rows("SELECT n_page, n_confidence FROM rows", engine) == [["own", 0.5]]
+
+
+@pytest.mark.parametrize(
+    ("sql", "expected"),
+    [
+        ("SELECT sku, n FROM items WHERE n = 3", [["q", 3]]),
+        ("SELECT name FROM document", [["Acme"]]),
+        ("SELECT vat_id, vat_id_page FROM orders LIMIT 1", [["X", None]]),
+        ("SELECT count(*) FROM ITEMS JOIN orders ON items._parent = orders._row", [[3]]),
+    ],
+)
+def test_short_name_of_a_table_or_column_is_enough_where_it_is_unambiguous(sql: str, expected: Any) -> None:
+    assert rows(sql) == expected
+
+
+def test_short_name_of_two_tables_is_no_name() -> None:
+    engine = engine_of({"a": [{"rows": [{"n": 1}]}], "b": [{"rows": [{"n": 2}]}]}, None)
+    with pytest.raises(QueryError, match="no table rows"):
+        rows("SELECT * FROM rows", engine)
+
+
+def test_numbers_and_dates_are_read_from_text() -> None:
+    engine = engine_of({"rows": [{"amount": "1,234.50", "on": "3 March 2025"}, {"amount": 7, "on": None}]}, None)
+    assert rows("SELECT amount_number, on_date, typeof(amount) FROM rows", engine) == [
+        [1234.5, "2025-03-03", "text"],
+        [7, None, "integer"],
+    ]
+    assert rows("SELECT sum(number) FROM fields", engine) == [[1241.5]]
+
+
+@pytest.mark.parametrize(
+    ("sql", "shown"),
+    [
+        ("SELECT 1.0 / 3", 0.333333),
+        ("SELECT 1000.0 / 3", 333.3333),
+        ("SELECT 0.1 + 0.2", 0.3),
+        ("SELECT 123456789.25", 123456789.25),
+        ("SELECT 0.123456789012", 0.123456789012),
+        ("SELECT 9007199254740993.0", 9007199254740992.0),
+    ],
+)
+def test_computed_number_is_shown_with_as_many_digits_as_mean_something(sql: str, shown: float) -> None:
+    assert rows(sql) == [[shown]]
+
+
+def test_tables_are_suggested_by_the_words_of_a_query() -> None:
+    suggested = engine_of().suggest_tables("SELECT * FROM fields WHERE path LIKE '%item%'")
+    assert suggested == "orders_items (3 rows), tags (2 rows), orders (2 rows)"
 
 
 def test_rows_of_a_nested_list_have_the_number_of_their_parent() -> None:
@@ -87,13 +155,21 @@ def test_table_fields_has_every_value_with_its_provenance() -> None:
     ]
 
 
-def test_list_of_scalars_is_a_cell_of_json() -> None:
+def test_list_of_scalars_is_a_cell_of_json_in_the_table_above_it() -> None:
     assert rows("SELECT value FROM document, json_each(tags)") == [["a"], ["b"]]
+
+
+def test_list_of_scalars_is_a_table_with_the_column_value() -> None:
+    engine = engine_of(RESULT, {"tags": [build_entry(0.5, 9, "a")]})
+    assert rows("SELECT value, value_page, value_confidence, _path FROM tags", engine) == [
+        ["a", 9, 0.5, "tags[0]"],
+        ["b", None, None, "tags[1]"],
+    ]
 
 
 def test_columns_that_differ_only_in_case_get_different_names() -> None:
     engine = engine_of({"rows": [{"A": 1, "a": 2, "_row": 3, "_ROW": 4}, {"A": 5}]}, None)
-    assert rows("SELECT * FROM rows ORDER BY _row", engine)[0] == [1, 2, 3, 4, "rows[0]", 0, 0, None, None]
+    assert rows("SELECT * FROM rows ORDER BY _row", engine)[0] == [1, 2, 3, 4, 0]
 
 
 def test_list_result_is_the_table_rows() -> None:
@@ -122,7 +198,7 @@ def test_query_returns_the_computed_value(sql: str, value: Any) -> None:
     [
         ("SELECT totl FROM orders", "no column totl; did you mean total"),
         ("SELECT o.totl FROM orders o", "no column o.totl; did you mean total"),
-        ("SELECT * FROM order_items", "no table order_items. Tables: document(number"),
+        ("SELECT * FROM order_items", "no table order_items; did you mean orders_items"),
         ("SELECT printf('%d', 1)", "no function printf. Available functions: abs"),
         ("SELEC 1", "syntax error"),
         ("SELECT 1; SELECT 2", "only one statement can be run"),
