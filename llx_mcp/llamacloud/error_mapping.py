@@ -147,7 +147,7 @@ def map_bad_body(body: bytes, reason: str, context: RequestContext) -> BadRespon
     """
     if not body.strip():
         text = f"{context.host} sent an empty response instead of JSON. Retrying may help."
-        return BadResponseError(text, status_code=200, is_transient=True)
+        return BadResponseError(text, is_transient=True)
     start = body[:64_000].decode(errors="replace").lstrip("\ufeff \t\r\n")
     if start.startswith("<"):
         text = (
@@ -155,15 +155,15 @@ def map_bad_body(body: bytes, reason: str, context: RequestContext) -> BadRespon
             f"Retrying does not help. Check LLAMA_CLOUD_BASE_URL ({context.base_url}). "
             f"{_quote(start, context.key)}"
         )
-        return BadResponseError(text.strip(), status_code=200)
+        return BadResponseError(text.strip())
     if "truncated" in reason:
         text = f"The JSON from {context.host} was cut off after {len(body):,} bytes. Retrying may help."
-        return BadResponseError(text, status_code=200, is_transient=True)
+        return BadResponseError(text, is_transient=True)
     text = (
         f"The response of {context.host} cannot be used: {_clean(reason, context.key)}. Retrying seldom helps. Check "
         "that LLAMA_CLOUD_BASE_URL is the address of LlamaCloud."
     )
-    return BadResponseError(text, status_code=200)
+    return BadResponseError(text)
 
 
 def map_large_body(max_bytes: int, context: RequestContext) -> BadResponseError:
@@ -171,8 +171,7 @@ def map_large_body(max_bytes: int, context: RequestContext) -> BadResponseError:
     subject = "The response" if context.job_id is None else f"Job {context.quoted_id}"
     return BadResponseError(
         f"{subject} is larger than {max_bytes / _MIB:,.1f} MiB, the limit of this server. Retrying does not help. To "
-        "read it, raise LLX_MCP_MAX_BODY_BYTES.",
-        status_code=200,
+        "read it, raise LLX_MCP_MAX_BODY_BYTES."
     )
 
 
@@ -233,8 +232,8 @@ def _build_status_error(
     if kind is RateLimitedError:
         return RateLimitedError(message, retry_after_seconds=wait_seconds)
     if kind is UnavailableError:
-        return UnavailableError(message, status_code=status, retry_after_seconds=wait_seconds)
-    return kind(message, status_code=status)
+        return UnavailableError(message, retry_after_seconds=wait_seconds)
+    return kind(message)
 
 
 def _describe_status(
