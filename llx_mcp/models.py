@@ -58,7 +58,13 @@ def _parse_time(value: object, handler: ValidatorFunctionWrapHandler) -> datetim
     parsed = _none_if_invalid(value, handler)
     if not isinstance(parsed, datetime):
         return None
-    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+    aware = parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+    try:
+        aware.astimezone(UTC)
+    except OverflowError:
+        # In UTC it would be before the year 1 or after the year 9999.
+        return None
+    return aware
 
 
 Time = Annotated[datetime | None, WrapValidator(_parse_time)]

@@ -16,11 +16,15 @@ MAX_TRIES = 6
 # No retry is scheduled later than this after the first try.
 MAX_RETRY_SECONDS = 90.0
 MAX_RETRY_AFTER_SECONDS = 60.0
+# A longer `Retry-After` is taken for a mistake.
+_MAX_BELIEVABLE_SECONDS = 86_400.0
 
 _RETRYABLE_STATUSES = frozenset({408, 409, 429})
 _FIRST_SERVER_ERROR = 500
 # `Date` counts whole seconds, and the response takes some time to arrive.
 _MIN_CLOCK_OFFSET_SECONDS = 2.0
+# A `Date` further away than ten years is a mistake of the service, and times computed with it could overflow.
+_MAX_CLOCK_OFFSET_SECONDS = 10 * 366 * 86_400.0
 
 _log = logging.getLogger("llx_mcp.llamacloud")
 
@@ -93,7 +97,7 @@ def is_retryable_status(status_code: int, headers: Mapping[str, str]) -> bool:
 
 
 def parse_retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
-    """Return `Retry-After` in seconds from now, or None where it is absent or invalid.
+    """Return `Retry-After` in seconds from now, or None where it is absent, invalid or longer than a day.
 
     Args:
         headers: the response's headers, by lower-case name.
@@ -104,16 +108,20 @@ def parse_retry_after(headers: Mapping[str, str], now: datetime) -> float | None
         seconds: float | None = float(value)
     except ValueError:
         seconds = _parse_seconds_until(value, now)
-    return max(seconds, 0.0) if seconds is not None and math.isfinite(seconds) else None
+    if seconds is None or not math.isfinite(seconds) or seconds > _MAX_BELIEVABLE_SECONDS:
+        return None
+    return max(seconds, 0.0)
 
 
 def parse_clock_offset(headers: Mapping[str, str], now: datetime) -> float | None:
-    """Return how many seconds the service's clock is ahead of `now`, or None without a valid `Date` header.
+    """Return how many seconds the service's clock is ahead of `now`, or None without a plausible `Date` header.
 
     An offset of less than two seconds is 0.
     """
     offset = _parse_seconds_until(headers.get("date", ""), now)
-    return 0.0 if offset is not None and abs(offset) < _MIN_CLOCK_OFFSET_SECONDS else offset
+    if offset is None or abs(offset) > _MAX_CLOCK_OFFSET_SECONDS:
+        return None
+    return 0.0 if abs(offset) < _MIN_CLOCK_OFFSET_SECONDS else offset
 
 
 def _parse_seconds_until(value: str, now: datetime) -> float | None:

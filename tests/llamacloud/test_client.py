@@ -11,6 +11,8 @@ import pytest
 
 from llx_mcp import __version__
 from llx_mcp.errors import BadResponseError, NotFoundError, UnavailableError
+from llx_mcp.jobs.clock import SystemClock
+from llx_mcp.jobs.source import get_service_time
 from llx_mcp.llamacloud import open_client
 from llx_mcp.models import JobPage
 from llx_mcp.scope import DEFAULT_SCOPE, JobFilter, Scope
@@ -200,6 +202,23 @@ async def test_clock_offset_is_read_from_the_date_header(ahead_seconds: int | No
     async with open_client(settings_with(), transport=httpx.MockTransport(serve)) as client:
         await client.fetch_job("ext-1")
         assert client.clock_offset_seconds == pytest.approx(offset_seconds, abs=2)
+
+
+@pytest.mark.parametrize("year", ["9999", "0001"])
+async def test_absurd_date_header_leaves_the_clock_as_it_was(year: str) -> None:
+    dates = iter(
+        [format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True), f"Fri, 01 Jan {year} 00:00 GMT"]
+    )
+    clock = SystemClock()
+
+    def serve(_: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, json=JOB, headers={"date": next(dates)})
+
+    async with open_client(settings_with(), transport=httpx.MockTransport(serve)) as client:
+        for _ in range(2):
+            await client.fetch_job("ext-1")
+            ahead = get_service_time(client, clock) - clock.now()
+            assert ahead.total_seconds() == pytest.approx(3_600, abs=2)
 
 
 async def test_identity_depends_on_key_and_address_and_hides_the_key() -> None:
