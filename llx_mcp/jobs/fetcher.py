@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 # A larger body is compressed after its first answer, because both need the processor.
 _COMPRESS_LATER_BYTES = 1 << 16
+# A finished job is at hand, so its usage is not waited for longer than this.
+_REFRESH_SECONDS = 10.0
 
 
 class JobFetcher:
@@ -96,8 +98,11 @@ class JobFetcher:
             LlxError: the job cannot be read; the message says what to do next.
         """
         key = await self.build_key(request.job_id, request.scope)
-        cached = self.cache.find(key, billed="usage" in request.expand)
-        return cached or await self._fetches.run(key, lambda: self._fetch(key))
+        cached = self.cache.find(key, usage="billed" if "usage" in request.expand else "recent")
+        if cached is not None:
+            return cached
+        unbilled = self.cache.find(key, usage="any")
+        return await (self._share_fetch(key) if unbilled is None else self._refresh(key, unbilled))
 
     async def fetch_polled_job(self, request: JobRequest, job: "Job") -> CachedJob:
         """Return a job of a wait with its sections: cached, from its snapshot, or fetched if neither has them.
@@ -105,7 +110,7 @@ class JobFetcher:
         Raises:
             LlxError: the job cannot be read; the message says what to do next.
         """
-        cached = self.cache.find(await self.build_key(request.job_id, request.scope))
+        cached = self.cache.find(await self.build_key(request.job_id, request.scope), usage="any")
         return cached or (CachedJob.of(job) if job.body else await self.fetch_job(request))
 
     async def fetch_page(self, wanted: JobFilter, scope: Scope = DEFAULT_SCOPE) -> "JobPage":
@@ -126,6 +131,22 @@ class JobFetcher:
         except LlxError as exc:
             self._allow_names = exc.is_transient
             return {}
+
+    async def _share_fetch(self, key: JobKey) -> CachedJob:
+        return await self._fetches.run(key, lambda: self._fetch(key))
+
+    async def _refresh(self, key: JobKey, unbilled: CachedJob) -> CachedJob:
+        """Fetch a finished job again for its usage. If the service cannot answer now, return it as it was."""
+        source = await self.open()
+        if source.rate.wait_seconds(self._clock.monotonic()) > 0:
+            return unbilled
+        with anyio.move_on_after(_REFRESH_SECONDS):
+            try:
+                return await self._share_fetch(key)
+            except LlxError as exc:
+                if not exc.is_transient:
+                    raise
+        return unbilled
 
     async def _fetch(self, key: JobKey) -> CachedJob:
         from llx_mcp.models import EXPANDABLE_SECTIONS
