@@ -9,6 +9,7 @@ from email.utils import format_datetime
 from typing import Any, Literal
 from urllib.parse import parse_qs, unquote
 
+import anyio
 from pydantic import SecretStr
 from starlette.types import Message, Receive, Scope, Send
 
@@ -59,6 +60,7 @@ class Service:
         shown: by job id, a function of the time that returns the status to show while the job is unfinished.
         seen: the log of requests.
         num_refused: number of 429 responses.
+        answer_seconds: how long it takes to answer.
     """
 
     def __init__(self, clock: Clock, *, lists: Lists = "work", ahead_seconds: float = 0.0) -> None:
@@ -71,6 +73,7 @@ class Service:
         self.shown: dict[str, Callable[[float], str]] = {}
         self.seen: list[Seen] = []
         self.num_refused = 0
+        self.answer_seconds = 0.0
         self._passed: list[float] = []
         self._store = JobStore()
         self._app = create_app(self._store, clock=lambda: clock.now() + self.ahead)
@@ -119,6 +122,8 @@ class Service:
         ids = tuple(query.get("job_ids", ())) if is_list else (unquote(path.rpartition("/")[2]),)
         seen = Seen(self.clock.monotonic(), ids, is_list, tuple(query.get("expand", ())))
         self.seen.append(seen)
+        if self.answer_seconds:
+            await anyio.sleep(self.answer_seconds)
         refusal = self._refuse(seen) or self.fault(seen)
         if refusal is not None:
             status, headers = refusal
