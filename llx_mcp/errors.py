@@ -64,7 +64,15 @@ class NotFoundError(UpstreamError):
 
 
 class RejectedError(UpstreamError):
-    """422 or another 4xx: the service rejected the request."""
+    """422 or another 4xx: the service rejected the request.
+
+    Attributes:
+        locations: where the service found invalid values, such as `query.expand.3`; empty if it does not say.
+    """
+
+    def __init__(self, message: str, *, locations: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.locations = locations
 
 
 class RateLimitedError(UpstreamError):

@@ -11,7 +11,8 @@ import anyio.to_thread
 
 from llx_mcp.errors import ArgumentError, BadResponseError
 from llx_mcp.llamacloud.api_key import ApiKey, read_key
-from llx_mcp.llamacloud.error_mapping import RequestContext, map_bad_body
+from llx_mcp.llamacloud.error_mapping import RequestContext, map_bad_body, map_other_job
+from llx_mcp.llamacloud.expand_values import ExpandValues
 from llx_mcp.llamacloud.retries import call_with_retries
 from llx_mcp.llamacloud.transport import Connection
 from llx_mcp.llamacloud.urls import (
@@ -53,6 +54,7 @@ class LlamaCloudClient:
     def __init__(self, connection: Connection, settings: Settings) -> None:
         self._connection = connection
         self._settings = settings
+        self._expand_values = ExpandValues()
 
     @property
     def clock_offset_seconds(self) -> float:
@@ -89,7 +91,8 @@ class LlamaCloudClient:
 
         Args:
             job_id: any text that is not blank; it is percent-encoded.
-            expand: sections to request; the service returns null for the others.
+            expand: sections to request, the least documented last; the service returns null for the others. Those
+                that it does not know are left out.
             scope: project and organization; where they are None, those of the settings, else the key's default.
             max_tries: the most requests to send; None stands for the default of the retry rules.
 
@@ -99,19 +102,17 @@ class LlamaCloudClient:
             UpstreamError: there is no job; the subclass says why.
         """
         path = build_job_path(job_id)
-        parameters = [*(("expand", name) for name in expand), *self._build_scope(scope)]
+        scope_parameters = self._build_scope(scope)
         context = self._build_context(job_id)
-        body = await self._fetch_body(path, parameters, context, max_tries)
-        try:
-            return (
-                Job.parse(body)
-                if len(body) < _PARSE_IN_THREAD_BYTES
-                else await anyio.to_thread.run_sync(Job.parse, body)
-            )
-        except ValueError as exc:
-            # Malformed, or not UTF-8. The text names the position and the kind of error and does not quote the body.
-            reason = str(exc)
-        raise map_bad_body(body, reason, context)
+
+        async def send(values: tuple[str, ...]) -> bytes:
+            parameters = [*(("expand", value) for value in values), *scope_parameters]
+            return await self._fetch_body(path, parameters, context, max_tries)
+
+        job = await _parse_job(await self._expand_values.fetch(expand, send), context)
+        if job.id.strip().casefold() != job_id.strip().casefold():
+            raise map_other_job(job.id, context)
+        return job
 
     async def list_jobs(
         self, wanted: JobFilter, scope: Scope = DEFAULT_SCOPE, *, max_tries: int | None = None
@@ -226,6 +227,16 @@ class LlamaCloudClient:
     def _build_context(self, job_id: str | None) -> RequestContext:
         settings = self._settings
         return RequestContext(job_id, settings.region_in_words, settings.base_url, read_key(settings))
+
+
+async def _parse_job(body: bytes, context: RequestContext) -> Job:
+    try:
+        is_small = len(body) < _PARSE_IN_THREAD_BYTES
+        return Job.parse(body) if is_small else await anyio.to_thread.run_sync(Job.parse, body)
+    except ValueError as exc:
+        # Malformed, or not UTF-8. The text names the position and the kind of error and does not quote the body.
+        reason = str(exc)
+    raise map_bad_body(body, reason, context)
 
 
 def _build_filters(wanted: JobFilter) -> list[tuple[str, str]]:

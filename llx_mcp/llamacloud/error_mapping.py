@@ -131,7 +131,7 @@ def map_status(
         num_tries: how many requests were sent so far.
     """
     wait_seconds = parse_retry_after(headers, datetime.now(UTC))
-    error = _build_status_error(status_code, wait_seconds, describe_error_body(body, context.key), context, num_tries)
+    error = _build_status_error(status_code, wait_seconds, body, context, num_tries)
     return AttemptFailed(
         error, is_retryable=is_retryable_status(status_code, headers), retry_after_seconds=wait_seconds
     )
@@ -166,6 +166,15 @@ def map_bad_body(body: bytes, reason: str, context: RequestContext) -> BadRespon
     return BadResponseError(text)
 
 
+def map_other_job(job_id: str, context: RequestContext) -> BadResponseError:
+    """Return the error for a body that is another job than the one that was requested."""
+    return BadResponseError(
+        f'{context.host} sent job "{_clean(job_id, context.key, _MAX_ID_CHARS)}" instead of {context.quoted_id}, so '
+        "nothing of it is shown. Retrying seldom helps. Check that no proxy or cache between this machine and "
+        f"{context.host} mixes up responses."
+    )
+
+
 def map_large_body(max_bytes: int, context: RequestContext) -> BadResponseError:
     """Return the error for a body that is larger than the limit."""
     subject = "The response" if context.job_id is None else f"Job {context.quoted_id}"
@@ -198,6 +207,18 @@ def describe_error_body(body: bytes, key: ApiKey) -> str:
     return _describe_validation_errors(detail, key) if isinstance(detail, list) else ""
 
 
+def _find_invalid_locations(body: bytes, key: ApiKey) -> tuple[str, ...]:
+    """Return where FastAPI's validation errors are, such as `query.expand.3`."""
+    try:
+        decoded = json.loads(body)
+    except (ValueError, RecursionError):
+        return ()
+    detail = decoded.get("detail") if isinstance(decoded, dict) else None
+    locations = [item.get("loc") for item in detail if isinstance(item, dict)] if isinstance(detail, list) else []
+    texts = [".".join(map(str, location)) for location in locations if isinstance(location, list)]
+    return tuple(_clean(text, key, _MAX_LOCATION_CHARS) for text in texts)
+
+
 def _describe_validation_errors(detail: list[object], key: ApiKey) -> str:
     """Describe FastAPI's list of validation errors, without the rejected input that it repeats."""
     errors = [item for item in detail if isinstance(item, dict)]
@@ -225,14 +246,16 @@ def _clean(text: str, key: ApiKey, max_chars: int = _MAX_QUOTE_CHARS) -> str:
 
 
 def _build_status_error(
-    status: int, wait_seconds: float | None, detail: str, context: RequestContext, num_tries: int
+    status: int, wait_seconds: float | None, body: bytes, context: RequestContext, num_tries: int
 ) -> LlxError:
     kind, text = _describe_status(status, wait_seconds, context, num_tries)
-    message = f"{text} {detail}".strip()
+    message = f"{text} {describe_error_body(body, context.key)}".strip()
     if kind is RateLimitedError:
         return RateLimitedError(message, retry_after_seconds=wait_seconds)
     if kind is UnavailableError:
         return UnavailableError(message, retry_after_seconds=wait_seconds)
+    if kind is RejectedError:
+        return RejectedError(message, locations=_find_invalid_locations(body, context.key))
     return kind(message)
 
 

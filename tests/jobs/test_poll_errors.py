@@ -7,6 +7,7 @@ import pytest
 from llx_mcp.answers.requests import JobRequest, WaitRequest
 from llx_mcp.errors import (
     AuthenticationError,
+    BadResponseError,
     NotFoundError,
     OutOfCreditsError,
     RateLimitedError,
@@ -280,3 +281,39 @@ async def test_failed_fetch_before_the_end_leaves_no_failure_behind() -> None:
         progress = await reader.wait_many(["ext-1"], timeout_seconds=LONG, on_progress=note)
     assert any(snapshot.failure for earlier in results for snapshot in earlier.snapshots)
     assert (statuses(progress), progress.snapshots[0].failure) == (["COMPLETED"], None)
+
+
+@pytest.mark.parametrize("seconds", [0.0, 30.0])
+def test_job_with_another_id_is_neither_shown_nor_cached(seconds: float) -> None:
+    @virtual
+    async def run() -> None:
+        service = Service(VirtualClock())
+        ids = [service.add(f"ext-{number}", seconds) for number in range(4)]
+        service.mixed_up = {"ext-1": "ext-other"}
+        service.add("ext-other", seconds)
+        async with reading(service) as reader:
+            with pytest.raises(BadResponseError, match='sent job "ext-other" instead of "ext-1"'):
+                await reader.get(JobRequest("ext-1"))
+            alone = await reader.wait_many(["ext-1"], timeout_seconds=LONG)
+            progress = await reader.wait_many(ids, timeout_seconds=LONG)
+            service.mixed_up = {}
+            assert (await reader.fetch(JobRequest("ext-1"))).id == "ext-1"
+        assert statuses(alone) == ["BadResponseError"]
+        assert statuses(progress) == ["COMPLETED", "BadResponseError", "COMPLETED", "COMPLETED"]
+
+    run()
+
+
+@virtual
+async def test_job_that_is_mixed_up_once_it_has_ended_is_neither_shown_nor_cached() -> None:
+    service = Service(VirtualClock())
+    service.add("ext-1", 5)
+    service.add("ext-other")
+    service.fault = lambda seen: service.mixed_up.update({"ext-1": "ext-other"}) if seen.expand else None
+    async with reading(service) as reader:
+        progress = await reader.wait_many(["ext-1"], timeout_seconds=LONG)
+        service.fault, service.mixed_up = lambda _: None, {}
+        again = await reader.wait_many(["ext-1"], timeout_seconds=LONG)
+    assert (statuses(progress), statuses(again)) == (["BadResponseError"], ["COMPLETED"])
+    assert again.snapshots[0].job is not None
+    assert again.snapshots[0].job.id == "ext-1"
