@@ -1,5 +1,6 @@
 """Fetches jobs with one key: each once for all concurrent callers, finished jobs from the cache."""
 
+import math
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from datetime import datetime
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 _COMPRESS_LATER_BYTES = 1 << 16
 # A finished job is at hand, so its usage is not waited for longer than this.
 _REFRESH_SECONDS = 10.0
+# A list is useful without the names of files. After a request for names that took too long, none is sent for a while.
+_NAMES_SECONDS = 10.0
+_NAMES_PAUSE_SECONDS = 60.0
 
 
 class JobFetcher:
@@ -52,7 +56,7 @@ class JobFetcher:
         self._source: RateLimitedSource | None = None
         self._opening = anyio.Lock()
         self._identity: str | None = None
-        self._allow_names = True
+        self._names_allowed_at = -math.inf
         self._fetches: SingleFlight[CachedJob] = SingleFlight(group)
 
     async def open(self) -> RateLimitedSource:
@@ -122,15 +126,19 @@ class JobFetcher:
         return await (await self.open()).list_jobs(wanted, scope)
 
     async def fetch_file_names(self, file_ids: Sequence[str], scope: Scope = DEFAULT_SCOPE) -> dict[str, str]:
-        """Return the names of those files that the service knows, by id; none if it does not answer."""
-        if not file_ids or not self._allow_names:
+        """Return the names of those files that the service knows, by id; none if it does not answer soon."""
+        if not file_ids or self._clock.monotonic() < self._names_allowed_at:
             return {}
         source = await self.open()
-        try:
-            return await source.fetch_file_names(file_ids, scope, max_tries=1)
-        except LlxError as exc:
-            self._allow_names = exc.is_transient
-            return {}
+        with anyio.move_on_after(_NAMES_SECONDS) as limit:
+            try:
+                return await source.fetch_file_names(file_ids, scope, max_tries=1)
+            except LlxError as exc:
+                if not exc.is_transient:
+                    self._names_allowed_at = math.inf
+        if limit.cancelled_caught:
+            self._names_allowed_at = self._clock.monotonic() + _NAMES_PAUSE_SECONDS
+        return {}
 
     async def _share_fetch(self, key: JobKey) -> CachedJob:
         return await self._fetches.run(key, lambda: self._fetch(key))

@@ -13,7 +13,7 @@ from llx_mcp.errors import ArgumentError, BadResponseError
 from llx_mcp.llamacloud.api_key import ApiKey, read_key
 from llx_mcp.llamacloud.error_mapping import RequestContext, map_bad_body, map_other_job
 from llx_mcp.llamacloud.expand_values import ExpandValues
-from llx_mcp.llamacloud.retries import call_with_retries
+from llx_mcp.llamacloud.retries import MAX_RETRY_SECONDS, call_with_retries
 from llx_mcp.llamacloud.transport import Connection
 from llx_mcp.llamacloud.urls import (
     FILES_PATH,
@@ -46,6 +46,8 @@ class DownloadedFile:
 _FILE_PREFIX = "dfl-"
 # Larger bodies are parsed in a thread, so that other requests do not wait.
 _PARSE_IN_THREAD_BYTES = 1 << 20
+# A retry begins within this share of the time for one call. The rest is left for its answer.
+_RETRY_SHARE = 0.8
 
 
 class LlamaCloudClient:
@@ -55,6 +57,7 @@ class LlamaCloudClient:
         self._connection = connection
         self._settings = settings
         self._expand_values = ExpandValues()
+        self._retry_seconds = min(settings.call_seconds * _RETRY_SHARE, MAX_RETRY_SECONDS)
 
     @property
     def clock_offset_seconds(self) -> float:
@@ -206,7 +209,7 @@ class LlamaCloudClient:
         async def download(attempt: int) -> bytes:
             return await self._connection.fetch_once(url, context, attempt, with_key=False)
 
-        content = await call_with_retries(download)
+        content = await call_with_retries(download, max_seconds=self._retry_seconds)
         project_id = file.get("project_id")
         return DownloadedFile(str(file.get("name") or file_id), str(project_id) if project_id else None, content)
 
@@ -215,7 +218,11 @@ class LlamaCloudClient:
     ) -> bytes:
         _refuse_key(context.key, [context.job_id or "", *(value for _, value in parameters)])
         url = build_url(context.base_url, path, parameters)
-        return await call_with_retries(lambda attempt: self._connection.fetch_once(url, context, attempt), max_tries)
+
+        async def attempt(number: int) -> bytes:
+            return await self._connection.fetch_once(url, context, number)
+
+        return await call_with_retries(attempt, max_tries, self._retry_seconds)
 
     def _build_scope(self, scope: Scope) -> list[tuple[str, str]]:
         parameters = {

@@ -1,5 +1,6 @@
 """Which failed requests are sent again, and when. The rules are those of the official clients."""
 
+import functools
 import itertools
 import logging
 import math
@@ -7,13 +8,14 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
+import anyio
 import stamina
 from stamina.instrumentation import RetryDetails, set_on_retry_hooks
 
 from llx_mcp.errors import LlxError
 
 MAX_TRIES = 6
-# No retry is scheduled later than this after the first try.
+# No retry begins later than this after the first try.
 MAX_RETRY_SECONDS = 90.0
 MAX_RETRY_AFTER_SECONDS = 60.0
 # A longer `Retry-After` is taken for a mistake.
@@ -45,35 +47,42 @@ class AttemptFailed(Exception):  # noqa: N818 - it reports one attempt and carri
         self.retry_after_seconds = retry_after_seconds
 
 
-def _build_caller(max_tries: int) -> stamina.AsyncRetryingCaller:
-    return stamina.AsyncRetryingCaller(
-        attempts=min(max_tries, MAX_TRIES), timeout=MAX_RETRY_SECONDS, wait_initial=0.5, wait_max=8.0, wait_jitter=0.5
-    )
-
-
-_default_caller = _build_caller(MAX_TRIES)
-
-
-async def call_with_retries(attempt: Callable[[int], Awaitable[bytes]], max_tries: int | None = None) -> bytes:
+async def call_with_retries(
+    attempt: Callable[[int], Awaitable[bytes]], max_tries: int | None = None, max_seconds: float = MAX_RETRY_SECONDS
+) -> bytes:
     """Run attempts until one succeeds, and return its result.
 
     Args:
         attempt: makes one attempt; takes its number, from 1; raises AttemptFailed.
         max_tries: fewer attempts than the default, for callers that retry by themselves.
+        max_seconds: how long after the first try a retry may begin.
 
     Raises:
         LlxError: the error of the last attempt.
     """
     numbers = itertools.count(1)
+    started_at = anyio.current_time()
+
+    def backoff(exc: Exception) -> bool | float:
+        wait = get_backoff(exc)
+        return anyio.current_time() - started_at + wait <= max_seconds and wait
+
     try:
         if max_tries == 1:
             return await attempt(1)
-        caller = _default_caller if max_tries is None else _build_caller(max_tries)
-        return await caller(get_backoff, lambda: attempt(next(numbers)))
+        caller = _build_caller(MAX_TRIES if max_tries is None else min(max_tries, MAX_TRIES), max_seconds)
+        return await caller(backoff, lambda: attempt(next(numbers)))
     except AttemptFailed as exc:
         error = exc.error
     # Raised outside of the handler, so that it has no context: httpx's exceptions hold the request, which has the key.
     raise error
+
+
+@functools.cache
+def _build_caller(max_tries: int, max_seconds: float) -> stamina.AsyncRetryingCaller:
+    return stamina.AsyncRetryingCaller(
+        attempts=max_tries, timeout=max_seconds, wait_initial=0.5, wait_max=8.0, wait_jitter=0.5
+    )
 
 
 def get_backoff(exc: Exception) -> bool | float:

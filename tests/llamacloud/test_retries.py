@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from llx_mcp.errors import RateLimitedError, UnavailableError
 from llx_mcp.llamacloud.retries import AttemptFailed, get_backoff, parse_clock_offset, parse_retry_after
-from tests.llamacloud.service import JOB, answer, failure, fetch
+from tests.llamacloud.service import JOB, answer, failure, fetch, settings_with
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -52,11 +52,21 @@ async def test_retry_after_sets_the_wait(skipped: SkippedTime) -> None:
     assert skipped.slept == [7.5]
 
 
-async def test_total_retry_time_is_bounded(skipped: SkippedTime) -> None:
-    error = await failure(answer(429, retry_after="60"))
+@pytest.mark.parametrize(
+    ("call_seconds", "retry_after", "slept"),
+    [
+        (50, 15, [15.0, 15.0]), (50, 30, [30.0]), (50, 39, [39.0]), (50, 41, []), (50, 60, []), (10, 9, []),
+        (3_600, 60, [60.0]), (3_600, 61, []), (3_600, 29, [29.0, 29.0, 29.0]),
+    ],
+)  # fmt: skip
+async def test_retry_begins_only_while_the_time_for_a_call_allows_it(
+    call_seconds: float, retry_after: int, slept: list[float], skipped: SkippedTime
+) -> None:
+    error = await failure(answer(429, retry_after=str(retry_after)), settings=settings_with(call_seconds=call_seconds))
     assert isinstance(error, RateLimitedError)
-    assert error.retry_after_seconds == 60.0
-    assert skipped.slept == [60.0, 60.0]
+    assert error.retry_after_seconds == retry_after
+    assert skipped.slept == slept
+    assert f"Wait {retry_after} s, then try again" in str(error)
 
 
 async def test_retry_after_above_the_limit_is_left_to_the_caller(skipped: SkippedTime) -> None:
@@ -89,8 +99,8 @@ async def test_lost_connection_is_retried() -> None:
         (500, {}, 6),
         (429, {}, 6),
         (429, {"retry-after": "2"}, 6),
-        (429, {"retry-after": "60"}, 6),
-        (429, {"retry-after": "61"}, 1),
+        (429, {"retry-after": "39"}, 6),
+        (429, {"retry-after": "41"}, 1),
         (429, {"retry-after": "86401"}, 6),
         (429, {"retry-after": "Fri, 31 Dec 9999 23:59:59 GMT"}, 6),
         (503, {"retry-after": "61", "x-should-retry": "true"}, 1),
