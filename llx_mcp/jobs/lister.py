@@ -36,8 +36,8 @@ async def list_jobs(fetcher: JobFetcher, request: JobListRequest, cursor: str | 
         with limit_call(call_seconds):
             while await pages.add_next():
                 pass
-    except UpstreamError as exc:
-        if not exc.is_transient or not pages.num_added:
+    except UpstreamError:
+        if not pages.num_added:
             raise
     return pages.build()
 
@@ -71,7 +71,7 @@ class _Pages:
         names = await self._fetcher.fetch_file_names(sorted(files), self._scope)
         now = self._fetcher.service_now()
         rows = [build_listed_row(job, names.get(job.document or ""), now) for job in page.items]
-        self._builder.add(self._position.skip(rows), self._token)
+        self._builder.add(self._position.skip(rows), self._token, page.num_unreadable)
         self._token = page.next_page_token
         self._position = ListPosition(self._token)
         self.num_added += 1
