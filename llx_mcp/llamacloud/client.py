@@ -200,6 +200,9 @@ class LlamaCloudClient:
         path = build_file_path(file_id)
         context = self._build_context(None)
         file = _decode_object(await self._fetch_body(path, self._build_scope(DEFAULT_SCOPE), context))
+        # The service may return an id with or without the prefix that jobs use.
+        if str(file.get("id", file_id)).removeprefix(_FILE_PREFIX) != file_id.removeprefix(_FILE_PREFIX):
+            raise BadResponseError("The service sent another file than the one that was requested. Try again later.")
         url = _decode_object(await self._fetch_body(f"{path}/content", self._build_scope(DEFAULT_SCOPE), context)).get(
             "url"
         )

@@ -177,3 +177,23 @@ async def test_cache_of_no_size_holds_nothing() -> None:
     for compressed in (True, False):
         cached = await cache.put(KEY, job(), compressed=compressed)
         assert (cached_ids(cache, [KEY]), await cached.body()) == ([], job().body)
+
+
+@virtual
+async def test_unbilled_job_is_recent_for_a_minute_and_then_still_cached() -> None:
+    clock = VirtualClock()
+    cache = JobCache(clock)
+    await clock.sleep(500)
+    await cache.put(KEY, job(credits_billed=None))
+    found = []
+    for seconds in (0.0, 59.9, 0.1):
+        await clock.sleep(seconds)
+        found.append([cache.find(KEY, usage=usage) is not None for usage in ("billed", "recent", "any")])
+    assert found == [[False, True, True], [False, True, True], [False, False, True]]
+
+
+@virtual
+async def test_compressing_a_job_that_was_evicted_does_nothing() -> None:
+    cache = JobCache(VirtualClock())
+    await cache.compress(KEY)
+    assert cached_ids(cache, [KEY]) == []
