@@ -156,3 +156,49 @@ def test_next_pause_begins_with_the_shortest_again_after_a_success() -> None:
     rate.note_success()
     rate.note_refusal(200.0, None)
     assert rate.wait_seconds(200.0) == 5.0
+
+
+def test_budget_allows_a_burst_of_a_quarter_and_then_even_gaps() -> None:
+    assert spend_all(RateLimit(20), 9) == pytest.approx([0.0] * 5 + [4.0, 8.0])
+
+
+def test_requests_of_the_last_minute_are_counted() -> None:
+    rate = RateLimit()
+    rate.spend(0.0)
+    rate.spend(30.0)
+    assert [rate.num_recent(now) for now in (30.0, 59.9, 60.0, 89.9, 90.0)] == [2, 2, 1, 1, 0]
+
+
+@pytest.mark.parametrize("per_minute", [None, 20])
+def test_refused_key_begins_again_without_a_burst(per_minute: int | None) -> None:
+    rate = RateLimit(per_minute)
+    rate.spend(0.0)
+    rate.note_refusal(0.0, None)
+    assert rate.per_minute == 9.0
+    assert rate.wait_seconds(0.0) == pytest.approx(60 / (9 * 0.75))
+
+
+def test_limit_is_learned_from_the_requests_of_the_last_minute_that_passed() -> None:
+    busy, idle = RateLimit(), RateLimit()
+    for rate in (busy, idle):
+        for _ in range(41):
+            rate.spend(0.0)
+    busy.note_refusal(59.0, None)
+    idle.note_refusal(61.0, None)
+    assert (busy.per_minute, idle.per_minute) == (18.0, 9.0)
+
+
+def test_learned_budget_delays_a_configured_key_by_no_more_than_its_own_gap() -> None:
+    rate = RateLimit(20)
+    rate.spend(0.0)
+    rate.note_refusal(0.0, 1.0)
+    assert rate.wait_seconds(0.0) == 4.0
+
+
+def test_refusals_of_concurrent_requests_do_not_lengthen_the_pause() -> None:
+    rate = RateLimit()
+    for _ in range(4):
+        rate.note_refusal(0.0, None)
+    assert rate.wait_seconds(0.0) == 5.0
+    rate.note_refusal(1.0, 30.0)
+    assert rate.wait_seconds(1.0) == 30.0
