@@ -44,7 +44,7 @@ async def list_jobs(fetcher: JobFetcher, request: JobListRequest, cursor: str | 
         files = {job.document for job in page.items if job.document and not job.document.startswith(_PARSE_JOB_PREFIX)}
         names = await fetcher.fetch_file_names(sorted(files), request.scope)
         rows = [build_listed_row(job, names.get(job.document or ""), now) for job in page.items]
-        builder.add(position.skip(rows), token)
+        builder.add(position.skip(rows), token, page.num_unreadable)
         position, token = ListPosition(token), page.next_page_token
         if token is None or not builder.has_room(PAGE_SIZE):
             break

@@ -21,6 +21,8 @@ _RETRYABLE_STATUSES = frozenset({408, 409, 429})
 _FIRST_SERVER_ERROR = 500
 # `Date` counts whole seconds, and the response takes some time to arrive.
 _MIN_CLOCK_OFFSET_SECONDS = 2.0
+# A clock that was never set can be decades behind. With more, adding the offset could leave the years 1 to 9999.
+_MAX_CLOCK_OFFSET_SECONDS = 100 * 365.25 * 86_400
 
 _log = logging.getLogger("llx_mcp.llamacloud")
 
@@ -110,10 +112,12 @@ def parse_retry_after(headers: Mapping[str, str], now: datetime) -> float | None
 def parse_clock_offset(headers: Mapping[str, str], now: datetime) -> float | None:
     """Return how many seconds the service's clock is ahead of `now`, or None without a valid `Date` header.
 
-    An offset of less than two seconds is 0.
+    An offset of less than two seconds is 0. One of more than a century is not valid.
     """
     offset = _parse_seconds_until(headers.get("date", ""), now)
-    return 0.0 if offset is not None and abs(offset) < _MIN_CLOCK_OFFSET_SECONDS else offset
+    if offset is None or abs(offset) > _MAX_CLOCK_OFFSET_SECONDS:
+        return None
+    return 0.0 if abs(offset) < _MIN_CLOCK_OFFSET_SECONDS else offset
 
 
 def _parse_seconds_until(value: str, now: datetime) -> float | None:

@@ -9,7 +9,7 @@ import pytest
 import stamina
 
 from llx_mcp.errors import RateLimitedError, UnavailableError
-from llx_mcp.llamacloud.retries import AttemptFailed, get_backoff, parse_retry_after
+from llx_mcp.llamacloud.retries import AttemptFailed, get_backoff, parse_clock_offset, parse_retry_after
 from tests.llamacloud.service import JOB, answer, failure, fetch
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -139,3 +139,24 @@ def test_retry_after_is_parsed_as_seconds_or_date(value: str, seconds: float | N
 
 def test_missing_retry_after_is_none() -> None:
     assert parse_retry_after({}, NOW) is None
+
+
+@pytest.mark.parametrize(
+    ("date", "offset"),
+    [
+        ("Thu, 01 Jan 2026 00:00:01 GMT", 0),
+        ("Thu, 01 Jan 2026 00:00:02 GMT", 2),
+        ("Wed, 31 Dec 2025 23:59:58 GMT", -2),
+        (
+            "Sat, 01 Jan 2101 00:00:00 GMT",
+            (datetime(2101, 1, 1, tzinfo=UTC) - datetime(2026, 1, 1, tzinfo=UTC)).total_seconds(),
+        ),
+        ("Sat, 01 Jan 2127 00:00:00 GMT", None),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", None),
+        ("Wed, 01 Jan 1000 00:00:00 +1400", None),
+        ("", None),
+    ],
+)
+def test_clock_offset_is_that_of_a_clock_within_a_century(date: str, offset: float | None) -> None:
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    assert parse_clock_offset({"date": date}, now) == offset
