@@ -8,11 +8,10 @@ from typing import Any
 import httpx
 import pytest
 from mcp import Client
-from mcp.server import Server
 
 from llx_mcp.jobs.source import JobSource
 from llx_mcp.llamacloud import open_client
-from llx_mcp.server.app import build_server
+from llx_mcp.server.app import ExtractServer, build_server
 from tests.clients import call, structured, text_of
 from tests.llamacloud.service import settings_with
 from tests.structured import omissions
@@ -35,7 +34,7 @@ def encode(job: dict[str, Any]) -> str:
     return json.dumps(job).replace(f'"{MANY_DIGITS}"', MANY_DIGITS)
 
 
-def serve(body_of: Callable[[httpx.Request], str], headers: dict[str, str] | None = None) -> "Server[Any]":
+def serve(body_of: Callable[[httpx.Request], str], headers: dict[str, str] | None = None) -> ExtractServer:
     """Return a server over a service that answers each request with a body."""
 
     def respond(request: httpx.Request) -> httpx.Response:
