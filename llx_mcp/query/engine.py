@@ -14,6 +14,7 @@ from llx_mcp.query.sandbox import FUNCTIONS, apply_limits, build_authorizer
 from llx_mcp.result.document import Document
 from llx_mcp.result.normalize import normalize_text
 from llx_mcp.result.sanitize import truncate
+from llx_mcp.result.sql_cells import CellCutter
 from llx_mcp.result.sql_tables import (
     FIELD_COLUMNS,
     FIELDS,
@@ -77,26 +78,31 @@ class Engine:
         self._connection.create_aggregate("median", 1, _Median)  # type: ignore[arg-type]
         # SQLite creates these two virtual tables on first use, which the authorizer would refuse.
         self._connection.execute("SELECT 1 FROM json_each('[]'), json_tree('[]')").fetchall()
-        self._built: set[str] = set()
+        # The tables that were built, each with what cut its cells.
+        self._built: dict[str, CellCutter] = {}
 
     def build(self, sql: str) -> None:
         """Build the tables that a query mentions, where they are not built yet."""
-        names = [*self.sql_tables, *_BUILT_IN_TABLES]
-        missing = [name for name in names if name not in self._built and name.lower() in sql.lower()]
+        missing = [name for name in self._find_mentioned(sql) if name not in self._built]
         if not missing:
             return
         self._connection.set_authorizer(None)
         self._connection.execute("PRAGMA query_only = OFF")
         for name in missing:
+            cutter = CellCutter()
             if name == FIELDS:
-                self._create_table(FIELDS, FIELD_COLUMNS, iter_fields(self._document))
+                self._create_table(FIELDS, FIELD_COLUMNS, iter_fields(self._document, cutter))
             elif name == TABLES:
                 rows = table_rows(list(self.sql_tables.values()), self._document.num_values)
                 self._create_table(TABLES, TABLE_COLUMNS, rows)
             else:
                 sql_table = self.sql_tables[name]
-                self._create_table(name, sql_table.columns, iter_rows(sql_table, self._document))
-            self._built.add(name)
+                self._create_table(name, sql_table.columns, iter_rows(sql_table, self._document, cutter))
+            self._built[name] = cutter
+
+    def num_cut(self, sql: str) -> int:
+        """Return how many cells of the tables that a query mentions were cut, because they are too long for SQLite."""
+        return sum(self._built[name].num_cut for name in self._find_mentioned(sql) if name in self._built)
 
     def run(self, sql: str, *, max_rows: int, max_chars: int, deadline_seconds: float) -> QueryResult:
         """Run one SELECT over tables that `build` has built.
@@ -132,6 +138,9 @@ class Engine:
         parts.append(f"{FIELDS}({_list_names(FIELD_COLUMNS)})")
         text = f"Tables: {'; '.join(parts)}."
         return text if len(text) <= _MAX_DESCRIPTION_CHARS else f"{text[:_MAX_DESCRIPTION_CHARS]}…"
+
+    def _find_mentioned(self, sql: str) -> list[str]:
+        return [name for name in (*self.sql_tables, *_BUILT_IN_TABLES) if name.lower() in sql.lower()]
 
     def _execute(self, sql: str, max_rows: int, max_chars: int) -> QueryResult:
         cursor = self._connection.execute(sql)

@@ -17,6 +17,7 @@ from typing import Any
 from llx_mcp.result.document import Document
 from llx_mcp.result.outline import Node, walk_nodes
 from llx_mcp.result.sanitize import dump_json
+from llx_mcp.result.sql_cells import CellCutter, to_cell, to_number, type_name
 
 DOCUMENT = "document"
 # The table that lists the tables.
@@ -29,13 +30,11 @@ ROW_COLUMNS = ("_path", "_row", "_parent", "_confidence", "_page")
 
 _NON_WORD = re.compile(r"\W+")
 _MAX_NAME_CHARS = 60
+_MAX_STEP_CHARS = 400
 _MAX_COLUMNS = 500
 _MAX_INHERITED_COLUMNS = 40
 _MAX_INHERITED_CHARS = 100
 _MAX_GROUP_NAMES = 5
-# SQLite's integers have 64 bits.
-_INTEGER_LIMIT = 1 << 63
-_DOUBLE_LIMIT = 10**300
 
 
 @dataclass(frozen=True)
@@ -124,35 +123,36 @@ def table_groups(sql_tables: list[SqlTable]) -> list[list[str]]:
     return rows
 
 
-def iter_rows(sql_table: SqlTable, document: Document) -> Iterator[list[Any]]:
+def iter_rows(sql_table: SqlTable, document: Document, cutter: CellCutter) -> Iterator[list[Any]]:
     """Yield the rows of a table in document order, with the cells of `sql_table.columns`."""
     positions = sql_table.positions
     columns = [_build_cells(column, sql_table.node, positions) for column in sql_table.data_columns]
     parents = _find_parent_rows(sql_table, positions)
     confidences, pages = _summarize_provenance(sql_table, document, positions)
-    path_of = sql_table.node.path_of
+    write_path = cutter.path_writer(sql_table.node)
     for row, position in enumerate(positions):
-        cells = [column[row] for column in columns]
-        yield [*cells, path_of(position) or "$", row, parents[row], confidences[row], pages[row]]
+        cells = [cutter.cut_text(column[row]) for column in columns]
+        yield [*cells, write_path(position), row, parents[row], confidences[row], pages[row]]
 
 
-def iter_fields(document: Document) -> Iterator[list[Any]]:
+def iter_fields(document: Document, cutter: CellCutter) -> Iterator[list[Any]]:
     """Yield the rows of the table `fields`: one for each scalar."""
     for column in document.columns:
-        name = next((step for step in reversed(column.node.steps) if step is not None), "")
+        name = cutter.cut_name(next((step for step in reversed(column.node.steps) if step is not None), ""))
+        write_path = cutter.path_writer(column.node)
         for position, value in enumerate(column.node.values):
             if value is None or isinstance(value, dict | list):
                 continue
             page, quote = document.first_citation(column.entries[position])
             yield [
-                column.node.path_of(position) or "$",
+                write_path(position),
                 name,
-                value if isinstance(value, str) else dump_json(value),
-                _to_number(value),
-                _type_name(value),
+                cutter.cut_text(value) if isinstance(value, str) else dump_json(value),
+                to_number(value),
+                type_name(value),
                 column.confidences[position],
                 page,
-                quote,
+                cutter.cut_text(quote),
             ]
 
 
@@ -185,9 +185,7 @@ def _build_columns(node: Node, fields: list[Node], parent: SqlTable | None) -> t
     names = set(ROW_COLUMNS)
     depth = len(node.steps)
     own = [
-        TableColumn(
-            _make_unique("_".join(step or "" for step in field.steps[depth:]), names), field, is_inherited=False
-        )
+        TableColumn(_make_unique(_join_steps(field.steps[depth:]), names), field, is_inherited=False)
         for field in fields
     ]
     inherited = [
@@ -211,12 +209,19 @@ def _find_inherited(parent: SqlTable | None) -> list[TableColumn]:
 
 def _table_name(node: Node) -> str:
     # A result that is itself a list has no name.
-    return _to_identifier("_".join(step for step in node.steps if step is not None)) or "rows"
+    return _to_identifier(_join_steps(node.steps)) or "rows"
+
+
+def _join_steps(steps: tuple[str | None, ...]) -> str:
+    """Join the names among some steps; only the beginning of a long name is used."""
+    return "_".join(step[:_MAX_STEP_CHARS] for step in steps if step is not None)
 
 
 def _to_identifier(name: str) -> str:
     identifier = _NON_WORD.sub("_", name).strip("_")[:_MAX_NAME_CHARS]
-    return f"_{identifier}" if identifier[:1].isdigit() else identifier
+    # SQLite keeps tables named `sqlite_…` for itself.
+    needs_prefix = identifier[:1].isdigit() or identifier.lower().startswith("sqlite_")
+    return f"_{identifier}" if needs_prefix else identifier
 
 
 def _make_unique(name: str, names: set[str], prefix: str = "") -> str:
@@ -242,7 +247,7 @@ def _build_cells(column: TableColumn, table_node: Node, positions: list[int]) ->
         levels = _levels_between(table_node, ancestor)
         positions = [_ancestor_position(position, levels) for position in positions]
     levels = _levels_between(column.node, ancestor)
-    cells = {_ancestor_position(i, levels): _to_cell(value) for i, value in enumerate(column.node.values)}
+    cells = {_ancestor_position(i, levels): to_cell(value) for i, value in enumerate(column.node.values)}
     return [cells.get(position) for position in positions]
 
 
@@ -307,24 +312,3 @@ def _summarize_provenance(
             if pages[row] is None:
                 pages[row], _ = document.first_citation(entry)
     return confidences, pages
-
-
-def _to_cell(value: Any) -> Any:
-    if isinstance(value, dict | list):
-        return dump_json(value)
-    return str(value) if isinstance(value, int) and abs(value) >= _INTEGER_LIMIT else value
-
-
-def _to_number(value: Any) -> int | float | None:
-    """Return a number that SQLite can hold: the nearest double for a large integer, None for any other value."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    if isinstance(value, int) and abs(value) >= _INTEGER_LIMIT:
-        return float(value) if abs(value) < _DOUBLE_LIMIT else None
-    return value
-
-
-def _type_name(value: Any) -> str:
-    if isinstance(value, bool):
-        return "boolean"
-    return "string" if isinstance(value, str) else "integer" if isinstance(value, int) else "number"

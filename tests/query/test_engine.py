@@ -147,3 +147,61 @@ def test_table_fields_of_a_real_job_holds_all_its_values(corpus_job: bytes) -> N
     expected = [leaf for leaf in leaves_of(job["extract_result"]) if leaf is not None]
     found = [value if kind == "string" else json.loads(value) for value, kind in result.rows]
     assert sorted(map(repr, found)) == sorted(map(repr, expected))
+
+
+@pytest.mark.parametrize("name", ["sqlite_rows", "SQLite_rows", "sqlite_sequence", "__sqlite_stat1"])
+def test_list_with_a_name_that_sqlite_reserves_is_renamed(name: str) -> None:
+    engine = engine_of({name: [{"sqlite_a": 1}]}, None)
+    ((table, num_rows),) = rows("SELECT name, num_rows FROM tables WHERE name <> 'fields'", engine)
+    assert (table, num_rows) == (f"_{name.strip('_')}", 1)
+    assert rows(f"SELECT * FROM {table}", engine) == [[1, f"{name}[0]", 0, 0, None, None]]
+    with pytest.raises(QueryError, match=f"no table {name}. Tables: {table}\\("):
+        rows(f"SELECT * FROM {name}", engine)
+
+
+@pytest.mark.parametrize("char", ["n", "é", "’"])
+def test_field_name_of_ten_megabytes_is_cut_in_every_row(char: str) -> None:
+    name = char * (10_000_000 // len(char.encode()))
+    engine = engine_of({name: [{"n": number} for number in range(300)], "x": 1}, None)
+    assert rows("SELECT count(*), max(length(path)) < 8100, max(length(name)), sum(number) FROM fields", engine) == [
+        [301, 1, 1, 44_851]
+    ]
+    assert engine.num_cut("SELECT 1 FROM fields") == 300
+    ((table,),) = rows("SELECT name FROM tables WHERE num_rows = 300", engine)
+    assert rows(f"SELECT count(*), max(length(_path)) < 8100 FROM {table}", engine) == [[300, 1]]
+    assert engine.num_cut(f"SELECT n FROM {table}") == 300
+    assert engine.num_cut("SELECT name FROM tables") == 0
+    assert rows("SELECT length(name) FROM fields", engine_of({name: 1}, None)) == [
+        [1_000 + len(f"…[+{len(name) - 1_000}]")]
+    ]
+
+
+@pytest.mark.parametrize("char", ["x", "é", "😀"])
+def test_text_too_long_for_a_query_is_cut_and_counted(char: str) -> None:
+    longest = char * (7_900_000 // len(char.encode()))
+    engine = engine_of({"whole": longest, "cut": longest + char, "rows": [{"a": longest + char}]}, None)
+    assert rows("SELECT length(whole), substr(cut, 1000000) FROM document", engine) == [
+        [len(longest), f"{char}…[+{len(longest) - 999_999}]"]
+    ]
+    assert rows("SELECT count(*) FROM fields WHERE length(value) > 1000000", engine) == [[3]]
+    found = [engine.num_cut(f"SELECT 1 FROM {table}") for table in ("document", "rows", "fields", "document, rows")]
+    assert found == [1, 0, 2, 1]
+    engine.build("rows")
+    assert engine.num_cut("SELECT a FROM ROWS") == 1
+
+
+def test_quote_too_long_for_a_query_is_cut() -> None:
+    engine = engine_of({"a": 1}, {"a": build_entry(0.9, 1, "q" * 9_000_000)})
+    assert rows("SELECT length(quote) FROM fields", engine) == [[1_000_000 + len("…[+8000000]")]]
+
+
+def test_list_too_long_for_a_query_has_its_first_elements() -> None:
+    elements = [f"{number:099}" for number in range(90_000)]
+    engine = engine_of({"a": elements, "b": ["x" * 8_000_000], "c": "[" + "x" * 8_000_000, "d": "{" * 8_000_000}, None)
+    sql = (
+        "SELECT json_array_length(a), json_extract(a, '$[1]'), json_array_length(b), length(c), length(d) FROM document"
+    )
+    ((count, second, *others),) = rows(sql, engine)
+    assert (second, others) == (elements[1], [0, 1_000_000 + len("…[+7000001]"), 1_000_000 + len("…[+7000000]")])
+    assert 4_000 < count < 10_000
+    assert engine.num_cut(sql) == 4

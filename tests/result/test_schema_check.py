@@ -275,9 +275,10 @@ def test_any_schema_is_checked_or_counted_without_an_error(result: dict[str, Any
          "contains", "uniqueItems", "prefixItems", "unevaluatedProperties", "unevaluatedItems", "multipleOf", "minimum",
          "dependentRequired", "dependentSchemas", "propertyNames", "const", "maxLength", "minContains", "b"]
     )  # fmt: skip
-    values: st.SearchStrategy[Any] = st.sampled_from(["#", "#/a", "#x", "x", "http://[", "http://x/y", "string", "object",
-                                                          "^a", "(", 0, 1, -1,
-                              0.1, None, True, False, [], {}, ["a"], [{}]])  # fmt: skip
+    values: st.SearchStrategy[Any] = st.sampled_from(
+        ["#", "#/a", "#x", "x", "http://[", "http://x/y", "string", "object", "^a", "(", 0, 1, -1, 0.1, None, True,
+         False, [], {}, ["a"], [{}]]
+    )  # fmt: skip
     parts = st.recursive(
         values,
         lambda inside: st.one_of(st.dictionaries(keywords, inside, max_size=5), st.lists(inside, max_size=3)),
