@@ -176,6 +176,26 @@ def test_review_counts_what_it_does_not_reach_in_its_time(step: float) -> None:
 _COMPLETE = {"quote_mismatches": 2_000, "duplicates": 500, "schema_violations": 1_000}
 
 
+def test_wrong_quote_after_nulls_and_values_without_metadata_is_found() -> None:
+    rows = [{"n": None}, {"n": 1}, {"n": [2]}, {"n": 3}, {"m": 4}, {"n": 5}]
+    tree = {"rows": [{"n": None}, {}, {"n": []}, {"n": cited(0.9, 1, "3")}, {}, {"n": cited(0.9, 2, "6")}]}
+    review = review_of(build_job({"rows": rows}, tree), max_chars=20_000).structured
+    assert review["counts"]["quote_mismatches"] == 1
+    assert [row[:6] for row in review["findings"]["rows"] if row[0] == "quote"] == [
+        ["quote", "rows[5].n", 5, 0.9, 2, "6"]
+    ]
+
+
+def test_duplicates_of_several_lists_are_in_document_order() -> None:
+    row = {"a": 1}
+    result = {"groups": [{"x": [row, row], "y": [row, row]}, {"x": [row, row], "y": [row, row]}], "end": [row, row]}
+    review = review_of(build_job(result), max_chars=20_000).structured
+    # The second group repeats the first.
+    assert [row[1] for row in review["findings"]["rows"] if row[0] == "duplicate"] == [
+        "groups[0].x[1]", "groups[0].y[1]", "groups[1]", "groups[1].x[1]", "groups[1].y[1]", "end[1]"
+    ]  # fmt: skip
+
+
 def test_configuration_that_cannot_be_decoded_does_not_end_the_review() -> None:
     body = b'{"id":"ext-1","status":"COMPLETED","extract_result":{"a":1},"configuration":{"tier":"\xff"}}'
     structured = review_of(Job.parse(body)).structured
