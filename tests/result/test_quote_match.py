@@ -7,6 +7,9 @@ import pytest
 from llx_mcp.result.quote_match import quotes_contain_value
 
 
+LONG_VALUE = " ".join(f"w{number}" for number in range(80))
+
+
 @pytest.mark.parametrize(
     ("value", "quote"),
     [
@@ -36,7 +39,12 @@ from llx_mcp.result.quote_match import quotes_contain_value
         ("2026-12-24", "2026/12/24"),
         ("2026-09-01", "1 Sept 2026"),
         ("2026-03-31", "31st of march, 2026"),
-        (5_000_000, "5 000 (in thousands)"),
+        (51_000, "51 (in thousands)"),
+        ("2026-01-31", "31 jan 2026"),
+        ("one two three four five", "one two three four"),
+        (LONG_VALUE, "W0 w1, w2: w3 w4"),
+        (LONG_VALUE, "w0 w1 x w2 w3"),
+        (17.0000000001, "17"),
         (7.1e6, "7.1 million"),
         (3e9, "3 (billions)"),
         (4e12, "4 (trillions)"),
@@ -75,6 +83,12 @@ def test_quote_contains_the_value(value: Any, quote: str) -> None:
         ("2026-01-31", "issued 2026-03-31"),
         ("2026-01-31", "31 / 2026"),
         ("2026-13-31", "31 May 2026"),
+        ("2026-01-31", "31 ja 2026"),
+        ("one two three four", "one two three"),
+        (LONG_VALUE, "w0 w1 x w2 y"),
+        (LONG_VALUE, "w0 w1 w2 w3"),
+        (17.001, "17"),
+        (51_051, "51"),
         (12, "120"),
         (120, "12.5"),
         (1234.5, "123450000"),
