@@ -6,7 +6,6 @@ import pytest
 
 from llx_mcp.result.quote_match import quotes_contain_value
 
-
 LONG_VALUE = " ".join(f"w{number}" for number in range(80))
 
 
