@@ -15,6 +15,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from llx_mcp.local.configurations_api import build_configuration_routes
 from llx_mcp.local.endpoints import ApiContext, Endpoint, build_route
 from llx_mcp.local.fault_middleware import FaultMiddleware
 from llx_mcp.local.faults import FaultError, FaultInjector, describe_fault, parse_faults
@@ -58,6 +59,7 @@ def create_app(
             build_route("GET", "/", _build_status_endpoint(context, injector), requires_key=False),
             *(_build_admin_routes(injector, admin_token) if admin_token else ()),
             *build_file_routes(context, secrets.token_bytes(32)),
+            *build_configuration_routes(context),
             *build_job_routes(context),
         ],
         exception_handlers={HTTPException: _render_http_error, Exception: _render_internal_error},
