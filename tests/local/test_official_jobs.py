@@ -108,7 +108,7 @@ def test_created_job_shows_its_configuration_with_the_version_it_runs(
         "cite_sources": True, "confidence_scores": True, "advanced_citations": False, "spreadsheet_mode": False,
         "sheet_names": ["S"], "parse_tier": "fast", "parse_config_id": "cfg-p",
     }  # fmt: skip
-    job = client.extract.create(file_input=INVOICE_ID, configuration={**options, "version": version})
+    job = client.extract.create(file_input=INVOICE_ID, configuration=options | {"version": version})
     again = client.extract.get(job.id, expand=["configuration"])
     for each in (job, again):
         assert each.configuration is not None

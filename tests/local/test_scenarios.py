@@ -69,6 +69,9 @@ def test_import_command_applies_scenario(tmp_path: Path) -> None:
     assert (run.returncode, "billed-late" in run.stderr) == (2, True)
 
 
-def test_unknown_scenario_error_lists_names() -> None:
-    with pytest.raises(UnknownScenarioError, match="normal, instant, throttled"):
-        get_scenario("other")
+def test_unknown_scenario_error_lists_names_and_gives_an_example() -> None:
+    with pytest.raises(UnknownScenarioError) as caught:
+        get_scenario("other" * 99)
+    text, _, example = str(caught.value).partition(" Example: ")
+    assert text == f"There is no scenario {('other' * 8)!r}. Use one of {', '.join(SCENARIOS)}."
+    assert get_scenario(example) is SCENARIOS["slow"]
