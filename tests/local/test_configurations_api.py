@@ -4,6 +4,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,6 @@ from llama_cloud import LlamaCloud
 
 from llx_mcp.local import SAMPLES, JobStore, create_app, open_store
 from llx_mcp.local.seeding import PROJECT_ID
-from tests.local.test_official_jobs import Clock
 
 SCHEMA: Any = {"type": "object", "properties": {"total": {"type": "number"}}}
 PARAMETERS: Any = {"product_type": "extract_v2", "data_schema": SCHEMA, "tier": "agentic", "cite_sources": True}
@@ -23,6 +23,19 @@ INVOICE = "dfl-sample0invoice00000000000000"
 OTHER_PROJECT = "00000000-0000-4000-8000-000000000000"
 HEADERS = {"Authorization": "Bearer llx-local"}
 PATH = "/api/v1/beta/configurations"
+
+
+class Clock:
+    """A clock that tests set."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2026, 8, 1, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
 
 
 @pytest.fixture
