@@ -366,6 +366,37 @@ def test_file_is_uploaded_listed_downloaded_and_deleted(client: LlamaCloud) -> N
     assert httpx.get(url_info.url).status_code == 404
 
 
+def test_files_are_ordered_as_the_client_documents(client: LlamaCloud, clock: Clock) -> None:
+    uploaded = []
+    for name in ("b.pdf", "a.pdf"):
+        clock.advance(1)
+        uploaded.append(client.files.create(file=(name, b"%PDF"), purpose="extract").id)
+    listed = {order: [each.id for each in client.files.list(order_by=order)] for order in ("name", "id", "created_at")}
+    assert listed["created_at"][:2] == uploaded[::-1]
+    assert listed["name"][:2] == uploaded[::-1]
+    assert listed["id"] == sorted(listed["id"])
+    assert [each.id for each in client.files.list()][:2] == uploaded[::-1]
+    with pytest.raises(llama_cloud.UnprocessableEntityError, match="order_by is 'name'"):
+        client.files.list(order_by="created_at desc")
+
+
+def test_files_are_queried_by_the_deprecated_call(client: LlamaCloud) -> None:
+    with pytest.deprecated_call():
+        first = client.files.query(order_by="name desc", page_size=3)
+    with pytest.deprecated_call():
+        rest = client.files.query(order_by="name desc", page_size=5_000, page_token=first.next_page_token)
+    with pytest.deprecated_call():
+        named = client.files.query(filter={"file_name": "invoice.pdf"})
+    names = [each.name for each in (*first.items, *rest.items)]
+    assert names == ["statement.pdf", "loan_agreement.pdf", "lab_report.pdf", "invoice.pdf"]
+    assert [each.id for each in named.items] == [INVOICE_ID]
+    assert (named.next_page_token, rest.next_page_token) == (None, None)
+    bad_values: list[dict[str, Any]] = [{"page_token": "x"}, {"order_by": "size"}]
+    for bad in bad_values:
+        with pytest.deprecated_call(), pytest.raises(llama_cloud.UnprocessableEntityError, match=next(iter(bad))):
+            client.files.query(**bad)
+
+
 def test_content_url_expires(client: LlamaCloud, clock: Clock) -> None:
     url_info = client.files.content(INVOICE_ID, expires_at_seconds=60)
     assert url_info.expires_at == clock.now + timedelta(seconds=60)
