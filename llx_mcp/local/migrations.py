@@ -82,6 +82,9 @@ _TABLES_2 = (
 _TABLES_3 = (
     "ALTER TABLE jobs ADD COLUMN parse_job_id TEXT",
     "CREATE INDEX jobs_by_parse_job ON jobs (parse_job_id) WHERE is_recorded",
+    # Its condition is written as in `job_queries`, so that SQLite uses it.
+    "CREATE INDEX jobs_not_started ON jobs (position) WHERE began IS NULL "
+    "AND pending_seconds + throttled_seconds + running_seconds + billing_seconds > 0",
     "CREATE INDEX jobs_by_configuration ON jobs (configuration_id) WHERE is_recorded",
     """
     CREATE TABLE configurations (

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,7 +10,8 @@ import httpx
 import pytest
 
 from llx_mcp.local import SAMPLE_RUNNING_ID, SAMPLES, JobStore, create_app, open_store
-from llx_mcp.local.job_queries import JobFilter, PageCursor
+from llx_mcp.local.database import Database
+from llx_mcp.local.job_queries import JobFilter, PageCursor, has_waiting_jobs
 from llx_mcp.local.lifecycle import Timeline
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -130,3 +132,14 @@ def test_status_filter_counts_towards_the_limit_only_when_it_passes() -> None:
     assert [job.job_id for job in found] == ["ext-slow", "ext-done"]
     assert [job.job_id for job in store.query_jobs(JobFilter(limit=1, statuses=("COMPLETED",)), NOW)] == ["ext-done"]
     store.close()
+
+
+def test_jobs_that_have_not_started_are_found_by_an_index() -> None:
+    with closing(Database(None)) as database, database.connection() as db:
+        plans: list[str] = []
+        db.set_trace_callback(plans.append)
+        assert not has_waiting_jobs(db, JobFilter(limit=1))
+        db.set_trace_callback(None)
+        (query,) = plans
+        steps = [row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {query}")]
+    assert any("jobs_not_started" in step for step in steps), steps
