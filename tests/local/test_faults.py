@@ -243,11 +243,12 @@ def test_defaults_of_a_fault() -> None:
      ("retry_after", (0, 86_400), (-0.1, 86_400.1)), ("times", (0, 10**9), (-1,)), ("per_minute", (0, 10**9), (-1,))],
 )  # fmt: skip
 def test_bounds_of_a_parameter(name: str, allowed: tuple[float, ...], refused: tuple[float, ...]) -> None:
+    kind = {"status": "unavailable", "retry_after": "rate-limited", "per_minute": "rate-limit"}.get(name, "slow")
     for value in allowed:
-        assert describe_fault(parse_fault(f"slow:{name}={value}")).get(name, value) == value
+        assert describe_fault(parse_fault(f"{kind}:{name}={value}")).get(name, value) == value
     for value in refused:
         with pytest.raises(FaultError, match=name):
-            parse_fault(f"slow:{name}={value}")
+            parse_fault(f"{kind}:{name}={value}")
 
 
 def test_fault_applies_only_to_its_method_and_path() -> None:
