@@ -59,7 +59,7 @@ def build_cell(
     """
     value = column.node.values[position]
     shown = value if whole else _cut(value, around)
-    if not document.has_metadata or value is None or isinstance(value, dict | list):
+    if not document.has_provenance or value is None or isinstance(value, dict | list):
         return shown
     entry = column.entries[position]
     page, text = document.first_citation(entry)

@@ -297,7 +297,7 @@ PARTS: dict[str, Callable[[Any], str]] = {
     # The title of the cited result says the same.
     "cells": _render_nothing,
     "hits": _titled(f"\nBest first ({_DATA}); path: field = value [page, confidence, quote]", hit_line),
-    "similar_names": lambda names: f"Similar names: {', '.join(names)}\n",
+    "similar_names": lambda names: f"\nFields with similar names ({_DATA}):\n{_fence(names)}",
     "num_rows": lambda count: f"{_plural(count, 'row')}.\n",
     "rows": _titled(f"\nRows ({_DATA})", query_line, with_columns=True),
     "unavailable_checks": lambda reasons: "".join(f"Not checked: {reason}.\n" for reason in reasons),

@@ -112,7 +112,7 @@ class _Page:
 
 def _build_value(document: Document, location: Location, include: Collection[str]) -> Value:
     shown: dict[str, Any] = {}
-    if document.has_metadata:
+    if document.has_provenance:
         leaf = document.leaf(document.column(location.node), location.position)
         shown["confidence"] = round_confidence(leaf.confidence)
         shown["citations"] = [_build_citation(citation, include) for citation in leaf.citations]
@@ -167,7 +167,7 @@ class _PageTables:
         self.omissions: list[Omission] = []
         self._room = room - part_cost("values", [])
         self._document = document
-        self._include = include if document.has_metadata else ()
+        self._include = include if document.has_provenance else ()
         self._cells = describe_cells(self._include)
 
     @property

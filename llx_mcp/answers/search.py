@@ -92,7 +92,7 @@ class _Matches:
             self._add_nearest(builder)
             return
         rows = _pick(_join_elements(self.found.hits), self.limit)
-        cells = CELLS if self.document.has_metadata else None
+        cells = CELLS if self.document.has_provenance else None
         shown = list(map(self._row, rows))
         if shared := _take_shared(shown):
             builder.add("shared", shared)

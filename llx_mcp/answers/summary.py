@@ -85,7 +85,7 @@ class _Content:
     @property
     def forms(self) -> list[str]:
         """The forms that an answer may have, the fullest first."""
-        return [_CITED, _PLAIN, _PACKED] if self.ranking.document.has_metadata else [_PLAIN, _PACKED]
+        return [_CITED, _PLAIN, _PACKED] if self.ranking.document.has_provenance else [_PLAIN, _PACKED]
 
     def form(self, name: str) -> Any:
         """Return the whole result in one of the forms."""

@@ -102,6 +102,14 @@ class Document:
         return self.metadata is not None
 
     @cached_property
+    def has_provenance(self) -> bool:
+        """Whether any value has a confidence or a citation."""
+        if self.metadata is None:
+            return False
+        confidences = (confidence for column in self.columns for confidence in column.confidences)
+        return any(c is not None for c in confidences) or any(any(self.cited(column)) for column in self.columns)
+
+    @cached_property
     def columns(self) -> list[Column]:
         """The columns that hold scalars."""
         return [self.column(node) for node in walk_nodes(self.root) if node.has_scalars]

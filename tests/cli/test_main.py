@@ -11,6 +11,7 @@ from llx_mcp.cli.main import build_parser
 from llx_mcp.local import SAMPLES
 from llx_mcp.local.samples import read_sample
 from tests.cli.command import ID_BY_NAME, run_command
+from tests.structured import result_of
 
 COMMANDS = ("serve", "get", "wait", "list", "export", "check", "demo", "completion")
 ACTIONS = ("serve", "record", "import", "export", "redact", "list", "scenarios")
@@ -35,7 +36,7 @@ def test_get_prints_the_text_form() -> None:
 def test_get_prints_the_structured_form() -> None:
     arguments = ("--local", "--json", "--expand", "usage", "--expand", "metadata", "--max-chars", "100000")
     view = json.loads(run_command("get", ID_BY_NAME["lab_report"], *arguments).stdout)
-    assert view["result"] == json.loads(read_sample(SAMPLES[2]))["extract_result"]
+    assert result_of(view) == json.loads(read_sample(SAMPLES[2]))["extract_result"]
     assert view["sections"]["usage"]["credits"] == 25.0
     assert "evidence" not in view
 

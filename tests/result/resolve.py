@@ -35,12 +35,3 @@ def values_at(result: Any, path: str) -> list[Any]:
         else:
             found = [value.get(step) for value in found if isinstance(value, dict)]
     return found
-
-
-def unpack(value: Any) -> Any:
-    """Replace each table of columns and rows by the list of objects that it stands for."""
-    if isinstance(value, dict) and value.keys() == {"columns", "rows"}:
-        return [{name: unpack(cell) for name, cell in zip(value["columns"], row, strict=True)} for row in value["rows"]]
-    if isinstance(value, dict):
-        return {name: unpack(child) for name, child in value.items()}
-    return [unpack(item) for item in value] if isinstance(value, list) else value

@@ -7,8 +7,8 @@ from typing import Any
 from llx_mcp.answers.markdown import is_cell
 from llx_mcp.result.paths import join_name
 from llx_mcp.result.sanitize import sanitize_json
-from tests.result.resolve import unpack, values_at
-from tests.structured import omissions
+from tests.result.resolve import values_at
+from tests.structured import omissions, result_of, unpack
 
 
 def leaves_of(value: Any) -> list[Any]:
@@ -28,7 +28,7 @@ def assert_true_of(view: dict[str, Any], job: dict[str, Any]) -> None:
     if "result_as_tables" in view:
         assert unpack(view["result_as_tables"]) == result
     if "cited_result" in view:
-        assert unpack(_uncite(view["cited_result"])) == sanitize_json(result)
+        assert result_of(view) == sanitize_json(result)
         for path, cell in _cells_of(unpack(view["cited_result"])):
             (entry,) = values_at(tree, path) or [None]
             _assert_cell(cell, entry or {})
@@ -37,15 +37,6 @@ def assert_true_of(view: dict[str, Any], job: dict[str, Any]) -> None:
     for row in view.get("lowest_confidence", {"rows": []})["rows"]:
         _assert_evidence(row, result, tree)
     _assert_omissions(view, result)
-
-
-def _uncite(value: Any) -> Any:
-    """Return a cited result with each cell replaced by its value."""
-    if is_cell(value):
-        return value[0]
-    if isinstance(value, dict):
-        return {name: _uncite(child) for name, child in value.items()}
-    return [_uncite(item) for item in value] if isinstance(value, list) else value
 
 
 def _cells_of(value: Any, path: str = "") -> Iterator[tuple[str, list[Any]]]:

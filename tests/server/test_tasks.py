@@ -52,7 +52,7 @@ async def test_task_works_until_the_job_ends_and_then_holds_the_answer() -> None
     assert ended["result"]["structuredContent"] == again["result"]["structuredContent"]
     answer = ended["result"]["structuredContent"]
     assert answer["facts"].pop("waited_seconds") == 0
-    assert (answer["facts"], answer["result"]) == (whole["facts"], whole["result"])
+    assert (answer["facts"], answer["cited_result"]) == (whole["facts"], whole["cited_result"])
     assert ended["result"]["content"][0]["text"].startswith("**COMPLETED**")
 
 

@@ -24,7 +24,7 @@ from llx_mcp.settings import load_settings
 from tests.clients import ERAS, ProgressLog, call, connect, connect_with_clock, size_of, structured, text_of
 from tests.conftest import Snapshot
 from tests.fake_clock import FakeClock, StandingClock
-from tests.structured import next_steps
+from tests.structured import next_steps, result_of
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 # The required arguments of a tool besides the job's id.
@@ -101,7 +101,7 @@ async def test_wait_for_running_job_reports_progress_and_then_returns_the_result
         result = await call(client, "wait_for_extract_job", progress=progress, job_id=SAMPLE_RUNNING_ID)
     answer = structured(result)
     assert answer["status"] == "COMPLETED"
-    assert answer["result"]["invoice_number"] == "NL-2026-0417"
+    assert result_of(answer)["invoice_number"] == "NL-2026-0417"
     seconds = [report[0] for report in progress.reports]
     assert seconds == sorted(set(seconds))
     assert [total for _, total, _ in progress.reports] == [45] * len(progress.reports)
@@ -155,11 +155,15 @@ async def test_invalid_argument_is_named_with_its_allowed_values(name: str, argu
     ("name", "arguments", "words"),
     [
         ("get_extract_job", {"job_id": None}, "job_id (given: None): a text"),
-        ("get_extract_job", {"expand": ["result"]}, "expand (given: 'result'): a list of configuration"),
-        ("wait_for_extract_job", {"expand": ["result"]}, "expand (given: 'result'): a list of configuration"),
-        ("read_extract_result", {"include": ["pages"]}, "include (given: 'pages'): a list of confidence, citations"),
+        ("get_extract_job", {"expand": ["result"]}, "expand (given: 'result'): a list of job, configuration"),
+        ("wait_for_extract_job", {"expand": ["result"]}, "expand (given: 'result'): a list of job, configuration"),
+        ("read_extract_result", {"include": ["pages"]}, "include (given: 'pages'): a list of provenance, quotes"),
         ("find_in_extract_result", {}, "text is missing"),
-        ("find_in_extract_result", {"text": "a", "where": ["all"]}, "where (given: 'all'): a list of values, names"),
+        (
+            "find_in_extract_result",
+            {"text": "a", "limit": 0},
+            "limit (given: 0): a whole number from 1 to 200",
+        ),
         ("query_extract_result", {}, "sql is missing"),
         ("review_extract_job", {"threshold": 2}, "threshold (given: 2)"),
         ("read_extract_result", {"expand": ["usage"]}, "it has no argument expand. It takes job_id, path, cursor"),
@@ -278,14 +282,26 @@ async def test_resources_hold_the_whole_job(mode: str) -> None:
 
 
 @ERAS
-async def test_shortened_answer_links_to_the_whole_result(mode: str) -> None:
+async def test_answer_is_text_alone_and_the_whole_result_is_a_resource(mode: str) -> None:
     async with connect(mode) as client:
         result = await call(client, "get_extract_job", job_id=STATEMENT)
-        (link,) = [block for block in result.content if block.type == "resource_link"]
-        whole: Any = (await client.read_resource(str(link.uri))).contents[0]
-        small = await call(client, "get_extract_job", job_id=INVOICE, max_chars=100_000)
+        whole: Any = (await client.read_resource(f"llx://jobs/{STATEMENT}/result")).contents[0]
+    # Some clients reject an answer that has a link to a resource.
+    assert [block.type for block in result.content] == ["text"]
     assert len(json.loads(whole.text)["transactions"]) == 1_200
-    assert [block.type for block in small.content] == ["text"]
+
+
+async def test_tools_say_what_they_do_to_their_surroundings() -> None:
+    async with connect() as client:
+        tools = (await client.list_tools()).tools
+    for tool in tools:
+        assert tool.annotations is not None
+        assert (tool.annotations.read_only_hint, tool.annotations.destructive_hint) == (True, False)
+        assert (tool.annotations.idempotent_hint, tool.annotations.open_world_hint) == (True, True)
+        assert tool.annotations.title == tool.title
+        assert tool.meta is not None
+        assert tool.meta["anthropic/maxResultSizeChars"] == 400_000
+        assert 10 < len(tool.meta["anthropic/searchHint"]) < 80
 
 
 async def test_unknown_table_is_refused_with_the_known_tables() -> None:

@@ -50,7 +50,7 @@ async def test_wait_for_many_jobs_reports_all_in_one_table(mode: str) -> None:
     assert 'No job "ext-nowhere" can be seen with this key' in rows["ext-nowhere"]["note"]
     assert "the id of a parse job" in rows["pjb-1"]["note"]
     assert [summary["job_id"] for summary in answer["summaries"]] == [SAMPLE_RUNNING_ID, INVOICE]
-    assert all(summary["result"]["invoice_number"] == "NL-2026-0417" for summary in answer["summaries"])
+    assert all(summary["cited_result"]["invoice_number"][0] == "NL-2026-0417" for summary in answer["summaries"])
     assert next_steps(answer).startswith("To read one that has ended: get_extract_job(")
     seconds = [report[0] for report in progress.reports]
     assert seconds == sorted(set(seconds))
