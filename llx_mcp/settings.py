@@ -8,6 +8,7 @@ from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_vali
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from llx_mcp.errors import ConfigurationError
+from llx_mcp.redaction import Redactor
 
 Region = Literal["na", "eu"]
 
@@ -71,6 +72,10 @@ class Settings(BaseSettings):
         """`na` or `eu` if the host is exactly that of LlamaCloud, otherwise the host itself."""
         host = urlsplit(self.base_url).hostname
         return next((name for name, url in BASE_URLS.items() if urlsplit(url).hostname == host), host or "unknown")
+
+    def build_redactor(self) -> Redactor:
+        """Build a redactor of the key."""
+        return Redactor(self.api_key.get_secret_value()) if self.api_key else Redactor()
 
 
 def check_base_url(url: str) -> str:

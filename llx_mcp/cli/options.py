@@ -145,12 +145,14 @@ def set_up(arguments: argparse.Namespace) -> CommandSetup:
 
 
 def set_up_settings(arguments: argparse.Namespace) -> Settings:
-    """Read the settings from flags and environment, and start logging to stderr.
+    """Read the settings from flags and environment, and start logging to stderr, without the key.
 
     Raises:
         ConfigurationError: a setting is not valid.
     """
     import logging
+
+    from llx_mcp.redaction import RedactingFilter
 
     settings = load_settings(
         region=arguments.region,
@@ -160,7 +162,9 @@ def set_up_settings(arguments: argparse.Namespace) -> Settings:
         log_level=arguments.log_level,
     )
     log_format = "%(asctime)s %(levelname)s %(name)s: %(message)s"
-    logging.basicConfig(stream=sys.stderr, level=settings.log_level, format=log_format)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(RedactingFilter(settings.build_redactor()))
+    logging.basicConfig(handlers=[handler], level=settings.log_level, format=log_format)
     return settings
 
 

@@ -7,7 +7,9 @@ import anyio
 
 from llx_mcp.jobs.reader import ReaderOptions
 from llx_mcp.jobs.source import OpenSource
+from llx_mcp.redaction import Redactor
 from llx_mcp.server.app import ExtractServer, LogLevel
+from llx_mcp.server.http_messages import RepairMessages
 from llx_mcp.server.run import build_frozen_server
 
 _HOST = "127.0.0.1"
@@ -15,12 +17,19 @@ _HOST = "127.0.0.1"
 _GRACE_SECONDS = 3
 
 
-def serve_http(source: OpenSource, *, port: int, options: ReaderOptions | None = None, log_level: LogLevel) -> None:
+def serve_http(
+    source: OpenSource,
+    *,
+    redactor: Redactor,
+    port: int,
+    options: ReaderOptions | None = None,
+    log_level: LogLevel,
+) -> None:
     """Serve any number of clients over streamable HTTP on this machine, until interrupted.
 
     The transport is stateless and answers with event streams: a JSON response would drop progress.
     """
-    server = build_frozen_server(source, options, log_level)
+    server = build_frozen_server(source, redactor, options, log_level)
     sys.stderr.write(f"llx-mcp: MCP over streamable HTTP at http://{_HOST}:{port}/mcp (this machine only)\n")
     anyio.run(_serve_http, server, port, log_level)
 
@@ -37,9 +46,15 @@ async def _serve_http(server: ExtractServer, port: int, log_level: LogLevel) -> 
             super().handle_exit(sig, frame)
             stop_requested.set()
 
-    app = server.streamable_http_app(stateless_http=True, host=_HOST)
     config = uvicorn.Config(
-        app, _HOST, port, log_level=log_level.lower(), timeout_graceful_shutdown=_GRACE_SECONDS, server_header=False
+        RepairMessages(server.streamable_http_app(stateless_http=True, host=_HOST)),
+        _HOST,
+        port,
+        # Without handlers of its own, uvicorn logs through those of the command, which redact.
+        log_config=None,
+        log_level=log_level.lower(),
+        timeout_graceful_shutdown=_GRACE_SECONDS,
+        server_header=False,
     )
 
     async def answer_waits() -> None:
