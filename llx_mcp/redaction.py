@@ -3,8 +3,9 @@
 import logging
 import re
 import traceback
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 _MARK = "[key]"
 # A shorter secret is a placeholder for a service without authentication. Ordinary text may contain it by chance.
@@ -76,6 +77,17 @@ class Redactor:
         for chunk in self._chunks:
             for start, end in chunk.find(plain):
                 yield positions[start], positions[end - 1] + 1
+
+
+def map_strings(value: Any, change: Callable[[str], str]) -> Any:
+    """Return a JSON value with its strings and names changed."""
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, dict):
+        return {map_strings(name, change): map_strings(child, change) for name, child in value.items()}
+    if isinstance(value, list | tuple):
+        return [map_strings(child, change) for child in value]
+    return value
 
 
 class RedactingFilter(logging.Filter):

@@ -14,6 +14,7 @@ from llx_mcp.errors import ArgumentError, LlxError, excerpt
 from llx_mcp.jobs.clock import SystemClock
 from llx_mcp.jobs.progress import WaitProgress, describe_progress
 from llx_mcp.jobs.reader import JobReader, open_reader
+from llx_mcp.redaction import map_strings
 from llx_mcp.result.sanitize import dump_json
 from llx_mcp.settings import Settings
 
@@ -44,18 +45,18 @@ def print_job(setup: CommandSetup, request: JobRequest, *, timeout_seconds: floa
             if timeout_seconds is None:
                 answer = await reader.get(request)
             else:
-                answer = await _wait(reader, request, timeout_seconds)
-        _print(answer, as_json=as_json)
+                answer = await _wait(reader, setup, request, timeout_seconds)
+        _print(setup, answer, as_json=as_json)
         return str(answer.structured["status"])
 
     return anyio.run(run)
 
 
-async def _wait(reader: JobReader, request: JobRequest, timeout_seconds: float) -> Answer:
+async def _wait(reader: JobReader, setup: CommandSetup, request: JobRequest, timeout_seconds: float) -> Answer:
     is_terminal = sys.stderr.isatty()
 
     async def show(progress: WaitProgress) -> None:
-        text = describe_progress(progress)
+        text = setup.redactor.redact(describe_progress(progress))
         # On a terminal one line is overwritten, and cleared before the answer. Elsewhere each poll prints a line.
         if is_terminal:
             print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
@@ -89,11 +90,15 @@ def print_job_list(setup: CommandSetup, request: JobListRequest, cursor: str | N
         async with open_command_reader(setup) as reader:
             return await reader.list(request, cursor)
 
-    _print(anyio.run(run), as_json=as_json)
+    _print(setup, anyio.run(run), as_json=as_json)
 
 
-def _print(answer: Answer, *, as_json: bool) -> None:
-    print(dump_json(answer.structured) if as_json else answer.text, end="\n" if as_json else "")
+def _print(setup: CommandSetup, answer: Answer, *, as_json: bool) -> None:
+    redact = setup.redactor.redact
+    if as_json:
+        print(dump_json(map_strings(answer.structured, redact)))
+    else:
+        print(redact(answer.text), end="")
 
 
 def export_values(

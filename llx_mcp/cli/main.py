@@ -198,13 +198,12 @@ def _run_serve(arguments: argparse.Namespace) -> int:
     gc.disable()
     setup = set_up(arguments)
     log_level = setup.settings.log_level
-    redactor = setup.settings.build_redactor()
     if arguments.http:
         from llx_mcp.server.http import serve_http
 
         serve_http(
             setup.open_source,
-            redactor=redactor,
+            redactor=setup.redactor,
             port=arguments.port,
             options=setup.reader_options,
             log_level=log_level,
@@ -212,7 +211,7 @@ def _run_serve(arguments: argparse.Namespace) -> int:
     else:
         from llx_mcp.server.run import serve_stdio
 
-        serve_stdio(setup.open_source, redactor=redactor, options=setup.reader_options, log_level=log_level)
+        serve_stdio(setup.open_source, redactor=setup.redactor, options=setup.reader_options, log_level=log_level)
     return 0
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from llx_mcp.errors import ArgumentError
+from llx_mcp.redaction import RedactingFilter, Redactor
 from llx_mcp.scope import Scope
 from llx_mcp.settings import Settings, load_settings
 
@@ -70,6 +71,11 @@ class CommandSetup:
     open_source: "OpenSource"
     reader_options: "ReaderOptions"
     scope: Scope
+
+    @property
+    def redactor(self) -> Redactor:
+        """Removes the key from what a command prints."""
+        return self.settings.build_redactor()
 
 
 def add_command(
@@ -151,8 +157,6 @@ def set_up_settings(arguments: argparse.Namespace) -> Settings:
         ConfigurationError: a setting is not valid.
     """
     import logging
-
-    from llx_mcp.redaction import RedactingFilter
 
     settings = load_settings(
         region=arguments.region,

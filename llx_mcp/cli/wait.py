@@ -10,6 +10,7 @@ import anyio
 from llx_mcp.cli.jobs import open_command_reader
 from llx_mcp.cli.options import EXIT_COMPLETED, EXIT_ERROR, EXIT_FAILED, EXIT_TIMEOUT, CommandSetup, describe_error
 from llx_mcp.jobs.job_rows import build_waited_row
+from llx_mcp.redaction import map_strings
 from llx_mcp.result.sanitize import dump_json, sanitize_line
 
 if TYPE_CHECKING:
@@ -48,7 +49,8 @@ def wait_for_many(setup: CommandSetup, job_ids: Sequence[str], *, timeout_second
                 )
 
     progress = anyio.run(run)
-    rows = [describe_snapshot(snapshot, datetime.now(UTC)) for snapshot in progress.snapshots]
+    now, redact = datetime.now(UTC), setup.redactor.redact
+    rows = [map_strings(describe_snapshot(snapshot, now), redact) for snapshot in progress.snapshots]
     if as_json:
         print(dump_json(rows))
     else:

@@ -12,7 +12,7 @@ from mcp_types import INTERNAL_ERROR
 from pydantic import BaseModel
 from pydantic_core import PydanticSerializationError, to_json
 
-from llx_mcp.redaction import Redactor
+from llx_mcp.redaction import Redactor, map_strings
 
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
@@ -52,7 +52,7 @@ class AnswerFilter:
         except PydanticSerializationError:
             # The value holds a lone surrogate.
             pass
-        return _map_strings(dumped, self._filter_text)
+        return map_strings(dumped, self._filter_text)
 
     def _filter_text(self, text: str) -> str:
         return _SURROGATES.sub("\ufffd", self._redactor.redact(text))
@@ -67,14 +67,3 @@ class _FilteredSession(ServerSession):
 
     async def report_progress(self, progress: float, total: float | None = None, message: str | None = None) -> None:
         await super().report_progress(progress, total, None if message is None else self._filter_text(message))
-
-
-def _map_strings(value: Any, change: Callable[[str], str]) -> Any:
-    """Return a JSON value with its strings and names changed."""
-    if isinstance(value, str):
-        return change(value)
-    if isinstance(value, dict):
-        return {_map_strings(name, change): _map_strings(child, change) for name, child in value.items()}
-    if isinstance(value, list | tuple):
-        return [_map_strings(child, change) for child in value]
-    return value

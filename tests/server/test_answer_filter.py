@@ -1,5 +1,6 @@
 """Nothing that leaves the server repeats the key, or holds text that UTF-8 cannot hold."""
 
+import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -18,7 +19,9 @@ from llx_mcp.redaction import Redactor
 from llx_mcp.server.app import ExtractServer, build_server
 from llx_mcp.settings import load_settings
 from tests.clients import ERAS, ProgressLog
+from tests.fake_clock import StandingClock
 from tests.server.echo_service import FORMS, KEY, find_key, respond
+from tests.server.task_client import Tasks, send_task_request
 
 CALLS: list[tuple[str, dict[str, Any]]] = [
     ("get_extract_job", {"job_id": "ext-1", "expand": ["extract_metadata", "configuration", "usage", "metadata"]}),
@@ -148,3 +151,27 @@ async def test_lone_surrogates_are_replaced() -> None:
     async with Client(server, mode="legacy") as client:
         prompt = await client.get_prompt("summarize_job", {"job_id": "x"})
     assert prompt.messages[0].content.model_dump()["text"] == "half a character: \ufffd [key]"
+
+
+async def test_task_and_its_result_hold_no_key() -> None:
+    statuses = iter([f"RUNNING {KEY}", f"RUNNING {KEY}", *["FAILED"] * 9])
+    transport = httpx.MockTransport(lambda request: respond(KEY, request, status=next(statuses)))
+
+    @asynccontextmanager
+    async def open_source() -> AsyncIterator[JobSource]:
+        async with open_client(load_settings(api_key=KEY), transport=transport) as client:
+            yield client
+
+    tasks, clock = Tasks(), StandingClock()
+    server = build_server(open_source, redactor=Redactor(KEY), clock=clock)
+    async with Client(server, extensions=[tasks]) as client:
+        await client.call_tool("wait_for_extract_job", {"job_id": "ext-1"})
+        (created,) = tasks.created
+        answers = [created]
+        while answers[-1]["status"] == "working":
+            clock.seconds += 100
+            answers.append(await send_task_request(client, "tasks/get", created["taskId"]))
+    assert answers[-1]["result"]["structuredContent"]["status"] == "FAILED"
+    for answer in answers:
+        assert "[key]" in json.dumps(answer)
+        assert find_key(json.dumps(answer)) is None
