@@ -1,5 +1,6 @@
 """Every line of a client gets its answer over a real pipe, and none hangs or ends the server."""
 
+import json
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.server.raw_stdio import INITIALIZE, RawServer, running_server
-from tests.server.serving import import_stuck_job
+from tests.server.serving import LLX, import_stuck_job
 from tests.structured import next_steps
 
 JOB_ID = "ext-sample0invoice00000000000000"
@@ -21,6 +22,16 @@ TOOL_CALLS = {
     "review_extract_job": f'"job_id":"{JOB_ID}","project_id":"%s"',
     "list_extract_jobs": '"document":"%s"',
 }
+READINGS: list[tuple[str, dict[str, Any]]] = [
+    ("get_extract_job", {"job_id": "ext-1", "expand": ["extract_metadata", "metadata"]}),
+    ("wait_for_extract_job", {"job_ids": ["ext-1"]}),
+    ("read_extract_result", {"job_id": "ext-1", "path": "rows"}),
+    ("find_in_extract_result", {"job_id": "ext-1", "text": "x"}),
+    ("query_extract_result", {"job_id": "ext-1", "sql": "SELECT * FROM rows, fields"}),
+    ("review_extract_job", {"job_id": "ext-1"}),
+    ("list_extract_jobs", {}),
+]
+SECTIONS = ("", "/result", "/metadata", "/configuration", "/tables/rows")
 LINES: dict[str, tuple[bytes, list[Any]]] = {
     "an id that is null": (b'{"jsonrpc":"2.0","id":null,"method":"ping"}', [None]),
     "an id that is a float": (b'{"jsonrpc":"2.0","id":1.5,"method":"ping"}', [None]),
@@ -74,6 +85,28 @@ def test_argument_with_a_lone_surrogate_is_answered(tool: str, server: RawServer
     assert [message["id"] for message in server.read_until(7)] == [7]
 
 
+def test_answers_about_a_job_with_lone_surrogates_are_valid(tmp_path: Path) -> None:
+    half = r"\ud83d"
+    values = f'{{"a":"x{half}","b{half}":"y","rows":[{{"n{half}":1,"t":"{half}"}},{{"n{half}":2,"t":"v"}}]}}'
+    metadata = f'{{"field_metadata":{{"document_metadata":{{"a":{{"citation":[{{"matching_text":"{half}"}}]}}}}}}}}'
+    (tmp_path / "job.json").write_text(
+        f'{{"id":"ext-1","status":"COMPLETED","error_message":"{half}","document_input_value":"{half}",'
+        f'"extract_result":{values},"extract_metadata":{metadata},"metadata":{{"{half}":"{half}"}}}}'
+    )
+    store = tmp_path / "jobs.db"
+    subprocess.run([*LLX, "local", "import", str(tmp_path / "job.json"), "--local-db", str(store)], check=True)
+    with running_server("--local", "--local-db", str(store)) as server:
+        server.send(INITIALIZE)
+        server.read_until("initialize")
+        requests = [("tools/call", {"name": tool, "arguments": arguments}) for tool, arguments in READINGS]
+        requests += [("resources/read", {"uri": f"llx://jobs/ext-1{section}"}) for section in SECTIONS]
+        for index, (method, params) in enumerate(requests):
+            server.send({"id": index, "method": method, "params": params})
+            answer = server.read_until(index)[-1]
+            assert not answer["result"].get("isError"), params
+            json.dumps(answer, ensure_ascii=False).encode()
+
+
 def call_wait(request_id: int) -> dict[str, Any]:
     """Return a call that waits for the stuck job, and reports progress."""
     arguments = {"job_id": "ext-stuck", "timeout_seconds": 600}
@@ -106,7 +139,9 @@ def test_requests_sent_just_before_the_end_are_answered() -> None:
         server.send({"id": 1, "method": "tools/call", "params": {"name": "list_extract_jobs", "arguments": {}}})
         # The last line has no line break.
         server.stdin.write(b'{"jsonrpc":"2.0","id":2,"method":"ping"}')
-        assert sorted(str(message["id"]) for message in server.close()) == ["1", "2", "initialize"]
+        answers = server.close()
+    assert sorted(str(answer["id"]) for answer in answers) == ["1", "2", "initialize"]
+    assert all("result" in answer for answer in answers)
 
 
 def test_client_that_says_nothing_ends_the_server() -> None:
