@@ -1,4 +1,4 @@
-"""The API key: read from the settings, sent in one header, and removed from every text."""
+"""The API key: read from the settings, sent in one header, and removed from the texts of errors."""
 
 from dataclasses import dataclass, field
 

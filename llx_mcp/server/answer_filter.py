@@ -9,7 +9,7 @@ from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.session import ServerSession
 from mcp.shared.exceptions import MCPError
 from mcp_types import INTERNAL_ERROR
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 from pydantic_core import PydanticSerializationError, to_json
 
 from llx_mcp.redaction import Redactor, map_strings
@@ -33,6 +33,9 @@ class AnswerFilter:
             result = await call_next(filtered)
         except MCPError as exc:
             error = MCPError(exc.error.code, self._filter(exc.error.message), self._filter(exc.error.data))
+        except ValidationError:
+            # The client gets a text without the values.
+            raise
         except Exception as exc:
             text = str(exc)
             if self._filter_text(text) == text:

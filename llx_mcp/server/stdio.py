@@ -1,7 +1,7 @@
-"""The stdio transport: that of the SDK, which answers every request, also one that is not valid.
+"""The stdio transport of the SDK, with an answer to every request.
 
-It adds three things. Messages that the SDK would drop are answered. Requests that the client sent before it closed
-standard input are answered before the server ends. A client that reads no more ends the server.
+This module adds three things. Messages that the SDK would drop are answered. Requests that the client sent before it
+closed standard input are answered before the server ends. A client that reads no more ends the server.
 """
 
 import sys
@@ -9,18 +9,20 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from types import TracebackType
-from typing import BinaryIO, Self, cast
+from typing import TYPE_CHECKING, BinaryIO, Self, TypeAlias, cast
 
 import anyio
 import anyio.to_thread
 from mcp.server.stdio import stdio_server
-from mcp.shared._stream_protocols import ReadStream, WriteStream
 from mcp.shared.message import SessionMessage
 from mcp_types import JSONRPCError, JSONRPCResponse, RequestId
 
 from llx_mcp.server.messages import read_message
 
-Streams = tuple[ReadStream[SessionMessage | Exception], WriteStream[SessionMessage]]
+if TYPE_CHECKING:
+    from mcp.shared._stream_protocols import ReadStream, WriteStream
+
+Streams: TypeAlias = "tuple[ReadStream[SessionMessage | Exception], WriteStream[SessionMessage]]"
 
 
 @asynccontextmanager
@@ -31,6 +33,8 @@ async def open_stdio(end_calls: Callable[[], Awaitable[None]], *, close_seconds:
         end_calls: ends long calls with what they know so far; called when the client closes standard input.
         close_seconds: the longest time for all open requests to be answered after that.
     """
+    # The SDK takes over standard output, so that a stray print does not reach the client. Standard input needs no such
+    # care: nothing else reads it, and worker processes have pipes of their own.
     lines = _Lines(sys.stdin.buffer, end_calls, close_seconds)
     async with stdio_server(stdin=cast("anyio.AsyncFile[str]", lines)) as (read_stream, write_stream):
         output = _Output(write_stream)
@@ -41,7 +45,7 @@ async def open_stdio(end_calls: Callable[[], Awaitable[None]], *, close_seconds:
 class _Output:
     """The stream of messages to the client. It remembers which requests are not answered yet."""
 
-    def __init__(self, stream: WriteStream[SessionMessage]) -> None:
+    def __init__(self, stream: "WriteStream[SessionMessage]") -> None:
         self._stream = stream
         # As texts: a client may cancel the request 7 as "7".
         self._open_ids: list[str] = []

@@ -12,6 +12,8 @@ import stamina
 from mcp import Client
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.shared.exceptions import MCPError
+from mcp_types import INVALID_PARAMS
+from pydantic import TypeAdapter
 
 from llx_mcp.jobs.source import JobSource, OpenSource
 from llx_mcp.llamacloud import open_client
@@ -119,6 +121,24 @@ async def test_progress_holds_no_key(mode: str) -> None:
     messages = " ".join(message or "" for _, _, message in log.reports)
     assert "[key]" in messages
     assert find_key(messages) is None
+
+
+async def refuse_parameters(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
+    """Find the parameters of every prompt invalid. This is a middleware."""
+    if ctx.method == "prompts/get":
+        TypeAdapter(int).validate_python(KEY)
+    return await call_next(ctx)
+
+
+@ERAS
+async def test_invalid_parameters_keep_their_code(mode: str) -> None:
+    server = build_echo_server(KEY)
+    server.middleware.append(refuse_parameters)
+    async with Client(server, mode=mode) as client:
+        with pytest.raises(MCPError) as caught:
+            await client.get_prompt("summarize_job", {"job_id": "x"})
+    assert caught.value.code == INVALID_PARAMS
+    assert find_key(str(caught.value.error)) is None
 
 
 async def raise_error(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
