@@ -18,18 +18,29 @@ if TYPE_CHECKING:
 LOCAL_KEY = "llx-local"
 
 
-def open_cloud_backend(settings: Settings) -> OpenSource:
-    """Return a function that opens a client of LlamaCloud with these settings."""
+class _CloudBackend:
+    """Opens clients of LlamaCloud.
+
+    Attributes:
+        redactor: removes the key from texts.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self.redactor = settings.build_redactor()
 
     @asynccontextmanager
-    async def open_source() -> AsyncIterator[JobSource]:
+    async def __call__(self) -> AsyncIterator[JobSource]:
         # Imported with the first request, because the HTTP client would take a third of the start-up time.
         from llx_mcp.llamacloud import open_client
 
-        async with open_client(settings) as client:
+        async with open_client(self._settings) as client:
             yield client
 
-    return open_source
+
+def open_cloud_backend(settings: Settings) -> OpenSource:
+    """Return a function that opens a client of LlamaCloud with these settings. Servers over it redact the key."""
+    return _CloudBackend(settings)
 
 
 def build_reader_options(settings: Settings) -> ReaderOptions:
@@ -46,8 +57,12 @@ def open_local_backend(path: Path | None) -> OpenSource:
     """Return a function that opens the embedded API in this process.
 
     Args:
-        path: database file; None keeps the jobs in memory. Both hold the samples.
+        path: an existing database file; None for the samples, in memory.
+
+    Raises:
+        ConfigurationError: the file does not exist.
     """
+    _check_exists(path)
 
     @asynccontextmanager
     async def open_source() -> AsyncIterator[JobSource]:
@@ -64,18 +79,34 @@ def open_local_backend(path: Path | None) -> OpenSource:
     return open_source
 
 
-def open_local_store(path: Path | None) -> "JobStore":
-    """Open the database of the embedded API, with the samples in it.
+def open_local_store(path: Path | None, *, creates: bool = False, with_samples: bool = False) -> "JobStore":
+    """Open the database of the embedded API.
+
+    Args:
+        path: the database file; None for the samples, in memory.
+        creates: make the file if it does not exist.
+        with_samples: add the samples to the file.
 
     Raises:
-        ConfigurationError: the file cannot be opened as such a database.
+        ConfigurationError: the file does not exist, or cannot be opened as such a database.
     """
     from llx_mcp.local import StoreError, open_store
 
+    if not creates:
+        _check_exists(path)
     try:
-        return open_store(path)
+        return open_store(path, with_samples=with_samples or path is None)
     except StoreError as exc:
         raise ConfigurationError(f"--local-db: {exc}") from None
+
+
+def _check_exists(path: Path | None) -> None:
+    # SQLite would create it, and a mistyped name would look like a store without jobs.
+    if path is not None and not path.exists():
+        raise ConfigurationError(
+            f"--local-db: {path} does not exist. Check the path, or fill a new database: llx-mcp local import FILE "
+            f"--local-db PATH."
+        )
 
 
 def local_settings() -> Settings:

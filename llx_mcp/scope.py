@@ -2,6 +2,11 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal, get_args
+
+# The statuses that the service documents. It may add others.
+KnownStatus = Literal["PENDING", "THROTTLED", "RUNNING", "COMPLETED", "FAILED", "CANCELLED"]
+KNOWN_STATUSES: tuple[KnownStatus, ...] = get_args(KnownStatus)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,14 @@ from typing import Literal
 from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from llx_mcp.errors import ConfigurationError
 from llx_mcp.redaction import Redactor
 
 Region = Literal["na", "eu"]
+LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 
 BASE_URLS: dict[Region, str] = {
     "na": "https://api.cloud.llamaindex.ai",
@@ -19,13 +21,28 @@ BASE_URLS: dict[Region, str] = {
 MAX_BODY_BYTES = 256 * 1024 * 1024
 
 
-class Settings(BaseSettings):
-    """Settings of the server. The environment variables have the names that the official clients use.
+class KeySettings(BaseSettings):
+    """The key alone. It can be read whatever the other settings are.
 
     The key is a `SecretStr`, so a repr, a log or a traceback does not show it.
 
     Attributes:
         api_key: API key of LlamaCloud; it belongs to one region.
+    """
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", populate_by_name=True, env_ignore_empty=True)
+
+    api_key: SecretStr | None = Field(None, validation_alias=AliasChoices("LLAMA_CLOUD_API_KEY", "LLAMA_PARSE_API_KEY"))
+
+    def build_redactor(self) -> Redactor:
+        """Build a redactor of the key."""
+        return Redactor(self.api_key.get_secret_value()) if self.api_key else Redactor()
+
+
+class Settings(KeySettings):
+    """Settings of the server. The environment variables have the names that the official clients use.
+
+    Attributes:
         region: region of LlamaCloud; None means North America.
         base_url_override: address of the service, if it is not that of the region.
         project_id: project to read from, if it is not the key's default.
@@ -37,9 +54,6 @@ class Settings(BaseSettings):
         log_level: level of the log on stderr.
     """
 
-    model_config = SettingsConfigDict(frozen=True, extra="ignore", populate_by_name=True, env_ignore_empty=True)
-
-    api_key: SecretStr | None = Field(None, validation_alias=AliasChoices("LLAMA_CLOUD_API_KEY", "LLAMA_PARSE_API_KEY"))
     region: Region | None = Field(None, validation_alias="LLAMA_CLOUD_REGION")
     base_url_override: str | None = Field(None, validation_alias="LLAMA_CLOUD_BASE_URL")
     project_id: str | None = Field(None, validation_alias="LLAMA_CLOUD_PROJECT_ID")
@@ -48,7 +62,7 @@ class Settings(BaseSettings):
     requests_per_minute: float | None = Field(None, ge=1, validation_alias="LLX_MCP_REQUESTS_PER_MINUTE")
     cache_bytes: int | None = Field(None, ge=0, validation_alias="LLX_MCP_CACHE_BYTES")
     poll_max_seconds: float | None = Field(None, ge=0.5, le=3_600, validation_alias="LLX_MCP_POLL_MAX_SECONDS")
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("WARNING", validation_alias="LLX_MCP_LOG_LEVEL")
+    log_level: LogLevel = Field("WARNING", validation_alias="LLX_MCP_LOG_LEVEL")
 
     @field_validator("region", "log_level", mode="before")
     @classmethod
@@ -73,10 +87,6 @@ class Settings(BaseSettings):
         host = urlsplit(self.base_url).hostname
         return next((name for name, url in BASE_URLS.items() if urlsplit(url).hostname == host), host or "unknown")
 
-    def build_redactor(self) -> Redactor:
-        """Build a redactor of the key."""
-        return Redactor(self.api_key.get_secret_value()) if self.api_key else Redactor()
-
 
 def check_base_url(url: str) -> str:
     """Check that a key may be sent to a URL; return the URL without its trailing slash.
@@ -95,6 +105,11 @@ def check_base_url(url: str) -> str:
     return url.strip().rstrip("/")
 
 
+def load_redactor() -> Redactor:
+    """Build a redactor of the key in the environment, whatever the other settings are."""
+    return KeySettings().build_redactor()  # type: ignore[call-arg] # the environment fills it
+
+
 def load_settings(**overrides: object) -> Settings:
     """Load the settings from the environment.
 
@@ -108,13 +123,26 @@ def load_settings(**overrides: object) -> Settings:
     try:
         return Settings(**given)  # type: ignore[arg-type]
     except ValidationError as exc:
-        reasons = [_describe_error(error["loc"], error["msg"]) for error in exc.errors()]
+        reasons = [_describe_error(error) for error in exc.errors()]
     raise ConfigurationError("These settings cannot be used. " + "; ".join(reasons))
 
 
-def _describe_error(location: tuple[int | str, ...], message: str) -> str:
-    name = ".".join(str(part) for part in location)
-    reason = message.removeprefix("Value error, ")
+def _describe_error(error: ErrorDetails) -> str:
+    name = ".".join(str(part) for part in error["loc"])
+    context = error.get("ctx", {})
+    match error["type"]:
+        case "literal_error":
+            reason = f"must be {context['expected']}".replace("'", "")
+        case "greater_than_equal":
+            reason = f"must be at least {context['ge']:g}"
+        case "less_than_equal":
+            reason = f"must be at most {context['le']:g}"
+        case "int_parsing" | "int_from_float":
+            reason = "must be a whole number"
+        case "float_parsing":
+            reason = "must be a number"
+        case _:
+            reason = error["msg"].removeprefix("Value error, ")
     return f"{name}: {reason}" if name else reason
 
 

@@ -135,7 +135,17 @@ def test_every_package_has_a_layer() -> None:
 
 
 def test_start_up_imports_nothing_heavy() -> None:
-    heavy = ("httpx", "stamina", "sqlite3", "msgspec", "llx_mcp.models", "llx_mcp.answers.summary", "llx_mcp.local")
+    heavy = (
+        "httpx",
+        "stamina",
+        "sqlite3",
+        "msgspec",
+        "rich",
+        "shtab",
+        "llx_mcp.models",
+        "llx_mcp.answers.summary",
+        "llx_mcp.local",
+    )
     code = "import sys, llx_mcp.cli.main, llx_mcp.server.run, llx_mcp.server.http; "
     code += f"print([name for name in {heavy} if name in sys.modules])"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=WITHOUT_COVERAGE)

@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
-KNOWN_STATUSES = ("PENDING", "THROTTLED", "RUNNING", "COMPLETED", "FAILED", "CANCELLED")
+from llx_mcp.scope import KNOWN_STATUSES
 
 _OBJECT = {"type": "object"}
 _ARRAY = {"type": "array"}

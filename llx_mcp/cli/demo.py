@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import anyio
@@ -137,7 +138,9 @@ async def _call(client: Client, step: Step, *, prints_progress: bool = False) ->
     async def on_progress(progress: float, total: float | None, message: str | None) -> None:
         result.progress.append(message or "")
         if prints_progress:
-            _print(f"  … {message}")
+            # The client would log the error of a closed pipe; the next line of the demonstration raises it again.
+            with suppress(BrokenPipeError):
+                _print(f"  … {message}")
 
     started = time.monotonic()
     answer = await client.call_tool(step.tool, dict(step.arguments), progress_callback=on_progress)

@@ -1,64 +1,72 @@
 """Writes the values of a result as JSON, JSON lines, CSV, Parquet or an Excel workbook."""
 
 import json
-import re
 from collections.abc import Callable
-from pathlib import Path
+from dataclasses import dataclass
 from typing import IO, Any, TypeAlias
 
-from llx_mcp.errors import ArgumentError, ConfigurationError
+from llx_mcp.errors import ConfigurationError
 from llx_mcp.result.document import Document
 from llx_mcp.result.location import Location
-from llx_mcp.result.records import build_records, find_values, is_formula, list_elements, write_csv
+from llx_mcp.result.records import build_records, find_values, list_elements, write_csv
 from llx_mcp.result.sanitize import dump_json
 
-Scalar: TypeAlias = str | int | float | bool | None
-Writer: TypeAlias = Callable[[Document, list[Location], IO[bytes], bool], None]
+# Writes the values at a path, and returns notes about what did not fit into the format.
+Writer: TypeAlias = Callable[[Document, list[Location], IO[bytes], bool], list[str]]
 
-# Characters that XML, and so a workbook, cannot hold.
-_NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
-_MAX_ROWS = 1_048_575
-_MAX_CELL_CHARS = 32_767
-# The numbers of a workbook are doubles: integers from here on are not exact.
-_FIRST_INEXACT_INTEGER = 1 << 53
 _FIRST_TOO_LARGE_FOR_INT64 = 1 << 63
 
 
-def export(document: Document, path: str, format_name: str, target: IO[bytes], *, provenance: bool) -> int:
-    """Write the values at a path, and return the number of records.
+@dataclass(frozen=True, slots=True)
+class ExportResult:
+    """What was written.
+
+    Attributes:
+        num_records: the number of records.
+        notes: a sentence for each kind of thing that did not fit into the format.
+    """
+
+    num_records: int
+    notes: list[str]
+
+
+def export(document: Document, path: str, format_name: str, target: IO[bytes], *, provenance: bool) -> ExportResult:
+    """Write the values at a path.
 
     Args:
         document: the result with its provenance.
         path: what to write. If it leads to one list, each element is a record.
-        format_name: one of `FORMATS`.
+        format_name: one of `EXPORT_FORMATS`.
         target: a binary file.
         provenance: add confidence, page and quote to each value.
 
     Raises:
         PathError: the path is not valid or matches nothing.
         ConfigurationError: the format needs a library that is not installed.
-        ArgumentError: the values exceed a limit of the format.
     """
     matches = find_values(document, path)
-    locations = matches if format_name == "json" and not provenance else list_elements(matches)
-    _WRITERS[format_name](document, locations, target, provenance)
-    return len(locations)
+    notes = WRITERS[format_name](document, matches, target, provenance)
+    is_one_value = format_name == "json" and not provenance
+    return ExportResult(len(matches if is_one_value else list_elements(matches)), notes)
 
 
-def _write_json(document: Document, locations: list[Location], target: IO[bytes], provenance: bool) -> None:
+def _write_json(document: Document, matches: list[Location], target: IO[bytes], provenance: bool) -> list[str]:
     if provenance:
-        values: Any = _with_provenance(document, locations)
-    elif len(locations) == 1:
-        values = locations[0].value
+        values: Any = _with_provenance(document, list_elements(matches))
+    elif len(matches) == 1:
+        values = matches[0].value
     else:
-        values = [location.value for location in locations]
+        values = [location.value for location in matches]
     target.write(_encode(values, indent=2) + b"\n")
+    return []
 
 
-def _write_jsonl(document: Document, locations: list[Location], target: IO[bytes], provenance: bool) -> None:
+def _write_jsonl(document: Document, matches: list[Location], target: IO[bytes], provenance: bool) -> list[str]:
+    locations = list_elements(matches)
     values = _with_provenance(document, locations) if provenance else [location.value for location in locations]
     for value in values:
         target.write(_encode(value) + b"\n")
+    return []
 
 
 def _with_provenance(document: Document, locations: list[Location]) -> list[dict[str, Any]]:
@@ -66,68 +74,33 @@ def _with_provenance(document: Document, locations: list[Location]) -> list[dict
     return [dict(zip(records.columns, row, strict=True)) for row in records.rows]
 
 
-def _write_csv(document: Document, locations: list[Location], target: IO[bytes], provenance: bool) -> None:
-    write_csv(build_records(document, locations, provenance=provenance), target)
+def _write_csv(document: Document, matches: list[Location], target: IO[bytes], provenance: bool) -> list[str]:
+    write_csv(build_records(document, list_elements(matches), provenance=provenance), target)
+    return []
 
 
-def _write_parquet(document: Document, locations: list[Location], target: IO[bytes], provenance: bool) -> None:
+def _write_parquet(document: Document, matches: list[Location], target: IO[bytes], provenance: bool) -> list[str]:
     try:
         import pyarrow as pa
         import pyarrow.parquet as pq
     except ImportError:
-        raise _build_missing_library_error("pyarrow") from None
-    records = build_records(document, locations, provenance=provenance)
+        raise ConfigurationError("This format needs pyarrow. Install it: pip install 'llx-mcp[export]'.") from None
+    records = build_records(document, list_elements(matches), provenance=provenance)
     columns: list[list[Any]] = [[] for _ in records.columns]
     for row in records.rows:
         for column, cell in zip(columns, row, strict=True):
             column.append(cell)
     arrays = [pa.array(_unify_types(column)) for column in columns]
     pq.write_table(pa.table(arrays, names=_make_distinct(records.columns)), target)
+    return []
 
 
-def _write_xlsx(document: Document, locations: list[Location], target: IO[bytes], provenance: bool) -> None:
-    try:
-        from openpyxl import Workbook
-    except ImportError:
-        raise _build_missing_library_error("openpyxl") from None
-    if len(locations) > _MAX_ROWS:
-        raise ArgumentError(
-            f"--format xlsx: a sheet holds {_MAX_ROWS:,} rows, and the export has {len(locations):,}. Use csv, jsonl "
-            "or parquet."
-        )
-    records = build_records(document, locations, provenance=provenance)
-    # All cells are converted first: openpyxl cannot abandon a workbook that it has begun to write.
-    rows: list[list[Scalar]] = [
-        list(map(_to_cell_value, records.columns)),
-        *([_to_cell_value(value) for value in row] for row in records.rows),
-    ]
-    book = Workbook(write_only=True)
-    sheet = book.create_sheet("result")
-    for row in rows:
-        sheet.append([_build_text_cell(sheet, value) if isinstance(value, str) else value for value in row])
-    book.save(target)
+def _write_xlsx(document: Document, matches: list[Location], target: IO[bytes], provenance: bool) -> list[str]:
+    from llx_mcp.cli.workbook import Workbook
 
-
-def _build_text_cell(sheet: Any, text: str) -> Any:
-    """Build a cell that a spreadsheet shows as text, even if it looks like a formula. openpyxl is not typed."""
-    from openpyxl.cell import WriteOnlyCell
-
-    cell = WriteOnlyCell(sheet, value=text)
-    cell.data_type = "s"
-    cell.quotePrefix = is_formula(text)
-    return cell
-
-
-def _to_cell_value(value: Scalar) -> Scalar:
-    if not isinstance(value, str):
-        return str(value) if isinstance(value, int) and abs(value) >= _FIRST_INEXACT_INTEGER else value
-    text = _NOT_IN_XML.sub(lambda match: f"\\u{ord(match.group()):04x}", value)
-    if len(text) > _MAX_CELL_CHARS:
-        raise ArgumentError(
-            f"--format xlsx: a cell holds {_MAX_CELL_CHARS:,} characters, and one value has {len(text):,}. Use csv, "
-            "jsonl or parquet."
-        )
-    return text
+    book = Workbook(document, provenance=provenance)
+    book.write(matches, target)
+    return book.describe_cuts()
 
 
 def _unify_types(column: list[Any]) -> list[Any]:
@@ -164,25 +137,14 @@ def _encode(value: Any, indent: int | None = None) -> bytes:
     return text.encode("utf-8", "backslashreplace")
 
 
-def _build_missing_library_error(library: str) -> ConfigurationError:
-    return ConfigurationError(f"This format needs {library}. Install it: pip install 'llx-mcp[export]'.")
-
-
-def get_format_of_file(path: Path) -> str | None:
-    """Return the format that the suffix of a file stands for, or None."""
-    name = path.suffix.removeprefix(".").lower()
-    return name if name in FORMATS else None
-
-
 def _escape_surrogates(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode()
 
 
-_WRITERS: dict[str, Writer] = {
+WRITERS: dict[str, Writer] = {
     "json": _write_json,
     "jsonl": _write_jsonl,
     "csv": _write_csv,
     "parquet": _write_parquet,
     "xlsx": _write_xlsx,
 }
-FORMATS = tuple(_WRITERS)

@@ -3,13 +3,14 @@
 import sys
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-import anyio
+from typing import TYPE_CHECKING, Any
 
 from llx_mcp.answers.budget import Answer
+from llx_mcp.answers.outputs import JobListOutput, JobOutput, Output, WaitOutput
 from llx_mcp.answers.requests import JobListRequest, JobRequest, WaitRequest
-from llx_mcp.cli.options import CommandSetup, describe_error, open_store
+from llx_mcp.cli.setup import CommandSetup, open_store
+from llx_mcp.cli.waiting_line import WaitingLine, run_waiting
+from llx_mcp.cli.wording import describe_error, print_error, render_for_people
 from llx_mcp.errors import ArgumentError, LlxError, excerpt
 from llx_mcp.jobs.clock import SystemClock
 from llx_mcp.jobs.progress import WaitProgress, describe_progress
@@ -40,37 +41,29 @@ def print_job(setup: CommandSetup, request: JobRequest, *, timeout_seconds: floa
         LlxError: the job cannot be read.
     """
 
-    async def run() -> str:
+    async def run(line: WaitingLine) -> Answer:
         async with open_command_reader(setup) as reader:
             if timeout_seconds is None:
-                answer = await reader.get(request)
-            else:
-                answer = await _wait(reader, setup, request, timeout_seconds)
-        _print(setup, answer, as_json=as_json)
-        return str(answer.structured["status"])
+                return await reader.get(request)
+            return await _wait(reader, setup, request, timeout_seconds, line)
 
-    return anyio.run(run)
+    answer = run_waiting(run)
+    _print(setup, answer, JobOutput if timeout_seconds is None else WaitOutput, as_json=as_json)
+    return str(answer.structured["status"])
 
 
-async def _wait(reader: JobReader, setup: CommandSetup, request: JobRequest, timeout_seconds: float) -> Answer:
-    is_terminal = sys.stderr.isatty()
+async def _wait(
+    reader: JobReader, setup: CommandSetup, request: JobRequest, timeout_seconds: float, line: WaitingLine
+) -> Answer:
+    redactor = setup.redactor
 
     async def show(progress: WaitProgress) -> None:
-        text = setup.redactor.redact(describe_progress(progress))
-        # On a terminal one line is overwritten, and cleared before the answer. Elsewhere each poll prints a line.
-        if is_terminal:
-            print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
-        else:
-            print(text, file=sys.stderr, flush=True)
+        line.update(redactor.redact(describe_progress(progress)))
 
     wait_request = WaitRequest(
         (request.job_id,), expand=request.expand, max_chars=request.max_chars, scope=request.scope, is_many=False
     )
-    try:
-        return await reader.wait(wait_request, timeout_seconds, show)
-    finally:
-        if is_terminal:
-            print("\r\033[K", end="", file=sys.stderr, flush=True)
+    return await reader.wait(wait_request, timeout_seconds, show)
 
 
 def print_job_list(setup: CommandSetup, request: JobListRequest, cursor: str | None, *, as_json: bool) -> None:
@@ -86,19 +79,35 @@ def print_job_list(setup: CommandSetup, request: JobListRequest, cursor: str | N
         LlxError: the list cannot be read, or a filter or the cursor is not valid.
     """
 
-    async def run() -> Answer:
+    async def run(_: WaitingLine) -> Answer:
         async with open_command_reader(setup) as reader:
             return await reader.list(request, cursor)
 
-    _print(setup, anyio.run(run), as_json=as_json)
+    _print(setup, run_waiting(run), JobListOutput, as_json=as_json)
 
 
-def _print(setup: CommandSetup, answer: Answer, *, as_json: bool) -> None:
-    redact = setup.redactor.redact
+def _print(setup: CommandSetup, answer: Answer, output_type: type[Output], *, as_json: bool) -> None:
+    """Print the structured form as JSON, or else tables on a terminal, or else the text form; without the key."""
+    # Before it is rendered: in a table, the key may be wrapped.
+    structured = redact_answer(setup, answer)
     if as_json:
-        print(dump_json(map_strings(answer.structured, redact)))
-    else:
-        print(redact(answer.text), end="")
+        print(dump_json(structured))
+        return
+    output = output_type.model_validate(structured)
+    if not sys.stdout.isatty():
+        print(render_for_people(output, setup.source_flags), end="")
+        return
+    from rich.console import Console
+
+    from llx_mcp.cli.tables import show_answer
+
+    show_answer(Console(highlight=False), output, setup.source_flags)
+
+
+def redact_answer(setup: CommandSetup, answer: Answer) -> dict[str, Any]:
+    """Return the structured form of an answer without the key."""
+    redacted: dict[str, Any] = map_strings(answer.structured, setup.redactor.redact)
+    return redacted
 
 
 def export_values(
@@ -110,7 +119,7 @@ def export_values(
         setup: where jobs come from.
         request: the job.
         path: the values to write.
-        format_name: one of `export_formats.FORMATS`.
+        format_name: one of `options.EXPORT_FORMATS`.
         output: the file, which is replaced only when the export is complete; None for standard output.
         provenance: add confidence, page and quote to each value.
 
@@ -120,19 +129,31 @@ def export_values(
     """
     from llx_mcp.cli.export_formats import export
 
-    document = anyio.run(_fetch_document, setup, request)
+    document = run_waiting(lambda _: _fetch_document(setup, request))
     if output is None:
-        export(document, path, format_name, sys.stdout.buffer, provenance=provenance)
+        exported = export(document, path, format_name, sys.stdout.buffer, provenance=provenance)
         sys.stdout.buffer.flush()
+        _print_notes(exported.notes)
         return
     partial = output.with_name(f".{output.name}.partial")
     try:
         with partial.open("wb") as target:
-            num_records = export(document, path, format_name, target, provenance=provenance)
+            exported = export(document, path, format_name, target, provenance=provenance)
         partial.replace(output)
+    except OSError as exc:
+        # The partial file is not the one that the user named.
+        exc.filename = str(output)
+        raise
     finally:
         partial.unlink(missing_ok=True)
-    print(f"{num_records} records of {request.job_id} in {output}", file=sys.stderr)
+    noun = "record" if exported.num_records == 1 else "records"
+    print(f"{exported.num_records} {noun} of {request.job_id} in {output}", file=sys.stderr)
+    _print_notes(exported.notes)
+
+
+def _print_notes(notes: list[str]) -> None:
+    for note in notes:
+        print_error(note)
 
 
 async def _fetch_document(setup: CommandSetup, request: JobRequest) -> "Document":
@@ -153,9 +174,9 @@ def check_cloud(settings: Settings) -> bool:
         print("service  not checked, since there is no key")
         return False
     try:
-        anyio.run(_check_service, settings)
+        run_waiting(lambda _: _check_service(settings))
     except LlxError as exc:
-        print(f"service  {describe_error(exc)}")
+        print(f"service  {settings.build_redactor().redact(describe_error(exc))}")
         return False
     print("service  reached; the key is accepted")
     return True

@@ -3,21 +3,14 @@
 import argparse
 import sys
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from llx_mcp.cli.options import (
-    EXIT_ERROR,
-    Commands,
-    add_command,
-    add_required_store,
-    add_service,
-    add_store,
-    describe_error,
-    open_store,
-    parse_port,
-    set_up_settings,
-)
+from llx_mcp.cli.options import EXIT_ERROR, Command, add_service, add_store, parse_port
+from llx_mcp.cli.setup import explain_port, open_store, set_up_settings
+from llx_mcp.cli.waiting_line import run_waiting
+from llx_mcp.cli.wording import describe_error, print_error
 from llx_mcp.errors import ArgumentError, excerpt
 
 if TYPE_CHECKING:
@@ -27,33 +20,7 @@ if TYPE_CHECKING:
 Item = TypeVar("Item", str, Path)
 
 
-def add_local(commands: Commands) -> None:
-    """Add `llx-mcp local` and its actions."""
-    local = add_command(
-        commands,
-        "local",
-        "serve the embedded LlamaExtract API, and manage its jobs",
-        details="The embedded API needs no account. It holds sample jobs, and jobs that you import, record or create.",
-        example="llx-mcp local serve",
-    )
-    actions = local.add_subparsers(required=True, metavar="ACTION")
-    _add_serve(actions)
-    _add_record(actions)
-    _add_import(actions)
-    _add_export(actions)
-    _add_redact(actions)
-    _add_list(actions)
-    _add_scenarios(actions)
-
-
-def _add_serve(actions: Commands) -> None:
-    serve = add_command(
-        actions,
-        "serve",
-        "serve the embedded API on 127.0.0.1",
-        details="Any client of LlamaCloud can use it. llx-mcp local scenarios describes the faults.",
-        example="llx-mcp local serve --port 8080 --fault unavailable:share=0.2,seed=7",
-    )
+def _add_serve_flags(serve: argparse.ArgumentParser) -> None:
     serve.add_argument("--port", type=parse_port, default=8080, help="port; 0 picks a free one (default: %(default)s)")
     serve.add_argument(
         "--fault",
@@ -66,90 +33,51 @@ def _add_serve(actions: Commands) -> None:
     serve.add_argument(
         "--webhooks-anywhere", action="store_true", help="deliver webhooks to any host (default: this machine only)"
     )
-    add_store(serve)
-    serve.set_defaults(run=_run_serve)
-
-
-def _add_record(actions: Commands) -> None:
-    record = add_command(
-        actions,
-        "record",
-        "copy jobs from LlamaCloud into a local database, with their documents",
-        details="Only jobs that have finished can be recorded. Reading jobs is free.",
-        example="llx-mcp local record ext-… --local-db jobs.db",
+    serve.add_argument(
+        "--allowed-host",
+        action="append",
+        default=[],
+        metavar="NAME:PORT",
+        help="another name under which clients reach the server; may be repeated (default: this machine's own names)",
     )
+    serve.add_argument(
+        "--max-upload-mb",
+        type=_parse_megabytes,
+        default=100,
+        metavar="MB",
+        help="maximum size of an uploaded file (default: %(default)s)",
+    )
+    add_store(serve, creates=True)
+
+
+def _add_record_flags(record: argparse.ArgumentParser) -> None:
     record.add_argument("job_ids", nargs="+", metavar="ID", help="id of an extract job")
-    add_required_store(record)
+    add_store(record, required=True, creates=True)
     add_service(record)
-    record.set_defaults(run=_run_record)
 
 
-def _add_import(actions: Commands) -> None:
-    importing = add_command(
-        actions,
-        "import",
-        "import jobs from JSON files into a local database",
-        details="Each file holds one job, as LlamaCloud returns it.",
-        example="llx-mcp local import job.json --local-db jobs.db",
-    )
+def _add_import_flags(importing: argparse.ArgumentParser) -> None:
     importing.add_argument("files", nargs="+", type=Path, metavar="FILE", help="JSON file with one job")
     importing.add_argument(
-        "--scenario", metavar="NAME", help="how the jobs run when they are read; see llx-mcp local scenarios"
+        "--scenario",
+        type=str.lower,
+        metavar="NAME",
+        help="how the jobs run when they are read; see llx-mcp local scenarios",
     )
-    add_required_store(importing)
-    importing.set_defaults(run=_run_import)
+    add_store(importing, required=True, creates=True)
 
 
-def _add_export(actions: Commands) -> None:
-    export = add_command(
-        actions,
-        "export",
-        "write jobs of a local database to JSON files, byte for byte",
-        details="Existing files are not overwritten.",
-        example="llx-mcp local export --local-db jobs.db --to jobs",
-    )
+def _add_export_flags(export: argparse.ArgumentParser) -> None:
     export.add_argument("job_ids", nargs="*", metavar="ID", help="jobs to write (default: all)")
     export.add_argument(
         "--to", type=Path, required=True, metavar="FOLDER", help="folder to write to; created if it does not exist"
     )
     add_store(export)
-    export.set_defaults(run=_run_export)
 
 
-def _add_redact(actions: Commands) -> None:
-    redact = add_command(
-        actions,
-        "redact",
-        "print a job with the words of its document replaced, for a bug report",
-        details="Structure, lengths, the shapes of dates and numbers, pages, boxes and confidence stay. So do true "
-        "and false, and the names of fields unless --names is given. Check the output before you share it.",
-        example="llx-mcp local redact job.json --names",
-    )
+def _add_redact_flags(redact: argparse.ArgumentParser) -> None:
     redact.add_argument("file", type=Path, metavar="FILE", help="JSON file with one job, as LlamaCloud returns it")
     redact.add_argument("--names", action="store_true", help="replace the names of fields too")
-    redact.set_defaults(run=_run_redact)
-
-
-def _add_list(actions: Commands) -> None:
-    jobs = add_command(
-        actions,
-        "list",
-        "list the jobs of a local database",
-        details="Without --local-db, it lists the samples.",
-        example="llx-mcp local list --local-db jobs.db",
-    )
-    add_store(jobs)
-    jobs.set_defaults(run=_run_list)
-
-
-def _add_scenarios(actions: Commands) -> None:
-    scenarios = add_command(
-        actions,
-        "scenarios",
-        "list the scenarios that a job can follow, and the faults that can be injected",
-        example="llx-mcp local scenarios",
-    )
-    scenarios.set_defaults(run=_run_scenarios)
 
 
 def _run_serve(arguments: argparse.Namespace) -> int:
@@ -158,13 +86,40 @@ def _run_serve(arguments: argparse.Namespace) -> int:
     from llx_mcp.local.serve import serve
 
     try:
-        faults = [parse_fault(text) for text in arguments.fault]
+        faults = [parse_fault(_fold_kind(text)) for text in arguments.fault]
     except FaultError as exc:
         raise ArgumentError(f"--fault: {exc}") from None
-    with open_store(arguments.local_db) as store:
+    with _open_to_write(arguments) as store, explain_port(arguments.port):
         lifespan = deliver_webhooks(store, allow_remote=arguments.webhooks_anywhere)
-        serve(store, port=arguments.port, faults=faults, admin_token=arguments.admin_token, lifespan=lifespan)
+        serve(
+            store,
+            port=arguments.port,
+            faults=faults,
+            admin_token=arguments.admin_token,
+            allowed_hosts=arguments.allowed_host,
+            max_upload_bytes=int(arguments.max_upload_mb * 1_000_000),
+            lifespan=lifespan,
+        )
     return 0
+
+
+def _parse_megabytes(text: str) -> float:
+    """Parse a size for argparse. SQLite holds at most 1,000 MB in one value."""
+    megabytes = float(text)
+    if not 0 < megabytes <= 1_000:
+        raise argparse.ArgumentTypeError("give a number of megabytes up to 1000")
+    return megabytes
+
+
+def _fold_kind(fault: str) -> str:
+    """Return a fault with its kind in lower case: case does not matter, as in every other choice."""
+    kind, colon, rest = fault.partition(":")
+    return f"{kind.lower()}{colon}{rest}"
+
+
+def _open_to_write(arguments: argparse.Namespace) -> "AbstractContextManager[JobStore]":
+    """Open the database file of a command that may create it, and may add the samples."""
+    return open_store(arguments.local_db, creates=True, with_samples=arguments.with_samples)
 
 
 def _run_import(arguments: argparse.Namespace) -> int:
@@ -174,7 +129,7 @@ def _run_import(arguments: argparse.Namespace) -> int:
         scenario = get_scenario(arguments.scenario) if arguments.scenario is not None else None
     except UnknownScenarioError as exc:
         raise ArgumentError(f"--scenario: {exc}") from None
-    with open_store(arguments.local_db) as store:
+    with _open_to_write(arguments) as store:
         return _run_for_each(arguments.files, "imported", lambda path: _import_file(store, path, scenario))
 
 
@@ -191,13 +146,11 @@ def _import_file(store: "JobStore", path: Path, scenario: "Scenario | None") -> 
 
 
 def _run_record(arguments: argparse.Namespace) -> int:
-    import anyio
-
     from llx_mcp.cli.transfer import record_jobs
 
     settings = set_up_settings(arguments)
-    with open_store(arguments.local_db) as store:
-        results = anyio.run(record_jobs, settings, arguments.job_ids, store)
+    with _open_to_write(arguments) as store:
+        results = run_waiting(lambda _: record_jobs(settings, arguments.job_ids, store))
     for result in results:
         if result.error is not None:
             _print_failure(result.job_id, "recorded", result.error)
@@ -209,8 +162,8 @@ def _run_record(arguments: argparse.Namespace) -> int:
 def _run_export(arguments: argparse.Namespace) -> int:
     from llx_mcp.cli.transfer import export_job
 
-    arguments.to.mkdir(parents=True, exist_ok=True)
     with open_store(arguments.local_db) as store:
+        arguments.to.mkdir(parents=True, exist_ok=True)
         job_ids = arguments.job_ids or [job_id for job_id, _ in store.list_jobs()]
         return _run_for_each(job_ids, "exported", lambda job_id: str(export_job(store, job_id, arguments.to)))
 
@@ -221,6 +174,8 @@ def _run_for_each(items: Iterable[Item], participle: str, run: Callable[[Item], 
     for item in items:
         try:
             print(run(item))
+        except BrokenPipeError:
+            raise
         except (OSError, ArgumentError) as exc:
             status = EXIT_ERROR
             _print_failure(item, participle, exc)
@@ -228,8 +183,9 @@ def _run_for_each(items: Iterable[Item], participle: str, run: Callable[[Item], 
 
 
 def _print_failure(item: str | Path, participle: str, error: Exception) -> None:
-    name = excerpt(item) if isinstance(item, str) else item
-    print(f"llx-mcp: {name} was not {participle}: {describe_error(error)}", file=sys.stderr)
+    name = excerpt(item) if isinstance(item, str) else str(item)
+    reason = describe_error(error).removeprefix(f"{name}: ")
+    print_error(f"{name} was not {participle}: {reason}")
 
 
 def _run_redact(arguments: argparse.Namespace) -> int:
@@ -264,3 +220,68 @@ def _run_scenarios(_: argparse.Namespace) -> int:
         print(f"{scenario.name:<14} {scenario.description}")
     print(f"\nFaults. Inject them with --fault of llx-mcp local serve, or PUT /_admin/faults.\n\n{FAULT_HELP}")
     return 0
+
+
+LOCAL = Command(
+    "local",
+    "serve the embedded LlamaExtract API, and manage its jobs",
+    details="The embedded API needs no account. It holds sample jobs, and jobs that you import, record or create.",
+    example="llx-mcp local serve",
+    actions=(
+        Command(
+            "serve",
+            "serve the embedded API on 127.0.0.1",
+            details="Any client of LlamaCloud can use it. llx-mcp local scenarios describes the faults.",
+            example="llx-mcp local serve --port 8080 --fault unavailable:share=0.2,seed=7",
+            add_flags=_add_serve_flags,
+            run=_run_serve,
+        ),
+        Command(
+            "record",
+            "copy jobs from LlamaCloud into a local database, with their documents",
+            details="Only jobs that have finished can be recorded. Reading jobs is free.",
+            example="llx-mcp local record ext-… --local-db jobs.db",
+            add_flags=_add_record_flags,
+            run=_run_record,
+        ),
+        Command(
+            "import",
+            "import jobs from JSON files into a local database",
+            details="Each file holds one job, as LlamaCloud returns it.",
+            example="llx-mcp local import job.json --local-db jobs.db",
+            add_flags=_add_import_flags,
+            run=_run_import,
+        ),
+        Command(
+            "export",
+            "write jobs of a local database to JSON files, byte for byte",
+            details="Existing files are not overwritten.",
+            example="llx-mcp local export --local-db jobs.db --to jobs",
+            add_flags=_add_export_flags,
+            run=_run_export,
+        ),
+        Command(
+            "redact",
+            "print a job with the words of its document replaced, for a bug report",
+            details="Structure, lengths, the shapes of dates and numbers, pages, boxes and confidence stay. So do true "
+            "and false, and the names of fields unless --names is given. Check the output before you share it.",
+            example="llx-mcp local redact job.json --names",
+            add_flags=_add_redact_flags,
+            run=_run_redact,
+        ),
+        Command(
+            "list",
+            "list the jobs of a local database",
+            details="Without --local-db, it lists the samples.",
+            example="llx-mcp local list --local-db jobs.db",
+            add_flags=add_store,
+            run=_run_list,
+        ),
+        Command(
+            "scenarios",
+            "list the scenarios that a job can follow, and the faults that can be injected",
+            example="llx-mcp local scenarios",
+            run=_run_scenarios,
+        ),
+    ),
+)

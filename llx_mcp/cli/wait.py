@@ -2,36 +2,41 @@
 
 import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Self
 
-import anyio
-
-from llx_mcp.cli.jobs import open_command_reader
-from llx_mcp.cli.options import EXIT_COMPLETED, EXIT_ERROR, EXIT_FAILED, EXIT_TIMEOUT, CommandSetup, describe_error
+from llx_mcp.answers.requests import WaitRequest
+from llx_mcp.answers.wait_report import NOT_POLLED
+from llx_mcp.cli.jobs import open_command_reader, redact_answer
+from llx_mcp.cli.options import EXIT_COMPLETED, EXIT_ERROR, EXIT_FAILED, EXIT_TIMEOUT
+from llx_mcp.cli.setup import CommandSetup
+from llx_mcp.cli.waiting_line import WaitingLine, run_waiting
+from llx_mcp.cli.wording import describe_error
 from llx_mcp.jobs.job_rows import build_waited_row
-from llx_mcp.redaction import map_strings
+from llx_mcp.redaction import Redactor, map_strings
 from llx_mcp.result.sanitize import dump_json, sanitize_line
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from rich.console import RenderableType
 
+    from llx_mcp.answers.budget import Answer
     from llx_mcp.jobs.progress import JobSnapshot, WaitProgress
 
+Row = dict[str, str]
+
 _COLUMNS = ("job", "status", "time", "document", "note")
-_CELL_CHARS = 48
+_CELL_CHARS = 64
 _NOTE_CHARS = 160
-_STATUS_COLOURS = {"COMPLETED": "green", "FAILED": "red", "CANCELLED": "yellow", "ERROR": "red"}
 
 
-def wait_for_many(setup: CommandSetup, job_ids: Sequence[str], *, timeout_seconds: float, as_json: bool) -> int:
+def wait_for_many(setup: CommandSetup, request: WaitRequest, *, timeout_seconds: float, as_json: bool) -> int:
     """Wait until all jobs have ended, then print a line for each.
 
     Args:
-        setup: where jobs come from, and their project and organization.
-        job_ids: ids of the jobs, at most 100.
+        setup: where jobs come from.
+        request: the jobs, at most 100, and what to show of them as JSON.
         timeout_seconds: the longest wait.
-        as_json: print a JSON list instead of lines.
+        as_json: print the structured form of the tool's answer instead of lines.
 
     Returns:
         The exit status, as `get_exit_status` defines it.
@@ -39,28 +44,58 @@ def wait_for_many(setup: CommandSetup, job_ids: Sequence[str], *, timeout_second
     Raises:
         LlxError: no request can be made, or there are more than 100 ids.
     """
+    redactor = setup.redactor
 
-    async def run() -> "WaitProgress":
-        display = _Table() if sys.stderr.isatty() else _Lines()
+    async def run(line: WaitingLine) -> tuple["WaitProgress", list[Row], "Answer | None"]:
+        display = _Table(line) if sys.stderr.isatty() else _Lines()
         async with open_command_reader(setup) as reader:
-            with display:
-                return await reader.wait_many(
-                    job_ids, timeout_seconds=timeout_seconds, scope=setup.scope, on_progress=display.show
-                )
 
-    progress = anyio.run(run)
-    now, redact = datetime.now(UTC), setup.redactor.redact
-    rows = [map_strings(describe_snapshot(snapshot, now), redact) for snapshot in progress.snapshots]
-    if as_json:
-        print(dump_json(rows))
+            def describe(progress: "WaitProgress") -> list[Row]:
+                return _describe(progress, reader.fetcher.service_now(), redactor)
+
+            async def show(progress: "WaitProgress") -> None:
+                display.show(progress, describe(progress))
+
+            with display:
+                progress = await reader.wait_many(
+                    request.job_ids, timeout_seconds=timeout_seconds, scope=request.scope, on_progress=show
+                )
+            answer = await reader.build_wait_answer(request, progress) if as_json else None
+            return progress, describe(progress), answer
+
+    progress, rows, answer = run_waiting(run)
+    if answer is not None:
+        print(dump_json(redact_answer(setup, answer)))
     else:
-        for row in rows:
-            print("  ".join(row[name] for name in _COLUMNS if row.get(name)))
+        _print_rows(rows)
     return get_exit_status(progress.snapshots)
 
 
-def describe_snapshot(snapshot: "JobSnapshot", now: datetime) -> dict[str, str]:
-    """Return a job's id, status, time, document, and a note about an error or anything unusual, as printable text."""
+def _print_rows(rows: Sequence[Row]) -> None:
+    if not sys.stdout.isatty():
+        for row in rows:
+            print("  ".join(row[name] for name in _COLUMNS if row.get(name)))
+        return
+    from rich.console import Console
+
+    from llx_mcp.cli.tables import build_job_table
+
+    console = Console(highlight=False)
+    console.print(build_job_table(rows, console.width))
+
+
+def _describe(progress: "WaitProgress", now: datetime, redactor: Redactor) -> list[Row]:
+    """Describe the jobs of a wait without the key, for every form in which they are printed."""
+    return [map_strings(describe_snapshot(snapshot, now), redactor.redact) for snapshot in progress.snapshots]
+
+
+def describe_snapshot(snapshot: "JobSnapshot", now: datetime) -> Row:
+    """Return a job's id, status, time, document, and a note about an error or anything unusual, as printable text.
+
+    Args:
+        snapshot: what is known of the job.
+        now: the time by the service's clock.
+    """
     line = build_waited_row(snapshot, now)
     note = line.note if snapshot.error is None else describe_error(snapshot.error)
     row = {"job": sanitize_line(line.job_id, _CELL_CHARS), "status": line.short_status}
@@ -101,11 +136,10 @@ class _Lines:
     def __exit__(self, *_: object) -> None:
         return None
 
-    async def show(self, progress: "WaitProgress") -> None:
+    def show(self, progress: "WaitProgress", rows: Sequence[Row]) -> None:
         """Print the jobs whose status has changed."""
-        for snapshot in progress.snapshots:
-            row = describe_snapshot(snapshot, datetime.now(UTC))
-            if self._statuses.get(snapshot.job_id) != row["status"] and row["status"] != "NOT_POLLED":
+        for snapshot, row in zip(progress.snapshots, rows, strict=True):
+            if self._statuses.get(snapshot.job_id) != row["status"] and row["status"] != NOT_POLLED:
                 self._statuses[snapshot.job_id] = row["status"]
                 count = f"{progress.num_ended} of {progress.num_jobs} done"
                 print(f"{row['job']}  {row['status']}  ({count})", file=sys.stderr, flush=True)
@@ -114,36 +148,36 @@ class _Lines:
 class _Table:
     """Draws a table on stderr, again after each poll."""
 
-    def __init__(self) -> None:
+    def __init__(self, line: WaitingLine) -> None:
         from rich.console import Console
         from rich.live import Live
 
-        self._live = Live(console=Console(stderr=True), auto_refresh=False, transient=True)
+        self._line = line
+        self._console = Console(stderr=True, highlight=False)
+        self._live = Live(console=self._console, auto_refresh=False, transient=True)
 
     def __enter__(self) -> Self:
-        self._live.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._live.stop()
 
-    async def show(self, progress: "WaitProgress") -> None:
+    def show(self, progress: "WaitProgress", rows: Sequence[Row]) -> None:
         """Draw the current state of the jobs."""
-        self._live.update(_draw(progress), refresh=True)
+        self._line.clear()
+        self._live.start()
+        self._live.update(draw(progress, rows, self._console.width), refresh=True)
 
 
-def _draw(progress: "WaitProgress") -> "Table":
-    from rich.table import Table
-    from rich.text import Text
+def draw(progress: "WaitProgress", rows: Sequence[Row], width: int) -> "RenderableType":
+    """Build the table of a wait.
+
+    Args:
+        progress: the state of the wait.
+        rows: its jobs, as `describe_snapshot` describes them.
+        width: columns of the terminal.
+    """
+    from llx_mcp.cli.tables import build_job_table
 
     next_poll = "" if progress.next_poll_seconds is None else f"; next poll in {progress.next_poll_seconds:.0f} s"
-    table = Table(caption=f"{progress.num_ended} of {progress.num_jobs} done{next_poll}")
-    for name in _COLUMNS:
-        table.add_column(name)
-    for snapshot in progress.snapshots:
-        row = describe_snapshot(snapshot, datetime.now(UTC))
-        # As Text, so that markup in the text of a document or the service has no effect.
-        cells = [Text(row.get(name, "")) for name in _COLUMNS]
-        cells[1].stylize(_STATUS_COLOURS.get(row["status"], "cyan"))
-        table.add_row(*cells)
-    return table
+    return build_job_table(rows, width, f"{progress.num_ended} of {progress.num_jobs} done{next_poll}")

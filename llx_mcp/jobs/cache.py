@@ -124,6 +124,10 @@ class JobCache:
         """Return the number of cached jobs."""
         return len(self._entries)
 
+    def job_ids(self, identity: str) -> list[str]:
+        """Return the ids of a credential's cached jobs, the latest used first."""
+        return list(dict.fromkeys(key.job_id for key in reversed(self._entries) if key.identity == identity))
+
     def find(self, key: JobKey, *, billed: bool = False) -> CachedJob | None:
         """Return a cached job; None if there is none, or if it must be fetched again for its usage.
 

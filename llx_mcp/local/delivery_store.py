@@ -45,7 +45,7 @@ class DeliveryStore:
         """Return the jobs that were created with webhooks, oldest first."""
         with self._database.connection() as db:
             rows = db.execute(
-                f"SELECT id, webhooks, {LIFECYCLE_COLUMNS} FROM jobs WHERE webhooks IS NOT NULL ORDER BY position"  # noqa: S608 - constant column names
+                f"SELECT id, webhooks, {LIFECYCLE_COLUMNS} FROM jobs WHERE webhooks IS NOT NULL ORDER BY position"  # noqa: S608  # nosec B608 # constant column names
             ).fetchall()
         return [
             WebhookJob(job_id, decode_json(configurations), build_lifecycle(*columns))

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlsplit
 from uuid import uuid4
 
 import uvicorn
@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from llx_mcp.local.app import create_app
 from llx_mcp.local.faults import FaultInjector, parse_fault
+from llx_mcp.local.host_check import list_loopback_hosts
 from llx_mcp.local.job_store import JobStore
 from llx_mcp.local.outbox import deliver_webhooks
 from llx_mcp.local.samples import SAMPLES, read_sample
@@ -115,7 +116,8 @@ class EmbeddedApi:
     def build_app(self) -> ASGIApp:
         """Build the application, which records its requests."""
         lifespan = deliver_webhooks(self._store, clock=self.now)
-        app = create_app(self._store, clock=self.now, faults=self._injector, lifespan=lifespan)
+        hosts = list_loopback_hosts(urlsplit(self.base_url).port or 80)
+        app = create_app(self._store, clock=self.now, faults=self._injector, allowed_hosts=hosts, lifespan=lifespan)
         return _RequestRecorder(app, self.requests)
 
 

@@ -35,6 +35,8 @@ def build_route(method: str, path: str, endpoint: Endpoint, *, requires_key: boo
     """Build a route for one method of one path. GET does not imply HEAD, as in the service."""
 
     async def run_endpoint(request: Request) -> Response:
+        if not request.scope["query_string"].isascii():
+            raise HTTPException(400, "The query is not percent-encoded")
         if requires_key:
             check_api_key(request)
         return await endpoint(request)
@@ -50,9 +52,14 @@ def check_api_key(request: Request) -> None:
     Raises:
         HTTPException: 401 with the service's own message.
     """
-    authorization = request.headers.get("authorization", "")
-    if not authorization.startswith(_KEY_PREFIX) or len(authorization) == len(_KEY_PREFIX):
+    if not has_api_key(request):
         raise HTTPException(401, _INVALID_KEY)
+
+
+def has_api_key(request: Request) -> bool:
+    """Return whether a request carries an API key that begins with `llx-`."""
+    authorization = request.headers.get("authorization", "")
+    return authorization.startswith(_KEY_PREFIX) and len(authorization) > len(_KEY_PREFIX)
 
 
 def is_in_project(project_id: str | None, requested: UUID | None) -> bool:

@@ -1,16 +1,20 @@
 """Files in the store: the documents that jobs read."""
 
 import hashlib
+import io
 import sqlite3
 import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import BinaryIO
 
 from llx_mcp.local.database import Database
 from llx_mcp.local.timestamps import from_unix_seconds
 
 FILE_PREFIX = "dfl-"
 
+_CHUNK_BYTES = 1 << 20
 _COLUMNS = "position, id, uuid, name, external_file_id, purpose, project_id, sha256, created"
 
 
@@ -43,7 +47,7 @@ class FileStore:
 
     def put_file(
         self,
-        content: bytes,
+        content: bytes | BinaryIO,
         name: str,
         now: datetime,
         *,
@@ -55,7 +59,7 @@ class FileStore:
         """Store a file, replacing one with the same id.
 
         Args:
-            content: The bytes of the file.
+            content: The bytes of the file, or a file that is open for reading and is copied in chunks.
             name: The name, with its extension.
             now: The current time, aware.
             project_id: The UUID of the project.
@@ -64,8 +68,9 @@ class FileStore:
             file_id: The id of the file in LlamaCloud; None makes a new id.
         """
         file_id = file_id or f"{FILE_PREFIX}{uuid.uuid4()}"
-        values = (file_id, _derive_uuid(file_id), name, external_file_id, purpose, project_id,
-                  hashlib.sha256(content).hexdigest(), now.timestamp())  # fmt: skip
+        source = io.BytesIO(content) if isinstance(content, bytes) else content
+        size, sha256 = _measure(source)
+        values = (file_id, _derive_uuid(file_id), name, external_file_id, purpose, project_id, sha256, now.timestamp())
         with self._database.transaction() as db:
             _delete(db, file_id)
             position = db.execute(
@@ -73,15 +78,19 @@ class FileStore:
                 "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 values,
             ).lastrowid
-            db.execute("INSERT INTO contents VALUES (?, ?)", (position, content))
-            row = db.execute(f"SELECT {_COLUMNS} FROM files WHERE position = ?", (position,)).fetchone()  # noqa: S608 - constant column names
+            assert position is not None  # noqa: S101 - SQLite sets it on every insert
+            db.execute("INSERT INTO contents VALUES (?, zeroblob(?))", (position, size))
+            with db.blobopen("contents", "content", position) as blob:
+                for chunk in _read_chunks(source):
+                    blob.write(chunk)
+            row = db.execute(f"SELECT {_COLUMNS} FROM files WHERE position = ?", (position,)).fetchone()  # noqa: S608  # nosec B608 # constant column names
         return _build_file(*row)
 
     def get_file(self, file_id: str) -> StoredFile | None:
         """Return the file with an id, or with the UUID form of its id; None if it does not exist."""
         with self._database.connection() as db:
             row = db.execute(
-                f"SELECT {_COLUMNS} FROM files WHERE id = ? OR uuid = ?",  # noqa: S608 - constant column names
+                f"SELECT {_COLUMNS} FROM files WHERE id = ? OR uuid = ?",  # noqa: S608  # nosec B608 # constant column names
                 (file_id, file_id.removeprefix(FILE_PREFIX).lower()),
             ).fetchone()
         return None if row is None else _build_file(*row)
@@ -95,13 +104,29 @@ class FileStore:
     def list_files(self) -> list[StoredFile]:
         """Return every file, newest first."""
         with self._database.connection() as db:
-            rows = db.execute(f"SELECT {_COLUMNS} FROM files ORDER BY created DESC, position DESC").fetchall()  # noqa: S608 - constant column names
+            rows = db.execute(f"SELECT {_COLUMNS} FROM files ORDER BY created DESC, position DESC").fetchall()  # noqa: S608  # nosec B608 # constant column names
         return [_build_file(*row) for row in rows]
 
     def delete_file(self, file: StoredFile) -> bool:
         """Delete a file and return whether it still existed. Jobs that read it stay as they are."""
         with self._database.transaction() as db:
             return _delete(db, file.file_id)
+
+
+def _measure(source: BinaryIO) -> tuple[int, str]:
+    """Return the size of a file in bytes, and the SHA-256 of its content, in hex."""
+    digest = hashlib.sha256()
+    size = 0
+    for chunk in _read_chunks(source):
+        digest.update(chunk)
+        size += len(chunk)
+    return size, digest.hexdigest()
+
+
+def _read_chunks(source: BinaryIO) -> Iterator[bytes]:
+    source.seek(0)
+    while chunk := source.read(_CHUNK_BYTES):
+        yield chunk
 
 
 def _derive_uuid(file_id: str) -> str:

@@ -1,9 +1,10 @@
 """The endpoints of files: upload, get, list, delete, content and page screenshots."""
 
 import base64
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
-from typing import ParamSpec, TypedDict, TypeVar
+from typing import TypedDict
 from uuid import UUID
 
 from starlette.concurrency import run_in_threadpool
@@ -23,7 +24,7 @@ from llx_mcp.local.request_models import (
     parse_uuid,
     validation_error,
 )
-from llx_mcp.local.screenshots import ScreenshotError, count_pages, render_page
+from llx_mcp.local.screenshots import PageRenderer, ScreenshotError
 from llx_mcp.local.seeding import PROJECT_ID
 from llx_mcp.local.signed_urls import is_signature_valid, sign_path
 from llx_mcp.local.timestamps import format_time
@@ -45,9 +46,6 @@ _SORT_KEYS: dict[str, Callable[[StoredFile], str]] = {
     "purpose": lambda file: file.purpose or "",
     "external_file_id": lambda file: file.external_file_id or "",
 }
-
-_Parameters = ParamSpec("_Parameters")
-_Result = TypeVar("_Result")
 
 
 class PresignedUrl(TypedDict):
@@ -72,14 +70,15 @@ class FileDescription(TypedDict):
     download_url: PresignedUrl | None
 
 
-def build_file_routes(context: ApiContext, secret: bytes) -> list[Route]:
+def build_file_routes(context: ApiContext, renderer: PageRenderer, secret: bytes) -> list[Route]:
     """Build the routes of files.
 
     Args:
         context: The store and the clock.
+        renderer: Renders page screenshots; the caller closes it.
         secret: Signs the URLs of contents.
     """
-    api = _FilesApi(context, secret)
+    api = _FilesApi(context, renderer, secret)
     page_path = f"{_SCREENSHOTS_PATH}/{{page_index}}"
     signed_page_path = f"{CONTENT_PATH}/{{file_id}}/pages/{{page_index}}"
     return [
@@ -97,10 +96,11 @@ def build_file_routes(context: ApiContext, secret: bytes) -> list[Route]:
 
 
 class _FilesApi:
-    def __init__(self, context: ApiContext, secret: bytes) -> None:
+    def __init__(self, context: ApiContext, renderer: PageRenderer, secret: bytes) -> None:
         self._files = context.store.files
         self._clock = context.clock
         self._secret = secret
+        self._renderer = renderer
 
     async def upload(self, request: Request) -> Response:
         scope = parse_query(request, ScopeQuery)
@@ -110,17 +110,15 @@ class _FilesApi:
                 raise validation_error("missing", ["body", "purpose"], "Field required", None)
             if not isinstance(file, UploadFile):
                 raise validation_error("missing", ["body", "file"], "Field required", None)
-            content = await file.read()
-            name = file.filename or "file"
-        stored = await run_in_threadpool(
-            self._files.put_file,
-            content,
-            name,
-            self._clock(),
-            project_id=str(scope.project_id or PROJECT_ID),
-            purpose=purpose,
-            external_file_id=external_id if isinstance(external_id, str) else None,
-        )
+            stored = await run_in_threadpool(
+                self._files.put_file,
+                file.file,
+                file.filename or "file",
+                self._clock(),
+                project_id=str(scope.project_id or PROJECT_ID),
+                purpose=purpose,
+                external_file_id=external_id if isinstance(external_id, str) else None,
+            )
         return JSONResponse(self._describe(stored, request, ()), 201)
 
     async def get(self, request: Request) -> Response:
@@ -152,12 +150,11 @@ class _FilesApi:
 
     async def list_screenshots(self, request: Request) -> Response:
         file = await self._find(request, "id", parse_query(request, ScopeQuery))
-        content = await self._read_content(file)
-        count = await _run_renderer(count_pages, content)
-        images = [await _run_renderer(render_page, content, index) for index in range(count)]
+        with _http_errors():
+            sizes = await self._renderer.measure_images(file.sha256, lambda: self._read_content(file))
         return JSONResponse([
-            {"page_index": index, "file_id": file.file_uuid, "image_size": len(image or b""), "metadata": None}
-            for index, image in enumerate(images)
+            {"page_index": index, "file_id": file.file_uuid, "image_size": size, "metadata": None}
+            for index, size in enumerate(sizes)
         ])  # fmt: skip
 
     async def get_screenshot(self, request: Request) -> Response:
@@ -183,7 +180,8 @@ class _FilesApi:
         return await self._render_screenshot(file, _parse_page_index(request))
 
     async def _render_screenshot(self, file: StoredFile, page_index: int) -> Response:
-        image = await _run_renderer(render_page, await self._read_content(file), page_index)
+        with _http_errors():
+            image = await self._renderer.render_page(file.sha256, page_index, lambda: self._read_content(file))
         if image is None:
             raise HTTPException(404, f"Page {page_index} of file {file.file_id!r} not found")
         return Response(image, media_type="image/png")
@@ -228,12 +226,11 @@ class _FilesApi:
         }
 
 
-async def _run_renderer(
-    render: Callable[_Parameters, _Result], *args: _Parameters.args, **kwargs: _Parameters.kwargs
-) -> _Result:
-    """Run a function of `screenshots` in a thread; its errors become HTTP errors that the clients do not retry."""
+@contextmanager
+def _http_errors() -> Iterator[None]:
+    """Turn errors of the renderer into HTTP errors that the clients do not retry."""
     try:
-        return await run_in_threadpool(render, *args, **kwargs)
+        yield
     except ScreenshotError as exc:
         status = 501 if exc.is_not_installed else 422
         raise HTTPException(status, str(exc), {"x-should-retry": "false"}) from None

@@ -60,7 +60,7 @@ def select_jobs(db: sqlite3.Connection, job_filter: JobFilter, now: datetime) ->
     conditions, values = _build_conditions(job_filter)
     where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
     rows = db.execute(
-        f"SELECT created, position, id, file_input, {LIFECYCLE_COLUMNS} FROM jobs {where} "  # noqa: S608 - constant conditions
+        f"SELECT created, position, id, file_input, {LIFECYCLE_COLUMNS} FROM jobs {where} "  # noqa: S608  # nosec B608 # constant conditions
         "ORDER BY created DESC, position DESC",
         values,
     )

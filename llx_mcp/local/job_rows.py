@@ -87,7 +87,7 @@ def get_lifecycle(db: sqlite3.Connection, job_id: str) -> JobLifecycle | None:
     """Return the lifecycle of a job, or None if it does not exist."""
     if not is_storable(job_id):
         return None
-    row = db.execute(f"SELECT {LIFECYCLE_COLUMNS} FROM jobs WHERE id = ?", (job_id,)).fetchone()  # noqa: S608 - constant column names
+    row = db.execute(f"SELECT {LIFECYCLE_COLUMNS} FROM jobs WHERE id = ?", (job_id,)).fetchone()  # noqa: S608  # nosec B608 # constant column names
     return None if row is None else build_lifecycle(*row)
 
 

@@ -159,7 +159,7 @@ class JobStore:
         if not job_rows.is_storable(job_id):
             return None
         query = (
-            f"SELECT project_id, created, body, overrides, {LIFECYCLE_COLUMNS} "  # noqa: S608 - constant column names
+            f"SELECT project_id, created, body, overrides, {LIFECYCLE_COLUMNS} "  # noqa: S608  # nosec B608 # constant column names
             "FROM jobs JOIN bodies ON bodies.id = body_id WHERE jobs.id = ?"
         )
         with self._database.connection() as db:
@@ -236,7 +236,7 @@ class JobStore:
             now: The time at which to evaluate statuses; None returns final statuses.
         """
         with self._database.connection() as db:
-            rows = db.execute(f"SELECT id, {LIFECYCLE_COLUMNS} FROM jobs ORDER BY position").fetchall()  # noqa: S608 - constant column names
+            rows = db.execute(f"SELECT id, {LIFECYCLE_COLUMNS} FROM jobs ORDER BY position").fetchall()  # noqa: S608  # nosec B608 # constant column names
         lifecycles = [(job_id, build_lifecycle(*columns)) for job_id, *columns in rows]
         return [
             (job_id, lifecycle.final_status if now is None else lifecycle.status_at(now))

@@ -1,5 +1,6 @@
 """The webhook deliveries that are due for the jobs of a store, and the task that sends them."""
 
+import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -8,6 +9,7 @@ from datetime import UTC, datetime
 import anyio
 from starlette.applications import Starlette
 
+from llx_mcp.local.database import StoreError
 from llx_mcp.local.job_store import JobStore
 from llx_mcp.local.webhooks import (
     Delivery,
@@ -22,7 +24,7 @@ _log = logging.getLogger("llx_mcp.local")
 
 
 class StoreOutbox:
-    """The due deliveries of a store's jobs."""
+    """The due deliveries of a store's jobs. While the store cannot be used, none is due."""
 
     def __init__(self, store: JobStore, clock: Callable[[], datetime], *, allow_remote: bool = False) -> None:
         """Read deliveries from a store.
@@ -35,14 +37,22 @@ class StoreOutbox:
         self._deliveries = store.deliveries
         self._clock = clock
         self._allow_remote = allow_remote
+        # Deliveries that are done: the job, the index of the endpoint, the event type, and when.
+        self._unrecorded: dict[tuple[str, int, str], datetime] = {}
 
     def list_due(self, now: datetime) -> list[Delivery]:
         """Return the deliveries that are due and not done; those of each job are in order."""
         due: list[Delivery] = []
-        for job in self._deliveries.list_webhook_jobs():
-            events = [WebhookEvent(job.job_id, event_type, at) for event_type, at in job.events_until(now)]
-            for index, configuration in enumerate(job.configurations):
-                due += self._list_due_for_endpoint(index, configuration, events)
+        try:
+            self._record_done()
+            for job in self._deliveries.list_webhook_jobs():
+                events = [WebhookEvent(job.job_id, event_type, at) for event_type, at in job.events_until(now)]
+                for index, configuration in enumerate(job.configurations):
+                    due += self._list_due_for_endpoint(index, configuration, events)
+            self._record_done()
+        except StoreError as exc:
+            _log.warning("webhooks wait: %s", exc)
+            return []
         return due
 
     def mark_done(self, delivery: Delivery, is_delivered: bool, /) -> None:
@@ -50,7 +60,10 @@ class StoreOutbox:
         event = delivery.event
         if not is_delivered:
             _log.warning("%s of %s was not delivered: all attempts failed", event.event_type, event.job_id)
-        self._record(delivery.endpoint_index, event)
+        self._set_done(delivery.endpoint_index, event)
+        # Otherwise recorded later, so that the receiver does not get the event again.
+        with contextlib.suppress(StoreError):
+            self._record_done()
 
     def _list_due_for_endpoint(
         self, endpoint_index: int, configuration: WebhookConfiguration, events: list[WebhookEvent]
@@ -63,12 +76,17 @@ class StoreOutbox:
         except WebhookError as exc:
             for event in pending:
                 _log.warning("%s of %s is not delivered: %s", event.event_type, event.job_id, exc)
-                self._record(endpoint_index, event)
+                self._set_done(endpoint_index, event)
             return []
         return [Delivery(endpoint_index, webhook, event) for event in pending if webhook.is_subscribed_to(event)]
 
-    def _record(self, endpoint_index: int, event: WebhookEvent) -> None:
-        self._deliveries.mark_done(event.job_id, endpoint_index, event.event_type, self._clock())
+    def _set_done(self, endpoint_index: int, event: WebhookEvent) -> None:
+        self._unrecorded[event.job_id, endpoint_index, event.event_type] = self._clock()
+
+    def _record_done(self) -> None:
+        for key, done_at in list(self._unrecorded.items()):
+            self._deliveries.mark_done(*key, done_at)
+            self._unrecorded.pop(key, None)
 
 
 def deliver_webhooks(

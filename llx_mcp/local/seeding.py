@@ -30,7 +30,7 @@ def open_store(path: Path | None = None, *, with_samples: bool = True) -> JobSto
     try:
         if with_samples:
             _add_samples(store)
-    except sqlite3.Error as exc:
+    except (sqlite3.Error, StoreError) as exc:
         store.close()
         raise StoreError(f"{path} cannot be opened as a store of jobs: {exc}") from None
     return store

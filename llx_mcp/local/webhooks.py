@@ -4,16 +4,18 @@ Events and their ids follow from a job's timeline alone. After a restart the sam
 can recognize one that is sent twice.
 """
 
+import contextlib
 import hashlib
 import hmac
 import http.client
 import ipaddress
+import socket
 import ssl
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol, TypedDict
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 from uuid import NAMESPACE_URL, uuid5
 
 import anyio
@@ -24,7 +26,9 @@ from llx_mcp.local.timestamps import format_time
 
 RETRY_DELAYS_SECONDS = (1.0, 5.0)
 POLL_INTERVAL_SECONDS = 0.5
-RESPONSE_TIMEOUT_SECONDS = 10.0
+# The time of one attempt in all: connecting, sending, and waiting for the response.
+ATTEMPT_SECONDS = 10.0
+MAX_CONCURRENT_REQUESTS = 16
 
 _SUCCESS = range(200, 300)
 
@@ -189,29 +193,48 @@ async def deliver(webhook: Webhook, event: WebhookEvent, post: Post, sleep: Slee
     return False
 
 
-async def deliver_due(outbox: Outbox, now: datetime, post: Post, sleep: Sleep) -> None:
-    """Send everything that is due: to different URLs concurrently, to the same URL in order."""
-    by_url: dict[str, list[Delivery]] = {}
-    for delivery in await run_sync(outbox.list_due, now):
-        by_url.setdefault(delivery.webhook.url, []).append(delivery)
-
-    async def deliver_in_order(deliveries: list[Delivery]) -> None:
-        for delivery in deliveries:
-            is_delivered = await deliver(delivery.webhook, delivery.event, post, sleep)
-            await run_sync(outbox.mark_done, delivery, is_delivered)
-
-    async with anyio.create_task_group() as tasks:
-        for deliveries in by_url.values():
-            tasks.start_soon(deliver_in_order, deliveries)
-
-
 async def run_delivery_loop(
     outbox: Outbox, clock: Callable[[], datetime], post: Post | None = None, sleep: Sleep = anyio.sleep
 ) -> None:
-    """Send what is due at regular intervals, until cancelled."""
-    while True:
-        await deliver_due(outbox, clock(), post or post_once, sleep)
-        await sleep(POLL_INTERVAL_SECONDS)
+    """Send what is due at regular intervals, until cancelled.
+
+    Each URL has a task of its own that sends its events in order, so that a slow endpoint delays no other one.
+    """
+    post = limit_posts(post or post_once, max_concurrent=MAX_CONCURRENT_REQUESTS, seconds=ATTEMPT_SECONDS)
+    busy_urls: set[str] = set()
+
+    async def deliver_in_order(url: str, deliveries: Sequence[Delivery]) -> None:
+        for delivery in deliveries:
+            is_delivered = await deliver(delivery.webhook, delivery.event, post, sleep)
+            await run_sync(outbox.mark_done, delivery, is_delivered)
+        busy_urls.remove(url)
+
+    async with anyio.create_task_group() as tasks:
+        while True:
+            for url, deliveries in _group_by_url(await run_sync(outbox.list_due, clock())).items():
+                if url not in busy_urls:
+                    busy_urls.add(url)
+                    tasks.start_soon(deliver_in_order, url, deliveries)
+            await sleep(POLL_INTERVAL_SECONDS)
+
+
+def _group_by_url(deliveries: Sequence[Delivery]) -> dict[str, list[Delivery]]:
+    by_url: dict[str, list[Delivery]] = {}
+    for delivery in deliveries:
+        by_url.setdefault(delivery.webhook.url, []).append(delivery)
+    return by_url
+
+
+def limit_posts(post: Post, *, max_concurrent: int, seconds: float) -> Post:
+    """Return a function that sends at most some POSTs at a time, and raises TimeoutError if one takes too long."""
+    slots = anyio.Semaphore(max_concurrent)
+
+    async def post_within_limits(url: str, headers: Mapping[str, str], body: bytes) -> int:
+        async with slots:
+            with anyio.fail_after(seconds):
+                return await post(url, headers, body)
+
+    return post_within_limits
 
 
 async def post_once(url: str, headers: Mapping[str, str], body: bytes) -> int:
@@ -220,28 +243,61 @@ async def post_once(url: str, headers: Mapping[str, str], body: bytes) -> int:
     Raises:
         OSError: The request could not be made, or there was no response.
     """
-    return await run_sync(_post, url, headers, body, abandon_on_cancel=True)
+    request = _PostRequest(url, headers, body)
+    try:
+        return await run_sync(request.send, abandon_on_cancel=True)
+    finally:
+        request.abandon()
 
 
-def _post(url: str, headers: Mapping[str, str], body: bytes) -> int:
-    parts = urlsplit(url)
+class _PostRequest:
+    """One POST in a thread, which another thread can end."""
+
+    def __init__(self, url: str, headers: Mapping[str, str], body: bytes) -> None:
+        self._url = url
+        self._headers = headers
+        self._body = body
+        self._is_abandoned = False
+        self._connection: http.client.HTTPConnection | None = None
+
+    def send(self) -> int:
+        """Send the request and return the status of the response. This blocks.
+
+        Raises:
+            OSError: The request could not be made, or there was no response.
+        """
+        parts = urlsplit(self._url)
+        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        try:
+            self._connection = connection = _build_connection(parts)
+            connection.connect()
+            if self._is_abandoned:
+                raise TimeoutError
+            connection.request("POST", target, self._body, dict(self._headers))
+            return connection.getresponse().status
+        except (http.client.HTTPException, ValueError) as exc:
+            # HTTP cannot carry one of the headers or the address.
+            raise OSError(f"the request could not be made ({type(exc).__name__})") from None
+        finally:
+            if self._connection is not None:
+                self._connection.close()
+
+    def abandon(self) -> None:
+        """End a request that is still waiting for its endpoint, however slowly that sends."""
+        self._is_abandoned = True
+        waiting = self._connection.sock if self._connection is not None else None
+        if waiting is not None:
+            with contextlib.suppress(OSError):
+                waiting.shutdown(socket.SHUT_RDWR)
+
+
+def _build_connection(parts: SplitResult) -> http.client.HTTPConnection:
     # Not `netloc`: http.client would take a user name and a password in it for the host.
     host, port = parts.hostname or "", parts.port
-    connection: http.client.HTTPConnection
     if parts.scheme == "https":
         context = ssl.create_default_context()
-        connection = http.client.HTTPSConnection(host, port, timeout=RESPONSE_TIMEOUT_SECONDS, context=context)
-    else:
-        connection = http.client.HTTPConnection(host, port, timeout=RESPONSE_TIMEOUT_SECONDS)
-    try:
-        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        connection.request("POST", target, body, dict(headers))
-        return connection.getresponse().status
-    except (http.client.HTTPException, ValueError) as exc:
-        # HTTP cannot carry one of the headers or the address.
-        raise OSError(f"the request could not be made ({type(exc).__name__})") from None
-    finally:
-        connection.close()
+        return http.client.HTTPSConnection(host, port, timeout=ATTEMPT_SECONDS, context=context)
+    return http.client.HTTPConnection(host, port, timeout=ATTEMPT_SECONDS)
 
 
 def _is_loopback(host: str) -> bool:

@@ -157,7 +157,7 @@ class Engine:
         self._connection.execute(f"CREATE TABLE {_quote_name(name)} ({names})")
         self._connection.execute("BEGIN")
         # Names are quoted, and values are bound to placeholders.
-        insert = f"INSERT INTO {_quote_name(name)} VALUES ({placeholders})"  # noqa: S608  # nosec B608
+        insert = f"INSERT INTO {_quote_name(name)} VALUES ({placeholders})"  # noqa: S608  # nosec B608 # the name is quoted and the values are bound
         self._connection.executemany(insert, rows)
         self._connection.execute("COMMIT")
 

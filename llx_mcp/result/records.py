@@ -3,7 +3,7 @@
 import csv
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import IO, Any
 
@@ -55,7 +55,19 @@ def list_elements(locations: list[Location]) -> list[Location]:
     return locations
 
 
-def build_records(document: Document, locations: list[Location], *, provenance: bool) -> Records:
+def show_flat(location: Location) -> Any:
+    """Return the value of a cell: a list or an empty object as JSON, any other value as it is."""
+    value = location.value
+    return dump_json(value) if isinstance(value, dict | list) else value
+
+
+def build_records(
+    document: Document,
+    locations: list[Location],
+    *,
+    provenance: bool,
+    show_cell: Callable[[Location], Any] = show_flat,
+) -> Records:
     """Build one row for each location.
 
     An object becomes a row of its fields, including those of nested objects. Any other value becomes one cell.
@@ -64,6 +76,7 @@ def build_records(document: Document, locations: list[Location], *, provenance: 
         document: the document that the locations belong to.
         locations: the values to write.
         provenance: add the columns confidence, page and quote after each column.
+        show_cell: returns what stands in the cell of a value.
     """
     names = list(dict.fromkeys(name for location in locations for name, _ in _iter_cells(location)))
     columns = ["_path"]
@@ -71,7 +84,7 @@ def build_records(document: Document, locations: list[Location], *, provenance: 
         columns.append(name)
         if provenance:
             columns += [f"{name}.{column}" for column in _PROVENANCE_COLUMNS]
-    return Records(columns, _iter_rows(document, locations, names, provenance=provenance))
+    return Records(columns, _iter_rows(document, locations, names, show_cell, provenance=provenance))
 
 
 def write_csv(records: Records, target: IO[bytes]) -> None:
@@ -101,14 +114,19 @@ def _csv_cell(cell: Any) -> Any:
 
 
 def _iter_rows(
-    document: Document, locations: list[Location], names: list[str], *, provenance: bool
+    document: Document,
+    locations: list[Location],
+    names: list[str],
+    show_cell: Callable[[Location], Any],
+    *,
+    provenance: bool,
 ) -> Iterator[list[Any]]:
     for location in locations:
         cells = dict(_iter_cells(location))
         row: list[Any] = [show_path(location.path)]
         for name in names:
             cell = cells.get(name)
-            row.append(None if cell is None else _flatten(cell.value))
+            row.append(None if cell is None else show_cell(cell))
             if provenance:
                 row += _provenance_cells(document, cell)
         yield row
@@ -127,10 +145,6 @@ def _iter_cells(location: Location) -> Iterator[tuple[str, Location]]:
             stack.extend([(name, inner) for inner in member.members()][::-1])
         else:
             yield name, member
-
-
-def _flatten(value: Any) -> Any:
-    return dump_json(value) if isinstance(value, dict | list) else value
 
 
 def _provenance_cells(document: Document, cell: Location | None) -> list[Any]:

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Any, Literal
+from typing import Any
 
 import anyio
 from mcp.server.caching import CacheableMethod, CacheHint
@@ -30,9 +30,10 @@ from llx_mcp import __version__
 from llx_mcp.errors import ArgumentError, LlxError, excerpt
 from llx_mcp.jobs.clock import Clock, SystemClock
 from llx_mcp.jobs.reader import JobReader, ReaderOptions, open_reader
-from llx_mcp.jobs.source import OpenSource
+from llx_mcp.jobs.source import OpenSource, get_redactor
 from llx_mcp.redaction import Redactor
 from llx_mcp.server.answer_filter import AnswerFilter
+from llx_mcp.server.completions import Completions
 from llx_mcp.server.prompts import load_prompts
 from llx_mcp.server.resources import add_resources
 from llx_mcp.server.stdio import open_stdio
@@ -50,6 +51,7 @@ from llx_mcp.server.tools import (
 from llx_mcp.server.tools.results import tool_error
 from llx_mcp.server.tools.schemas import compact_schema, explain_arguments
 from llx_mcp.server.wait_task import WaitForJobs
+from llx_mcp.settings import LogLevel
 
 INSTRUCTIONS = (
     "Reads LlamaExtract jobs: documents from which LlamaCloud extracted structured values. Start with get_extract_job, "
@@ -79,7 +81,6 @@ TOOLS = (
 )
 # The other hints only matter for tools that change things, and each costs tokens.
 _READS_ONLY = ToolAnnotations(read_only_hint=True)
-LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 _CLOSE_SECONDS = 3.0
 _LISTS_TTL_MS = 3_600_000
 _LISTS: tuple[CacheableMethod, ...] = ("tools/list", "prompts/list", "resources/templates/list", "resources/list")
@@ -211,7 +212,7 @@ def build_server(
 
     Args:
         open_source: where jobs come from.
-        redactor: removes secrets from everything that the server answers.
+        redactor: removes secrets from everything that the server answers; by default, that of the source's key.
         clock: the clock for polling and waiting.
         options: how jobs are polled and cached.
         works: the task work of further tools, by tool name.
@@ -228,6 +229,7 @@ def build_server(
                 server.readers.discard(reader)
 
     bus = InMemorySubscriptionBus()
+    completions = Completions()
     server = ExtractServer(
         name="llx-mcp",
         title="LlamaExtract jobs",
@@ -239,10 +241,16 @@ def build_server(
         lifespan=lifespan,
         log_level=log_level,
         cache_hints={name: CacheHint(ttl_ms=_LISTS_TTL_MS, scope="public") for name in _LISTS},
-        middleware=[AnswerFilter(redactor or Redactor()), _refuse_cursor, JobSubscriptions(bus)],
+        middleware=[
+            AnswerFilter(redactor or get_redactor(open_source)),
+            _refuse_cursor,
+            JobSubscriptions(bus),
+            completions,
+        ],
         subscriptions=bus,
         extensions=[Tasks({"wait_for_extract_job": WaitForJobs(), **(works or {})})],
     )
+    server.completion()(completions.complete)  # type: ignore[no-untyped-call] # of the SDK
     server.middleware.append(server.count_call)
     for module in TOOLS:
         server.add_tool(

@@ -1,5 +1,6 @@
 """The server over streamable HTTP on this machine."""
 
+import socket
 import sys
 from types import FrameType
 
@@ -8,9 +9,10 @@ import anyio
 from llx_mcp.jobs.reader import ReaderOptions
 from llx_mcp.jobs.source import OpenSource
 from llx_mcp.redaction import Redactor
-from llx_mcp.server.app import ExtractServer, LogLevel
+from llx_mcp.server.app import ExtractServer
 from llx_mcp.server.http_messages import RepairMessages
 from llx_mcp.server.run import build_frozen_server
+from llx_mcp.settings import LogLevel
 
 _HOST = "127.0.0.1"
 # For connections that are still open once all waits have been answered.
@@ -28,13 +30,19 @@ def serve_http(
     """Serve any number of clients over streamable HTTP on this machine, until interrupted.
 
     The transport is stateless and answers with event streams: a JSON response would drop progress.
+
+    Raises:
+        OSError: the port cannot be used.
     """
-    server = build_frozen_server(source, redactor, options, log_level)
-    sys.stderr.write(f"llx-mcp: MCP over streamable HTTP at http://{_HOST}:{port}/mcp (this machine only)\n")
-    anyio.run(_serve_http, server, port, log_level)
+    # Before anything is said: the port may be in use.
+    with socket.create_server((_HOST, port)) as listener:
+        server = build_frozen_server(source, redactor, options, log_level)
+        url = f"http://{_HOST}:{listener.getsockname()[1]}/mcp"
+        sys.stderr.write(f"llx-mcp: MCP over streamable HTTP at {url} (this machine only)\n")
+        anyio.run(_serve_http, server, listener, log_level)
 
 
-async def _serve_http(server: ExtractServer, port: int, log_level: LogLevel) -> None:
+async def _serve_http(server: ExtractServer, listener: socket.socket, log_level: LogLevel) -> None:
     import uvicorn
 
     stop_requested = anyio.Event()
@@ -48,8 +56,6 @@ async def _serve_http(server: ExtractServer, port: int, log_level: LogLevel) -> 
 
     config = uvicorn.Config(
         RepairMessages(server.streamable_http_app(stateless_http=True, host=_HOST)),
-        _HOST,
-        port,
         # Without handlers of its own, uvicorn logs through those of the command, which redact.
         log_config=None,
         log_level=log_level.lower(),
@@ -63,5 +69,5 @@ async def _serve_http(server: ExtractServer, port: int, log_level: LogLevel) -> 
 
     async with anyio.create_task_group() as group:
         group.start_soon(answer_waits)
-        await Server(config).serve()
+        await Server(config).serve(sockets=[listener])
         group.cancel_scope.cancel()

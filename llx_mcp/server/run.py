@@ -11,7 +11,8 @@ import anyio
 from llx_mcp.jobs.reader import ReaderOptions
 from llx_mcp.jobs.source import OpenSource
 from llx_mcp.redaction import Redactor
-from llx_mcp.server.app import ExtractServer, LogLevel, build_server
+from llx_mcp.server.app import ExtractServer, build_server
+from llx_mcp.settings import LogLevel
 
 # Time for the last answers to leave through the pipe.
 _PIPE_SECONDS = 0.3

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from llx_mcp.local import SAMPLES
 from llx_mcp.local.samples import read_sample
 from tests.cli.command import ID_BY_NAME, run_command
 
-COMMANDS = ("serve", "get", "wait", "list", "export", "check", "demo")
+COMMANDS = ("serve", "get", "wait", "list", "export", "check", "demo", "completion")
 ACTIONS = ("serve", "record", "import", "export", "redact", "list", "scenarios")
 
 
@@ -101,8 +102,12 @@ def test_every_command_has_help_with_an_example() -> None:
     parsers = list_parsers(build_parser())
     assert set(parsers) == {"local", *COMMANDS, *(f"local {action}" for action in ACTIONS)}
     for command, parser in parsers.items():
-        assert parser.format_help().startswith(f"usage: llx-mcp {command} ")
-        assert f"\nExample:\n  llx-mcp {command}" in parser.format_help(), command
+        shown = parser.format_help()
+        assert re.match(r"[A-Z][a-z]+ [a-z ]+", shown), command
+        assert shown.index("usage: ") > shown.index(".")
+        *_, title, example = shown.splitlines()
+        assert title == "Example:"
+        assert f"  llx-mcp {command}" in f"  {example.strip()}".replace('eval "$(', ""), command
 
 
 def test_list_is_printed_as_text_and_as_json() -> None:
@@ -119,7 +124,7 @@ def test_list_is_printed_as_text_and_as_json() -> None:
     ("arguments", "words"),
     [
         (("--since", "soon"), "--since (given: 'soon'): a date or time in ISO 8601"),
-        (("--max-chars", "5"), "--max-chars takes a whole number from 1,000"),
+        (("--max-chars", "5"), "argument --max-chars: give a whole number from 1,000 to 400,000"),
         (("--cursor", "x"), "llx-mcp: --cursor: this server did not create it"),
         (("--status", "done"), "invalid choice"),
     ],

@@ -6,12 +6,19 @@ from datetime import UTC, datetime
 
 import pytest
 
-from llx_mcp.cli.wait import _draw, describe_snapshot, get_exit_status
+from llx_mcp.answers.requests import WaitRequest
+from llx_mcp.backends import local_settings
+from llx_mcp.cli.setup import CommandSetup
+from llx_mcp.cli.wait import describe_snapshot, draw, get_exit_status, wait_for_many
 from llx_mcp.errors import NotFoundError, UnavailableError
 from llx_mcp.jobs.progress import JobSnapshot, WaitProgress
+from llx_mcp.jobs.reader import ReaderOptions
 from llx_mcp.local import SAMPLE_RUNNING_ID
 from llx_mcp.models import Job
+from llx_mcp.outputs import WaitOutput
+from llx_mcp.scope import DEFAULT_SCOPE
 from tests.cli.command import ID_BY_NAME, run_command
+from tests.sources import Bodies, open_bodies
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -69,9 +76,29 @@ def test_table_does_not_interpret_markup() -> None:
         JobSnapshot("ext-1", build_job("FAILED", error_message="[bold]loud[/bold]")),
         build_snapshot("RUNNING"),
     )
-    Console(file=target, width=120).print(_draw(WaitProgress(snapshots, 3.0, 4.0)))
+    rows = [describe_snapshot(snapshot, NOW) for snapshot in snapshots]
+    Console(file=target, width=120).print(draw(WaitProgress(snapshots, 3.0, 4.0), rows, 120))
     assert "[bold]loud[/bold]" in target.getvalue()
     assert "1 of 2 done; next poll in 4 s" in target.getvalue()
+
+
+class _AheadBodies(Bodies):
+    """A service whose clock is ten days ahead of this machine's."""
+
+    @property
+    def clock_offset_seconds(self) -> float:
+        """Ten days."""
+        return 10 * 86_400.0
+
+
+def test_wait_goes_by_the_clock_of_the_service(capsys: pytest.CaptureFixture[str]) -> None:
+    created = datetime.now(UTC).isoformat()
+    source = _AheadBodies(
+        lambda job_id: json.dumps({"id": job_id, "status": "RUNNING", "created_at": created}).encode()
+    )
+    setup = CommandSetup(local_settings(), open_bodies(source), ReaderOptions(), DEFAULT_SCOPE)
+    assert wait_for_many(setup, WaitRequest(("ext-1", "ext-2")), timeout_seconds=0, as_json=False) == 3
+    assert capsys.readouterr().out.count("RUNNING for 10 days") == 2
 
 
 def test_wait_lists_all_jobs_in_the_given_order() -> None:
@@ -89,11 +116,15 @@ def test_wait_prints_running_jobs_at_the_timeout() -> None:
     run = run_command(
         "wait", "--local", "--json", "--timeout", "0.5", SAMPLE_RUNNING_ID, ID_BY_NAME["invoice"], exit_status=3
     )
-    running, invoice = json.loads(run.stdout)
+    answer = WaitOutput.model_validate_json(run.stdout)
+    assert answer.waited is not None
+    assert (answer.waited.jobs, answer.waited.ended) == (2, 1)
+    assert answer.jobs is not None
+    running, invoice = [dict(zip(answer.jobs.columns, row, strict=True)) for row in answer.jobs.rows]
     assert running["status"] in ("PENDING", "THROTTLED")
-    assert running["time"].endswith(" s so far")
-    assert len(running["time"]) < 12
+    assert running["seconds"] < 60
     assert invoice["status"] == "COMPLETED"
+    assert answer.structured() == json.loads(run.stdout)
 
 
 def test_unreadable_job_is_listed_and_the_others_are_waited_for() -> None:

@@ -142,14 +142,32 @@ async def test_every_response_has_own_server_header(store: JobStore) -> None:
 
 async def test_status_page_lists_jobs_and_escapes_html(store: JobStore) -> None:
     store.import_job(b'{"id":"<script>alert(1)</script>","status":"<b>","file_input":"\\"<i>"}')
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(create_app(store)), base_url="http://local") as client:
-        response = await client.get("/")
+    response = await get(store, "/")
     assert response.headers["content-type"] == "text/html; charset=utf-8"
     assert f"{len(SAMPLES) + 1} jobs" in response.text
     assert f"<tr><td><code>{INVOICE.job_id}</code><td>COMPLETED<td>" in response.text
     assert f"<code>{SAMPLE_RUNNING_ID}</code><td>PENDING" in response.text
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in response.text
     assert [tag for tag in ("<script", "<b>", "<i>") if tag in response.text] == []
+
+
+async def test_status_page_shows_jobs_only_to_a_key_or_its_token(store: JobStore) -> None:
+    transport = httpx.ASGITransport(create_app(store, page_token="page-token"))
+    async with httpx.AsyncClient(transport=transport, base_url="http://local") as client:
+        for query, headers, shows in (
+            ("", {}, False), ("?token=", {}, False), ("?token=other", {}, False), ("?token=%ff", {}, False),
+            ("", {"Authorization": "Bearer other"}, False), ("", KEY, True), ("?token=page-token", {}, True),
+        ):  # fmt: skip
+            response = await client.get(f"/{query}", headers=headers)
+            assert (response.status_code, INVOICE.job_id in response.text) == (200, shows)
+            assert f"{len(SAMPLES)} jobs" in response.text
+            assert response.headers["cache-control"] == "no-store"
+
+
+async def test_status_page_without_its_own_token_needs_a_key(store: JobStore) -> None:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(create_app(store)), base_url="http://local") as client:
+        for query in ("", "?token=", "?token=None"):
+            assert INVOICE.job_id not in (await client.get(f"/{query}")).text
 
 
 @pytest.mark.parametrize("job_id", ["a/b", "100%", "%2F", "ein Auftrag", "日本", "?expand=usage", "#1"])

@@ -14,7 +14,16 @@ from llama_cloud import LlamaCloud
 
 from llx_mcp.local import SAMPLES, create_app, open_store
 from llx_mcp.local.app import ADMIN_HEADER, FAULTS_PATH, SERVER_NAME
-from llx_mcp.local.faults import KINDS, Fault, FaultError, FaultInjector, build_fault, parse_fault, parse_faults
+from llx_mcp.local.faults import (
+    KINDS,
+    Fault,
+    FaultError,
+    FaultInjector,
+    build_fault,
+    describe_fault,
+    parse_fault,
+    parse_faults,
+)
 
 JOB = f"/api/v2/extract/{SAMPLES[0].job_id}"
 KEY = {"Authorization": "Bearer llx-test"}
@@ -182,6 +191,63 @@ def test_rate_limit_window_ends_after_a_minute() -> None:
     now[0] = 60.0
     again = [bool(faults.select_faults("GET", JOB)) for _ in range(21)]
     assert (first, late, again) == ([False] * 20 + [True], True, [False] * 20 + [True])
+
+
+def test_rate_limit_counts_from_each_allowed_request() -> None:
+    now = [0.0]
+    faults = FaultInjector([Fault("rate-limit", per_minute=2)], clock=lambda: now[0])
+    limited = {}
+    for now[0] in (0.0, 30.0, 59.0, 60.0, 61.0, 89.9, 90.0, 119.9, 120.0):
+        limited[now[0]] = bool(faults.select_faults("GET", JOB))
+    # Refused requests do not count.
+    assert [seconds for seconds, is_limited in limited.items() if is_limited] == [59.0, 61.0, 89.9, 119.9]
+
+
+@pytest.mark.parametrize("times", [0, 1, 3])
+def test_fault_is_injected_as_often_as_asked(times: int) -> None:
+    faults = FaultInjector([Fault("unavailable", times=times, method="GET")])
+    assert faults.select_faults("POST", JOB) == []
+    assert [bool(faults.select_faults("GET", JOB)) for _ in range(5)] == [True] * times + [False] * (5 - times)
+
+
+def test_share_counts_only_injected_faults() -> None:
+    faults = FaultInjector([Fault("unavailable", share=0.5, times=10, seed=3)])
+    injected = [bool(faults.select_faults("GET", JOB)) for _ in range(200)]
+    assert sum(injected) == 10
+    assert injected.index(True) < 20 < 200 - injected[::-1].index(True) < 60
+
+
+def test_faults_are_counted_apart_and_restart_when_they_are_set() -> None:
+    faults = FaultInjector([Fault("unavailable", times=1), Fault("wrong-region", times=2)])
+    kinds = [[fault.kind for fault in faults.select_faults("GET", JOB)] for _ in range(3)]
+    assert kinds == [["unavailable", "wrong-region"], ["wrong-region"], []]
+    faults.set_faults(faults.get_faults())
+    assert len(faults.select_faults("GET", JOB)) == 2
+
+
+@pytest.mark.parametrize("path", ["/", "/_admin/faults", "/_files/x"])
+def test_exempt_path_does_not_count_as_a_request(path: str) -> None:
+    faults = FaultInjector([Fault("unavailable", times=1)])
+    assert faults.select_faults("GET", path) == []
+    assert len(faults.select_faults("GET", JOB)) == 1
+
+
+def test_defaults_of_a_fault() -> None:
+    fault = parse_fault("slow")
+    assert (fault.share, fault.times, fault.status, fault.seconds, fault.per_minute) == (1.0, None, 503, 5.0, 20)
+
+
+@pytest.mark.parametrize(
+    ("name", "allowed", "refused"),
+    [("status", (500, 599), (499, 600)), ("seconds", (0, 3_600), (-0.1, 3_600.1)), ("share", (0, 1), (-0.1, 1.1)),
+     ("retry_after", (0, 86_400), (-0.1, 86_400.1)), ("times", (0, 10**9), (-1,)), ("per_minute", (0, 10**9), (-1,))],
+)  # fmt: skip
+def test_bounds_of_a_parameter(name: str, allowed: tuple[float, ...], refused: tuple[float, ...]) -> None:
+    for value in allowed:
+        assert describe_fault(parse_fault(f"slow:{name}={value}")).get(name, value) == value
+    for value in refused:
+        with pytest.raises(FaultError, match=name):
+            parse_fault(f"slow:{name}={value}")
 
 
 def test_fault_applies_only_to_its_method_and_path() -> None:

@@ -25,7 +25,9 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if CORPUS_JOBS:
         subprocess.run([*LLX, "local", "import", *map(str, CORPUS_JOBS), "--local-db", store], check=True)
     server = subprocess.Popen(
-        [*LLX, "local", "serve", "--port", "0", "--local-db", store], stderr=subprocess.PIPE, text=True
+        [*LLX, "local", "serve", "--port", "0", "--local-db", store, "--with-samples"],
+        stderr=subprocess.PIPE,
+        text=True,
     )
     assert server.stderr
     line = server.stderr.readline()

@@ -63,6 +63,23 @@ def test_remote_webhook_is_given_up_with_one_warning(caplog: pytest.LogCaptureFi
     store.close()
 
 
+def test_delivery_that_cannot_be_recorded_is_recorded_later_and_not_repeated(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = JobStore(tmp_path / "jobs.db")
+    create_job_with_webhooks(store, {"webhook_url": "http://127.0.0.1:9/"})
+    outbox = StoreOutbox(store, lambda: END)
+    (pending,) = outbox.list_due(START)
+    store._database._writer.execute("PRAGMA query_only = ON")
+    outbox.mark_done(pending, True)
+    assert outbox.list_due(START) == []
+    assert "webhooks wait: The store is read-only" in caplog.text
+    store._database._writer.execute("PRAGMA query_only = OFF")
+    assert outbox.list_due(START) == []
+    assert StoreOutbox(store, lambda: END).list_due(START) == []
+    store.close()
+
+
 @pytest.fixture
 def endpoint() -> Iterator[tuple[str, list[tuple[str, str]]]]:
     """A web server on loopback, and the event types and job ids that it has received."""

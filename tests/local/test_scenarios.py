@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from llx_mcp.local import JobStore
+from llx_mcp.local import JobStore, create_app, open_store
 from llx_mcp.local.faults import FAULT_HELP, KINDS
 from llx_mcp.local.scenarios import (
+    SCENARIO_HEADER,
     SCENARIOS,
     UnknownScenarioError,
     apply_scenario,
@@ -18,6 +19,8 @@ from llx_mcp.local.scenarios import (
     scenario_from_file_name,
 )
 from tests.conftest import ROOT
+from tests.fake_clock import FakeClock
+from tests.local.clients import connect
 
 
 def test_documentation_lists_every_scenario_and_fault() -> None:
@@ -52,6 +55,61 @@ JOB = b'{"id":"ext-1","status":"COMPLETED","extract_result":{"n":1.50},"extract_
 )  # fmt: skip
 def test_scenario_changes_outcome_and_no_other_bytes(scenario: str, expected: bytes) -> None:
     assert apply_scenario(JOB, SCENARIOS[scenario]) == expected
+
+
+# Each status with the seconds from the start at which it begins.
+COURSES = {
+    "normal": [(0, "PENDING"), (1, "RUNNING"), (3, "COMPLETED")],
+    "instant": [(0, "COMPLETED")],
+    "throttled": [(0, "PENDING"), (1, "THROTTLED"), (6, "RUNNING"), (8, "COMPLETED")],
+    "slow": [(0, "PENDING"), (5, "RUNNING"), (605, "COMPLETED")],
+    "stuck": [(0, "PENDING"), (1, "RUNNING")],
+    "queued": [(0, "PENDING")],
+    "billed-late": [(0, "PENDING"), (1, "RUNNING"), (3, "COMPLETED")],
+    "failed": [(0, "PENDING"), (1, "RUNNING"), (3, "FAILED")],
+    "failed-silent": [(0, "PENDING"), (1, "RUNNING"), (3, "FAILED")],
+    "cancelled": [(0, "PENDING"), (1, "RUNNING"), (3, "CANCELLED")],
+    "empty": [(0, "PENDING"), (1, "RUNNING"), (3, "COMPLETED")],
+}
+
+
+def test_every_scenario_has_a_course() -> None:
+    assert set(COURSES) == set(SCENARIOS)
+
+
+@pytest.mark.parametrize("scenario", COURSES)
+async def test_created_job_has_each_status_for_its_time(scenario: str) -> None:
+    clock = FakeClock()
+    body = {"file_input": "dfl-sample0invoice00000000000000", "configuration": {"data_schema": {}}}
+    with closing(open_store()) as store:
+        async with connect(create_app(store, clock=clock.now)) as client:
+            created = await client.post("/api/v2/extract", json=body, headers={SCENARIO_HEADER: scenario})
+            path = f"/api/v2/extract/{created.json()['id']}"
+            before = created.json()["status"]
+            for start, status in COURSES[scenario]:
+                if start:
+                    clock.seconds = start - 0.001
+                    assert (await client.get(path)).json()["status"] == before
+                clock.seconds = start
+                before = (await client.get(path)).json()["status"]
+                assert before == status
+            clock.seconds = 1e9
+            assert (await client.get(path)).json()["status"] == before
+
+
+async def test_usage_of_late_billing_is_null_for_a_minute_after_the_end() -> None:
+    clock = FakeClock()
+    with closing(open_store()) as store:
+        store.import_job(
+            b'{"id":"ext-1","status":"COMPLETED","usage":{"credits":2}}', SCENARIOS["billed-late"].timeline
+        )
+        async with connect(create_app(store, clock=clock.now)) as client:
+            billed = {}
+            for seconds in (0, 3, 62.999, 63):
+                clock.seconds = seconds
+                job = (await client.get("/api/v2/extract/ext-1", params={"expand": "usage"})).json()
+                billed[seconds] = job["usage"] and job["usage"]["credits"]
+    assert billed == {0: None, 3: None, 62.999: None, 63: 2}
 
 
 def test_import_command_applies_scenario(tmp_path: Path) -> None:

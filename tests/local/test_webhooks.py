@@ -1,17 +1,24 @@
 """Webhook events are signed, sent in order, at least once, in three attempts, and to this machine only."""
 
+import contextlib
 import hashlib
 import hmac
 import json
+import socket
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import anyio
+import anyio.from_thread
+import anyio.lowlevel
+import anyio.to_thread
 import pytest
 
 from llx_mcp.local.webhooks import (
+    ATTEMPT_SECONDS,
     Delivery,
     Webhook,
     WebhookError,
@@ -19,11 +26,12 @@ from llx_mcp.local.webhooks import (
     build_headers,
     check_url,
     deliver,
-    deliver_due,
+    limit_posts,
     post_once,
     run_delivery_loop,
     sign,
 )
+from tests.jobs.virtual_time import VirtualClock, run_virtual
 
 START = datetime(2026, 1, 5, 9, tzinfo=UTC)
 PENDING = WebhookEvent("ext-1", "extract.pending", START)
@@ -135,16 +143,180 @@ async def test_events_are_sent_when_due_and_in_order() -> None:
     assert network.clock() >= START + timedelta(seconds=6)
 
 
+def test_attempts_come_at_their_times() -> None:
+    """A refused attempt is repeated after 1 s and after 5 s; one without an answer takes 10 s before that."""
+    attempts: list[tuple[str, str, float]] = []
+
+    async def post(url: str, headers: Mapping[str, str], body: bytes) -> int:
+        attempts.append((url[-4:], headers["X-Webhook-Event-Type"], VirtualClock().monotonic()))
+        if url == SLOW:
+            await anyio.sleep_forever()
+        return 500
+
+    async def run() -> None:
+        clock = VirtualClock()
+        events = [WebhookEvent("ext-1", f"extract.{name}", clock.now()) for name in ("pending", "success")]
+        urls = (SLOW, "http://127.0.0.1/hook")
+        outbox = SharedOutbox([Delivery(0, Webhook(url), event) for url in urls for event in events], ends=4)
+        with pytest.raises(ExceptionGroup) as caught:
+            await run_delivery_loop(outbox, clock.now, post, clock.sleep)
+        assert caught.group_contains(Stop)
+
+    run_virtual(run)
+    assert [each[1:] for each in attempts if each[0] == "hook"] == [
+        ("extract.pending", 0.0), ("extract.pending", 1.0), ("extract.pending", 6.0),
+        ("extract.success", 6.0), ("extract.success", 7.0), ("extract.success", 12.0),
+    ]  # fmt: skip
+    assert [each[1:] for each in attempts if each[0] == "slow"] == [
+        ("extract.pending", 0.0), ("extract.pending", 11.0), ("extract.pending", 26.0),
+        ("extract.success", 36.0), ("extract.success", 47.0), ("extract.success", 62.0),
+    ]  # fmt: skip
+
+
+def test_due_event_is_sent_within_half_a_second() -> None:
+    sent_at: list[float] = []
+
+    async def post(url: str, headers: Mapping[str, str], body: bytes) -> int:
+        sent_at.append(VirtualClock().monotonic())
+        return 200
+
+    async def run() -> None:
+        clock = VirtualClock()
+        outbox = FakeOutbox(
+            Webhook(SLOW), [WebhookEvent("ext-1", "extract.success", clock.now() + timedelta(seconds=6.2))]
+        )
+        with pytest.raises(ExceptionGroup):
+            await run_delivery_loop(outbox, clock.now, post, clock.sleep)
+
+    run_virtual(run)
+    assert sent_at == [6.5]
+
+
 async def test_delivery_not_marked_done_is_sent_again() -> None:
-    outbox = FakeOutbox(Webhook("http://127.0.0.1/"), [PENDING, SUCCESS])
+    outbox = FakeOutbox(Webhook("http://127.0.0.1/"), [PENDING])
     failing = FakeNetwork([])
     with pytest.raises(ExceptionGroup) as caught:
-        await deliver_due(outbox, START, failing.post, failing.sleep)
+        await run_delivery_loop(outbox, failing.clock, failing.post, failing.sleep)
     assert caught.group_contains(IndexError)
     restarted = FakeNetwork([200])
-    await deliver_due(outbox, START, restarted.post, restarted.sleep)
+    with pytest.raises(ExceptionGroup) as caught:
+        await run_delivery_loop(outbox, restarted.clock, restarted.post, restarted.sleep)
+    assert caught.group_contains(Stop)
     assert [body for *_, body in restarted.posted] == [body for *_, body in failing.posted]
     assert outbox.outcomes == [("extract.pending", True)]
+
+
+@dataclass
+class SharedOutbox:
+    """Deliveries to several endpoints, all due at once. Ends the loop after a number of them."""
+
+    pending: list[Delivery]
+    ends: int
+    done: list[Delivery] = field(default_factory=list)
+
+    def list_due(self, now: datetime) -> Sequence[Delivery]:
+        return list(self.pending)
+
+    def mark_done(self, delivery: Delivery, is_delivered: bool, /) -> None:
+        self.pending.remove(delivery)
+        self.done.append(delivery)
+        if len(self.done) == self.ends:
+            raise Stop
+
+
+SLOW = "http://127.0.0.1/slow"
+
+
+async def test_endpoint_that_does_not_answer_delays_no_other_one() -> None:
+    posted: list[str] = []
+
+    async def post(url: str, headers: Mapping[str, str], body: bytes) -> int:
+        posted.append(url)
+        if url == SLOW:
+            await anyio.sleep_forever()
+        return 200
+
+    def deliveries(url: str) -> list[Delivery]:
+        return [Delivery(0, Webhook(url), event) for event in (PENDING, SUCCESS)]
+
+    late = deliveries("http://127.0.0.1/late")
+    outbox = SharedOutbox([*deliveries(SLOW), *deliveries("http://127.0.0.1/fast")], ends=4)
+
+    async def sleep(seconds: float) -> None:
+        # Due while the slow endpoint is still being waited for.
+        outbox.pending += late
+        late.clear()
+        await anyio.lowlevel.checkpoint()
+
+    with anyio.fail_after(60), pytest.raises(ExceptionGroup) as caught:
+        await run_delivery_loop(outbox, lambda: START, post, sleep)
+    assert caught.group_contains(Stop)
+    # In order to each endpoint, and the second event of the slow one waits for its first.
+    assert posted.count(SLOW) == 1
+    assert {delivery.webhook.url for delivery in outbox.done} == {"http://127.0.0.1/fast", "http://127.0.0.1/late"}
+    assert [delivery.event for delivery in outbox.done if delivery.webhook.url.endswith("late")] == [PENDING, SUCCESS]
+
+
+async def test_posts_are_limited_in_number_and_in_time() -> None:
+    running: list[str] = []
+    most = 0
+
+    async def post(url: str, headers: Mapping[str, str], body: bytes) -> int:
+        nonlocal most
+        running.append(url)
+        most = max(most, len(running))
+        try:
+            await anyio.sleep_forever()
+        finally:
+            running.remove(url)
+        return 200
+
+    async def expect_timeout(url: str) -> None:
+        with pytest.raises(TimeoutError):
+            await limited(url, {}, b"")
+
+    limited = limit_posts(post, max_concurrent=2, seconds=0.01)
+    async with anyio.create_task_group() as tasks:
+        for number in range(5):
+            tasks.start_soon(expect_timeout, f"http://127.0.0.1/{number}")
+    assert most == 2
+
+
+async def test_attempt_that_takes_too_long_counts_as_failed() -> None:
+    async def post(url: str, headers: Mapping[str, str], body: bytes) -> int:
+        await anyio.sleep_forever()
+        return 200
+
+    network = FakeNetwork([])
+    limited = limit_posts(post, max_concurrent=1, seconds=0.01)
+    assert not await deliver(Webhook("http://127.0.0.1/"), PENDING, limited, network.sleep)
+    assert network.delays == [1.0, 5.0]
+
+
+async def test_abandoned_request_closes_its_connection() -> None:
+    received = anyio.Event()
+
+    def read_until_closed(listener: socket.socket) -> None:
+        connection, _ = listener.accept()
+        with connection:
+            # Less than the time that the client waits for each part of a response.
+            connection.settimeout(ATTEMPT_SECONDS * 0.8)
+            connection.sendall(b"HTTP/1.1 2")
+            anyio.from_thread.run_sync(received.set)
+            with contextlib.suppress(ConnectionError):
+                while connection.recv(65_536):
+                    pass
+
+    async def run_endpoint(listener: socket.socket) -> None:
+        await anyio.to_thread.run_sync(read_until_closed, listener)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(run_endpoint, listener)
+            async with anyio.create_task_group() as posting:
+                posting.start_soon(post_once, f"http://127.0.0.1:{listener.getsockname()[1]}/", {}, b"{}")
+                await received.wait()
+                posting.cancel_scope.cancel()
 
 
 def test_endpoint_receives_only_subscribed_events() -> None:

@@ -1,6 +1,6 @@
 """`list_extract_jobs`: the jobs that the key sees, newest first."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from mcp.server.mcpserver import Context
 from mcp_types import CallToolResult
@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field
 from llx_mcp.answers.outputs import JobListOutput
 from llx_mcp.answers.requests import DEFAULT_CHARS, JobListRequest
 from llx_mcp.jobs.reader import JobReader
+from llx_mcp.scope import KnownStatus
 from llx_mcp.server.tools.arguments import MaxChars, OrganizationId, ProjectId, build_scope
 from llx_mcp.server.tools.results import tool_result
 
@@ -18,8 +19,6 @@ DESCRIPTION = (
     "that the key sees, newest first, one row each with status, time, document and file name."
 )
 
-Status = Literal["PENDING", "THROTTLED", "RUNNING", "COMPLETED", "FAILED", "CANCELLED"]
-
 
 def _in_capitals(value: object) -> object:
     return value.strip().upper() or None if isinstance(value, str) else value
@@ -27,7 +26,9 @@ def _in_capitals(value: object) -> object:
 
 async def list_extract_jobs(
     ctx: Context[JobReader, Any],
-    status: Annotated[Status | None, BeforeValidator(_in_capitals), Field(description="Filters by status.")] = None,
+    status: Annotated[
+        KnownStatus | None, BeforeValidator(_in_capitals), Field(description="Filters by status.")
+    ] = None,
     document: Annotated[str | None, Field(description="Filters by file id, or part of the file's name.")] = None,
     configuration_id: Annotated[str | None, Field(description="Filters by saved configuration (cfg-…).")] = None,
     created_since: Annotated[str | None, Field(description="First time, ISO 8601; UTC by default.")] = None,

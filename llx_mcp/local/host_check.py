@@ -1,0 +1,57 @@
+"""The check of `Host` and `Origin`, so that no page on the web reaches the embedded API through a browser.
+
+A page can make its own host name point to 127.0.0.1 (DNS rebinding). The browser then sends that name as `Host`.
+"""
+
+from collections.abc import Iterable
+
+from starlette.datastructures import Headers
+from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+_LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
+_DEFAULT_PORT = 80
+
+
+def list_loopback_hosts(port: int) -> list[str]:
+    """Return the values of `Host` that clients on this machine send to a port."""
+    hosts = [f"{name}:{port}" for name in _LOOPBACK_NAMES]
+    return hosts + list(_LOOPBACK_NAMES) if port == _DEFAULT_PORT else hosts
+
+
+class HostCheckMiddleware:
+    """Refuses requests whose `Host` or `Origin` is not allowed.
+
+    The statuses are those of the MCP endpoint: 421 for the host, 403 for the origin.
+    """
+
+    def __init__(self, app: ASGIApp, allowed_hosts: Iterable[str] | None) -> None:
+        """Wrap an application.
+
+        Args:
+            app: The application.
+            allowed_hosts: The allowed values of `Host`, each with its port. Pages of these hosts are allowed as
+                `Origin`. None allows all.
+        """
+        self._app = app
+        self._hosts = None if allowed_hosts is None else frozenset(host.lower() for host in allowed_hosts)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, or refuse it."""
+        refusal = self._check(Headers(scope=scope)) if scope["type"] == "http" else None
+        await (refusal or self._app)(scope, receive, send)
+
+    def _check(self, headers: Headers) -> Response | None:
+        if self._hosts is None:
+            return None
+        hosts = headers.getlist("host")
+        if not hosts or not all(self._is_allowed(host) for host in hosts):
+            detail = "This host is not allowed: use 127.0.0.1, or start the server with --allowed-host NAME:PORT"
+            return JSONResponse({"detail": detail}, 421)
+        if not all(self._is_allowed(origin.partition("://")[2]) for origin in headers.getlist("origin")):
+            detail = "Pages of this origin are not allowed: start the server with --allowed-host NAME:PORT"
+            return JSONResponse({"detail": detail}, 403)
+        return None
+
+    def _is_allowed(self, host: str) -> bool:
+        return self._hosts is None or host.lower() in self._hosts

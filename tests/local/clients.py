@@ -1,0 +1,51 @@
+"""What the tests of the embedded API share: HTTP clients, an API on a socket, a key, and processes."""
+
+import socket
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+import httpx
+import uvicorn
+from starlette.types import ASGIApp
+
+KEY = {"Authorization": "Bearer llx-test"}
+
+
+@asynccontextmanager
+async def connect(app: ASGIApp) -> AsyncIterator[httpx.AsyncClient]:
+    """Open a client of an application in the same process. An error that the application raises becomes a 500."""
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://local", headers=KEY) as client:
+        yield client
+
+
+@contextmanager
+def serve(app: ASGIApp) -> Iterator[str]:
+    """Serve an application on a socket, and yield its URL."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = uvicorn.Server(uvicorn.Config(app, log_config=None, server_header=False))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+def list_children(process_id: int) -> list[int]:
+    """Return the ids of the processes that a process has started and that run. This needs Linux."""
+    paths = Path(f"/proc/{process_id}/task").glob("*/children")
+    return [int(child) for path in paths for child in path.read_text().split()]
+
+
+def is_running(process_id: int) -> bool:
+    """Return whether a process exists and has not been killed. This needs Linux."""
+    try:
+        status = Path(f"/proc/{process_id}/stat").read_text()
+    except FileNotFoundError:
+        return False
+    # The state follows the name, which is in parentheses: Z is a zombie, X is dead.
+    return status.rpartition(")")[2].split()[0] not in "ZX"

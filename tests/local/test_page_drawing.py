@@ -1,0 +1,44 @@
+"""Pages are drawn with a bounded number of pixels."""
+
+import io
+
+import pytest
+from PIL import Image
+
+from llx_mcp.local.page_drawing import ERROR, IMAGE, MAX_PIXELS, PAGES, draw_pages
+from tests.local.pdfs import build_pdf
+
+
+def draw_size(width: float, height: float) -> tuple[int, int]:
+    """Draw a page of a size in points, and return the size of the image in pixels."""
+    ((kind, num_pages, _), (_, _, image)) = draw_pages(build_pdf((width, height)), 0, 0)
+    assert (kind, num_pages) == (PAGES, 1)
+    return Image.open(io.BytesIO(image)).size
+
+
+def test_page_has_two_pixels_per_point() -> None:
+    assert draw_size(600, 800) == (1200, 1600)
+
+
+@pytest.mark.parametrize("size", [(14_400, 14_400), (30_000, 30_000), (100_000, 1), (1, 100_000), (3_000, 1_000_000)])
+def test_large_page_is_drawn_smaller(size: tuple[float, float]) -> None:
+    width, height = draw_size(*size)
+    assert width * height <= MAX_PIXELS * 1.01
+    assert (width > height) == (size[0] > size[1])
+
+
+def test_only_requested_pages_that_exist_are_drawn() -> None:
+    pdf = build_pdf((100, 100), (200, 100), (300, 100))
+    (pages, *images) = draw_pages(pdf, 1, 7)
+    assert pages == (PAGES, 3, b"")
+    assert [kind for kind, _, _ in images] == [IMAGE, IMAGE]
+    assert [Image.open(io.BytesIO(image)).width for _, _, image in images] == [400, 600]
+    assert [size for _, size, _ in images] == [len(image) for _, _, image in images]
+
+
+@pytest.mark.parametrize("content", [b"", b"plain", b"%PDF-1.7\n", build_pdf((100, 100))[:-200]])
+def test_broken_file_is_an_error(content: bytes) -> None:
+    *_, (kind, size, message) = draw_pages(content, 0, 0)
+    if kind != IMAGE:
+        assert (kind, size) == (ERROR, len(message))
+        assert message.startswith(b"The file is not a PDF that can be rendered: ")
