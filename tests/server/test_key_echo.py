@@ -13,6 +13,10 @@ import pytest
 from mcp import Client, MCPError, StdioServerParameters
 from mcp.client.stdio import stdio_client
 
+from llx_mcp.backends import open_cloud_backend
+from llx_mcp.server.app import build_server
+from llx_mcp.settings import load_settings
+from tests.cli.terminal import run_on_terminal
 from tests.llamacloud.service import loopback
 from tests.server.echo_service import FORMS, KEY, find_key, respond
 from tests.server.serving import LLX, serving_http
@@ -91,15 +95,54 @@ async def test_server_over_http_repeats_no_key(monkeypatch: pytest.MonkeyPatch, 
     assert_clean(seen, log.read_text())
 
 
+async def test_server_over_the_cloud_backend_redacts_by_default() -> None:
+    async with echoing(KEY) as url:
+        server = build_server(open_cloud_backend(load_settings(api_key=KEY, base_url_override=url)))
+        async with Client(server) as client:
+            seen = await use(client)
+    assert "[key]" in "".join(seen)
+    assert [find_key(text) for text in seen] == [None] * len(seen)
+
+
 @pytest.mark.parametrize(
-    "command", ["get ext-1", "get ext-1 --json", "get ext-missing", "list", "wait ext-1", "wait ext-1 ext-2 --json"]
+    "command",
+    [
+        "get ext-1",
+        "get ext-1 --json",
+        "get ext-missing",
+        "list --status completed",
+        "list --status completed --json",
+        f"list --nothing={KEY}",
+        f"list --since {KEY}",
+        "wait ext-1",
+        "wait ext-1 --json",
+        "wait ext-1 ext-2",
+        "wait ext-1 ext-2 --json",
+        "export ext-1 --path nowhere",
+        f"local redact {KEY}",
+    ],
 )
 async def test_command_prints_no_key(command: str) -> None:
     async with echoing(KEY) as url:
-        run = await anyio.to_thread.run_sync(run_command, command.split(), {**ENVIRONMENT, "LLAMA_CLOUD_BASE_URL": url})
+        run = await anyio.to_thread.run_sync(
+            run_command, command.split(), {"LLAMA_CLOUD_API_KEY": KEY, "LLAMA_CLOUD_BASE_URL": url}
+        )
     assert "[key]" in run.stdout + run.stderr
     assert find_key(run.stdout) is None
     assert find_key(run.stderr) is None
+
+
+@pytest.mark.parametrize("columns", [40, 160])
+@pytest.mark.parametrize("command", ["get ext-1", "list --status completed", "wait ext-1", "wait ext-1 ext-2"])
+async def test_terminal_shows_no_key(command: str, columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with echoing(KEY) as url:
+        for name, value in {"LLAMA_CLOUD_API_KEY": KEY, "LLAMA_CLOUD_BASE_URL": url}.items():
+            monkeypatch.setenv(name, value)
+        run = await anyio.to_thread.run_sync(lambda: run_on_terminal(*command.split(), columns=columns))
+    shown = "\n".join(run.lines)
+    assert "[key]" in shown
+    # A table wraps a long word, so any piece of the key counts.
+    assert [KEY[index : index + 8] for index in range(len(KEY) - 7) if KEY[index : index + 8] in shown] == []
 
 
 def run_command(command: list[str], environment: Mapping[str, str]) -> "subprocess.CompletedProcess[str]":
