@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo check test coverage format samples judges bench docs pictures clean
+.PHONY: help setup demo check test coverage mutation format samples judges bench docs pictures clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -34,6 +34,20 @@ test: $(READY) ## run the tests on all processors
 coverage: $(READY) ## run the tests and measure branch coverage; fails below 95 %
 	$(BIN)/pytest -n auto --cov --cov-report=term
 
+# Each package is changed, and tested by its own tests, in a copy of the last commit.
+PACKAGES ?= result answers jobs query workers
+mutation: $(READY) ## list changes to the code that its tests do not notice (hours; PACKAGES="query workers" for fewer)
+	$(BIN)/python -m pip install --quiet --group mutation
+	rm -rf .mutation && mkdir .mutation && git archive HEAD | tar -x -C .mutation
+	cd .mutation && export PATH="$(abspath $(BIN)):$$PATH" PYTHONPATH="$$PWD" && for package in $(PACKAGES); do \
+	  sed "s/PACKAGE/$$package/" cosmic-ray.toml > $$package.toml && \
+	  cosmic-ray init $$package.toml $$package.sqlite && \
+	  cr-filter-operators $$package.sqlite $$package.toml && \
+	  cosmic-ray exec $$package.toml $$package.sqlite && \
+	  cr-report --surviving-only --show-diff $$package.sqlite && \
+	  cr-report $$package.sqlite | grep -o "TestOutcome.*" | sort | uniq -c | sed "s/^/$$package: /" || exit 1; \
+	done
+
 format: $(READY) ## format, and mend what lint can mend
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
@@ -57,4 +71,4 @@ pictures: $(READY) ## draw the pictures of the documentation again
 	$(BIN)/python -m docs.draw
 
 clean: ## remove what the other targets made
-	rm -rf $(VENV) .judges dist site .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .judges .mutation dist site .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -43,15 +43,10 @@ class ArgumentError(LlxError):
 
 
 class UpstreamError(LlxError):
-    """A request to LlamaCloud failed.
+    """A request to LlamaCloud failed."""
 
-    Attributes:
-        status_code: the HTTP status, or None if there was no response.
-    """
-
-    def __init__(self, message: str, *, status_code: int | None = None, is_transient: bool | None = None) -> None:
+    def __init__(self, message: str, *, is_transient: bool | None = None) -> None:
         super().__init__(message)
-        self.status_code = status_code
         if is_transient is not None:
             self.is_transient = is_transient
 
@@ -69,7 +64,15 @@ class NotFoundError(UpstreamError):
 
 
 class RejectedError(UpstreamError):
-    """422 or another 4xx: the service rejected the request."""
+    """422 or another 4xx: the service rejected the request.
+
+    Attributes:
+        locations: where the service found invalid values, such as `query.expand.3`; empty if it does not say.
+    """
+
+    def __init__(self, message: str, *, locations: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.locations = locations
 
 
 class RateLimitedError(UpstreamError):
@@ -82,7 +85,7 @@ class RateLimitedError(UpstreamError):
     is_transient = True
 
     def __init__(self, message: str, *, retry_after_seconds: float | None = None) -> None:
-        super().__init__(message, status_code=429)
+        super().__init__(message)
         self.retry_after_seconds = retry_after_seconds
 
 
@@ -95,10 +98,8 @@ class UnavailableError(UpstreamError):
 
     is_transient = True
 
-    def __init__(
-        self, message: str, *, status_code: int | None = None, retry_after_seconds: float | None = None
-    ) -> None:
-        super().__init__(message, status_code=status_code)
+    def __init__(self, message: str, *, retry_after_seconds: float | None = None) -> None:
+        super().__init__(message)
         self.retry_after_seconds = retry_after_seconds
 
 

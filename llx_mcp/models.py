@@ -58,7 +58,13 @@ def _parse_time(value: object, handler: ValidatorFunctionWrapHandler) -> datetim
     parsed = _none_if_invalid(value, handler)
     if not isinstance(parsed, datetime):
         return None
-    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+    aware = parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+    try:
+        aware.astimezone(UTC)
+    except OverflowError:
+        # In UTC it would be before the year 1 or after the year 9999.
+        return None
+    return aware
 
 
 Time = Annotated[datetime | None, WrapValidator(_parse_time)]
@@ -218,17 +224,20 @@ class JobPage:
     Attributes:
         items: the jobs; sections that were not requested are absent or null.
         next_page_token: the token of the next page; None on the last page.
+        num_unreadable: number of rows that are not jobs, and so are not among the items.
     """
 
     items: tuple[Job, ...]
     next_page_token: str | None = None
+    num_unreadable: int = 0
 
     @classmethod
     def parse(cls, body: bytes) -> Self:
-        """Parse the JSON of `GET /api/v2/extract`.
+        """Parse the JSON of `GET /api/v2/extract`. A row that is not a job does not hide the others.
 
         Raises:
-            MalformedJobError: the body is not a list of jobs; the message says why and does not quote the body.
+            MalformedJobError: the body is not a list of jobs, or none of its rows is a job; the message says why and
+                does not quote the body.
         """
         try:
             sections = split_json(body)
@@ -238,5 +247,13 @@ class JobPage:
             raise MalformedJobError(f"the body is not a list of jobs: {exc}") from None
         except ValueError as exc:
             raise MalformedJobError(f"the body holds a value that is not JSON ({type(exc).__name__})") from None
-        jobs = tuple(Job.parse(bytes(item)) for item in items)
-        return cls(jobs, token if isinstance(token, str) and token else None)
+        jobs: list[Job] = []
+        error: MalformedJobError | None = None
+        for item in items:
+            try:
+                jobs.append(Job.parse(bytes(item)))
+            except MalformedJobError as exc:
+                error = exc
+        if error is not None and not jobs:
+            raise error
+        return cls(tuple(jobs), token if isinstance(token, str) and token else None, len(items) - len(jobs))

@@ -19,6 +19,8 @@ BASE_URLS: dict[Region, str] = {
     "eu": "https://api.cloud.eu.llamaindex.ai",
 }
 MAX_BODY_BYTES = 256 * 1024 * 1024
+# Below the 60 s after which many MCP clients give up a call.
+CALL_SECONDS = 50.0
 
 
 class KeySettings(BaseSettings):
@@ -51,6 +53,7 @@ class Settings(KeySettings):
         requests_per_minute: rate limit of the key, if it is known.
         cache_bytes: memory for finished jobs, in compressed bytes.
         poll_max_seconds: longest interval between two polls of a job.
+        call_seconds: how long one call may take; the timeout of a wait comes on top.
         log_level: level of the log on stderr.
     """
 
@@ -62,6 +65,7 @@ class Settings(KeySettings):
     requests_per_minute: float | None = Field(None, ge=1, validation_alias="LLX_MCP_REQUESTS_PER_MINUTE")
     cache_bytes: int | None = Field(None, ge=0, validation_alias="LLX_MCP_CACHE_BYTES")
     poll_max_seconds: float | None = Field(None, ge=0.5, le=3_600, validation_alias="LLX_MCP_POLL_MAX_SECONDS")
+    call_seconds: float = Field(CALL_SECONDS, ge=1, le=3_600, validation_alias="LLX_MCP_CALL_SECONDS")
     log_level: LogLevel = Field("WARNING", validation_alias="LLX_MCP_LOG_LEVEL")
 
     @field_validator("region", "log_level", mode="before")

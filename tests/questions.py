@@ -65,7 +65,8 @@ def _value(structured: dict[str, Any]) -> Any:
 
 
 def _hit(structured: dict[str, Any]) -> Any:
-    return structured["hits"]["rows"][0][:2]
+    path, cells = structured["hits"]["rows"][0]
+    return [path, cells["value"][0]]
 
 
 def _page(tree: Any, *steps: str | int) -> Any:
@@ -108,7 +109,7 @@ QUESTIONS = (
     Question(ADP, "How many revenue figures are there?", (SUMMARY, _sql("SELECT count(*) FROM income_statement_revenue")), _cell, lambda r, _: len(r["income_statement"]["revenue"])),
     Question(ADP, "How many values are doubtful?", (("review_extract_job", {"max_chars": 1_500}),), lambda v: v["counts"]["low_confidence"], _below),
     Question(ADP, "How many figures are about FY2024 Q2?", (_sql("SELECT count(*) FROM fields WHERE name = 'data_period' AND value = 'FY2024 Q2'"),), _cell, lambda r, _: sum(value == "FY2024 Q2" for value, _ in _leaves(r, None))),
-    Question(ADP, "Where does it say 963.2?", (_find("963.2"),), _hit, lambda r, _: ["income_statement.net_income[0].value", r["income_statement"]["net_income"][0]["value"]]),
+    Question(ADP, "Where does it say 963.2?", (_find("963.2"),), _hit, lambda r, _: ["income_statement.net_income[0]", r["income_statement"]["net_income"][0]["value"]]),
     Question(ADP, "What is the largest number in the balance sheet, and where?", (_sql("SELECT path, number FROM fields WHERE path LIKE 'balance_sheet.%' AND name = 'value' ORDER BY number DESC LIMIT 1"),), lambda v: _row(v)[1], lambda r, _: max(f["value"] for rows in r["balance_sheet"].values() if isinstance(rows, list) for f in rows if f["value"] is not None)),
     Question(CSCO, "What was revenue in FY2025 Q2 for the whole company?", (SUMMARY, _sql("SELECT value FROM income_statement_revenue WHERE data_period = 'FY2025 Q2' AND segment_type = 'company'")), _cell, lambda r, _: _facts(r["income_statement"]["revenue"], "FY2025 Q2")),
     Question(CSCO, "How many segments' goodwill is listed?", (_sql("SELECT count(*) FROM balance_sheet_goodwill"),), _cell, lambda r, _: len(r["balance_sheet"]["goodwill"])),
@@ -116,10 +117,10 @@ QUESTIONS = (
     Question(CSCO, "By how much did net income change from FY2024 Q2 to FY2025 Q2?", (_sql("SELECT (SELECT value FROM income_statement_net_income WHERE data_period = 'FY2025 Q2') - (SELECT value FROM income_statement_net_income WHERE data_period = 'FY2024 Q2')"),), _cell, lambda r, _: _facts(r["income_statement"]["net_income"], "FY2025 Q2") - _facts(r["income_statement"]["net_income"], "FY2024 Q2")),
     Question(CSCO, "Which company is it?", (_read("meta.company"),), _value, lambda r, _: r["meta"]["company"]),
     Question(CSCO, "How many values have no citation?", (_sql("SELECT count(*) FROM fields WHERE page IS NULL AND quote IS NULL"),), _cell, lambda r, m: sum(1 for _, e in _leaves(r, m) if not (e and e.get("citation")))),
-    Question(CSCO, "What is the least certain number?", (_sql("SELECT path, number, confidence FROM fields WHERE name = 'value' ORDER BY confidence, path LIMIT 1"),), lambda v: round(_row(v)[2], 9), lambda r, m: round(min(e["confidence"] for rows in (m["income_statement"], m["balance_sheet"], m["cash_flow_statement"], m["other_disclosures"]) for e in _values_of(rows)), 9)),
+    Question(CSCO, "What is the least certain number?", (_sql("SELECT path, number, confidence FROM fields WHERE name = 'value' ORDER BY confidence, path LIMIT 1"),), lambda v: _row(v)[2], lambda r, m: round(min(e["confidence"] for rows in (m["income_statement"], m["balance_sheet"], m["cash_flow_statement"], m["other_disclosures"]) for e in _values_of(rows)), 6)),
     Question(CV, "How many publications are there?", (SUMMARY, _sql("SELECT count(*) FROM publications")), _cell, lambda r, _: len(r["publications"])),
     Question(CV, "In which year did she publish most?", (_sql("SELECT year, count(*) FROM publications GROUP BY year ORDER BY 2 DESC, 1 DESC LIMIT 1"),), lambda v: _row(v)[1], lambda r, _: max(Counter(p["year"] for p in r["publications"]).values())),
-    Question(CV, "What did Yale University Press publish?", (_find("yale university press", where=["values"]),), lambda v: [row[0] for row in v["hits"]["rows"] if row[1] == "Yale University Press"], lambda r, _: [f"publications[{i}].publisher" for i, p in enumerate(r["publications"]) if p["publisher"] == "Yale University Press"]),
+    Question(CV, "What did Yale University Press publish?", (_find("yale university press", limit=50),), lambda v: [row[0] for row in v["hits"]["rows"] if (row[1].get("publisher") or [None])[0] == "Yale University Press"], lambda r, _: [f"publications[{i}]" for i, p in enumerate(r["publications"]) if p["publisher"] == "Yale University Press"]),
     Question(CV, "Where did she study first?", (_sql("SELECT institution FROM education ORDER BY startDate LIMIT 1"),), _cell, lambda r, _: min(r["education"], key=lambda e: e["startDate"])["institution"]),
     Question(CV, "Which page names her last degree?", (_sql("SELECT page FROM fields WHERE path = 'education[0].qualificationTitle'"),), _cell, lambda _, m: _page(m, "education", 0, "qualificationTitle")),
     Question(CV, "How many awards have no date?", (_sql("SELECT count(*) FROM certificationsAndAwards WHERE date IS NULL"),), _cell, lambda r, _: sum(a.get("date") is None for a in r["certificationsAndAwards"])),

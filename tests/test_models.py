@@ -69,6 +69,12 @@ def test_timestamps_have_a_time_zone() -> None:
     assert job.updated_at == datetime(2026, 1, 2, 2, 4, 5, 500_000, tzinfo=UTC)
 
 
+@pytest.mark.parametrize("text", ["0001-01-01T00:00:00+05:00", "9999-12-31T23:59:59-05:00"])
+def test_time_that_utc_cannot_express_is_unknown(text: str) -> None:
+    assert job_with(created_at=text, updated_at=text).created_at is None
+    assert job_with(created_at=text.removesuffix("05:00") + "00:00").created_at is not None
+
+
 def test_invalid_field_is_none_and_still_in_the_dump() -> None:
     keys = {"created_at": "yesterday", "usage": "free", "metadata": [1], "configuration": {"tier": 3}, "file_input": 7}
     job = job_with(**keys)

@@ -94,12 +94,13 @@ def test_invalid_setting_is_named_without_its_value(monkeypatch: pytest.MonkeyPa
     assert "llx-pasted" not in str(caught.value)
 
 
-def test_polling_and_cache_are_set_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_polling_cache_and_time_of_a_call_are_set_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LLX_MCP_REQUESTS_PER_MINUTE", "20")
     monkeypatch.setenv("LLX_MCP_CACHE_BYTES", "1000")
     monkeypatch.setenv("LLX_MCP_POLL_MAX_SECONDS", "60")
+    monkeypatch.setenv("LLX_MCP_CALL_SECONDS", "20")
     schedule = PollSchedule(longest_seconds=60.0)
-    assert build_reader_options(load_settings()) == ReaderOptions(schedule, 20.0, 1_000)
+    assert build_reader_options(load_settings()) == ReaderOptions(schedule, 20.0, 1_000, 20.0)
 
 
 def test_short_longest_poll_interval_shortens_every_interval(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,6 +123,9 @@ def test_unset_variables_give_the_default_options() -> None:
         ("LLX_MCP_POLL_MAX_SECONDS", "3601"),
         ("LLX_MCP_POLL_MAX_SECONDS", "nan"),
         ("LLX_MCP_POLL_MAX_SECONDS", "soon"),
+        ("LLX_MCP_CALL_SECONDS", "0.9"),
+        ("LLX_MCP_CALL_SECONDS", "3601"),
+        ("LLX_MCP_CALL_SECONDS", "inf"),
     ],
 )
 def test_impossible_value_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:

@@ -158,11 +158,22 @@ class AnswerBuilder:
         return part_cost("omitted", omitted) if omitted else Cost()
 
 
+def build_table(columns: Sequence[str], rows: list[list[Any]], cells: str | None = None) -> Table:
+    """Build a table; `cells` says what a list in a row stands for, where it is not simply a list."""
+    known = {} if cells is None else {"cells": cells}
+    return Table(columns=list(columns), **known, rows=rows)
+
+
 class TableBuilder:
     """Builds a table row by row as room is given, and stops at the first row that does not fit."""
 
     def __init__(
-        self, part: str, columns: Sequence[str], rows: Iterator[list[Any]], line: Callable[[Sequence[Any]], str]
+        self,
+        part: str,
+        columns: Sequence[str],
+        rows: Iterator[list[Any]],
+        line: Callable[[Sequence[Any]], str],
+        cells: str | None = None,
     ) -> None:
         """Prepare a table.
 
@@ -171,12 +182,13 @@ class TableBuilder:
             columns: names of its columns.
             rows: its rows, taken lazily.
             line: renders a row for the text form.
+            cells: what a list in a row stands for.
         """
         self.columns = list(columns)
         self.rows: list[list[Any]] = []
         self.spent = Cost()
-        empty = Table(columns=self.columns, rows=[])
-        self._empty_cost = part_cost(part, [empty] if part in ("items", "values") else empty)
+        self._cells = cells
+        self._empty_cost = part_cost(part, self.table)
         self._source = rows
         self._line = line
         self._next_row: list[Any] | None = None
@@ -198,7 +210,7 @@ class TableBuilder:
     @property
     def table(self) -> Table:
         """The columns, and the rows that were taken."""
-        return Table(columns=self.columns, rows=self.rows)
+        return build_table(self.columns, self.rows, self._cells)
 
     def _peek(self) -> list[Any] | None:
         if self._next_row is None:

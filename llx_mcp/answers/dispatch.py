@@ -4,6 +4,7 @@ A question is one of the structs below. They are msgspec structs with a tag each
 a worker as JSON and decoded there into the same type.
 """
 
+import json
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +13,12 @@ import msgspec
 from llx_mcp.answers.budget import Answer
 from llx_mcp.answers.header import Header, start_answer
 from llx_mcp.answers.outputs import Output, QueryOutput
-from llx_mcp.answers.requests import WHERE, JobRequest, ReadOptions
+from llx_mcp.answers.requests import DEFAULT_HITS, JobRequest, ReadOptions
 from llx_mcp.result.sections import JobSections
 
 if TYPE_CHECKING:
     from llx_mcp.query.engine import Engine
+    from llx_mcp.result.object_search import ObjectSearch
 
 QUERY_SECONDS = 2.0
 
@@ -37,12 +39,12 @@ class ReadQuestion(msgspec.Struct, frozen=True, tag="read"):
 
 
 class SearchQuestion(msgspec.Struct, frozen=True, tag="search"):
-    """Where does a text occur?"""
+    """What does the result say about some words?"""
 
     request: JobRequest
     header: Header
     text: str
-    where: tuple[str, ...] = WHERE
+    limit: int = DEFAULT_HITS
 
 
 class ReviewQuestion(msgspec.Struct, frozen=True, tag="review"):
@@ -65,17 +67,33 @@ class QueryQuestion(msgspec.Struct, frozen=True, tag="query"):
 Question = SummaryQuestion | ReadQuestion | SearchQuestion | ReviewQuestion | QueryQuestion
 
 
+class LoadJob(msgspec.Struct, frozen=True, tag="load"):
+    """Load a job, whose JSON is the body of the frame, and drop the previous one."""
+
+
+class DecodeJob(msgspec.Struct, frozen=True, tag="decode"):
+    """Decode the result and its metadata, which takes the longer the larger the job is."""
+
+
 class BuildTables(msgspec.Struct, frozen=True, tag="build"):
     """Build the tables that a query reads, which may take longer than the query."""
 
     sql: str
 
 
-class LoadJob(msgspec.Struct, frozen=True, tag="load"):
-    """Load a job, whose JSON is the body of the frame, and drop the previous one."""
+Message = Question | LoadJob | DecodeJob | BuildTables
 
 
-Message = Question | BuildTables | LoadJob
+class Step(msgspec.Struct, frozen=True):
+    """One message to a worker, and how long the worker may take for it.
+
+    Attributes:
+        message: what to do.
+        seconds: the time limit.
+    """
+
+    message: Message
+    seconds: float
 
 
 def _encode_output(value: Any) -> Any:
@@ -91,18 +109,35 @@ def _decode_output(kind: type, value: Any) -> Any:
 
 
 _encoder = msgspec.json.Encoder(enc_hook=_encode_output)
-_decoder = msgspec.json.Decoder(Message, dec_hook=_decode_output)
+_decoder = msgspec.json.Decoder(Step, dec_hook=_decode_output)
 
 
-def encode_message(message: Message) -> bytes:
-    """Return a message as JSON."""
-    return _encoder.encode(message)
+def encode_step(step: Step) -> bytes:
+    """Return a step as JSON.
+
+    Raises:
+        UnicodeEncodeError: a text has half of a surrogate pair.
+    """
+    return _encoder.encode(step)
 
 
-def decode_message(data: bytes) -> Message:
-    """Return the message that `encode_message` encoded."""
-    message: Message = _decoder.decode(data)
-    return message
+def decode_step(data: bytes) -> Step:
+    """Return the step that `encode_step` encoded."""
+    return _decoder.decode(data)
+
+
+def explain_unreadable(error: ValueError | RecursionError) -> str:
+    """Return why a job cannot be read, as the end of a sentence about its result or metadata.
+
+    The message of a parser could quote the document, so it is left out.
+    """
+    if isinstance(error, RecursionError):
+        return "is nested too deeply"
+    if isinstance(error, msgspec.DecodeError | json.JSONDecodeError):
+        return "is not valid JSON"
+    if isinstance(error, UnicodeError):
+        return "is not valid UTF-8"
+    return "holds a value that cannot be read, such as a number of thousands of digits"
 
 
 class ResultReader:
@@ -110,6 +145,12 @@ class ResultReader:
 
     def __init__(self, sections: JobSections) -> None:
         self.sections = sections
+
+    @cached_property
+    def _search(self) -> "ObjectSearch":
+        from llx_mcp.answers.search import prepare_search
+
+        return prepare_search(self.sections)
 
     @cached_property
     def _engine(self) -> "Engine":
@@ -134,16 +175,21 @@ class ResultReader:
                 from llx_mcp.answers.page import read_page
 
                 return read_page(self.sections, header, request, options)
-            case SearchQuestion(request, header, text, where):
+            case SearchQuestion(request, header, text, limit):
                 from llx_mcp.answers.search import find_text
 
-                return find_text(self.sections, header, request, text, where)
+                return find_text(self.sections, header, request, text, limit, self._search)
             case ReviewQuestion(request, header, threshold):
                 from llx_mcp.answers.review import review_job
 
                 return review_job(self.sections, header, request, threshold)
             case QueryQuestion():
                 return self._query(question)
+
+    def decode(self) -> None:
+        """Decode the result and its metadata."""
+        if self.sections.has_result:
+            _ = self.sections.document
 
     def build_tables(self, sql: str) -> None:
         """Build the tables that a query reads, which may take longer than the query."""

@@ -99,7 +99,6 @@ def build_facts(job: "Job", *, now: datetime, waited_seconds: float | None) -> F
     facts = {
         **_times(job, now),
         "waited_seconds": None if waited_seconds is None else round(waited_seconds, 1),
-        "document": _line(job.document, _FACT_CHARS),
         "tier": _line(configuration.tier) if configuration else None,
         "version": _line(job.version),
         "target": _line(configuration.extraction_target) if configuration else None,
@@ -161,7 +160,7 @@ def _times(job: "Job", now: datetime) -> dict[str, float | str]:
         return {"age_seconds": round(max((now - job.created_at).total_seconds(), 0.0), 1), **created}
     if job.updated_at is None or job.updated_at < job.created_at:
         return {**created}
-    return {"took_seconds": round((job.updated_at - job.created_at).total_seconds(), 1), **created}
+    return {"took_seconds": round((job.updated_at - job.created_at).total_seconds(), 1)}
 
 
 def _line(text: str | None, max_chars: int = _WORD_CHARS) -> str | None:

@@ -95,10 +95,12 @@ class JobListBuilder:
         self._rows: list[JobRow] = []
         self._positions: list[ListPosition] = []
         self._num_searched = 0
+        self._num_unreadable = 0
 
-    def add(self, rows: Sequence[JobRow], page_token: str | None) -> None:
-        """Add those jobs of a page that pass the filters."""
+    def add(self, rows: Sequence[JobRow], page_token: str | None, num_unreadable: int = 0) -> None:
+        """Add those jobs of a page that pass the filters, and count the rows of the page that are not jobs."""
         self._num_searched += len(rows)
+        self._num_unreadable += num_unreadable
         for row in rows:
             if self._matches(row):
                 self._rows.append(row)
@@ -122,7 +124,7 @@ class JobListBuilder:
             next_token: token of the page after the last that was added; None where there is none.
             now: the time by the service's clock, so that a reader can compare the times with it.
         """
-        builder = self._start()
+        builder = self._start(has_more=next_token is not None)
         rest = ListPosition(next_token).encode(self._request) if next_token else None
         table = build_job_table(self._rows, _COLUMNS)
         table.fill(builder.room)
@@ -146,11 +148,14 @@ class JobListBuilder:
         part = self._request.name_part
         return part is None or part in (row.name or "").casefold() or part == (row.document or "").casefold()
 
-    def _start(self) -> AnswerBuilder:
+    def _start(self, *, has_more: bool = False) -> AnswerBuilder:
         builder = AnswerBuilder(self._head(_MAX_JOBS, _ANY_TIME), self._request.max_chars)
-        builder.add_next_steps([self._next_step()])
+        builder.add_next_steps([self._next_step(has_more=has_more)])
         if self._rows:
             builder.add("notice", NOTICE)
+        if self._num_unreadable:
+            hint = "the service sent them without a usable id or status"
+            builder.omit(Omission(what="jobs that cannot be read", count=self._num_unreadable, hint=hint))
         return builder
 
     def _head(self, num_jobs: int, now: str) -> JobListOutput:
@@ -159,12 +164,14 @@ class JobListBuilder:
         searched = {"searched": self._num_searched} if self._request.name_part else {}
         return JobListOutput(listed=JobListFacts.model_validate({"jobs": num_jobs, "now": now, **known, **searched}))
 
-    def _next_step(self) -> NextStep:
+    def _next_step(self, *, has_more: bool) -> NextStep:
         if self._rows:
             first = JobRequest(self._rows[0].job_id, scope=self._request.scope)
             return NextStep(text="To read the first:", call=first.call("get_extract_job"))
         if self._request.filters:
             return NextStep(text="No job passes these filters so far. Leave some out; times are UTC.")
+        if has_more:
+            return NextStep(text="No job so far. Older jobs may follow: go on with the cursor.")
         return NextStep(text="This key sees no job here. Check the project, the region and the key.")
 
     def _omission(self, cursor: str) -> Omission:

@@ -30,6 +30,7 @@ from llx_mcp.answers.requests import format_call
 from llx_mcp.result.sanitize import dump_json
 
 Row = Sequence[Any]
+_CELL_LENGTH = 3
 
 # Text that can end neither a fence nor a cell.
 _WORD = re.compile(r"[A-Za-z0-9][\w.:-]*\Z", re.ASCII)
@@ -60,37 +61,20 @@ def render_part(name: str, value: Any) -> str:
     return PARTS[name](value)
 
 
-def outline_line(row: Row) -> str:
-    """Render one field of an outline: `line_items[*].amount: number ×120, 3 null, e.g. 12.5`."""
-    path, type_name, count, nulls, example = row
-    line = f"{path}: {type_name}"
-    if type_name == "null":
-        return line if nulls == 1 else f"{line} ×{nulls}"
-    if count != 1 or "list of" in type_name:
-        line += f" ×{count}" if type_name != "empty list" else ""
-    if nulls:
-        line += f", {nulls} null"
-    return line if example is None else f"{line}, e.g. {dump_json(example)}"
-
-
-def item_line(row: Row) -> str:
-    """Render one item of a list: its path, then its cells as JSON."""
-    return " | ".join([row[0], *map(dump_json, row[1:])])
+def row_line(cells: str | None) -> Callable[[Row], str]:
+    """Return what renders a row of values: its path, then its values as JSON or, where `cells` says so, as cells."""
+    show = dump_json if cells is None else format_cited
+    return lambda row: " | ".join([row[0], *map(show, row[1:])])
 
 
 def value_line(row: Row) -> str:
     """Render one value with its provenance: `0.31 | p. 1 | total = 12.5 | "Total due 12.50"`."""
-    path, value, confidence, page, quote = row
+    path, value, confidence, page, *quotes = row
+    quote = quotes[0] if quotes else None
     shown = "no confidence" if confidence is None else f"{confidence:g}"
     place = f"p. {page:g}" if page is not None else "no page" if quote is not None else "no citation"
     line = f"{shown} | {place} | {path} = {dump_json(value)}"
     return line if quote is None else f"{line} | {dump_json(quote)}"
-
-
-def table_line(row: Row) -> str:
-    """Render tables that a query can read, and their columns: `line_items ×34: description, amount`."""
-    names, columns = row
-    return f"{names}: {columns}"
 
 
 def job_line(row: Row) -> str:
@@ -103,9 +87,38 @@ def query_line(row: Row) -> str:
     return " | ".join(map(dump_json, row))
 
 
+def format_cell(cell: Any) -> str:
+    """Return a cell as text: `52033 [p. 5, 0.93]`."""
+    if not isinstance(cell, list):
+        return dump_json(cell)
+    value, page, confidence, *quote = cell
+    facts = [f"p. {page:g}"] if page is not None else []
+    facts += [f"{confidence:g}"] if confidence is not None else []
+    facts += [dump_json(more) for more in quote if more is not None]
+    return f"{dump_json(value)} [{', '.join(facts) or 'no citation'}]"
+
+
+def format_cited(value: Any) -> str:
+    """Return a result whose values are cells as text: `{"total":12.5 [p. 1, 0.93]}`."""
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{dump_json(name)}:{format_cited(child)}" for name, child in value.items()) + "}"
+    if isinstance(value, list) and value and not is_cell(value):
+        return "[" + ",".join(map(format_cited, value)) + "]"
+    return format_cell(value) if value else dump_json(value)
+
+
+def is_cell(value: Any) -> bool:
+    """Whether a list stands for a value with its provenance: the value, then page and confidence, or null."""
+    if not isinstance(value, list) or len(value) < _CELL_LENGTH or not isinstance(value[0], str | int | float):
+        return False
+    return all(fact is None or isinstance(fact, int | float) for fact in value[1:_CELL_LENGTH])
+
+
 def hit_line(row: Row) -> str:
-    """Render one value in which a text was found, and where it was found."""
-    return f"{value_line(row[:-1])} | in {row[-1]}"
+    """Render one object that was found: its path, and its fields with page and confidence."""
+    path, cells = row
+    fields = (f"{name} = {format_cell(cell)}" for name, cell in cells.items())
+    return f"{path}: {'; '.join(fields)}"
 
 
 def finding_line(row: Row) -> str:
@@ -157,7 +170,6 @@ def _render_facts(facts: Facts) -> str:
         f"took {facts.took_seconds:g} s" if facts.took_seconds is not None else "",
         f"created {facts.age_seconds:g} s ago" if facts.age_seconds is not None else "",
         f"waited {facts.waited_seconds:g} s" if facts.waited_seconds is not None else "",
-        f"document {facts.document}" if facts.document else "",
         " ".join(filter(None, (facts.tier, facts.version, facts.target))),
         _plural(facts.pages, "page") if facts.pages is not None else "",
         f"{facts.credits:g} credits" if facts.credits is not None else "",
@@ -216,8 +228,9 @@ def _render_review_counts(counts: ReviewCounts) -> str:
 
 
 def _render_found(found: SearchCounts) -> str:
-    counts = {"fields": found.fields, "values": found.values, "quotes": found.quotes}
-    return f"Found: {', '.join(f'{name} {count}' for name, count in counts.items() if count is not None)}.\n"
+    line = f"{found.matches} match{'' if found.matches == 1 else 'es'}"
+    absent = ", ".join(map(dump_json, found.absent_words or []))
+    return f"{line}{f'; nowhere in the result: {absent}' if absent else ''}.\n"
 
 
 def _render_result(result: Any) -> str:
@@ -229,9 +242,13 @@ def _render_result_as_tables(result: Any) -> str:
     return f"\n{title} ({_DATA}):\n```json\n{dump_json(result)}\n```\n"
 
 
-def _render_items(tables: list[Table]) -> str:
-    fences = (_fence([_header_row(table), *map(item_line, table.rows)]) for table in tables)
-    return "\nFirst items of its lists:\n" + "".join(fences)
+def _render_cited_result(result: Any) -> str:
+    title = "Result, whole, each value with its page and confidence; {columns, rows} is a list of objects"
+    return f"\n{title} ({_DATA}):\n```text\n{format_cited(result)}\n```\n"
+
+
+def _render_shape(shape: str) -> str:
+    return f"\nShape of the result, each field with an example ({_DATA}):\n{_fence([shape])}"
 
 
 def _render_value(value: Value) -> str:
@@ -244,9 +261,8 @@ def _render_value(value: Value) -> str:
 
 
 def _render_values(tables: list[Table]) -> str:
-    legend = 'one cell where all fields of a row agree, else a list in their order; quote "=": the value verbatim'
-    fences = (_fence([_header_row(table), *map(item_line, table.rows)]) for table in tables)
-    return f"\nValues ({_DATA}); {legend}:\n" + "".join(fences)
+    fences = (_fence([_header_row(table), *map(row_line(table.cells), table.rows)]) for table in tables)
+    return f"\nValues ({_DATA}):\n" + "".join(fences)
 
 
 def _render_sections(sections: Sections) -> str:
@@ -277,8 +293,11 @@ PARTS: dict[str, Callable[[Any], str]] = {
     "value": _render_value,
     "values": _render_values,
     "found": _render_found,
-    "fields": _titled("\nFields; path: type ×count", outline_line),
-    "hits": _titled(f"\nValues ({_DATA}); confidence, page, path = value, quoted words, where found", hit_line),
+    "shared": lambda shared: f"\nThe same in all ({_DATA}):\n{_fence([dump_json(shared)])}",
+    # The title of the cited result says the same.
+    "cells": _render_nothing,
+    "hits": _titled(f"\nBest first ({_DATA}); path: field = value [page, confidence, quote]", hit_line),
+    "similar_names": lambda names: f"Similar names: {', '.join(names)}\n",
     "num_rows": lambda count: f"{_plural(count, 'row')}.\n",
     "rows": _titled(f"\nRows ({_DATA})", query_line, with_columns=True),
     "unavailable_checks": lambda reasons: "".join(f"Not checked: {reason}.\n" for reason in reasons),
@@ -287,14 +306,10 @@ PARTS: dict[str, Callable[[Any], str]] = {
     ),
     "result": _render_result,
     "result_as_tables": _render_result_as_tables,
-    "outline": _titled(
-        f"\nOutline of the result ({_DATA}); path: type ×count; lists with the same # have the same fields",
-        outline_line,
-    ),
-    "tables": _titled("\nTables for query_extract_result, with rows and columns", table_line),
-    "items": _render_items,
+    "cited_result": _render_cited_result,
+    "shape": _render_shape,
     "counts": _render_counts,
-    "lowest_confidence": _titled("Lowest confidence first; confidence, page, path = value, quoted words", value_line),
+    "lowest_confidence": _titled("To doubt first; confidence, page, path = value, quoted words", value_line),
     "sections": _render_sections,
     "omitted": lambda omitted: "\n" + "".join(f"Left out: {format_omission(item)}\n" for item in omitted),
     # It is an argument of the call in `omitted`.

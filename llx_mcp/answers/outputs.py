@@ -96,6 +96,9 @@ class Table(Output):
     """A table: each column is named once, and each row has one cell for each column."""
 
     columns: list[str] = Field(description="Names of the columns.")
+    cells: str | None = Field(
+        default=None, description="What a list in a row stands for, such as `[value, page, confidence]`."
+    )
     rows: list[list[JsonValue]] = Field(description="The rows, cells in the order of the columns; null is no value.")
 
 
@@ -118,7 +121,6 @@ class Facts(Output):
     age_seconds: float | None = Field(default=None, description="Seconds since creation, for a job that has not ended.")
     created_at: str | None = Field(default=None, description="When the job was created: ISO 8601, UTC.")
     waited_seconds: float | None = Field(default=None, description="Seconds that this call waited.")
-    document: str | None = Field(default=None, description="Id of the file or parse job that was read.")
     tier: str | None = Field(default=None, description="Extraction tier, such as `agentic`.")
     version: str | None = Field(default=None, description="Extract version of the configuration.")
     target: str | None = Field(default=None, description="Extraction target: `per_doc`, `per_page` or `per_table_row`.")
@@ -133,15 +135,22 @@ class Counts(Output):
     nulls: int = Field(description="Values that are null.")
     low_confidence: int | None = Field(default=None, description="Values with a confidence below the threshold.")
     threshold: float | None = Field(default=None, description="The threshold for low confidence, 0 to 1.")
-    without_confidence: int | None = Field(default=None, description="Values without a confidence.")
-    without_citation: int | None = Field(default=None, description="Values without a citation.")
+    without_confidence: int | None = Field(
+        default=None, description="Values without a confidence; absent where there is none."
+    )
+    without_citation: int | None = Field(
+        default=None, description="Values without a citation; absent where there is none."
+    )
 
 
 class Sections(Output):
     """Sections of the job that were asked for with `expand`, as the service sent them, less empty values."""
 
+    job: JsonObject | None = Field(
+        default=None, description="The job's ids, times and other fields, and what the metadata holds besides values."
+    )
     configuration: JsonObject | None = Field(
-        default=None, description="What the job was asked to do: schema, tier, options."
+        default=None, description="What the job was asked to do: tier, options, and the schema as text."
     )
     usage: JsonObject | None = Field(default=None, description="Credits that the service billed.")
     metadata: JsonObject | None = Field(default=None, description="Job-level metadata: pages, tokens.")
@@ -165,23 +174,30 @@ class SummaryFields(JobFields):
     metadata_error: str | None = Field(
         default=None, description="What the service says went wrong with the field metadata."
     )
-    result: JsonValue = Field(default=None, description="The whole result, where it fits.")
+    cells: str | None = Field(default=None, description="What the innermost lists of `cited_result` hold.")
+    cited_result: JsonValue = Field(
+        default=None,
+        description="The whole result, where it fits: each value as `[value, page, confidence]`, null without a "
+        "value, and each list of objects of the same fields as {columns, rows}.",
+    )
+    result: JsonValue = Field(
+        default=None, description="The whole result without page and confidence, where only this form fits."
+    )
     result_as_tables: JsonValue = Field(
         default=None,
         description="The whole result, with each list of objects of the same fields as {columns, rows}; "
         "instead of `result`, where only this form fits.",
     )
-    outline: Table | None = Field(
-        default=None, description="Each field of a result that does not fit: path, type, count, nulls, example."
+    shape: str | None = Field(
+        default=None,
+        description="The fields of a result that does not fit, each with an example: `?n` says how many values are "
+        "null or absent, `n x` how many elements lists have, `#n` that lists have the same fields. Each list is a "
+        "table for query_extract_result: `a.b` is `a_b`.",
     )
-    tables: Table | None = Field(
-        default=None, description="Tables that query_extract_result can read, with their columns."
-    )
-    items: list[Table] | None = Field(default=None, description="First items of the result's lists.")
     counts: Counts | None = Field(default=None, description="Counts over all values of the result.")
     lowest_confidence: Table | None = Field(
         default=None,
-        description="Values with their provenance, lowest confidence first: path, value, confidence, page, quote.",
+        description="Values to doubt first: path, value, confidence, page; beside a whole result the quote too.",
     )
     sections: Sections | None = Field(default=None, description="Sections that were asked for with `expand`.")
 
@@ -244,30 +260,31 @@ class ReadOutput(JobAnswer):
     value: Value | None = Field(default=None, description="The value, where the path matches a single one.")
     values: list[Table] | None = Field(
         default=None,
-        description="The values as tables: the path, a column for each field, then confidence, page, quote and boxes "
-        "where they were asked for; one cell for the whole row where all agree, else a list in the order of the "
-        'fields. The quote `"="` is the value itself.',
+        description="The values as tables: the path, then a column for each field. Each value is a list of value, "
+        "page, confidence and, as asked for, quote and boxes.",
     )
     cursor: str | None = Field(default=None, description="Cursor of the next page.")
 
 
 class SearchCounts(Output):
-    """How often a text was found."""
+    """How much was found."""
 
-    fields: int | None = Field(default=None, description="Fields whose name contains the text.")
-    values: int | None = Field(default=None, description="Values that contain the text.")
-    quotes: int | None = Field(default=None, description="Values with a quote that contains the text.")
+    matches: int = Field(description="Objects and values that fit about as well as the best, shown or not.")
+    absent_words: list[str] | None = Field(default=None, description="Words that stand nowhere in the result.")
 
 
 class SearchOutput(JobAnswer):
-    """The answer of `find_in_extract_result`: where a text occurs."""
+    """The answer of `find_in_extract_result`: what the result says about some words."""
 
-    found: SearchCounts | None = Field(default=None, description="How often the text was found.")
-    fields: Table | None = Field(
-        default=None, description="Fields whose name contains the text: path, type, count, nulls, example."
-    )
+    found: SearchCounts | None = Field(default=None, description="How much was found.")
+    shared: JsonObject | None = Field(default=None, description="Fields that have the same value in all hits.")
     hits: Table | None = Field(
-        default=None, description="Values, best match first: path, value, confidence, page, quote, found_in."
+        default=None,
+        description="Best match first: path of the object, and its fields by name, each `[value, page, confidence]` "
+        "or `[value, page, confidence, quote]`. A field that is the same in all objects is its value alone.",
+    )
+    similar_names: list[str] | None = Field(
+        default=None, description="Paths of fields with similar names, where nothing was found."
     )
 
 

@@ -1,21 +1,22 @@
 """The values at a path with their provenance, as many as fit, then the cursor for the rest.
 
-A flat object of a list is a row, and rows of the same fields share a table, so that each name is written once.
-Provenance that is the same for all cells of a row is written once too; where cells differ it is a list in their order.
+A flat object of a list is a row, and rows of the same fields share a table, so that each name is written once. Page
+and confidence stand beside each value.
 """
 
 import zlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from itertools import islice
 from typing import Any
 
-from llx_mcp.answers.budget import Answer, AnswerBuilder, Cost, part_cost
+from llx_mcp.answers.budget import Answer, AnswerBuilder, Cost, build_table, part_cost
+from llx_mcp.answers.cells import build_cell, describe_cells, list_boxes
 from llx_mcp.answers.cursors import PagePosition, decode_cursor, encode_cursor
 from llx_mcp.answers.header import Header, start_answer
-from llx_mcp.answers.markdown import item_line
+from llx_mcp.answers.markdown import row_line
 from llx_mcp.answers.outputs import Citation, Omission, ReadOutput, Table, Value
 from llx_mcp.answers.page_rows import PageRow, count_values, iter_page_rows, single
-from llx_mcp.answers.provenance import add_citation_count, quote_around, round_confidence
+from llx_mcp.answers.provenance import round_confidence
 from llx_mcp.answers.requests import JobRequest, ReadOptions
 from llx_mcp.result.document import Citation as DocumentCitation
 from llx_mcp.result.document import Document
@@ -27,9 +28,7 @@ from llx_mcp.result.sections import JobSections
 
 MAX_MATCHES = 1_000_000
 
-_PROVENANCE_COLUMNS = {"confidence": ("confidence",), "citations": ("page", "quote"), "boxes": ("boxes",)}
 _PART_COLUMNS = ("path", "characters", "of", "part of value")
-_VERBATIM = "="
 _LONGEST_CURSOR = "x" * 40
 
 
@@ -115,22 +114,16 @@ def _build_value(document: Document, location: Location, include: Collection[str
     shown: dict[str, Any] = {}
     if document.has_metadata:
         leaf = document.leaf(document.column(location.node), location.position)
-        if "confidence" in include:
-            shown["confidence"] = round_confidence(leaf.confidence)
-        if "citations" in include or "boxes" in include:
-            shown["citations"] = [_build_citation(citation, include) for citation in leaf.citations]
+        shown["confidence"] = round_confidence(leaf.confidence)
+        shown["citations"] = [_build_citation(citation, include) for citation in leaf.citations]
     return Value(path=show_path(location.path), value=sanitize_json(location.value), **shown)
 
 
 def _build_citation(citation: DocumentCitation, include: Collection[str]) -> Citation:
     shown: dict[str, Any] = {"page": citation.page, "quote": sanitize_json(citation.quote)}
     if "boxes" in include:
-        shown["boxes"] = _boxes(citation)
+        shown["boxes"] = list_boxes(citation)
     return Citation(**{name: value for name, value in shown.items() if value is not None})
-
-
-def _boxes(citation: DocumentCitation) -> list[list[float]]:
-    return [[box.x, box.y, box.w, box.h] for box in citation.boxes]
 
 
 def _take_rows(tables: "_PageTables", locations: list[Location], start: PagePosition, total: int) -> PagePosition:
@@ -174,9 +167,8 @@ class _PageTables:
         self.omissions: list[Omission] = []
         self._room = room - part_cost("values", [])
         self._document = document
-        self._include = include
-        shown = _PROVENANCE_COLUMNS.items() if document.has_metadata else ()
-        self._provenance_columns = [name for part, names in shown if part in include for name in names]
+        self._include = include if document.has_metadata else ()
+        self._cells = describe_cells(self._include)
 
     @property
     def is_empty(self) -> bool:
@@ -185,12 +177,13 @@ class _PageTables:
 
     def build(self) -> list[Table]:
         """Build the tables."""
-        return [Table(columns=list(columns), rows=rows) for columns, rows in self.tables]
+        return [self._table(columns, rows) for columns, rows in self.tables]
 
     def add_row(self, row: PageRow) -> bool:
         """Add a row, if there is room for it."""
-        cells = [show_path(row.path), *sanitize_json(row.values), *self._provenance(row)]
-        return self._add(self._labels(row), cells)
+        mark = "_" if row.columns else ""
+        labels = (f"{mark}path", *map(sanitize_json, row.columns or ("value",)))
+        return self._add(labels, [show_path(row.path), *sanitize_json([self._cell(cell) for cell in row.cells])])
 
     def add_part(self, location: Location, start: int) -> int | None:
         """Add as much of a value as there is room for, from a character on.
@@ -218,30 +211,22 @@ class _PageTables:
         self._add(_PART_COLUMNS, part(low))
         return None if start + low == len(text) else start + low
 
-    def _labels(self, row: PageRow) -> tuple[str, ...]:
-        mark = "_" if row.columns else ""
-        columns = map(sanitize_json, row.columns or ("value",))
-        return (f"{mark}path", *columns, *(f"{mark}{name}" for name in self._provenance_columns))
-
-    def _provenance(self, row: PageRow) -> list[Any]:
-        if not self._provenance_columns:
-            return []
-        return _collapse_each([self._cell(cell) for cell in row.cells])
-
-    def _cell(self, cell: "Location | tuple[Location, ...]") -> list[Any]:
+    def _cell(self, cell: "Location | tuple[Location, ...]") -> Any:
         if isinstance(cell, tuple):
-            return _collapse_each([self._cell(location) for location in cell])
+            return [self._cell(location) for location in cell]
+        if not self._include:
+            return cell.value
         column = self._document.column(cell.node)
-        shown: dict[str, Any] = {"confidence": round_confidence(column.confidences[cell.position])}
-        # Citations are decoded only where they are shown.
-        if {"citations", "boxes"} & set(self._include):
-            shown |= _first_citation(self._document.citations(column.entries[cell.position]), cell.value)
-        return [shown.get(name) for name in self._provenance_columns]
+        return build_cell(self._document, column, cell.position, whole=True, include=self._include)
+
+    def _table(self, columns: tuple[str, ...], rows: list[list[Any]]) -> Table:
+        return build_table(columns, rows, None if columns == _PART_COLUMNS else self._cells)
 
     def _cost(self, columns: tuple[str, ...], row: list[Any]) -> Cost:
         if self.tables and columns == self.tables[-1][0]:
-            return Cost(len(item_line(row)) + 1, len(dump_json(row)) + 1)
-        whole = part_cost("values", [Table(columns=list(columns), rows=[row])])
+            line = row_line(self._table(columns, []).cells)(row)
+            return Cost(len(line) + 1, len(dump_json(row)) + 1)
+        whole = part_cost("values", [self._table(columns, [row])])
         empty = part_cost("values", [])
         return Cost(whole.text - empty.text, whole.data - empty.data + 1)
 
@@ -255,26 +240,3 @@ class _PageTables:
         else:
             self.tables.append((columns, [row]))
         return True
-
-
-def _first_citation(citations: Sequence[DocumentCitation], value: Any) -> dict[str, Any]:
-    if not citations:
-        return {}
-    first = citations[0]
-    quote = None if first.quote is None else _shown_quote(first.quote, value)
-    return {"page": first.page, "quote": add_citation_count(quote, len(citations)), "boxes": _boxes(first)}
-
-
-def _shown_quote(quote: str, value: Any) -> str:
-    text = value if isinstance(value, str) else dump_json(value)
-    return _VERBATIM if quote.strip() == text else quote_around(quote, text)
-
-
-def _collapse_each(cells: list[list[Any]]) -> list[Any]:
-    return [_collapse(list(values)) for values in zip(*cells, strict=True)]
-
-
-def _collapse(values: list[Any]) -> Any:
-    """Return one value for all where they agree, else all of them."""
-    first = values[0] if values else None
-    return first if all(value == first for value in values) else values

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from typing import Any
 
 from llx_mcp.answers.budget import UNBOUNDED, Cost, TableBuilder
@@ -19,6 +20,7 @@ _QUOTE_CHARS = 160
 _LEAD_CHARS = 40
 # A row takes more than twenty characters, so no budget has room for more.
 _MAX_ROWS = 20_000
+_MAX_RANKED = 1_000
 
 
 @dataclass(frozen=True)
@@ -48,8 +50,9 @@ class ConfidenceRanking:
             nulls=document.num_nulls,
             low_confidence=self.num_low,
             threshold=REVIEW_THRESHOLD,
-            without_confidence=document.num_values - document.num_with_confidence,
-            without_citation=document.num_values - document.num_with_citation,
+            # Nothing is said of what no value lacks.
+            without_confidence=(document.num_values - document.num_with_confidence) or None,
+            without_citation=(document.num_values - document.num_with_citation) or None,
         )
 
     def build_table(self, most: int | None = None) -> TableBuilder:
@@ -57,6 +60,12 @@ class ConfidenceRanking:
         most = self.num_leaves if most is None else min(most, self.num_leaves)
         rows: Iterator[list[Any]] = map(value_row, self.document.ranked(min(most, _MAX_ROWS)))
         return TableBuilder("lowest_confidence", _COLUMNS, rows, value_line)
+
+    def build_telling_table(self, limit: int) -> TableBuilder:
+        """Prepare a table of the values with the lowest confidence, without constants and numbers of rows."""
+        telling = self.document.lowest_telling(min(self.num_low, _MAX_RANKED))
+        rows = (value_row(leaf)[:-1] for leaf in islice(telling, limit))
+        return TableBuilder("lowest_confidence", _COLUMNS[:-1], rows, value_line)
 
     def cost(self, most: int | None = None) -> Cost:
         """Return what the `most` values with the lowest confidence take; all by default."""

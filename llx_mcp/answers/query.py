@@ -1,12 +1,13 @@
 """The rows of a query as an answer within a budget."""
 
-from llx_mcp.answers.budget import Answer, TableBuilder
+from llx_mcp.answers.budget import Answer, AnswerBuilder, TableBuilder
 from llx_mcp.answers.header import Header, start_answer
 from llx_mcp.answers.markdown import query_line
-from llx_mcp.answers.outputs import Omission, QueryOutput
+from llx_mcp.answers.outputs import NextStep, Omission, QueryOutput
 from llx_mcp.answers.requests import JobRequest
 from llx_mcp.query.engine import MOST_ROWS, Engine
 from llx_mcp.result.sanitize import sanitize_json
+from llx_mcp.result.sql_tables import FIELDS
 
 _MIN_CHARS_A_ROW = 4
 _CELL_SHARE = 0.5
@@ -35,7 +36,17 @@ def answer_query(engine: Engine, header: Header, request: JobRequest, sql: str, 
     if found.num_rows is None or len(table.rows) < found.num_rows:
         left = None if found.num_rows is None else found.num_rows - len(table.rows)
         builder.omit(_omission(left, found.num_rows, len(table.rows)))
+    if not table.rows or (FIELDS in sql and len(table.rows) != found.num_rows):
+        _suggest_tables(builder, engine, sql)
     return builder.build()
+
+
+def _suggest_tables(builder: AnswerBuilder, engine: Engine, sql: str) -> None:
+    """Name the tables after a query that found nothing, or too much of the table of all values."""
+    if tables := engine.suggest_tables(sql):
+        builder.add_next_steps(
+            [NextStep(text=f"{FIELDS} has only values that are present. Each list is a table: {tables}.")]
+        )
 
 
 def _omission(count: int | None, total: int | None, num_shown: int) -> Omission:

@@ -12,16 +12,18 @@ from llx_mcp.result.sanitize import INVISIBLE, dump_json, sanitize_line
 from llx_mcp.scope import DEFAULT_SCOPE, Scope
 
 Until = Literal["all", "any"]
-Section = Literal["configuration", "extract_metadata", "usage", "metadata"]
-Where = Literal["values", "names", "quotes"]
-Include = Literal["confidence", "citations", "boxes"]
+Section = Literal["job", "configuration", "extract_metadata", "usage", "metadata"]
+Include = Literal["provenance", "quotes", "boxes"]
 
 DEFAULT_EXPAND: tuple[Section, ...] = ("extract_metadata",)
-DEFAULT_INCLUDE: tuple[Include, ...] = ("confidence", "citations")
-WHERE: tuple[Where, ...] = ("values", "names", "quotes")
+INCLUDE: tuple[Include, ...] = ("provenance", "quotes", "boxes")
+DEFAULT_INCLUDE: tuple[Include, ...] = ("provenance",)
 MIN_CHARS = 1_000
 MAX_CHARS = 400_000
-DEFAULT_CHARS = 8_000
+DEFAULT_CHARS = 4_000
+# The matches that a search shows.
+DEFAULT_HITS = 4
+MAX_HITS = 200
 # The cut-off for review that LlamaExtract documents.
 REVIEW_THRESHOLD = 0.8
 
@@ -71,13 +73,13 @@ class JobRequest:
         """Build a call of a tool on this job."""
         return build_call(tool, {"job_id": self.job_id} | arguments | asdict(self.scope))
 
-    def larger_call(self, need_chars: int) -> Call | None:
-        """Build the `get_extract_job` call with a budget of at least `need_chars`; None where no budget allows it."""
+    def larger_call(self, need_chars: int, tool: str = "get_extract_job", **arguments: Any) -> Call | None:
+        """Build the call of a tool with a budget of at least `need_chars`; None where no budget allows it."""
         rounded = round_chars(need_chars)
         if rounded > MAX_CHARS:
             return None
-        extra = {} if self.expand == DEFAULT_EXPAND else {"expand": list(self.expand)}
-        return self.call("get_extract_job", **extra, max_chars=rounded)
+        expand = None if self.expand == DEFAULT_EXPAND else list(self.expand)
+        return self.call(tool, expand=expand, **arguments, max_chars=rounded)
 
     def resource(self, section: str = "") -> str:
         """Return the URI of this job, or of one of its sections, as a resource."""
@@ -92,7 +94,7 @@ class ReadOptions:
     Attributes:
         path: JSONPath of the values.
         cursor: cursor from the previous page; None for the first page.
-        include: what to show beside each value: `confidence`, `citations`, `boxes`.
+        include: what to show with each value: `provenance` is page and confidence; `quotes`, `boxes`.
     """
 
     path: str = "$"

@@ -1,249 +1,299 @@
-"""Searches a result for a text: in its values, in the names of its fields, and in the quotes of its citations."""
+"""Finds what a result says about a few words: the objects and values that fit best, with their provenance."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any
 
-from llx_mcp.answers.budget import UNBOUNDED, Answer, AnswerBuilder, Cost, TableBuilder
+from llx_mcp.answers.budget import Answer, AnswerBuilder, TableBuilder
+from llx_mcp.answers.cells import CELLS, build_cell
 from llx_mcp.answers.header import Header, start_answer
-from llx_mcp.answers.markdown import hit_line, outline_line
+from llx_mcp.answers.markdown import hit_line
 from llx_mcp.answers.outputs import NextStep, Omission, SearchCounts, SearchOutput
-from llx_mcp.answers.provenance import quote_around, round_confidence
-from llx_mcp.answers.requests import MAX_CHARS, WHERE, JobRequest, round_chars
+from llx_mcp.answers.requests import DEFAULT_HITS, MAX_HITS, JobRequest
 from llx_mcp.errors import ArgumentError
-from llx_mcp.result.document import Citation, Column, Document, Leaf, document_order, is_scalar
-from llx_mcp.result.normalize import (
-    extract_digits,
-    normalize_name,
-    normalize_text,
-    normalize_texts,
-    numbers_in,
-    possible_numbers,
-)
-from llx_mcp.result.outline import OUTLINE_COLUMNS, Node, outline_row, walk_outline
-from llx_mcp.result.paths import show_path
-from llx_mcp.result.sanitize import dump_json, sanitize_text
+from llx_mcp.result.descriptions import describe_fields
+from llx_mcp.result.document import Document, is_scalar
+from llx_mcp.result.location import Location
+from llx_mcp.result.normalize import normalize_name, normalize_text
+from llx_mcp.result.object_search import FieldColumn, Found, Group, Hit, ObjectSearch
+from llx_mcp.result.outline import Node, walk_nodes
+from llx_mcp.result.paths import ROOT, join_any, join_name, show_path
+from llx_mcp.result.sanitize import sanitize_json
 from llx_mcp.result.sections import JobSections
+from llx_mcp.result.words import Terms, split_terms
 
-_COLUMNS = ("path", "value", "confidence", "page", "quote", "found_in")
-_EXACT, _PART, _QUOTED = range(3)
-_MAX_HITS = 20_000
-_NUMBER_TEXT_CHARS = 10_000
-_FIELDS_SHARE = 0.4
-
-
-class SearchQuery:
-    """The text to search for, in every form in which it may be written."""
-
-    def __init__(self, text: str) -> None:
-        self.text = normalize_text(text)
-        if not self.text:
-            raise ArgumentError("text: there is nothing to search for. Give a word, a phrase, a number or a date.")
-        self._without_spaces = self.text.replace(" ", "")
-        self._as_name = normalize_name(text).replace(" ", "")
-        self._words = self.text.split()
-        self._longest_word = max(self._words, key=len)
-        self.may_be_scalar = all(char in "+-.,0123456789e" for char in self.text) or self.text in ("true", "false")
-        self.numbers = possible_numbers(text) if _is_number(text) else frozenset()
-        digits = "".join(char for char in text if char.isdigit() and char.isascii())
-        # 1,234.50 may be written 1234.5, and 007 may be 7.
-        self._digits = digits.strip("0")
-
-    def is_in(self, text: str) -> bool:
-        """Whether a normalized text contains the phrase, or each of its words."""
-        if self.text in text or self._without_spaces in text:
-            return True
-        is_phrase = len(self._words) > 1 and self._longest_word in text
-        return is_phrase and all(word in text for word in self._words)
-
-    def is_in_name(self, name: str) -> bool:
-        """Whether a field's name contains it, however its words are joined."""
-        words = normalize_name(name)
-        return self.is_in(words) or (bool(self._as_name) and self._as_name in words.replace(" ", ""))
-
-    def is_number(self, value: Any) -> bool:
-        """Whether a value is the number."""
-        return bool(self.numbers) and isinstance(value, int | float) and value in self.numbers
-
-    def among(self, texts: list[str]) -> Iterator[int]:
-        """Yield the positions of the texts that contain it."""
-        for position, text in enumerate(normalize_texts(texts)):
-            if self.is_in(text):
-                yield position
-        if self.numbers:
-            for position, digits in enumerate(extract_digits(texts)):
-                if self._digits in digits and self._has_number(texts[position]):
-                    yield position
-
-    def _has_number(self, text: str) -> bool:
-        return not self.numbers.isdisjoint(numbers_in(text[:_NUMBER_TEXT_CHARS]))
+_COLUMNS = ("path", "values")
+# An object with at most so many fields is shown whole.
+_WHOLE_FIELDS = 8
+_MAX_SHOWN_FIELDS = 10
+_MIN_FIELD_SHARE = 0.6
+_MAX_NAMES = 12
+_SIMILARITY = 0.6
+_MORE = "…"
+# The elements of a list of scalars that share a row.
+_ELEMENTS_A_ROW = 10
+_MANY = 20
 
 
-@dataclass(frozen=True, slots=True)
-class _Hit:
-    rank: int
-    column: Column
-    position: int
-    found_in: str
+def prepare_search(sections: JobSections) -> ObjectSearch:
+    """Prepare the search of a job: its values, and what its schema says of them."""
+    configuration = sections.section("configuration")
+    schema = configuration.get("data_schema") if isinstance(configuration, dict) else None
+    return ObjectSearch(sections.document, describe_fields(schema, sections.document.root))
 
 
 def find_text(
-    sections: JobSections, header: Header, request: JobRequest, text: str, where: Sequence[str] = WHERE
+    sections: JobSections,
+    header: Header,
+    request: JobRequest,
+    text: str,
+    limit: int = DEFAULT_HITS,
+    search: ObjectSearch | None = None,
 ) -> Answer:
-    """Build the places where a text occurs, best match first, within `request.max_chars`.
+    """Build what the result says about some words, best match first, within `request.max_chars`.
 
     Args:
         sections: the job's sections.
         header: the header of the answer.
         request: the job and the budget.
         text: what to search for.
-        where: where to search: `values`, `names`, `quotes`.
+        limit: the most matches to show.
+        search: the prepared search of the job; prepared here where it is not given.
 
     Raises:
         ArgumentError: the text has nothing to search for.
         ValueError: the result or the metadata is not JSON that can be read.
     """
-    search = _Search(request, text, tuple(where), SearchQuery(text))
+    terms = split_terms(text)
+    if not terms.terms:
+        raise ArgumentError("text: there is nothing to search for. Give a word, a phrase, a number or a date.")
     builder = start_answer(header, request.max_chars, SearchOutput)
     if sections.has_result:
-        search.run(builder, sections.document)
+        found = (search or prepare_search(sections)).run(terms, limit * _ELEMENTS_A_ROW)
+        _Matches(sections.document, request, text, terms, found, limit).add_to(builder)
     return builder.build()
 
 
 @dataclass(frozen=True)
-class _Search:
+class _Matches:
+    document: Document
     request: JobRequest
     text: str
-    where: tuple[str, ...]
-    query: SearchQuery
+    terms: Terms
+    found: Found
+    limit: int
 
-    def run(self, builder: AnswerBuilder, document: Document) -> None:
-        """Add what is found to the answer."""
-        fields = self._find_fields(document) if "names" in self.where else []
-        hits = self._find_hits(document)
-        builder.add("found", self._count(fields, hits))
-        if fields or hits:
-            self._add_found(builder, document, fields, hits)
+    def add_to(self, builder: AnswerBuilder) -> None:
+        """Add what was found, or what there is instead."""
+        absent = [term.text for index, term in enumerate(self.terms.terms) if index in self.found.absent]
+        builder.add("found", SearchCounts(matches=self.found.num_like, absent_words=absent or None))
+        if not self.found.hits:
+            self._add_nearest(builder)
+            return
+        rows = _pick(_join_elements(self.found.hits), self.limit)
+        cells = CELLS if self.document.has_metadata else None
+        shown = list(map(self._row, rows))
+        if shared := _take_shared(shown):
+            builder.add("shared", shared)
+        table = TableBuilder("hits", _COLUMNS, iter(shown), hit_line, cells)
+        table.fill(builder.room - builder.omissions_cost(self._omission(self.found.num_like, is_cut=True)))
+        if table.rows:
+            builder.add("hits", table.table)
+        if left := self.found.num_like - sum(map(len, rows[: len(table.rows)])):
+            builder.omit(self._omission(left, is_cut=len(table.rows) < len(rows)))
+
+    def _omission(self, left: int, *, is_cut: bool) -> Omission:
+        total = self.found.num_like
+        if is_cut:
+            call = self.request.larger_call(self.request.max_chars * 4, "find_in_extract_result", text=self.text)
+            return Omission(what="matches", count=left, total=total, call=call, hint="give more words")
+        hint = None if total <= _MANY else "give more words, or count and filter with query_extract_result"
+        call = self.request.call("find_in_extract_result", text=self.text, limit=min(total, MAX_HITS))
+        return Omission(what="matches", count=left, total=total, call=call, hint=hint)
+
+    def _add_nearest(self, builder: AnswerBuilder) -> None:
+        """Say which names are nearest, and which fields are there and empty."""
+        nodes = [node for node in walk_nodes(self.document.root) if node.step]
+        if names := self._nearest_names(nodes):
+            builder.add("similar_names", names)
+        overview = self.request.call("get_extract_job")
+        step = NextStep(
+            text="Not found in values, names or descriptions of fields. To see what there is:", call=overview
+        )
+        builder.add_next_steps([step])
+
+    def _nearest_names(self, nodes: list[Node]) -> list[str]:
+        by_word: dict[str, list[Node]] = {}
+        for node in nodes:
+            for word in normalize_name(node.step or "").split():
+                by_word.setdefault(word, []).append(node)
+        close = [word for term in self.terms.terms for word in get_close_matches(term.text, by_word, 3, _SIMILARITY)]
+        return list(dict.fromkeys(str(show_path(node.path)) for word in close for node in by_word[word]))[:_MAX_NAMES]
+
+    def _row(self, hits: list[Hit]) -> list[Any]:
+        first = hits[0]
+        node, position = first.group.node, first.position
+        cells: dict[str, Any] = {}
+        for ancestor, at in _ancestors(first):
+            prefix = ancestor.node.path_of(at)
+            for column in self._telling(ancestor, at):
+                cells[_name(column.node, ancestor.node, prefix)] = self._cell(column, at)
+        if len(hits) > 1:
+            path = Location(node, position).parent_path
+            cells |= {f"[{(node.indices or [])[hit.position]}]": self._element(hit) for hit in hits}
+            return [show_path(path), sanitize_json(cells)]
+        shown, num_more = self._select(first)
+        cells |= {_name(column.node, node, ROOT) or "value": self._cell(column, position) for column in shown}
+        if num_more:
+            cells[_MORE] = f"{num_more} more fields"
+        return [show_path(node.path_of(position)), sanitize_json(cells)]
+
+    def _element(self, hit: Hit) -> Any:
+        return self._cell(hit.group.columns[0], hit.position)
+
+    def _cell(self, column: FieldColumn, position: int) -> Any:
+        at = column.position_in(position)
+        if at is None or not is_scalar(column.node.values[at]):
+            return None
+        is_matched = self._matches_value(column, at)
+        if column.node.is_constant and not is_matched:
+            return column.node.values[at]
+        source = self.document.column(column.node)
+        # A quote is shown where a single match leaves no doubt which one is wanted.
+        is_only = self.found.num_like == 1
+        include = ("quotes",) if is_only and (is_matched or self._matches_quote(column, at)) else ()
+        return build_cell(self.document, source, at, around=self.terms.phrase, include=include)
+
+    def _select(self, hit: Hit) -> tuple[list[FieldColumn], int]:
+        """Return the fields to show of an object, in its own order, and how many others it has."""
+        columns = [column for column in hit.group.columns if self._has_value(column, hit.position) or column.weights]
+        columns = [column for column in columns if not column.node.counts_elements] or columns
+        fits = {id(column): self._fit(column, hit.position) for column in columns}
+        best = max(fits.values(), default=0.0)
+        if not best:
+            fits = {id(column): float(self._is_quoted(column, hit.position)) for column in columns}
+            best = max(fits.values(), default=0.0)
+        if hit.group.is_single and best:
+            wanted = {key for key, fit in fits.items() if fit >= best * _MIN_FIELD_SHARE}
+            shown = [column for column in columns if id(column) in wanted][:_MAX_SHOWN_FIELDS]
+            return shown, 0
+        empty = [column for column in columns if not self._has_value(column, hit.position) and not column.weights]
+        columns = [column for column in columns if column not in empty]
+        if len(columns) <= _WHOLE_FIELDS:
+            return columns, 0
+        order = sorted(columns, key=lambda column: (-fits[id(column)], column.node.is_constant))
+        chosen = {id(column) for column in order[:_MAX_SHOWN_FIELDS]}
+        return [column for column in columns if id(column) in chosen], len(columns) - len(chosen)
+
+    def _fit(self, column: FieldColumn, position: int) -> float:
+        """Return how well a field of an object fits the words, by its name and by its value."""
+        at = column.position_in(position)
+        value = None if at is None else column.node.values[at]
+        text = normalize_text(value[:10_000]) if isinstance(value, str) else ""
+        weights = (
+            max(column.weights.get(index, 0.0), term.weigh(text), float(_is_number(value) and value in term.numbers))
+            for index, term in enumerate(self.terms.terms)
+        )
+        return sum(weights)
+
+    def _matches_value(self, column: FieldColumn, at: int) -> bool:
+        value = column.node.values[at]
+        if isinstance(value, str):
+            text = normalize_text(value[:10_000])
+            return any(term.weigh(text) for term in self.terms.terms)
+        return _is_number(value) and any(value in term.numbers for term in self.terms.terms)
+
+    def _is_quoted(self, column: FieldColumn, position: int) -> bool:
+        at = column.position_in(position)
+        return at is not None and self._matches_quote(column, at)
+
+    def _matches_quote(self, column: FieldColumn, at: int) -> bool:
+        quotes = normalize_text(" ".join(self.document.quotes(self.document.column(column.node).entries[at])))
+        return any(term.weigh(quotes) for term in self.terms.terms)
+
+    def _has_value(self, column: FieldColumn, position: int) -> bool:
+        at = column.position_in(position)
+        return at is not None and is_scalar(column.node.values[at])
+
+    def _telling(self, group: Group, position: int) -> Iterator[FieldColumn]:
+        """Yield the fields that tell an object apart: those that match, else its first text."""
+        present = [c for c in group.columns if self._has_value(c, position) and not c.node.counts_elements]
+        texts = [c for c in present if c.node.types["string"] and not _is_long(c)]
+        matching = [c for c in texts if self._fit(c, position)]
+        yield from matching[:2] or texts[:1]
+
+
+def _pick(rows: list[list[Hit]], limit: int) -> list[list[Hit]]:
+    """Return the best rows, with some of each list whose rows fit about equally well."""
+    groups: dict[int, list[int]] = {}
+    for index, hits in enumerate(rows):
+        groups.setdefault(id(hits[0].group), []).append(index)
+    share = max(limit // len(groups), 1)
+    first = [index for group in list(groups.values())[:limit] for index in group[:share]]
+    rest = [index for index in range(len(rows)) if index not in first]
+    return [rows[index] for index in sorted((first + rest)[:limit])]
+
+
+def _take_shared(rows: list[list[Any]]) -> dict[str, Any]:
+    """Remove the constants that all of several rows have, and return them."""
+    values = [cells for _, cells in rows]
+    if len(values) < 2 or any(name.startswith("[") for cells in values for name in cells):
+        return {}
+    first = {name: value for name, value in values[0].items() if isinstance(value, str | int | float)}
+    shared = {n: v for n, v in first.items() if n != _MORE and all(n in cells and cells[n] == v for cells in values)}
+    for cells in values:
+        for name in shared:
+            # A row is never left without a field.
+            if len(cells) > 1:
+                del cells[name]
+    return shared
+
+
+def _join_elements(hits: list[Hit]) -> list[list[Hit]]:
+    """Put elements of one list that fit equally well into one row; every other hit is a row of its own."""
+    rows: list[list[Hit]] = []
+    for hit in hits:
+        last = rows[-1][-1] if rows else None
+        if last is not None and len(rows[-1]) < _ELEMENTS_A_ROW and _are_alike(last, hit):
+            rows[-1].append(hit)
         else:
-            overview = self.request.call("get_extract_job")
-            text = "Not found, whatever the case, accents, spacing or number format. Search for fewer or other words."
-            builder.add_next_steps([NextStep(text=f"{text} To see what there is:", call=overview)])
-
-    def _count(self, fields: list[Node], hits: list[_Hit]) -> SearchCounts:
-        counts = {"fields": len(fields)} if "names" in self.where else {}
-        if "values" in self.where:
-            counts["values"] = sum(hit.rank != _QUOTED for hit in hits)
-        if "quotes" in self.where:
-            counts["quotes"] = sum("quote" in hit.found_in for hit in hits)
-        return SearchCounts(**counts)
-
-    def _add_found(self, builder: AnswerBuilder, document: Document, fields: list[Node], hits: list[_Hit]) -> None:
-        field_table, hit_table = self._field_table(fields), self._hit_table(document, hits)
-        need = builder.spent + self._field_table(fields).fill(UNBOUNDED)
-        need += self._hit_table(document, hits).fill(UNBOUNDED) if len(hits) <= _MAX_HITS else Cost(MAX_CHARS, 0)
-        # The larger answer reserves room for the same omission, though it will not need it.
-        need += builder.omissions_cost(self._omission(len(fields), len(fields), len(hits), len(hits), need))
-        longest = self._omission(len(fields), len(fields), len(hits), len(hits), need)
-        room = builder.room - builder.omissions_cost(longest)
-        room -= field_table.fill(room.share(_FIELDS_SHARE if hits else 1.0))
-        hit_table.fill(room)
-        if field_table.rows:
-            builder.add("fields", field_table.table)
-        if hit_table.rows:
-            builder.add("hits", hit_table.table)
-        fields_left, hits_left = len(fields) - len(field_table.rows), len(hits) - len(hit_table.rows)
-        if fields_left or hits_left:
-            builder.omit(self._omission(fields_left, len(fields), hits_left, len(hits), need))
-
-    def _omission(self, fields_left: int, num_fields: int, hits_left: int, num_hits: int, need: Cost) -> Omission:
-        rounded = round_chars(need.chars)
-        call, hint = None, None
-        if rounded > MAX_CHARS:
-            hint = "search for more words, or narrow where"
-        else:
-            where = None if self.where == WHERE else list(self.where)
-            call = self.request.call("find_in_extract_result", text=self.text, where=where, max_chars=rounded)
-        if not hits_left:
-            return Omission(what="fields", count=fields_left, total=num_fields, call=call, hint=hint)
-        what = "values" + (f", and {fields_left} of {num_fields} fields" if fields_left else "")
-        return Omission(what=what, count=hits_left, total=num_hits, call=call, hint=hint)
-
-    def _field_table(self, fields: list[Node]) -> TableBuilder:
-        return TableBuilder("fields", OUTLINE_COLUMNS, map(outline_row, fields), outline_line)
-
-    def _hit_table(self, document: Document, hits: list[_Hit]) -> TableBuilder:
-        rows = (self._hit_row(document.leaf(hit.column, hit.position), hit.found_in) for hit in hits[:_MAX_HITS])
-        return TableBuilder("hits", _COLUMNS, rows, hit_line)
-
-    def _hit_row(self, leaf: Leaf, found_in: str) -> list[Any]:
-        value = sanitize_text(quote_around(leaf.value, self.query.text)) if isinstance(leaf.value, str) else leaf.value
-        row = [show_path(leaf.path), value, round_confidence(leaf.confidence)]
-        quoting = [citation for citation in leaf.citations if citation.quote is not None]
-        # The citation that contains the text is shown, not the first.
-        containing = [citation for citation in quoting if found_in != "value" and self._is_quoted_in(citation)]
-        shown = next(iter(containing or quoting or leaf.citations), None)
-        if shown is None:
-            return [*row, None, None, found_in]
-        around = self.query.text if containing else str(leaf.value)
-        quote = None if shown.quote is None else quote_around(shown.quote, around)
-        return [*row, shown.page, quote, found_in]
-
-    def _is_quoted_in(self, citation: Citation) -> bool:
-        return any(True for _ in self.query.among([citation.quote or ""]))
-
-    def _find_fields(self, document: Document) -> list[Node]:
-        outline = walk_outline(document.root)
-        return [node for node in outline if node.step is not None and self.query.is_in_name(node.step)]
-
-    def _find_hits(self, document: Document) -> list[_Hit]:
-        hits: list[_Hit] = []
-        for column in document.columns:
-            in_values = dict(_value_hits(column, self.query)) if "values" in self.where else {}
-            in_quotes = set(_quote_hits(document, column, self.query)) if "quotes" in self.where else set()
-            for position, rank in in_values.items():
-                hits.append(_Hit(rank, column, position, "value, quote" if position in in_quotes else "value"))
-            hits += [_Hit(_QUOTED, column, position, "quote") for position in in_quotes if position not in in_values]
-        if len(hits) > _MAX_HITS:
-            return sorted(hits, key=lambda hit: hit.rank)
-        return sorted(hits, key=lambda hit: (hit.rank, document_order(hit.column.node, hit.position)))
+            rows.append([hit])
+    return rows
 
 
-def _value_hits(column: Column, query: SearchQuery) -> Iterator[tuple[int, int]]:
-    values = column.node.values
-    strings = [i for i, value in enumerate(values) if isinstance(value, str)]
-    for index in query.among([values[i] for i in strings]):
-        text = values[strings[index]]
-        is_exact = len(text) < len(query.text) * 4 and normalize_text(text) == query.text
-        yield strings[index], _EXACT if is_exact else _PART
-    if len(strings) < len(values) and (query.numbers or query.may_be_scalar):
-        yield from _scalar_hits(values, query)
+def _are_alike(hit: Hit, other: Hit) -> bool:
+    """Whether two hits are elements of one list of scalars that fit equally well."""
+    node, parents = hit.group.node, hit.group.node.parent_positions
+    if hit.group is not other.group or hit.score != other.score or node.types["object"] or parents is None:
+        return False
+    return parents[hit.position] == parents[other.position]
 
 
-def _scalar_hits(values: list[Any], query: SearchQuery) -> Iterator[tuple[int, int]]:
-    """Yield the numbers and booleans that match."""
-    for position, value in enumerate(values):
-        if isinstance(value, str) or not is_scalar(value):
-            continue
-        if query.is_number(value):
-            yield position, _EXACT
-        elif query.may_be_scalar and query.text in (shown := dump_json(value)):
-            yield position, _EXACT if query.text == shown else _PART
+def _ancestors(hit: Hit) -> Iterator[tuple[Group, int]]:
+    """Yield the objects of lists that contain an object, outermost first."""
+    found: list[tuple[Group, int]] = []
+    group, position = hit.group, hit.position
+    while group.parent is not None and not group.parent.is_single:
+        position = group.position_in_parent(position)
+        group = group.parent
+        # The only object of its kind needs no name.
+        if len(group.node.values) > 1:
+            found.append((group, position))
+    return reversed(found)
 
 
-def _quote_hits(document: Document, column: Column, query: SearchQuery) -> Iterable[int]:
-    if document.metadata is None:
-        return []
-    quotes = document.metadata.reader.quotes
-    positions: list[int] = []
-    texts: list[str] = []
-    for position, entry in enumerate(column.entries):
-        if entry is not None and is_scalar(column.node.values[position]):
-            for quote in quotes(entry):
-                positions.append(position)
-                texts.append(quote)
-    return (positions[index] for index in query.among(texts))
+def _name(node: Node, ancestor: Node, prefix: str) -> str:
+    """Return the path of a field within an object, after the path of the object."""
+    path = prefix
+    for step in node.steps[len(ancestor.steps) :]:
+        path = join_any(path) if step is None else join_name(path, step)
+    return path
 
 
-def _is_number(text: str) -> bool:
-    letters = [char for char in text if char.isalpha()]
-    return any(char.isdigit() for char in text) and len(letters) <= 3
+def _is_long(column: FieldColumn) -> bool:
+    return any(isinstance(value, str) and len(value) > 80 for value in column.node.values[:100])
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

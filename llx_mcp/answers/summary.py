@@ -1,40 +1,48 @@
-"""A job as one answer within a budget: whole where it fits, else its outline, then its least certain values.
+"""A job as one answer within a budget: whole where it fits, else its shape, its least certain values, and what to ask.
 
 These forms are tried in order, and the first that fits is used:
 
-1. the whole result, and the provenance of every value;
-2. the whole result, and the provenance of the values with the lowest confidence;
+1. the whole result, each value with page and confidence;
+2. the whole result, and the values with the lowest confidence;
 3. the same, with lists of uniform objects as columns and rows;
-4. the outline of the result, the values with the lowest confidence, and the first items of its lists.
+4. the shape of the result, a few values with the lowest confidence, and the calls that answer questions.
 
 Whatever is not shown is counted, with the call that shows it.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from llx_mcp.answers.budget import Answer, AnswerBuilder, Cost, TableBuilder, part_cost
-from llx_mcp.answers.compact_tables import ItemTables, pack
+from llx_mcp.answers.cells import CELLS, cite_all
+from llx_mcp.answers.compact_tables import pack
 from llx_mcp.answers.header import Header, start_summary
-from llx_mcp.answers.markdown import outline_line, table_line
-from llx_mcp.answers.outputs import Call, Omission, Sections
+from llx_mcp.answers.outputs import Call, NextStep, Omission, Sections
 from llx_mcp.answers.provenance import ConfidenceRanking
 from llx_mcp.answers.requests import MAX_CHARS, JobRequest
-from llx_mcp.result.outline import OUTLINE_COLUMNS, outline_row, walk_outline
-from llx_mcp.result.paths import show_path
+from llx_mcp.answers.schema_text import LEGEND as SCHEMA_LEGEND
+from llx_mcp.answers.schema_text import describe_schema
+from llx_mcp.answers.shape import Shape, describe_shape
 from llx_mcp.result.sanitize import sanitize_json, sanitize_text, truncate
 from llx_mcp.result.sections import JobSections
-from llx_mcp.result.sql_tables import TABLES, find_sql_tables, table_groups
+from llx_mcp.result.sql_tables import FIELDS, find_sql_tables
 
-_PROVENANCE = "values shown without page and quote"
-_FORMS = ("result", "result_as_tables")
-_SECTIONS = ("configuration", "usage", "metadata")
+_PROVENANCE = "values shown without page and confidence"
+_CITED, _PLAIN, _PACKED = "cited_result", "result", "result_as_tables"
+_JOB = "job"
+_SECTIONS = (_JOB, "configuration", "usage", "metadata")
+# What has a place of its own in an answer.
+_OWN_SECTIONS = frozenset({"extract_result", "extract_metadata", "configuration"})
+_SECTIONS_SHARE = 0.9
 _MIN_RANKED = 3
 _MAX_DEPTH = 64
 _MESSAGE_CHARS = 1_000
-_SHORTEST_VALUE_LINE = 20
-_TABLE_COLUMNS = ("tables", "columns")
+_SHORTEST_CELL = 8
+_LOW_SHARE = 0.3
+# Nobody is advised to read more than this at once.
+_MAX_WHOLE_CHARS = 20_000
 
 
 def summarize(sections: JobSections, header: Header, request: JobRequest) -> Answer:
@@ -52,7 +60,7 @@ def summarize(sections: JobSections, header: Header, request: JobRequest) -> Ans
     if sections.has_result:
         content = _Content(sections.result, ranking, request)
         if not _add_whole(builder, content):
-            _add_outline(builder, content)
+            _add_overview(builder, content)
     return builder.build()
 
 
@@ -70,9 +78,20 @@ class _Content:
     def _packed(self) -> Any:
         return pack(self._clean)
 
+    @cached_property
+    def _cited(self) -> Any:
+        return sanitize_json(pack(cite_all(self.ranking.document)))
+
+    @property
+    def forms(self) -> list[str]:
+        """The forms that an answer may have, the fullest first."""
+        return [_CITED, _PLAIN, _PACKED] if self.ranking.document.has_metadata else [_PLAIN, _PACKED]
+
     def form(self, name: str) -> Any:
-        """Return the whole result in one of the forms that an answer may have."""
-        return self._clean if name == "result" else self._packed
+        """Return the whole result in one of the forms."""
+        if name == _CITED:
+            return self._cited
+        return self._clean if name == _PLAIN else self._packed
 
     @property
     def is_deep(self) -> bool:
@@ -97,22 +116,44 @@ def _add_message(builder: AnswerBuilder, name: str, message: str | None, request
 
 
 def _add_sections(builder: AnswerBuilder, sections: JobSections, request: JobRequest) -> None:
+    """Add the sections that were asked for, before the result: whoever names them wants them first."""
     shown: dict[str, Any] = {}
     for name in _SECTIONS:
-        value = sanitize_json(_without_empty(sections.section(name))) if name in request.expand else None
-        if not isinstance(value, dict) or not value:
-            continue
-        cost = part_cost("sections", Sections(**shown, **{name: value}))
-        if cost.fits(builder.room.share(0.5)):
-            shown[name] = value
-            continue
-        # Twice, because the sections take at most half of what is left.
-        need = request.max_chars + 2 * (cost + builder.unmet).chars
-        num_chars = part_cost("sections", Sections(**{name: value})).data
-        builder.omit(_omission_of_section(name, num_chars, need, request))
-        builder.unmet += cost
+        forms = list(_section_forms(name, sections)) if name in request.expand else []
+        for value in forms:
+            if part_cost("sections", Sections(**shown, **{name: value})).fits(builder.room.share(_SECTIONS_SHARE)):
+                shown[name] = value
+                break
+        else:
+            if forms:
+                cost = part_cost("sections", Sections(**shown, **{name: forms[-1]}))
+                need = request.max_chars + int((cost + builder.unmet).chars / _SECTIONS_SHARE)
+                num_chars = part_cost("sections", Sections(**{name: forms[-1]})).data
+                builder.omit(_omission_of_section(name, num_chars, need, request))
+                builder.unmet += cost
     if shown:
         builder.add("sections", Sections(**shown))
+
+
+def _section_forms(name: str, sections: JobSections) -> Iterator[dict[str, Any]]:
+    """Yield a section, the fullest form first; nothing where the job has none."""
+    value = _envelope(sections) if name == _JOB else _without_empty(sections.section(name))
+    if not isinstance(value, dict) or not value:
+        return
+    schema = value.get("data_schema")
+    if name != "configuration" or not isinstance(schema, dict):
+        yield sanitize_json(value)
+        return
+    for descriptions in (True, False):
+        text = f"{describe_schema(schema, descriptions=descriptions)} ({SCHEMA_LEGEND})"
+        yield sanitize_json({**value, "data_schema": text})
+
+
+def _envelope(sections: JobSections) -> dict[str, Any]:
+    """Return everything that the service says of a job except its result, its configuration and its field metadata."""
+    job = {name: sections.section(name) for name in sections.names if name not in _OWN_SECTIONS}
+    metadata = {name: value for name, value in sections.metadata_besides_fields().items() if name != "error"}
+    return {**job, **({"extract_metadata": metadata} if metadata else {})}
 
 
 def _omission_of_section(name: str, num_chars: int, need_chars: int, request: JobRequest) -> Omission:
@@ -125,121 +166,102 @@ def _add_whole(builder: AnswerBuilder, content: _Content) -> bool:
     # Each value takes at least a character and a comma.
     if 2 * content.num_values > builder.room.chars or content.is_deep:
         return False
-    ranking = content.ranking
-    for form in _FORMS:
-        room = builder.room - part_cost(form, content.form(form)) - part_cost("counts", ranking.counts)
+    counts = part_cost("counts", content.ranking.counts)
+    for form in content.forms:
+        room = builder.room - part_cost(form, content.form(form)) - counts
+        if form == _CITED:
+            room -= part_cost("cells", CELLS)
         if not Cost().fits(room):
             continue
-        every = ranking.build_table()
-        every.fill(room)
-        if len(every.rows) == ranking.num_leaves:
-            _add_result(builder, form, content, every)
-            return True
-        low = ranking.build_table(ranking.num_low)
+        if form == _CITED or not content.ranking.num_leaves:
+            return _add_result(builder, form, content)
+        low = content.ranking.build_table(content.ranking.num_low)
         omission = _omission_of_provenance(builder, content)
         low.fill(room - builder.omissions_cost(omission))
-        if len(low.rows) >= min(ranking.num_low, _MIN_RANKED):
+        if len(low.rows) >= min(content.ranking.num_low, _MIN_RANKED):
             _add_result(builder, form, content, low)
-            builder.omit(omission.model_copy(update={"count": ranking.num_leaves - len(low.rows)}))
+            builder.omit(omission.model_copy(update={"count": content.ranking.num_leaves - len(low.rows)}))
             return True
     return False
 
 
-def _add_result(builder: AnswerBuilder, form: str, content: _Content, ranked: TableBuilder) -> None:
+def _add_result(builder: AnswerBuilder, form: str, content: _Content, low: TableBuilder | None = None) -> bool:
+    if form == _CITED:
+        builder.add("cells", CELLS)
     builder.add(form, content.form(form))
     builder.add("counts", content.ranking.counts)
-    if ranked.rows:
-        builder.add("lowest_confidence", ranked.table)
+    if low is not None and low.rows:
+        builder.add("lowest_confidence", low.table)
+    return True
 
 
-class _Outline:
-    """The parts of an answer that outlines a result."""
-
-    def __init__(self, content: _Content) -> None:
-        ranking = content.ranking
-        self._content = content
-        self._nodes = list(walk_outline(ranking.document.root))
-        by_depth = sorted(self._nodes, key=lambda node: len(node.steps))
-        self._fields = TableBuilder("outline", OUTLINE_COLUMNS, map(outline_row, by_depth), outline_line)
-        self._low = ranking.build_table(ranking.num_low)
-        self._items = ItemTables(self._nodes)
-        self._groups = table_groups(find_sql_tables(ranking.document))
-        self._tables = TableBuilder("tables", _TABLE_COLUMNS, iter(sanitize_json(self._groups)), table_line)
-
-    def fill(self, room: Cost) -> None:
-        # A first share for each part, so that none starves another; then what is left, in the same order.
-        shares = ((self._fields, 0.5), (self._low, 0.2), (self._tables, 0.3), (self._items, 0.6))
-        rest = ((self._fields, 1.0), (self._tables, 1.0), (self._items, 1.0), (self._low, 1.0))
-        for part, share in (*shares, *rest):
-            room -= part.fill(room.share(share))
-
-    def add_to(self, builder: AnswerBuilder) -> None:
-        if self._fields.rows:
-            order = {show_path(node.path): index for index, node in enumerate(self._nodes)}
-            self._fields.rows.sort(key=lambda row: order[row[0]])
-            builder.add("outline", self._fields.table)
-        if self._tables.rows:
-            builder.add("tables", self._tables.table)
-        if self._items.tables:
-            builder.add("items", self._items.tables)
-        builder.add("counts", self._content.ranking.counts)
-        if self._low.rows:
-            builder.add("lowest_confidence", self._low.table)
-
-    def omissions(self, whole: Omission) -> list[Omission]:
-        """Return what is left out; `whole` says how to see the whole result."""
-        request, ranking = self._content.request, self._content.ranking
-        omissions = [whole]
-        if fields_left := len(self._nodes) - len(self._fields.rows):
-            what = f"{whole.what}, and {fields_left} of {len(self._nodes)} fields of its outline"
-            omissions = [whole.model_copy(update={"what": what})]
-        if low_left := ranking.num_low - len(self._low.rows):
-            call = request.call("review_extract_job")
-            omissions.append(
-                Omission(what="values with low confidence", count=low_left, total=ranking.num_low, call=call)
-            )
-        if tables_left := len(self._groups) - len(self._tables.rows):
-            call = request.call("query_extract_result", sql=f"SELECT * FROM {TABLES}")  # noqa: S608  # nosec B608 # a text for models, no query of ours
-            omissions.append(Omission(what="kinds of tables", count=tables_left, total=len(self._groups), call=call))
-        return omissions
-
-
-def _add_outline(builder: AnswerBuilder, content: _Content) -> None:
-    outline = _Outline(content)
+def _add_overview(builder: AnswerBuilder, content: _Content) -> None:
+    """Add the shape of the result, the values to doubt first, and the calls that answer questions about it."""
+    ranking, request = content.ranking, content.request
     # Computed first: its budget must not include the parts that are added below.
     whole = _omission_of_result(builder, content)
-    room = builder.room - part_cost("counts", content.ranking.counts)
-    outline.fill(room - builder.omissions_cost(*outline.omissions(whole)))
-    outline.add_to(builder)
-    for omission in outline.omissions(whole):
-        builder.omit(omission)
+    low = ranking.build_telling_table(_MIN_RANKED)
+    steps = _next_steps(content)
+    reserve = part_cost("counts", ranking.counts) + part_cost("next_steps", steps)
+    reserve += builder.omissions_cost(whole, _omission_of_fields(ranking.document.num_fields, request))
+    room = builder.room - reserve
+    room -= low.fill(room.share(_LOW_SHARE))
+    shape = _describe(content, room)
+    if shape.text:
+        builder.add("shape", shape.text)
+    builder.add("counts", ranking.counts)
+    if low.rows:
+        builder.add("lowest_confidence", low.table)
+    builder.omit(whole)
+    if shape.num_left:
+        builder.omit(_omission_of_fields(shape.num_left, request))
+    builder.add_next_steps(steps)
+
+
+def _describe(content: _Content, room: Cost) -> Shape:
+    """Describe the shape of a result within the room for it, where quotation marks take more room in one form."""
+    empty = part_cost("shape", "")
+    limit = min(room.text - empty.text, room.data - empty.data)
+    shape = describe_shape(content.ranking.document.root, limit)
+    while limit > 0 and not part_cost("shape", shape.text).fits(room):
+        limit -= max(part_cost("shape", shape.text).chars - min(room.text, room.data), 1)
+        shape = describe_shape(content.ranking.document.root, limit)
+    return shape
+
+
+def _next_steps(content: _Content) -> list[NextStep]:
+    table = max(find_sql_tables(content.ranking.document), key=lambda table: len(table.positions), default=None)
+    name = table.name if table is not None else FIELDS
+    text = f"One fact: find_in_extract_result. Counts, sums, lists: query_extract_result, such as FROM {name}."
+    return [NextStep(text=text)]
+
+
+def _omission_of_fields(count: int, request: JobRequest) -> Omission:
+    call = request.larger_call(request.max_chars * 4)
+    return Omission(what="fields of the shape", count=count, call=call)
 
 
 def _omission_of_result(builder: AnswerBuilder, content: _Content) -> Omission:
-    """Name the call that shows the whole result, with the provenance of at least a few values."""
+    """Name the call that shows the whole result."""
     ranking, request = content.ranking, content.request
     call: Call | None = None
     if 2 * content.num_values <= MAX_CHARS and not content.is_deep:
+        form = content.forms[0]
         need = builder.spent + builder.unmet + part_cost("counts", ranking.counts)
-        need += part_cost("result_as_tables", content.form("result_as_tables"))
-        need += ranking.cost(min(ranking.num_low, _MIN_RANKED))
-        longest = Omission(what=_PROVENANCE, count=ranking.num_leaves, call=request.larger_call(MAX_CHARS))
-        need += builder.omissions_cost(longest)
-        call = request.larger_call(need.chars)
-    what = "values of the result itself"
+        need += part_cost(form, content.form(form)) + part_cost("cells", CELLS)
+        call = request.larger_call(need.chars) if need.chars <= _MAX_WHOLE_CHARS else None
     if call is not None:
-        return Omission(what=what, count=content.num_values, call=call)
-    pages, resource = request.call("read_extract_result"), request.resource("result")
-    return Omission(what=what, count=content.num_values, call=pages, resource=resource)
+        return Omission(what="values", count=content.num_values, call=call)
+    return Omission(what="values", count=content.num_values, hint="read_extract_result shows those at a path")
 
 
 def _omission_of_provenance(builder: AnswerBuilder, content: _Content) -> Omission:
-    """Name the call that shows the whole result with the provenance of every value."""
+    """Name the call that shows the whole result with page and confidence of every value."""
     ranking, request = content.ranking, content.request
     call: Call | None = None
-    if ranking.num_leaves * _SHORTEST_VALUE_LINE <= MAX_CHARS and not content.is_deep:
-        need = builder.spent + builder.unmet + part_cost("result", content.form("result"))
-        need += part_cost("counts", ranking.counts) + ranking.cost()
+    if ranking.num_leaves * _SHORTEST_CELL <= MAX_CHARS and not content.is_deep:
+        need = builder.spent + builder.unmet + part_cost(_CITED, content.form(_CITED)) + part_cost("cells", CELLS)
+        need += part_cost("counts", ranking.counts)
         call = request.larger_call(need.chars)
     if call is not None:
         return Omission(what=_PROVENANCE, count=ranking.num_leaves, call=call)

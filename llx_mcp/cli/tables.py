@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from llx_mcp.answers import outputs
-from llx_mcp.answers.markdown import PARTS, render_head, render_part
+from llx_mcp.answers.markdown import PARTS, is_cell, render_head, render_part
 from llx_mcp.cli.wording import describe_next_step, describe_omission
 from llx_mcp.result.paths import ROOT, join_name
 from llx_mcp.result.sanitize import dump_json, sanitize_line, sanitize_text
@@ -21,14 +21,9 @@ _STATUS_COLOURS = {"COMPLETED": "green", "FAILED": "red", "CANCELLED": "yellow",
 _CELL_CHARS = 32_000
 _LEAST_COLUMN = 8
 _BORDER = 3
-_CELL_LENGTH = 3
 _TITLES = {
-    "outline": "Outline of the result",
-    "tables": "Tables of the result; each is a sheet of llx-mcp export --format xlsx",
-    "lowest_confidence": "Lowest confidence first",
-    "items": "First items of a list",
+    "lowest_confidence": "To doubt first",
 }
-_NAMES = {"tables": ("tables", "columns")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +111,7 @@ def _build_part(width: int, name: str, value: Any, source: Sequence[str]) -> Ite
 
 def _build_titled(name: str, table: outputs.Table, width: int) -> Iterator[RenderableType]:
     yield Text(f"\n{_TITLES.get(name, name.replace('_', ' ').capitalize())}", style="bold")
-    yield _build_table(_NAMES.get(name, table.columns), table.rows, width, whole=("path",))
+    yield _build_table(table.columns, table.rows, width, whole=("path",))
 
 
 def _describe_job(columns: Sequence[str], cells: Row) -> dict[str, str]:
@@ -183,8 +178,8 @@ def _unpack(value: Any, *, with_cells: bool) -> Any:
         value: JSON in which `{columns, rows}` stands for a list of objects.
         with_cells: whether `[value, page, confidence]` stands for a value.
     """
-    if with_cells and _is_cell(value):
-        return _Cell(*value[:_CELL_LENGTH])
+    if with_cells and is_cell(value):
+        return _Cell(*value[:3])
     if isinstance(value, list):
         return [_unpack(item, with_cells=with_cells) for item in value]
     if not isinstance(value, dict):
@@ -193,12 +188,6 @@ def _unpack(value: Any, *, with_cells: bool) -> Any:
         rows = ([_unpack(cell, with_cells=with_cells) for cell in row] for row in value["rows"])
         return [dict(zip(value["columns"], row, strict=True)) for row in rows]
     return {name: _unpack(child, with_cells=with_cells) for name, child in value.items()}
-
-
-def _is_cell(value: Any) -> bool:
-    if not isinstance(value, list) or len(value) < _CELL_LENGTH or not isinstance(value[0], str | int | float):
-        return False
-    return all(fact is None or isinstance(fact, int | float) for fact in value[1:_CELL_LENGTH])
 
 
 def _iter_cells(value: Any) -> Iterator["_Cell"]:

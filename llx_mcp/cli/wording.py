@@ -11,7 +11,7 @@ from llx_mcp.errors import ArgumentError
 from llx_mcp.settings import load_redactor
 
 if TYPE_CHECKING:
-    from llx_mcp.answers.outputs import Call, NextStep, Omission, Output, Table
+    from llx_mcp.answers.outputs import Call, NextStep, Omission, Output
 
 _COMMANDS_OF_TOOLS = {
     "list_extract_jobs": "llx-mcp list",
@@ -117,8 +117,6 @@ def render_for_people(output: "Output", source: Sequence[str]) -> str:
             parts.append("\n" + "".join(f"Left out: {describe_omission(item, source)}\n" for item in value))
         elif name == "next_steps":
             parts.append("\n" + "".join(f"Next: {describe_next_step(step, source)}\n" for step in value))
-        elif name == "tables":
-            parts.append(_render_tables(value))
         elif name == "summaries":
             parts += [f"\n---\n{render_for_people(summary, source)}" for summary in value]
         elif name in PARTS:
@@ -155,10 +153,3 @@ def _command_of_resource(uri: str, source: Sequence[str]) -> str:
         return f"the resource {uri} {_IN_CLIENT}"
     provenance = ["--provenance"] if match[2] == "metadata" else []
     return shlex.join(["llx-mcp", "export", unquote(match[1]), *provenance, *source])
-
-
-def _render_tables(table: "Table") -> str:
-    from llx_mcp.answers.markdown import render_part
-
-    _, _, rest = render_part("tables", table).partition("\n```")
-    return f"\nTables of the result, with rows and columns; each is a sheet of llx-mcp export --format xlsx:\n```{rest}"

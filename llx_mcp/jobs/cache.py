@@ -6,10 +6,10 @@ body of a job, not its decoded tree.
 
 import zlib
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import anyio.to_thread
 
@@ -24,11 +24,15 @@ MAX_BYTES = 256 * 1024 * 1024
 # Compressing a smaller body takes less time than starting a thread.
 _THREAD_BYTES = 1 << 18
 _FASTEST = 1
+_UNCOMPRESSED_SHARE = 0.25
 # A job without billed usage is fetched again after this time,
 _UNBILLED_SECONDS = 60.0
 # unless it ended so long ago that it will never be billed.
 _MAX_BILLING_DELAY = timedelta(days=1)
 _serial = count()
+
+# How recent the usage of a cached job must be.
+UsageNeed = Literal["any", "recent", "billed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,7 @@ class CachedJob:
     name: str
     _body: bytes | None
     _packed: bytes = b""
+    _compressing: anyio.Lock = field(default_factory=anyio.Lock)
 
     @classmethod
     def of(cls, job: "Job") -> "CachedJob":
@@ -87,67 +92,56 @@ class CachedJob:
 
     async def compress(self) -> None:
         """Replace the body by its compressed form."""
-        body = self._body
-        if body is None:
-            return
-        if len(body) < _THREAD_BYTES:
-            self._packed = zlib.compress(body, _FASTEST)
-        else:
-            # zlib releases the interpreter lock.
-            self._packed = await anyio.to_thread.run_sync(zlib.compress, body, _FASTEST)
-        self._body = None
+        async with self._compressing:
+            body = self._body
+            if body is None:
+                return
+            if len(body) < _THREAD_BYTES:
+                self._packed = zlib.compress(body, _FASTEST)
+            else:
+                # zlib releases the interpreter lock.
+                self._packed = await anyio.to_thread.run_sync(zlib.compress, body, _FASTEST)
+            self._body = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, slots=True)
 class _Entry:
     cached: CachedJob
     cached_at: float
     is_billed: bool
+    num_counted_bytes: int = 0
 
 
 class JobCache:
-    """An in-memory LRU cache of finished jobs."""
+    """An in-memory LRU cache of finished jobs. The budget counts compressed bodies.
+
+    A body that is not compressed yet does not count, because its size in the cache is not known. All such bodies
+    together are limited to a quarter of the budget, or to the newest body where that alone is larger.
+    """
 
     def __init__(self, clock: Clock, max_bytes: int = MAX_BYTES) -> None:
         self._clock = clock
         self._max_bytes = max_bytes
         self._entries: OrderedDict[JobKey, _Entry] = OrderedDict()
-        self._sizes: dict[JobKey, int] = {}
         self._num_bytes = 0
-
-    @property
-    def num_bytes(self) -> int:
-        """Memory of all cached jobs."""
-        return self._num_bytes
-
-    def __len__(self) -> int:
-        """Return the number of cached jobs."""
-        return len(self._entries)
 
     def job_ids(self, identity: str) -> list[str]:
         """Return the ids of a credential's cached jobs, the latest used first."""
         return list(dict.fromkeys(key.job_id for key in reversed(self._entries) if key.identity == identity))
 
-    def find(self, key: JobKey, *, billed: bool = False) -> CachedJob | None:
-        """Return a cached job; None if there is none, or if it must be fetched again for its usage.
+    def find(self, key: JobKey, *, usage: UsageNeed = "recent") -> CachedJob | None:
+        """Return a cached job; None if there is none, or none with such usage.
 
         Args:
             key: the job and its credential.
-            billed: whether only a job with its billed usage will do.
+            usage: `billed` needs the billed usage, `recent` also takes a job that was fetched within the last minute,
+                and `any` takes every job.
         """
         entry = self._entries.get(key)
-        if entry is None or (billed and not entry.is_billed):
-            return None
-        if not entry.is_billed and self._clock.monotonic() - entry.cached_at >= _UNBILLED_SECONDS:
-            self._drop(key)
+        if entry is None or not self._has_usage(entry, usage):
             return None
         self._entries.move_to_end(key)
         return entry.cached
-
-    async def get(self, key: JobKey) -> "Job | None":
-        """Return the job with all its sections, parsed from its cached body."""
-        cached = self.find(key)
-        return None if cached is None else await parse_cached(cached)
 
     async def put(self, key: JobKey, job: "Job", *, compressed: bool = True) -> CachedJob:
         """Cache a job if it has ended, and return it as a cached job in any case.
@@ -158,33 +152,52 @@ class JobCache:
             compressed: whether to compress it now; otherwise call `compress` later.
         """
         cached = CachedJob.of(job)
-        if not job.is_terminal:
+        if not job.is_terminal or not self._max_bytes:
             return cached
         if compressed:
             await cached.compress()
+        else:
+            await self._limit_uncompressed(cached.num_bytes)
         self._drop(key)
-        if cached.num_cached_bytes <= self._max_bytes or not compressed:
-            self._entries[key] = _Entry(cached, self._clock.monotonic(), self._is_billed(job))
-            self.measure(key)
+        entry = self._entries[key] = _Entry(cached, self._clock.monotonic(), self._is_billed(job))
+        self._count(key, entry)
         return cached
 
     async def compress(self, key: JobKey) -> None:
         """Compress a job that was cached without compression."""
         entry = self._entries.get(key)
-        if entry is not None:
-            await entry.cached.compress()
-            self.measure(key)
-
-    def measure(self, key: JobKey) -> None:
-        """Update the recorded size of a job, and evict the least recently used jobs while the budget is exceeded."""
-        entry = self._entries.get(key)
         if entry is None:
             return
-        size = entry.cached.num_cached_bytes
-        self._num_bytes += size - self._sizes.get(key, 0)
-        self._sizes[key] = size
-        while self._num_bytes > self._max_bytes and self._entries:
+        await entry.cached.compress()
+        if self._entries.get(key) is entry:
+            self._count(key, entry)
+
+    async def _limit_uncompressed(self, num_new_bytes: int) -> None:
+        """Compress the oldest of the uncompressed bodies until a new one fits beside the others."""
+        waiting = [(key, entry.cached) for key, entry in self._entries.items() if not entry.cached.is_compressed]
+        num_bytes = num_new_bytes + sum(cached.num_bytes for _, cached in waiting)
+        for key, cached in waiting:
+            if num_bytes <= self._max_bytes * _UNCOMPRESSED_SHARE:
+                return
+            await self.compress(key)
+            num_bytes -= cached.num_bytes
+
+    def _count(self, key: JobKey, entry: _Entry) -> None:
+        """Count a job if it is compressed, and evict the least recently used jobs while the budget is exceeded."""
+        size = entry.cached.num_cached_bytes if entry.cached.is_compressed else 0
+        if size > self._max_bytes:
+            # It would evict every other job, and itself in the end.
+            self._drop(key)
+            return
+        self._num_bytes += size - entry.num_counted_bytes
+        entry.num_counted_bytes = size
+        while self._num_bytes > self._max_bytes:
             self._drop(next(iter(self._entries)))
+
+    def _has_usage(self, entry: _Entry, usage: UsageNeed) -> bool:
+        if entry.is_billed or usage == "any":
+            return True
+        return usage == "recent" and self._clock.monotonic() - entry.cached_at < _UNBILLED_SECONDS
 
     def _is_billed(self, job: "Job") -> bool:
         if job.usage is not None and job.usage.credits is not None:
@@ -193,8 +206,9 @@ class JobCache:
         return job.updated_at is not None and self._clock.now() - job.updated_at > _MAX_BILLING_DELAY
 
     def _drop(self, key: JobKey) -> None:
-        if self._entries.pop(key, None) is not None:
-            self._num_bytes -= self._sizes.pop(key, 0)
+        entry = self._entries.pop(key, None)
+        if entry is not None:
+            self._num_bytes -= entry.num_counted_bytes
 
 
 async def parse_cached(cached: CachedJob) -> "Job":

@@ -1,28 +1,56 @@
-"""Answers questions about cached jobs: in this process for small jobs, in a worker process for large ones."""
+"""Answers questions about cached jobs: in this process for small jobs, in a worker process for large ones.
 
+Every question in a worker has time limits, because a document can make any of them slow.
+"""
+
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
 from anyio.abc import TaskGroup
 
 from llx_mcp.answers.budget import Answer
-from llx_mcp.answers.dispatch import BuildTables, Message, QueryQuestion, Question, ResultReader, ReviewQuestion
-from llx_mcp.errors import ArgumentError, BadResponseError
+from llx_mcp.answers.dispatch import (
+    BuildTables,
+    DecodeJob,
+    LoadJob,
+    Message,
+    QueryQuestion,
+    Question,
+    ResultReader,
+    ReviewQuestion,
+    Step,
+    explain_unreadable,
+)
+from llx_mcp.errors import ArgumentError, BadResponseError, LlxError
 from llx_mcp.jobs.cache import CachedJob, JobCache, JobKey
 from llx_mcp.raw_json import split_json
 from llx_mcp.result.sections import JobSections
 
 if TYPE_CHECKING:
     from llx_mcp.workers.pool import WorkerPool
+    from llx_mcp.workers.worker import OutOfTimeError
 
-# Smaller jobs are read in less time than a worker takes to start.
-WORKER_BYTES = 1 << 20
+# Smaller jobs are read in this process, which cannot stop. The worst of them take some seconds for 1 MB.
+WORKER_BYTES = 1 << 18
 
-_REVIEW_SECONDS = 60.0
+# Loading, decoding, building tables, and every question that has no limit of its own. Ordinary jobs need a twentieth.
+_READ_SECONDS = 10.0
+_READ_SECONDS_PER_BYTE = 0.5e-6
+# A review checks the time itself, and answers what it has after 5 s.
+_REVIEW_SECONDS = 6.0
 # From the deadline of a query until its worker is killed.
 _GRACE_SECONDS = 0.25
 # These can exceed their time limit, and only a process can be stopped.
 _WORKER_QUESTIONS = (QueryQuestion, ReviewQuestion)
+_HINTS = {
+    "build": "Query fewer tables at once.",
+    "summary": "Read one path at a time.",
+    "read": "Read a longer path, or a smaller page.",
+    "search": "Search for a longer text, or in values only.",
+    "review": "Check one kind of problem at a time with a query over the table fields.",
+    "query": "Ask for less: fewer rows, shorter texts, an aggregate instead of a join of everything with everything.",
+}
 
 
 class AnswerExecutor:
@@ -38,61 +66,90 @@ class AnswerExecutor:
         """Answer one question.
 
         Args:
-            key: where the job is cached, if it is.
+            key: where the job is cached, if it is. Questions with the same key take turns at one worker.
             cached: the job.
             question: the question.
 
         Raises:
-            ArgumentError: the question cannot be answered as it was asked.
+            ArgumentError: the question cannot be answered as it was asked, or took too much time or memory.
             BadResponseError: the job's result or metadata is not JSON.
+            LlxError: the worker ended before it answered.
         """
         is_stoppable = isinstance(question, _WORKER_QUESTIONS) and cached.job.has_result
         try:
             if cached.num_bytes >= WORKER_BYTES or is_stoppable:
-                return await self._answer_in_worker(cached, question)
-            return ResultReader(JobSections(split_json(await cached.body()))).answer(question)
-        except ArgumentError:
-            raise
-        except (ValueError, RecursionError) as exc:
-            # The message of a parser names a position and a kind of fault, never the text itself.
-            raise BadResponseError(
-                f"The job was fetched, but its result or metadata cannot be read as JSON ({type(exc).__name__}). A "
-                f"retry seldom helps; the resource {question.request.resource()} returns it as the service sent it."
-            ) from None
+                return await self._answer_in_worker(key, cached, question)
+            return await _answer_here(cached, question)
         finally:
             # Compressed after the answer, because both need the processor.
             if cached.job.is_terminal and not cached.is_compressed:
                 self._group.start_soon(self._cache.compress, key)
 
-    async def _answer_in_worker(self, cached: CachedJob, question: Question) -> Answer:
-        from llx_mcp.workers.pool import WorkerLostError, WorkerPool, WorkerStoppedError
+    async def _answer_in_worker(self, key: JobKey, cached: CachedJob, question: Question) -> Answer:
+        from llx_mcp.workers.pool import WorkerPool
+        from llx_mcp.workers.worker import OutOfMemoryError, OutOfTimeError, UnreadableError, WorkerDiedError
 
         if self._pool is None:
             self._pool = WorkerPool(self._group)
             self._stack.callback(self._pool.close)
-        kind = str(question.__struct_config__.tag)
-        messages = _messages_of(question)
+        kind = _kind_of(question)
         try:
-            return await self._pool.answer(cached.name, cached.body, messages)
-        except WorkerStoppedError as exc:
+            return await self._pool.answer(key, cached.name, cached.body, _steps_of(question, cached.num_bytes))
+        except OutOfTimeError as exc:
+            raise ArgumentError(_explain_late(exc, question)) from None
+        except OutOfMemoryError:
             raise ArgumentError(
-                f"{kind}: stopped after {exc}. Ask for less: fewer rows, shorter texts, an aggregate "
-                "instead of a join of everything with everything."
+                f"{kind}: needed more memory than one question may use, and was stopped. {_HINTS[kind]}"
             ) from None
-        except WorkerLostError:
+        except UnreadableError as exc:
+            raise _unreadable(question, str(exc)) from None
+        except WorkerDiedError as exc:
+            raise LlxError(
+                f"{kind}: the process that reads the job ended before it answered ({exc}). Call again; another process "
+                "takes over. If this happens again, the machine may have too little memory."
+            ) from None
+        except UnicodeEncodeError:
             raise ArgumentError(
-                f"{kind}: it took more memory or time than it may, and was stopped. Ask for less at once."
+                f"{kind}: an argument holds half of a surrogate pair. Leave that character out."
             ) from None
 
 
-def _messages_of(question: Question) -> list[tuple[Message, float]]:
-    """Return what to send to a worker, each message with the seconds that it may take."""
-    from llx_mcp.workers.pool import READ_SECONDS
+async def _answer_here(cached: CachedJob, question: Question) -> Answer:
+    try:
+        return ResultReader(JobSections(split_json(await cached.body()))).answer(question)
+    except (ValueError, RecursionError) as exc:
+        raise _unreadable(question, explain_unreadable(exc)) from None
 
+
+def _steps_of(question: Question, num_bytes: int) -> Sequence[Step]:
+    """Return what to send to a worker, each with its time limit."""
+    read_seconds = _READ_SECONDS + _READ_SECONDS_PER_BYTE * num_bytes
+    load = Step(LoadJob(), read_seconds)
     match question:
         case QueryQuestion(sql=sql, deadline_seconds=seconds):
-            return [(BuildTables(sql), READ_SECONDS), (question, seconds + _GRACE_SECONDS)]
+            return load, Step(BuildTables(sql), read_seconds), Step(question, seconds + _GRACE_SECONDS)
         case ReviewQuestion():
-            return [(question, _REVIEW_SECONDS)]
+            return load, Step(DecodeJob(), read_seconds), Step(question, _REVIEW_SECONDS)
         case _:
-            return [(question, READ_SECONDS)]
+            return load, Step(question, read_seconds)
+
+
+def _kind_of(message: Message) -> str:
+    return str(message.__struct_config__.tag)
+
+
+def _explain_late(late: "OutOfTimeError", question: Question) -> str:
+    hint = _HINTS.get(_kind_of(late.message))
+    if hint is None:
+        hint = (
+            f"Reading the job took too long. Call again; if it is stopped again, the resource "
+            f"{question.request.resource()} returns the job as the service sent it."
+        )
+    return f"{_kind_of(question)}: stopped after {late.seconds:g} s. {hint}"
+
+
+def _unreadable(question: Question, why: str) -> BadResponseError:
+    return BadResponseError(
+        f"The job was fetched, but its result or its metadata {why}. A retry seldom helps; the resource "
+        f"{question.request.resource()} returns it as the service sent it."
+    )

@@ -1,5 +1,6 @@
 """Fetches jobs with one key: each once for all concurrent callers, finished jobs from the cache."""
 
+import math
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from datetime import datetime
@@ -23,6 +24,11 @@ if TYPE_CHECKING:
 
 # A larger body is compressed after its first answer, because both need the processor.
 _COMPRESS_LATER_BYTES = 1 << 16
+# A finished job is at hand, so its usage is not waited for longer than this.
+_REFRESH_SECONDS = 10.0
+# A list is useful without the names of files. After a request for names that took too long, none is sent for a while.
+_NAMES_SECONDS = 10.0
+_NAMES_PAUSE_SECONDS = 60.0
 
 
 class JobFetcher:
@@ -50,7 +56,7 @@ class JobFetcher:
         self._source: RateLimitedSource | None = None
         self._opening = anyio.Lock()
         self._identity: str | None = None
-        self._allow_names = True
+        self._names_allowed_at = -math.inf
         self._fetches: SingleFlight[CachedJob] = SingleFlight(group)
 
     async def open(self) -> RateLimitedSource:
@@ -96,8 +102,11 @@ class JobFetcher:
             LlxError: the job cannot be read; the message says what to do next.
         """
         key = await self.build_key(request.job_id, request.scope)
-        cached = self.cache.find(key, billed="usage" in request.expand)
-        return cached or await self._fetches.run(key, lambda: self._fetch(key))
+        cached = self.cache.find(key, usage="billed" if "usage" in request.expand else "recent")
+        if cached is not None:
+            return cached
+        unbilled = self.cache.find(key, usage="any")
+        return await (self._share_fetch(key) if unbilled is None else self._refresh(key, unbilled))
 
     async def fetch_polled_job(self, request: JobRequest, job: "Job") -> CachedJob:
         """Return a job of a wait with its sections: cached, from its snapshot, or fetched if neither has them.
@@ -105,7 +114,7 @@ class JobFetcher:
         Raises:
             LlxError: the job cannot be read; the message says what to do next.
         """
-        cached = self.cache.find(await self.build_key(request.job_id, request.scope))
+        cached = self.cache.find(await self.build_key(request.job_id, request.scope), usage="any")
         return cached or (CachedJob.of(job) if job.body else await self.fetch_job(request))
 
     async def fetch_page(self, wanted: JobFilter, scope: Scope = DEFAULT_SCOPE) -> "JobPage":
@@ -117,15 +126,35 @@ class JobFetcher:
         return await (await self.open()).list_jobs(wanted, scope)
 
     async def fetch_file_names(self, file_ids: Sequence[str], scope: Scope = DEFAULT_SCOPE) -> dict[str, str]:
-        """Return the names of those files that the service knows, by id; none if it does not answer."""
-        if not file_ids or not self._allow_names:
+        """Return the names of those files that the service knows, by id; none if it does not answer soon."""
+        if not file_ids or self._clock.monotonic() < self._names_allowed_at:
             return {}
         source = await self.open()
-        try:
-            return await source.fetch_file_names(file_ids, scope, max_tries=1)
-        except LlxError as exc:
-            self._allow_names = exc.is_transient
-            return {}
+        with anyio.move_on_after(_NAMES_SECONDS) as limit:
+            try:
+                return await source.fetch_file_names(file_ids, scope, max_tries=1)
+            except LlxError as exc:
+                if not exc.is_transient:
+                    self._names_allowed_at = math.inf
+        if limit.cancelled_caught:
+            self._names_allowed_at = self._clock.monotonic() + _NAMES_PAUSE_SECONDS
+        return {}
+
+    async def _share_fetch(self, key: JobKey) -> CachedJob:
+        return await self._fetches.run(key, lambda: self._fetch(key))
+
+    async def _refresh(self, key: JobKey, unbilled: CachedJob) -> CachedJob:
+        """Fetch a finished job again for its usage. If the service cannot answer now, return it as it was."""
+        source = await self.open()
+        if source.rate.wait_seconds(self._clock.monotonic()) > 0:
+            return unbilled
+        with anyio.move_on_after(_REFRESH_SECONDS):
+            try:
+                return await self._share_fetch(key)
+            except LlxError as exc:
+                if not exc.is_transient:
+                    raise
+        return unbilled
 
     async def _fetch(self, key: JobKey) -> CachedJob:
         from llx_mcp.models import EXPANDABLE_SECTIONS

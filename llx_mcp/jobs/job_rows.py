@@ -82,8 +82,8 @@ def get_single_job(snapshot: "JobSnapshot") -> "Job":
         raise error.with_traceback(None)
     if snapshot.job is None:
         raise RateLimitedError(
-            "The time was up before the job could be read: the rate limit of this key is used up, or the result is "
-            "still on its way. Call again in a minute, with a longer timeout_seconds."
+            "The time was up before the job could be read: LlamaCloud has not answered yet, or the rate limit of this "
+            "key is used up. Call again in a minute, with a longer timeout_seconds."
         )
     return snapshot.job
 

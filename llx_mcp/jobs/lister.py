@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 from llx_mcp.answers.job_list import JobListBuilder, ListPosition, decode_position, parse_time
 from llx_mcp.answers.requests import JobListRequest
-from llx_mcp.errors import BadResponseError
+from llx_mcp.errors import BadResponseError, UpstreamError
+from llx_mcp.jobs.call_limit import limit_call
 from llx_mcp.jobs.fetcher import JobFetcher
 from llx_mcp.jobs.job_rows import build_listed_row
 from llx_mcp.scope import JobFilter, Scope
@@ -22,33 +23,63 @@ _SMALLER_PAGE_SIZES = (5, 1)
 _PARSE_JOB_PREFIX = "pjb-"
 
 
-async def list_jobs(fetcher: JobFetcher, request: JobListRequest, cursor: str | None) -> "Answer":
+async def list_jobs(fetcher: JobFetcher, request: JobListRequest, cursor: str | None, call_seconds: float) -> "Answer":
     """Return the jobs that pass the filters, newest first, as many as fit into the answer.
+
+    If the service fails after the first page, or the time is up, the list ends there, with a cursor for the rest.
 
     Raises:
         LlxError: the service gives no list, or a filter or the cursor is invalid.
     """
-    position = decode_position(cursor, request)
-    wanted = JobFilter(
-        statuses=(request.status,) if request.status else (),
-        file_input=request.file_input,
-        configuration_id=request.configuration_id,
-        created_since=parse_time("created_since", request.created_since),
-        created_until=parse_time("created_until", request.created_until, is_end=True),
-    )
-    token = position.page_token
-    builder = JobListBuilder(request)
-    for _ in range(MAX_PAGES):
-        page = await _fetch_page(fetcher, replace(wanted, page_token=token), request.scope)
-        now = fetcher.service_now()
+    pages = _Pages(fetcher, request, cursor)
+    try:
+        with limit_call(call_seconds):
+            while await pages.add_next():
+                pass
+    except UpstreamError:
+        if not pages.num_added:
+            raise
+    return pages.build()
+
+
+class _Pages:
+    """The pages of a list that were read so far.
+
+    Attributes:
+        num_added: their number.
+    """
+
+    def __init__(self, fetcher: JobFetcher, request: JobListRequest, cursor: str | None) -> None:
+        self.num_added = 0
+        self._fetcher = fetcher
+        self._scope = request.scope
+        self._wanted = JobFilter(
+            statuses=(request.status,) if request.status else (),
+            file_input=request.file_input,
+            configuration_id=request.configuration_id,
+            created_since=parse_time("created_since", request.created_since),
+            created_until=parse_time("created_until", request.created_until, is_end=True),
+        )
+        self._position = decode_position(cursor, request)
+        self._token = self._position.page_token
+        self._builder = JobListBuilder(request)
+
+    async def add_next(self) -> bool:
+        """Add the next page; return whether there is another one that the answer has room for."""
+        page = await _fetch_page(self._fetcher, replace(self._wanted, page_token=self._token), self._scope)
         files = {job.document for job in page.items if job.document and not job.document.startswith(_PARSE_JOB_PREFIX)}
-        names = await fetcher.fetch_file_names(sorted(files), request.scope)
+        names = await self._fetcher.fetch_file_names(sorted(files), self._scope)
+        now = self._fetcher.service_now()
         rows = [build_listed_row(job, names.get(job.document or ""), now) for job in page.items]
-        builder.add(position.skip(rows), token)
-        position, token = ListPosition(token), page.next_page_token
-        if token is None or not builder.has_room(PAGE_SIZE):
-            break
-    return builder.build(token, now)
+        self._builder.add(self._position.skip(rows), self._token, page.num_unreadable)
+        self._token = page.next_page_token
+        self._position = ListPosition(self._token)
+        self.num_added += 1
+        return self._token is not None and self.num_added < MAX_PAGES and self._builder.has_room(PAGE_SIZE)
+
+    def build(self) -> "Answer":
+        """Build the answer."""
+        return self._builder.build(self._token, self._fetcher.service_now())
 
 
 async def _fetch_page(fetcher: JobFetcher, wanted: JobFilter, scope: Scope) -> "JobPage":

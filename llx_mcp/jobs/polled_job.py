@@ -33,6 +33,8 @@ class PolledJob:
         interval_seconds: time from the latest poll to the next one.
         is_polling: whether a poll is running.
         needs_full_fetch: whether the job has probably ended, so that the next poll asks for all sections.
+        is_last_poll: whether the running poll is the last that a wait expects. It asks for all sections too, so that
+            the wait needs no second request if the job has ended.
         num_failures: number of failed polls since the last successful one.
         has_ended: whether there is nothing left to poll.
     """
@@ -49,6 +51,7 @@ class PolledJob:
     interval_seconds: float = 1.0
     is_polling: bool = False
     needs_full_fetch: bool = False
+    is_last_poll: bool = False
     num_failures: int = 0
     # A field, not a property: the loop reads it for each job at each turn.
     has_ended: bool = False
@@ -71,6 +74,7 @@ class PolledJob:
     def start_poll(self, now: float) -> None:
         """Note that a poll begins."""
         self.is_polling = True
+        self.is_last_poll = any(waiter.deadline <= now for waiter in self.waiters)
         self._poll_started_at = now
 
     def finish_poll(self) -> None:

@@ -67,11 +67,6 @@ class JobPoller:
         self._wake = anyio.Event()
         self._sleep: anyio.CancelScope | None = None
 
-    @property
-    def is_idle(self) -> bool:
-        """Whether there is no wait, and no job, request or loop is left of an earlier one."""
-        return not (self._jobs or self._waiters or self._running or self._is_loop_running)
-
     async def wait(
         self,
         keys: Sequence[JobKey],
@@ -155,7 +150,7 @@ class JobPoller:
     def _get_or_add_job(self, key: JobKey, now: float) -> PolledJob:
         polled = self._jobs.get(key)
         if polled is None:
-            cached = self._cache.find(key)
+            cached = self._cache.find(key, usage="any")
             job = None if cached is None else cached.job
             polled = self._jobs[key] = PolledJob(key, self._schedule, now, now, job=job, has_ended=job is not None)
         elif polled.error is not None:
@@ -203,8 +198,10 @@ class JobPoller:
                 # Waiters that the latest poll woke run before time passes.
                 await anyio.lowlevel.checkpoint()
                 now = self._clock.monotonic()
-                self._end_expired_waits(now)
-                self._next_turn_at = self._start_requests(now)
+                self._collect_late_waits(now)
+                next_request_at = self._start_requests(now)
+                self._end_late_waits(now)
+                self._next_turn_at = min(next_request_at, self._next_expiry())
                 await self._rest(self._next_turn_at - now)
         finally:
             self._is_loop_running = False
@@ -212,24 +209,23 @@ class JobPoller:
             self._late.clear()
 
     def _start_requests(self, now: float) -> float:
-        """Start the requests that are due and allowed; return when the loop must run again."""
-        next_turn_at = self._next_expiry()
+        """Start the requests that are due and allowed; return when the next one can be started."""
         num_free = MAX_RUNNING_REQUESTS - len(self._running)
         if num_free <= 0:
             # The end of any request wakes the loop.
-            return next_turn_at
+            return math.inf
         allow_lists = self._recorder.allow_lists
         for request in plan_requests(self._jobs.values(), now, allow_lists=allow_lists, max_requests=num_free):
             if len(self._running) >= MAX_RUNNING_REQUESTS:
-                return next_turn_at
+                return math.inf
             if self._postpone_list(request, now):
                 continue
             pause_seconds = self._source.rate.wait_seconds(now)
             if pause_seconds > 0:
-                return min(next_turn_at, now + pause_seconds)
+                return now + pause_seconds
             self._start(request, now)
         due_times = [polled.due_at for polled in self._jobs.values() if not (polled.is_polling or polled.has_ended)]
-        return min(next_turn_at, min(due_times, default=math.inf))
+        return min(due_times, default=math.inf)
 
     def _postpone_list(self, request: PollRequest, now: float) -> bool:
         """Postpone a list request if the rest of the minute of a free key is needed to fetch jobs that end.
@@ -286,16 +282,24 @@ class JobPoller:
         if self._sleep is not None:
             self._sleep.cancel()
 
-    def _end_expired_waits(self, now: float) -> None:
-        """End the waits whose time is up, except those that still expect a poll."""
+    def _collect_late_waits(self, now: float) -> None:
+        """Note the waits whose time is up."""
         while self._deadlines and (self._deadlines[0][0] <= now or self._deadlines[0][2].is_over):
             self._late.append(heapq.heappop(self._deadlines)[2])
+
+    def _end_late_waits(self, now: float) -> None:
+        """End the waits whose time is up, except those that expect a poll which runs, or runs as soon as another ends.
+
+        A poll that the rate limit does not allow now is not waited for.
+        """
+        is_full = len(self._running) >= MAX_RUNNING_REQUESTS
         late, self._late = self._late, []
         for waiter in late:
             if waiter.is_over:
                 continue
-            needs_poll = any(polled.needs_poll_before(waiter.deadline) for polled in waiter.jobs)
-            if needs_poll and now < waiter.deadline + GRACE_SECONDS:
+            needed = [polled for polled in waiter.jobs if polled.needs_poll_before(waiter.deadline)]
+            expects_poll = any(is_full or polled.is_polling for polled in needed)
+            if expects_poll and now < waiter.deadline + GRACE_SECONDS:
                 self._late.append(waiter)
             else:
                 waiter.end()

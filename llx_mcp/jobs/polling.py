@@ -55,17 +55,17 @@ class PollRecorder:
                 polled.record_failure(error, self._clock.monotonic())
 
     async def _poll_one(self, source: JobSource, polled: PolledJob) -> None:
-        is_full_fetch = polled.needs_full_fetch
+        has_sections = polled.needs_full_fetch or polled.is_last_poll
         try:
-            job = await _fetch_job(source, polled)
+            job = await _fetch_job(source, polled, with_sections=has_sections)
         except LlxError as exc:
             polled.record_failure(exc, self._clock.monotonic())
             return
         if not job.is_terminal:
-            if is_full_fetch and job.status in UNFINISHED:
+            if polled.needs_full_fetch and job.status in UNFINISHED:
                 self._note_contradiction()
             self._record_job(source, polled, job)
-        elif is_full_fetch:
+        elif has_sections:
             await self._cache.put(polled.key, job)
             polled.end(job=job)
         else:
@@ -99,13 +99,13 @@ class PollRecorder:
             self.allow_lists = False
 
 
-async def _fetch_job(source: JobSource, polled: PolledJob) -> Job:
-    """Fetch one job, with all its sections if it has probably ended.
+async def _fetch_job(source: JobSource, polled: PolledJob, *, with_sections: bool) -> Job:
+    """Fetch one job, with or without its sections.
 
     Raises:
         LlxError: the job cannot be read, or not now.
     """
-    expand = EXPANDABLE_SECTIONS if polled.needs_full_fetch else ()
+    expand = EXPANDABLE_SECTIONS if with_sections else ()
     try:
         with anyio.fail_after(None if polled.needs_full_fetch else POLL_TIMEOUT_SECONDS):
             return await source.fetch_job(polled.key.job_id, expand, polled.key.scope, max_tries=1)

@@ -9,18 +9,22 @@ _BURST_SHARE = 0.25
 # A learned limit stays below the number of requests that passed before the refusal: the service's minute begins at
 # another moment than ours, and other programs may use the same key.
 _MARGIN = 0.9
+# A refusal after fewer requests than this says little: no key allows fewer, so other programs have used the rest.
+_LEAST_LIMIT = 20.0
 _MIN_PER_MINUTE = 4.0
 _RECOVERY_PER_MINUTE = 0.1
 _FORGET_SECONDS = 3_600.0
 _FIRST_PAUSE_SECONDS = 5.0
 _MAX_PAUSE_SECONDS = 60.0
+_MAX_DOUBLINGS = 4
 
 
 class RateLimit:
     """The requests that one key may make. Times are seconds of a monotonic clock.
 
-    A refusal (HTTP 429) pauses all requests of the key for as long as the service says, and lowers the budget to half
-    of the learned limit. The budget then grows back slowly, up to a little less than what passed before the refusal.
+    A refusal (HTTP 429) pauses all requests of the key for as long as the service says, at most 60 s, and lowers the
+    budget to half of the learned limit. The budget then grows back slowly, up to a little less than what passed before
+    the refusal. A learned budget never delays a request for longer than the service said at the latest refusal.
     """
 
     def __init__(self, per_minute: float | None = None) -> None:
@@ -36,6 +40,8 @@ class RateLimit:
         self._updated_at = 0.0
         self._paused_until = 0.0
         self._refused_at: float | None = None
+        # The longest time between two requests that the budget may ask for.
+        self._max_gap_seconds = _MAX_PAUSE_SECONDS
         self._num_refusals = 0
         self._recent: deque[float] = deque()
 
@@ -55,7 +61,8 @@ class RateLimit:
         pause = max(self._paused_until - now, 0.0)
         if self._budget is None or self._tokens >= 1 - 1e-9:
             return pause
-        return max(pause, (1 - self._tokens) / self._tokens_per_second())
+        gap_ends_in = self._recent[-1] + self._max_gap_seconds - now if self._recent else 0.0
+        return max(pause, min((1 - self._tokens) / _tokens_per_second(self._budget), gap_ends_in))
 
     def spend(self, now: float) -> None:
         """Count a request, whether or not it is within the budget."""
@@ -69,8 +76,8 @@ class RateLimit:
         self._num_refusals = 0
 
     def pause(self, now: float, seconds: float) -> None:
-        """Make no requests for a while, because the service asks for that."""
-        self._paused_until = max(self._paused_until, now + seconds)
+        """Make no requests for a while, because the service asks for that; for at most 60 s."""
+        self._paused_until = max(self._paused_until, now + min(seconds, _MAX_PAUSE_SECONDS))
 
     def note_refusal(self, now: float, retry_after_seconds: float | None) -> None:
         """Record a 429: pause, and lower the budget.
@@ -85,14 +92,21 @@ class RateLimit:
             self.pause(now, retry_after_seconds or 0.0)
             return
         self._num_refusals += 1
-        default_seconds = min(_FIRST_PAUSE_SECONDS * 2 ** (self._num_refusals - 1), _MAX_PAUSE_SECONDS)
+        default_seconds = _FIRST_PAUSE_SECONDS * 2 ** min(self._num_refusals - 1, _MAX_DOUBLINGS)
         self.pause(now, retry_after_seconds or default_seconds)
         self._refused_at = now
-        passed = max((len(self._recent) - 1) * _MARGIN, _MIN_PER_MINUTE)
-        ceiling = passed if self._ceiling is None else min(self._ceiling, passed)
-        self._ceiling = max(ceiling, _MIN_PER_MINUTE)
-        self._budget = max(self._ceiling / 2, _MIN_PER_MINUTE)
+        self._max_gap_seconds = self._choose_max_gap(retry_after_seconds)
+        passed = max(len(self._recent) - 1, _LEAST_LIMIT) * _MARGIN
+        self._ceiling = passed if self._ceiling is None else min(self._ceiling, passed)
+        self._budget = max(self._ceiling / 2, min(self._ceiling, _MIN_PER_MINUTE))
         self._tokens = min(self._tokens, 0.0) if self._configured else 0.0
+
+    def _choose_max_gap(self, retry_after_seconds: float | None) -> float:
+        if not retry_after_seconds:
+            return _MAX_PAUSE_SECONDS
+        # What the operator has configured holds, whatever the service says.
+        least = 1 / _tokens_per_second(self._configured) if self._configured else 0.0
+        return min(max(retry_after_seconds, least), _MAX_PAUSE_SECONDS)
 
     def _update(self, now: float) -> None:
         """Bring the recent requests, the budget and the tokens up to date."""
@@ -103,11 +117,14 @@ class RateLimit:
         if self._refused_at is not None and now - self._refused_at > _FORGET_SECONDS:
             self._refused_at = None
             self._ceiling = self._budget = self._configured
+            self._max_gap_seconds = _MAX_PAUSE_SECONDS
         if self._budget is None or self._ceiling is None:
             return
-        self._tokens = min(self._tokens + elapsed * self._tokens_per_second(), max(self._budget * _BURST_SHARE, 1.0))
+        gained = elapsed * _tokens_per_second(self._budget)
+        self._tokens = min(self._tokens + gained, max(self._budget * _BURST_SHARE, 1.0))
         recovered = self._ceiling * _RECOVERY_PER_MINUTE * elapsed / _MINUTE_SECONDS
         self._budget = min(self._budget + recovered, self._ceiling)
 
-    def _tokens_per_second(self) -> float:
-        return (self._budget or 0.0) * (1 - _BURST_SHARE) / _MINUTE_SECONDS
+
+def _tokens_per_second(per_minute: float) -> float:
+    return per_minute * (1 - _BURST_SHARE) / _MINUTE_SECONDS

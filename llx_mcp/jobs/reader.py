@@ -17,17 +17,20 @@ from anyio.abc import TaskGroup
 from llx_mcp.answers.requests import JobListRequest, JobRequest, Until, WaitRequest
 from llx_mcp.errors import ArgumentError, LlxError
 from llx_mcp.jobs.cache import MAX_BYTES, CachedJob, JobCache, parse_cached
+from llx_mcp.jobs.call_limit import limit_call
 from llx_mcp.jobs.clock import Clock
 from llx_mcp.jobs.fetcher import JobFetcher
 from llx_mcp.jobs.poll_schedule import PollSchedule
 from llx_mcp.jobs.source import OpenSource
 from llx_mcp.jobs.task_tokens import TokenSigner
 from llx_mcp.scope import DEFAULT_SCOPE, Scope
+from llx_mcp.settings import CALL_SECONDS
 
 if TYPE_CHECKING:
     from llx_mcp.answers.budget import Answer
     from llx_mcp.answers.dispatch import Question
     from llx_mcp.answers.header import Header
+    from llx_mcp.answers.wait_report import WaitReport
     from llx_mcp.jobs.executor import AnswerExecutor
     from llx_mcp.jobs.poller import JobPoller
     from llx_mcp.jobs.progress import JobSnapshot, OnProgress, WaitProgress
@@ -44,11 +47,13 @@ class ReaderOptions:
         schedule: poll intervals.
         requests_per_minute: the rate limit of the key, if it is known; otherwise it is learned from refusals.
         cache_bytes: budget for finished jobs in memory, in compressed bytes.
+        call_seconds: how long one call may take; the timeout of a wait comes on top.
     """
 
     schedule: PollSchedule = field(default_factory=PollSchedule)
     requests_per_minute: float | None = None
     cache_bytes: int = MAX_BYTES
+    call_seconds: float = CALL_SECONDS
 
 
 class JobReader:
@@ -84,7 +89,8 @@ class JobReader:
         Raises:
             LlxError: the job cannot be read; the message says what to do next.
         """
-        return await parse_cached(await self.fetcher.fetch_job(request))
+        with limit_call(self._options.call_seconds):
+            return await parse_cached(await self.fetcher.fetch_job(request))
 
     async def get(self, request: JobRequest) -> "Answer":
         """Return the answer about a job as it is now.
@@ -92,7 +98,9 @@ class JobReader:
         Raises:
             LlxError: the job cannot be read; the message says what to do next.
         """
-        return await self._summarize(await self.fetcher.fetch_job(request), request)
+        from llx_mcp.answers.dispatch import SummaryQuestion
+
+        return await self._fetch_and_answer(request, lambda header: SummaryQuestion(request, header))
 
     async def read(self, request: JobRequest, path: str, cursor: str | None, include: Sequence[str]) -> "Answer":
         """Return the values at a path, one page of them.
@@ -103,19 +111,18 @@ class JobReader:
         from llx_mcp.answers.dispatch import ReadQuestion
         from llx_mcp.answers.requests import ReadOptions
 
-        cached, header = await self._read_header(request)
-        return await self._answer(cached, ReadQuestion(request, header, ReadOptions(path, cursor, tuple(include))))
+        options = ReadOptions(path, cursor, tuple(include))
+        return await self._fetch_and_answer(request, lambda header: ReadQuestion(request, header, options))
 
-    async def find(self, request: JobRequest, text: str, where: Sequence[str]) -> "Answer":
-        """Return where a text occurs.
+    async def find(self, request: JobRequest, text: str, limit: int) -> "Answer":
+        """Return what a result says about some words, best match first.
 
         Raises:
             LlxError: the job cannot be read, or the text has nothing to search for.
         """
         from llx_mcp.answers.dispatch import SearchQuestion
 
-        cached, header = await self._read_header(request)
-        return await self._answer(cached, SearchQuestion(request, header, text, tuple(where)))
+        return await self._fetch_and_answer(request, lambda header: SearchQuestion(request, header, text, limit))
 
     async def query(self, request: JobRequest, sql: str, deadline_seconds: float | None = None) -> "Answer":
         """Return the rows of one SELECT over the result's tables.
@@ -125,9 +132,8 @@ class JobReader:
         """
         from llx_mcp.answers.dispatch import QUERY_SECONDS, QueryQuestion
 
-        cached, header = await self._read_header(request)
         seconds = QUERY_SECONDS if deadline_seconds is None else deadline_seconds
-        return await self._answer(cached, QueryQuestion(request, header, sql, seconds))
+        return await self._fetch_and_answer(request, lambda header: QueryQuestion(request, header, sql, seconds))
 
     async def review(self, request: JobRequest, threshold: float) -> "Answer":
         """Return what to check in a result.
@@ -137,8 +143,7 @@ class JobReader:
         """
         from llx_mcp.answers.dispatch import ReviewQuestion
 
-        cached, header = await self._read_header(request)
-        return await self._answer(cached, ReviewQuestion(request, header, threshold))
+        return await self._fetch_and_answer(request, lambda header: ReviewQuestion(request, header, threshold))
 
     async def wait(
         self, request: WaitRequest, timeout_seconds: float, on_progress: "OnProgress | None" = None
@@ -168,24 +173,30 @@ class JobReader:
         if not request.is_many:
             (snapshot,) = progress.snapshots
             single = request.job_request(snapshot.job_id)
-            cached = await self.fetcher.fetch_polled_job(single, get_single_job(snapshot))
-            return await self._summarize(cached, single, progress.waited_seconds)
+            with limit_call(self._options.call_seconds) as call:
+                cached = await self.fetcher.fetch_polled_job(single, get_single_job(snapshot))
+                call.is_fetched = True
+                return await self._summarize(cached, single, progress.waited_seconds)
         from llx_mcp.answers.wait_report import WaitReport
 
         raise_common_error(progress.snapshots)
-        jobs = {snapshot.job_id: snapshot.job for snapshot in progress.snapshots if snapshot.job is not None}
         now = self.fetcher.service_now()
         rows = [build_waited_row(snapshot, now) for snapshot in progress.snapshots]
         report = WaitReport(rows, request, progress.waited_seconds)
+        # When the time is up, the report names the jobs that have no summary.
+        with anyio.move_on_after(self._options.call_seconds):
+            await self._add_summaries(report, request, progress)
+        return report.build()
+
+    async def _add_summaries(self, report: "WaitReport", request: WaitRequest, progress: "WaitProgress") -> None:
+        jobs = {snapshot.job_id: snapshot.job for snapshot in progress.snapshots if snapshot.job is not None}
         while (named := report.next_summary()) is not None:
             single = request.job_request(*named)
             try:
-                report.add(
-                    await self._summarize(await self.fetcher.fetch_polled_job(single, jobs[single.job_id]), single)
-                )
+                cached = await self.fetcher.fetch_polled_job(single, jobs[single.job_id])
+                report.add(await self._summarize(cached, single))
             except LlxError as exc:
                 report.skip(str(exc))
-        return report.build()
 
     async def wait_many(
         self,
@@ -245,7 +256,7 @@ class JobReader:
         """
         from llx_mcp.jobs.lister import list_jobs
 
-        return await list_jobs(self.fetcher, request, cursor)
+        return await list_jobs(self.fetcher, request, cursor, self._options.call_seconds)
 
     def poll_seconds(self, progress: "WaitProgress") -> float:
         """Return the seconds until the poll loop would poll these jobs again."""
@@ -278,11 +289,14 @@ class JobReader:
         header = build_header(cached.job, request, now=self.fetcher.service_now(), waited_seconds=waited_seconds)
         return await self._answer(cached, SummaryQuestion(request, header))
 
-    async def _read_header(self, request: JobRequest) -> "tuple[CachedJob, Header]":
+    async def _fetch_and_answer(self, request: JobRequest, build: "Callable[[Header], Question]") -> "Answer":
         from llx_mcp.answers.header import build_header
 
-        cached = await self.fetcher.fetch_job(request)
-        return cached, build_header(cached.job, request, now=self.fetcher.service_now())
+        with limit_call(self._options.call_seconds) as call:
+            cached = await self.fetcher.fetch_job(request)
+            call.is_fetched = True
+            header = build_header(cached.job, request, now=self.fetcher.service_now())
+            return await self._answer(cached, build(header))
 
     async def _answer(self, cached: CachedJob, question: "Question") -> "Answer":
         request = question.request

@@ -11,8 +11,9 @@ import anyio.to_thread
 
 from llx_mcp.errors import ArgumentError, BadResponseError
 from llx_mcp.llamacloud.api_key import ApiKey, read_key
-from llx_mcp.llamacloud.error_mapping import RequestContext, map_bad_body
-from llx_mcp.llamacloud.retries import call_with_retries
+from llx_mcp.llamacloud.error_mapping import RequestContext, map_bad_body, map_other_job
+from llx_mcp.llamacloud.expand_values import ExpandValues
+from llx_mcp.llamacloud.retries import MAX_RETRY_SECONDS, call_with_retries
 from llx_mcp.llamacloud.transport import Connection
 from llx_mcp.llamacloud.urls import (
     FILES_PATH,
@@ -45,6 +46,8 @@ class DownloadedFile:
 _FILE_PREFIX = "dfl-"
 # Larger bodies are parsed in a thread, so that other requests do not wait.
 _PARSE_IN_THREAD_BYTES = 1 << 20
+# A retry begins within this share of the time for one call. The rest is left for its answer.
+_RETRY_SHARE = 0.8
 
 
 class LlamaCloudClient:
@@ -53,6 +56,8 @@ class LlamaCloudClient:
     def __init__(self, connection: Connection, settings: Settings) -> None:
         self._connection = connection
         self._settings = settings
+        self._expand_values = ExpandValues()
+        self._retry_seconds = min(settings.call_seconds * _RETRY_SHARE, MAX_RETRY_SECONDS)
 
     @property
     def clock_offset_seconds(self) -> float:
@@ -89,7 +94,8 @@ class LlamaCloudClient:
 
         Args:
             job_id: any text that is not blank; it is percent-encoded.
-            expand: sections to request; the service returns null for the others.
+            expand: sections to request, the least documented last; the service returns null for the others. Those
+                that it does not know are left out.
             scope: project and organization; where they are None, those of the settings, else the key's default.
             max_tries: the most requests to send; None stands for the default of the retry rules.
 
@@ -99,19 +105,17 @@ class LlamaCloudClient:
             UpstreamError: there is no job; the subclass says why.
         """
         path = build_job_path(job_id)
-        parameters = [*(("expand", name) for name in expand), *self._build_scope(scope)]
+        scope_parameters = self._build_scope(scope)
         context = self._build_context(job_id)
-        body = await self._fetch_body(path, parameters, context, max_tries)
-        try:
-            return (
-                Job.parse(body)
-                if len(body) < _PARSE_IN_THREAD_BYTES
-                else await anyio.to_thread.run_sync(Job.parse, body)
-            )
-        except ValueError as exc:
-            # Malformed, or not UTF-8. The text names the position and the kind of error and does not quote the body.
-            reason = str(exc)
-        raise map_bad_body(body, reason, context)
+
+        async def send(values: tuple[str, ...]) -> bytes:
+            parameters = [*(("expand", value) for value in values), *scope_parameters]
+            return await self._fetch_body(path, parameters, context, max_tries)
+
+        job = await _parse_job(await self._expand_values.fetch(expand, send), context)
+        if job.id.strip().casefold() != job_id.strip().casefold():
+            raise map_other_job(job.id, context)
+        return job
 
     async def list_jobs(
         self, wanted: JobFilter, scope: Scope = DEFAULT_SCOPE, *, max_tries: int | None = None
@@ -196,6 +200,9 @@ class LlamaCloudClient:
         path = build_file_path(file_id)
         context = self._build_context(None)
         file = _decode_object(await self._fetch_body(path, self._build_scope(DEFAULT_SCOPE), context))
+        # The service may return an id with or without the prefix that jobs use.
+        if str(file.get("id", file_id)).removeprefix(_FILE_PREFIX) != file_id.removeprefix(_FILE_PREFIX):
+            raise BadResponseError("The service sent another file than the one that was requested. Try again later.")
         url = _decode_object(await self._fetch_body(f"{path}/content", self._build_scope(DEFAULT_SCOPE), context)).get(
             "url"
         )
@@ -205,7 +212,7 @@ class LlamaCloudClient:
         async def download(attempt: int) -> bytes:
             return await self._connection.fetch_once(url, context, attempt, with_key=False)
 
-        content = await call_with_retries(download)
+        content = await call_with_retries(download, max_seconds=self._retry_seconds)
         project_id = file.get("project_id")
         return DownloadedFile(str(file.get("name") or file_id), str(project_id) if project_id else None, content)
 
@@ -214,7 +221,11 @@ class LlamaCloudClient:
     ) -> bytes:
         _refuse_key(context.key, [context.job_id or "", *(value for _, value in parameters)])
         url = build_url(context.base_url, path, parameters)
-        return await call_with_retries(lambda attempt: self._connection.fetch_once(url, context, attempt), max_tries)
+
+        async def attempt(number: int) -> bytes:
+            return await self._connection.fetch_once(url, context, number)
+
+        return await call_with_retries(attempt, max_tries, self._retry_seconds)
 
     def _build_scope(self, scope: Scope) -> list[tuple[str, str]]:
         parameters = {
@@ -226,6 +237,16 @@ class LlamaCloudClient:
     def _build_context(self, job_id: str | None) -> RequestContext:
         settings = self._settings
         return RequestContext(job_id, settings.region_in_words, settings.base_url, read_key(settings))
+
+
+async def _parse_job(body: bytes, context: RequestContext) -> Job:
+    try:
+        is_small = len(body) < _PARSE_IN_THREAD_BYTES
+        return Job.parse(body) if is_small else await anyio.to_thread.run_sync(Job.parse, body)
+    except ValueError as exc:
+        # Malformed, or not UTF-8. The text names the position and the kind of error and does not quote the body.
+        reason = str(exc)
+    raise map_bad_body(body, reason, context)
 
 
 def _build_filters(wanted: JobFilter) -> list[tuple[str, str]]:

@@ -131,7 +131,7 @@ def map_status(
         num_tries: how many requests were sent so far.
     """
     wait_seconds = parse_retry_after(headers, datetime.now(UTC))
-    error = _build_status_error(status_code, wait_seconds, describe_error_body(body, context.key), context, num_tries)
+    error = _build_status_error(status_code, wait_seconds, body, context, num_tries)
     return AttemptFailed(
         error, is_retryable=is_retryable_status(status_code, headers), retry_after_seconds=wait_seconds
     )
@@ -147,7 +147,7 @@ def map_bad_body(body: bytes, reason: str, context: RequestContext) -> BadRespon
     """
     if not body.strip():
         text = f"{context.host} sent an empty response instead of JSON. Retrying may help."
-        return BadResponseError(text, status_code=200, is_transient=True)
+        return BadResponseError(text, is_transient=True)
     start = body[:64_000].decode(errors="replace").lstrip("\ufeff \t\r\n")
     if start.startswith("<"):
         text = (
@@ -155,15 +155,24 @@ def map_bad_body(body: bytes, reason: str, context: RequestContext) -> BadRespon
             f"Retrying does not help. Check LLAMA_CLOUD_BASE_URL ({context.base_url}). "
             f"{_quote(start, context.key)}"
         )
-        return BadResponseError(text.strip(), status_code=200)
+        return BadResponseError(text.strip())
     if "truncated" in reason:
         text = f"The JSON from {context.host} was cut off after {len(body):,} bytes. Retrying may help."
-        return BadResponseError(text, status_code=200, is_transient=True)
+        return BadResponseError(text, is_transient=True)
     text = (
         f"The response of {context.host} cannot be used: {_clean(reason, context.key)}. Retrying seldom helps. Check "
         "that LLAMA_CLOUD_BASE_URL is the address of LlamaCloud."
     )
-    return BadResponseError(text, status_code=200)
+    return BadResponseError(text)
+
+
+def map_other_job(job_id: str, context: RequestContext) -> BadResponseError:
+    """Return the error for a body that is another job than the one that was requested."""
+    return BadResponseError(
+        f'{context.host} sent job "{_clean(job_id, context.key, _MAX_ID_CHARS)}" instead of {context.quoted_id}, so '
+        "nothing of it is shown. Retrying seldom helps. Check that no proxy or cache between this machine and "
+        f"{context.host} mixes up responses."
+    )
 
 
 def map_large_body(max_bytes: int, context: RequestContext) -> BadResponseError:
@@ -171,8 +180,7 @@ def map_large_body(max_bytes: int, context: RequestContext) -> BadResponseError:
     subject = "The response" if context.job_id is None else f"Job {context.quoted_id}"
     return BadResponseError(
         f"{subject} is larger than {max_bytes / _MIB:,.1f} MiB, the limit of this server. Retrying does not help. To "
-        "read it, raise LLX_MCP_MAX_BODY_BYTES.",
-        status_code=200,
+        "read it, raise LLX_MCP_MAX_BODY_BYTES."
     )
 
 
@@ -197,6 +205,18 @@ def describe_error_body(body: bytes, key: ApiKey) -> str:
     if isinstance(detail, str):
         return _quote(detail, key)
     return _describe_validation_errors(detail, key) if isinstance(detail, list) else ""
+
+
+def _find_invalid_locations(body: bytes, key: ApiKey) -> tuple[str, ...]:
+    """Return where FastAPI's validation errors are, such as `query.expand.3`."""
+    try:
+        decoded = json.loads(body)
+    except (ValueError, RecursionError):
+        return ()
+    detail = decoded.get("detail") if isinstance(decoded, dict) else None
+    locations = [item.get("loc") for item in detail if isinstance(item, dict)] if isinstance(detail, list) else []
+    texts = [".".join(map(str, location)) for location in locations if isinstance(location, list)]
+    return tuple(_clean(text, key, _MAX_LOCATION_CHARS) for text in texts)
 
 
 def _describe_validation_errors(detail: list[object], key: ApiKey) -> str:
@@ -226,15 +246,17 @@ def _clean(text: str, key: ApiKey, max_chars: int = _MAX_QUOTE_CHARS) -> str:
 
 
 def _build_status_error(
-    status: int, wait_seconds: float | None, detail: str, context: RequestContext, num_tries: int
+    status: int, wait_seconds: float | None, body: bytes, context: RequestContext, num_tries: int
 ) -> LlxError:
     kind, text = _describe_status(status, wait_seconds, context, num_tries)
-    message = f"{text} {detail}".strip()
+    message = f"{text} {describe_error_body(body, context.key)}".strip()
     if kind is RateLimitedError:
         return RateLimitedError(message, retry_after_seconds=wait_seconds)
     if kind is UnavailableError:
-        return UnavailableError(message, status_code=status, retry_after_seconds=wait_seconds)
-    return kind(message, status_code=status)
+        return UnavailableError(message, retry_after_seconds=wait_seconds)
+    if kind is RejectedError:
+        return RejectedError(message, locations=_find_invalid_locations(body, context.key))
+    return kind(message)
 
 
 def _describe_status(

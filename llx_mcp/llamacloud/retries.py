@@ -1,5 +1,6 @@
 """Which failed requests are sent again, and when. The rules are those of the official clients."""
 
+import functools
 import itertools
 import logging
 import math
@@ -7,20 +8,25 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
+import anyio
 import stamina
 from stamina.instrumentation import RetryDetails, set_on_retry_hooks
 
 from llx_mcp.errors import LlxError
 
 MAX_TRIES = 6
-# No retry is scheduled later than this after the first try.
+# No retry begins later than this after the first try.
 MAX_RETRY_SECONDS = 90.0
 MAX_RETRY_AFTER_SECONDS = 60.0
+# A longer `Retry-After` is taken for a mistake.
+_MAX_BELIEVABLE_SECONDS = 86_400.0
 
 _RETRYABLE_STATUSES = frozenset({408, 409, 429})
 _FIRST_SERVER_ERROR = 500
 # `Date` counts whole seconds, and the response takes some time to arrive.
 _MIN_CLOCK_OFFSET_SECONDS = 2.0
+# A `Date` further away than ten years is a mistake of the service, and times computed with it could overflow.
+_MAX_CLOCK_OFFSET_SECONDS = 10 * 366 * 86_400.0
 
 _log = logging.getLogger("llx_mcp.llamacloud")
 
@@ -41,35 +47,42 @@ class AttemptFailed(Exception):  # noqa: N818 - it reports one attempt and carri
         self.retry_after_seconds = retry_after_seconds
 
 
-def _build_caller(max_tries: int) -> stamina.AsyncRetryingCaller:
-    return stamina.AsyncRetryingCaller(
-        attempts=min(max_tries, MAX_TRIES), timeout=MAX_RETRY_SECONDS, wait_initial=0.5, wait_max=8.0, wait_jitter=0.5
-    )
-
-
-_default_caller = _build_caller(MAX_TRIES)
-
-
-async def call_with_retries(attempt: Callable[[int], Awaitable[bytes]], max_tries: int | None = None) -> bytes:
+async def call_with_retries(
+    attempt: Callable[[int], Awaitable[bytes]], max_tries: int | None = None, max_seconds: float = MAX_RETRY_SECONDS
+) -> bytes:
     """Run attempts until one succeeds, and return its result.
 
     Args:
         attempt: makes one attempt; takes its number, from 1; raises AttemptFailed.
         max_tries: fewer attempts than the default, for callers that retry by themselves.
+        max_seconds: how long after the first try a retry may begin.
 
     Raises:
         LlxError: the error of the last attempt.
     """
     numbers = itertools.count(1)
+    started_at = anyio.current_time()
+
+    def backoff(exc: Exception) -> bool | float:
+        wait = get_backoff(exc)
+        return anyio.current_time() - started_at + wait <= max_seconds and wait
+
     try:
         if max_tries == 1:
             return await attempt(1)
-        caller = _default_caller if max_tries is None else _build_caller(max_tries)
-        return await caller(get_backoff, lambda: attempt(next(numbers)))
+        caller = _build_caller(MAX_TRIES if max_tries is None else min(max_tries, MAX_TRIES), max_seconds)
+        return await caller(backoff, lambda: attempt(next(numbers)))
     except AttemptFailed as exc:
         error = exc.error
     # Raised outside of the handler, so that it has no context: httpx's exceptions hold the request, which has the key.
     raise error
+
+
+@functools.cache
+def _build_caller(max_tries: int, max_seconds: float) -> stamina.AsyncRetryingCaller:
+    return stamina.AsyncRetryingCaller(
+        attempts=max_tries, timeout=max_seconds, wait_initial=0.5, wait_max=8.0, wait_jitter=0.5
+    )
 
 
 def get_backoff(exc: Exception) -> bool | float:
@@ -93,7 +106,7 @@ def is_retryable_status(status_code: int, headers: Mapping[str, str]) -> bool:
 
 
 def parse_retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
-    """Return `Retry-After` in seconds from now, or None where it is absent or invalid.
+    """Return `Retry-After` in seconds from now, or None where it is absent, invalid or longer than a day.
 
     Args:
         headers: the response's headers, by lower-case name.
@@ -104,16 +117,20 @@ def parse_retry_after(headers: Mapping[str, str], now: datetime) -> float | None
         seconds: float | None = float(value)
     except ValueError:
         seconds = _parse_seconds_until(value, now)
-    return max(seconds, 0.0) if seconds is not None and math.isfinite(seconds) else None
+    if seconds is None or not math.isfinite(seconds) or seconds > _MAX_BELIEVABLE_SECONDS:
+        return None
+    return max(seconds, 0.0)
 
 
 def parse_clock_offset(headers: Mapping[str, str], now: datetime) -> float | None:
-    """Return how many seconds the service's clock is ahead of `now`, or None without a valid `Date` header.
+    """Return how many seconds the service's clock is ahead of `now`, or None without a plausible `Date` header.
 
     An offset of less than two seconds is 0.
     """
     offset = _parse_seconds_until(headers.get("date", ""), now)
-    return 0.0 if offset is not None and abs(offset) < _MIN_CLOCK_OFFSET_SECONDS else offset
+    if offset is None or abs(offset) > _MAX_CLOCK_OFFSET_SECONDS:
+        return None
+    return 0.0 if abs(offset) < _MIN_CLOCK_OFFSET_SECONDS else offset
 
 
 def _parse_seconds_until(value: str, now: datetime) -> float | None:

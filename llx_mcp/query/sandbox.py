@@ -20,9 +20,12 @@ _FUNCTION_NAMES = """
 FUNCTIONS = frozenset(_FUNCTION_NAMES.split())
 TABLE_FUNCTIONS = frozenset({"json_each", "json_tree"})
 
-_LIMITS = {
-    sqlite3.SQLITE_LIMIT_LENGTH: 8_000_000,
-    sqlite3.SQLITE_LIMIT_SQL_LENGTH: 20_000,
+MAX_SQL_BYTES = 20_000
+MAX_VALUE_BYTES = 8_000_000
+
+LIMITS = {
+    sqlite3.SQLITE_LIMIT_LENGTH: MAX_VALUE_BYTES,
+    sqlite3.SQLITE_LIMIT_SQL_LENGTH: MAX_SQL_BYTES,
     sqlite3.SQLITE_LIMIT_EXPR_DEPTH: 200,
     sqlite3.SQLITE_LIMIT_COMPOUND_SELECT: 50,
     sqlite3.SQLITE_LIMIT_VDBE_OP: 1_000_000,
@@ -33,15 +36,27 @@ _LIMITS = {
     sqlite3.SQLITE_LIMIT_TRIGGER_DEPTH: 0,
     sqlite3.SQLITE_LIMIT_WORKER_THREADS: 0,
 }
+_INT_MAX = (1 << 31) - 1
 _ALLOWED_ACTIONS = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_RECURSIVE}
 
 
-def apply_limits(connection: sqlite3.Connection) -> None:
-    """Make a connection read-only and limit the size of queries and values."""
+def restrict(connection: sqlite3.Connection, tables: Collection[str]) -> None:
+    """Make a connection read-only, and limit what queries can read and how large they and their values can be."""
+    connection.set_authorizer(None)
     connection.execute("PRAGMA query_only = ON")
     connection.execute("PRAGMA trusted_schema = OFF")
-    for category, value in _LIMITS.items():
+    for category, value in LIMITS.items():
         connection.setlimit(category, value)
+    connection.set_authorizer(build_authorizer(tables))
+
+
+def lift(connection: sqlite3.Connection) -> None:
+    """Undo `restrict`: the limits are too low for a table with many columns or long values."""
+    connection.set_authorizer(None)
+    connection.execute("PRAGMA query_only = OFF")
+    for category in LIMITS:
+        # SQLite lowers it to the most that it can.
+        connection.setlimit(category, _INT_MAX)
 
 
 def build_authorizer(tables: Collection[str]) -> Callable[..., int]:

@@ -113,6 +113,11 @@ class Document:
         return sum(types.total() - types["object"] - types["list"] for types in nodes)
 
     @cached_property
+    def num_fields(self) -> int:
+        """The number of fields of all objects."""
+        return sum(len(node.members) for node in walk_nodes(self.root))
+
+    @cached_property
     def num_nulls(self) -> int:
         """The number of nulls; absent fields are not counted."""
         return sum(node.nulls for node in walk_nodes(self.root))
@@ -176,6 +181,10 @@ class Document:
         page, quote = self.metadata.reader.first_citation(entry)
         return _parse_page(page), _parse_quote(quote)
 
+    def quotes(self, entry: object) -> list[str]:
+        """Return the quotes of all citations of a metadata entry."""
+        return [] if entry is None or self.metadata is None else self.metadata.reader.quotes(entry)
+
     def ranked(self, limit: int) -> Iterator[Leaf]:
         """Yield the `limit` least certain scalars: lowest confidence first, then those without a confidence."""
         lowest = self._lowest_confidences(limit)
@@ -183,6 +192,16 @@ class Document:
             yield self.leaf(column, position)
         if len(lowest) < limit:
             yield from islice(self._leaves_without_confidence(), limit - len(lowest))
+
+    def lowest_telling(self, limit: int) -> Iterator[Leaf]:
+        """Yield the least certain of the `limit` scalars with the lowest confidence that are no constant or index."""
+        says_nothing: dict[int, bool] = {}
+        for column, position in self._lowest_confidences(limit):
+            node = column.node
+            if id(node) not in says_nothing:
+                says_nothing[id(node)] = node.is_constant or node.counts_elements
+            if not says_nothing[id(node)]:
+                yield self.leaf(column, position)
 
     def _leaves_without_confidence(self) -> Iterator[Leaf]:
         for node, position in walk_values(self.root):

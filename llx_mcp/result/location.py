@@ -30,6 +30,15 @@ class Location:
         """The exact path of the value."""
         return self.node.path_of(self.position)
 
+    @property
+    def parent_path(self) -> str:
+        """The exact path of the object or list that contains the value; "" for the result itself."""
+        node = self.node
+        if node.parent is None:
+            return ""
+        at = self.position if node.parent_positions is None else node.parent_positions[self.position]
+        return node.parent.path_of(at)
+
     def member(self, name: str) -> "Location | None":
         """Return a member of this object, or None where it has no member of that name."""
         child = self.node.members.get(name)

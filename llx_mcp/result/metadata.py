@@ -100,6 +100,23 @@ def align_metadata(
     return AlignedMetadata(root, tree, reader) if tree else None, _find_error(tree, siblings, extract_metadata)
 
 
+def decode_besides_fields(result: object, extract_metadata: msgspec.Raw) -> dict[str, object]:
+    """Decode what the metadata of an extraction holds besides the tree that belongs to its result.
+
+    Returns:
+        Its keys that are not null; under `field_metadata` the trees that belong to no value of the result.
+    """
+    level = _split_object(extract_metadata)
+    rest: dict[str, object] = {
+        name: decode_json(raw) for name, raw in level.items() if name != "field_metadata" and not is_null(raw)
+    }
+    used, trees = _find_tree(result, extract_metadata)
+    unused = {name: decode_json(trees[name]) for name in _TREE_KEYS if name in trees and trees[name] is not used}
+    if any(unused.values()):
+        rest["field_metadata"] = {name: tree for name, tree in unused.items() if tree}
+    return rest
+
+
 def _decode_structs(raw: msgspec.Raw, root: Node) -> object:
     """Decode a tree into structs; None where it does not fit them."""
     entry_type = build_entry_type(root)

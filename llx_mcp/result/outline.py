@@ -11,12 +11,8 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
 
-from llx_mcp.result.paths import ROOT, join_any, join_index, join_name, show_path
-from llx_mcp.result.sanitize import sanitize_json, truncate
+from llx_mcp.result.paths import ROOT, join_any, join_index, join_name
 
-OUTLINE_COLUMNS = ["path", "type", "count", "nulls", "example"]
-
-_EXAMPLE_CHARS = 60
 _MAX_SHAPE_DEPTH = 64
 # Each name is looked up in all objects at once. If this takes more lookups for each existing member, because the
 # objects have few names in common, the objects are read one by one instead.
@@ -41,8 +37,8 @@ class Node:
         ordinal: the index of the field among the members of its parent.
         members: the fields of the objects among the values, by name.
         element: the elements of the lists among the values; None where there are no lists.
-        like: the earlier list whose elements have the same fields and types.
-        shape: a number that lists with the same fields and types share; None where no other list is like this one.
+        like: the earlier list whose elements have the same fields.
+        shape: a number that lists with the same fields share; None where no other list is like this one.
     """
 
     parent: "Node | None"
@@ -96,6 +92,22 @@ class Node:
         return len(self.element.values) if self.element else 0
 
     @property
+    def is_constant(self) -> bool:
+        """Whether all of several values are the same, such as a unit or a currency."""
+        values = self.values
+        return len(values) > 1 and all(value == values[0] for value in values)
+
+    @property
+    def counts_elements(self) -> bool:
+        """Whether the values are only the indices of the elements of their list."""
+        element = self.parent
+        if element is None or element.indices is None or set(+self.types) != {"integer"}:
+            return False
+        positions = self.parent_positions or range(len(self.values))
+        pairs = zip((element.indices[at] for at in positions), self.values, strict=False)
+        return len(self.values) > 1 and all(value == index for index, value in pairs)
+
+    @property
     def has_scalars(self) -> bool:
         """Whether some values are strings, numbers or booleans."""
         return self.types.total() > self.types["object"] + self.types["list"]
@@ -106,28 +118,6 @@ class Node:
         if not self.has_scalars:
             return None
         return next(value for value in self.values if value is not None and not isinstance(value, dict | list))
-
-    @property
-    def count(self) -> int:
-        """The number of values that are not null; for a field of lists, the number of their elements."""
-        return self.num_elements if set(+self.types) == {"list"} else self.types.total()
-
-    @property
-    def type_name(self) -> str:
-        """The type in words, such as `string`, `integer or string`, `list of object` or `null`."""
-        names = [self._list_name() if name == "list" else name for name in sorted(+self.types)]
-        return " or ".join(names) or "null"
-
-    def _list_name(self) -> str:
-        # A loop, because lists can be nested more deeply than Python can recurse.
-        words, node = "", self
-        while True:
-            if node.num_elements == 0:
-                return f"{words}empty list"
-            node = node.element or node
-            words += "list of "
-            if set(+node.types) != {"list"}:
-                return words + node.type_name
 
     @property
     def nulls_within(self) -> int:
@@ -191,25 +181,6 @@ def walk_outline(root: Node) -> Iterator[Node]:
         if node is not root or "object" not in +node.types:
             yield node
         stack.extend(reversed(_outline_children(node)))
-
-
-def outline_row(node: Node) -> list[Any]:
-    """Return a node as a row of `OUTLINE_COLUMNS`.
-
-    The type of a list that shares its shape with others ends in `#` and the number of the shape. Its nulls include
-    those of all its fields, because the outline may not show these.
-    """
-    type_name, nulls = node.type_name, node.nulls + node.absent
-    if node.shape is not None:
-        type_name, nulls = f"{type_name} #{node.shape}", node.nulls_within
-    return [show_path(node.path), type_name, node.count, nulls, sanitize_json(truncate(node.example, _EXAMPLE_CHARS))]
-
-
-def first_items(node: Node, limit: int) -> list[tuple[str, Any]]:
-    """Return the first `limit` elements of the lists at a node, each as its exact path and its value."""
-    if node.element is None:
-        return []
-    return [(node.element.path_of(i), value) for i, value in enumerate(node.element.values[:limit])]
 
 
 def _child_nodes(node: Node) -> list[Node]:
@@ -287,7 +258,7 @@ def _add_element(node: Node, num_lists: int) -> None:
 
 
 def _mark_same_shapes(root: Node) -> None:
-    """Set `like` and `shape` of lists whose elements have the same fields and types."""
+    """Set `like` and `shape` of lists whose elements have the same fields."""
     first_lists: dict[str, Node] = {}
     num_shapes = 0
     for node in walk_outline(root):
@@ -303,10 +274,13 @@ def _mark_same_shapes(root: Node) -> None:
 
 
 def _signature(node: Node, depth: int) -> str | None:
-    """Return a text that is equal for nodes with the same fields and types; None where they are nested too deeply."""
+    """Return a text that is equal for nodes with the same fields; None where they are nested too deeply.
+
+    Fields of scalars are the same whatever their types: one list has a value, another none, or a text for a number.
+    """
     if depth > _MAX_SHAPE_DEPTH:
         return None
-    types = ",".join(sorted({"number" if name == "integer" else name for name in +node.types}))
+    types = ",".join(sorted(name for name in +node.types if name in ("object", "list")))
     parts = []
     for name, child in sorted(node.members.items()):
         signature = _signature(child, depth + 1)

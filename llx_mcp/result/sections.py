@@ -8,6 +8,7 @@ import msgspec
 
 from llx_mcp.raw_json import decode_json, is_null
 from llx_mcp.result.document import Document, read_document
+from llx_mcp.result.metadata import decode_besides_fields
 
 Sections = Mapping[str, msgspec.Raw]
 
@@ -27,6 +28,16 @@ class JobSections:
         """Return a decoded section, or None where it is absent or null."""
         raw = self.raw(name)
         return None if raw is None else decode_json(raw)
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the sections that are neither absent nor null."""
+        return [name for name in self._sections if self.raw(name) is not None]
+
+    def metadata_besides_fields(self) -> dict[str, Any]:
+        """Return what the metadata of the extraction holds besides that of the values: ids, tiers, unused trees."""
+        raw = self.raw("extract_metadata")
+        return {} if raw is None else decode_besides_fields(self.result, raw)
 
     @cached_property
     def result(self) -> Any:

@@ -1,12 +1,14 @@
-"""A result as SQL tables: one table for each list of objects, named by its path, and one for the document itself.
+"""A result as SQL tables: one table for each list, named by its path, and one for the document itself.
 
-Besides its data columns each row has
+Besides its data columns each row has `_path`, its path in the result, and `_row` and `_parent`, its number and the
+number of the row of the parent table that contains it. The elements of a list of scalars are the column `value`.
 
-- `_path`: its path in the result,
-- `_row` and `_parent`: its number, and the number of the row of the parent table that contains it,
-- `_confidence` and `_page`: the lowest confidence and the first page of its values.
+For each data column there are further ones: `<column>_page`, `<column>_confidence` and `<column>_quote`, and what can
+be read from its text, `<column>_number` and `<column>_date`.
 
-Each row repeats the short fields of the rows that contain it, so that most queries need no join.
+Each row repeats the short fields of the rows that contain it, and those of the document, so that most queries need no
+join. `SELECT *` shows the data columns; further columns, row numbers and fields of the document appear where a query
+names them.
 """
 
 import re
@@ -14,8 +16,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from llx_mcp.result.document import Document
+from llx_mcp.result.document import Document, is_scalar
 from llx_mcp.result.outline import Node, walk_nodes
+from llx_mcp.result.readings import read_date, read_number, uses_decimal_comma
 from llx_mcp.result.sanitize import dump_json
 
 DOCUMENT = "document"
@@ -25,7 +28,9 @@ TABLE_COLUMNS = ("name", "num_rows", "columns")
 # The table of all values.
 FIELDS = "fields"
 FIELD_COLUMNS = ("path", "name", "value", "number", "type", "confidence", "page", "quote")
-ROW_COLUMNS = ("_path", "_row", "_parent", "_confidence", "_page")
+ROW_COLUMNS = ("_path", "_row", "_parent")
+# The further columns of each data column, by their endings.
+DETAILS = ("page", "confidence", "quote", "number", "date")
 
 _NON_WORD = re.compile(r"\W+")
 _MAX_NAME_CHARS = 60
@@ -52,6 +57,11 @@ class TableColumn:
     node: Node
     is_inherited: bool
 
+    @property
+    def is_hidden(self) -> bool:
+        """Whether `SELECT *` leaves the column out: it says the same in every row, since it belongs to the document."""
+        return self.is_inherited and not any(step is None for step in self.node.steps)
+
 
 @dataclass(frozen=True)
 class SqlTable:
@@ -77,9 +87,15 @@ class SqlTable:
         return [column.name for column in self.data_columns] + list(ROW_COLUMNS)
 
     @property
+    def data_names(self) -> list[str]:
+        """The names of the columns that `SELECT *` shows."""
+        return [column.name for column in self.data_columns if not column.is_hidden]
+
+    @property
     def positions(self) -> list[int]:
         """For each row, its position in `node.values`."""
-        return [i for i, value in enumerate(self.node.values) if isinstance(value, dict)]
+        kinds: type | tuple[type, ...] = dict if self.node.types["object"] else (str, int, float)
+        return [i for i, value in enumerate(self.node.values) if isinstance(value, kinds)]
 
 
 def find_sql_tables(document: Document) -> list[SqlTable]:
@@ -88,7 +104,8 @@ def find_sql_tables(document: Document) -> list[SqlTable]:
     names = {FIELDS, TABLES}
     for node in walk_nodes(document.root):
         is_root = node is document.root
-        if not node.types["object"] or not (is_root or node.indices is not None):
+        is_list = node.indices is not None and (node.types["object"] or node.has_scalars)
+        if not is_list and not (is_root and node.types["object"]):
             continue
         parent = None if is_root else _find_parent(node, tables)
         name = _make_unique(DOCUMENT if is_root else _table_name(node), names)
@@ -109,37 +126,41 @@ def table_rows(sql_tables: list[SqlTable], num_values: int) -> list[list[Any]]:
     return [*rows, [FIELDS, num_values, ", ".join(FIELD_COLUMNS)]]
 
 
-def table_groups(sql_tables: list[SqlTable]) -> list[list[str]]:
-    """Group tables with the same columns; return the names and numbers of rows of each group, and its columns."""
-    groups: dict[str, list[SqlTable]] = {}
-    for table in sql_tables:
-        groups.setdefault(_list_columns(table), []).append(table)
-    rows = []
-    for columns, group in groups.items():
-        names = [f"{table.name} ×{len(table.positions)}" for table in group[:_MAX_GROUP_NAMES]]
-        num_more = len(group) - _MAX_GROUP_NAMES
-        rows.append(
-            [", ".join([*names, f"{num_more} more, each named by its path"] if num_more > 0 else names), columns]
-        )
-    return rows
+def details_name(sql_table: SqlTable, column: TableColumn) -> str:
+    """Return the name of the table that holds the `DETAILS` of a column; a result's tables have no slash in theirs."""
+    return f"{sql_table.name}/{column.name}"
 
 
-def iter_rows(sql_table: SqlTable, document: Document) -> Iterator[list[Any]]:
+def iter_rows(sql_table: SqlTable) -> Iterator[list[Any]]:
     """Yield the rows of a table in document order, with the cells of `sql_table.columns`."""
     positions = sql_table.positions
     columns = [_build_cells(column, sql_table.node, positions) for column in sql_table.data_columns]
     parents = _find_parent_rows(sql_table, positions)
-    confidences, pages = _summarize_provenance(sql_table, document, positions)
     path_of = sql_table.node.path_of
     for row, position in enumerate(positions):
-        cells = [column[row] for column in columns]
-        yield [*cells, path_of(position) or "$", row, parents[row], confidences[row], pages[row]]
+        yield [*(column[row] for column in columns), path_of(position) or "$", row, parents[row]]
+
+
+def iter_details(sql_table: SqlTable, column: TableColumn, document: Document) -> Iterator[list[Any]]:
+    """Yield the `DETAILS` of a column, one list for each row of its table."""
+    values, source = column.node.values, document.column(column.node)
+    decimal_comma = uses_decimal_comma(value for value in values if isinstance(value, str))
+    for at in _find_cells(column, sql_table.node, sql_table.positions):
+        value = None if at is None else values[at]
+        if at is None or not is_scalar(value):
+            yield [None] * len(DETAILS)
+            continue
+        page, quote = document.first_citation(source.entries[at])
+        text = value if isinstance(value, str) else ""
+        number = read_number(text, decimal_comma=decimal_comma) if text else _to_number(value)
+        yield [page, source.confidences[at], quote, number, read_date(text) if text else None]
 
 
 def iter_fields(document: Document) -> Iterator[list[Any]]:
     """Yield the rows of the table `fields`: one for each scalar."""
     for column in document.columns:
         name = next((step for step in reversed(column.node.steps) if step is not None), "")
+        decimal_comma = uses_decimal_comma(value for value in column.node.values if isinstance(value, str))
         for position, value in enumerate(column.node.values):
             if value is None or isinstance(value, dict | list):
                 continue
@@ -148,7 +169,7 @@ def iter_fields(document: Document) -> Iterator[list[Any]]:
                 column.node.path_of(position) or "$",
                 name,
                 value if isinstance(value, str) else dump_json(value),
-                _to_number(value),
+                read_number(value, decimal_comma=decimal_comma) if isinstance(value, str) else _to_number(value),
                 _type_name(value),
                 column.confidences[position],
                 page,
@@ -157,7 +178,7 @@ def iter_fields(document: Document) -> Iterator[list[Any]]:
 
 
 def _list_columns(table: SqlTable) -> str:
-    columns = ", ".join(column.name for column in table.data_columns)
+    columns = ", ".join(table.data_names)
     return f"{columns} and {table.num_omitted} more in {FIELDS}" if table.num_omitted else columns
 
 
@@ -170,7 +191,7 @@ def _find_parent(node: Node, tables: dict[int, SqlTable]) -> SqlTable | None:
 
 def _find_fields(node: Node) -> list[Node]:
     """Return the fields of an object that are scalars or lists of scalars, including those of nested objects."""
-    found: list[Node] = []
+    found: list[Node] = [] if node.types["object"] else [node]
     stack = list(reversed(node.members.values()))
     while stack:
         child = stack.pop()
@@ -186,7 +207,9 @@ def _build_columns(node: Node, fields: list[Node], parent: SqlTable | None) -> t
     depth = len(node.steps)
     own = [
         TableColumn(
-            _make_unique("_".join(step or "" for step in field.steps[depth:]), names), field, is_inherited=False
+            _make_unique("_".join(step or "" for step in field.steps[depth:]) or "value", names),
+            field,
+            is_inherited=False,
         )
         for field in fields
     ]
@@ -235,6 +258,12 @@ def _make_unique(name: str, names: set[str], prefix: str = "") -> str:
 
 def _build_cells(column: TableColumn, table_node: Node, positions: list[int]) -> list[Any]:
     """Return the cells of a column, one for each row."""
+    values = column.node.values
+    return [None if at is None else _to_cell(values[at]) for at in _find_cells(column, table_node, positions)]
+
+
+def _find_cells(column: TableColumn, table_node: Node, positions: list[int]) -> list[int | None]:
+    """Return the positions of a column's cells in its field, one for each row; None where a row has no such field."""
     ancestor = table_node
     if column.is_inherited:
         # The values belong to an object that contains the rows, so the rows' positions are mapped to positions there.
@@ -242,7 +271,9 @@ def _build_cells(column: TableColumn, table_node: Node, positions: list[int]) ->
         levels = _levels_between(table_node, ancestor)
         positions = [_ancestor_position(position, levels) for position in positions]
     levels = _levels_between(column.node, ancestor)
-    cells = {_ancestor_position(i, levels): _to_cell(value) for i, value in enumerate(column.node.values)}
+    if not levels:
+        return list(positions)
+    cells = {_ancestor_position(at, levels): at for at in range(len(column.node.values))}
     return [cells.get(position) for position in positions]
 
 
@@ -281,32 +312,6 @@ def _find_parent_rows(table: SqlTable, positions: list[int]) -> list[int | None]
     row_numbers = {position: row for row, position in enumerate(table.parent.positions)}
     levels = _levels_between(table.node, table.parent.node)
     return [row_numbers.get(_ancestor_position(position, levels)) for position in positions]
-
-
-def _summarize_provenance(
-    table: SqlTable, document: Document, positions: list[int]
-) -> tuple[list[float | None], list[int | float | None]]:
-    """Return the lowest confidence and the first page of each row."""
-    confidences: list[float | None] = [None] * len(positions)
-    pages: list[int | float | None] = [None] * len(positions)
-    if not document.has_metadata:
-        return confidences, pages
-    rows = {position: row for row, position in enumerate(positions)}
-    for table_column in table.data_columns:
-        if table_column.is_inherited or not table_column.node.has_scalars:
-            continue
-        levels = _levels_between(table_column.node, table.node)
-        column = document.column(table_column.node)
-        for position, entry in enumerate(column.entries):
-            row = rows.get(_ancestor_position(position, levels)) if entry is not None else None
-            if row is None:
-                continue
-            confidence, lowest = column.confidences[position], confidences[row]
-            if confidence is not None and (lowest is None or confidence < lowest):
-                confidences[row] = confidence
-            if pages[row] is None:
-                pages[row], _ = document.first_citation(entry)
-    return confidences, pages
 
 
 def _to_cell(value: Any) -> Any:

@@ -64,7 +64,7 @@ def _write_table(sections: "JobSections", name: str) -> str:
         raise ResourceNotFoundError(f"No table {excerpt(name, 60)} in this job. It has: {known or 'none'}.")
     sql_table = sql_tables[name]
     target = io.BytesIO()
-    write_csv(Records(sql_table.columns, iter_rows(sql_table, sections.document)), target)
+    write_csv(Records(sql_table.columns, iter_rows(sql_table)), target)
     return target.getvalue().decode()
 
 

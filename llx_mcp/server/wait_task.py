@@ -12,8 +12,8 @@ from llx_mcp.answers.requests import WaitRequest
 from llx_mcp.errors import LlxError
 from llx_mcp.scope import Scope
 from llx_mcp.server.tasks import RequestContext, TaskState
-from llx_mcp.server.tools.results import tool_error
-from llx_mcp.server.tools.wait_for_extract_job import build_wait_request, wait_for_extract_job, wait_result
+from llx_mcp.server.tools.results import tool_error, tool_result
+from llx_mcp.server.tools.wait_for_extract_job import build_wait_request, wait_for_extract_job
 
 if TYPE_CHECKING:
     from llx_mcp.jobs.progress import WaitProgress
@@ -65,7 +65,7 @@ class WaitForJobs:
         if not is_enough(progress.snapshots, request.until):
             return TaskState("working", message, updated_at, reader.poll_seconds(progress))
         answer = await reader.build_wait_answer(request, progress)
-        return TaskState("completed", message, updated_at, result=wait_result(answer, request))
+        return TaskState("completed", message, updated_at, result=tool_result(answer))
 
 
 def _updated_at(progress: "WaitProgress") -> datetime | None:

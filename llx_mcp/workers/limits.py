@@ -20,8 +20,8 @@ def limit_memory(body_bytes: int) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (_cap(max_bytes, hard), hard))
 
 
-def limit_processor_time(seconds: float | None) -> None:
-    """Limit the processor time from now on, so that a query ends even if its parent has; None lifts the limit."""
+def limit_processor_time(seconds: float) -> None:
+    """Limit the processor time from now on, so that work ends even if the parent has ended."""
     try:
         import resource
     except ImportError:
@@ -29,7 +29,7 @@ def limit_processor_time(seconds: float | None) -> None:
     usage = resource.getrusage(resource.RUSAGE_SELF)
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)
     used_seconds = usage.ru_utime + usage.ru_stime
-    soft = hard if seconds is None else _cap(int(used_seconds + seconds) + _SPARE_SECONDS, hard)
+    soft = _cap(int(used_seconds + seconds) + _SPARE_SECONDS, hard)
     resource.setrlimit(resource.RLIMIT_CPU, (soft, hard))
 
 

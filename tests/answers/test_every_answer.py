@@ -84,7 +84,7 @@ def answers_about(job: Job, max_chars: int) -> list[Answer]:
         find_text(sections, header, request, "e"),
         find_text(sections, header, request, "1"),
     ]
-    includes: tuple[tuple[str, ...], ...] = ((), ("confidence", "citations", "boxes"))
+    includes: tuple[tuple[str, ...], ...] = ((), ("provenance", "quotes", "boxes"))
     answers += [read_page(sections, header, request, ReadOptions("$", None, include)) for include in includes]
     if sections.has_result:
         answers += _query_answers(sections, header, request)
@@ -95,7 +95,7 @@ def _query_answers(sections: JobSections, header: Any, request: JobRequest) -> l
     engine = Engine(sections.document)
     answers = []
     for sql in QUERIES:
-        # Only a result with scalars at its top has the table `document`.
+        # Only a result that is an object has the table `document`.
         if "document" in engine.sql_tables or "document" not in sql:
             engine.build(sql)
             answers.append(answer_query(engine, header, request, sql, deadline_seconds=30))
@@ -105,8 +105,9 @@ def _query_answers(sections: JobSections, header: Any, request: JobRequest) -> l
 def paths_in(structured: dict[str, Any]) -> list[str]:
     """Return every path that an answer shows."""
     paths = [structured["value"]["path"]] if "value" in structured else []
-    tables = [structured[name] for name in ("outline", "lowest_confidence", "hits", "fields") if name in structured]
-    for table in [*tables, *structured.get("items", []), *structured.get("values", [])]:
+    tables = [structured[name] for name in ("lowest_confidence", "hits") if name in structured]
+    paths += structured.get("similar_names", [])
+    for table in [*tables, *structured.get("values", [])]:
         paths += [row[0] for row in table["rows"]]
     paths += [row[1] for row in structured.get("findings", {"rows": []})["rows"]]
     columns = structured.get("rows", {"columns": []})["columns"]

@@ -16,9 +16,10 @@ from llx_mcp.answers.dispatch import (
     ResultReader,
     ReviewQuestion,
     SearchQuestion,
+    Step,
     SummaryQuestion,
-    decode_message,
-    encode_message,
+    decode_step,
+    encode_step,
 )
 from llx_mcp.answers.header import build_header
 from llx_mcp.answers.markdown import PARTS, render
@@ -51,8 +52,8 @@ from llx_mcp.result.sections import JobSections
 from tests.generated_jobs import NOW
 
 TOOL_OUTPUTS = (JobOutput, WaitOutput, ReadOutput, SearchOutput, QueryOutput, ReviewOutput, JobListOutput)
-# The text form has these elsewhere: in the title of each fence, and in the call for the next page.
-NOT_RENDERED = {"notice", "cursor"}
+# The text form has these elsewhere: in titles, in how a cell is written, and in the call for the next page.
+NOT_RENDERED = {"notice", "cursor", "cells"}
 
 
 def questions(request: JobRequest, job: Job) -> list[tuple[Question, type[Output]]]:
@@ -60,7 +61,7 @@ def questions(request: JobRequest, job: Job) -> list[tuple[Question, type[Output
     header = build_header(job, request, now=NOW)
     return [
         (SummaryQuestion(request, header), JobOutput),
-        (ReadQuestion(request, header, ReadOptions("$", None, ("confidence", "citations", "boxes"))), ReadOutput),
+        (ReadQuestion(request, header, ReadOptions("$", None, ("provenance", "quotes", "boxes"))), ReadOutput),
         (SearchQuestion(request, header, "a"), SearchOutput),
         (ReviewQuestion(request, header, 0.9), ReviewOutput),
         (QueryQuestion(request, header, "SELECT * FROM fields", 30), QueryOutput),
@@ -82,7 +83,7 @@ def test_structured_form_parses_to_the_same_output(corpus_job: bytes, max_chars:
 def test_questions_reach_a_worker_unchanged(corpus_job: bytes) -> None:
     job = Job.parse(corpus_job)
     for question, _ in questions(JobRequest(job.id), job):
-        assert decode_message(encode_message(question)) == question
+        assert decode_step(encode_step(Step(question, 2.5))) == Step(question, 2.5)
 
 
 def test_unknown_fields_of_a_newer_server_are_ignored() -> None:
@@ -125,7 +126,6 @@ FACTS = Facts(
     age_seconds=102,
     waited_seconds=103,
     created_at="created-at",
-    document="facts-document",
     tier="facts-tier",
     version="facts-version",
     target="facts-target",
@@ -133,7 +133,7 @@ FACTS = Facts(
     credits=105,
 )
 VALUE_ROW = ["row-path", "row-value", 0.31, 32, "row-quote"]
-OUTLINE_ROW = ["outline-path", "outline-type", 33, 34, "outline-example"]
+CELL = ["cell-value", 35, 0.36, "cell-quote"]
 SUMMARY: dict[str, Any] = {
     "job_id": "the-job-id",
     "status": "THE_STATUS",
@@ -143,12 +143,12 @@ SUMMARY: dict[str, Any] = {
     "facts": FACTS,
     "error": "the-error",
     "metadata_error": "the-metadata-error",
-    "sections": Sections(configuration={"c": "in-c"}, usage={"u": "in-u"}, metadata={"m": "in-m"}),
+    "sections": Sections(job={"j": "in-j"}, configuration={"c": "in-c"}, usage={"u": "in-u"}, metadata={"m": "in-m"}),
     "result": {"r": "in-result"},
     "result_as_tables": {"columns": ["in-packed"]},
-    "outline": Table(columns=["path", "type", "count", "nulls", "example"], rows=[OUTLINE_ROW]),
-    "tables": Table(columns=["tables", "columns"], rows=[["table-names", "table-columns"]]),
-    "items": [Table(columns=["item-column"], rows=[["item-cell"]])],
+    "cells": "[value, page, confidence]",
+    "cited_result": {"cited": CELL, "rows": {"columns": ["packed"], "rows": [[CELL]]}},
+    "shape": "shape-field: 1",
     "counts": Counts(
         values=21, nulls=22, low_confidence=23, threshold=0.24, without_confidence=25, without_citation=26
     ),
@@ -172,15 +172,21 @@ FULL: tuple[Output, ...] = (
         listed=LISTED, notice="Data.", jobs=JOB_TABLE, omitted=[OMISSION], cursor="the-cursor", next_steps=[STEP]
     ),
     ReadOutput(
-        **JOB_HEAD, matches=71, value=VALUE, values=[Table(columns=["c"], rows=[["value-cell"]])], cursor="the-cursor"
+        **JOB_HEAD,
+        matches=71,
+        value=VALUE,
+        values=[
+            Table(columns=["c"], rows=[["value-path", "value-cell"]]),
+            Table(columns=["c"], cells="[value, page, confidence]", rows=[["cited-path", CELL, [CELL, CELL]]]),
+        ],
+        cursor="the-cursor",
     ),
     SearchOutput(
         **JOB_HEAD,
-        found=SearchCounts(fields=81, values=82, quotes=83),
-        fields=Table(columns=["path", "type", "count", "nulls", "example"], rows=[OUTLINE_ROW]),
-        hits=Table(
-            columns=["path", "value", "confidence", "page", "quote", "found_in"], rows=[[*VALUE_ROW, "found-in"]]
-        ),
+        found=SearchCounts(matches=81, absent_words=["absent-word"]),
+        shared={"shared-name": "shared-value"},
+        hits=Table(columns=["path", "values"], cells="[value, page, confidence]", rows=[["hit-path", {"name": CELL}]]),
+        similar_names=["similar-name"],
     ),
     QueryOutput(**JOB_HEAD, num_rows=91, rows=Table(columns=["query-column"], rows=[["query-cell"]])),
     ReviewOutput(
@@ -221,7 +227,7 @@ def leaves_of(structured: Any) -> Iterator[str]:
 @pytest.mark.parametrize("output", FULL, ids=lambda output: type(output).__name__)
 def test_every_field_is_in_the_text_form(output: Output) -> None:
     text = render(output)
-    fixed_columns = {"outline", "tables", "lowest_confidence", "hits", "fields", "findings"}
+    fixed_columns = {"lowest_confidence", "hits", "findings"}
     structured = {
         name: value["rows"] if name in fixed_columns else value for name, value in output.structured().items()
     }

@@ -1,4 +1,4 @@
-"""A search finds a text in values, names and quotes, however it is written."""
+"""A search finds the objects and values that fit its words best, and shows them with their provenance."""
 
 import json
 from typing import Any
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from llx_mcp.answers.budget import Answer
 from llx_mcp.answers.header import build_header
-from llx_mcp.answers.requests import WHERE, JobRequest
+from llx_mcp.answers.requests import DEFAULT_HITS, MAX_HITS, JobRequest
 from llx_mcp.answers.search import find_text
 from llx_mcp.errors import ArgumentError
 from llx_mcp.models import Job
@@ -22,115 +22,225 @@ from tests.structured import next_steps, omissions
 RESULT = {
     "totalAmount": 1234.5,
     "vendor": "Société  Générale",
-    "line_items": [{"net_price": "1.234,50 EUR", "ok": True}, {"net_price": "12", "ok": False}],
+    "line_items": [{"net_price": "1.234,50 EUR", "paid": True}, {"net_price": "12", "paid": False}],
     "note": None,
     "code": "AB-007",
     "big": 10**18,
 }
 TREE = {"vendor": cited(0.9, 3, "Sold to the Bank,\n12 Rue Haxo"), "totalAmount": cited(0.7, 4, "TOTAL 1 234,50")}
 
+REPORT = {
+    "company": "Fjord Pumps",
+    "income": {
+        "revenue": [
+            {"period": "FY2025 Q2", "segment": "Americas", "unit": "USD", "value": 8202},
+            {"period": "FY2025 Q2", "segment": "EMEA", "unit": "USD", "value": 3834},
+            {"period": "FY2024 Q2", "segment": "Americas", "unit": "USD", "value": 7510},
+            {"period": "FY2025 H1", "segment": "Americas", "unit": "USD", "value": 15902},
+        ],
+        "revenue_growth": [{"period": "FY2025 Q2", "segment": "Americas", "unit": "%", "value": 9}],
+        "op_income": [
+            {"period": "FY2025 Q2", "segment": "NA", "unit": "USD", "value": 3113},
+            {"period": "FY2025 H1", "segment": "NA", "unit": "USD", "value": 5471},
+        ],
+        "guidance": None,
+    },
+    "races": [
+        {"group": "85-89", "results": [{"rank": 1, "swimmer": {"name": "Ada Lund"}}, {"rank": 2, "swimmer": None}]},
+        {"group": "90-94", "results": [{"rank": 1, "swimmer": {"name": "Bo Ek"}}]},
+    ],
+    "banks": ["Citibank", "BNP Paribas", "Barclays"],
+}
+SCHEMA = {
+    "properties": {
+        "income": {
+            "properties": {
+                "op_income": {"$ref": "#/$defs/entries", "description": "EBIT: earnings before interest and tax"},
+                "guidance": {"type": "string", "description": "Outlook for the year"},
+            }
+        }
+    },
+    "$defs": {"entries": {"type": "array", "items": {"type": "object"}}},
+}
 
-def find(text: str, where: tuple[str, ...] = WHERE, max_chars: int = 8_000) -> Answer:
-    """Search the result above."""
-    job = build_job(RESULT, TREE)
+
+def find_in(job: Job, text: str, limit: int = DEFAULT_HITS, max_chars: int = 8_000) -> Answer:
+    """Search a job."""
     request = JobRequest(job.id, max_chars=max_chars)
-    return find_text(JobSections(job.sections), build_header(job, request, now=NOW), request, text, where)
+    return find_text(JobSections(job.sections), build_header(job, request, now=NOW), request, text, limit)
 
 
-def paths(answer: Answer) -> list[tuple[str, str]]:
-    """Return the path of each hit, and where the text was found."""
-    return [(row[0], row[-1]) for row in answer.structured.get("hits", {"rows": []})["rows"]]
+def find(text: str) -> Answer:
+    """Search the small result above."""
+    return find_in(build_job(RESULT, TREE), text)
+
+
+def hits(answer: Answer) -> list[tuple[str, dict[str, Any]]]:
+    """Return path and values of each hit."""
+    return [(path, values) for path, values in answer.structured.get("hits", {"rows": []})["rows"]]
+
+
+def paths_in_report(text: str) -> list[str]:
+    """Search the report above, and return the paths of the hits."""
+    job = build_job(REPORT, configuration={"data_schema": SCHEMA})
+    return [path for path, _ in hits(find_in(job, text, MAX_HITS))]
 
 
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("1,234.50", [("totalAmount", "value, quote"), ("line_items[0].net_price", "value")]),
-        ("1234.5", [("totalAmount", "value, quote"), ("line_items[0].net_price", "value")]),
-        ("1.234,5", [("totalAmount", "value, quote"), ("line_items[0].net_price", "value")]),
-        ("$ 1 234.50", [("totalAmount", "value, quote"), ("line_items[0].net_price", "value")]),
-        ("societe generale", [("vendor", "value")]),
-        ("GÉNÉRALE", [("vendor", "value")]),
-        ("générale société", [("vendor", "value")]),
-        ("bank, 12 rue", [("vendor", "quote")]),
-        ("true", [("line_items[0].ok", "value")]),
-        ("ab-007", [("code", "value")]),
-        ("AB‑007", [("code", "value")]),
-        ("1000000000000000000", [("big", "value")]),
-        ("nowhere at all", []),
+        ("1,234.50", {"$": "totalAmount", "line_items[0]": "net_price"}),
+        ("1234.5", {"$": "totalAmount", "line_items[0]": "net_price"}),
+        ("$1,234.50", {"$": "totalAmount", "line_items[0]": "net_price"}),
+        ("1.234,5", {"$": "totalAmount", "line_items[0]": "net_price"}),
+        ("societe generale", {"$": "vendor"}),
+        ("GÉNÉRALE", {"$": "vendor"}),
+        ("générale société", {"$": "vendor"}),
+        ("bank, 12 rue", {"$": "vendor"}),
+        ("true", {"line_items[0]": "paid"}),
+        ("ab-007", {"$": "code"}),
+        ("AB‑007", {"$": "code"}),
+        ("1000000000000000000", {"$": "big"}),
+        ("nowhere at all", {}),
     ],
 )
-def test_search_ignores_case_accents_spacing_and_number_format(text: str, expected: list[tuple[str, str]]) -> None:
-    assert paths(find(text)) == expected
+def test_search_ignores_case_accents_spacing_and_number_format(text: str, expected: dict[str, str]) -> None:
+    found = dict(hits(find(text)))
+    assert found.keys() == expected.keys()
+    for path, name in expected.items():
+        assert name in found[path]
 
 
-@pytest.mark.parametrize("text", ["total amount", "TotalAmount", "total_amount", "total-amount"])
+@pytest.mark.parametrize("text", ["total amount", "TotalAmount", "total_amount", "totals amounts"])
 def test_search_finds_names_as_words(text: str) -> None:
-    assert [row[0] for row in find(text).structured["fields"]["rows"]] == ["totalAmount"]
-
-
-def test_hit_has_its_value_page_and_quote() -> None:
-    answer = find("rue haxo")
-    assert answer.structured["found"] == {"fields": 0, "values": 0, "quotes": 1}
-    assert answer.structured["hits"]["rows"] == [
-        ["vendor", "Société  Générale", 0.9, 3, "Sold to the Bank,\n12 Rue Haxo", "quote"]
-    ]
-    line = '0.9 | p. 3 | vendor = "Société  Générale" | "Sold to the Bank,\\n12 Rue Haxo" | in quote'
-    assert f"\n{line}\n" in answer.text
+    assert hits(find(text)) == [("$", {"totalAmount": [1234.5, 4, 0.7]})]
 
 
 @pytest.mark.parametrize(
-    ("where", "counts"),
+    ("text", "best"),
     [
-        (("values",), {"values": 0}),
-        (("names",), {"fields": 0}),
-        (("quotes",), {"quotes": 1}),
-        (WHERE, {"fields": 0, "values": 0, "quotes": 1}),
+        ("americas revenue q2 fy2025", "income.revenue[0]"),
+        ("revenue americas second quarter 2025", "income.revenue[0]"),
+        ("revenue of the americas in the first half of 2025", "income.revenue[3]"),
+        ("emea", "income.revenue[1]"),
+        ("americas revenue growth", "income.revenue_growth[0]"),
+        ("ebit q2", "income.op_income[0]"),
+        ("earnings before tax first half", "income.op_income[1]"),
+        ("rank of ada lund", "races[0].results[0]"),
+        ("90-94 winner rank 1", "races[1].results[0]"),
+        ("barclays bank", "banks[2]"),
+        ("fjord pumps", "$"),
     ],
 )
-def test_search_covers_only_the_requested_places(where: tuple[str, ...], counts: dict[str, int]) -> None:
-    assert find("rue haxo", where).structured["found"] == counts
+def test_object_with_most_of_the_words_comes_first(text: str, best: str) -> None:
+    assert paths_in_report(text)[0] == best
+
+
+def test_rows_of_one_list_do_not_crowd_out_those_of_another() -> None:
+    result = {"share_buyback": [{"n": i} for i in range(9)], "share_issue": [{"n": i} for i in range(9)]}
+    paths = [path for path, _ in hits(find_in(build_job(result), "shares"))]
+    assert paths == ["share_buyback[0]", "share_buyback[1]", "share_issue[0]", "share_issue[1]"]
+
+
+def test_list_of_scalars_is_one_row_where_its_name_was_searched() -> None:
+    assert hits(find_in(build_job(REPORT), "banks")) == [
+        ("banks", {"[0]": "Citibank", "[1]": "BNP Paribas", "[2]": "Barclays"})
+    ]
+
+
+def test_field_that_is_there_and_empty_is_shown_as_null() -> None:
+    job = build_job(REPORT, configuration={"data_schema": SCHEMA})
+    assert hits(find_in(job, "outlook")) == [("income", {"guidance": None})]
+
+
+def test_hit_names_the_objects_that_contain_it() -> None:
+    ((path, values),) = hits(find_in(build_job(REPORT), "bo ek"))
+    assert path == "races[1].results[0]"
+    assert values == {"races[1].group": "90-94", "rank": 1, "swimmer.name": "Bo Ek"}
+
+
+def test_true_field_fits_better_than_a_false_one() -> None:
+    jobs = [{"employer": "A", "is_current": False}, {"employer": "B", "is_current": True}]
+    assert hits(find_in(build_job({"jobs": jobs}), "current employer"))[0][0] == "jobs[1]"
+
+
+def test_constant_is_shown_without_provenance_unless_it_matches() -> None:
+    rows = [{"unit": "USD", "n": 1, "name": "alpha"}, {"unit": "USD", "n": 2, "name": "beta"}]
+    tree = [{name: cited(0.9, 1, "x") for name in row} for row in rows]
+    job = build_job({"rows": rows}, {"rows": tree})
+    assert hits(find_in(job, "alpha"))[0][1]["unit"] == "USD"
+    assert hits(find_in(job, "usd alpha"))[0][1]["unit"][:3] == ["USD", 1, 0.9]
+
+
+def test_only_match_has_its_page_and_the_quote_that_tells_more() -> None:
+    answer = find("rue haxo")
+    assert answer.structured["found"] == {"matches": 1}
+    assert answer.structured["hits"]["cells"] == "[value, page, confidence]"
+    quote = "value not in quote: Sold to the Bank,\n12 Rue Haxo"
+    assert hits(answer) == [("$", {"vendor": ["Société  Générale", 3, 0.9, quote]})]
+    line = '$: vendor = "Société  Générale" [p. 3, 0.9, "value not in quote: Sold to the Bank,\\n12 Rue Haxo"]'
+    assert f"\n{line}\n" in answer.text
+
+
+def test_words_that_stand_nowhere_are_named() -> None:
+    answer = find("societe anonyme")
+    assert answer.structured["found"] == {"matches": 1, "absent_words": ["anonyme"]}
+    assert '1 match; nowhere in the result: "anonyme".' in answer.text
 
 
 def test_long_value_is_cut_around_the_match() -> None:
-    job = build_job({"text": "a " * 500 + "needle in hay" + " b" * 500})
-    request = JobRequest(job.id)
-    answer = find_text(JobSections(job.sections), build_header(job, request, now=NOW), request, "Needle")
-    (row,) = answer.structured["hits"]["rows"]
-    assert "needle in hay" in row[1]
-    assert len(row[1]) < 200
+    ((_, values),) = hits(find_in(build_job({"text": "a " * 500 + "needle in hay" + " b" * 500}), "Needle"))
+    assert "needle in hay" in values["text"]
+    assert len(values["text"]) < 200
 
 
-def test_search_without_a_match_has_a_next_step() -> None:
-    assert "get_extract_job(" in next_steps(find("nowhere at all").structured)
+def test_object_with_many_fields_shows_those_that_match() -> None:
+    row = {f"field_{index}": f"text {index}" for index in range(30)} | {"needle_name": "hay", "amount": 7}
+    ((_, values),) = hits(find_in(build_job({"rows": [row, {"field_1": "other"}]}), "needle"))
+    assert values["needle_name"] == "hay"
+    assert values["…"] == "22 more fields"
 
 
-@pytest.mark.parametrize("text", ["", "  ", "\u0301"])
+def test_search_without_a_match_names_similar_fields() -> None:
+    answer = find("vandor")
+    assert answer.structured["similar_names"] == ["vendor"]
+    assert "get_extract_job(" in next_steps(answer.structured)
+
+
+@pytest.mark.parametrize("text", ["", "  ", "\u0301", "?!"])
 def test_empty_search_text_is_an_error(text: str) -> None:
     with pytest.raises(ArgumentError, match="nothing to search for"):
         find(text)
 
 
-def test_omitted_hits_are_counted_with_the_call_that_shows_them() -> None:
-    job = build_job({"rows": [{"word": f"needle {index} {'x' * 60}"} for index in range(90)]})
-    request = JobRequest(job.id, max_chars=2_000)
-    header = build_header(job, request, now=NOW)
-    answer = find_text(JobSections(job.sections), header, request, "needle")
-    shown = len(answer.structured["hits"]["rows"])
+def test_search_of_stop_words_alone_searches_them() -> None:
+    assert [path for path, _ in hits(find_in(build_job({"a": "To be or not to be"}), "to be"))] == ["$"]
+
+
+def test_omitted_matches_are_counted_with_the_call_that_shows_them() -> None:
+    job = build_job({"rows": [{"word": f"needle {index}"} for index in range(90)]})
+    answer = find_in(job, "needle")
+    assert answer.structured["found"] == {"matches": 90}
+    assert len(hits(answer)) == DEFAULT_HITS
     (note,) = omissions(answer.structured)
-    start = f'{90 - shown} of 90 values: find_in_extract_result(job_id="ext-1", text="needle", max_chars='
-    assert note.startswith(start)
-    whole = JobRequest(job.id, max_chars=int(note.removeprefix(start).rstrip(")")))
-    assert len(find_text(JobSections(job.sections), header, whole, "needle").structured["hits"]["rows"]) == 90
+    call = 'find_in_extract_result(job_id="ext-1", text="needle", limit=90)'
+    assert note == f"86 of 90 matches: {call}; give more words, or count and filter with query_extract_result"
+    assert len(hits(find_in(job, "needle", 90))) == 90
+
+
+def test_matches_beyond_the_budget_are_counted_with_a_larger_one() -> None:
+    job = build_job({"rows": [{"word": f"needle {index} {'x' * 100}"} for index in range(90)]})
+    answer = find_in(job, "needle", 90, max_chars=2_000)
+    (note,) = omissions(answer.structured)
+    assert note.startswith(f'{90 - len(hits(answer))} of 90 matches: find_in_extract_result(job_id="ext-1", text="nee')
+    assert "max_chars=8000" in note
 
 
 @given(jobs(), st.text(min_size=1, max_size=40), st.integers(1_000, 5_000))
 @settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
 def test_answer_fits_its_budget(wire: dict[str, Any], text: str, max_chars: int) -> None:
-    job = Job.parse(json.dumps(wire).encode())
-    request = JobRequest(job.id, max_chars=max_chars)
     try:
-        answer = find_text(JobSections(job.sections), build_header(job, request, now=NOW), request, text)
+        answer = find_in(Job.parse(json.dumps(wire).encode()), text, 50, max_chars)
     except ArgumentError:
         return
     assert max(len(answer.text), len(dump_json(answer.structured))) <= max_chars
@@ -138,10 +248,8 @@ def test_answer_fits_its_budget(wire: dict[str, Any], text: str, max_chars: int)
 
 def test_search_finds_every_value_of_a_real_job_by_its_text(corpus_job: bytes) -> None:
     job = Job.parse(corpus_job)
-    sections = JobSections(job.sections)
-    leaves = [leaf for leaf in sections.document.leaves if not isinstance(leaf.value, bool)][::17]
+    leaves = [leaf for leaf in JobSections(job.sections).document.leaves if not isinstance(leaf.value, bool)][::17]
     for leaf in leaves:
-        text = str(leaf.value)[:200]
-        request = JobRequest(job.id, max_chars=400_000)
-        answer = find_text(sections, build_header(job, request, now=NOW), request, text, ("values",))
-        assert leaf.path in [row[0] for row in answer.structured["hits"]["rows"]], text
+        answer = find_in(job, str(leaf.value)[:200], MAX_HITS, 400_000)
+        paths = [path for path, _ in hits(answer)]
+        assert any(path == "$" or leaf.path.startswith(path) for path in paths), leaf

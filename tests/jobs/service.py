@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from email.utils import format_datetime
 from typing import Any, Literal
-from urllib.parse import parse_qs, unquote
+from urllib.parse import parse_qs, quote, unquote
 
+import anyio
 from pydantic import SecretStr
 from starlette.types import Message, Receive, Scope, Send
 
@@ -56,9 +57,11 @@ class Service:
         fault: returns status and headers of an error for a request, or None.
         limit_per_minute: requests a minute that it allows; the others get a 429.
         deleted: ids of jobs that do not exist any more.
+        mixed_up: by job id, the id of the job that is served in its place.
         shown: by job id, a function of the time that returns the status to show while the job is unfinished.
         seen: the log of requests.
         num_refused: number of 429 responses.
+        answer_seconds: how long it takes to answer.
     """
 
     def __init__(self, clock: Clock, *, lists: Lists = "work", ahead_seconds: float = 0.0) -> None:
@@ -68,9 +71,11 @@ class Service:
         self.fault: Fault = lambda _: None
         self.limit_per_minute: int | None = None
         self.deleted: set[str] = set()
+        self.mixed_up: dict[str, str] = {}
         self.shown: dict[str, Callable[[float], str]] = {}
         self.seen: list[Seen] = []
         self.num_refused = 0
+        self.answer_seconds = 0.0
         self._passed: list[float] = []
         self._store = JobStore()
         self._app = create_app(self._store, clock=lambda: clock.now() + self.ahead)
@@ -119,6 +124,8 @@ class Service:
         ids = tuple(query.get("job_ids", ())) if is_list else (unquote(path.rpartition("/")[2]),)
         seen = Seen(self.clock.monotonic(), ids, is_list, tuple(query.get("expand", ())))
         self.seen.append(seen)
+        if self.answer_seconds:
+            await anyio.sleep(self.answer_seconds)
         refusal = self._refuse(seen) or self.fault(seen)
         if refusal is not None:
             status, headers = refusal
@@ -128,7 +135,7 @@ class Service:
         elif ids[0] in self.deleted:
             await self._send(send, 404, b'{"detail":"not found"}', {})
         else:
-            await self._get(ids[0], scope, receive, send)
+            await self._get(self.mixed_up.get(ids[0], ids[0]), scope, receive, send)
 
     def _refuse(self, seen: Seen) -> tuple[int, dict[str, str]] | None:
         if seen.is_list and self.lists == "are refused":
@@ -151,6 +158,7 @@ class Service:
             statuses = []
         if self.lists == "take the last status":
             statuses = statuses[-1:]
+        wanted = [self.mixed_up.get(job_id, job_id) for job_id in wanted]
         rows = [row for job_id in wanted if (row := self._row(job_id)) and (not statuses or row["status"] in statuses)]
         size = 3 if self.lists == "come in pages of 3" else int(query.get("page_size", ["50"])[0])
         begin = int(query.get("page_token", ["0"])[0])
@@ -180,7 +188,8 @@ class Service:
             body = json.dumps({**job, "status": self._status(job_id, job["status"])}) if "status" in job else None
             await self._send(send, start[0]["status"], body.encode() if body else message["body"], {})
 
-        await self._app(scope, receive, pass_on)
+        path = f"{LIST_PATH}/{quote(job_id, safe='')}"
+        await self._app({**scope, "path": f"{LIST_PATH}/{job_id}", "raw_path": path.encode()}, receive, pass_on)
 
     async def _send(self, send: Send, status: int, body: bytes, headers: dict[str, str]) -> None:
         date = {"date": format_datetime(self.clock.now() + self.ahead, usegmt=True)} if self.ahead else {}

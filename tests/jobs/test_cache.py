@@ -5,8 +5,11 @@ import random
 from dataclasses import replace
 from datetime import timedelta
 
+import anyio
+import anyio.lowlevel
+
 from llx_mcp.answers.requests import JobRequest
-from llx_mcp.jobs.cache import JobCache, JobKey
+from llx_mcp.jobs.cache import JobCache, JobKey, parse_cached
 from llx_mcp.models import Job
 from llx_mcp.scope import Scope
 from tests.jobs.service import Service, reading
@@ -24,16 +27,21 @@ def job(job_id: str = "ext-1", *, size: int = 0, status: str = "COMPLETED", cred
     return Job.parse(json.dumps(body).encode())
 
 
+def cached_ids(cache: JobCache, keys: list[JobKey]) -> list[str]:
+    """Return the ids of those jobs that are cached."""
+    return [key.job_id for key in keys if cache.find(key, usage="any") is not None]
+
+
 @virtual
 async def test_cached_job_is_returned_whole_whether_small_or_large() -> None:
     cache = JobCache(VirtualClock())
     for size in (0, 1_000_000):
         await cache.put(KEY, job(size=size))
-        cached = await cache.get(KEY)
+        cached = cache.find(KEY)
         assert cached is not None
-        assert cached.dump() == job(size=size).dump()
-        assert (cached.status, cached.updated_at) == ("COMPLETED", START - timedelta(hours=1))
-    assert len(cache) == 1
+        parsed = await parse_cached(cached)
+        assert parsed.dump() == job(size=size).dump()
+        assert (parsed.status, parsed.updated_at) == ("COMPLETED", START - timedelta(hours=1))
 
 
 @virtual
@@ -46,14 +54,14 @@ async def test_cached_job_is_not_shown_under_another_key() -> None:
         replace(KEY, scope=Scope(None, "o")),
         replace(KEY, job_id="ext-2"),
     ]
-    assert [await cache.get(other) for other in others] == [None] * 4
+    assert [cache.find(other, usage="any") for other in others] == [None] * 4
 
 
 @virtual
 async def test_unfinished_job_is_not_cached() -> None:
     cache = JobCache(VirtualClock())
     await cache.put(KEY, job(status="RUNNING"))
-    assert (await cache.get(KEY), len(cache)) == (None, 0)
+    assert cache.find(KEY, usage="any") is None
 
 
 @virtual
@@ -62,11 +70,10 @@ async def test_least_recently_used_jobs_are_evicted_and_the_budget_holds() -> No
     keys = [replace(KEY, job_id=f"ext-{number}") for number in range(5)]
     for key in keys[:3]:
         await cache.put(key, job(key.job_id, size=60_000))
-    assert await cache.get(keys[0]) is not None
+    assert cache.find(keys[0]) is not None
     for key in keys[3:]:
         await cache.put(key, job(key.job_id, size=60_000))
-        assert cache.num_bytes <= 120_000
-    assert [key.job_id for key in keys if await cache.get(key) is not None] == ["ext-0", "ext-3", "ext-4"]
+    assert cached_ids(cache, keys) == ["ext-0", "ext-3", "ext-4"]
 
 
 @virtual
@@ -74,8 +81,7 @@ async def test_job_larger_than_the_budget_is_not_cached_and_evicts_nothing() -> 
     cache = JobCache(VirtualClock(), max_bytes=50_000)
     await cache.put(KEY, job(size=10_000))
     await cache.put(replace(KEY, job_id="ext-2"), job("ext-2", size=1_000_000))
-    assert len(cache) == 1
-    assert await cache.get(KEY) is not None
+    assert cached_ids(cache, [KEY, replace(KEY, job_id="ext-2")]) == ["ext-1"]
 
 
 @virtual
@@ -105,4 +111,89 @@ async def test_job_that_is_still_unbilled_after_a_day_stays_cached() -> None:
     await clock.sleep(86_400)
     await cache.put(KEY, job(credits_billed=None))
     await clock.sleep(3_600)
-    assert await cache.get(KEY) is not None
+    assert cache.find(KEY) is not None
+
+
+@virtual
+async def test_large_body_evicts_nothing_before_it_is_compressed() -> None:
+    cache = JobCache(VirtualClock(), max_bytes=100_000)
+    large = replace(KEY, job_id="ext-large")
+    await cache.put(KEY, job(size=10_000))
+    repetitive = Job.parse(
+        json.dumps({"id": "ext-large", "status": "FAILED", "extract_result": "x" * 900_000}).encode()
+    )
+    await cache.put(large, repetitive, compressed=False)
+    assert cached_ids(cache, [KEY, large]) == ["ext-1", "ext-large"]
+    await cache.compress(large)
+    assert cached_ids(cache, [KEY, large]) == ["ext-1", "ext-large"]
+
+
+@virtual
+async def test_body_that_is_too_large_when_compressed_evicts_only_itself() -> None:
+    cache = JobCache(VirtualClock(), max_bytes=50_000)
+    large = replace(KEY, job_id="ext-large")
+    await cache.put(KEY, job(size=10_000))
+    await cache.put(large, job("ext-large", size=1_000_000), compressed=False)
+    await cache.compress(large)
+    assert cached_ids(cache, [KEY, large]) == ["ext-1"]
+
+
+@virtual
+async def test_uncompressed_bodies_are_compressed_before_they_fill_the_memory() -> None:
+    cache = JobCache(VirtualClock(), max_bytes=400_000)
+    keys = [replace(KEY, job_id=f"ext-{number}") for number in range(12)]
+    for key in keys:
+        await cache.put(key, job(key.job_id, size=40_000), compressed=False)
+        held = [cached for other in keys if (cached := cache.find(other))]
+        uncompressed = [cached.num_cached_bytes for cached in held if not cached.is_compressed]
+        assert sum(uncompressed) <= 100_000
+        assert sum(cached.num_cached_bytes for cached in held) <= 500_000
+    assert len(uncompressed) == 2
+    for key in keys:
+        await cache.compress(key)
+    assert len(cached_ids(cache, keys)) == 12
+
+
+@virtual
+async def test_compressing_a_job_that_was_replaced_does_not_count_it_twice() -> None:
+    cache = JobCache(VirtualClock(), max_bytes=700_000)
+    others = [replace(KEY, job_id=f"ext-other-{number}") for number in range(2)]
+    await cache.put(KEY, job(size=600_000), compressed=False)
+    async with anyio.create_task_group() as group:
+        group.start_soon(cache.compress, KEY)
+        await anyio.lowlevel.checkpoint()
+        await cache.put(KEY, job(size=100_000))
+    for other in others:
+        await cache.put(other, job(other.job_id, size=100_000))
+    assert cached_ids(cache, [KEY, *others]) == ["ext-1", "ext-other-0", "ext-other-1"]
+    for number in range(20):
+        await cache.put(KEY, job(size=100_000 + number))
+    assert cached_ids(cache, [KEY, *others]) == ["ext-1", "ext-other-0", "ext-other-1"]
+
+
+@virtual
+async def test_cache_of_no_size_holds_nothing() -> None:
+    cache = JobCache(VirtualClock(), max_bytes=0)
+    for compressed in (True, False):
+        cached = await cache.put(KEY, job(), compressed=compressed)
+        assert (cached_ids(cache, [KEY]), await cached.body()) == ([], job().body)
+
+
+@virtual
+async def test_unbilled_job_is_recent_for_a_minute_and_then_still_cached() -> None:
+    clock = VirtualClock()
+    cache = JobCache(clock)
+    await clock.sleep(500)
+    await cache.put(KEY, job(credits_billed=None))
+    found = []
+    for seconds in (0.0, 59.9, 0.1):
+        await clock.sleep(seconds)
+        found.append([cache.find(KEY, usage=usage) is not None for usage in ("billed", "recent", "any")])
+    assert found == [[False, True, True], [False, True, True], [False, False, True]]
+
+
+@virtual
+async def test_compressing_a_job_that_was_evicted_does_nothing() -> None:
+    cache = JobCache(VirtualClock())
+    await cache.compress(KEY)
+    assert cached_ids(cache, [KEY]) == []

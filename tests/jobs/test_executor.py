@@ -1,20 +1,42 @@
 """All requests about a finished job share one fetch, whether the job is large or small."""
 
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
 
 import anyio
 import pytest
 
-from llx_mcp.answers.requests import JobRequest
-from llx_mcp.jobs.cache import CachedJob
+from llx_mcp.answers.dispatch import (
+    BuildTables,
+    DecodeJob,
+    LoadJob,
+    QueryQuestion,
+    Question,
+    ReadQuestion,
+    ReviewQuestion,
+    SearchQuestion,
+    Step,
+    SummaryQuestion,
+)
+from llx_mcp.answers.header import Header
+from llx_mcp.answers.requests import JobRequest, ReadOptions
+from llx_mcp.errors import ArgumentError, BadResponseError, LlxError
+from llx_mcp.jobs.cache import CachedJob, JobCache, JobKey
 from llx_mcp.jobs.clock import Clock, SystemClock
+from llx_mcp.jobs.executor import WORKER_BYTES, AnswerExecutor
 from llx_mcp.jobs.reader import JobReader, open_reader
 from llx_mcp.models import Job
-from llx_mcp.scope import Scope
+from llx_mcp.scope import DEFAULT_SCOPE, Scope
+from llx_mcp.workers.pool import WorkerPool
+from llx_mcp.workers.worker import OutOfMemoryError, OutOfTimeError, UnreadableError, WorkerDiedError
 from tests.jobs.virtual_time import VirtualClock, virtual
 from tests.sources import Bodies, open_bodies
+from tests.workers.steps import ENDLESS, ENOUGH_SECONDS, HUGE
 
 
 def body_of(status: str = "COMPLETED", billed: float | None = 5, rows: int = 3, job_id: str = "ext-1") -> bytes:
@@ -46,7 +68,7 @@ async def test_finished_job_is_fetched_once_for_all_requests() -> None:
         await reader.get(JobRequest("ext-1"))
         await reader.get(JobRequest("ext-1", max_chars=2_000))
         await reader.read(JobRequest("ext-1"), "rows[0].n", None, ())
-        await reader.find(JobRequest("ext-1"), "word", ("values",))
+        await reader.find(JobRequest("ext-1"), "word", 5)
         await reader.query(JobRequest("ext-1"), "SELECT count(*) FROM rows")
         await reader.review(JobRequest("ext-1"), 0.8)
         assert (await reader.fetch(JobRequest("ext-1"))).dump() == Job.parse(body_of()).dump()
@@ -117,3 +139,167 @@ async def test_compressed_body_is_returned_in_the_same_bytes() -> None:
     assert await job.body() == body
     assert job.is_compressed
     assert job.num_cached_bytes < before / 4
+
+
+REQUEST = JobRequest("ext-1")
+HEADER = Header("ext-1", "COMPLETED")
+QUESTIONS: dict[str, Question] = {
+    "summary": SummaryQuestion(REQUEST, HEADER),
+    "read": ReadQuestion(REQUEST, HEADER, ReadOptions("rows", None, ())),
+    "search": SearchQuestion(REQUEST, HEADER, "word"),
+    "review": ReviewQuestion(REQUEST, HEADER, 0.8),
+    "query": QueryQuestion(REQUEST, HEADER, "SELECT 1", 2.0),
+}
+
+
+class FailingPool(WorkerPool):
+    """A pool that fails as it is told to, and remembers the steps."""
+
+    def __init__(self, tasks: anyio.abc.TaskGroup, error: Callable[[], Exception]) -> None:
+        super().__init__(tasks)
+        self.error = error
+        self.steps: list[Step] = []
+        self.jobs: list[object] = []
+
+    async def answer(self, job: object, name: str, fetch_body: object, steps: Any) -> Any:
+        """Remember the steps and fail."""
+        self.jobs.append(job)
+        self.steps = list(steps)
+        raise self.error()
+
+
+async def ask_failing(question: Question, error: Exception, rows: int = 5_000) -> tuple[Exception, FailingPool]:
+    """Ask an executor whose pool fails; return what it raises and its pool."""
+    async with AsyncExitStack() as stack, anyio.create_task_group() as group:
+        executor = AnswerExecutor(JobCache(SystemClock()), stack, group)
+        executor._pool = pool = FailingPool(group, lambda: error)
+        cached = CachedJob.of(Job.parse(body_of(rows=rows)))
+        try:
+            await executor.answer(JobKey("key", DEFAULT_SCOPE, "ext-1"), cached, question)
+        except LlxError as exc:
+            return exc, pool
+    raise AssertionError("no error")
+
+
+@pytest.mark.parametrize("kind", QUESTIONS)
+async def test_question_that_takes_too_long_is_stopped_with_a_hint(kind: str) -> None:
+    error, _ = await ask_failing(QUESTIONS[kind], OutOfTimeError(QUESTIONS[kind], 2.25))
+    assert type(error) is ArgumentError
+    assert str(error).startswith(f"{kind}: stopped after 2.25 s. ")
+    assert len(str(error)) > len(f"{kind}: stopped after 2.25 s. ") + 20
+
+
+async def test_step_before_the_question_has_a_hint_of_its_own() -> None:
+    error, _ = await ask_failing(QUESTIONS["query"], OutOfTimeError(BuildTables("x"), 10.0))
+    assert str(error) == "query: stopped after 10 s. Query fewer tables at once."
+    for message in (LoadJob(), DecodeJob()):
+        error, _ = await ask_failing(QUESTIONS["review"], OutOfTimeError(message, 10.0))
+        assert str(error) == (
+            "review: stopped after 10 s. Reading the job took too long. Call again; if it is stopped again, the "
+            f"resource {REQUEST.resource()} returns the job as the service sent it."
+        )
+
+
+@pytest.mark.parametrize("kind", QUESTIONS)
+async def test_question_that_takes_too_much_memory_says_so(kind: str) -> None:
+    error, _ = await ask_failing(QUESTIONS[kind], OutOfMemoryError("out of memory"))
+    assert type(error) is ArgumentError
+    assert str(error).startswith(f"{kind}: needed more memory than one question may use, and was stopped. ")
+
+
+async def test_worker_that_died_says_how_and_to_call_again() -> None:
+    error, _ = await ask_failing(QUESTIONS["query"], WorkerDiedError("signal SIGKILL"))
+    assert type(error) is LlxError
+    assert str(error) == (
+        "query: the process that reads the job ended before it answered (signal SIGKILL). Call again; another process "
+        "takes over. If this happens again, the machine may have too little memory."
+    )
+
+
+async def test_argument_with_half_a_surrogate_pair_is_an_error_of_its_own() -> None:
+    error, _ = await ask_failing(QUESTIONS["query"], UnicodeEncodeError("utf-8", "\ud800", 0, 1, "no"))
+    assert type(error) is ArgumentError
+    assert str(error) == "query: an argument holds half of a surrogate pair. Leave that character out."
+
+
+async def test_job_that_a_worker_cannot_read_says_why() -> None:
+    error, _ = await ask_failing(QUESTIONS["query"], UnreadableError("is not valid JSON"))
+    assert type(error) is BadResponseError
+    assert str(error) == (
+        "The job was fetched, but its result or its metadata is not valid JSON. A retry seldom helps; the resource "
+        f"{REQUEST.resource()} returns it as the service sent it."
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        ("summary", [10, 10]),
+        ("read", [10, 10]),
+        ("search", [10, 10]),
+        ("review", [10, 10, 6]),
+        ("query", [10, 10, 2.25]),
+    ],
+)
+async def test_every_step_has_a_time_limit_that_grows_with_reading(kind: str, expected: list[float]) -> None:
+    _, pool = await ask_failing(QUESTIONS[kind], WorkerDiedError(""), rows=5_000)
+    size = len(body_of(rows=5_000))
+    found = [
+        step.seconds - (size * 0.5e-6 if limit == 10 else 0) for step, limit in zip(pool.steps, expected, strict=True)
+    ]
+    assert found == pytest.approx(expected)
+    assert isinstance(pool.steps[0].message, LoadJob)
+    assert pool.steps[-1].message == QUESTIONS[kind]
+    assert [type(step.message) for step in pool.steps[1:-1]] == {"review": [DecodeJob], "query": [BuildTables]}.get(
+        kind, []
+    )
+
+
+async def test_callers_take_turns_by_job_even_if_it_was_fetched_again() -> None:
+    pools = [(await ask_failing(QUESTIONS["query"], WorkerDiedError("")))[1] for _ in range(2)]
+    assert pools[0].jobs == pools[1].jobs == [JobKey("key", DEFAULT_SCOPE, "ext-1")]
+
+
+@pytest.mark.parametrize("padding", [0, WORKER_BYTES], ids=["here", "worker"])
+async def test_unreadable_job_has_the_same_error_here_and_in_a_worker(padding: int) -> None:
+    body = b'{"id": "ext-1", "status": "COMPLETED", "extract_result": {"a": "\xff"}, "x": "' + b"x" * padding + b'"}'
+    async with reading(constant(body)) as reader:
+        with pytest.raises(BadResponseError, match=r"its result or its metadata is not valid UTF-8\. A retry"):
+            await reader.get(REQUEST)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals")
+async def test_killed_worker_is_an_error_and_the_next_call_is_answered() -> None:
+    async with reading(constant(body_of())) as reader:
+        await reader.query(REQUEST, "SELECT 1")
+        pool = reader._executor._pool
+        assert pool is not None
+        (worker,) = pool._workers
+        async with anyio.create_task_group() as tasks:
+
+            async def kill() -> None:
+                await anyio.sleep(0.3)
+                os.kill(worker.process.pid, signal.SIGKILL)
+
+            tasks.start_soon(kill)
+            with pytest.raises(LlxError, match=r"^query: the process that reads the job ended .*signal SIGKILL"):
+                await reader.query(REQUEST, ENDLESS, deadline_seconds=ENOUGH_SECONDS)
+        assert (await reader.query(REQUEST, "SELECT 1")).structured["rows"]["rows"] == [[1]]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits the address space")
+async def test_query_that_needs_too_much_memory_says_so_and_the_next_is_answered() -> None:
+    async with reading(constant(body_of())) as reader:
+        with pytest.raises(ArgumentError, match=r"^query: needed more memory than one question may use"):
+            await reader.query(REQUEST, HUGE, deadline_seconds=ENOUGH_SECONDS)
+        assert (await reader.query(REQUEST, "SELECT 1")).structured["rows"]["rows"] == [[1]]
+
+
+async def test_jobs_from_a_quarter_of_a_megabyte_are_read_in_a_worker() -> None:
+    base = len(body_of(rows=0))
+    for size, expected in ((WORKER_BYTES - 1, 0), (WORKER_BYTES, 1)):
+        body = body_of(rows=0)[:-1] + b', "x": "' + b"x" * (size - base - 9) + b'"}'
+        async with reading(constant(body.ljust(size))) as reader:
+            await reader.get(REQUEST)
+            pool = reader._executor._pool
+            assert (0 if pool is None else pool.num_workers) == expected

@@ -18,6 +18,7 @@ from llx_mcp.jobs.source import JobSource
 from llx_mcp.models import TERMINAL_STATUSES, Job, JobPage
 from llx_mcp.scope import JobFilter
 from tests.jobs.virtual_time import START, VirtualClock, run_virtual, virtual
+from tests.jobs.waits import nothing_left
 
 NUM_JOBS = 6
 NUM_EXAMPLES = 1_000
@@ -107,14 +108,14 @@ class Script:
         await self._answer()
         job = self._job(job_id, expand=bool(expand))
         if job is None:
-            raise NotFoundError(f"no {job_id}", status_code=404)
+            raise NotFoundError(f"no {job_id}")
         return job
 
     async def list_jobs(self, wanted: JobFilter, *_: Any, **__: Any) -> JobPage:
         """Return the jobs that have one of the statuses."""
         await self._answer()
         if self._lists == "are refused":
-            raise NotFoundError("no list", status_code=404)
+            raise NotFoundError("no list")
         jobs = [job for job_id in wanted.job_ids if (job := self._job(job_id, expand=False))]
         return JobPage(tuple(job for job in jobs if job.status in wanted.statuses or self._lists == "ignore status"))
 
@@ -131,7 +132,7 @@ class Script:
                 elif outage.kind == "429":
                     raise RateLimitedError("slow down", retry_after_seconds=7)
                 else:
-                    raise UnavailableError("away", status_code=503)
+                    raise UnavailableError("away")
         await anyio.sleep(0.05)
 
     def _job(self, job_id: str, *, expand: bool) -> Job | None:
@@ -163,8 +164,7 @@ class Example:
                 for number, wait in enumerate(self._waits):
                     group.start_soon(self._wait, reader, number, wait)
             await anyio.sleep(0.001)
-            assert reader._poller is None or reader._poller.is_idle
-            assert reader._poller is None or not (reader._poller._late or reader._poller._running)
+            assert reader._poller is None or nothing_left(reader._poller)
         assert sorted(self._answers) == list(range(len(self._waits)))
 
     async def _wait(self, reader: JobReader, number: int, wait: Wait) -> None:
@@ -230,7 +230,7 @@ async def test_expired_wait_does_not_retry_one_job_while_it_waits_for_the_poll_o
                 await anyio.sleep(30)
             elif expand:
                 self.num_refused += 1
-                raise UnavailableError("away", status_code=503)
+                raise UnavailableError("away")
             return await super().fetch_job(job_id, expand)
 
     script = Uneven([Life(1.0, "COMPLETED", None), Life(1.0, "COMPLETED", None)], [], "are refused", clock)

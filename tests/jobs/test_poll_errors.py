@@ -4,11 +4,13 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from llx_mcp.answers.requests import WaitRequest
+from llx_mcp.answers.requests import JobRequest, WaitRequest
 from llx_mcp.errors import (
     AuthenticationError,
+    BadResponseError,
     NotFoundError,
     OutOfCreditsError,
+    RateLimitedError,
     UnavailableError,
 )
 from llx_mcp.jobs.progress import WaitProgress, describe_progress
@@ -147,3 +149,171 @@ async def test_error_is_not_cached_for_later_waits() -> None:
         progress = await reader.wait_many(["ext-late"], timeout_seconds=LONG)
     assert statuses(progress) == ["COMPLETED"]
     assert statuses(results[0]) == ["NotFoundError", "COMPLETED"]
+
+
+@pytest.mark.parametrize("retry_after", ["1", "3"])
+def test_refusal_with_a_short_retry_after_does_not_stall_a_later_wait(retry_after: str) -> None:
+    @virtual
+    async def run() -> None:
+        service = Service(VirtualClock())
+        service.add("ext-1")
+        service.fault = lambda seen: (429, {"retry-after": retry_after}) if len(service.seen) == 1 else None
+        async with reading(service) as reader:
+            refused = await reader.wait_many(["ext-none"], timeout_seconds=0)
+            progress = await reader.wait_many(["ext-1"], timeout_seconds=45)
+        assert isinstance(refused.snapshots[0].failure, RateLimitedError)
+        assert statuses(progress) == ["COMPLETED"]
+        assert progress.waited_seconds <= 2 * float(retry_after) + 0.1
+
+    run()
+
+
+@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize("retry_after", ["1e9", "86399", "Fri, 31 Dec 9999 23:59:59 GMT"])
+def test_absurd_retry_after_delays_polls_by_at_most_a_minute(status: int, retry_after: str) -> None:
+    @virtual
+    async def run() -> None:
+        service = Service(VirtualClock())
+        service.add("ext-1", 5)
+        service.fault = lambda seen: (status, {"retry-after": retry_after}) if len(service.seen) == 1 else None
+        async with reading(service) as reader:
+            progress = await reader.wait_many(["ext-1"], timeout_seconds=LONG)
+        assert statuses(progress) == ["COMPLETED"]
+        assert progress.waited_seconds <= 75
+
+    run()
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_wait_without_a_request_ends_at_its_timeout(status: int) -> None:
+    @virtual
+    async def run() -> None:
+        service = Service(VirtualClock())
+        service.add("ext-1", 300)
+        service.fault = lambda seen: (status, {"retry-after": "50"})
+        async with reading(service) as reader:
+            await reader.wait_many(["ext-none"], timeout_seconds=0)
+            num_seen = len(service.seen)
+            progress = await reader.wait_many(["ext-1"], timeout_seconds=3)
+        assert progress.waited_seconds == pytest.approx(3.0)
+        assert (statuses(progress), len(service.seen)) == ([None], num_seen)
+
+    run()
+
+
+@virtual
+async def test_cached_job_is_returned_at_once_while_the_key_is_refused() -> None:
+    service = Service(VirtualClock())
+    service.add("ext-1", credits_billed=None)
+    service.add("ext-2")
+    async with reading(service) as reader:
+        await reader.wait_many(["ext-1", "ext-2"], timeout_seconds=45)
+        # By now the usage of the first would be fetched again.
+        await service.clock.sleep(70)
+        service.fault = lambda _: (429, {"retry-after": "50"})
+        await reader.wait_many(["ext-none"], timeout_seconds=0)
+        num_seen, started_at = len(service.seen), service.clock.monotonic()
+        for job_id in ("ext-1", "ext-2"):
+            waited = await reader.wait(WaitRequest((job_id,), is_many=False), 45)
+            got = await reader.get(JobRequest(job_id))
+            assert (waited.structured["status"], got.structured["status"]) == ("COMPLETED", "COMPLETED")
+        both = await reader.wait(WaitRequest(("ext-1", "ext-2"), is_many=True), 45)
+        assert [row[1] for row in both.structured["jobs"]["rows"]] == ["COMPLETED"] * 2
+        assert (len(service.seen), service.clock.monotonic()) == (num_seen, started_at)
+
+
+@pytest.mark.parametrize("status", [503, 404])
+def test_job_without_usage_is_returned_as_it_was_if_the_service_cannot_answer(status: int) -> None:
+    @virtual
+    async def run() -> None:
+        service = Service(VirtualClock())
+        service.add("ext-1", credits_billed=None)
+        async with reading(service) as reader:
+            await reader.fetch(JobRequest("ext-1"))
+            await service.clock.sleep(70)
+            service.fault = lambda _: (status, {})
+            if status == 404:
+                with pytest.raises(NotFoundError):
+                    await reader.fetch(JobRequest("ext-1"))
+            else:
+                assert (await reader.fetch(JobRequest("ext-1"))).is_success
+            assert service.clock.monotonic() <= 70 + 10.1
+
+    run()
+
+
+@virtual
+async def test_late_wait_that_is_cancelled_does_not_end_another() -> None:
+    service = Service(VirtualClock())
+    ids = [service.add("ext-1", 100), service.add("ext-2", 100)]
+    service.answer_seconds = 4.0
+    results: list[WaitProgress] = []
+
+    async def wait(reader: JobReader, job_id: str) -> None:
+        results.append(await reader.wait_many([job_id], timeout_seconds=1))
+
+    async with reading(service) as reader, anyio.create_task_group() as group:
+        cancelled = anyio.CancelScope()
+
+        async def wait_and_leave() -> None:
+            with cancelled:
+                await wait(reader, ids[0])
+
+        group.start_soon(wait_and_leave)
+        group.start_soon(wait, reader, ids[1])
+        await anyio.sleep(2)
+        cancelled.cancel()
+    assert [statuses(progress) for progress in results] == [["RUNNING"]]
+    assert results[0].waited_seconds == pytest.approx(4.0)
+
+
+@virtual
+async def test_failed_fetch_before_the_end_leaves_no_failure_behind() -> None:
+    service = Service(VirtualClock())
+    service.add("ext-1")
+    service.fault = lambda seen: (503, {}) if seen.expand and len(service.seen) < 4 else None
+    results: list[WaitProgress] = []
+
+    async def note(progress: WaitProgress) -> None:
+        results.append(progress)
+
+    async with reading(service) as reader:
+        progress = await reader.wait_many(["ext-1"], timeout_seconds=LONG, on_progress=note)
+    assert any(snapshot.failure for earlier in results for snapshot in earlier.snapshots)
+    assert (statuses(progress), progress.snapshots[0].failure) == (["COMPLETED"], None)
+
+
+@pytest.mark.parametrize("seconds", [0.0, 30.0])
+def test_job_with_another_id_is_neither_shown_nor_cached(seconds: float) -> None:
+    @virtual
+    async def run() -> None:
+        service = Service(VirtualClock())
+        ids = [service.add(f"ext-{number}", seconds) for number in range(4)]
+        service.mixed_up = {"ext-1": "ext-other"}
+        service.add("ext-other", seconds)
+        async with reading(service) as reader:
+            with pytest.raises(BadResponseError, match='sent job "ext-other" instead of "ext-1"'):
+                await reader.get(JobRequest("ext-1"))
+            alone = await reader.wait_many(["ext-1"], timeout_seconds=LONG)
+            progress = await reader.wait_many(ids, timeout_seconds=LONG)
+            service.mixed_up = {}
+            assert (await reader.fetch(JobRequest("ext-1"))).id == "ext-1"
+        assert statuses(alone) == ["BadResponseError"]
+        assert statuses(progress) == ["COMPLETED", "BadResponseError", "COMPLETED", "COMPLETED"]
+
+    run()
+
+
+@virtual
+async def test_job_that_is_mixed_up_once_it_has_ended_is_neither_shown_nor_cached() -> None:
+    service = Service(VirtualClock())
+    service.add("ext-1", 5)
+    service.add("ext-other")
+    service.fault = lambda seen: service.mixed_up.update({"ext-1": "ext-other"}) if seen.expand else None
+    async with reading(service) as reader:
+        progress = await reader.wait_many(["ext-1"], timeout_seconds=LONG)
+        service.fault, service.mixed_up = lambda _: None, {}
+        again = await reader.wait_many(["ext-1"], timeout_seconds=LONG)
+    assert (statuses(progress), statuses(again)) == (["BadResponseError"], ["COMPLETED"])
+    assert again.snapshots[0].job is not None
+    assert again.snapshots[0].job.id == "ext-1"

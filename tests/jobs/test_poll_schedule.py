@@ -40,3 +40,19 @@ def test_every_field_changes_the_intervals() -> None:
     )
     assert [own.next_interval_seconds(age) for age in (0.0, 4.0, 100.0)] == [1.0, 2.0, 7.0]
     assert PollSchedule(early_poll_ages_seconds=(3.0,)).mean_interval_seconds(0.0) == 3.0
+
+
+def test_poll_less_than_a_second_before_a_fixed_age_skips_it() -> None:
+    schedule = PollSchedule()
+    assert schedule.mean_interval_seconds(4.0) == 1.0
+    assert schedule.mean_interval_seconds(4.1) == 12.5 - 4.1
+
+
+def test_later_intervals_are_a_share_of_the_age_within_bounds() -> None:
+    schedule = PollSchedule()
+    assert [schedule.mean_interval_seconds(age) for age in (40.0, 200.0, 5_000.0)] == [6.5, 11.0, 20.0]
+
+
+def test_retries_double_up_to_the_longest_interval() -> None:
+    assert [PollSchedule().retry_seconds(number) for number in range(1, 7)] == [2.0, 4.0, 8.0, 16.0, 20.0, 20.0]
+    assert PollSchedule(longest_seconds=9_999.0).retry_seconds(50) == 2_048.0

@@ -84,6 +84,58 @@ async def test_timeout_of_zero_polls_once() -> None:
     assert (snapshot.job.status, len(service.seen)) == ("RUNNING", 1)
 
 
+@pytest.mark.parametrize("timeout_seconds", [0.0, 3.0])
+def test_ended_job_costs_one_request_after_the_timeout(timeout_seconds: float) -> None:
+    @virtual
+    async def run() -> None:
+        service = Service(VirtualClock())
+        service.add("ext-1", timeout_seconds)
+        service.answer_seconds = 4.0
+        async with reading(service) as reader:
+            progress = await reader.wait_many(["ext-1"], timeout_seconds=timeout_seconds)
+            job = await reader.fetch(JobRequest("ext-1"))
+            assert await is_idle(reader)
+        assert statuses(progress) == ["COMPLETED"]
+        assert bytes(job.sections["extract_metadata"]) != b"null"
+        assert len([seen for seen in service.seen if seen.at >= timeout_seconds]) == 1
+
+    run()
+
+
+@pytest.mark.parametrize("num_jobs", [1, 5])
+def test_wait_for_a_silent_service_ends_soon_after_its_timeout(num_jobs: int) -> None:
+    @virtual
+    async def run() -> None:
+        service = Service(VirtualClock())
+        ids = [service.add(f"ext-{number}") for number in range(num_jobs)]
+        service.answer_seconds = 1_000.0
+        async with reading(service) as reader:
+            progress = await reader.wait_many(ids, timeout_seconds=5)
+            assert await is_idle(reader)
+        assert progress.waited_seconds == pytest.approx(15.0)
+
+    run()
+
+
+@virtual
+async def test_last_poll_that_hangs_does_not_end_another_wait() -> None:
+    service = Service(VirtualClock())
+    service.add("ext-1", 30)
+    service.answer_seconds = 200.0
+    results: list[WaitProgress] = []
+
+    async def wait(reader: JobReader, timeout_seconds: float) -> None:
+        results.append(await reader.wait_many(["ext-1"], timeout_seconds=timeout_seconds))
+
+    async with reading(service) as reader, anyio.create_task_group() as group:
+        group.start_soon(wait, reader, 0)
+        group.start_soon(wait, reader, LONG)
+        await anyio.sleep(1)
+        service.answer_seconds = 0.0
+    assert [statuses(progress) for progress in results] == [[None], ["COMPLETED"]]
+    assert [round(progress.waited_seconds) for progress in results] == [10, 62]
+
+
 @virtual
 async def test_concurrent_waits_for_a_job_share_its_polls() -> None:
     service = Service(VirtualClock())

@@ -56,7 +56,7 @@ def test_unavailable_service_pauses_the_key_if_it_asks_for_that(
 ) -> None:
     @virtual
     async def run() -> None:
-        source = failing(UnavailableError("away", status_code=503, retry_after_seconds=retry_after_seconds))
+        source = failing(UnavailableError("away", retry_after_seconds=retry_after_seconds))
         with pytest.raises(UnavailableError):
             await source.fetch_job("ext-1")
         assert source.rate.wait_seconds(0.0) == pause

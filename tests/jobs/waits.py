@@ -2,6 +2,7 @@
 
 import anyio
 
+from llx_mcp.jobs.poller import JobPoller
 from llx_mcp.jobs.progress import WaitProgress
 from llx_mcp.jobs.reader import JobReader
 from llx_mcp.scope import Scope
@@ -21,7 +22,12 @@ async def is_idle(reader: JobReader) -> bool:
     """Return whether nothing is left of any wait, after the poll loop has had time to stop."""
     await anyio.sleep(0.001)
     assert reader._poller is not None
-    return reader._poller.is_idle
+    return nothing_left(reader._poller)
+
+
+def nothing_left(poller: JobPoller) -> bool:
+    """Return whether a poller has no wait, and no job, request or loop that is left of an earlier one."""
+    return not (poller._jobs or poller._waiters or poller._late or poller._running or poller._is_loop_running)
 
 
 async def wait_for(reader: JobReader, job_ids: list[str], project_id: str | None = None) -> None:

@@ -95,9 +95,10 @@ def send(head: bytes, body: bytes = b"", *, lines: list[bytes] | None = None) ->
     return serve
 
 
-def send_job(*, lines: list[bytes] | None = None) -> Serve:
+def send_job(job_id: str = "ext-1", *, lines: list[bytes] | None = None) -> Serve:
     """Build a socket handler that sends a job."""
-    return send(b"HTTP/1.1 200 OK\r\nContent-Length: %d" % len(JOB_BODY), JOB_BODY, lines=lines)
+    body = json.dumps({**JOB, "id": job_id}).encode()
+    return send(b"HTTP/1.1 200 OK\r\nContent-Length: %d" % len(body), body, lines=lines)
 
 
 @asynccontextmanager

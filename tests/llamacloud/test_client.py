@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta, timezone
 from email.utils import format_datetime
 
@@ -11,8 +12,10 @@ import pytest
 
 from llx_mcp import __version__
 from llx_mcp.errors import BadResponseError, NotFoundError, UnavailableError
+from llx_mcp.jobs.clock import SystemClock
+from llx_mcp.jobs.source import get_service_time
 from llx_mcp.llamacloud import open_client
-from llx_mcp.models import JobPage
+from llx_mcp.models import EXPANDABLE_SECTIONS, JobPage
 from llx_mcp.scope import DEFAULT_SCOPE, JobFilter, Scope
 from tests.llamacloud.service import BASE_URL, JOB, KEY, Handler, answer, assert_no_key, fetch, settings_with
 
@@ -87,10 +90,10 @@ async def test_asgi_application_replaces_the_network() -> None:
     async def app(scope: dict[str, object], receive: object, send: object) -> None:
         assert scope["raw_path"] == b"/api/v2/extract/%2E%2E"
         await send({"type": "http.response.start", "status": 200, "headers": []})  # type: ignore[operator]
-        await send({"type": "http.response.body", "body": json.dumps(JOB).encode()})  # type: ignore[operator]
+        await send({"type": "http.response.body", "body": b'{"id":"..","status":"RUNNING"}'})  # type: ignore[operator]
 
     async with open_client(settings_with(), app=app) as client:
-        assert (await client.fetch_job("..")).id == "ext-1"
+        assert (await client.fetch_job("..")).status == "RUNNING"
 
 
 async def test_check_requests_a_list_of_one_job() -> None:
@@ -136,6 +139,20 @@ async def list_jobs(handler: Handler, wanted: JobFilter = NO_FILTER, scope: Scop
     """Fetch one page from a service in memory."""
     async with open_client(settings_with(), transport=httpx.MockTransport(handler)) as client:
         return await client.list_jobs(wanted, scope)
+
+
+@pytest.mark.parametrize("expand", [(), EXPANDABLE_SECTIONS])
+async def test_job_with_another_id_is_an_error_that_names_both(expand: Sequence[str]) -> None:
+    with pytest.raises(BadResponseError) as caught:
+        await fetch(answer(200, {**JOB, "id": "ext-<b>2</b>"}), "ext-1", expand=expand)
+    assert str(caught.value) == (
+        'api.cloud.llamaindex.ai sent job "ext- 2" instead of "ext-1", so nothing of it is shown. Retrying seldom '
+        "helps. Check that no proxy or cache between this machine and api.cloud.llamaindex.ai mixes up responses."
+    )
+
+
+async def test_id_in_another_case_names_the_same_job() -> None:
+    assert (await fetch(answer(200, JOB), " EXT-1")).id == "ext-1"
 
 
 async def test_list_request_sends_every_filter_as_documented() -> None:
@@ -200,6 +217,23 @@ async def test_clock_offset_is_read_from_the_date_header(ahead_seconds: int | No
     async with open_client(settings_with(), transport=httpx.MockTransport(serve)) as client:
         await client.fetch_job("ext-1")
         assert client.clock_offset_seconds == pytest.approx(offset_seconds, abs=2)
+
+
+@pytest.mark.parametrize("year", ["9999", "0001"])
+async def test_absurd_date_header_leaves_the_clock_as_it_was(year: str) -> None:
+    dates = iter(
+        [format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True), f"Fri, 01 Jan {year} 00:00 GMT"]
+    )
+    clock = SystemClock()
+
+    def serve(_: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, json=JOB, headers={"date": next(dates)})
+
+    async with open_client(settings_with(), transport=httpx.MockTransport(serve)) as client:
+        for _ in range(2):
+            await client.fetch_job("ext-1")
+            ahead = get_service_time(client, clock) - clock.now()
+            assert ahead.total_seconds() == pytest.approx(3_600, abs=2)
 
 
 async def test_identity_depends_on_key_and_address_and_hides_the_key() -> None:

@@ -65,8 +65,18 @@ async def test_download_url_that_is_not_https_is_refused(url: object) -> None:
 @pytest.mark.parametrize("file_id", ["..", "a/b", "?", "a\r\nb"])
 async def test_file_id_stays_within_its_segment(file_id: str) -> None:
     seen: list[httpx.Request] = []
-    await fetch(service(seen=seen), file_id)
+    await fetch(service(file={"id": file_id}, seen=seen), file_id)
     assert [request.url.raw_path.count(b"/") for request in seen[:2]] == [5, 6]
+
+
+@pytest.mark.parametrize("file", [{"id": "1", "name": "b.pdf"}, {"name": "b.pdf"}])
+async def test_id_of_a_file_may_come_without_its_prefix(file: object) -> None:
+    assert (await fetch(service(file=file))).name == "b.pdf"
+
+
+async def test_file_with_another_id_is_an_error() -> None:
+    with pytest.raises(BadResponseError, match="sent another file than the one that was requested"):
+        await fetch(service(file={"id": "dfl-2", "name": "b.pdf"}))
 
 
 async def test_invalid_file_is_an_error() -> None:

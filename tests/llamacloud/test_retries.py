@@ -7,10 +7,12 @@ from datetime import UTC, datetime
 import httpx
 import pytest
 import stamina
+from hypothesis import given
+from hypothesis import strategies as st
 
 from llx_mcp.errors import RateLimitedError, UnavailableError
-from llx_mcp.llamacloud.retries import AttemptFailed, get_backoff, parse_retry_after
-from tests.llamacloud.service import JOB, answer, failure, fetch
+from llx_mcp.llamacloud.retries import AttemptFailed, get_backoff, parse_clock_offset, parse_retry_after
+from tests.llamacloud.service import JOB, answer, failure, fetch, settings_with
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -50,11 +52,21 @@ async def test_retry_after_sets_the_wait(skipped: SkippedTime) -> None:
     assert skipped.slept == [7.5]
 
 
-async def test_total_retry_time_is_bounded(skipped: SkippedTime) -> None:
-    error = await failure(answer(429, retry_after="60"))
+@pytest.mark.parametrize(
+    ("call_seconds", "retry_after", "slept"),
+    [
+        (50, 15, [15.0, 15.0]), (50, 30, [30.0]), (50, 39, [39.0]), (50, 41, []), (50, 60, []), (10, 9, []),
+        (3_600, 60, [60.0]), (3_600, 61, []), (3_600, 29, [29.0, 29.0, 29.0]),
+    ],
+)  # fmt: skip
+async def test_retry_begins_only_while_the_time_for_a_call_allows_it(
+    call_seconds: float, retry_after: int, slept: list[float], skipped: SkippedTime
+) -> None:
+    error = await failure(answer(429, retry_after=str(retry_after)), settings=settings_with(call_seconds=call_seconds))
     assert isinstance(error, RateLimitedError)
-    assert error.retry_after_seconds == 60.0
-    assert skipped.slept == [60.0, 60.0]
+    assert error.retry_after_seconds == retry_after
+    assert skipped.slept == slept
+    assert f"Wait {retry_after} s, then try again" in str(error)
 
 
 async def test_retry_after_above_the_limit_is_left_to_the_caller(skipped: SkippedTime) -> None:
@@ -87,9 +99,10 @@ async def test_lost_connection_is_retried() -> None:
         (500, {}, 6),
         (429, {}, 6),
         (429, {"retry-after": "2"}, 6),
-        (429, {"retry-after": "60"}, 6),
-        (429, {"retry-after": "61"}, 1),
-        (429, {"retry-after": "Fri, 31 Dec 9999 23:59:59 GMT"}, 1),
+        (429, {"retry-after": "39"}, 6),
+        (429, {"retry-after": "41"}, 1),
+        (429, {"retry-after": "86401"}, 6),
+        (429, {"retry-after": "Fri, 31 Dec 9999 23:59:59 GMT"}, 6),
         (503, {"retry-after": "61", "x-should-retry": "true"}, 1),
         (500, {"x-should-retry": "false"}, 1),
         (500, {"x-should-retry": "maybe"}, 6),
@@ -130,11 +143,33 @@ def test_backoff_applies_to_retryable_attempts_only() -> None:
         ("Sun, 01 Mar 2026 12:00:30 GMT", 30.0), ("Sun, 01 Mar 2026 12:00:30", 30.0),
         ("Sun, 01 Mar 2026 14:00:30 +0200", 30.0), ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0),
         ("Sun, 01 Mar 99999 12:00:30 GMT", None), ("Sun, 01 Mar 2026 12:00:30 +99999999999999", None),
-        ("Fri, 31 Dec 9999 23:59:59 -2300", 251_630_017_199.0),
+        ("Fri, 31 Dec 9999 23:59:59 -2300", None), ("86400", 86_400.0), ("86401", None), ("1e9", None),
     ],
 )  # fmt: skip
 def test_retry_after_is_parsed_as_seconds_or_date(value: str, seconds: float | None) -> None:
     assert parse_retry_after({"retry-after": value}, NOW) == seconds
+
+
+@pytest.mark.parametrize(
+    ("value", "offset_seconds"),
+    [
+        ("Sun, 01 Mar 2026 13:00:00 GMT", 3_600.0), ("Sun, 01 Mar 2026 11:00:00 GMT", -3_600.0),
+        ("Sun, 01 Mar 2026 12:00:01 GMT", 0.0), ("Sun, 01 Mar 2026 11:59:59 GMT", 0.0),
+        ("Sun, 01 Mar 2026 12:00:02 GMT", 2.0), ("Sun, 03 Mar 2030 12:00:00 GMT", 126_403_200.0),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", None), ("Mon, 01 Jan 0001 00:00:00 GMT", None),
+        ("Mon, 01 Jan 0000 00:00:00 GMT", None), ("Thu, 01 Jan 1970 00:00:00 GMT", None),
+        ("Fri, 31 Dec 9999 23:59:59 -2359", None), ("", None), ("noon", None), ("0", None),
+    ],
+)  # fmt: skip
+def test_clock_offset_is_unknown_without_a_plausible_date(value: str, offset_seconds: float | None) -> None:
+    assert parse_clock_offset({"date": value}, NOW) == offset_seconds
+
+
+@given(st.text() | st.text(alphabet="0123456789 :,+-GMTJanDecMonFri"))
+def test_no_header_raises_an_error(value: str) -> None:
+    for header, parse in (("date", parse_clock_offset), ("retry-after", parse_retry_after)):
+        seconds = parse({header: value}, NOW)
+        assert seconds is None or abs(seconds) <= 10 * 366 * 86_400
 
 
 def test_missing_retry_after_is_none() -> None:

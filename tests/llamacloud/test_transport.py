@@ -188,6 +188,33 @@ async def test_status_counts_when_an_error_body_breaks_off() -> None:
     assert str(error).endswith('The service says: "Not F"')
 
 
+async def test_huge_error_body_is_read_only_at_its_beginning() -> None:
+    num_chunks = 0
+
+    class Endless(httpx.AsyncByteStream):
+        async def __aiter__(self):  # type: ignore[no-untyped-def]
+            nonlocal num_chunks
+            while num_chunks < 1_000:
+                num_chunks += 1
+                yield b"no such thing " * 1_000
+
+    error = await failure(lambda _: httpx.Response(404, stream=Endless()))
+    assert isinstance(error, NotFoundError)
+    assert 'The service says: "no such thing no such' in str(error)
+    assert len(str(error)) < 500
+    assert num_chunks == 5
+
+
+async def test_undecodable_body_is_fetched_again() -> None:
+    bodies = iter([b"not gzip", b"not gzip", gzip.compress(JOB_BODY)])
+
+    def handler(_: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, stream=Bytes(next(bodies)), headers={"content-encoding": "gzip"})
+
+    assert (await fetch(handler)).id == "ext-1"
+    assert next(bodies, None) is None
+
+
 @pytest.mark.parametrize("framing", ["length", "chunked"])
 async def test_size_limit_applies_to_the_decompressed_stream(framing: str) -> None:
     head = b"Content-Length: 999999999" if framing == "length" else b"Transfer-Encoding: chunked"

@@ -1,8 +1,12 @@
 """Checks an answer against the job that it is about."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
+from llx_mcp.answers.markdown import is_cell
+from llx_mcp.result.paths import join_name
+from llx_mcp.result.sanitize import sanitize_json
 from tests.result.resolve import unpack, values_at
 from tests.structured import omissions
 
@@ -23,15 +27,43 @@ def assert_true_of(view: dict[str, Any], job: dict[str, Any]) -> None:
         assert view["result"] == result
     if "result_as_tables" in view:
         assert unpack(view["result_as_tables"]) == result
+    if "cited_result" in view:
+        assert unpack(_uncite(view["cited_result"])) == sanitize_json(result)
+        for path, cell in _cells_of(unpack(view["cited_result"])):
+            (entry,) = values_at(tree, path) or [None]
+            _assert_cell(cell, entry or {})
     if "counts" in view:
         _assert_checks(view["counts"], result)
-    for row in view.get("outline", {"rows": []})["rows"]:
-        _assert_outline_row(row, result)
-    for table in view.get("items", []):
-        _assert_items(table, result)
     for row in view.get("lowest_confidence", {"rows": []})["rows"]:
         _assert_evidence(row, result, tree)
     _assert_omissions(view, result)
+
+
+def _uncite(value: Any) -> Any:
+    """Return a cited result with each cell replaced by its value."""
+    if is_cell(value):
+        return value[0]
+    if isinstance(value, dict):
+        return {name: _uncite(child) for name, child in value.items()}
+    return [_uncite(item) for item in value] if isinstance(value, list) else value
+
+
+def _cells_of(value: Any, path: str = "") -> Iterator[tuple[str, list[Any]]]:
+    """Yield the path of each value of a cited result, and its cell."""
+    if is_cell(value):
+        yield path, value
+    elif isinstance(value, dict):
+        for name, child in value.items():
+            yield from _cells_of(child, join_name(path, name))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _cells_of(item, f"{path}[{index}]")
+
+
+def _assert_cell(cell: list[Any], entry: dict[str, Any]) -> None:
+    citations = entry.get("citation") or [{}]
+    confidence = entry.get("confidence")
+    assert cell[1:3] == [citations[0].get("page"), None if confidence is None else round(confidence, 3)]
 
 
 def _assert_checks(checks: dict[str, Any], result: Any) -> None:
@@ -40,52 +72,21 @@ def _assert_checks(checks: dict[str, Any], result: Any) -> None:
     assert checks["nulls"] == sum(leaf is None for leaf in leaves)
 
 
-def _assert_outline_row(row: list[Any], result: Any) -> None:
-    path, type_name, count, nulls, example = row
-    values = values_at(result, path)
-    if type_name.startswith(("list", "empty list")) and " or " not in type_name.split(" of ")[0]:
-        assert count == sum(len(value) for value in values if value is not None)
-    else:
-        assert count == sum(value is not None for value in values)
-    if " #" in type_name:
-        within = [leaf for value in values for leaf in leaves_of(value)]
-        assert nulls == sum(leaf is None for leaf in within)
-    else:
-        assert nulls == sum(value is None for value in values)
-    _assert_shown(example, leaves_of(values))
-
-
-def _assert_items(table: dict[str, Any], result: Any) -> None:
-    for path, *cells in table["rows"]:
-        (item,) = values_at(result, path)
-        if table["columns"] == ["path", "value"] and not isinstance(item, dict):
-            _assert_shown(cells[0], [item])
-            continue
-        for label, cell in zip(table["columns"][1:], cells, strict=True):
-            if label.startswith("length("):
-                (inner,) = values_at(item, label.removeprefix("length(").removesuffix(")"))
-                assert cell == (None if inner is None else len(inner))
-            else:
-                _assert_shown(cell, values_at(item, label) or [None])
-
-
 def _assert_evidence(row: list[Any], result: Any, tree: Any) -> None:
-    path, value, confidence, page, quote = row
+    path, value, confidence, page, *quotes = row
     (actual,) = values_at(result, path)
     _assert_shown(value, [actual])
     (entry,) = values_at(tree, path)
     assert confidence == round(entry["confidence"], 3)
     citations = entry.get("citation") or []
     assert page == (citations[0]["page"] if citations else None)
-    if quote is None:
-        assert not citations
-    else:
+    for quote in filter(None, quotes):
         text = quote.partition(" [+")[0].strip("…")
         assert text in citations[0]["matching_text"]
 
 
 def _assert_omissions(view: dict[str, Any], result: Any) -> None:
-    if result in (None, {}, []) or "result" in view or "result_as_tables" in view:
+    if result in (None, {}, []) or {"cited_result", "result", "result_as_tables"} & view.keys():
         return
     num_values = sum(leaf is not None for leaf in leaves_of(result))
     assert any(f"{num_values} values" in note for note in omissions(view)), view

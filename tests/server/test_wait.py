@@ -16,6 +16,7 @@ from tests.clients import ERAS, ProgressLog, call, connect, connect_with_clock, 
 from tests.fake_clock import FakeClock
 from tests.jobs.service import Service, source_of
 from tests.jobs.virtual_time import VirtualClock, virtual
+from tests.jobs.waits import nothing_left
 from tests.server.timed_server import add_job, open_timed_server
 from tests.structured import next_steps
 
@@ -146,7 +147,7 @@ def test_cancelled_wait_leaves_other_waits_running(mode: str) -> None:
             assert len(reader._poller._waiters) == 1
             poller = reader._poller
         assert [structured(result)["status"] for result in results] == ["COMPLETED"]
-        assert poller.is_idle
+        assert nothing_left(poller)
         service.close()
 
     play()

@@ -1,54 +1,52 @@
 """Workers are reused between requests, killed when they exceed a time limit, and never left behind."""
 
-import json
-from collections.abc import Awaitable, Callable
+import os
+import random
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
 import anyio
-import anyio.lowlevel
 import pytest
 
-from llx_mcp.answers.dispatch import Message, QueryQuestion
-from llx_mcp.answers.header import Header
-from llx_mcp.answers.requests import JobRequest
+from llx_mcp.answers.dispatch import Step
 from llx_mcp.errors import ArgumentError
-from llx_mcp.workers.pool import UnreadableError, WorkerLostError, WorkerPool, WorkerStoppedError
+from llx_mcp.workers.pool import MAX_WORKERS, WorkerPool
+from llx_mcp.workers.worker import OutOfMemoryError, OutOfTimeError, UnreadableError, WorkerDiedError, WorkerError
+from tests.jobs.virtual_time import virtual
+from tests.workers.steps import ENDLESS, ENOUGH_SECONDS, HUGE, body_of, child_processes, first_cell, steps_of
 
-HEADING = Header("ext-1", "COMPLETED")
-FOREVER = "WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r) SELECT count(*) FROM r"
-
-
-def body_of(value: Any) -> Callable[[], Awaitable[bytes]]:
-    """Return a function that returns the body of a job with this value, and counts its calls."""
-
-    async def fetch() -> bytes:
-        fetch.count += 1  # type: ignore[attr-defined]
-        return json.dumps({"extract_result": {"rows": [{"n": value}] * 3}}).encode()
-
-    fetch.count = 0  # type: ignore[attr-defined]
-    return fetch
+HAS_SIGNALS = sys.platform != "win32"
 
 
-def query(sql: str, seconds: float = 20.0, deadline_seconds: float = 10.0) -> list[tuple[Message, float]]:
-    """Build the message for a query."""
-    return [(QueryQuestion(JobRequest("ext-1"), HEADING, sql, deadline_seconds), seconds)]
+@asynccontextmanager
+async def open_pool(idle_seconds: float = 60.0) -> AsyncIterator[WorkerPool]:
+    """Open a pool, and check that it leaves no process behind."""
+    before = child_processes()
+    async with anyio.create_task_group() as tasks:
+        pool = WorkerPool(tasks, idle_seconds=idle_seconds)
+        try:
+            yield pool
+        finally:
+            pool.close()
+            tasks.cancel_scope.cancel()
+    assert pool.num_workers == 0
+    assert child_processes() == before
 
 
-async def first_cell(pool: WorkerPool, key: str, fetch: Callable[[], Awaitable[bytes]]) -> Any:
-    """Return the value in the first row of a job."""
-    answer = await pool.answer(key, fetch, query("SELECT n FROM rows LIMIT 1"))
-    return answer.structured["rows"]["rows"][0][0]
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait until a condition holds."""
+    while not condition():  # noqa: ASYNC110 - nothing tells when a process has ended
+        await anyio.sleep(0.005)
 
 
 async def test_job_is_sent_once_for_many_requests() -> None:
     fetch = body_of(7)
-    async with anyio.create_task_group() as tasks:
-        pool = WorkerPool(tasks)
+    async with open_pool() as pool:
         assert [await first_cell(pool, "a", fetch) for _ in range(3)] == [7, 7, 7]
         assert (fetch.count, pool.num_workers) == (1, 1)  # type: ignore[attr-defined]
-        pool.close()
-        tasks.cancel_scope.cancel()
-    assert pool.num_workers == 0
 
 
 async def test_many_jobs_share_two_workers_and_are_never_mixed_up() -> None:
@@ -58,114 +56,299 @@ async def test_many_jobs_share_two_workers_and_are_never_mixed_up() -> None:
         key = f"job-{number % 5}"
         found.setdefault(key, []).append(await first_cell(pool, key, body_of(number % 5)))
 
-    async with anyio.create_task_group() as tasks:
-        pool = WorkerPool(tasks)
+    async with open_pool() as pool:
         async with anyio.create_task_group() as asking:
             for number in range(20):
                 asking.start_soon(ask, pool, number)
-        assert pool.num_workers <= 2
-        pool.close()
-        tasks.cancel_scope.cancel()
+        assert pool.num_workers == 2
     assert found == {f"job-{number}": [number] * 4 for number in range(5)}
 
 
 async def test_worker_that_exceeds_its_time_limit_is_killed_and_replaced() -> None:
-    async with anyio.create_task_group() as tasks:
-        pool = WorkerPool(tasks)
-        with pytest.raises(WorkerStoppedError):
-            await pool.answer("a", body_of(1), query(FOREVER, seconds=0.2))
+    async with open_pool() as pool:
+        with pytest.raises(OutOfTimeError) as caught:
+            await pool.answer("a", "a", body_of(1), steps_of(ENDLESS, seconds=0.2))
+        assert caught.value.seconds == 0.2
+        assert caught.value.message == steps_of(ENDLESS)[-1].message
         assert pool.num_workers == 0
         assert await first_cell(pool, "a", body_of(1)) == 1
-        pool.close()
-        tasks.cancel_scope.cancel()
+
+
+@pytest.mark.skipif(not HAS_SIGNALS, reason="Windows has no signals")
+@pytest.mark.parametrize("name", ["held", "other"])
+async def test_stopped_worker_is_killed_and_replaced(name: str) -> None:
+    async with open_pool() as pool:
+        assert [await first_cell(pool, held, body_of(1)) for held in ("held", "second")] == [1, 1]
+        workers = set(pool._workers)
+        for worker in workers:
+            os.kill(worker.process.pid, signal.SIGSTOP)
+        # A body of this size fills the pipe, so that writing it blocks too.
+        steps = [Step(step.message, 0.2) for step in steps_of("SELECT 1")]
+        with pytest.raises(OutOfTimeError, match=r"no reply within 0\.2 s"), anyio.fail_after(ENOUGH_SECONDS):
+            await pool.answer("held", name, body_of("x" * 1_000_000), steps)
+        (killed,) = workers - pool._workers
+        assert killed.process.returncode == -signal.SIGKILL
+        assert await first_cell(pool, "held", body_of(2)) == 2
+
+
+@pytest.mark.skipif(not HAS_SIGNALS, reason="Windows has no signals")
+async def test_worker_that_died_while_idle_is_replaced_unnoticed() -> None:
+    async with open_pool() as pool:
+        assert await first_cell(pool, "a", body_of(1)) == 1
+        (worker,) = pool._workers
+        os.kill(worker.process.pid, signal.SIGKILL)
+        os.waitid(os.P_PID, worker.process.pid, os.WEXITED | os.WNOWAIT)  # noqa: ASYNC222 - it has been killed
+        assert await first_cell(pool, "a", body_of(2)) == 2
+        assert pool.num_workers == 1
+        assert worker not in pool._workers
 
 
 async def test_cancelled_request_kills_its_worker() -> None:
-    async with anyio.create_task_group() as tasks:
-        pool = WorkerPool(tasks)
+    async with open_pool() as pool:
         assert await first_cell(pool, "a", body_of(1)) == 1
         with anyio.move_on_after(0.1) as scope:
-            await pool.answer("a", body_of(1), query(FOREVER, seconds=60.0, deadline_seconds=60.0))
+            await pool.answer("a", "a", body_of(1), steps_of(ENDLESS))
         assert scope.cancelled_caught
         assert pool.num_workers == 0
         assert await first_cell(pool, "a", body_of(2)) == 2
-        pool.close()
-        tasks.cancel_scope.cancel()
+
+
+async def test_request_cancelled_before_it_is_sent_leaves_the_worker_alive() -> None:
+    async def fetch() -> bytes:
+        await anyio.sleep_forever()
+        return b""
+
+    async with open_pool() as pool:
+        assert await first_cell(pool, "a", body_of(1)) == 1
+        with anyio.move_on_after(0.05):
+            async with anyio.create_task_group() as callers:
+                callers.start_soon(first_cell, pool, "b", fetch)
+                callers.start_soon(first_cell, pool, "c", fetch)
+        assert pool.num_workers == 2
+        assert await first_cell(pool, "a", body_of(2)) == 1
 
 
 async def test_idle_worker_ends() -> None:
-    with anyio.fail_after(20):
-        async with anyio.create_task_group() as tasks:
-            pool = WorkerPool(tasks, idle_seconds=0.05)
-            assert await first_cell(pool, "a", body_of(1)) == 1
-            while pool.num_workers:
-                await anyio.lowlevel.checkpoint()
-            assert await first_cell(pool, "a", body_of(2)) == 2
-            pool.close()
-            tasks.cancel_scope.cancel()
+    async with open_pool(idle_seconds=0.05) as pool:
+        for number in range(2):
+            assert await first_cell(pool, "a", body_of(number)) == number
+            with anyio.fail_after(ENOUGH_SECONDS):
+                await until(lambda: pool.num_workers == 0)
+
+
+def num_reapers() -> int:
+    """Return how many tasks end idle workers."""
+    return sum("_end_idle_workers" in str(task.name) for task in anyio.get_running_tasks())
+
+
+async def test_one_task_ends_all_idle_workers() -> None:
+    async with open_pool(idle_seconds=0.1) as pool:
+        for _ in range(2):
+            async with anyio.create_task_group() as callers:
+                for name in "ab":
+                    callers.start_soon(first_cell, pool, name, body_of(name))
+            assert num_reapers() == 1
+            with anyio.fail_after(ENOUGH_SECONDS):
+                await until(lambda: num_reapers() == 0)
+            assert pool.num_workers == 0
+
+
+async def test_worker_with_a_caller_is_not_idle() -> None:
+    async with open_pool(idle_seconds=0.05) as pool:
+        with pytest.raises(OutOfTimeError):
+            await pool.answer("a", "a", body_of(1), steps_of(ENDLESS, seconds=0.3))
+
+
+@virtual
+async def test_worker_is_kept_until_it_has_been_idle_for_a_minute() -> None:
+    fetch = body_of(1)
+    async with anyio.create_task_group() as tasks:
+        pool = WorkerPool(tasks)
+        for idle_seconds in (0, 50, 50, 59):
+            await anyio.sleep(idle_seconds)
+            await first_cell(pool, "a", fetch)
+        assert fetch.count == 1  # type: ignore[attr-defined]
+        await anyio.sleep(59)
+        assert pool.num_workers == 1
+        await anyio.sleep(7)
+        assert pool.num_workers == 0
+        pool.close()
 
 
 async def test_errors_of_a_worker_keep_their_type() -> None:
     async def broken() -> bytes:
         return b'{"extract_result": {"a": 1e}}'
 
-    async with anyio.create_task_group() as tasks:
-        pool = WorkerPool(tasks)
+    async with open_pool() as pool:
         with pytest.raises(ArgumentError, match="no column _paht; did you mean _path"):
-            await pool.answer("a", body_of(1), query("SELECT _paht FROM rows"))
-        with pytest.raises((UnreadableError, WorkerLostError)):
-            await pool.answer("b", broken, query("SELECT 1"))
+            await pool.answer("a", "a", body_of(1), steps_of("SELECT _paht FROM rows"))
+        with pytest.raises(UnreadableError, match="is not valid JSON"):
+            await pool.answer("b", "b", broken, steps_of("SELECT 1"))
         assert await first_cell(pool, "c", body_of(3)) == 3
-        pool.close()
-        tasks.cancel_scope.cancel()
 
 
-async def test_worker_does_not_see_the_api_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LLAMA_CLOUD_API_KEY", "llx-secret")
-    async with anyio.create_task_group() as tasks:
-        pool = WorkerPool(tasks)
-        await first_cell(pool, "a", body_of(1))
-        (worker,) = pool._workers
-        environment = anyio.Path(f"/proc/{worker.process.pid}/environ")
-        if await environment.exists():
-            assert b"llx-secret" not in await environment.read_bytes()
-        pool.close()
-        tasks.cancel_scope.cancel()
+async def test_worker_whose_new_job_is_unreadable_holds_no_job() -> None:
+    async def broken() -> bytes:
+        return b"{"
+
+    async with open_pool() as pool:
+        for name in "ab":
+            await first_cell(pool, name, body_of(name))
+        for _ in range(2):
+            with pytest.raises(UnreadableError):
+                await pool.answer("c", "c", broken, steps_of("SELECT 1"))
+        assert [await first_cell(pool, name, body_of(name)) for name in "abc"] == ["a", "b", "c"]
 
 
-async def test_cancelled_query_leaves_another_query_on_the_same_job_running() -> None:
-    cells: list[Any] = []
+async def test_error_of_fetching_the_body_is_raised_unchanged() -> None:
+    async def fetch() -> bytes:
+        raise KeyError("mine")
 
-    async with anyio.create_task_group() as tasks:
-        pool = WorkerPool(tasks)
+    async with open_pool() as pool:
+        with pytest.raises(KeyError, match="mine"):
+            await first_cell(pool, "a", fetch)
+        assert await first_cell(pool, "a", body_of(2)) == 2
 
-        async def ask_forever(scope: anyio.CancelScope) -> None:
-            with scope:
-                await pool.answer("a", body_of(1), query(FOREVER, seconds=60.0, deadline_seconds=60.0))
 
-        async def ask_shortly() -> None:
-            cells.append(await first_cell(pool, "a", body_of(1)))
+async def test_step_with_half_a_surrogate_pair_is_not_sent() -> None:
+    async with open_pool() as pool:
+        with pytest.raises(UnicodeEncodeError):
+            await pool.answer("a", "a", body_of(1), steps_of("SELECT '\ud800'"))
+        assert pool.num_workers == 0
 
-        assert await first_cell(pool, "a", body_of(1)) == 1
-        scope = anyio.CancelScope()
-        async with anyio.create_task_group() as callers:
-            callers.start_soon(ask_forever, scope)
-            await anyio.sleep(0.05)
-            callers.start_soon(ask_shortly)
-            await anyio.sleep(0.05)
-            scope.cancel()
-        assert cells == [1]
-        pool.close()
-        tasks.cancel_scope.cancel()
+
+async def test_steps_without_a_question_have_no_answer() -> None:
+    async with open_pool() as pool:
+        with pytest.raises(WorkerDiedError, match="gave no answer"):
+            await pool.answer("a", "a", body_of(1), steps_of("SELECT 1")[:2])
 
 
 async def test_two_new_jobs_beside_an_idle_worker_start_one_worker() -> None:
-    async with anyio.create_task_group() as tasks:
-        pool = WorkerPool(tasks)
+    async with open_pool() as pool:
         assert await first_cell(pool, "a", body_of(1)) == 1
         async with anyio.create_task_group() as callers:
             callers.start_soon(first_cell, pool, "b", body_of(2))
             callers.start_soon(first_cell, pool, "c", body_of(3))
         assert pool.num_workers == 2
+
+
+async def test_job_that_was_used_longest_ago_makes_room() -> None:
+    fetches = {name: body_of(name) for name in "abc"}
+    async with open_pool() as pool:
+        for name in "abacac":
+            assert await first_cell(pool, name, fetches[name]) == name
+    assert {name: fetch.count for name, fetch in fetches.items()} == {"a": 1, "b": 1, "c": 1}  # type: ignore[attr-defined]
+
+
+async def test_closed_pool_starts_no_worker() -> None:
+    async with open_pool() as pool:
+        assert await first_cell(pool, "a", body_of(1)) == 1
         pool.close()
-        tasks.cancel_scope.cancel()
+        with pytest.raises(WorkerDiedError, match="the server is stopping"):
+            await first_cell(pool, "a", body_of(1))
+        assert pool.num_workers == 0
+
+
+async def test_pool_closed_during_a_request_ends_it() -> None:
+    async with open_pool() as pool, anyio.create_task_group() as callers:
+
+        async def ask() -> None:
+            with pytest.raises(WorkerDiedError, match="signal" if HAS_SIGNALS else "exit"):
+                await pool.answer("a", "a", body_of(1), steps_of(ENDLESS))
+
+        callers.start_soon(ask)
+        await until(lambda: pool.num_workers == 1)
+        await anyio.sleep(0.1)
+        pool.close()
+
+
+class Callers:
+    """Callers of a pool, each with its own outcome. Only those who are cancelled or too slow get no answer."""
+
+    def __init__(self, pool: WorkerPool, rng: random.Random) -> None:
+        self.pool = pool
+        self.rng = rng
+        self.outcomes: list[tuple[str, object]] = []
+
+    async def ask(self, kind: str) -> None:
+        """Ask once and record what came of it."""
+        await anyio.sleep(self.rng.random() * 0.2)
+        number = self.rng.randrange(3)
+        patience = {"cancelled": 0.3, "impatient": 0.02}.get(kind, 0) * self.rng.random() or 1_000
+        with anyio.move_on_after(patience) as scope:
+            self.outcomes.append((kind, await self._answer(kind, number)))
+        if scope.cancelled_caught:
+            self.outcomes.append((kind, None))
+
+    async def _answer(self, kind: str, number: int) -> object:
+        try:
+            answer = await self.pool.answer(f"job-{number}", f"job-{number}", body_of(number), self._steps(kind))
+        except (WorkerError, ArgumentError) as exc:
+            return type(exc)
+        return answer.structured["rows"]["rows"][0] == [number]
+
+    def _steps(self, kind: str) -> Sequence[Step]:
+        match kind:
+            case "wrong":
+                return steps_of("SELECT m FROM rows")
+            case "huge":
+                return steps_of(HUGE)
+            case "late":
+                return steps_of(ENDLESS, seconds=0.05)
+            case "cancelled":
+                return steps_of(ENDLESS)
+            case _:
+                # The limit makes each query a new one, and the hurried have about the time that it takes.
+                sql = f"SELECT n FROM rows LIMIT {self.rng.randrange(1, 1_000)}"
+                return steps_of(sql, seconds=self.rng.random() * 0.01 if kind == "hurried" else ENOUGH_SECONDS)
+
+
+EXPECTED: dict[str, set[object]] = {
+    "honest": {True},
+    "wrong": {ArgumentError},
+    "huge": {OutOfMemoryError},
+    "late": {OutOfTimeError},
+    "cancelled": {None},
+    "hurried": {True, OutOfTimeError},
+    "impatient": {True, None},
+}
+KINDS = [kind for kind in EXPECTED if kind != "huge" or sys.platform == "linux"]
+WEIGHTS = {"honest": 6, "huge": 0.2, "hurried": 4, "impatient": 4}
+NUM_CALLERS = 20
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_every_caller_gets_its_own_outcome_whatever_others_do(seed: int) -> None:
+    rng = random.Random(seed)
+    before = child_processes() or set()
+    most = 0
+
+    async def count_workers() -> None:
+        nonlocal most
+        while True:
+            most = max(most, len((child_processes() or set()) - before))
+            await anyio.sleep(0.002)
+
+    async with open_pool() as pool, anyio.create_task_group() as counting:
+        counting.start_soon(count_workers)
+        callers = Callers(pool, rng)
+        with anyio.fail_after(100):
+            async with anyio.create_task_group() as tasks:
+                for kind in rng.choices(KINDS, [WEIGHTS.get(kind, 1) for kind in KINDS], k=NUM_CALLERS):
+                    tasks.start_soon(callers.ask, kind)
+        assert (pool._turns.num_running, pool._turns.num_waiting) == (0, 0)
+        assert await first_cell(pool, "last", body_of("last")) == "last"
+        counting.cancel_scope.cancel()
+    assert len(callers.outcomes) == NUM_CALLERS
+    assert [(kind, outcome) for kind, outcome in callers.outcomes if outcome not in EXPECTED[kind]] == []
+    assert most <= MAX_WORKERS
+
+
+async def test_slow_queries_about_one_job_do_not_delay_another_job() -> None:
+    async with open_pool() as pool, anyio.create_task_group() as callers:
+        for _ in range(20):
+            callers.start_soon(pool.answer, "slow", "slow", body_of(1), steps_of(ENDLESS))
+        await anyio.sleep(0.05)
+        with anyio.fail_after(ENOUGH_SECONDS):
+            assert await first_cell(pool, "honest", body_of(2)) == 2
+        callers.cancel_scope.cancel()

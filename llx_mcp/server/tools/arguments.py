@@ -9,7 +9,7 @@ from llx_mcp.answers.requests import DEFAULT_EXPAND, MAX_CHARS, MIN_CHARS, JobRe
 from llx_mcp.scope import Scope
 
 DEFAULT_SECTIONS: list[Section] = list(DEFAULT_EXPAND)
-_SECTION_ORDER = ("extract_metadata", "configuration", "usage", "metadata")
+_SECTION_ORDER = ("job", "extract_metadata", "configuration", "usage", "metadata")
 
 
 def as_list(value: object) -> object:
@@ -29,7 +29,7 @@ JobId = Annotated[
 Expand = Annotated[
     list[Section],
     BeforeValidator(as_list),
-    Field(description="Sections to show; extract_metadata adds confidence, page and quote."),
+    Field(description="extract_metadata: page, confidence; configuration: schema, options; job: ids, times."),
 ]
 MaxChars = Annotated[
     int,

@@ -22,11 +22,11 @@ from llx_mcp.server.tools.results import tool_result
 
 TITLE = "Get an extract job"
 DESCRIPTION = (
-    "Use this first to read a LlamaExtract job: what a document says, on which page, and how confident the extraction "
-    "is. Returns status, facts and the result: whole where it fits max_chars, else its outline, first items, tables "
-    "and counts; then the values with the lowest confidence. Whatever is left out is counted, with the call that shows "
-    "it. Does not wait: for a job that is still running use wait_for_extract_job."
+    "Use this for an overview of a LlamaExtract job: status, facts and the result, whole with page and confidence of "
+    "each value where it fits max_chars, else its shape with counts and examples, and what to doubt. For one fact use "
+    "find_in_extract_result, to count query_extract_result. Does not wait: while a job runs use wait_for_extract_job."
 )
+SEARCH_HINT = "extraction job status result overview llamaextract"
 
 
 async def get_extract_job(
@@ -40,4 +40,4 @@ async def get_extract_job(
     """Return a job as it is now."""
     reader = ctx.request_context.lifespan_context
     request = build_request(job_id, max_chars, build_scope(project_id, organization_id), expand)
-    return tool_result(await reader.get(request), request)
+    return tool_result(await reader.get(request))

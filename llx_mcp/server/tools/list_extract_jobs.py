@@ -18,6 +18,7 @@ DESCRIPTION = (
     "Use this to find the id of a LlamaExtract job, such as that of the invoice from this morning. Returns the jobs "
     "that the key sees, newest first, one row each with status, time, document and file name."
 )
+SEARCH_HINT = "list recent extraction jobs by status or file name"
 
 
 def _in_capitals(value: object) -> object:

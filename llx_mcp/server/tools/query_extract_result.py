@@ -14,18 +14,20 @@ from llx_mcp.server.tools.results import tool_result
 
 TITLE = "Query an extract result with SQL"
 DESCRIPTION = (
-    "Use this to count, sum, filter, sort or join values of a LlamaExtract result, instead of reading rows and adding "
-    "them up: one SELECT (SQLite, with median(), and plain() for text without case and accents). Each list of objects "
-    "is a table named by its path (orders[*].items is orders_items), with _path, _row, _parent, _confidence, _page; "
-    "document has the single values; fields has every value: path, name, value, number, type, confidence, page, "
-    "quote. get_extract_job and errors list tables and columns."
+    "Use this to count, sum, filter, sort, list or compare values of a LlamaExtract result: one SELECT (SQLite, with "
+    "median(), and plain() for text without case and accents). Each list is a table named by its path (orders[*].items "
+    "is orders_items; a list of scalars has the column value); document has the single values. Rows repeat the fields "
+    "of what contains them. For each column c there are c_page, c_confidence, c_quote, c_number (a number written as "
+    "text: 1,234 or 12 % or 1:03.28) and c_date (ISO); name them to see them. fields has every value: path, name, "
+    "value, number, type, confidence, page, quote. Errors list tables and columns."
 )
+SEARCH_HINT = "sql count sum filter sort rows of extracted document"
 
 
 async def query_extract_result(
     ctx: Context[JobReader, Any],
     job_id: JobId,
-    sql: Annotated[str, Field(min_length=1, max_length=20_000, description="SELECT …; select _path for provenance.")],
+    sql: Annotated[str, Field(min_length=1, max_length=20_000, description="One SELECT.")],
     max_chars: MaxChars = DEFAULT_CHARS,
     project_id: ProjectId = None,
     organization_id: OrganizationId = None,
@@ -33,4 +35,4 @@ async def query_extract_result(
     """Return the rows of a query."""
     reader = ctx.request_context.lifespan_context
     request = build_request(job_id, max_chars, build_scope(project_id, organization_id))
-    return tool_result(await reader.query(request, sql), request)
+    return tool_result(await reader.query(request, sql))

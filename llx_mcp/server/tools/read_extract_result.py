@@ -7,7 +7,7 @@ from mcp_types import CallToolResult
 from pydantic import BeforeValidator, Field
 
 from llx_mcp.answers.outputs import ReadOutput
-from llx_mcp.answers.requests import DEFAULT_CHARS, DEFAULT_INCLUDE, Include
+from llx_mcp.answers.requests import DEFAULT_CHARS, DEFAULT_INCLUDE, INCLUDE, Include
 from llx_mcp.jobs.reader import JobReader
 from llx_mcp.server.tools.arguments import (
     JobId,
@@ -22,10 +22,11 @@ from llx_mcp.server.tools.results import tool_result
 
 TITLE = "Read values of an extract result"
 DESCRIPTION = (
-    "Use this to read part of a LlamaExtract result: the values at a path, exact, each with confidence, page and "
-    "quote. Paths are JSONPath: line_items[3].amount, line_items[*].amount, line_items[10:20]. What does not fit "
-    "follows with the cursor. To filter, sum or sort use query_extract_result."
+    "Use this to read part of a LlamaExtract result: the values at a path, exact, each as [value, page, confidence]; a "
+    "single value with all its citations. Paths are JSONPath: line_items[3].amount, line_items[*].amount, "
+    "line_items[10:20]. What does not fit follows with the cursor."
 )
+SEARCH_HINT = "read values at a path with citations"
 
 _DEFAULT_INCLUDE: list[Include] = list(DEFAULT_INCLUDE)
 
@@ -36,7 +37,7 @@ async def read_extract_result(
     path: Annotated[str, Field(description="Path of the values; $ is the whole result.")] = "$",
     cursor: Annotated[str | None, Field(description="Cursor from the previous page.")] = None,
     include: Annotated[
-        list[Include], BeforeValidator(as_list), Field(description="Shown beside values; [] is densest.")
+        list[Include], BeforeValidator(as_list), Field(description="Shown with values; [] is values alone.")
     ] = _DEFAULT_INCLUDE,
     max_chars: MaxChars = DEFAULT_CHARS,
     project_id: ProjectId = None,
@@ -44,6 +45,6 @@ async def read_extract_result(
 ) -> Annotated[CallToolResult, ReadOutput]:
     """Return the values at a path, one page of them."""
     reader = ctx.request_context.lifespan_context
-    shown = [name for name in ("confidence", "citations", "boxes") if name in include]
+    shown = [name for name in INCLUDE if name in include]
     request = build_request(job_id, max_chars, build_scope(project_id, organization_id))
-    return tool_result(await reader.read(request, path, cursor or None, shown), request)
+    return tool_result(await reader.read(request, path, cursor or None, shown))

@@ -14,10 +14,11 @@ from llx_mcp.server.tools.results import tool_result
 
 TITLE = "Review an extract job"
 DESCRIPTION = (
-    "Use this before you rely on a LlamaExtract result: returns what a careful person would check, worst first, with "
-    "page and quote. Values that break the schema, required fields left empty, values that their quote does not "
-    "contain, low confidence, repeated rows, short metadata, missing citations; counts of each kind first."
+    "Use this before you rely on a LlamaExtract result: what a careful person would check, worst first. Values that "
+    "break the schema, required fields left out, values that their quote does not contain, low confidence, repeated "
+    "rows, short metadata, missing citations; counts of each kind first."
 )
+SEARCH_HINT = "check extraction quality confidence schema citations"
 
 
 async def review_extract_job(
@@ -33,4 +34,4 @@ async def review_extract_job(
     """Return what to check in a result."""
     reader = ctx.request_context.lifespan_context
     request = build_request(job_id, max_chars, build_scope(project_id, organization_id))
-    return tool_result(await reader.review(request, threshold), request)
+    return tool_result(await reader.review(request, threshold))

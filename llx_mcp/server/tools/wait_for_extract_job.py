@@ -25,7 +25,6 @@ from llx_mcp.server.tools.arguments import (
 from llx_mcp.server.tools.results import tool_result
 
 if TYPE_CHECKING:
-    from llx_mcp.answers.budget import Answer
     from llx_mcp.jobs.progress import WaitProgress
 
 TITLE = "Wait for extract jobs"
@@ -34,6 +33,7 @@ DESCRIPTION = (
     "get_extract_job returns; for job_ids a table, and what the finished jobs say. A job that still runs at "
     "timeout_seconds is a normal answer: call again. Waiting never changes a job."
 )
+SEARCH_HINT = "wait until extraction jobs finish"
 MAX_TIMEOUT_SECONDS = 3_600
 _MIN_STEP = 0.001
 
@@ -70,12 +70,7 @@ async def wait_for_extract_job(
         reported = max(value, reported + _MIN_STEP)
         await ctx.report_progress(reported, total, describe_progress(progress))
 
-    return wait_result(await reader.wait(request, timeout_seconds, report), request)
-
-
-def wait_result(answer: "Answer", request: WaitRequest) -> CallToolResult:
-    """Return the answer to a wait as a tool result."""
-    return tool_result(answer, None if request.is_many else request.job_request(request.job_ids[0]))
+    return tool_result(await reader.wait(request, timeout_seconds, report))
 
 
 def build_wait_request(

@@ -1,0 +1,163 @@
+"""The shape of a result as text, as dense as a type definition: each field once, with a count and an example.
+
+vendor: {name: "Fjord Pumps AS", vat_id: null}
+line_items: 34 x {description: "Impeller", amount: 12.5 ?3}
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from llx_mcp.result.outline import Node
+from llx_mcp.result.paths import join_name
+from llx_mcp.result.sanitize import dump_json, sanitize_json, sanitize_text
+
+LEGEND = "(?n: n null or absent; a, b: n x #1: lists of n each, with the fields of #1; as SQL tables, a.b is a_b)"
+
+_EXAMPLE_CHARS = (24, 12, 0)
+_MAX_DEPTH = 24
+_DEPTHS = (4, 3, 2, 1, 0)
+_TYPES = {"list": "list", "object": "object"}
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """A shape as text.
+
+    Attributes:
+        text: the text.
+        num_left: how many fields it leaves out.
+    """
+
+    text: str
+    num_left: int
+
+
+def describe_shape(root: Node, max_chars: int) -> Shape:
+    """Describe a result in at most `max_chars` characters: first without examples, then without deep fields."""
+    for example_chars in _EXAMPLE_CHARS:
+        shape = _Writer(example_chars, _MAX_DEPTH).write(root)
+        if len(shape.text) <= max_chars:
+            return shape
+    for depth in _DEPTHS:
+        shape = _Writer(0, depth).write(root)
+        if len(shape.text) <= max_chars:
+            return shape
+    return _cut(shape, max_chars)
+
+
+def _cut(shape: Shape, max_chars: int) -> Shape:
+    """Keep the first lines of a shape that is still too long."""
+    lines = shape.text.split("\n")
+    kept: list[str] = []
+    room = max_chars
+    for line in lines:
+        room -= len(line) + 1
+        if room < 0:
+            break
+        kept.append(line)
+    return Shape("\n".join(kept), shape.num_left + len(lines) - len(kept))
+
+
+class _Writer:
+    def __init__(self, example_chars: int, max_depth: int) -> None:
+        self._example_chars = example_chars
+        self._max_depth = max_depth
+        self._num_left = 0
+        # The fields of each numbered shape so far.
+        self._shapes: dict[int, frozenset[str]] = {}
+
+    def write(self, root: Node) -> Shape:
+        # One line for each field of a result that is an object.
+        is_object = "object" in +root.types and not root.nulls
+        lines = self._members(root, 0) if is_object else [self._value(root, 0)]
+        return Shape("\n".join([LEGEND, *lines]), self._num_left)
+
+    def _members(self, node: Node, depth: int) -> list[str]:
+        """Return the members of objects; lists of one shape share an entry."""
+        groups: dict[tuple[int, int], list[Node]] = {}
+        for member in node.members.values():
+            key = (id(member), 0) if member.shape is None else (member.shape, member.num_elements)
+            groups.setdefault(key, []).append(member)
+        return [self._entry(group, depth) for group in groups.values()]
+
+    def _entry(self, group: list[Node], depth: int) -> str:
+        names = [sanitize_text(join_name("", node.step or "")) for node in group]
+        if len(group) == 1:
+            return f"{names[0]}: {self._value(group[0], depth)}{_gaps(group[0])}"
+        marked = [f"{name}{_gaps(node)}" for name, node in zip(names, group, strict=True)]
+        return f"{', '.join(marked)}: {self._value(group[0], depth)}"
+
+    def _value(self, node: Node, depth: int) -> str:
+        kinds = set(+node.types)
+        words = []
+        if "list" in kinds:
+            many = f"{node.num_elements} x " if node.num_elements else ""
+            words.append(f"{many}{self._elements(node, depth)}")
+        if "object" in kinds:
+            words.append(self._object(node, depth))
+        if kinds - set(_TYPES) or not kinds:
+            words.append(self._example(node))
+        return " or ".join(words)
+
+    def _elements(self, node: Node, depth: int) -> str:
+        if node.element is None or not node.element.values:
+            return "[]"
+        if node.shape is None:
+            return self._value(node.element, depth + 1)
+        if node.like is not None:
+            return f"#{node.shape}"
+        return f"#{node.shape} {self._numbered(node, node.element, depth + 1)}"
+
+    def _numbered(self, node: Node, element: Node, depth: int) -> str:
+        """Write the fields of a numbered shape, and those that an earlier one has as its number."""
+        names = frozenset(element.members)
+        earlier = [(len(fields), number) for number, fields in self._shapes.items() if fields < names]
+        self._shapes[node.shape or 0] = names
+        if not earlier or set(+element.types) != {"object"}:
+            return self._value(element, depth)
+        number = max(earlier)[1]
+        own = [member for name, member in element.members.items() if name not in self._shapes[number]]
+        return f"{{#{number}, {', '.join(self._entry([member], depth + 1) for member in own)}}}"
+
+    def _object(self, node: Node, depth: int) -> str:
+        if depth >= self._max_depth:
+            self._num_left += _count_below(node)
+            return f"{{{len(node.members)} fields}}"
+        return f"{{{', '.join(self._members(node, depth + 1))}}}"
+
+    def _example(self, node: Node) -> str:
+        scalars = [value for value in node.values if value is not None and not isinstance(value, dict | list)]
+        if not scalars:
+            return "null"
+        names = sorted({_type_name(value) for value in scalars[:1_000]})
+        if not self._example_chars or len(names) > 1:
+            return "|".join(names)
+        return dump_json(_shorten(scalars[0], self._example_chars))
+
+
+def _gaps(node: Node) -> str:
+    gaps = node.nulls + node.absent if node.shape is None else node.nulls_within
+    return f" ?{gaps}" if gaps and +node.types else ""
+
+
+def _shorten(value: Any, max_chars: int) -> Any:
+    if not isinstance(value, str):
+        return value
+    line = " ".join(value[: max_chars * 2].split())
+    return sanitize_json(line if len(line) <= max_chars and len(value) <= max_chars * 2 else f"{line[:max_chars]}…")
+
+
+def _type_name(value: Any) -> str:
+    if isinstance(value, bool):
+        return "boolean"
+    return "string" if isinstance(value, str) else "number"
+
+
+def _count_below(node: Node) -> int:
+    count, stack = 0, [node]
+    while stack:
+        current = stack.pop()
+        children = [*current.members.values(), *([current.element] if current.element else [])]
+        count += len(current.members)
+        stack += children
+    return count

@@ -1,0 +1,75 @@
+"""What a job's data schema says in words about each field."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from llx_mcp.result.outline import Node
+
+_MAX_REFERENCES = 16
+_MAX_DEPTH = 64
+
+
+def describe_fields(schema: Any, root: Node) -> dict[int, str]:
+    """Return the titles and descriptions that a schema gives the fields of an outline, by the id of their node.
+
+    Args:
+        schema: the decoded schema; anything but an object describes nothing.
+        root: the outline of the values that the schema describes.
+    """
+    found: dict[int, str] = {}
+    if not isinstance(schema, dict):
+        return found
+    stack: list[tuple[Node, Mapping[str, Any], int]] = [(_described_root(schema, root), schema, 0)]
+    while stack:
+        node, part, depth = stack.pop()
+        texts, properties, items = _read(part, schema)
+        if texts:
+            found[id(node)] = " ".join(texts)
+        if depth > _MAX_DEPTH:
+            continue
+        for name, member in node.members.items():
+            if isinstance(inner := properties.get(name), dict):
+                stack.append((member, inner, depth + 1))
+        if node.element is not None and items is not None:
+            stack.append((node.element, items, depth + 1))
+    return found
+
+
+def _described_root(schema: Mapping[str, Any], root: Node) -> Node:
+    # A result that is a list has one object of the schema for each page or row.
+    is_list = root.element is not None and schema.get("type") != "array"
+    return root.element if is_list and root.element is not None else root
+
+
+def _read(
+    part: Mapping[str, Any], schema: Mapping[str, Any]
+) -> tuple[list[str], dict[str, Any], dict[str, Any] | None]:
+    """Return the texts, the properties and the items of a part of a schema, through references and alternatives."""
+    texts: list[str] = []
+    properties: dict[str, Any] = {}
+    items: dict[str, Any] | None = None
+    stack, num_read = [part], 0
+    while stack and num_read < _MAX_REFERENCES:
+        current = stack.pop()
+        num_read += 1
+        texts += [text for name in ("title", "description") if isinstance(text := current.get(name), str)]
+        if isinstance(members := current.get("properties"), dict):
+            properties = {**members, **properties}
+        if items is None and isinstance(element := current.get("items"), dict):
+            items = element
+        if target := find_definition(current.get("$ref"), schema):
+            stack.append(target)
+        for keyword in ("anyOf", "oneOf", "allOf"):
+            if isinstance(options := current.get(keyword), list):
+                stack += [option for option in options if isinstance(option, dict)]
+    return texts, properties, items
+
+
+def find_definition(reference: Any, schema: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return what a reference such as `#/$defs/money` names in a schema; None where it is no such reference."""
+    if not isinstance(reference, str) or not reference.startswith("#/"):
+        return None
+    target: Any = schema
+    for step in reference.removeprefix("#/").split("/"):
+        target = target.get(step) if isinstance(target, dict) else None
+    return target if isinstance(target, dict) else None

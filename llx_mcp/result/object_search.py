@@ -1,0 +1,456 @@
+"""Finds the objects of a result that fit a search best.
+
+What is ranked is an object with its scalars, or an element of a list of scalars. Its words are its values, the names on
+its path and of its fields, and what the job's schema says of these fields. What contains it counts less. The score is
+the sum of the inverse document frequencies of the words that are found, times their share of all words.
+"""
+
+import heapq
+import math
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import chain, islice
+from typing import Any
+
+from llx_mcp.result.document import Document, is_scalar
+from llx_mcp.result.normalize import extract_digits, normalize_texts, numbers_in
+from llx_mcp.result.outline import Node, walk_nodes
+from llx_mcp.result.sanitize import dump_json
+from llx_mcp.result.words import PREFIX, WORD, Term, Terms
+
+# A value that is the term and nothing else, and a text that holds the number.
+_EXACT, _NUMBER_IN_TEXT = 1.5, 1.3
+# How much less words count that stand in a field's name, its description, around an object, elsewhere, or in a quote.
+_NAME, _DESCRIPTION, _AROUND, _ELSEWHERE, _QUOTE = 0.9, 0.5, 0.5, 0.3, 0.5
+_MAX_CANDIDATES = 20_000
+# How much the name of a field counts that is there and empty.
+_EMPTY = 0.8
+_MIN_DIGITS = 3
+_NUMBER_TEXT_CHARS = 10_000
+_SEPARATOR = "\x00"
+
+Weights = dict[int, float]
+
+
+@dataclass(frozen=True, eq=False)
+class FieldColumn:
+    """A field of the objects of a group.
+
+    Attributes:
+        node: the field.
+        levels: parent positions of each level from the field up to the object.
+        weights: how well its name and description fit each term.
+    """
+
+    node: Node
+    levels: list[list[int]]
+    weights: Weights = field(default_factory=dict)
+
+    def position_in(self, position: int) -> int | None:
+        """Return the index of the field's value in the object at a position; None where the object lacks the field."""
+        return next(_descendants(position, self.levels), None)
+
+
+@dataclass(eq=False)
+class Group:
+    """Objects that have the same path except for the indices, or the elements of lists of scalars.
+
+    Attributes:
+        node: the objects, or the elements.
+        columns: their fields; for elements, the elements themselves.
+        parent: the group of the objects that contain these.
+        levels: parent positions of each level up to the objects of the parent group.
+        path_weights: how well the names on its path fit each term.
+    """
+
+    node: Node
+    columns: list[FieldColumn]
+    parent: "Group | None" = None
+    levels: list[list[int]] = field(default_factory=list)
+    path_weights: Weights = field(default_factory=dict)
+
+    @property
+    def is_single(self) -> bool:
+        """Whether the group is one object that is in no list."""
+        return not any(step is None for step in self.node.steps)
+
+    def position_in_parent(self, position: int) -> int:
+        """Return the index, in the parent group, of the object that contains the one at a position."""
+        return _ancestor(position, self.levels)
+
+
+@dataclass(frozen=True, order=True)
+class Hit:
+    """One object that was found.
+
+    Attributes:
+        score: the higher, the better; hits of one score are in the order of the document.
+        position: its index in the values of its group.
+        group: its group.
+        found: the indices of the terms that were found.
+    """
+
+    score: float
+    position: int = field(compare=False)
+    group: Group = field(compare=False)
+    found: frozenset[int] = field(compare=False)
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a search found.
+
+    Attributes:
+        hits: the best, best first.
+        num_like: how many objects there are whose score is not far below that of the best.
+        absent: the indices of the terms that stand nowhere in the document.
+    """
+
+    hits: list[Hit]
+    num_like: int
+    absent: frozenset[int]
+
+
+class ObjectSearch:
+    """The objects of a document, ready to be searched; what is prepared for one search serves the next.
+
+    Args:
+        document: the document.
+        descriptions: what the schema says of each field, by the id of its node.
+    """
+
+    def __init__(self, document: Document, descriptions: dict[int, str]) -> None:
+        self._document = document
+        self._descriptions = descriptions
+        self.groups = _find_groups(document.root)
+        self._texts: dict[int, _Texts] = {}
+
+    def run(self, terms: Terms, limit: int, *, like: float = 0.8) -> Found:
+        """Return the objects that fit best.
+
+        Args:
+            terms: what is searched for.
+            limit: the most hits to return.
+            like: the share of the best score from which an object counts as similar to the best.
+        """
+        return _Search(self, self._document, self._descriptions, terms).run(limit, like)
+
+    def texts(self, node: Node) -> "_Texts":
+        """Return the strings of a field, normalized."""
+        if id(node) not in self._texts:
+            self._texts[id(node)] = _Texts(node)
+        return self._texts[id(node)]
+
+
+class _Texts:
+    """The strings of one field, normalized and joined, so that a search is one pass over all of them."""
+
+    def __init__(self, node: Node) -> None:
+        self.positions = [i for i, value in enumerate(node.values) if isinstance(value, str)]
+        self.raw = [node.values[i] for i in self.positions]
+        texts = normalize_texts(self.raw)
+        self.joined = _SEPARATOR.join(texts)
+        self.starts: list[int] = []
+        start = 0
+        for text in texts:
+            self.starts.append(start)
+            start += len(text) + 1
+        self._digits: list[str] | None = None
+
+    def find(self, term: Term) -> dict[int, float]:
+        """Return how well the strings at some positions contain a term."""
+        found: dict[int, float] = {}
+        for needle in term.needles:
+            start = self.joined.find(needle)
+            while start >= 0:
+                index = bisect_right(self.starts, start) - 1
+                weight = self._weigh(term, needle, start, index)
+                position = self.positions[index]
+                if weight > found.get(position, 0.0):
+                    found[position] = weight
+                # One whole word is as good as several.
+                following = self._end(index) if weight >= WORD else start + 1
+                start = self.joined.find(needle, following)
+        if len(term.digits) >= _MIN_DIGITS and term.numbers:
+            self._find_number(term, found)
+        return found
+
+    def _weigh(self, term: Term, needle: str, start: int, index: int) -> float:
+        if start == self.starts[index] and start + len(needle) == self._end(index) and needle == term.text:
+            return _EXACT
+        return term.weigh_at(self.joined, needle, start)
+
+    def _end(self, index: int) -> int:
+        return self.starts[index + 1] - 1 if index + 1 < len(self.starts) else len(self.joined)
+
+    def _find_number(self, term: Term, found: dict[int, float]) -> None:
+        if self._digits is None:
+            self._digits = extract_digits(self.raw)
+        for index, digits in enumerate(self._digits):
+            if term.digits in digits and found.get(self.positions[index], 0.0) < _NUMBER_IN_TEXT:
+                numbers = numbers_in(self.raw[index][:_NUMBER_TEXT_CHARS])
+                if not term.numbers.isdisjoint(numbers):
+                    found[self.positions[index]] = _NUMBER_IN_TEXT
+
+
+class _Search:
+    def __init__(self, objects: ObjectSearch, document: Document, descriptions: dict[int, str], terms: Terms) -> None:
+        self._objects = objects
+        self._document = document
+        self._terms = terms
+        self._names = _weigh_names(objects.groups, descriptions, terms)
+        # The whole phrase is one more term, which is found or not, and missed by nobody.
+        self._all_terms = [*terms.terms]
+        if len(terms.terms) > 1:
+            self._all_terms.append(Term(terms.phrase, (terms.phrase,)))
+        self._own = [self._match_values(group) for group in objects.groups]
+        self._match_quotes()
+        self._index = {id(group): index for index, group in enumerate(objects.groups)}
+        self._elsewhere = self._weigh_elsewhere()
+        self._idf = self._measure_idf()
+
+    def run(self, limit: int, like: float) -> Found:
+        absent = frozenset(index for index in range(len(self._terms.terms)) if not self._idf[index])
+        scored = [self._score_group(index, limit) for index in range(len(self._objects.groups))]
+        best = heapq.nlargest(limit, chain.from_iterable(hits for hits, _ in scored))
+        if not best or not best[0].score:
+            return Found([], 0, absent)
+        cut = best[0].score * like
+        num_like = sum(count for _, counts in scored for score, count in counts if score >= cut)
+        return Found([hit for hit in best if hit.score >= cut], num_like, absent)
+
+    def _match_values(self, group: Group) -> dict[int, Weights]:
+        """For each object with a value that matches, return how well its values fit each term."""
+        matches: dict[int, Weights] = {}
+        for index in range(len(self._all_terms)):
+            for column in group.columns:
+                for value_position, weight in self._match_column(column, index):
+                    position = _ancestor(value_position, column.levels)
+                    weights = matches.setdefault(position, {})
+                    weights[index] = max(weights.get(index, 0.0), weight)
+        return matches
+
+    def _match_column(self, column: FieldColumn, index: int) -> Iterable[tuple[int, float]]:
+        term, types = self._all_terms[index], column.node.types
+        found = self._objects.texts(column.node).find(term)
+        if types["integer"] + types["number"] and term.numbers:
+            found |= dict(_match_numbers(column.node.values, term))
+        if types["boolean"] and (term.text in ("true", "false") or index in column.weights):
+            # A field such as `is_current` fits "current" where it is true.
+            found |= {i: WORD for i, value in enumerate(column.node.values) if value is (term.text != "false")}
+        return found.items()
+
+    def _match_quotes(self) -> None:
+        """Look in the quotes, if some words stand in no value and no name."""
+        metadata = self._document.metadata
+        missing = [term for index, term in enumerate(self._terms.terms) if not self._is_found(index)]
+        if metadata is None or not missing:
+            return
+        for group, own in zip(self._objects.groups, self._own, strict=True):
+            for column in group.columns:
+                entries = self._document.column(column.node).entries
+                for at, entry in enumerate(entries):
+                    quotes = metadata.reader.quotes(entry) if is_scalar(column.node.values[at]) else []
+                    text = " ".join(normalize_texts(quotes))
+                    if text and any(term.weigh(text) for term in missing):
+                        position = _ancestor(at, column.levels)
+                        own[position] = _merge(own.get(position, {}), self._weigh_quote(text))
+
+    def _is_found(self, index: int) -> bool:
+        """Whether a term stands in any value or name."""
+        is_named = any(index in weights for weights in self._names.values())
+        return is_named or any(index in weights for own in self._own for weights in own.values())
+
+    def _weigh_quote(self, text: str) -> Weights:
+        weights = {index: term.weigh(text) * _QUOTE for index, term in enumerate(self._all_terms)}
+        return {index: weight for index, weight in weights.items() if weight}
+
+    def _weigh_elsewhere(self) -> Weights:
+        """Return how well what the document says once, outside its lists, fits each term."""
+        weights: Weights = {}
+        for group, own in zip(self._objects.groups, self._own, strict=True):
+            if group.is_single:
+                for index, weight in own.get(0, {}).items():
+                    weights[index] = max(weights.get(index, 0.0), weight * _ELSEWHERE)
+        return weights
+
+    def _measure_idf(self) -> list[float]:
+        num_objects = sum(len(group.node.values) for group in self._objects.groups)
+        idf = []
+        for index in range(len(self._all_terms)):
+            count = sum(
+                len(group.node.values) if index in self._names[id(group)] else sum(index in w for w in own.values())
+                for group, own in zip(self._objects.groups, self._own, strict=True)
+            )
+            idf.append(math.log(1 + num_objects / count) if count else 0.0)
+        return idf
+
+    def _score_group(self, index: int, limit: int) -> tuple[list[Hit], list[tuple[float, int]]]:
+        """Return the best hits of a group, and how many of its objects have each score."""
+        group, own = self._objects.groups[index], self._own[index]
+        candidates = set(own)
+        candidates.update(islice(self._inside_matches(group), _MAX_CANDIDATES))
+        hits = [self._hit(group, position, own) for position in sorted(candidates)]
+        counts = [(hit.score, 1) for hit in hits]
+        if self._names[id(group)]:
+            named = self._named_positions(group)
+            others = (position for position in named if position not in candidates)
+            plain = [self._hit(group, position, own) for position in islice(others, limit)]
+            hits += plain
+            if plain:
+                counts.append((plain[0].score, len(named) - sum(position in named for position in candidates)))
+        return heapq.nlargest(limit, hits), counts
+
+    def _named_positions(self, group: Group) -> Sequence[int]:
+        """Return the objects that the names fit: all, or those that have the field whose name fits best."""
+        if group.path_weights or not group.columns:
+            return range(len(group.node.values))
+        best = max(group.columns, key=lambda column: self._sum(column.weights))
+        return list(dict.fromkeys(_ancestor(at, best.levels) for at in range(len(best.node.values))))
+
+    def _sum(self, weights: Weights) -> float:
+        return sum(self._idf[term] * weight for term, weight in weights.items())
+
+    def _inside_matches(self, group: Group) -> Iterator[int]:
+        """Yield the objects of a group that are within an object that matches."""
+        parent, levels = group.parent, group.levels
+        while parent is not None:
+            if not parent.is_single:
+                for position in self._own[self._index[id(parent)]]:
+                    yield from _descendants(position, levels)
+            levels = [*levels, *parent.levels]
+            parent = parent.parent
+
+    def _hit(self, group: Group, position: int, own: dict[int, Weights]) -> Hit:
+        weights = _merge(_merge(group.path_weights, self._elsewhere), own.get(position, {}))
+        for column in group.columns:
+            if column.weights and (at := column.position_in(position)) is not None:
+                share = 1.0 if is_scalar(column.node.values[at]) else _EMPTY
+                weights = _merge(weights, {term: weight * share for term, weight in column.weights.items()})
+        ancestor, parent, levels = position, group.parent, group.levels
+        while parent is not None and not parent.is_single:
+            ancestor = _ancestor(ancestor, levels)
+            around = self._own[self._index[id(parent)]].get(ancestor, {})
+            weights = _merge(weights, {term: weight * _AROUND for term, weight in around.items()})
+            levels, parent = parent.levels, parent.parent
+        found = frozenset(term for term in weights if term < len(self._terms.terms))
+        # A word that fits half, such as one of a description, counts half in the share that is found, too.
+        share = sum(min(weights[term], 1.0) for term in found) / len(self._terms.terms)
+        return Hit(self._sum(weights) * share, position, group, found)
+
+
+def _match_numbers(values: Sequence[Any], term: Term) -> Iterator[tuple[int, float]]:
+    for position, value in enumerate(values):
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            continue
+        if value in term.numbers:
+            yield position, _EXACT
+        elif len(term.digits) >= _MIN_DIGITS and term.text in dump_json(value):
+            yield position, PREFIX
+
+
+def _find_groups(root: Node) -> list[Group]:
+    groups: dict[int, Group] = {}
+    for node in walk_nodes(root):
+        is_in_list = any(step is None for step in node.steps)
+        is_element = node.parent is not None and node.step is None
+        if node.types["object"] and (is_element or not is_in_list):
+            fields = _fields_within(node) if is_element else [m for m in node.members.values() if _is_field(m)]
+            columns = [FieldColumn(each, _levels(each, node)) for each in fields]
+        elif is_element and node.has_scalars:
+            columns = [FieldColumn(node, [])]
+        else:
+            continue
+        if columns:
+            group = Group(node, columns)
+            ancestor = node.parent
+            while ancestor is not None and id(ancestor) not in groups:
+                ancestor = ancestor.parent
+            if ancestor is not None:
+                group.parent, group.levels = groups[id(ancestor)], _levels(node, ancestor)
+            groups[id(node)] = group
+    return list(groups.values())
+
+
+def _is_field(node: Node) -> bool:
+    """Whether a node has scalars, or is empty in every object."""
+    return node.has_scalars or not +node.types or (node.element is not None and not node.element.values)
+
+
+def _fields_within(node: Node) -> list[Node]:
+    found: list[Node] = []
+    stack = list(reversed(node.members.values()))
+    while stack:
+        child = stack.pop()
+        if _is_field(child):
+            found.append(child)
+        stack.extend(reversed(child.members.values()))
+    return found
+
+
+def _weigh_names(groups: list[Group], descriptions: dict[int, str], terms: Terms) -> dict[int, Weights]:
+    """Return how well the names and descriptions of each group fit each term, and set those of its columns."""
+    by_node: dict[int, Weights] = {}
+
+    def weigh(node: Node) -> Weights:
+        if id(node) not in by_node:
+            named = terms.weigh_name(node.step) if node.step else {}
+            weights = {term: weight * _NAME for term, weight in named.items()}
+            if text := descriptions.get(id(node)):
+                described = terms.weigh_name(text)
+                weights = _merge(weights, {term: weight * _DESCRIPTION for term, weight in described.items()})
+            by_node[id(node)] = weights
+        return by_node[id(node)]
+
+    found: dict[int, Weights] = {}
+    for group in groups:
+        weights: Weights = {}
+        node: Node | None = group.node
+        while node is not None:
+            weights = _merge(weights, weigh(node))
+            node = node.parent
+        group.path_weights = weights
+        for column in group.columns:
+            below: Weights = {}
+            node = column.node
+            while node is not None and node is not group.node:
+                below = _merge(below, weigh(node))
+                node = node.parent
+            column.weights.clear()
+            column.weights.update(below)
+            weights = _merge(weights, below)
+        found[id(group)] = weights
+    return found
+
+
+def _merge(weights: Weights, others: Weights) -> Weights:
+    """Return the higher weight of each term."""
+    merged = dict(weights)
+    for term, weight in others.items():
+        if weight > merged.get(term, 0.0):
+            merged[term] = weight
+    return merged
+
+
+def _levels(node: Node, ancestor: Node) -> list[list[int]]:
+    levels: list[list[int]] = []
+    while node is not ancestor and node.parent is not None:
+        if node.parent_positions is not None:
+            levels.append(node.parent_positions)
+        node = node.parent
+    return levels
+
+
+def _ancestor(position: int, levels: list[list[int]]) -> int:
+    for parent_positions in levels:
+        position = parent_positions[position]
+    return position
+
+
+def _descendants(position: int, levels: list[list[int]]) -> Iterator[int]:
+    """Yield the positions at the lowest level whose ancestor is at a position of the highest."""
+    first, last = position, position + 1
+    for parent_positions in reversed(levels):
+        first, last = bisect_left(parent_positions, first), bisect_left(parent_positions, last)
+    yield from range(first, last)

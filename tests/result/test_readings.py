@@ -1,0 +1,100 @@
+"""Numbers and dates are read from text where they are not ambiguous."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from llx_mcp.result.readings import read_date, read_number, uses_decimal_comma
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("12", 12),
+        ("1,234.50", 1234.5),
+        ("1.234,50", 1234.5),
+        ("1 234,50", 1234.5),
+        ("1,234", 1234),
+        ("12,5", 12.5),
+        ("$ 5", 5),
+        ("EUR 1,000", 1000),
+        ("7 kg", None),
+        ("12 %", 12),
+        ("12%", 12),
+        ("(12)", -12),
+        ("(1,234.5)", -1234.5),
+        ("-3", -3),
+        ("−3", -3),
+        ("12-", -12),
+        ("1:03.28", 63.28),
+        ("3:56.67", 236.67),
+        ("1:00:01", 3601),
+        ("DNS", None),
+        ("12 and 13", None),
+        ("AB-007", None),
+        ("2025-01-31", None),
+        ("", None),
+        ("1" * 50, None),
+    ],
+)
+def test_number_is_read_from_text(text: str, number: float | None) -> None:
+    assert read_number(text) == number
+
+
+@pytest.mark.parametrize(
+    ("texts", "comma"),
+    [
+        (["1.234", "12,5"], True),
+        (["1.234,50"], True),
+        (["1,234", "5,678"], False),
+        (["1,234.5"], False),
+        (["12,3456"], True),
+        ([], False),
+    ],
+)
+def test_decimal_comma_is_seen_in_the_other_values_of_a_field(texts: list[str], comma: bool) -> None:
+    assert uses_decimal_comma(texts) is comma
+    if comma and "1.234" in texts:
+        assert read_number("1.234", decimal_comma=False) == 1234
+    assert read_number("1,234", decimal_comma=comma) == (1.234 if comma else 1234)
+
+
+@pytest.mark.parametrize(
+    ("text", "date"),
+    [
+        ("2025-03-31", "2025-03-31"),
+        ("2025-03-31T10:00:00Z", "2025-03-31"),
+        ("2025/3/1", "2025-03-01"),
+        ("2025-03", "2025-03"),
+        ("31.03.2025", "2025-03-31"),
+        ("31/03/2025", "2025-03-31"),
+        ("03/31/2025", "2025-03-31"),
+        ("03/03/2025", "2025-03-03"),
+        ("03/04/2025", None),
+        ("July 16, 2024", "2024-07-16"),
+        ("Jul 16 2024", "2024-07-16"),
+        ("16 July 2024", "2024-07-16"),
+        ("3rd of March, 2024", "2024-03-03"),
+        ("July 2016", "2016-07"),
+        ("Sept. 2016", "2016-09"),
+        ("Ju 2016", None),
+        ("2025-13-01", None),
+        ("30 February 2024", None),
+        ("2024", None),
+        ("soon", None),
+        ("July 16, 2024 at the latest, or whenever it suits us", None),
+    ],
+)
+def test_date_is_read_from_text(text: str, date: str | None) -> None:
+    assert read_date(text) == date
+
+
+@given(st.text(max_size=60))
+def test_any_text_is_read_without_an_error(text: str) -> None:
+    read_number(text)
+    read_date(text)
+
+
+@given(st.integers(-(10**12), 10**12))
+def test_grouped_integer_is_read_back(number: int) -> None:
+    assert read_number(f"{number:,}") == number
