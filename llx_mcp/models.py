@@ -5,7 +5,6 @@ body). Numbers keep all their digits, and a body of 50 MB is not decoded into Py
 `Job` are decoded and typed. They are parsed leniently: an invalid value becomes None and is still in the bytes.
 """
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,7 +13,6 @@ from typing import Annotated, Any, Self
 import msgspec
 from pydantic import (
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     PrivateAttr,
@@ -28,12 +26,24 @@ from llx_mcp.raw_json import decode_json, is_empty, is_null, join_json, split_js
 TERMINAL_STATUSES = frozenset({"COMPLETED", "FAILED", "CANCELLED"})
 EXPANDABLE_SECTIONS = ("configuration", "extract_metadata", "usage", "metadata")
 
+# Facts beyond these are not credits or pages; they also keep out infinities and integers beyond a double.
+_MAX_AMOUNT = 1e15
+_MAX_COUNT = 2**53 - 1
+
 _LARGE_SECTIONS = frozenset({"extract_result", "extract_metadata"})
 _items_decoder = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 class MalformedJobError(ValueError):
     """The body is not a job: not JSON, cut off, not an object, or without an id or a status."""
+
+
+def _decode_leniently(raw: msgspec.Raw) -> Any:
+    """Decode a value; None where it is not UTF-8, too deep, or in another way nothing that a parser accepts."""
+    try:
+        return decode_json(raw)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _none_if_invalid(value: object, handler: ValidatorFunctionWrapHandler) -> object:
@@ -43,28 +53,22 @@ def _none_if_invalid(value: object, handler: ValidatorFunctionWrapHandler) -> ob
         return None
 
 
-def _none_if_not_finite(value: object) -> object:
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
 _lenient = WrapValidator(_none_if_invalid)
 Text = Annotated[str | None, _lenient]
 Flag = Annotated[bool | None, _lenient]
-Count = Annotated[int | None, _lenient]
-Amount = Annotated[float | None, BeforeValidator(_none_if_not_finite), _lenient]
+Count = Annotated[int | None, Field(ge=0, le=_MAX_COUNT), _lenient]
+Amount = Annotated[float | None, Field(ge=-_MAX_AMOUNT, le=_MAX_AMOUNT, allow_inf_nan=False), _lenient]
 
 
 def _parse_time(value: object, handler: ValidatorFunctionWrapHandler) -> datetime | None:
     parsed = _none_if_invalid(value, handler)
     if not isinstance(parsed, datetime):
         return None
-    aware = parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
     try:
-        aware.astimezone(UTC)
+        return parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC)
     except OverflowError:
-        # In UTC it would be before the year 1 or after the year 9999.
+        # In UTC the time is before the year 1 or after the year 9999.
         return None
-    return aware
 
 
 Time = Annotated[datetime | None, WrapValidator(_parse_time)]
@@ -140,18 +144,11 @@ class Job(BaseModel):
         """
         try:
             sections = split_json(body)
-            small = {
-                key: decode_json(raw)
-                for key, raw in sections.items()
-                if key not in _LARGE_SECTIONS and key in cls.model_fields
-            }
         except (msgspec.DecodeError, RecursionError) as exc:
             raise MalformedJobError(f"the body is not a JSON object: {exc}") from None
-        except ValueError as exc:
-            # Not UTF-8, or a value that no parser accepts. The exception's text may quote the body, so it is not used.
-            raise MalformedJobError(f"the body holds a value that is not JSON ({type(exc).__name__})") from None
+        small = {key: sections[key] for key in cls.model_fields if key in sections and key not in _LARGE_SECTIONS}
         try:
-            job = cls.model_validate(small)
+            job = cls.model_validate({key: _decode_leniently(raw) for key, raw in small.items()})
         except ValidationError as exc:
             names = ", ".join(sorted({str(error["loc"][0]) for error in exc.errors()}))
             raise MalformedJobError(f"the body is JSON but not a job: no usable {names}") from None
@@ -224,7 +221,7 @@ class JobPage:
     Attributes:
         items: the jobs; sections that were not requested are absent or null.
         next_page_token: the token of the next page; None on the last page.
-        num_unreadable: number of rows that are not jobs, and so are not among the items.
+        num_unreadable: number of items that were left out because they are not jobs.
     """
 
     items: tuple[Job, ...]
@@ -247,13 +244,13 @@ class JobPage:
             raise MalformedJobError(f"the body is not a list of jobs: {exc}") from None
         except ValueError as exc:
             raise MalformedJobError(f"the body holds a value that is not JSON ({type(exc).__name__})") from None
-        jobs: list[Job] = []
-        error: MalformedJobError | None = None
-        for item in items:
-            try:
-                jobs.append(Job.parse(bytes(item)))
-            except MalformedJobError as exc:
-                error = exc
-        if error is not None and not jobs:
-            raise error
-        return cls(tuple(jobs), token if isinstance(token, str) and token else None, len(items) - len(jobs))
+        jobs = tuple(job for item in items if (job := _parse_item(item)) is not None)
+        return cls(jobs, token if isinstance(token, str) and token else None, len(items) - len(jobs))
+
+
+def _parse_item(item: msgspec.Raw) -> Job | None:
+    """Return an item of a list as a job; None where it is none."""
+    try:
+        return Job.parse(bytes(item))
+    except MalformedJobError:
+        return None

@@ -62,7 +62,7 @@ def decode_json(raw: msgspec.Raw | bytes) -> Any:
 
     Python's own parser handles what msgspec rejects and a service may send:
 
-    - NaN and numbers too large for a double become their text;
+    - NaN, numbers too large for a double and integers of more digits than Python reads become their text;
     - a lone surrogate stays in a value; in a name it becomes the text of its escape, since a path cannot hold one.
 
     Raises:
@@ -71,7 +71,21 @@ def decode_json(raw: msgspec.Raw | bytes) -> Any:
     try:
         return msgspec.json.decode(raw)
     except (msgspec.DecodeError, RecursionError):
-        return json.loads(bytes(raw), parse_float=_finite_or_text, parse_constant=str, object_pairs_hook=_build_object)
+        return json.loads(
+            bytes(raw),
+            parse_int=_int_or_text,
+            parse_float=_finite_or_text,
+            parse_constant=str,
+            object_pairs_hook=_build_object,
+        )
+
+
+def _int_or_text(literal: str) -> int | str:
+    try:
+        return int(literal)
+    except ValueError:
+        # Python limits the digits of an integer, because reading them takes quadratic time.
+        return literal
 
 
 def _finite_or_text(literal: str) -> float | str:

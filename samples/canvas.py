@@ -83,7 +83,7 @@ class Canvas:
     def __init__(self, title: str) -> None:
         self._pdf = FPDF(unit="pt", format=(WIDTH, HEIGHT))
         self._pdf.set_auto_page_break(auto=False)
-        self._pdf.set_creation_date(datetime(2026, 1, 5, 9, 0, tzinfo=UTC))
+        self._pdf.set_creation_date(datetime(2026, 7, 1, 9, 0, tzinfo=UTC))
         self._pdf.set_title(title)
         self._pdf.set_producer("llx-mcp samples")
         self._page = 0

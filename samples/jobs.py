@@ -8,7 +8,8 @@ from typing import Any, NotRequired, TypedDict
 from samples.canvas import Citation, Field, Region, Tree
 
 PROJECT_ID = "5a3d1f0e-6c1b-4e0a-9f57-2b6d8c4e1a90"
-_CREATED, _UPDATED = "2026-01-05T09:00:00Z", "2026-01-05T09:01:36Z"
+# After the day of every document: the latest is the end of the statement, 2026-06-30.
+_CREATED, _UPDATED = "2026-07-06T09:00:00Z", "2026-07-06T09:01:36Z"
 _OPTIONS_OF_BOTH_FORMATS = (
     "data_schema", "cite_sources", "confidence_scores", "extraction_target", "max_pages", "parse_tier",
 )  # fmt: skip
@@ -68,7 +69,8 @@ def build_completed_job(
                 "page_metadata": None,
                 "row_metadata": metadata if is_rows else None,
             },
-            "parse_job_id": "pjb-sample00000000000000000000",
+            # One parse job for each document, which all its extract jobs share.
+            "parse_job_id": file_id.replace("dfl-", "pjb-"),
             "parse_tier": "agentic",
         },
     }

@@ -41,6 +41,8 @@ LIBRARIES = {
     "uvicorn": {"local", "server"},
     "pytest": {"pytest_plugin"},
     "jsonschema": {"local", "result"},
+    "re2": {"result"},
+    "referencing": {"result"},
     "pypdfium2": {"local"},
     "pydantic": {"models", "settings", "answers", "server", "backends", "local"},
     "pydantic_settings": {"settings"},

@@ -84,6 +84,27 @@ def test_invalid_field_is_none_and_still_in_the_dump() -> None:
     assert keys.items() <= decode_exactly(job.dump()).items()
 
 
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00"])
+def test_time_that_utc_does_not_have_is_none(moment: str) -> None:
+    job = job_with(created_at=moment, updated_at="0001-01-01T14:00:00+14:00")
+    assert (job.created_at, job.updated_at) == (None, datetime.min.replace(tzinfo=UTC))
+
+
+@pytest.mark.parametrize("number", ["9" * 10_000, "9" * 400, "1e999", "-1e999", '"1e999"', "1e300", "-1e16"])
+def test_number_beyond_credits_and_pages_is_none(number: str) -> None:
+    usage = (
+        f'"usage":{{"credits":{number},"parse_credits":2}},"metadata":{{"usage":{{"num_pages_extracted":{number}}}}}'
+    )
+    job = Job.parse(f'{{"id":"ext-1","status":"COMPLETED",{usage}}}'.encode())
+    assert job.usage is not None
+    assert (job.usage.credits, job.usage.parse_credits, job.num_pages) == (None, 2, None)
+
+
+def test_section_that_is_not_utf_8_is_none_and_the_job_is_read() -> None:
+    job = Job.parse(b'{"id":"ext-1","status":"FAILED","usage":{"credits":"\xff"},"error_message":"why"}')
+    assert (job.usage, job.error_message) == (None, "why")
+
+
 def test_null_section_is_none() -> None:
     assert job_with(extract_result=None).raw("extract_result") is None
     assert job_with().raw("extract_result") is None
@@ -121,6 +142,8 @@ def test_body_that_is_not_a_job_is_rejected_without_quoting_it(body: bytes) -> N
         (b"1e400", "1e400"),
         (b'"\\ud800"', "\ud800"),
         (b"[18446744073709551616]", [1 << 64]),
+        (b"[" + b"9" * 4_300 + b"]", [10**4_300 - 1]),
+        (b'{"n":-' + b"9" * 5_000 + b"}", {"n": "-" + "9" * 5_000}),
     ],
 )
 def test_json_that_msgspec_rejects_is_decoded(raw: bytes, value: Any) -> None:

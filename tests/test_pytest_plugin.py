@@ -138,12 +138,14 @@ class Endpoint(BaseHTTPRequestHandler):
 def test_webhooks_are_delivered_and_signed(llamaextract: EmbeddedApi) -> None:
     Endpoint.events = Queue()
     job_id = ""
+    llamaextract.add_job({"id": "ext-recorded", "status": "FAILED", "file_input": "dfl-known"})
     with ThreadingHTTPServer(("127.0.0.1", 0), Endpoint) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        # A daemon, so that a failed assertion does not hang the run.
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
         thread.start()
         webhook = {"webhook_url": f"http://127.0.0.1:{server.server_port}/", "webhook_signing_secret": "whsec"}
         create = {
-            "file_input": "dfl-unknown",
+            "file_input": "dfl-known",
             "configuration": {"data_schema": {}},
             "webhook_configurations": [webhook],
         }
@@ -164,7 +166,7 @@ def test_webhooks_are_delivered_and_signed(llamaextract: EmbeddedApi) -> None:
 def test_invalid_job_scenario_or_fault_is_refused(llamaextract: EmbeddedApi) -> None:
     with pytest.raises(MalformedJobError):
         llamaextract.add_job({"id": "ext-1"})
-    with pytest.raises(UnknownScenarioError, match="there are normal, instant"):
+    with pytest.raises(UnknownScenarioError, match="Use one of normal, instant"):
         llamaextract.add_job(scenario="sideways")
-    with pytest.raises(ValueError, match="there are rate-limited"):
+    with pytest.raises(ValueError, match="Use one of rate-limited"):
         llamaextract.set_faults("meteor")

@@ -17,7 +17,6 @@ STUCK = (
     "create a new job (this server only reads)."
 )
 FREE = "Waiting changes and bills nothing."
-TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 
 # Real jobs took from 22 s (2 pages) to 590 s (90 pages).
 _SHORTEST_SECONDS, _LONGEST_SECONDS = 22.0, 590.0
@@ -73,6 +72,12 @@ def _start(header: Header, head: JobAnswer | JobOutput, max_chars: int) -> Answe
     else:
         builder.add("notice", NOTICE)
     return builder
+
+
+def format_time(moment: datetime) -> str:
+    """Return a time to the second: ISO 8601, UTC."""
+    # `strftime` writes years below 1000 with fewer than four digits.
+    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def describe_overdue(job: "Job", now: datetime) -> str | None:
@@ -154,7 +159,7 @@ def _configuration_step(request: JobRequest, text: str) -> NextStep:
 def _times(job: "Job", now: datetime) -> dict[str, float | str]:
     if job.created_at is None:
         return {}
-    created = {"created_at": job.created_at.astimezone(UTC).strftime(TIME_FORMAT)}
+    created = {"created_at": format_time(job.created_at)}
     if not job.is_terminal:
         # The service's clock may be ahead of ours: an age is never negative.
         return {"age_seconds": round(max((now - job.created_at).total_seconds(), 0.0), 1), **created}

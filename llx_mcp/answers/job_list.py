@@ -7,7 +7,7 @@ from datetime import UTC, datetime, time, timedelta
 
 from llx_mcp.answers.budget import NOTICE, Answer, AnswerBuilder, Cost, part_cost
 from llx_mcp.answers.cursors import CursorError, unwrap_cursor, wrap_cursor
-from llx_mcp.answers.header import TIME_FORMAT
+from llx_mcp.answers.header import format_time
 from llx_mcp.answers.outputs import JobListFacts, JobListOutput, NextStep, Omission
 from llx_mcp.answers.requests import JobListRequest, JobRequest
 from llx_mcp.answers.wait_report import JobRow, build_job_table
@@ -98,7 +98,13 @@ class JobListBuilder:
         self._num_unreadable = 0
 
     def add(self, rows: Sequence[JobRow], page_token: str | None, num_unreadable: int = 0) -> None:
-        """Add those jobs of a page that pass the filters, and count the rows of the page that are not jobs."""
+        """Add those jobs of a page that pass the filters.
+
+        Args:
+            rows: the jobs.
+            page_token: token of the page.
+            num_unreadable: number of items of the page that are not jobs.
+        """
         self._num_searched += len(rows)
         self._num_unreadable += num_unreadable
         for row in rows:
@@ -133,7 +139,7 @@ class JobListBuilder:
             table = build_job_table(self._rows, _COLUMNS)
             table.fill(builder.room - self._cursor_cost(builder, max(cursors, key=len)))
         num_shown = len(table.rows)
-        builder.replace_head(self._head(num_shown, now.astimezone(UTC).strftime(TIME_FORMAT)))
+        builder.replace_head(self._head(num_shown, format_time(now)))
         if table.rows:
             builder.add("jobs", table.table)
         if num_shown < len(self._rows):
@@ -154,8 +160,8 @@ class JobListBuilder:
         if self._rows:
             builder.add("notice", NOTICE)
         if self._num_unreadable:
-            hint = "the service sent them without a usable id or status"
-            builder.omit(Omission(what="jobs that cannot be read", count=self._num_unreadable, hint=hint))
+            hint = "the service sent them without an id or a status"
+            builder.omit(Omission(what="items that are not jobs", count=self._num_unreadable, hint=hint))
         return builder
 
     def _head(self, num_jobs: int, now: str) -> JobListOutput:
@@ -168,6 +174,8 @@ class JobListBuilder:
         if self._rows:
             first = JobRequest(self._rows[0].job_id, scope=self._request.scope)
             return NextStep(text="To read the first:", call=first.call("get_extract_job"))
+        if self._num_unreadable:
+            return NextStep(text="None of these items is a job. Try again; if that persists, ask the service's owner.")
         if self._request.filters:
             return NextStep(text="No job passes these filters so far. Leave some out; times are UTC.")
         if has_more:

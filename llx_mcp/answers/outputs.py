@@ -303,7 +303,9 @@ class ReviewCounts(Output):
     values: int = Field(description="Values that were checked.")
     threshold: float = Field(description="The threshold for low confidence, 0 to 1.")
     schema_violations: int = Field(description="Values that break the job's data_schema (kind `schema`).")
-    missing_required: int = Field(description="Required fields that are null or absent (kind `required`).")
+    missing_required: int = Field(
+        description="Required fields that are absent, or null where the schema does not allow null (kind `required`)."
+    )
     quote_mismatches: int = Field(description="Values that none of their quotes contains (kind `quote`).")
     low_confidence: int = Field(description="Values with a confidence below the threshold (kind `confidence`).")
     duplicates: int = Field(description="Rows that repeat an earlier row of their list (kind `duplicate`).")
@@ -316,7 +318,8 @@ class ReviewOutput(JobAnswer):
 
     counts: ReviewCounts | None = Field(default=None, description="How many findings of each kind there are.")
     unavailable_checks: list[str] | None = Field(
-        default=None, description="Checks that this job does not allow, and why."
+        default=None,
+        description="Checks that this job does not allow, and values that were not checked, with the reason.",
     )
     findings: Table | None = Field(
         default=None, description="Worst kind first: kind, path, value, confidence, page, quote, why."

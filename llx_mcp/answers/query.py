@@ -29,6 +29,11 @@ def answer_query(engine: Engine, header: Header, request: JobRequest, sql: str, 
     columns = [str(sanitize_json(name)) for name in found.columns]
     if found.num_rows is not None:
         builder.add("num_rows", found.num_rows)
+    if num_cut := engine.tables.num_cut(sql):
+        resource = request.resource("result")
+        builder.omit(
+            Omission(what="ends of texts, lists and names too long for a table", count=num_cut, resource=resource)
+        )
     table = TableBuilder("rows", columns, iter(sanitize_json(found.rows)), query_line)
     table.fill(builder.room - builder.omissions_cost(_omission(MOST_ROWS * 100, MOST_ROWS * 100, MOST_ROWS)))
     if table.rows:
@@ -43,7 +48,7 @@ def answer_query(engine: Engine, header: Header, request: JobRequest, sql: str, 
 
 def _suggest_tables(builder: AnswerBuilder, engine: Engine, sql: str) -> None:
     """Name the tables after a query that found nothing, or too much of the table of all values."""
-    if tables := engine.suggest_tables(sql):
+    if tables := engine.tables.suggest(sql):
         builder.add_next_steps(
             [NextStep(text=f"{FIELDS} has only values that are present. Each list is a table: {tables}.")]
         )

@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING
 
-from llx_mcp.answers.header import TIME_FORMAT, describe_overdue
+from llx_mcp.answers.header import describe_overdue, format_time
 from llx_mcp.answers.wait_report import NOT_POLLED, UNREADABLE, JobRow
 from llx_mcp.errors import ArgumentError, NotFoundError, RateLimitedError
 
@@ -54,7 +54,7 @@ def build_listed_row(job: "Job", name: str | None, now: datetime) -> JobRow:
         name: name of its document's file, where that is known.
         now: the time by the service's clock.
     """
-    created_at = None if job.created_at is None else job.created_at.astimezone(UTC).strftime(TIME_FORMAT)
+    created_at = None if job.created_at is None else format_time(job.created_at)
     note = job.error_message or describe_overdue(job, now)
     if note is None and name is None and job.has_result:
         note = f"begins {_excerpt_result(job)}"

@@ -18,6 +18,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from llx_mcp.local.body_limit import DEFAULT_UPLOAD_BYTES, BodyLimitMiddleware
+from llx_mcp.local.configurations_api import build_configuration_routes
 from llx_mcp.local.database import StoreProblem, StoreProblemError
 from llx_mcp.local.endpoints import ApiContext, Endpoint, build_route, has_api_key
 from llx_mcp.local.fault_middleware import FaultMiddleware
@@ -77,6 +78,7 @@ def create_app(
             build_route("GET", "/", _build_status_endpoint(context, injector, page_token), requires_key=False),
             *(_build_admin_routes(injector, admin_token) if admin_token else ()),
             *build_file_routes(context, renderer, secrets.token_bytes(32)),
+            *build_configuration_routes(context),
             *build_job_routes(context),
         ],
         exception_handlers={

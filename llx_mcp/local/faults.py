@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
+from typing import Any
 
 import anyio
 
@@ -21,8 +22,9 @@ not-json              200 with an HTML page
 wrong-region          401, as for a key of another region
 out-of-credits        402
 
-Write KIND or KIND:name=value,name=value. Every kind takes `share`, the share of requests that fail, from 0 to 1 (1),
-drawn at random with `seed` (0); `times`, the number of requests that fail; `method`; and `path`, a part of the path.
+Write KIND or KIND:name=value,name=value. Every kind takes `method`, and `path`, a part of the path. Every kind but
+rate-limit takes `share`, the share of requests that fail, from 0 to 1 (1), drawn at random with `seed` (0); and
+`times`, the number of requests that fail.
 """
 KINDS = (
     "rate-limited", "rate-limit", "unavailable", "slow", "disconnect", "truncated", "not-json", "wrong-region",
@@ -31,14 +33,56 @@ KINDS = (
 # No faults for the admin endpoint, nor for URLs that stand in for the service's storage.
 _EXEMPT_PATHS = ("/_admin/", "/_files/")
 _MINUTE_SECONDS = 60.0
-_PARAMETER_TYPES: Mapping[str, type] = {
-    "share": float, "seed": int, "times": int, "method": str, "path": str, "status": int, "seconds": float,
-    "retry_after": float, "per_minute": int, "kind": str,
-}  # fmt: skip
+_METHODS = ("GET", "POST", "PUT", "DELETE")
+
+
+@dataclass(frozen=True, slots=True)
+class _Parameter:
+    """What a parameter of a fault may be.
+
+    Attributes:
+        convert: Its type.
+        allowed: The allowed values, in words.
+        example: A fault that uses it.
+        accepts: Whether a converted value is allowed.
+    """
+
+    convert: type
+    allowed: str
+    example: str
+    accepts: Callable[[Any], bool] = lambda _: True
+
+
+_PARAMETERS: Mapping[str, _Parameter] = {
+    "share": _Parameter(float, "a number from 0 to 1", "unavailable:share=0.2", lambda value: 0 <= value <= 1),
+    "seed": _Parameter(int, "a whole number", "unavailable:share=0.2,seed=7"),
+    "times": _Parameter(int, "a whole number from 0", "disconnect:times=1", lambda value: value >= 0),
+    "method": _Parameter(
+        str, f"one of {', '.join(_METHODS)}", "unavailable:method=POST", lambda value: value.upper() in _METHODS
+    ),
+    "path": _Parameter(str, "a part of the path of a request", "disconnect:path=/cancel"),
+    "status": _Parameter(
+        int, "a whole number from 500 to 599", "unavailable:status=502", lambda value: 500 <= value <= 599
+    ),
+    "seconds": _Parameter(float, "a number from 0 to 3600", "slow:seconds=3", lambda value: 0 <= value <= 3_600),
+    "retry_after": _Parameter(
+        float, "a number from 0 to 86400", "rate-limited:retry_after=2", lambda value: 0 <= value <= 86_400
+    ),
+    "per_minute": _Parameter(int, "a whole number from 0", "rate-limit:per_minute=20", lambda value: value >= 0),
+}
+_SHARED_PARAMETERS = ("method", "path", "share", "seed", "times")
+# The parameters of each kind that has its own.
+_PARAMETERS_BY_KIND: Mapping[str, tuple[str, ...]] = {
+    "rate-limited": ("retry_after", *_SHARED_PARAMETERS),
+    "rate-limit": ("per_minute", "retry_after", "method", "path"),
+    "unavailable": ("status", *_SHARED_PARAMETERS),
+    "slow": ("seconds", *_SHARED_PARAMETERS),
+}
+_MAX_QUOTED_CHARS = 40
 
 
 class FaultError(ValueError):
-    """An unknown fault or an invalid parameter. The message says what is allowed."""
+    """An unknown fault or an invalid parameter. The message says what is wrong, what is allowed, and an example."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,17 +102,27 @@ class Fault:
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
-            raise FaultError(f"No such fault; there are {', '.join(KINDS)}.")
-        if not 0 <= self.share <= 1:
-            raise FaultError("share must be a number from 0 to 1.")
-        if not 500 <= self.status <= 599:
-            raise FaultError("status must be a number from 500 to 599.")
-        if not 0 <= self.seconds <= 3_600:
-            raise FaultError("seconds must be a number from 0 to 3600.")
-        if self.per_minute < 0 or (self.times is not None and self.times < 0):
-            raise FaultError("per_minute and times must be numbers from 0.")
-        if self.retry_after is not None and not 0 <= self.retry_after <= 86_400:
-            raise FaultError("retry_after must be a number of seconds from 0 to 86400.")
+            raise FaultError(
+                f"There is no fault {_quote(self.kind)}. Use one of {', '.join(KINDS)}. "
+                "Example: rate-limited:retry_after=2"
+            )
+        taken = get_parameters(self.kind)
+        for name, value in describe_fault(self).items():
+            if name == "kind":
+                continue
+            parameter = _PARAMETERS[name]
+            if name not in taken:
+                raise FaultError(
+                    f"The fault {self.kind} does not take {name}. It takes {', '.join(taken)}. "
+                    f"Example: {self.kind}:{_PARAMETERS[taken[0]].example.partition(':')[2]}"
+                )
+            if not parameter.accepts(value):
+                raise _build_value_error(name, value)
+
+
+def get_parameters(kind: str) -> tuple[str, ...]:
+    """Return the names of the parameters that a kind takes."""
+    return _PARAMETERS_BY_KIND.get(kind, _SHARED_PARAMETERS)
 
 
 def parse_fault(text: str) -> Fault:
@@ -94,7 +148,8 @@ def parse_faults(body: bytes) -> list[Fault]:
         items = None
     if not isinstance(items, list) or not all(isinstance(item, str | dict) for item in items):
         raise FaultError(
-            'Send a JSON list, such as ["rate-limited:retry_after=2"] or [{"kind": "slow", "seconds": 3}].'
+            "The body is not a JSON list of strings or objects, one for each fault. "
+            'Example: ["rate-limited:retry_after=2", {"kind": "slow", "seconds": 3}]'
         )
     return [parse_fault(item) if isinstance(item, str) else build_fault(item) for item in items]
 
@@ -105,20 +160,35 @@ def build_fault(parameters: Mapping[str, object]) -> Fault:
     Raises:
         FaultError: The kind or a parameter is invalid.
     """
-    unknown = sorted(set(parameters) - set(_PARAMETER_TYPES))
-    if unknown:
-        raise FaultError(f"A fault does not take {unknown[0][:40]!r}; it takes {', '.join(_PARAMETER_TYPES)}.")
+    for name in parameters:
+        if name != "kind" and name not in _PARAMETERS:
+            raise FaultError(
+                f"A fault has no parameter {_quote(name)}. The parameters are {', '.join(_PARAMETERS)}. "
+                "Example: slow:seconds=3"
+            )
     values = {name: _convert(name, value) for name, value in parameters.items() if value is not None}
     return Fault(**{"kind": "", **values})  # type: ignore[arg-type]  # `_convert` has checked each type
 
 
 def _convert(name: str, value: object) -> str | int | float:
+    if name == "kind":
+        return str(value)
+    if _PARAMETERS[name].convert is int and isinstance(value, float) and not value.is_integer():
+        raise _build_value_error(name, value)
     try:
-        converted: str | int | float = _PARAMETER_TYPES[name](value)
+        converted: str | int | float = _PARAMETERS[name].convert(value)
     except (TypeError, ValueError, OverflowError):
-        kind = "a whole number" if _PARAMETER_TYPES[name] is int else "a number"
-        raise FaultError(f"{name} must be {kind}.") from None
+        raise _build_value_error(name, value) from None
     return converted
+
+
+def _build_value_error(name: str, value: object) -> FaultError:
+    parameter = _PARAMETERS[name]
+    return FaultError(f"{name} cannot be {_quote(value)}: it must be {parameter.allowed}. Example: {parameter.example}")
+
+
+def _quote(value: object) -> str:
+    return repr(value)[:_MAX_QUOTED_CHARS]
 
 
 def describe_fault(fault: Fault) -> dict[str, str | int | float]:

@@ -1,7 +1,6 @@
 """The endpoints of files: upload, get, list, delete, content and page screenshots."""
 
-import base64
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import TypedDict
@@ -15,11 +14,16 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from llx_mcp.local.endpoints import ApiContext, build_route, is_in_project
+from llx_mcp.local.file_queries import filter_files, sort_files, sort_files_by_list
 from llx_mcp.local.file_store import FILE_PREFIX, StoredFile
+from llx_mcp.local.page_tokens import slice_page
 from llx_mcp.local.request_models import (
     FileContentQuery,
+    FileFilter,
     FileQuery,
+    FileQueryBody,
     ScopeQuery,
+    parse_body,
     parse_query,
     parse_uuid,
     validation_error,
@@ -33,19 +37,11 @@ FILES_PATH = "/api/v1/beta/files"
 # URLs under this path are signed and need no API key, like those of the service's storage.
 CONTENT_PATH = "/_files"
 DEFAULT_PAGE_SIZE = 50
+MAX_PAGE_SIZE = 1_000
 URL_LIFETIME_SECONDS = 3_600
 
 _MAX_URL_LIFETIME_SECONDS = 7 * 86_400
 _SCREENSHOTS_PATH = "/api/v1/files/{id}/page_screenshots"
-# The fields that `order_by` accepts, each with its sort key. Times are in UTC, so their text sorts like the times.
-_SORT_KEYS: dict[str, Callable[[StoredFile], str]] = {
-    "name": lambda file: file.name,
-    "created_at": lambda file: file.created.isoformat(),
-    "last_modified_at": lambda file: file.created.isoformat(),
-    "id": lambda file: file.file_id,
-    "purpose": lambda file: file.purpose or "",
-    "external_file_id": lambda file: file.external_file_id or "",
-}
 
 
 class PresignedUrl(TypedDict):
@@ -84,6 +80,7 @@ def build_file_routes(context: ApiContext, renderer: PageRenderer, secret: bytes
     return [
         build_route("POST", FILES_PATH, api.upload),
         build_route("GET", FILES_PATH, api.list),
+        build_route("POST", f"{FILES_PATH}/query", api.query),
         build_route("GET", f"{FILES_PATH}/{{file_id}}/content", api.get_content_url),
         build_route("GET", f"{FILES_PATH}/{{file_id}}", api.get),
         build_route("DELETE", f"{FILES_PATH}/{{file_id}}", api.delete),
@@ -128,12 +125,35 @@ class _FilesApi:
 
     async def list(self, request: Request) -> Response:
         query = parse_query(request, FileQuery)
-        stored = await run_in_threadpool(self._files.list_files)
-        files = _sort([file for file in stored if _matches(file, query)], query.order_by)
-        start = _decode_offset(query.page_token)
-        end = start + (query.page_size or DEFAULT_PAGE_SIZE)
-        token = base64.urlsafe_b64encode(str(end).encode()).decode() if end < len(files) else None
-        items = [self._describe(file, request, query.expand) for file in files[start:end]]
+        file_filter = FileFilter(
+            file_name=query.file_name,
+            file_ids=query.file_ids,
+            external_file_id=query.external_file_id,
+            project_id=query.project_id,
+        )
+        files = sort_files(await self._filter(file_filter), query.order_by)
+        size = query.page_size or DEFAULT_PAGE_SIZE
+        page, token = slice_page(files, query.page_token, size, ["query", "page_token"])
+        return self._render_page(page, token, request, query.expand)
+
+    async def query(self, request: Request) -> Response:
+        """The deprecated way to list files, by POST."""
+        scope = parse_query(request, ScopeQuery)
+        body = await parse_body(request, FileQueryBody)
+        file_filter = body.filter or FileFilter()
+        file_filter = file_filter.model_copy(update={"project_id": file_filter.project_id or scope.project_id})
+        files = sort_files_by_list(await self._filter(file_filter), body.order_by)
+        size = min(body.page_size or DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE)
+        page, token = slice_page(files, body.page_token, size, ["body", "page_token"])
+        return self._render_page(page, token, request, ())
+
+    async def _filter(self, file_filter: FileFilter) -> Sequence[StoredFile]:
+        return filter_files(await run_in_threadpool(self._files.list_files), file_filter)
+
+    def _render_page(
+        self, page: Sequence[StoredFile], token: str | None, request: Request, expand: Sequence[str]
+    ) -> Response:
+        items = [self._describe(file, request, expand) for file in page]
         return JSONResponse({"items": items, "next_page_token": token, "total_size": None})
 
     async def delete(self, request: Request) -> Response:
@@ -236,18 +256,6 @@ def _http_errors() -> Iterator[None]:
         raise HTTPException(status, str(exc), {"x-should-retry": "false"}) from None
 
 
-def _matches(file: StoredFile, query: FileQuery) -> bool:
-    if query.file_ids is not None:
-        ids = {text.removeprefix(FILE_PREFIX).lower() for text in query.file_ids}
-        if file.file_uuid not in ids and file.file_id.removeprefix(FILE_PREFIX) not in ids:
-            return False
-    return (
-        is_in_project(file.project_id, query.project_id)
-        and (query.file_name is None or file.name == query.file_name)
-        and (query.external_file_id is None or file.external_file_id == query.external_file_id)
-    )
-
-
 def _parse_page_index(request: Request) -> int:
     text = request.path_params["page_index"]
     try:
@@ -260,28 +268,3 @@ def _parse_page_index(request: Request) -> int:
 def _get_extension(file: StoredFile) -> str | None:
     _, dot, extension = file.name.rpartition(".")
     return extension.lower() if dot and extension else None
-
-
-def _sort(files: list[StoredFile], order_by: str | None) -> list[StoredFile]:
-    # Python sorts are stable, so sorting by the last field first orders by all fields.
-    for part in reversed((order_by or "").split(",")):
-        name, _, direction = part.strip().partition(" ")
-        if not name:
-            continue
-        if name not in _SORT_KEYS or direction.strip().lower() not in ("", "asc", "desc"):
-            message = f"Value error, order by {', '.join(sorted(_SORT_KEYS))}, each with ' desc' or without"
-            raise validation_error("value_error", ["query", "order_by"], message, order_by)
-        files = sorted(files, key=_SORT_KEYS[name], reverse=direction.strip().lower() == "desc")
-    return files
-
-
-def _decode_offset(token: str | None) -> int:
-    if not token:
-        return 0
-    try:
-        offset = int(base64.urlsafe_b64decode(token.encode()).decode("ascii")[:9])
-    except ValueError:
-        offset = -1
-    if offset < 0:
-        raise validation_error("value_error", ["query", "page_token"], "Value error, not a token of this list", token)
-    return offset

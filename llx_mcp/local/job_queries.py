@@ -1,7 +1,7 @@
 """Pages of jobs, newest first, without their bodies."""
 
 import sqlite3
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import NamedTuple
 
@@ -74,6 +74,33 @@ def select_jobs(db: sqlite3.Connection, job_filter: JobFilter, now: datetime) ->
             break
     rows.close()
     return jobs
+
+
+def has_waiting_jobs(db: sqlite3.Connection, job_filter: JobFilter) -> bool:
+    """Return whether jobs of a list have a timeline that has not started."""
+    conditions, values = _build_waiting_conditions(job_filter)
+    query = f"SELECT EXISTS (SELECT 1 FROM jobs WHERE {' AND '.join(conditions)})"  # noqa: S608  # nosec B608 # constant conditions
+    return bool(db.execute(query, values).fetchone()[0])
+
+
+def start_waiting_jobs(db: sqlite3.Connection, job_filter: JobFilter, now: datetime) -> None:
+    """Start the timelines of a list that have not started. The jobs are created now.
+
+    They start before any page is read: a job that moved to the first page while a client reads the second would be on
+    neither.
+    """
+    conditions, values = _build_waiting_conditions(job_filter)
+    seconds = now.timestamp()
+    statement = f"UPDATE jobs SET began = ?, created = ? WHERE {' AND '.join(conditions)}"  # noqa: S608  # nosec B608 # constant conditions
+    db.execute(statement, (seconds, seconds, *values))
+
+
+def _build_waiting_conditions(job_filter: JobFilter) -> tuple[list[str], list[object]]:
+    # Without dates and cursor: the creation time that they compare is not yet set.
+    whole = replace(job_filter, after=None, created_on_or_after=None, created_on_or_before=None)
+    conditions, values = _build_conditions(whole)
+    return ["began IS NULL", "pending_seconds + throttled_seconds + running_seconds + billing_seconds > 0",
+            *conditions], values  # fmt: skip
 
 
 def _build_conditions(job_filter: JobFilter) -> tuple[list[str], list[object]]:

@@ -12,8 +12,8 @@ LIFECYCLE_COLUMNS = "pending_seconds, throttled_seconds, running_seconds, billin
 
 _INSERT = (
     "INSERT INTO jobs (id, ending, project_id, configuration_id, file_input, document_sha256, is_recorded, created, "
-    "began, pending_seconds, throttled_seconds, running_seconds, billing_seconds, body_id, overrides, webhooks) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    "parse_job_id, began, pending_seconds, throttled_seconds, running_seconds, billing_seconds, body_id, overrides, "
+    "webhooks) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 
 
@@ -30,6 +30,7 @@ def insert_job(
     file_input: str | None,
     document_sha256: str | None = None,
     is_recorded: bool = False,
+    parse_job_id: str | None = None,
     started: float | None = None,
     overrides: bytes | None = None,
     webhooks: bytes | None = None,
@@ -48,6 +49,7 @@ def insert_job(
         file_input: The id of the file or parse job that the job reads.
         document_sha256: The SHA-256 of the document, in hex.
         is_recorded: Whether new jobs of the same document may take their result from this one.
+        parse_job_id: The parse job that the job's metadata names.
         started: The start of the timeline, in seconds since 1970.
         overrides: A JSON object whose sections replace those of the body.
         webhooks: The webhook configurations, a JSON list.
@@ -58,7 +60,7 @@ def insert_job(
     db.execute(
         _INSERT,
         (job_id, final_status, project_id, configuration_id, file_input, document_sha256, is_recorded, created,
-         started, *seconds, body_id, overrides, webhooks),
+         parse_job_id, started, *seconds, body_id, overrides, webhooks),
     )  # fmt: skip
 
 

@@ -3,22 +3,24 @@
 import secrets
 import string
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 import msgspec
 
 from llx_mcp.local import job_rows
+from llx_mcp.local.configuration_store import ConfigurationStore
 from llx_mcp.local.database import Database
 from llx_mcp.local.delivery_store import DeliveryStore
 from llx_mcp.local.file_store import FileStore
-from llx_mcp.local.job_queries import JobFilter, ListedJob, select_jobs
+from llx_mcp.local.job_queries import JobFilter, ListedJob, has_waiting_jobs, select_jobs, start_waiting_jobs
 from llx_mcp.local.job_rows import LIFECYCLE_COLUMNS, build_lifecycle
 from llx_mcp.local.lifecycle import JobLifecycle, Timeline, sections_at
-from llx_mcp.local.timestamps import from_unix_seconds, to_unix_seconds
+from llx_mcp.local.parse_jobs import read_parse_job_id
+from llx_mcp.local.timestamps import to_unix_seconds
 from llx_mcp.models import Job
-from llx_mcp.raw_json import join_json, split_json
+from llx_mcp.raw_json import is_null, join_json, split_json
 
 _ID_CHARS = string.ascii_lowercase + string.digits
 
@@ -66,10 +68,11 @@ class JobSpec:
 
 
 class JobStore:
-    """A store of jobs and files. Threads and processes can share it; close it after use.
+    """A store of jobs, files and configurations. Threads and processes can share it; close it after use.
 
     Attributes:
         files: The uploaded documents.
+        configurations: The saved configurations.
         deliveries: The webhook deliveries.
     """
 
@@ -84,6 +87,7 @@ class JobStore:
         """
         self._database = Database(path)
         self.files = FileStore(self._database)
+        self.configurations = ConfigurationStore(self._database)
         self.deliveries = DeliveryStore(self._database)
 
     def import_job(self, body: bytes, timeline: Timeline | None = None, *, document_sha256: str | None = None) -> str:
@@ -112,6 +116,7 @@ class JobStore:
                 file_input=job.document,
                 document_sha256=document_sha256,
                 is_recorded=True,
+                parse_job_id=read_parse_job_id(job.sections),
             )
         return job.id
 
@@ -147,33 +152,22 @@ class JobStore:
             )
         return job_id
 
-    def get_job(self, job_id: str, now: datetime, *, start_timeline: bool = True) -> StoredJob | None:
-        """Return the job as it is now, or None if it does not exist.
-
-        Args:
-            job_id: The id of the job.
-            now: The current time, aware.
-            start_timeline: Start the timeline of an imported job that has not started. A list request leaves it as it
-                is, in its first status.
-        """
+    def get_job(self, job_id: str, now: datetime) -> StoredJob | None:
+        """Return the job as it is now, or None if it does not exist. Starts its timeline if it has not started."""
         if not job_rows.is_storable(job_id):
             return None
         query = (
-            f"SELECT project_id, created, body, overrides, {LIFECYCLE_COLUMNS} "  # noqa: S608  # nosec B608 # constant column names
+            f"SELECT project_id, body, overrides, {LIFECYCLE_COLUMNS} "  # noqa: S608  # nosec B608 # constant column names
             "FROM jobs JOIN bodies ON bodies.id = body_id WHERE jobs.id = ?"
         )
         with self._database.connection() as db:
             row = db.execute(query, (job_id,)).fetchone()
         if row is None:
             return None
-        project_id, created, body, overrides, *columns = row
+        project_id, body, overrides, *columns = row
         lifecycle = build_lifecycle(*columns)
         if lifecycle.timeline.changes_over_time and lifecycle.started_at is None:
-            if start_timeline:
-                lifecycle = self._start_timeline(job_id, lifecycle, now)
-            else:
-                now = from_unix_seconds(created)
-                lifecycle = replace(lifecycle, started_at=now)
+            lifecycle = self._start_timeline(job_id, lifecycle, now)
         sections = split_json(body) if overrides is None else _merge(body, overrides)
         return StoredJob(
             project_id, sections if lifecycle.started_at is None else sections_at(sections, lifecycle, now)
@@ -225,8 +219,15 @@ class JobStore:
         return True
 
     def query_jobs(self, job_filter: JobFilter, now: datetime) -> list[ListedJob]:
-        """Return one page of jobs, newest first, without their bodies."""
+        """Return one page of jobs, newest first, without their bodies.
+
+        Starts the timeline of every job of the project that has not started: a job is created when a client first asks
+        for it, alone or in a list.
+        """
         with self._database.connection() as db:
+            if has_waiting_jobs(db, job_filter):
+                with self._database.transaction() as transaction:
+                    start_waiting_jobs(transaction, job_filter, now)
             return select_jobs(db, job_filter, now)
 
     def list_jobs(self, now: datetime | None = None) -> list[tuple[str, str]]:
@@ -244,19 +245,38 @@ class JobStore:
         ]
 
     def find_recorded_jobs(self, document_sha256: str | None, file_input: str) -> list[RecordedJob]:
-        """Return the imported jobs of a document, newest first: those with its content, or else those with its id.
+        """Return the imported jobs of a document, newest first.
+
+        Jobs of the same content come first; without any, those with the id of its file, and then those that read the
+        same parse job.
 
         Args:
             document_sha256: The SHA-256 of the document, in hex; None if only its id is known.
             file_input: The id of a file or a parse job.
         """
+        for column, value in (
+            ("document_sha256", document_sha256), ("file_input", file_input), ("parse_job_id", file_input),
+        ):  # fmt: skip
+            jobs = self._find_recorded(column, value)
+            if jobs:
+                return jobs
+        return []
+
+    def find_recorded_configuration(self, configuration_id: str) -> msgspec.Raw | None:
+        """Return the configuration of the newest imported job that names a saved one; None if no such job has one."""
+        jobs = self._find_recorded("configuration_id", configuration_id)
+        found = (job.sections.get("configuration") for job in jobs)
+        return next((raw for raw in found if raw is not None and not is_null(raw)), None)
+
+    def _find_recorded(self, column: str, value: str | None) -> list[RecordedJob]:
+        if value is None or not job_rows.is_storable(value):
+            return []
         query = (
-            "SELECT body_id, body FROM jobs JOIN bodies ON bodies.id = body_id "
-            "WHERE is_recorded AND {} ORDER BY position DESC LIMIT 20"
+            f"SELECT body_id, body FROM jobs JOIN bodies ON bodies.id = body_id "  # noqa: S608  # nosec B608 # constant column names
+            f"WHERE is_recorded AND {column} = ? ORDER BY position DESC LIMIT 20"
         )
         with self._database.connection() as db:
-            rows = db.execute(query.format("document_sha256 = ?"), (document_sha256,)).fetchall()
-            rows = rows or db.execute(query.format("file_input = ?"), (file_input,)).fetchall()
+            rows = db.execute(query, (value,)).fetchall()
         return [RecordedJob(body_id, split_json(body)) for body_id, body in rows]
 
     def count(self) -> int:

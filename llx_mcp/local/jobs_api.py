@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from llx_mcp.local.endpoints import ApiContext, build_route, is_in_project
-from llx_mcp.local.job_creation import build_job_spec
+from llx_mcp.local.job_creation import NotInStoreError, build_job_spec
 from llx_mcp.local.job_queries import JobFilter, PageCursor
 from llx_mcp.local.job_store import StoredJob
 from llx_mcp.local.request_models import (
@@ -22,6 +22,7 @@ from llx_mcp.local.request_models import (
     JobCreate,
     JobListQuery,
     JobQuery,
+    SchemaGeneration,
     SchemaValidation,
     ScopeQuery,
     parse_body,
@@ -29,7 +30,8 @@ from llx_mcp.local.request_models import (
     validation_error,
 )
 from llx_mcp.local.scenarios import SCENARIO_HEADER, UnknownScenarioError
-from llx_mcp.local.schemas import find_schema_error
+from llx_mcp.local.schema_generation import NoModelError, generate_configuration
+from llx_mcp.local.schemas import check_schema
 from llx_mcp.models import EXPANDABLE_SECTIONS
 from llx_mcp.raw_json import join_json
 
@@ -52,6 +54,7 @@ def build_job_routes(context: ApiContext) -> list[Route]:
     job_path = f"{JOBS_PATH}/{{job_id:path}}"
     return [
         build_route("POST", f"{JOBS_PATH}/schema/validation", api.validate_schema),
+        build_route("POST", f"{JOBS_PATH}/schema/generate", api.generate_schema),
         build_route("POST", JOBS_PATH, api.create),
         build_route("GET", JOBS_PATH, api.list),
         build_route("POST", f"{job_path}/cancel", api.cancel),
@@ -77,11 +80,16 @@ class _JobsApi:
             raise validation_error("value_error", ["header", SCENARIO_HEADER.lower()], str(exc), name) from None
 
     def _create(self, body: JobCreate, scope: ScopeQuery, scenario_name: str | None) -> Response:
+        if body.configuration is not None:
+            check_schema(body.configuration.data_schema, ["body", "configuration", "data_schema"])
         now = self._clock()
-        project_id = str(scope.project_id) if scope.project_id else None
-        spec = build_job_spec(self._store, body, project_id=project_id, scenario_name=scenario_name, now=now)
+        try:
+            spec = build_job_spec(self._store, body, project_id=scope.project_id, scenario_name=scenario_name, now=now)
+        except NotInStoreError as exc:
+            raise HTTPException(404, str(exc)) from None
         job = self._find(self._store.create_job(spec, now), now)
-        return _json_response(_hide_sections(job.sections, ()))
+        # The answer to a create request always shows the configuration, with the version that the job runs.
+        return _json_response(_hide_sections(job.sections, ("configuration",)))
 
     async def get(self, request: Request) -> Response:
         query = parse_query(request, JobQuery)
@@ -97,9 +105,7 @@ class _JobsApi:
         job_filter = _build_filter(query)
         listed = self._store.query_jobs(job_filter, now)
         page = listed[: job_filter.limit - 1]
-        # A client that names jobs polls them, and so starts their timelines. A client that browses does not.
-        start = query.job_ids is not None
-        jobs = [self._store.get_job(each.job_id, now, start_timeline=start) for each in page]
+        jobs = [self._store.get_job(each.job_id, now) for each in page]
         # A job is None if it was deleted since the query.
         items = [join_json(_hide_sections(job.sections, query.expand)) for job in jobs if job is not None]
         token = _encode_cursor(page[-1].cursor) if len(listed) > len(page) else None
@@ -136,10 +142,21 @@ class _JobsApi:
 
     async def validate_schema(self, request: Request) -> Response:
         body = await parse_body(request, SchemaValidation)
-        error = find_schema_error(body.data_schema)
-        if error is not None:
-            raise validation_error("value_error", ["body", "data_schema", *error.path], error.message, None)
+        await run_in_threadpool(check_schema, body.data_schema, ["body", "data_schema"])
         return _json_response({"data_schema": msgspec.Raw(msgspec.json.encode(body.data_schema))})
+
+    async def generate_schema(self, request: Request) -> Response:
+        scope = parse_query(request, ScopeQuery)
+        body = await parse_body(request, SchemaGeneration)
+        if body.data_schema is not None:
+            await run_in_threadpool(check_schema, body.data_schema, ["body", "data_schema"])
+        try:
+            generated = await run_in_threadpool(generate_configuration, self._store, body, scope)
+        except NotInStoreError as exc:
+            raise HTTPException(404, str(exc)) from None
+        except NoModelError as exc:
+            raise HTTPException(501, str(exc), _DO_NOT_RETRY) from None
+        return Response(msgspec.json.encode(generated), media_type="application/json")
 
     def _find(self, job_id: str, now: datetime, project_id: UUID | None = None) -> StoredJob:
         job = self._store.get_job(job_id, now)
@@ -186,9 +203,14 @@ def _assume_utc(moment: datetime | None) -> datetime | None:
 
 
 def _hide_sections(sections: Mapping[str, msgspec.Raw], expand: Sequence[str]) -> Mapping[str, msgspec.Raw]:
-    """Return the sections with null for those that only `expand` shows."""
-    hidden = {name: _NULL for name in EXPANDABLE_SECTIONS if name not in expand and name in sections}
-    return {**sections, **hidden}
+    """Return the sections with null for those that only `expand` shows.
+
+    A job of the older format gets the `file_input` that the current service answers for every job.
+    """
+    shown = {**sections, **{name: _NULL for name in EXPANDABLE_SECTIONS if name not in expand and name in sections}}
+    if "file_input" not in shown and "document_input_value" in shown:
+        shown["file_input"] = shown["document_input_value"]
+    return shown
 
 
 def _json_response(sections: Mapping[str, msgspec.Raw]) -> Response:

@@ -4,8 +4,10 @@ import sqlite3
 from collections.abc import Callable
 from datetime import datetime
 
+from llx_mcp.local.parse_jobs import read_parse_job_id
 from llx_mcp.local.timestamps import to_unix_seconds
 from llx_mcp.models import Job
+from llx_mcp.raw_json import split_json
 
 _JOBS_1 = """
 CREATE TABLE jobs (
@@ -77,6 +79,27 @@ _TABLES_2 = (
     ) WITHOUT ROWID
     """,
 )
+_TABLES_3 = (
+    "ALTER TABLE jobs ADD COLUMN parse_job_id TEXT",
+    "CREATE INDEX jobs_by_parse_job ON jobs (parse_job_id) WHERE is_recorded",
+    # Its condition is written as in `job_queries`, so that SQLite uses it.
+    "CREATE INDEX jobs_not_started ON jobs (position) WHERE began IS NULL "
+    "AND pending_seconds + throttled_seconds + running_seconds + billing_seconds > 0",
+    "CREATE INDEX jobs_by_configuration ON jobs (configuration_id) WHERE is_recorded",
+    """
+    CREATE TABLE configurations (
+        position INTEGER PRIMARY KEY AUTOINCREMENT,
+        id TEXT NOT NULL UNIQUE,
+        project_id TEXT NOT NULL,
+        name TEXT NOT NULL,
+        product_type TEXT NOT NULL,
+        parameters BLOB NOT NULL,
+        created REAL NOT NULL,
+        updated REAL NOT NULL,
+        UNIQUE (project_id, product_type, name)
+    )
+    """,
+)
 
 
 def _create_jobs_table(db: sqlite3.Connection) -> None:
@@ -101,5 +124,19 @@ def _move_bodies_to_own_table(db: sqlite3.Connection) -> None:
     db.execute("DROP TABLE jobs_1")
 
 
+def _add_parse_jobs_and_configurations(db: sqlite3.Connection) -> None:
+    for statement in _TABLES_3:
+        db.execute(statement)
+    rows = db.execute("SELECT position, body_id FROM jobs WHERE is_recorded").fetchall()
+    for position, body_id in rows:
+        (body,) = db.execute("SELECT body FROM bodies WHERE id = ?", (body_id,)).fetchone()
+        parse_job_id = read_parse_job_id(split_json(body))
+        db.execute("UPDATE jobs SET parse_job_id = ? WHERE position = ?", (parse_job_id, position))
+
+
 # Do not change a released migration: stores of older versions run the ones that they lack.
-MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_create_jobs_table, _move_bodies_to_own_table)
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
+    _create_jobs_table,
+    _move_bodies_to_own_table,
+    _add_parse_jobs_and_configurations,
+)

@@ -10,6 +10,20 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 Status = Literal["PENDING", "THROTTLED", "RUNNING", "COMPLETED", "FAILED", "CANCELLED"]
+ParseTier = Literal["fast", "cost_effective", "agentic", "agentic_plus"]
+ProductType = Literal["classify_v2", "extract_v2", "parse_v2", "split_v1", "spreadsheet_v1", "unknown"]
+# Every event that the official client can subscribe to. Jobs of this API send those that begin with `extract.`.
+WebhookEvent = Literal[
+    "batch.cancelled", "batch.error", "batch.pending", "batch.running", "batch.success",
+    "classify.cancelled", "classify.error", "classify.partial_success", "classify.pending", "classify.running",
+    "classify.success",
+    "extract.cancelled", "extract.error", "extract.partial_success", "extract.pending", "extract.success",
+    "parse.cancelled", "parse.error", "parse.partial_success", "parse.pending", "parse.running", "parse.success",
+    "sheets.cancelled", "sheets.error", "sheets.partial_success", "sheets.pending", "sheets.success",
+    "split.cancelled", "split.error", "split.pending", "split.processing", "split.success",
+    "unmapped_event",
+    "verify.cancelled", "verify.error", "verify.pending", "verify.running", "verify.success",
+]  # fmt: skip
 _MAX_WEBHOOK_IDS = 4
 _Model = TypeVar("_Model", bound=BaseModel)
 Location = list[str | int]
@@ -42,9 +56,10 @@ class Configuration(_Request):
     system_prompt: str | None = None
     cite_sources: bool = False
     confidence_scores: bool = False
+    advanced_citations: bool | None = None
     spreadsheet_mode: bool = False
     sheet_names: list[str] | None = None
-    parse_tier: str | None = None
+    parse_tier: ParseTier | None = None
     parse_config_id: str | None = None
 
 
@@ -54,7 +69,7 @@ class WebhookOptions(_Request):
     webhook_url: str | None = None
     webhook_headers: dict[str, str] | None = None
     webhook_signing_secret: str | None = None
-    webhook_events: list[str] | None = None
+    webhook_events: list[WebhookEvent] | None = None
     webhook_output_format: str | None = None
 
 
@@ -78,6 +93,41 @@ class SchemaValidation(_Request):
     """The body of a request that validates a schema."""
 
     data_schema: dict[str, Any]
+
+
+class SchemaGeneration(_Request):
+    """The body of a request that generates a schema."""
+
+    prompt: str | None = None
+    file_id: str | None = None
+    data_schema: dict[str, Any] | None = None
+    name: Annotated[str, Field(max_length=255)] | None = None
+
+    @model_validator(mode="after")
+    def _require_a_source(self) -> "SchemaGeneration":
+        if self.prompt is None and self.file_id is None and self.data_schema is None:
+            raise ValueError("Provide at least one of file_id, data_schema or prompt")
+        return self
+
+
+class ExtractParameters(Configuration):
+    """The parameters of a saved configuration."""
+
+    product_type: Literal["extract_v2"]
+
+
+class ConfigurationCreate(_Request):
+    """The body of a request that saves a configuration."""
+
+    name: Annotated[str, Field(min_length=1, max_length=255)]
+    parameters: ExtractParameters
+
+
+class ConfigurationUpdate(_Request):
+    """The body of a request that changes a saved configuration. None leaves a value as it is."""
+
+    name: Annotated[str, Field(min_length=1, max_length=255)] | None = None
+    parameters: ExtractParameters | None = None
 
 
 class ScopeQuery(_Request):
@@ -125,6 +175,35 @@ class FileQuery(ScopeQuery):
     external_file_id: str | None = None
     order_by: str | None = None
     expand: list[str] = []
+
+
+class FileFilter(_Request):
+    """The files that a list may hold. A filter of None lets every file pass."""
+
+    file_name: str | None = None
+    file_ids: list[str] | None = None
+    external_file_id: str | None = None
+    data_source_id: str | None = None
+    project_id: UUID | None = None
+
+
+class FileQueryBody(_Request):
+    """The body of the deprecated request for files."""
+
+    filter: FileFilter | None = None
+    order_by: str | None = None
+    page_size: Annotated[int, Field(ge=1)] | None = None
+    page_token: str | None = None
+
+
+class ConfigurationListQuery(ScopeQuery):
+    """The filters of a list of saved configurations."""
+
+    product_type: list[ProductType] | None = None
+    name: str | None = None
+    latest_only: bool = False
+    page_size: Annotated[int, Field(ge=1)] | None = None
+    page_token: str | None = None
 
 
 class FileContentQuery(ScopeQuery):

@@ -13,6 +13,8 @@ from llx_mcp.raw_json import join_json
 SCENARIO_HEADER = "X-Llx-Scenario"
 DEFAULT_SCENARIO = "normal"
 
+_MAX_QUOTED_CHARS = 40
+
 _IN_FILE_NAME = re.compile(r"--([a-z]+(?:-[a-z]+)*)(?:\.[^.]*)?$")
 
 
@@ -58,7 +60,7 @@ SCENARIOS = {
 
 
 class UnknownScenarioError(ValueError):
-    """No scenario has this name. The message lists the names."""
+    """No scenario has this name. The message lists the names and gives an example."""
 
 
 def get_scenario(name: str) -> Scenario:
@@ -70,7 +72,9 @@ def get_scenario(name: str) -> Scenario:
     try:
         return SCENARIOS[name]
     except KeyError:
-        raise UnknownScenarioError(f"No such scenario; there are {', '.join(SCENARIOS)}.") from None
+        raise UnknownScenarioError(
+            f"There is no scenario {name[:_MAX_QUOTED_CHARS]!r}. Use one of {', '.join(SCENARIOS)}. Example: slow"
+        ) from None
 
 
 def scenario_from_file_name(name: str) -> Scenario | None:

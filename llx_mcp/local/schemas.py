@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from llx_mcp.local.request_models import Location, validation_error
+
 
 @dataclass(frozen=True, slots=True)
 class DataSchemaError:
@@ -35,3 +37,18 @@ def find_schema_error(data_schema: Mapping[str, Any]) -> DataSchemaError | None:
     if error is None:
         return None
     return DataSchemaError(list(error.absolute_path), f"Value error, not a JSON Schema: {error.message[:200]}")
+
+
+def check_schema(data_schema: Mapping[str, Any], location: Location) -> None:
+    """Refuse an invalid schema.
+
+    Args:
+        data_schema: The schema of a request.
+        location: Where the schema stands in the request.
+
+    Raises:
+        HTTPException: 422 that names the place of the error.
+    """
+    error = find_schema_error(data_schema)
+    if error is not None:
+        raise validation_error("value_error", [*location, *error.path], error.message, None)

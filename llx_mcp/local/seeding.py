@@ -13,7 +13,8 @@ from llx_mcp.models import Job
 
 # The project of the samples, and of jobs and files that are created without a project.
 PROJECT_ID = "5a3d1f0e-6c1b-4e0a-9f57-2b6d8c4e1a90"
-_SAMPLES_CREATED = datetime(2026, 1, 5, 9, tzinfo=UTC)
+# When the documents of the samples were uploaded: before their jobs were created.
+_SAMPLES_UPLOADED = datetime(2026, 7, 6, 8, 59, tzinfo=UTC)
 
 
 def open_store(path: Path | None = None, *, with_samples: bool = True) -> JobStore:
@@ -53,7 +54,7 @@ def _add_sample(store: JobStore, sample: Sample, job_ids: set[str], file_ids: se
     if file_id and file_id not in file_ids:
         name = f"{sample.document}.pdf"
         store.files.put_file(
-            document, name, _SAMPLES_CREATED, project_id=PROJECT_ID, purpose="extract", file_id=file_id
+            document, name, _SAMPLES_UPLOADED, project_id=PROJECT_ID, purpose="extract", file_id=file_id
         )
         file_ids.add(file_id)
     if sample.job_id in job_ids:

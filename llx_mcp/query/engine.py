@@ -4,46 +4,26 @@ import math
 import re
 import sqlite3
 import time
-from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
 from llx_mcp.errors import ArgumentError, excerpt
-from llx_mcp.query.sandbox import FUNCTIONS, MAX_SQL_BYTES, MAX_VALUE_BYTES, lift, restrict
+from llx_mcp.query.sandbox import FUNCTIONS, MAX_SQL_BYTES, MAX_VALUE_BYTES, restrict
+from llx_mcp.query.tables import BUILT_IN_TABLES, ResultTables
 from llx_mcp.result.document import Document
 from llx_mcp.result.normalize import normalize_text
 from llx_mcp.result.sanitize import truncate
-from llx_mcp.result.sql_tables import (
-    DETAILS,
-    DOCUMENT,
-    FIELD_COLUMNS,
-    FIELDS,
-    TABLE_COLUMNS,
-    TABLES,
-    SqlTable,
-    TableColumn,
-    details_name,
-    find_sql_tables,
-    iter_details,
-    iter_fields,
-    iter_rows,
-    table_rows,
-)
+from llx_mcp.result.sql_tables import FIELD_COLUMNS, FIELDS
 
 MOST_ROWS = 5_000
 
-_BUILT_IN_TABLES = (FIELDS, TABLES)
 _MAX_COUNTED_ROWS = 100_000
 # How many instructions of its virtual machine SQLite runs between two checks of the deadline.
 _INSTRUCTIONS_PER_CHECK = 2_000
-_MAX_LISTED = 30
-_MAX_DESCRIPTION_CHARS = 1_500
 _MAX_NAME_CHARS = 60
 # Comparing a name with another takes some 0.1 ms.
 _MAX_COMPARED = 1_000
-_MIN_SHARED_CHARS = 4
-_MAX_SUGGESTED = 8
 # A number with more digits was computed; it is shown with fewer.
 _DOCUMENT_DIGITS = 12
 _SHOWN_DIGITS = 6
@@ -52,8 +32,7 @@ _WHOLE_LIMIT = 1e12
 _UNKNOWN_TABLE = re.compile(r"no such table: (.*)")
 _UNKNOWN_COLUMN = re.compile(r"no such column: (.*)")
 _UNKNOWN_FUNCTION = re.compile(r"(?:no such function: |not authorized to use function: )(.*)")
-_NAME = re.compile(r"\w+")
-_FORBIDDEN = re.compile("prohibited|not authorized")
+_FORBIDDEN = re.compile("prohibited|not authorized|cannot modify")
 _TOO_LARGE = re.compile("too many|too large|too complex")
 _TOO_LONG = f"the query has more than {MAX_SQL_BYTES:,} bytes. Send a shorter one."
 
@@ -81,12 +60,10 @@ class Engine:
     """The tables of one result in SQLite. Tables are built once, and queries run one at a time.
 
     Attributes:
-        sql_tables: the tables of the result by name.
+        tables: the tables.
     """
 
     def __init__(self, document: Document) -> None:
-        self._document = document
-        self.sql_tables = {sql_table.name: sql_table for sql_table in find_sql_tables(document)}
         self._connection = sqlite3.connect(":memory:", isolation_level=None)
         # Sorting many rows would otherwise write files.
         self._connection.execute("PRAGMA temp_store = MEMORY")
@@ -95,11 +72,7 @@ class Engine:
         self._connection.create_aggregate("median", 1, _Median)  # type: ignore[arg-type]
         # SQLite creates these two virtual tables on first use, which the authorizer would refuse.
         self._connection.execute("SELECT 1 FROM json_each('[]'), json_tree('[]')").fetchall()
-        # Shorter names of tables, as far as no other table has them: `results` for `events_age_groups_results`.
-        self._aliases = _short_names(list(self.sql_tables), {name.lower() for name in _BUILT_IN_TABLES})
-        self._built: set[str] = set()
-        # The views of the last query, which show the columns that it names.
-        self._views: list[str] = []
+        self.tables = ResultTables(self._connection, document)
 
     def build(self, sql: str) -> None:
         """Build the tables that a query mentions, where they are not built yet.
@@ -109,61 +82,7 @@ class Engine:
         """
         if len(sql.encode(errors="replace")) > MAX_SQL_BYTES:
             raise QueryError(f"sql: {_TOO_LONG}")
-        words = frozenset(_NAME.findall(sql.lower()))
-        used = {self._aliases[word] for word in words if word in self._aliases}
-        names = [n for n in (*self.sql_tables, *_BUILT_IN_TABLES) if n.lower() in words or n in used]
-        lift(self._connection)
-        for view in self._views:
-            self._connection.execute(f"DROP VIEW temp.{_quote_name(view)}")
-        self._views = []
-        for name in names:
-            if name not in self._built:
-                self._build_table(name)
-            if name in self.sql_tables:
-                self._create_view(self.sql_tables[name], words)
-
-    def _build_table(self, name: str) -> None:
-        if name == FIELDS:
-            self._create_table(FIELDS, FIELD_COLUMNS, iter_fields(self._document))
-        elif name == TABLES:
-            rows = table_rows(list(self.sql_tables.values()), self._document.num_values)
-            self._create_table(TABLES, TABLE_COLUMNS, rows)
-        else:
-            sql_table = self.sql_tables[name]
-            self._create_table(_rows_name(name), sql_table.columns, iter_rows(sql_table))
-        self._built.add(name)
-
-    def _create_view(self, sql_table: SqlTable, words: frozenset[str]) -> None:
-        """Show the columns of a table that a query may mean: its data, and of all others those that it names."""
-        shown = [name for name in sql_table.columns if name.lower() in words or name in sql_table.data_names]
-        selected, joins = [f"r.{_quote_name(name)}" for name in shown], []
-        taken = {name.lower() for name in sql_table.columns}
-        aliases = _short_names([column.name for column in sql_table.data_columns], taken)
-        for column in sql_table.data_columns:
-            labels = [column.name, *(alias for alias, name in aliases.items() if name == column.name)]
-            selected += [
-                f"r.{_quote_name(column.name)} AS {_quote_name(alias)}" for alias in labels[1:] if alias in words
-            ]
-            wanted = [(f"{label}_{detail}", detail) for label in labels for detail in DETAILS]
-            wanted = [(name, detail) for name, detail in wanted if name.lower() in words and name.lower() not in taken]
-            if wanted:
-                source = f"main.{_quote_name(self._build_details(sql_table, column))}"
-                selected += [f"{source}.{detail} AS {_quote_name(name)}" for name, detail in wanted]
-                joins.append(f"LEFT JOIN {source} ON {source}.rowid = r.rowid")
-        rows = f"main.{_quote_name(_rows_name(sql_table.name))} AS r {' '.join(joins)}"
-        select = f"SELECT {', '.join(selected)} FROM {rows}"  # noqa: S608  # nosec B608 # names are quoted
-        for name in (sql_table.name, *(alias for alias, name in self._aliases.items() if name == sql_table.name)):
-            if name.lower() in words:
-                self._connection.execute(f"CREATE TEMP VIEW {_quote_name(name)} AS {select}")
-                self._views.append(name)
-
-    def _build_details(self, sql_table: SqlTable, column: TableColumn) -> str:
-        """Build the table of the further columns of a column, and return its name, which no query can use."""
-        name = details_name(sql_table, column)
-        if name not in self._built:
-            self._create_table(name, DETAILS, iter_details(sql_table, column, self._document))
-            self._built.add(name)
-        return name
+        self.tables.build(sql)
 
     def run(self, sql: str, *, max_rows: int, max_chars: int, deadline_seconds: float) -> QueryResult:
         """Run one SELECT over tables that `build` has built.
@@ -177,7 +96,7 @@ class Engine:
         Raises:
             QueryError: the query is not one SELECT, uses an unknown name or a forbidden function, or takes too long.
         """
-        restrict(self._connection, self._readable())
+        restrict(self._connection, self.tables.readable)
         end = time.monotonic() + deadline_seconds
         self._connection.set_progress_handler(lambda: time.monotonic() > end, _INSTRUCTIONS_PER_CHECK)
         try:
@@ -187,29 +106,10 @@ class Engine:
         finally:
             self._connection.set_progress_handler(None, 0)
 
-    def describe(self, names: Collection[str] = ()) -> str:
-        """Return a short text with the tables and their columns: those of some names, or all."""
-        sql_tables = [table for name, table in self.sql_tables.items() if name in names or not names]
-        parts = [f"{table.name}({_list_names(table.data_names)})" for table in sql_tables[:_MAX_LISTED]]
-        num_more = len(sql_tables) - _MAX_LISTED
-        if num_more > 0:
-            parts.append(f"{num_more} more tables")
-        if not names:
-            parts.append(f"{FIELDS}({_list_names(FIELD_COLUMNS)})")
-        text = f"Tables: {'; '.join(parts)}."
-        return text if len(text) <= _MAX_DESCRIPTION_CHARS else f"{text[:_MAX_DESCRIPTION_CHARS]}…"
-
-    def suggest_tables(self, sql: str) -> str:
-        """Return the tables of lists, those first that have a word of the query in their name."""
-        words = [word.rstrip("s") for word in _NAME.findall(sql.lower()) if len(word) >= _MIN_SHARED_CHARS]
-        tables = [table for table in self.sql_tables.values() if table.name != DOCUMENT]
-        tables.sort(key=lambda table: not any(word in table.name.lower() for word in words))
-        return ", ".join(f"{table.name} ({len(table.positions)} rows)" for table in tables[:_MAX_SUGGESTED])
-
     def _execute(self, sql: str, max_rows: int, max_chars: int) -> QueryResult:
         cursor = self._connection.execute(sql)
         if cursor.description is None:
-            raise QueryError(f"sql: only one SELECT can be run. {self.describe()}")
+            raise QueryError(f"sql: only one SELECT can be run. {self.tables.describe()}")
         columns = [str(column[0]) for column in cursor.description]
         rows: list[list[Any]] = []
         for row in cursor:
@@ -221,26 +121,12 @@ class Engine:
         num_more = _count_rest(cursor)
         return QueryResult(columns, rows, None if num_more is None else len(rows) + num_more)
 
-    def _readable(self) -> set[str]:
-        """Return the names that a query reads, directly or through a view."""
-        return {*self.sql_tables, *self._aliases, *map(_rows_name, self.sql_tables), *_BUILT_IN_TABLES, *self._built}
-
-    def _create_table(self, name: str, columns: Sequence[str], rows: Iterable[list[Any]]) -> None:
-        names = ", ".join(_quote_name(column) for column in columns)
-        placeholders = ", ".join("?" * len(columns))
-        self._connection.execute(f"CREATE TABLE {_quote_name(name)} ({names})")
-        self._connection.execute("BEGIN")
-        # Names are quoted, and values are bound to placeholders.
-        insert = f"INSERT INTO {_quote_name(name)} VALUES ({placeholders})"  # noqa: S608  # nosec B608 # the name is quoted and the values are bound
-        self._connection.executemany(insert, rows)
-        self._connection.execute("COMMIT")
-
     def _explain(self, message: str, deadline_seconds: float) -> str:
         """Return an error of SQLite in words that say what to do next."""
         if match := _UNKNOWN_TABLE.search(message):
             name = match.group(1).removeprefix("main.").removeprefix("temp.")
-            close = get_close_matches(name, [*self.sql_tables, *_BUILT_IN_TABLES][:_MAX_COMPARED], n=3)
-            return f"no table {excerpt(name, _MAX_NAME_CHARS)}{_suggest(close)} {self.describe(close)}"
+            close = get_close_matches(name, [*self.tables.sql_tables, *BUILT_IN_TABLES][:_MAX_COMPARED], n=3)
+            return f"no table {excerpt(name, _MAX_NAME_CHARS)}{_suggest(close)} {self.tables.describe(close)}"
         if match := _UNKNOWN_COLUMN.search(message):
             return self._explain_column(match.group(1))
         if match := _UNKNOWN_FUNCTION.search(message):
@@ -251,7 +137,7 @@ class Engine:
                 f"stopped after {deadline_seconds:g} s. Read fewer rows, join on _row and _parent, or aggregate first."
             )
         if _FORBIDDEN.search(message):
-            return f"only a SELECT over the tables of this result can be run. {self.describe()}"
+            return f"only a SELECT over the tables of this result can be run. {self.tables.describe()}"
         if "one statement" in message:
             return "only one statement can be run. Remove what follows the first semicolon."
         if message == "too many SQL variables":
@@ -260,16 +146,16 @@ class Engine:
             return f"a value has more than {MAX_VALUE_BYTES:,} bytes. Leave it out, or join fewer texts to one."
         if _TOO_LARGE.search(message):
             return f"{excerpt(message)}. Select less at once."
-        return f"{excerpt(message, 160)}. {self.describe()}"
+        return f"{excerpt(message, 160)}. {self.tables.describe()}"
 
     def _explain_column(self, name: str) -> str:
-        columns_by_table = {table: sql_table.columns for table, sql_table in self.sql_tables.items()}
+        columns_by_table = {table: sql_table.columns for table, sql_table in self.tables.sql_tables.items()}
         columns_by_table[FIELDS] = list(FIELD_COLUMNS)
         table, _, column = name.rpartition(".")
         known = columns_by_table.get(table) or [other for columns in columns_by_table.values() for other in columns]
         close = get_close_matches(column, list(dict.fromkeys(known))[:_MAX_COMPARED], n=3)
         having = [name for name, columns in columns_by_table.items() if not set(close).isdisjoint(columns)]
-        return f"no column {excerpt(name, _MAX_NAME_CHARS)}{_suggest(close)} {self.describe(having[:3])}"
+        return f"no column {excerpt(name, _MAX_NAME_CHARS)}{_suggest(close)} {self.tables.describe(having[:3])}"
 
 
 class _Median:
@@ -308,33 +194,8 @@ def _count_rest(cursor: sqlite3.Cursor) -> int | None:
     return count
 
 
-def _rows_name(name: str) -> str:
-    """Return the name of the table under a view; no table of a result has a slash in its name."""
-    return f"{name}/rows"
-
-
-def _short_names(names: list[str], taken: Collection[str]) -> dict[str, str]:
-    """Return shorter names that are unambiguous: what follows an underscore in one name only."""
-    found: dict[str, list[str]] = {}
-    for name in names:
-        parts = name.lower().split("_")
-        for start in range(1, len(parts)):
-            found.setdefault("_".join(parts[start:]), []).append(name)
-    reserved = {*taken, *(name.lower() for name in names), ""}
-    return {short: owners[0] for short, owners in found.items() if len(owners) == 1 and short not in reserved}
-
-
 def _suggest(close: list[str]) -> str:
     return f"; did you mean {' or '.join(close)}?" if close else "."
-
-
-def _quote_name(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _list_names(names: Sequence[str]) -> str:
-    num_more = len(names) - _MAX_LISTED
-    return ", ".join(names[:_MAX_LISTED]) + (f", {num_more} more" if num_more > 0 else "")
 
 
 def _show_cell(cell: Any, max_chars: int) -> Any:

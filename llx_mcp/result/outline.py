@@ -73,12 +73,15 @@ class Node:
             path = join_any(path) if step is None else join_name(path, step)
         return path
 
-    def path_of(self, position: int) -> str:
-        """Return the exact path of the value at a position."""
+    def path_of(self, position: int, max_name_chars: int | None = None) -> str:
+        """Return the exact path of the value at a position; with longer names cut, if there is a limit."""
         steps: list[str | int] = []
         node = self
         while node.parent is not None:
-            steps.append(node.indices[position] if node.indices is not None else node.step or "")
+            name = node.step or ""
+            if max_name_chars is not None and len(name) > max_name_chars:
+                name = f"{name[:max_name_chars]}…"
+            steps.append(node.indices[position] if node.indices is not None else name)
             position = position if node.parent_positions is None else node.parent_positions[position]
             node = node.parent
         path = ROOT

@@ -15,6 +15,10 @@ _MONTHS = (
     "july", "august", "september", "october", "november", "december",
 )  # fmt: skip
 
+# Words that name a month in English. "may" is left out, because it is more often a verb.
+_MONTH_WORDS = frozenset({*_MONTHS, *(month[:3] for month in _MONTHS), "sept"} - {"may"})
+_NUMERIC_DATE = re.compile(r"(?<!\d)\d{1,4}([./-])\d{1,2}\1\d{1,4}(?!\d)")
+
 # The share of words that two texts must have in common to match.
 _MIN_COMMON_SHARE = 0.8
 _LONG_VALUE_CHARS = 200
@@ -61,7 +65,8 @@ def _contains_text(quotes: str, text: str) -> bool:
         is_long_enough = len(quoted_words) >= _MIN_QUOTE_WORDS
         return is_long_enough and _common_share(quoted_words, words) >= _MIN_COMMON_SHARE
     numbers = numbers_in(text)
-    return bool(numbers) and len(words) <= _MAX_NUMERIC_WORDS and not numbers.isdisjoint(numbers_in(quotes))
+    is_numeric = bool(numbers) and len(words) <= _MAX_NUMERIC_WORDS
+    return is_numeric and not numbers.isdisjoint(numbers_in(quotes[:_MAX_QUOTE_CHARS]))
 
 
 def _common_share(words: list[str], others: list[str]) -> float:
@@ -88,9 +93,15 @@ def _contains_date(quotes: str, parts: tuple[str | None, ...]) -> bool:
     numbers = {int(word) for word in words if word.isdigit() and word.isascii() and len(word) < 5}
     numbers |= {int(match) for match in re.findall(r"(?<!\d)\d{1,2}(?=st|nd|rd|th)", quotes)}
     has_year = int(year) in numbers or int(year[2:]) in numbers
-    # Months have other names in other languages, so any longer word may be the month.
-    has_month = month in numbers or _has_month_name(words, month) or any(len(w) > 3 and w.isalpha() for w in words)
+    has_month = month in numbers or _has_month_name(words, month) or _may_name_month(quotes, words)
     return has_year and has_month and (not day or day in numbers)
+
+
+def _may_name_month(quotes: str, words: set[str]) -> bool:
+    """Whether a longer word may be the month in another language, as no month is given in English or in digits."""
+    if not words.isdisjoint(_MONTH_WORDS) or _NUMERIC_DATE.search(quotes):
+        return False
+    return any(len(word) > 3 and word.isalpha() for word in words)
 
 
 def _has_month_name(words: set[str], month: int) -> bool:

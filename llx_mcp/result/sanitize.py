@@ -13,7 +13,8 @@ INVISIBLE = re.compile(
     "[\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164"
     "\ud800-\udfff\ufe00-\ufe0e\ufeff\uffa0\ufff9-\ufffb\ufffe\uffff\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+_encode = _encoder.encode
 _CONTROLS = re.compile(r"[\x00-\x1f]+")
 
 
@@ -36,6 +37,17 @@ def sanitize_json(value: Any) -> Any:
 def dump_json(value: Any) -> str:
     r"""Return the value as compact JSON without `\u` escapes; sizes in a budget are measured in this form."""
     return _encode(value)
+
+
+def begin_json(value: Any, max_chars: int) -> str:
+    """Return the first `max_chars` characters of a value as compact JSON; a cut text ends in `…`."""
+    text = ""
+    # Only as much of a large value is encoded as is shown.
+    for chunk in _encoder.iterencode(value):
+        text += chunk
+        if len(text) > max_chars:
+            return f"{text[:max_chars]}…"
+    return text
 
 
 def truncate(value: Any, max_chars: int) -> Any:

@@ -1,31 +1,40 @@
 """Compares a result with the JSON schema of its job.
 
-Fields whose schema uses only simple rules are checked by column. Only the others are validated value by value.
+The schema is taken apart along the outline. What concerns types, members and required fields is checked for all values
+of a field at once. Only the keywords that must look at single values, such as `minimum`, are validated value by value.
+Keywords that JSON Schema does not define are ignored.
 """
 
-from collections.abc import Iterator, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from llx_mcp.result.deadline import Deadline, DeadlineReachedError
 from llx_mcp.result.location import Location
-from llx_mcp.result.outline import Node
+from llx_mcp.result.outline import Node, walk_nodes
+from llx_mcp.result.schema_parts import CannotCheckError, JsonSchema, copy_without_dialects, find_optional
 
 if TYPE_CHECKING:
     from jsonschema import ValidationError
 
-# The most values of one field that are validated one by one.
-MAX_VALIDATED = 20_000
+    from llx_mcp.result.schema_validator import SchemaValidator
 
-_ANNOTATIONS = frozenset(
-    {"title", "description", "default", "examples", "format", "$comment", "$schema", "$id", "$defs", "definitions"}
-)
-_SIMPLE_RULES = _ANNOTATIONS | {"type", "enum", "properties", "required", "items", "additionalProperties"}
-_MAX_DEPTH = 64
+TIME_IS_UP = "the time for the review was up"
+
+# The keywords that are validated value by value, where a field's values are not known to pass. A pattern comes last,
+# because it alone may turn out to be impossible to check.
+_KEYWORD_NAMES = """
+    $dynamicRef additionalProperties anyOf const contains dependentRequired dependentSchemas else enum exclusiveMaximum
+    exclusiveMinimum if maxContains maxItems maxLength maxProperties maximum minContains minItems minLength
+    minProperties minimum multipleOf not oneOf propertyNames then type uniqueItems pattern
+"""
+_VALUE_KEYWORDS = tuple(_KEYWORD_NAMES.split())
+# With these keywords, which fields and elements the others concern depends on the value.
+_ENTANGLED = frozenset({"patternProperties", "prefixItems", "unevaluatedItems", "unevaluatedProperties"})
 _MAX_RULE_CHARS = 60
-# jsonschema lets errors of these packages through when the schema itself is broken.
-_VALIDATOR_PACKAGES = ("jsonschema", "referencing", "re")
-
-JsonSchema = Mapping[str, Any]
+_REQUIRED_NULL = "required, and null"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,149 +58,230 @@ class SchemaCheck:
     Args:
         schema: the decoded schema; anything but an object is no schema, and nothing breaks it.
         root: the outline of the values that the schema describes.
+        deadline: when to stop.
+        limit: how many violations are kept; the others are only counted.
+
+    Attributes:
+        violations: the first values that break the schema. A null breaks nothing: it says that no value was found.
+        num_violations: how many there are.
+        num_missing: number of required fields that are absent, or null where the schema does not allow null.
+        unchecked: number of values that were not or not fully checked, by reason.
     """
 
-    def __init__(self, schema: Any, root: Node) -> None:
-        self._schema: JsonSchema = schema if isinstance(schema, dict) else {}
-        # The fields to validate value by value, each with its part of the schema.
+    def __init__(self, schema: Any, root: Node, deadline: Deadline, *, limit: int) -> None:
+        self.violations: list[SchemaViolation] = []
+        self.num_violations = 0
+        self.num_missing = 0
+        self.unchecked: Counter[str] = Counter()
+        self._schema = copy_without_dialects(schema) if isinstance(schema, dict) else {}
+        self._deadline = deadline
+        self._limit = limit
+        # The fields to validate value by value, each with the part of the schema to validate them against.
         self._needs_validation: list[tuple[Node, JsonSchema]] = []
-        # Objects with a required field that some of them do not have.
-        self._required: list[tuple[Node, str]] = []
+        # Required fields by the id of the node of their objects, and name.
+        self._required: dict[tuple[int, str], Node] = {}
+        # By the id of a node, the parts of the schema that its objects have for it.
+        self._parts: defaultdict[int, list[Any]] = defaultdict(list)
+        # Objects with the name of a missing field, and whether null counts as missing.
+        self._missing_columns: list[tuple[Node, str, bool]] = []
+        # Missing fields that the validation of single values found.
+        self._missing: list[tuple[str, str]] = []
         if self._schema:
-            self._visit(root, self._schema, 0)
+            self._check_columns(root)
+            self._count_missing()
+            for node, part in self._needs_validation:
+                self._validate(node, part)
 
     def missing(self) -> Iterator[tuple[str, str]]:
-        """Yield required fields that are null or absent, as path and reason.
+        """Yield missing required fields as path and reason.
 
         The path of an absent field is the path of the object that should have it.
         """
-        for node, name in self._required:
+        for node, name, rejects_null in self._missing_columns:
             for position, value in enumerate(node.values):
                 if not isinstance(value, dict):
                     continue
                 member = Location(node, position).member(name)
                 if member is None:
-                    yield Location(node, position).path, f"required field {name!r} is absent"
-                elif member.value is None:
-                    yield member.path, "required, and null"
+                    yield Location(node, position).path, _describe_absent(name)
+                elif rejects_null and member.value is None:
+                    yield member.path, _REQUIRED_NULL
+        yield from self._missing
 
-    def violations(self) -> Iterator[SchemaViolation]:
-        """Yield values that break the schema; missing values are left out.
+    @cached_property
+    def _validator(self) -> "SchemaValidator":
+        # Imported here, because importing jsonschema is slow and most results need no validation.
+        from llx_mcp.result.schema_validator import SchemaValidator
 
-        At most `MAX_VALIDATED` values of each field are validated.
-        """
-        if not self._needs_validation:
-            return
-        # Imported here, because importing it is slow and most results need no validation.
-        from jsonschema import SchemaError
+        return SchemaValidator(self._schema, self._deadline)
 
-        for node, schema in self._needs_validation:
-            try:
-                yield from self._validate(node, schema)
-            except (SchemaError, RecursionError, ValueError, TypeError, AttributeError):
-                # An invalid schema cannot be checked. Violations found before the error are valid.
+    def _check_columns(self, root: Node) -> None:
+        """Check by column, and note what needs validation."""
+        seen: set[tuple[int, int]] = set()
+        stack: list[tuple[Node, Any]] = [(root, self._schema)]
+        while stack:
+            node, part = stack.pop()
+            # References can form a cycle.
+            if (id(node), id(part)) in seen:
                 continue
-            except Exception as exc:
-                if type(exc).__module__.partition(".")[0] not in _VALIDATOR_PACKAGES:
-                    raise
+            if self._deadline.is_over:
+                visited = {node_id for node_id, _ in seen}
+                unvisited = (len(other.values) - other.nulls for other in walk_nodes(root) if id(other) not in visited)
+                self.unchecked[TIME_IS_UP] += sum(unvisited)
+                return
+            seen.add((id(node), id(part)))
+            stack += reversed(self._check_column(node, part))
 
-    def _validate(self, node: Node, schema: JsonSchema) -> Iterator[SchemaViolation]:
-        from jsonschema import Draft202012Validator
-
-        definitions = {name: self._schema[name] for name in ("$defs", "definitions") if name in self._schema}
-        validator = Draft202012Validator({**definitions, **schema})
-        for position, value in enumerate(node.values[:MAX_VALIDATED]):
-            for error in validator.iter_errors(value):
-                if error.validator != "required" and error.instance is not None:
-                    yield _build_violation(Location(node, position), error)
-
-    def _visit(self, node: Node, part: JsonSchema, depth: int) -> None:
-        """Check a node and its children by column, and note what needs validation."""
-        schema = self._resolve(part)
-        required = schema.get("required")
-        if isinstance(required, list):
-            self._required += [(node, name) for name in required if isinstance(name, str) and _has_gaps(node, name)]
-        if depth > _MAX_DEPTH or not _is_valid_column(node, schema):
+    def _check_column(self, node: Node, part: Any) -> list[tuple[Node, Any]]:
+        """Check a field against one part of the schema; return the nodes and parts that are left to check."""
+        if part is False:
+            self._needs_validation.append((node, {"not": {}}))
+        if not isinstance(part, dict):
+            return []
+        if not _ENTANGLED.isdisjoint(part):
             self._needs_validation.append((node, part))
-            return
-        properties = schema.get("properties")
+            return []
+        # What no column can answer; a keyword of the wrong type is left to the validation, which reports it.
+        rest = {name: part[name] for name in _VALUE_KEYWORDS if name in part and not _is_valid_column(node, part, name)}
+        if rest.get("additionalProperties") is False:
+            rest["properties"] = dict.fromkeys(part.get("properties", {}), True)
+        left = [*self._split_alternatives(node, part, rest), *self._split_members(node, part, rest)]
+        if rest:
+            self._needs_validation.append((node, rest))
+        return left
+
+    def _split_alternatives(self, node: Node, part: JsonSchema, rest: dict[str, Any]) -> list[tuple[Node, Any]]:
+        """Return the other parts that concern the same values."""
+        left: list[Any] = []
+        if "$ref" in part:
+            target = self._find_definition(part["$ref"])
+            if target is None:
+                rest["$ref"] = part["$ref"]
+            left.append(target)
+        if isinstance(part.get("allOf"), list):
+            left += part["allOf"]
+        elif "allOf" in part:
+            rest["allOf"] = part["allOf"]
+        optional = find_optional(part.get("anyOf"))
+        if optional is not None:
+            left.append(part["anyOf"][optional])
+        return [(node, other) for other in left]
+
+    def _split_members(self, node: Node, part: JsonSchema, rest: dict[str, Any]) -> list[tuple[Node, Any]]:
+        """Return the members and elements with their parts, and note the required fields."""
+        left: list[tuple[Node, Any]] = []
+        properties, additional, items = part.get("properties", {}), part.get("additionalProperties"), part.get("items")
+        if not isinstance(properties, dict):
+            rest["properties"], properties = properties, {}
+        others = additional if isinstance(additional, dict) else None
         for name, member in node.members.items():
-            inner = properties.get(name) if isinstance(properties, dict) else None
-            if isinstance(inner, dict):
-                self._visit(member, inner, depth + 1)
-        items = schema.get("items")
-        if node.element is not None and isinstance(items, dict):
-            self._visit(node.element, items, depth + 1)
+            inner = properties.get(name, others)
+            self._parts[id(member)].append(inner)
+            left.append((member, inner))
+        if isinstance(items, dict) and node.element is not None:
+            left.append((node.element, items))
+        elif not isinstance(items, dict) and items not in (None, True):
+            rest["items"] = items
+        required = part.get("required", [])
+        if isinstance(required, list):
+            self._required |= {(id(node), name): node for name in required if isinstance(name, str)}
+        else:
+            rest["required"] = required
+        return left
 
-    def _resolve(self, schema: JsonSchema) -> JsonSchema:
-        """Replace references and optional types; the result has null among the types of an optional value."""
-        for _ in range(_MAX_DEPTH):
-            reference = schema.get("$ref")
-            if isinstance(reference, str) and reference.startswith("#/"):
-                target = self._find_definition(reference)
-                if target is None:
-                    return {"not": {}}
-                schema = {**target, **_without(schema, "$ref")}
-                continue
-            optional = _resolve_optional(schema)
-            if optional is None:
-                return schema
-            schema = optional
-        return schema
-
-    def _find_definition(self, reference: str) -> JsonSchema | None:
+    def _find_definition(self, reference: Any) -> Any:
+        """Return the part that a reference within the schema names; None where there is none."""
+        if reference == "#":
+            return self._schema
+        if not isinstance(reference, str) or not reference.startswith("#/"):
+            return None
         target: Any = self._schema
         for step in reference.removeprefix("#/").split("/"):
             target = target.get(step) if isinstance(target, dict) else None
-        return target if isinstance(target, dict) else None
+        return target
 
+    def _count_missing(self) -> None:
+        for (_, name), node in self._required.items():
+            member = node.members.get(name)
+            absent = node.types["object"] if member is None else member.absent
+            rejects_null = member is not None and member.nulls > 0 and self._rejects_null(member)
+            nulls = member.nulls if member is not None and rejects_null else 0
+            if absent or nulls:
+                self._missing_columns.append((node, name, rejects_null))
+                self.num_missing += absent + nulls
 
-def _resolve_optional(schema: JsonSchema) -> dict[str, Any] | None:
-    """Return the schema of an optional value (`anyOf` one schema and null) without its `anyOf`, else None."""
-    options = schema.get("anyOf")
-    if not isinstance(options, list) or not all(isinstance(option, dict) for option in options):
-        return None
-    others = [option for option in options if option != {"type": "null"}]
-    if len(others) != 1:
-        return None
-    resolved = {**others[0], **_without(schema, "anyOf")}
-    types = resolved.get("type")
-    if isinstance(types, str | list) and len(options) > 1:
-        resolved["type"] = [*([types] if isinstance(types, str) else types), "null"]
-    return resolved
+    def _rejects_null(self, node: Node) -> bool:
+        """Whether the schema does not allow null for a field."""
+        return any(self._part_rejects_null(part, node) for part in self._parts[id(node)])
 
-
-def _without(schema: JsonSchema, key: str) -> dict[str, Any]:
-    return {name: value for name, value in schema.items() if name != key}
-
-
-def _has_gaps(node: Node, name: str) -> bool:
-    """Whether a field is null or absent in any object of a node."""
-    member = node.members.get(name)
-    return node.types["object"] > 0 and (member is None or member.absent > 0 or member.nulls > 0)
-
-
-def _is_valid_column(node: Node, schema: JsonSchema) -> bool:
-    """Whether all values of a node are known to be valid, apart from their members and elements."""
-    if not schema.keys() <= _SIMPLE_RULES:
+    def _part_rejects_null(self, part: Any, node: Node) -> bool:
+        if not isinstance(part, dict):
+            return part is False
+        kind = part.get("type")
+        if isinstance(kind, str) and kind != "null":
+            return True
+        try:
+            return any(True for _ in self._validator.select(part)(None))
+        except CannotCheckError as exc:
+            self.unchecked[str(exc)] += node.nulls
+        except DeadlineReachedError:
+            self.unchecked[TIME_IS_UP] += node.nulls
         return False
-    if "enum" in schema and not _are_all_among(node.values, schema["enum"]):
-        return False
-    additional = schema.get("additionalProperties")
-    if additional not in (None, True):
-        properties = schema.get("properties")
-        if additional is not False or not isinstance(properties, dict):
-            return False
-        if not node.members.keys() <= properties.keys():
-            return False
-    return _are_types_allowed(node, schema.get("type"))
+
+    def _validate(self, node: Node, part: JsonSchema) -> None:
+        """Validate the values of a field one by one."""
+        values = [(position, value) for position, value in enumerate(node.values) if value is not None]
+        try:
+            find_errors = self._validator.select(part)
+        except CannotCheckError as exc:
+            self.unchecked[str(exc)] += len(values)
+            return
+        for index, (position, value) in enumerate(values):
+            try:
+                for error in find_errors(value):
+                    self._record(Location(node, position), error)
+            except CannotCheckError as exc:
+                self.unchecked[str(exc)] += 1
+            except DeadlineReachedError:
+                self.unchecked[TIME_IS_UP] += len(values) - index
+                return
+
+    def _record(self, location: Location, error: "ValidationError") -> None:
+        if error.validator == "required":
+            self.num_missing += 1
+            if len(self._missing) < self._limit:
+                name = str(error.validator_value)
+                why = _REQUIRED_NULL if error.instance is None else _describe_absent(name)
+                self._missing.append((_find_value(location, error).path, why))
+        elif error.instance is not None:
+            self.num_violations += 1
+            if len(self.violations) < self._limit:
+                found = _find_value(location, error)
+                self.violations.append(SchemaViolation(found.path, found.value, _describe_rule(error)))
+
+
+def _is_valid_column(node: Node, part: JsonSchema, keyword: str) -> bool:
+    """Whether all values of a node are known to pass a keyword, or it has no meaning of its own."""
+    expected = part[keyword]
+    match keyword:
+        case "anyOf":
+            return find_optional(expected) is not None
+        case "then" | "else":
+            return "if" not in part
+        case "minContains" | "maxContains":
+            return "contains" not in part
+        case "enum":
+            return _are_all_among(node.values, expected)
+        case "type":
+            return _are_types_allowed(node, expected)
+        case "additionalProperties":
+            properties = part.get("properties", {})
+            return expected is not False or (isinstance(properties, dict) and node.members.keys() <= properties.keys())
+    return False
 
 
 def _are_types_allowed(node: Node, types: Any) -> bool:
-    if types is None:
-        return True
-    allowed = {types} if isinstance(types, str) else set(types) if isinstance(types, list) else set()
-    # Null is always allowed here: `missing` reports a required null, and any other null means "not found".
+    allowed = [types] if isinstance(types, str) else types if isinstance(types, list) else []
     found = {"array" if name == "list" else name for name in +node.types}
     return all(name in allowed or (name == "integer" and "number" in allowed) for name in found)
 
@@ -207,19 +297,26 @@ def _are_all_among(values: list[Any], options: Any) -> bool:
         return False
 
 
-def _build_violation(location: Location, error: "ValidationError") -> SchemaViolation:
+def _find_value(location: Location, error: "ValidationError") -> Location:
+    """Return the value that an error of a value is about, which may be inside it."""
     for step in error.absolute_path:
         elements = location.elements(range(step, step + 1)) if isinstance(step, int) else None
         child = location.member(str(step)) if elements is None else next(elements, None)
         if child is None:
             break
         location = child
-    return SchemaViolation(location.path, location.value, _describe_rule(error))
+    return location
+
+
+def _describe_absent(name: str) -> str:
+    return f"required field {name!r} is absent"
 
 
 def _describe_rule(error: "ValidationError") -> str:
     expected: Any = error.validator_value
     if error.validator == "type":
         return f"the schema says {expected if isinstance(expected, str) else ' or '.join(map(str, expected))}"
+    if error.schema is False or (error.validator == "not" and expected == {}):
+        return "the schema allows no value here"
     is_short = isinstance(expected, int | float | str) and len(str(expected)) <= _MAX_RULE_CHARS
     return f"breaks {error.validator}{f' {expected}' if is_short else ''} of the schema"

@@ -20,6 +20,7 @@ from llx_mcp.result.document import Document, is_scalar
 from llx_mcp.result.outline import Node, walk_nodes
 from llx_mcp.result.readings import read_date, read_number, uses_decimal_comma
 from llx_mcp.result.sanitize import dump_json
+from llx_mcp.result.sql_cells import CellCutter, to_cell, to_number, type_name
 
 DOCUMENT = "document"
 # The table that lists the tables.
@@ -34,13 +35,11 @@ DETAILS = ("page", "confidence", "quote", "number", "date")
 
 _NON_WORD = re.compile(r"\W+")
 _MAX_NAME_CHARS = 60
+_MAX_STEP_CHARS = 400
 _MAX_COLUMNS = 500
 _MAX_INHERITED_COLUMNS = 40
 _MAX_INHERITED_CHARS = 100
 _MAX_GROUP_NAMES = 5
-# SQLite's integers have 64 bits.
-_INTEGER_LIMIT = 1 << 63
-_DOUBLE_LIMIT = 10**300
 
 
 @dataclass(frozen=True)
@@ -131,17 +130,19 @@ def details_name(sql_table: SqlTable, column: TableColumn) -> str:
     return f"{sql_table.name}/{column.name}"
 
 
-def iter_rows(sql_table: SqlTable) -> Iterator[list[Any]]:
+def iter_rows(sql_table: SqlTable, cutter: CellCutter) -> Iterator[list[Any]]:
     """Yield the rows of a table in document order, with the cells of `sql_table.columns`."""
     positions = sql_table.positions
     columns = [_build_cells(column, sql_table.node, positions) for column in sql_table.data_columns]
     parents = _find_parent_rows(sql_table, positions)
-    path_of = sql_table.node.path_of
+    write_path = cutter.path_writer(sql_table.node)
     for row, position in enumerate(positions):
-        yield [*(column[row] for column in columns), path_of(position) or "$", row, parents[row]]
+        yield [*(cutter.cut_text(column[row]) for column in columns), write_path(position), row, parents[row]]
 
 
-def iter_details(sql_table: SqlTable, column: TableColumn, document: Document) -> Iterator[list[Any]]:
+def iter_details(
+    sql_table: SqlTable, column: TableColumn, document: Document, cutter: CellCutter
+) -> Iterator[list[Any]]:
     """Yield the `DETAILS` of a column, one list for each row of its table."""
     values, source = column.node.values, document.column(column.node)
     decimal_comma = uses_decimal_comma(value for value in values if isinstance(value, str))
@@ -152,28 +153,29 @@ def iter_details(sql_table: SqlTable, column: TableColumn, document: Document) -
             continue
         page, quote = document.first_citation(source.entries[at])
         text = value if isinstance(value, str) else ""
-        number = read_number(text, decimal_comma=decimal_comma) if text else _to_number(value)
-        yield [page, source.confidences[at], quote, number, read_date(text) if text else None]
+        number = read_number(text, decimal_comma=decimal_comma) if text else to_number(value)
+        yield [page, source.confidences[at], cutter.cut_text(quote), number, read_date(text) if text else None]
 
 
-def iter_fields(document: Document) -> Iterator[list[Any]]:
+def iter_fields(document: Document, cutter: CellCutter) -> Iterator[list[Any]]:
     """Yield the rows of the table `fields`: one for each scalar."""
     for column in document.columns:
-        name = next((step for step in reversed(column.node.steps) if step is not None), "")
+        name = cutter.cut_name(next((step for step in reversed(column.node.steps) if step is not None), ""))
+        write_path = cutter.path_writer(column.node)
         decimal_comma = uses_decimal_comma(value for value in column.node.values if isinstance(value, str))
         for position, value in enumerate(column.node.values):
             if value is None or isinstance(value, dict | list):
                 continue
             page, quote = document.first_citation(column.entries[position])
             yield [
-                column.node.path_of(position) or "$",
+                write_path(position),
                 name,
-                value if isinstance(value, str) else dump_json(value),
-                read_number(value, decimal_comma=decimal_comma) if isinstance(value, str) else _to_number(value),
-                _type_name(value),
+                cutter.cut_text(value) if isinstance(value, str) else dump_json(value),
+                read_number(value, decimal_comma=decimal_comma) if isinstance(value, str) else to_number(value),
+                type_name(value),
                 column.confidences[position],
                 page,
-                quote,
+                cutter.cut_text(quote),
             ]
 
 
@@ -206,11 +208,7 @@ def _build_columns(node: Node, fields: list[Node], parent: SqlTable | None) -> t
     names = set(ROW_COLUMNS)
     depth = len(node.steps)
     own = [
-        TableColumn(
-            _make_unique("_".join(step or "" for step in field.steps[depth:]) or "value", names),
-            field,
-            is_inherited=False,
-        )
+        TableColumn(_make_unique(_join_steps(field.steps[depth:]) or "value", names), field, is_inherited=False)
         for field in fields
     ]
     inherited = [
@@ -234,12 +232,19 @@ def _find_inherited(parent: SqlTable | None) -> list[TableColumn]:
 
 def _table_name(node: Node) -> str:
     # A result that is itself a list has no name.
-    return _to_identifier("_".join(step for step in node.steps if step is not None)) or "rows"
+    return _to_identifier(_join_steps(node.steps)) or "rows"
+
+
+def _join_steps(steps: tuple[str | None, ...]) -> str:
+    """Join the names among some steps; only the beginning of a long name is used."""
+    return "_".join(step[:_MAX_STEP_CHARS] for step in steps if step is not None)
 
 
 def _to_identifier(name: str) -> str:
     identifier = _NON_WORD.sub("_", name).strip("_")[:_MAX_NAME_CHARS]
-    return f"_{identifier}" if identifier[:1].isdigit() else identifier
+    # SQLite keeps tables named `sqlite_…` for itself.
+    needs_prefix = identifier[:1].isdigit() or identifier.lower().startswith("sqlite_")
+    return f"_{identifier}" if needs_prefix else identifier
 
 
 def _make_unique(name: str, names: set[str], prefix: str = "") -> str:
@@ -259,7 +264,7 @@ def _make_unique(name: str, names: set[str], prefix: str = "") -> str:
 def _build_cells(column: TableColumn, table_node: Node, positions: list[int]) -> list[Any]:
     """Return the cells of a column, one for each row."""
     values = column.node.values
-    return [None if at is None else _to_cell(values[at]) for at in _find_cells(column, table_node, positions)]
+    return [None if at is None else to_cell(values[at]) for at in _find_cells(column, table_node, positions)]
 
 
 def _find_cells(column: TableColumn, table_node: Node, positions: list[int]) -> list[int | None]:
@@ -312,24 +317,3 @@ def _find_parent_rows(table: SqlTable, positions: list[int]) -> list[int | None]
     row_numbers = {position: row for row, position in enumerate(table.parent.positions)}
     levels = _levels_between(table.node, table.parent.node)
     return [row_numbers.get(_ancestor_position(position, levels)) for position in positions]
-
-
-def _to_cell(value: Any) -> Any:
-    if isinstance(value, dict | list):
-        return dump_json(value)
-    return str(value) if isinstance(value, int) and abs(value) >= _INTEGER_LIMIT else value
-
-
-def _to_number(value: Any) -> int | float | None:
-    """Return a number that SQLite can hold: the nearest double for a large integer, None for any other value."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    if isinstance(value, int) and abs(value) >= _INTEGER_LIMIT:
-        return float(value) if abs(value) < _DOUBLE_LIMIT else None
-    return value
-
-
-def _type_name(value: Any) -> str:
-    if isinstance(value, bool):
-        return "boolean"
-    return "string" if isinstance(value, str) else "integer" if isinstance(value, int) else "number"

@@ -56,6 +56,7 @@ def add_resources(server: MCPServer[JobReader]) -> None:
 
 def _write_table(sections: "JobSections", name: str) -> str:
     from llx_mcp.result.records import Records, write_csv
+    from llx_mcp.result.sql_cells import CellCutter
     from llx_mcp.result.sql_tables import find_sql_tables, iter_rows
 
     sql_tables = {sql_table.name: sql_table for sql_table in find_sql_tables(sections.document)}
@@ -64,7 +65,7 @@ def _write_table(sections: "JobSections", name: str) -> str:
         raise ResourceNotFoundError(f"No table {excerpt(name, 60)} in this job. It has: {known or 'none'}.")
     sql_table = sql_tables[name]
     target = io.BytesIO()
-    write_csv(Records(sql_table.columns, iter_rows(sql_table)), target)
+    write_csv(Records(sql_table.columns, iter_rows(sql_table, CellCutter(is_off=True))), target)
     return target.getvalue().decode()
 
 
@@ -78,7 +79,7 @@ def _add_section(server: MCPServer[JobReader], name: str, key: str, description:
     )
     async def read_section(job_id: str, ctx: Context[JobReader, Any]) -> str:
         raw = (await _fetch(job_id, ctx)).raw(key)
-        return "null" if raw is None else bytes(raw).decode()
+        return "null" if raw is None else bytes(raw).decode(errors="replace")
 
 
 async def _fetch(job_id: str, ctx: Context[JobReader, Any]) -> "Job":

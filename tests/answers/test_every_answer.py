@@ -96,7 +96,7 @@ def _query_answers(sections: JobSections, header: Any, request: JobRequest) -> l
     answers = []
     for sql in QUERIES:
         # Only a result that is an object has the table `document`.
-        if "document" in engine.sql_tables or "document" not in sql:
+        if "document" in engine.tables.sql_tables or "document" not in sql:
             engine.build(sql)
             answers.append(answer_query(engine, header, request, sql, deadline_seconds=30))
     return answers

@@ -1,6 +1,10 @@
 """A review lists values to check, and reports no fault for data that the job did not request."""
 
+import itertools
 import json
+import time
+from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import jsonschema
@@ -27,9 +31,10 @@ SCHEMA = {
         "currency": {"enum": ["EUR", "USD"]},
         "seller": {"type": "string", "pattern": "^[A-Z]"},
         "due": {"anyOf": [{"type": "string"}, {"type": "null"}]},
+        "paid": {"type": "boolean"},
         "rows": {"type": "array", "items": {"$ref": "#/$defs/row"}},
     },
-    "required": ["total", "due", "order"],
+    "required": ["total", "due", "paid", "order"],
     "$defs": {"row": {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}},
 }
 RESULT = {
@@ -37,6 +42,7 @@ RESULT = {
     "currency": "GBP",
     "seller": "acme",
     "due": None,
+    "paid": None,
     "rows": [{"n": 1}, {"n": 2}, {"n": 1}, {"n": "x"}],
 }
 TREE = {
@@ -47,10 +53,12 @@ TREE = {
 }
 
 
-def review_of(job: Job, threshold: float = 0.8, max_chars: int = 8_000) -> Answer:
+def review_of(
+    job: Job, threshold: float = 0.8, max_chars: int = 8_000, clock: Callable[[], float] = time.thread_time
+) -> Answer:
     """Return the review of a job."""
     request = JobRequest(job.id, max_chars=max_chars)
-    return review_job(JobSections(job.sections), build_header(job, request, now=NOW), request, threshold)
+    return review_job(JobSections(job.sections), build_header(job, request, now=NOW), request, threshold, clock)
 
 
 def test_each_kind_of_finding_is_counted_and_shown_with_its_provenance() -> None:
@@ -70,7 +78,7 @@ def test_each_kind_of_finding_is_counted_and_shown_with_its_provenance() -> None
         ["schema", "currency", "GBP", None, None, None, "breaks enum of the schema"],
         ["schema", "seller", "acme", None, None, None, "breaks pattern ^[A-Z] of the schema"],
         ["schema", "rows[3].n", "x", None, None, None, "the schema says integer"],
-        ["required", "due", None, None, None, None, "required, and null"],
+        ["required", "paid", None, None, None, None, "required, and null"],
         ["required", "$", None, None, None, None, "required field 'order' is absent"],
         ["quote", "total", 12.5, 0.3, 2, "Total 99.00", "not in its quote"],
         ["confidence", "total", 12.5, 0.3, 2, "Total 99.00", None],
@@ -131,6 +139,75 @@ def test_threshold_decides_which_confidence_is_low() -> None:
 )  # fmt: skip
 def test_invalid_or_recursive_schema_is_reviewed_without_an_error(schema: Any) -> None:
     assert review_of(build_job({"a": "x"}, configuration={"data_schema": schema})).structured["counts"]["values"] == 1
+
+
+@pytest.mark.timeout(30)
+def test_pattern_of_a_schema_cannot_hold_up_a_review() -> None:
+    schema = {"properties": {"a": {"type": "string", "pattern": "^(a+)+$"}, "b": {"pattern": "(?=b)b"}}}
+    job = build_job({"a": "a" * 60 + "!", "b": "b"}, configuration={"data_schema": schema})
+    structured = review_of(job).structured
+    assert structured["counts"]["schema_violations"] == 1
+    assert structured["unavailable_checks"][0] == (
+        "1 value was not checked against the schema: RE2 cannot run the pattern (?=b)b"
+    )
+
+
+@given(st.floats(0, 3))
+@settings(max_examples=60, deadline=None)
+def test_review_counts_what_it_does_not_reach_in_its_time(step: float) -> None:
+    rows = [{"n": number, "text": "acme"} for number in range(500)]
+    tree = {"rows": [{"n": cited(0.9, 1, "x"), "text": cited(0.9, 1, "x")} for _ in rows]}
+    schema = {"properties": {"rows": {"items": {"properties": {"n": {"maximum": -1}}}}}}
+    job = build_job({"rows": [*rows, *rows]}, {"rows": tree["rows"] * 2}, configuration={"data_schema": schema})
+    looks = itertools.count()
+    answer = review_of(job, clock=lambda: next(looks) * step / 100).structured
+    counts, unchecked = answer["counts"], Counter[str]()
+    for reason in answer.get("unavailable_checks", []):
+        count, _, check = reason.partition(" values were not ")
+        unchecked[check.partition(":")[0]] += int(count.replace(",", ""))
+        assert reason.endswith("the time for the review was up")
+    assert counts["quote_mismatches"] + unchecked["compared with their quotes"] == 2_000
+    assert counts["duplicates"] + unchecked["compared with other rows"] >= 500
+    assert counts["schema_violations"] + unchecked["checked against the schema"] >= 1_000
+    assert counts["without_citation"] == 0
+    assert bool(unchecked) == (answer["counts"] != {**counts, **_COMPLETE})
+
+
+_COMPLETE = {"quote_mismatches": 2_000, "duplicates": 500, "schema_violations": 1_000}
+
+
+def test_wrong_quote_after_nulls_and_values_without_metadata_is_found() -> None:
+    rows = [{"n": None}, {"n": 1}, {"n": [2]}, {"n": 3}, {"m": 4}, {"n": 5}]
+    tree = {"rows": [{"n": None}, {}, {"n": []}, {"n": cited(0.9, 1, "3")}, {}, {"n": cited(0.9, 2, "6")}]}
+    review = review_of(build_job({"rows": rows}, tree), max_chars=20_000).structured
+    assert review["counts"]["quote_mismatches"] == 1
+    assert [row[:6] for row in review["findings"]["rows"] if row[0] == "quote"] == [
+        ["quote", "rows[5].n", 5, 0.9, 2, "6"]
+    ]
+
+
+def test_duplicates_of_several_lists_are_in_document_order() -> None:
+    row = {"a": 1}
+    result = {"groups": [{"x": [row, row], "y": [row, row]}, {"x": [row, row], "y": [row, row]}], "end": [row, row]}
+    review = review_of(build_job(result), max_chars=20_000).structured
+    # The second group repeats the first.
+    assert [row[1] for row in review["findings"]["rows"] if row[0] == "duplicate"] == [
+        "groups[0].x[1]", "groups[0].y[1]", "groups[1]", "groups[1].x[1]", "groups[1].y[1]", "end[1]"
+    ]  # fmt: skip
+
+
+def test_configuration_that_cannot_be_decoded_does_not_end_the_review() -> None:
+    body = b'{"id":"ext-1","status":"COMPLETED","extract_result":{"a":1},"configuration":{"tier":"\xff"}}'
+    structured = review_of(Job.parse(body)).structured
+    assert structured["counts"]["values"] == 1
+    assert "the job shows no data_schema: nothing can be checked against it" in structured["unavailable_checks"]
+
+
+def test_large_value_that_breaks_the_schema_is_shown_by_its_beginning() -> None:
+    schema = {"properties": {"a": {"type": "string"}}}
+    review = review_of(build_job({"a": [{"n": 1}] * 9_000}, configuration={"data_schema": schema})).structured
+    row = review["findings"]["rows"][0]
+    assert row[2] == json.dumps([{"n": 1}] * 99, separators=(",", ":"))[:120] + "…"
 
 
 def test_each_row_of_a_list_result_is_checked_against_the_schema() -> None:

@@ -273,3 +273,22 @@ def test_named_call_repeats_project_and_sections() -> None:
     note = omissions(answer_request(job, request).structured)[0]
     assert 'expand=["extract_metadata","usage"], max_chars=' in note
     assert note.endswith('project_id="prj", organization_id="org")')
+
+
+def test_advised_budget_shows_every_section_that_was_left_out() -> None:
+    sections = {
+        "configuration": {"prompt": "read " * 900},
+        "usage": {"note": "paid " * 700},
+        "metadata": {"m": "x" * 2_500},
+    }
+    job = build_job({"a": 1}, **sections)
+    structured = answer_of(job, 2_000, tuple(sections)).structured
+    notes = [note for note in omissions(structured) if " characters of " in f" {note}"]
+    advised = [int(re.findall(r"max_chars=(\d+)", note)[0]) for note in notes]
+    assert "sections" not in structured
+    assert len(advised) == len(sections)
+    assert advised == sorted(advised)
+    for number, max_chars in enumerate(advised, 1):
+        shown = answer_of(job, max_chars, tuple(sections)).structured["sections"]
+        assert list(shown)[:number] == list(sections)[:number]
+    assert answer_of(job, advised[-1], tuple(sections)).structured["sections"] == sections

@@ -113,9 +113,9 @@ def test_every_command_has_help_with_an_example() -> None:
 def test_list_is_printed_as_text_and_as_json() -> None:
     run = run_command("list", "--local", "--document", "loan", "--status", "completed")
     assert run.stdout.startswith('**2 jobs**, newest first · status "COMPLETED", document "loan"')
-    view = json.loads(run_command("list", "--local", "--since", "2026-01-05", "--max-chars", "1000", "--json").stdout)
+    view = json.loads(run_command("list", "--local", "--since", "2026-07-06", "--max-chars", "1000", "--json").stdout)
     older = json.loads(
-        run_command("list", "--local", "--since", "2026-01-05", "--cursor", view["cursor"], "--json").stdout
+        run_command("list", "--local", "--since", "2026-07-06", "--cursor", view["cursor"], "--json").stdout
     )
     assert len(view["jobs"]["rows"]) + len(older["jobs"]["rows"]) == len(SAMPLES)
 

@@ -187,7 +187,12 @@ async def test_page_token_that_is_not_text_ends_the_list(token: object) -> None:
     assert await list_jobs(answer(200, {"items": []})) == JobPage(())
 
 
-@pytest.mark.parametrize("body", [b"{}", b'{"items": null}', b'{"items": [{"id": 1}]}', b"[]", b'{"items": [', b"x"])
+async def test_items_that_are_not_jobs_are_counted_and_the_others_returned() -> None:
+    page = await list_jobs(answer(200, {"items": [{"id": 1}, JOB, "x"]}))
+    assert ([job.id for job in page.items], page.num_unreadable) == ([JOB["id"]], 2)
+
+
+@pytest.mark.parametrize("body", [b"{}", b'{"items": null}', b"[]", b'{"items": [', b"x"])
 async def test_body_that_is_not_a_job_list_is_an_error(body: bytes) -> None:
     with pytest.raises(BadResponseError):
         await list_jobs(answer(200, body))

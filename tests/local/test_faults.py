@@ -243,11 +243,12 @@ def test_defaults_of_a_fault() -> None:
      ("retry_after", (0, 86_400), (-0.1, 86_400.1)), ("times", (0, 10**9), (-1,)), ("per_minute", (0, 10**9), (-1,))],
 )  # fmt: skip
 def test_bounds_of_a_parameter(name: str, allowed: tuple[float, ...], refused: tuple[float, ...]) -> None:
+    kind = {"status": "unavailable", "retry_after": "rate-limited", "per_minute": "rate-limit"}.get(name, "slow")
     for value in allowed:
-        assert describe_fault(parse_fault(f"slow:{name}={value}")).get(name, value) == value
+        assert describe_fault(parse_fault(f"{kind}:{name}={value}")).get(name, value) == value
     for value in refused:
         with pytest.raises(FaultError, match=name):
-            parse_fault(f"slow:{name}={value}")
+            parse_fault(f"{kind}:{name}={value}")
 
 
 def test_fault_applies_only_to_its_method_and_path() -> None:
@@ -287,14 +288,77 @@ def test_invalid_faults_are_refused_and_change_nothing(
 
 
 @pytest.mark.parametrize(
-    "text",
-    ["", "nothing", "slow:share=x", "slow:share=2", "slow:share=nan", "unavailable:status=404", "slow:colour=red",
-     "slow:seconds=-1", "slow:seconds=inf", "rate-limit:per_minute=-1", "slow:times=1.5",
-     "rate-limited:retry_after=-1"],
+    ("fault", "wrong", "allowed"),
+    [("", "There is no fault ''", f"one of {', '.join(KINDS)}."),
+     ("nothing", "There is no fault 'nothing'", f"one of {', '.join(KINDS)}."),
+     ("slow:colour=red", "no parameter 'colour'", "share, seed, times, method, path, status, seconds, retry_after"),
+     ("slow:share=x", "share cannot be 'x'", "a number from 0 to 1."),
+     ("slow:share=1.01", "share cannot be 1.01", "a number from 0 to 1."),
+     ("slow:share=-0.01", "share cannot be -0.01", "a number from 0 to 1."),
+     ("slow:share=nan", "share cannot be nan", "a number from 0 to 1."),
+     ("slow:seed=x", "seed cannot be 'x'", "a whole number."),
+     ("unavailable:status=499", "status cannot be 499", "a whole number from 500 to 599."),
+     ("unavailable:status=600", "status cannot be 600", "a whole number from 500 to 599."),
+     ("slow:seconds=-1", "seconds cannot be -1.0", "a number from 0 to 3600."),
+     ("slow:seconds=3601", "seconds cannot be 3601.0", "a number from 0 to 3600."),
+     ("slow:seconds=inf", "seconds cannot be inf", "a number from 0 to 3600."),
+     ("slow:seconds", "seconds cannot be ''", "a number from 0 to 3600."),
+     ("rate-limit:per_minute=-1", "per_minute cannot be -1", "a whole number from 0."),
+     ("slow:times=1.5", "times cannot be '1.5'", "a whole number from 0."),
+     ("slow:times=-1", "times cannot be -1", "a whole number from 0."),
+     ({"kind": "slow", "times": 1.5}, "times cannot be 1.5", "a whole number from 0."),
+     ({"kind": "slow", "times": [1]}, "times cannot be [1]", "a whole number from 0."),
+     ("rate-limited:retry_after=-1", "retry_after cannot be -1.0", "a number from 0 to 86400."),
+     ("rate-limited:retry_after=86401", "retry_after cannot be 86401.0", "a number from 0 to 86400."),
+     ("unavailable:method=FETCH", "method cannot be 'FETCH'", "one of GET, POST, PUT, DELETE."),
+     ("slow:status=500", "slow does not take status", "It takes seconds, method, path, share, seed, times."),
+     ("disconnect:seconds=3", "disconnect does not take seconds", "It takes method, path, share, seed, times."),
+     ("rate-limit:times=1", "rate-limit does not take times", "It takes per_minute, retry_after, method, path.")],
 )  # fmt: skip
-def test_fault_error_says_what_is_allowed(text: str) -> None:
-    with pytest.raises(FaultError, match=r"there are|takes|number|from"):
-        parse_fault(text)
+def test_fault_error_says_what_is_wrong_and_allowed_with_a_valid_example(
+    fault: str | dict[str, object], wrong: str, allowed: str
+) -> None:
+    with pytest.raises(FaultError) as caught:
+        parse_fault(fault) if isinstance(fault, str) else build_fault(fault)
+    text, _, example = str(caught.value).partition(" Example: ")
+    assert wrong in text
+    assert allowed in text
+    assert parse_fault(example).kind in KINDS
+
+
+def test_parameters_at_their_bounds_are_accepted() -> None:
+    for text in (
+        "slow:share=0,seconds=0", "slow:share=1,seconds=3600", "unavailable:status=500", "unavailable:status=599",
+        "rate-limited:retry_after=0,times=0", "rate-limited:retry_after=86400,method=delete,path=/x",
+        "rate-limit:per_minute=0",
+    ):  # fmt: skip
+        fault = parse_fault(text)
+        described = ",".join(f"{name}={value}" for name, value in describe_fault(fault).items() if name != "kind")
+        assert parse_fault(f"{fault.kind}:{described}") == fault
+    assert build_fault({"kind": "slow", "times": 2.0, "method": None}) == Fault("slow", times=2)
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", b"[1]", b"\xff"])
+def test_error_of_admin_body_says_what_to_send(body: bytes) -> None:
+    with pytest.raises(FaultError) as caught:
+        parse_faults(body)
+    text, _, example = str(caught.value).partition(" Example: ")
+    assert "not a JSON list of strings or objects" in text
+    assert parse_faults(example.encode()) == [Fault("rate-limited", retry_after=2), Fault("slow", seconds=3)]
+
+
+def test_times_limits_injected_requests_and_not_others() -> None:
+    faults = FaultInjector([Fault("unavailable", times=2, method="get")])
+    requests = [
+        ("POST", JOB),
+        ("GET", JOB),
+        ("GET", "/"),
+        ("GET", "/_files/1"),
+        ("GET", "/_admin/faults"),
+        ("GET", JOB),
+    ]
+    assert [bool(faults.select_faults(*request)) for request in requests] == [False, True, False, False, False, True]
+    assert faults.select_faults("GET", JOB) == []
 
 
 def test_every_kind_is_parsed() -> None:

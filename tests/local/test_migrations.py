@@ -14,7 +14,7 @@ from llx_mcp.local.job_queries import JobFilter
 from llx_mcp.local.samples import read_sample
 from llx_mcp.raw_json import join_json
 
-NOW = datetime(2026, 6, 1, tzinfo=UTC)
+NOW = datetime(2026, 8, 1, tzinfo=UTC)
 OLD = b'{"id":"ext-old","status":"COMPLETED","extract_result":{"n":1.50},"created_at":"2025-03-04T05:06:07Z","x":1e0}'
 LIVE = b'{"id":"ext-live","status":"FAILED","error_message":"","file_input":"dfl-1","created_at":"?","updated_at":"?"}'
 
@@ -77,11 +77,11 @@ def test_each_migration_is_recorded_once(tmp_path: Path) -> None:
         JobStore(path).close()
     with closing(sqlite3.connect(path)) as db:
         assert db.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)
-        assert [version for (version,) in db.execute("SELECT version FROM migrations")] == [2]
+        assert [version for (version,) in db.execute("SELECT version FROM migrations")] == [2, 3]
     fresh = tmp_path / "fresh.db"
     JobStore(fresh).close()
     with closing(sqlite3.connect(fresh)) as db, closing(sqlite3.connect(path)) as migrated:
-        assert [version for (version,) in db.execute("SELECT version FROM migrations")] == [1, 2]
+        assert [version for (version,) in db.execute("SELECT version FROM migrations")] == [1, 2, 3]
         tables = "SELECT name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_%' ORDER BY name"
         assert db.execute(tables).fetchall() == migrated.execute(tables).fetchall()
 

@@ -27,7 +27,6 @@ ERRORS: list[tuple[str, type[Exception], int | None]] = [
 @pytest.fixture
 def store() -> Iterator[JobStore]:
     opened = open_store()
-    opened.delete_job(next(sample.job_id for sample in SAMPLES if sample.name == "older_format"))
     yield opened
     opened.close()
 

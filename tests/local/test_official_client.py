@@ -46,10 +46,7 @@ def client(url: str) -> Iterator[LlamaCloud]:
 
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.name)
-def test_official_client_reads_every_sample(client: LlamaCloud, url: str, sample: Sample) -> None:
-    if sample.name == "older_format":
-        # In strict mode the current client refuses the older format.
-        client = LlamaCloud(api_key="llx-local", base_url=url, max_retries=0)
+def test_official_client_reads_every_sample(client: LlamaCloud, sample: Sample) -> None:
     job = client.extract.get(sample.job_id, expand=list(EXPANDABLE_SECTIONS))
     expected = json.loads(read_sample(sample))
     assert job.id == expected["id"]

@@ -1,6 +1,7 @@
 """The unmodified official client creates, lists, cancels and deletes jobs and files over a port."""
 
 import hashlib
+import json
 import socket
 import sys
 import threading
@@ -14,23 +15,24 @@ import pytest
 import uvicorn
 from llama_cloud import AsyncLlamaCloud, LlamaCloud
 
-from llx_mcp.local import SAMPLES, JobStore, create_app, open_store
+from llx_mcp.local import SAMPLE_RUNNING_ID, SAMPLES, JobStore, create_app, open_store
 from llx_mcp.local.samples import read_document, read_sample
 from llx_mcp.local.scenarios import SCENARIO_HEADER
 from llx_mcp.raw_json import decode_json, split_json
 
 BY_NAME = {sample.name: sample for sample in SAMPLES}
 CONFIGURATION: Any = {"data_schema": {"type": "object", "properties": {"total": {"type": "number"}}}}
-# In strict mode the current client refuses the older format.
-STORED_IDS = {sample.job_id for sample in SAMPLES if sample.name != "older_format"}
+STORED_IDS = {sample.job_id for sample in SAMPLES}
 INVOICE_ID = "dfl-sample0invoice00000000000000"
+OTHER_PROJECT = "00000000-0000-4000-8000-000000000000"
+KEY = {"Authorization": "Bearer llx-local"}
 
 
 class Clock:
     """A clock that tests set."""
 
     def __init__(self) -> None:
-        self.now = datetime(2026, 6, 1, tzinfo=UTC)
+        self.now = datetime(2026, 8, 1, tzinfo=UTC)
 
     def __call__(self) -> datetime:
         return self.now
@@ -47,7 +49,6 @@ def clock() -> Clock:
 @pytest.fixture
 def store() -> Iterator[JobStore]:
     opened = open_store()
-    opened.delete_job(BY_NAME["older_format"].job_id)
     yield opened
     opened.close()
 
@@ -96,6 +97,40 @@ def test_job_of_known_document_gets_recorded_result(client: LlamaCloud, clock: C
     assert (done.created_at, done.updated_at) == (job.created_at, job.created_at + timedelta(seconds=3))
 
 
+@pytest.mark.parametrize(("version", "resolved"), [("latest", "2.5"), ("2.0", "2.0"), ("2026-03-01", "2026-03-01")])
+def test_created_job_shows_its_configuration_with_the_version_it_runs(
+    client: LlamaCloud, store: JobStore, version: str, resolved: str
+) -> None:
+    options: Any = {
+        "data_schema": {"type": "object", "properties": {"a": {"type": "string"}}},
+        "target_pages": "1,3", "max_pages": 4, "tier": "agentic", "disable_cache": True,
+        "extraction_target": "per_page", "system_prompt": "p",
+        "cite_sources": True, "confidence_scores": True, "advanced_citations": False, "spreadsheet_mode": False,
+        "sheet_names": ["S"], "parse_tier": "fast", "parse_config_id": "cfg-p",
+    }  # fmt: skip
+    job = client.extract.create(file_input=INVOICE_ID, configuration=options | {"version": version})
+    again = client.extract.get(job.id, expand=["configuration"])
+    for each in (job, again):
+        assert each.configuration is not None
+        assert each.configuration.to_dict() == {**options, "version": resolved}
+    assert (job.extract_metadata, job.metadata, job.usage) == (None, None, None)
+
+
+def test_latest_version_is_that_of_the_recorded_job(client: LlamaCloud, store: JobStore) -> None:
+    for version in ("2.0", "latest"):
+        body = {"id": "ext-1", "status": "COMPLETED", "file_input": "dfl-1", "configuration": {"version": version}}
+        store.import_job(json.dumps(body).encode())
+        job = client.extract.create(file_input="dfl-1", configuration=CONFIGURATION)
+        assert job.configuration is not None
+        assert job.configuration.version == ("2.0" if version == "2.0" else "2.5")
+
+
+def test_job_of_older_format_has_file_input_of_the_current_one(client: LlamaCloud) -> None:
+    job_id = BY_NAME["older_format"].job_id
+    (listed,) = client.extract.list(job_ids=[job_id])
+    assert client.extract.get(job_id).file_input == listed.file_input == "dfl-sample0loan0agreement0000000"
+
+
 def test_recorded_job_with_same_schema_is_preferred(client: LlamaCloud, clock: Clock) -> None:
     rows = read_section("table_rows", "configuration")
     configuration: Any = {name: rows[name] for name in ("data_schema", "extraction_target")}
@@ -106,12 +141,38 @@ def test_recorded_job_with_same_schema_is_preferred(client: LlamaCloud, clock: C
 
 def test_job_of_unknown_document_fails_with_instructions(client: LlamaCloud, clock: Clock) -> None:
     file = client.files.create(file=("other.pdf", b"%PDF-1.7 of another kind"), purpose="extract")
-    jobs = [client.extract.create(file_input=each, configuration=CONFIGURATION) for each in (file.id, "dfl-gone")]
+    job = client.extract.create(file_input=file.id, configuration=CONFIGURATION)
     clock.advance(10)
-    for job in jobs:
-        ended = client.extract.get(job.id)
-        assert (ended.status, ended.extract_result) == ("FAILED", None)
-        assert "llx-mcp local record JOB_ID" in str(ended.error_message)
+    ended = client.extract.get(job.id)
+    assert (ended.status, ended.extract_result) == ("FAILED", None)
+    assert "llx-mcp local record JOB_ID" in str(ended.error_message)
+
+
+@pytest.mark.parametrize("file_input", ["dfl-gone", "pjb-gone", "00000000-0000-4000-8000-000000000000"])
+def test_create_for_document_that_is_not_stored_returns_404(url: str, store: JobStore, file_input: str) -> None:
+    body = {"file_input": file_input, "configuration": CONFIGURATION}
+    response = httpx.post(f"{url}/api/v2/extract", json=body, headers=KEY)
+    assert response.status_code == 404
+    assert file_input in response.json()["detail"]
+    assert "llx-mcp local record JOB_ID" in response.json()["detail"]
+    assert store.count() == len(SAMPLES)
+
+
+def test_create_for_file_of_another_project_returns_404(client: LlamaCloud) -> None:
+    with pytest.raises(llama_cloud.NotFoundError, match="not found in project"):
+        client.extract.create(file_input=INVOICE_ID, configuration=CONFIGURATION, project_id=OTHER_PROJECT)
+
+
+def test_create_accepts_parse_job_and_recorded_file_without_content(
+    client: LlamaCloud, store: JobStore, clock: Clock
+) -> None:
+    store.import_job(b'{"id":"ext-1","status":"COMPLETED","file_input":"dfl-mine","extract_result":{"n":1}}')
+    metadata = read_section("invoice", "extract_metadata")
+    expected = {"dfl-mine": {"n": 1}, metadata["parse_job_id"]: read_section("invoice", "extract_result")}
+    for file_input, result in expected.items():
+        job = client.extract.create(file_input=file_input, configuration=CONFIGURATION)
+        clock.advance(10)
+        assert client.extract.get(job.id).extract_result == result
 
 
 @pytest.mark.parametrize(
@@ -163,20 +224,19 @@ def test_usage_is_null_until_billed(client: LlamaCloud, clock: Clock) -> None:
     assert seen_credits == [None, None, read_section("invoice", "usage")["credits"]]
 
 
-def test_run_and_wait_for_completion_return_result(url: str, store: JobStore) -> None:
-    with LlamaCloud(api_key="llx-local", base_url=url) as client:
-        job = client.extract.run(
-            file_input=INVOICE_ID,
-            configuration=CONFIGURATION,
-            extra_headers={SCENARIO_HEADER: "instant"},
-            polling_interval=0.01,
-        )
-        again = client.extract.wait_for_completion(job.id, polling_interval=0.01)
+def test_run_and_wait_for_completion_return_result(client: LlamaCloud) -> None:
+    job = client.extract.run(
+        file_input=INVOICE_ID,
+        configuration=CONFIGURATION,
+        extra_headers={SCENARIO_HEADER: "instant"},
+        polling_interval=0.01,
+    )
+    again = client.extract.wait_for_completion(job.id, polling_interval=0.01)
     assert job.extract_result == again.extract_result == read_section("invoice", "extract_result")
 
 
 async def test_async_client_uploads_runs_lists_and_deletes(url: str) -> None:
-    async with AsyncLlamaCloud(api_key="llx-local", base_url=url) as client:
+    async with AsyncLlamaCloud(api_key="llx-local", base_url=url, _strict_response_validation=True) as client:
         file = await client.files.create(file=("a.pdf", read_document(BY_NAME["invoice"])), purpose="extract")
         job = await client.extract.run(
             file_input=file.id,
@@ -194,6 +254,7 @@ async def test_async_client_uploads_runs_lists_and_deletes(url: str) -> None:
 
 
 def test_list_returns_every_job_once_newest_first(client: LlamaCloud, clock: Clock) -> None:
+    list(client.extract.list())  # starts the job that runs
     created = []
     for _ in range(7):
         clock.advance(1)
@@ -214,11 +275,16 @@ def test_new_job_does_not_shift_later_pages(client: LlamaCloud, clock: Clock) ->
     assert {job.id for job in first} == STORED_IDS
 
 
-def test_list_filters_jobs(client: LlamaCloud, clock: Clock) -> None:
+def test_list_filters_jobs(client: LlamaCloud, store: JobStore, clock: Clock) -> None:
+    list(client.extract.list())  # starts the job that runs
+    clock.advance(60)
     stuck = client.extract.create(
         file_input=INVOICE_ID, configuration=CONFIGURATION, extra_headers={SCENARIO_HEADER: "stuck"}
     )
+    body = {"id": "ext-1", "status": "FAILED", "file_input": "pjb-1", "configuration_id": "cfg-1"}
+    store.import_job(json.dumps({**body, "configuration": CONFIGURATION}).encode())
     parsed = client.extract.create(file_input="pjb-1", configuration_id="cfg-1")
+    store.delete_job("ext-1")
     clock.advance(5)
     failed = {BY_NAME["failed_reason"].job_id, BY_NAME["failed_silent"].job_id, parsed.id}
 
@@ -232,9 +298,9 @@ def test_list_filters_jobs(client: LlamaCloud, clock: Clock) -> None:
     assert listed(file_input="pjb-1") == listed(document_input_value="pjb-1") == {parsed.id}
     assert listed(job_ids=[stuck.id, parsed.id, "ext-nowhere"]) == {stuck.id, parsed.id}
     assert listed(created_at_on_or_after=stuck.created_at) == {stuck.id, parsed.id}
-    assert listed(created_at_on_or_before="2026-01-05T09:00:00Z") == STORED_IDS
-    assert listed(created_at_on_or_before="2026-01-05T08:59:59Z") == set()
-    assert listed(project_id="00000000-0000-4000-8000-000000000000") == set()
+    assert listed(created_at_on_or_before="2026-07-06T09:00:00Z") == STORED_IDS - {SAMPLE_RUNNING_ID}
+    assert listed(created_at_on_or_before="2026-07-06T08:59:59Z") == set()
+    assert listed(project_id=OTHER_PROJECT) == set()
 
 
 def test_list_accepts_repeated_status_and_expand(url: str) -> None:
@@ -300,6 +366,37 @@ def test_file_is_uploaded_listed_downloaded_and_deleted(client: LlamaCloud) -> N
     assert httpx.get(url_info.url).status_code == 404
 
 
+def test_files_are_ordered_as_the_client_documents(client: LlamaCloud, clock: Clock) -> None:
+    uploaded = []
+    for name in ("b.pdf", "a.pdf"):
+        clock.advance(1)
+        uploaded.append(client.files.create(file=(name, b"%PDF"), purpose="extract").id)
+    listed = {order: [each.id for each in client.files.list(order_by=order)] for order in ("name", "id", "created_at")}
+    assert listed["created_at"][:2] == uploaded[::-1]
+    assert listed["name"][:2] == uploaded[::-1]
+    assert listed["id"] == sorted(listed["id"])
+    assert [each.id for each in client.files.list()][:2] == uploaded[::-1]
+    with pytest.raises(llama_cloud.UnprocessableEntityError, match="order_by is 'name'"):
+        client.files.list(order_by="created_at desc")
+
+
+def test_files_are_queried_by_the_deprecated_call(client: LlamaCloud) -> None:
+    with pytest.deprecated_call():
+        first = client.files.query(order_by="name desc", page_size=3)
+    with pytest.deprecated_call():
+        rest = client.files.query(order_by="name desc", page_size=5_000, page_token=first.next_page_token)
+    with pytest.deprecated_call():
+        named = client.files.query(filter={"file_name": "invoice.pdf"})
+    names = [each.name for each in (*first.items, *rest.items)]
+    assert names == ["statement.pdf", "loan_agreement.pdf", "lab_report.pdf", "invoice.pdf"]
+    assert [each.id for each in named.items] == [INVOICE_ID]
+    assert (named.next_page_token, rest.next_page_token) == (None, None)
+    bad_values: list[dict[str, Any]] = [{"page_token": "x"}, {"order_by": "size"}]
+    for bad in bad_values:
+        with pytest.deprecated_call(), pytest.raises(llama_cloud.UnprocessableEntityError, match=next(iter(bad))):
+            client.files.query(**bad)
+
+
 def test_content_url_expires(client: LlamaCloud, clock: Clock) -> None:
     url_info = client.files.content(INVOICE_ID, expires_at_seconds=60)
     assert url_info.expires_at == clock.now + timedelta(seconds=60)
@@ -359,7 +456,19 @@ def test_schema_is_validated(client: LlamaCloud) -> None:
      (b'{"file_input":"x","configuration_id":"c","configuration":{"data_schema":{}}}', ["body"]),
      (b'{"file_input":"x","configuration":{}}', ["body", "configuration", "data_schema"]),
      (b'{"file_input":"x","configuration":{"data_schema":{},"max_pages":0}}', ["body", "configuration", "max_pages"]),
-     (b'{"file_input":"x","configuration":{"data_schema":{},"tier":"best"}}', ["body", "configuration", "tier"])],
+     (b'{"file_input":"x","configuration":{"data_schema":{},"tier":"best"}}', ["body", "configuration", "tier"]),
+     (b'{"file_input":"x","configuration":{"data_schema":{},"parse_tier":"turbo"}}',
+      ["body", "configuration", "parse_tier"]),
+     (b'{"file_input":"x","configuration":{"data_schema":{},"advanced_citations":"often"}}',
+      ["body", "configuration", "advanced_citations"]),
+     (b'{"file_input":"x","configuration":{"data_schema":{"type":"array"}}}',
+      ["body", "configuration", "data_schema", "type"]),
+     (b'{"file_input":"x","configuration":{"data_schema":{"properties":{"a":{"type":"text"}}}}}',
+      ["body", "configuration", "data_schema", "properties", "a", "type"]),
+     (b'{"file_input":"x","configuration_id":"c","webhook_configuration_ids":["1","2","3","4","5"]}',
+      ["body", "webhook_configuration_ids"]),
+     (b'{"file_input":"x","configuration_id":"c","webhook_configurations":[{"webhook_events":["nonsense"]}]}',
+      ["body", "webhook_configurations", 0, "webhook_events", 0])],
 )  # fmt: skip
 def test_invalid_create_returns_422_with_location(url: str, body: bytes, location: list[str | int]) -> None:
     response = httpx.post(f"{url}/api/v2/extract", content=body, headers={"Authorization": "Bearer llx-local"})

@@ -195,3 +195,47 @@ def test_malformed_job_is_refused(body: bytes) -> None:
 def test_two_redactions_differ() -> None:
     body = read_sample(SAMPLES[0])
     assert redact_job(body) != redact_job(body)
+
+
+def redact_section(name: str, value: Any, **options: Any) -> Any:
+    """Return one redacted section of a job that has nothing else."""
+    return redacted({"id": "ext-1", "status": "COMPLETED", name: value}, **options)[name]
+
+
+@pytest.mark.parametrize(
+    ("section", "value"),
+    [("status", "THROTTLED"), ("created_at", "2026-01-05T09:00:00.25+02:00"), ("updated_at", "2026-01-05T09:00:00Z"),
+     ("configuration", {"tier": "turbo", "parse_tier": "fast", "extraction_target": "per_page", "version": "latest"}),
+     ("configuration", {"extract_version": "latest", "max_pages": 7, "cite_sources": True, "sheet_names": None}),
+     ("configuration", {"version": "2026-03-01"}), ("configuration", {"extract_version": "2.5"}),
+     ("configuration", None), ("extract_metadata", None), ("extract_metadata", {"field_metadata": None}),
+     ("usage", {"credits": 1.50, "by_page": [1, 2]}), ("metadata", {"usage": {"num_pages_extracted": 3}}),
+     ("configuration", {"data_schema": {"type": ["string", "null"], "format": "date", "minimum": 5, "items": True}})],
+)  # fmt: skip
+def test_values_of_the_service_stay(section: str, value: Any) -> None:
+    assert redact_section(section, value) == value
+
+
+@pytest.mark.parametrize(
+    ("section", "value"),
+    [("extract_result", {"status": "PENDING"}), ("error_message", "PENDING"), ("status", "TORVALD"),
+     ("extract_result", {"created_at": "Torvald"}), ("created_at", "Torvald"), ("created_at", "2026-01-05 Torvald"),
+     ("configuration", {"tier": "per_page"}), ("configuration", {"version": "2.5 of Torvald"}),
+     ("configuration", {"system_prompt": "latest"}), ("configuration", {"sheet_names": ["Torvald"]}),
+     ("configuration", "Torvald"), ("extract_metadata", "Torvald"), ("configuration_id", "cfg-torvald"),
+     ("configuration", {"data_schema": {"type": "Torvald"}}), ("configuration", {"data_schema": {"format": "string"}}),
+     ("configuration", {"data_schema": {"title": "number"}}),
+     *(("configuration", {"data_schema": {key: "Torvald"}}) for key in ("const", "default", "example", "description")),
+     *(("configuration", {"data_schema": {key: [4711]}}) for key in ("enum", "examples")),
+     ("configuration", {"data_schema": {"properties": {"a": {"default": {"b": 4711}}}}}),
+     ("extract_metadata", {"parse_job_id": "pjb-torvald"}),
+     *(("extract_metadata", {"field_metadata": {"document_metadata": tree}})
+       for tree in ({"reasoning": "Torvald"}, {"error": "Torvald"}, {"page": "Torvald"}, {"a": [{"reasoning": "Tor"}]},
+                    {"a": {"citation": [{"matching_text": "Torvald"}]}}, {"citation": [{"quote": "Torvald"}]},
+                    {"a": {"citation": [{"page": 3, "amount": 4711}]}}, {"confidence": {"citation": "Torvald"}}))],
+)  # fmt: skip
+def test_anything_else_is_replaced(section: str, value: Any) -> None:
+    before, after = list(leaves(value)), list(leaves(redact_section(section, value)))
+    assert [path for path, _ in after] == [path for path, _ in before]
+    # The last value is the one of the document.
+    assert after[-1][1] != before[-1][1]

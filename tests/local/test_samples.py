@@ -2,7 +2,9 @@
 
 import gzip
 import json
+import re
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,7 @@ import jsonschema
 import pypdfium2
 import pytest
 
-from llx_mcp.local import SAMPLES, Sample
+from llx_mcp.local import SAMPLES, Sample, open_store
 from llx_mcp.local.samples import read_document, read_sample
 from samples.__main__ import PACKAGED, write_samples
 
@@ -123,6 +125,35 @@ def test_samples_cover_every_outcome() -> None:
     assert {len(sample.job_id) for sample in SAMPLES} == {32}
     assert any(sum(sample.timeline) for sample in SAMPLES)
     assert any("document_input_value" in job for job in jobs)
+
+
+@pytest.mark.parametrize(
+    ("name", "last_day"),
+    [("invoice", "2026-04-14"), ("statement", "2026-06-30"), ("lab_report", "2026-03-12"),
+     ("loan_agreement", "2026-05-18")],
+)  # fmt: skip
+def test_document_is_uploaded_and_extracted_after_its_last_day(name: str, last_day: str) -> None:
+    # Without days to come: when payments are due, and the terms of the loan.
+    samples = [sample for sample in SAMPLES if sample.document == name]
+    dates = re.findall(r"20\d\d-\d\d-\d\d", json.dumps(json.loads(read_sample(samples[0]))["extract_result"]))
+    assert last_day in dates
+    document = pypdfium2.PdfDocument(read_document(samples[0]))
+    drawn = document.get_metadata_value("CreationDate")
+    document.close()
+    with closing(open_store()) as store:
+        file = store.files.get_file(json.loads(read_sample(samples[0]))["file_input"])
+        assert file is not None
+    for sample in samples:
+        created, updated = (json.loads(read_sample(sample))[key] for key in ("created_at", "updated_at"))
+        assert last_day < f"{drawn[2:6]}-{drawn[6:8]}-{drawn[8:10]}" < file.created.isoformat() < created < updated
+
+
+def test_each_document_has_its_own_parse_job() -> None:
+    jobs = [json.loads(read_sample(sample)) for sample in COMPLETED]
+    pairs = {
+        (sample.document, job["extract_metadata"]["parse_job_id"]) for sample, job in zip(COMPLETED, jobs, strict=True)
+    }
+    assert len(pairs) == len({document for document, _ in pairs}) == len({parse_job for _, parse_job in pairs}) == 4
 
 
 def test_statement_adds_up() -> None:

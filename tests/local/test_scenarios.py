@@ -3,13 +3,14 @@
 import subprocess
 import sys
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from llx_mcp.local import JobStore, create_app, open_store
 from llx_mcp.local.faults import FAULT_HELP, KINDS
+from llx_mcp.local.lifecycle import JobLifecycle
 from llx_mcp.local.scenarios import (
     SCENARIO_HEADER,
     SCENARIOS,
@@ -40,6 +41,31 @@ def test_documentation_lists_every_scenario_and_fault() -> None:
 )  # fmt: skip
 def test_scenario_follows_two_hyphens_in_file_name(file: str, name: str | None) -> None:
     assert scenario_from_file_name(file) == (SCENARIOS[name] if name else None)
+
+
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [("normal", {0: "PENDING", 1: "RUNNING", 3: "COMPLETED"}), ("instant", {0: "COMPLETED"}),
+     ("throttled", {0: "PENDING", 1: "THROTTLED", 6: "RUNNING", 8: "COMPLETED"}),
+     ("slow", {0: "PENDING", 5: "RUNNING", 605: "COMPLETED"}), ("stuck", {0: "PENDING", 1: "RUNNING"}),
+     ("queued", {0: "PENDING"}), ("billed-late", {0: "PENDING", 1: "RUNNING", 3: "COMPLETED"}),
+     ("failed", {0: "PENDING", 1: "RUNNING", 3: "FAILED"}),
+     ("failed-silent", {0: "PENDING", 1: "RUNNING", 3: "FAILED"}),
+     ("cancelled", {0: "PENDING", 1: "RUNNING", 3: "CANCELLED"}),
+     ("empty", {0: "PENDING", 1: "RUNNING", 3: "COMPLETED"})],
+)  # fmt: skip
+def test_each_status_begins_and_ends_at_its_second(name: str, changes: dict[int, str]) -> None:
+    scenario = SCENARIOS[name]
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    lifecycle = JobLifecycle(scenario.timeline, scenario.final_status or "COMPLETED", start)
+    seen: dict[int, str] = {}
+    for tick in range(20_000):
+        status = lifecycle.status_at(start + timedelta(seconds=tick / 10))
+        if status not in seen.values():
+            assert tick % 10 == 0
+            seen[tick // 10] = status
+    assert seen == changes
+    assert scenario.timeline.billing_seconds == (60 if name == "billed-late" else 0)
 
 
 JOB = b'{"id":"ext-1","status":"COMPLETED","extract_result":{"n":1.50},"extract_metadata":{},"x":1e0}'
@@ -127,6 +153,9 @@ def test_import_command_applies_scenario(tmp_path: Path) -> None:
     assert (run.returncode, "billed-late" in run.stderr) == (2, True)
 
 
-def test_unknown_scenario_error_lists_names() -> None:
-    with pytest.raises(UnknownScenarioError, match="normal, instant, throttled"):
-        get_scenario("other")
+def test_unknown_scenario_error_lists_names_and_gives_an_example() -> None:
+    with pytest.raises(UnknownScenarioError) as caught:
+        get_scenario("other" * 99)
+    text, _, example = str(caught.value).partition(" Example: ")
+    assert text == f"There is no scenario {('other' * 8)!r}. Use one of {', '.join(SCENARIOS)}."
+    assert get_scenario(example) is SCENARIOS["slow"]

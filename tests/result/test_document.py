@@ -146,3 +146,12 @@ def test_entry_of_an_empty_list_is_not_read_as_a_value() -> None:
 def test_ranking_has_lowest_confidences_first_and_then_values_without_one(limit: int) -> None:
     document = document_of({"d": 4, "a": 1, "b": 2, "c": 3}, build_metadata({"a": entry(0.5), "b": entry(0.2)}))
     assert [leaf.path for leaf in document.ranked(limit)] == ["b", "a", "d", "c"][:limit]
+
+
+def test_values_of_equal_confidence_are_ranked_in_document_order_across_the_columns_of_a_list() -> None:
+    rows = [{"a": 1, "b": 2}, {"b": 3, "a": 4}, {"a": 5, "b": 6}]
+    tree = {"rows": [{name: entry(0.5) for name in row} for row in rows], "z": entry(0.5), "y": entry(0.5)}
+    document = document_of({"z": 0, "rows": rows, "y": 9}, build_metadata(tree))
+    ranked = [leaf.path for leaf in document.ranked(10)]
+    assert ranked == ["z", "rows[0].a", "rows[0].b", "rows[1].a", "rows[1].b", "rows[2].a", "rows[2].b", "y"]
+    assert [leaf.path for leaf in document.ranked(4)] == ranked[:4]

@@ -12,8 +12,8 @@ from tests.fake_clock import FakeClock
 
 ANSWERS = Path(__file__).parent / "snapshots" / "answers"
 INVOICE, STATEMENT, LAB_REPORT, LOAN = (sample.job_id for sample in SAMPLES[:4])
-# The embedded API's jobs were created on 2026-01-05; the clock stands at the end of that day.
-SECONDS = 4 * 86_400 + 86_399.0
+# The embedded API's jobs were created on 2026-07-06; the clock stands at the end of that day.
+SECONDS = 186 * 86_400 + 86_399.0
 
 CALLS: dict[str, dict[str, Any]] = {
     "get_extract_job": {"job_id": STATEMENT, "max_chars": 3_000},

@@ -1,0 +1,198 @@
+"""The tables of a result in SQLite: built once when a query names them, and shown by views.
+
+A query reads views. A view shows the data of its table and, of all further columns, those that the query names.
+"""
+
+import re
+import sqlite3
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from typing import Any
+
+from llx_mcp.query.sandbox import lift
+from llx_mcp.result.document import Document
+from llx_mcp.result.sql_cells import CellCutter
+from llx_mcp.result.sql_tables import (
+    DETAILS,
+    DOCUMENT,
+    FIELD_COLUMNS,
+    FIELDS,
+    TABLE_COLUMNS,
+    TABLES,
+    SqlTable,
+    TableColumn,
+    details_name,
+    find_sql_tables,
+    iter_details,
+    iter_fields,
+    iter_rows,
+    table_rows,
+)
+
+BUILT_IN_TABLES = (FIELDS, TABLES)
+
+_WORD = re.compile(r"\w+")
+_MIN_SHARED_CHARS = 4
+_MAX_SUGGESTED = 8
+_MAX_LISTED = 30
+_MAX_DESCRIPTION_CHARS = 1_500
+
+
+class ResultTables:
+    """The tables of one result.
+
+    Args:
+        connection: the database to build them in.
+        document: the result.
+
+    Attributes:
+        sql_tables: the tables of the result by name.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, document: Document) -> None:
+        self._connection = connection
+        self._document = document
+        self.sql_tables = {sql_table.name: sql_table for sql_table in find_sql_tables(document)}
+        # Shorter names of tables, as far as no other table has them: `results` for `events_age_groups_results`.
+        self._aliases = _short_names(list(self.sql_tables), {name.lower() for name in BUILT_IN_TABLES})
+        # What was built, by its name, with what cut its cells.
+        self._built: dict[str, CellCutter] = {}
+        # The views of the last query.
+        self._views: list[str] = []
+
+    @property
+    def readable(self) -> set[str]:
+        """The names that a query reads, directly or through a view."""
+        return {*self.sql_tables, *self._aliases, *BUILT_IN_TABLES, *self._built}
+
+    def build(self, sql: str) -> None:
+        """Build what a query names and is not built yet, and the views that show it."""
+        words = frozenset(_WORD.findall(sql.lower()))
+        lift(self._connection)
+        for view in self._views:
+            self._connection.execute(f"DROP VIEW temp.{_quote_name(view)}")
+        self._views = []
+        for name in self._find_named(words):
+            if name in self.sql_tables:
+                self._create_view(self.sql_tables[name], words)
+            elif name == FIELDS:
+                self._create_table(FIELDS, FIELD_COLUMNS, lambda cutter: iter_fields(self._document, cutter))
+            else:
+                self._create_table(TABLES, TABLE_COLUMNS, lambda _: self._list_tables())
+
+    def num_cut(self, sql: str) -> int:
+        """Return how many cells of the tables that a query names were cut, because they are too long for SQLite."""
+        names = self._find_named(frozenset(_WORD.findall(sql.lower())))
+        parts = (part for part in self._built if part.partition("/")[0] in names)
+        return sum(self._built[part].num_cut for part in parts)
+
+    def describe(self, names: Collection[str] = ()) -> str:
+        """Return a short text with the tables and their columns: those of some names, or all."""
+        sql_tables = [table for name, table in self.sql_tables.items() if name in names or not names]
+        parts = [f"{table.name}({list_names(table.data_names)})" for table in sql_tables[:_MAX_LISTED]]
+        num_more = len(sql_tables) - _MAX_LISTED
+        if num_more > 0:
+            parts.append(f"{num_more} more tables")
+        if FIELDS in names or not names:
+            parts.append(f"{FIELDS}({list_names(FIELD_COLUMNS)})")
+        text = f"Tables: {'; '.join(parts)}."
+        return text if len(text) <= _MAX_DESCRIPTION_CHARS else f"{text[:_MAX_DESCRIPTION_CHARS]}…"
+
+    def suggest(self, sql: str) -> str:
+        """Return the tables of lists, those first that have a word of the query in their name."""
+        words = [word.rstrip("s") for word in _WORD.findall(sql.lower()) if len(word) >= _MIN_SHARED_CHARS]
+        tables = [table for table in self.sql_tables.values() if table.name != DOCUMENT]
+        tables.sort(key=lambda table: not any(word in table.name.lower() for word in words))
+        return ", ".join(f"{table.name} ({len(table.positions)} rows)" for table in tables[:_MAX_SUGGESTED])
+
+    def _find_named(self, words: Collection[str]) -> list[str]:
+        used = {self._aliases[word] for word in words if word in self._aliases}
+        return [name for name in (*self.sql_tables, *BUILT_IN_TABLES) if name.lower() in words or name in used]
+
+    def _list_tables(self) -> list[list[Any]]:
+        return table_rows(list(self.sql_tables.values()), self._document.num_values)
+
+    def _create_view(self, sql_table: SqlTable, words: Collection[str]) -> None:
+        """Create the views of a table, under its name and its shorter names, with the columns that a query may mean."""
+        rows = self._create_table(
+            f"{sql_table.name}/rows", sql_table.columns, lambda cutter: iter_rows(sql_table, cutter)
+        )
+        shown = [name for name in sql_table.columns if name.lower() in words or name in sql_table.data_names]
+        selected, joins = [f"r.{_quote_name(name)}" for name in shown], [f"main.{rows} AS r"]
+        for column, labels in _label_columns(sql_table, words):
+            selected += [f"r.{_quote_name(column.name)} AS {_quote_name(label)}" for label in labels.get("", ())]
+            wanted = [(detail, name) for detail in DETAILS for name in labels.get(detail, ())]
+            if wanted:
+                source = f"main.{self._create_details(sql_table, column)}"
+                selected += [f"{source}.{detail} AS {_quote_name(name)}" for detail, name in wanted]
+                joins.append(f"{source} ON {source}.rowid = r.rowid")
+        select = f"SELECT {', '.join(selected)} FROM {' LEFT JOIN '.join(joins)}"  # noqa: S608  # nosec B608 # quoted
+        for view in (sql_table.name, *(alias for alias, name in self._aliases.items() if name == sql_table.name)):
+            if view.lower() in words:
+                self._connection.execute(f"CREATE TEMP VIEW {_quote_name(view)} AS {select}")
+                self._views.append(view)
+
+    def _create_details(self, sql_table: SqlTable, column: TableColumn) -> str:
+        """Create the table of the further columns of a column, and return its quoted name."""
+        return self._create_table(
+            details_name(sql_table, column),
+            DETAILS,
+            lambda cutter: iter_details(sql_table, column, self._document, cutter),
+        )
+
+    def _create_table(
+        self, name: str, columns: Sequence[str], rows: Callable[[CellCutter], Iterable[list[Any]]]
+    ) -> str:
+        """Create a table where it is not created yet, and return its quoted name."""
+        quoted = _quote_name(name)
+        if name not in self._built:
+            cutter = CellCutter()
+            names, placeholders = ", ".join(map(_quote_name, columns)), ", ".join("?" * len(columns))
+            self._connection.execute(f"CREATE TABLE {quoted} ({names})")
+            self._connection.execute("BEGIN")
+            insert = f"INSERT INTO {quoted} VALUES ({placeholders})"  # noqa: S608  # nosec B608 # the name is quoted and the values are bound
+            self._connection.executemany(insert, rows(cutter))
+            self._connection.execute("COMMIT")
+            self._built[name] = cutter
+        return quoted
+
+
+def list_names(names: Sequence[str]) -> str:
+    """Return names as one text, and how many more there are than a text should have."""
+    num_more = len(names) - _MAX_LISTED
+    return ", ".join(names[:_MAX_LISTED]) + (f", {num_more} more" if num_more > 0 else "")
+
+
+def _label_columns(sql_table: SqlTable, words: Collection[str]) -> Iterator[tuple[TableColumn, dict[str, list[str]]]]:
+    """Yield each data column with the names that a query uses for it, besides its own.
+
+    They are by what they mean: `""` is the column itself under a shorter name, others are among `DETAILS`.
+    """
+    taken = {name.lower() for name in sql_table.columns}
+    aliases = _short_names([column.name for column in sql_table.data_columns], taken)
+    for column in sql_table.data_columns:
+        shorter = [alias for alias, name in aliases.items() if name == column.name]
+        labels = {"": [alias for alias in shorter if alias in words]}
+        for detail in DETAILS:
+            names = [f"{label}_{detail}" for label in (column.name, *shorter)]
+            labels[detail] = [name for name in names if name.lower() in words and name.lower() not in taken]
+        yield column, labels
+
+
+def _short_names(names: list[str], taken: Collection[str]) -> dict[str, str]:
+    """Return shorter names that are unambiguous: what follows an underscore in one name only."""
+    found: dict[str, list[str]] = {}
+    for name in names:
+        parts = name.lower().split("_")
+        for start in range(1, len(parts)):
+            found.setdefault("_".join(parts[start:]), []).append(name)
+    reserved = {*taken, *(name.lower() for name in names), ""}
+    return {
+        short: owners[0]
+        for short, owners in found.items()
+        # SQLite reserves these names.
+        if len(owners) == 1 and short not in reserved and not short.startswith("sqlite_")
+    }
+
+
+def _quote_name(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'

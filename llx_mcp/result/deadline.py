@@ -1,0 +1,45 @@
+"""A limit on the time that one piece of work takes. The work asks in its loops whether the time is up."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
+
+Item = TypeVar("Item")
+Clock = Callable[[], float]
+
+# How many items pass between two looks at the clock.
+_ITEMS_PER_CHECK = 64
+
+
+class DeadlineReachedError(Exception):
+    """The time for some work is up."""
+
+
+class Deadline:
+    """The time at which some work must stop.
+
+    Args:
+        seconds: how long the work may take.
+        clock: returns seconds. The default counts the processor time of this thread, which is the same on a busy
+            machine.
+    """
+
+    def __init__(self, seconds: float, clock: Clock = time.thread_time) -> None:
+        self._clock = clock
+        self._end = clock() + seconds
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the time is up."""
+        return self._clock() >= self._end
+
+    def share(self, fraction: float) -> "Deadline":
+        """Return a deadline for a part of the work, after a fraction of the time that is left."""
+        return Deadline(max(self._end - self._clock(), 0.0) * fraction, self._clock)
+
+    def limit(self, items: Iterable[Item]) -> Iterator[Item]:
+        """Yield items until the time is up."""
+        for index, item in enumerate(items):
+            if index % _ITEMS_PER_CHECK == 0 and self.is_over:
+                return
+            yield item
