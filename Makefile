@@ -22,10 +22,11 @@ setup: $(READY) ## make .venv with the package and its development tools
 demo: $(READY) ## show the main job on the embedded API: no account, no network
 	$(BIN)/llx-mcp demo
 
-check: $(READY) ## formatting, lint, types
+check: $(READY) ## formatting, lint, types, security
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/bandit --quiet --recursive --severity-level medium llx_mcp
 
 test: $(READY) ## run the tests on all processors
 	$(BIN)/pytest -n auto

@@ -18,18 +18,29 @@ if TYPE_CHECKING:
 LOCAL_KEY = "llx-local"
 
 
-def open_cloud_backend(settings: Settings) -> OpenSource:
-    """Return a function that opens a client of LlamaCloud with these settings."""
+class _CloudBackend:
+    """Opens clients of LlamaCloud.
+
+    Attributes:
+        redactor: removes the key from texts.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self.redactor = settings.build_redactor()
 
     @asynccontextmanager
-    async def open_source() -> AsyncIterator[JobSource]:
+    async def __call__(self) -> AsyncIterator[JobSource]:
         # Imported with the first request, because the HTTP client would take a third of the start-up time.
         from llx_mcp.llamacloud import open_client
 
-        async with open_client(settings) as client:
+        async with open_client(self._settings) as client:
             yield client
 
-    return open_source
+
+def open_cloud_backend(settings: Settings) -> OpenSource:
+    """Return a function that opens a client of LlamaCloud with these settings. Servers over it redact the key."""
+    return _CloudBackend(settings)
 
 
 def build_reader_options(settings: Settings) -> ReaderOptions:

@@ -9,6 +9,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from llx_mcp.errors import ConfigurationError
+from llx_mcp.redaction import Redactor
 
 Region = Literal["na", "eu"]
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
@@ -22,13 +23,28 @@ MAX_BODY_BYTES = 256 * 1024 * 1024
 CALL_SECONDS = 50.0
 
 
-class Settings(BaseSettings):
-    """Settings of the server. The environment variables have the names that the official clients use.
+class KeySettings(BaseSettings):
+    """The key alone. It can be read whatever the other settings are.
 
     The key is a `SecretStr`, so a repr, a log or a traceback does not show it.
 
     Attributes:
         api_key: API key of LlamaCloud; it belongs to one region.
+    """
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", populate_by_name=True, env_ignore_empty=True)
+
+    api_key: SecretStr | None = Field(None, validation_alias=AliasChoices("LLAMA_CLOUD_API_KEY", "LLAMA_PARSE_API_KEY"))
+
+    def build_redactor(self) -> Redactor:
+        """Build a redactor of the key."""
+        return Redactor(self.api_key.get_secret_value()) if self.api_key else Redactor()
+
+
+class Settings(KeySettings):
+    """Settings of the server. The environment variables have the names that the official clients use.
+
+    Attributes:
         region: region of LlamaCloud; None means North America.
         base_url_override: address of the service, if it is not that of the region.
         project_id: project to read from, if it is not the key's default.
@@ -41,9 +57,6 @@ class Settings(BaseSettings):
         log_level: level of the log on stderr.
     """
 
-    model_config = SettingsConfigDict(frozen=True, extra="ignore", populate_by_name=True, env_ignore_empty=True)
-
-    api_key: SecretStr | None = Field(None, validation_alias=AliasChoices("LLAMA_CLOUD_API_KEY", "LLAMA_PARSE_API_KEY"))
     region: Region | None = Field(None, validation_alias="LLAMA_CLOUD_REGION")
     base_url_override: str | None = Field(None, validation_alias="LLAMA_CLOUD_BASE_URL")
     project_id: str | None = Field(None, validation_alias="LLAMA_CLOUD_PROJECT_ID")
@@ -94,6 +107,11 @@ def check_base_url(url: str) -> str:
     if parts.scheme == "http" and not _is_loopback(parts.hostname):
         raise ValueError("must be https, except on this machine (127.0.0.1, localhost, [::1])")
     return url.strip().rstrip("/")
+
+
+def load_redactor() -> Redactor:
+    """Build a redactor of the key in the environment, whatever the other settings are."""
+    return KeySettings().build_redactor()  # type: ignore[call-arg] # the environment fills it
 
 
 def load_settings(**overrides: object) -> Settings:

@@ -28,7 +28,7 @@ LAYERS = [
     {"query"},
     {"result"},
     {"models", "settings"},
-    {"errors", "raw_json", "scope"},
+    {"errors", "raw_json", "redaction", "scope"},
 ]
 # The packages that may import each outside library. Everything else stays free of it.
 LIBRARIES = {

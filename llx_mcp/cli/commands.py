@@ -110,7 +110,13 @@ def _run_serve(arguments: argparse.Namespace) -> int:
 
         port = _HTTP_PORT if arguments.port is None else arguments.port
         with explain_port(port):
-            serve_http(setup.open_source, port=port, options=setup.reader_options, log_level=log_level)
+            serve_http(
+                setup.open_source,
+                redactor=setup.redactor,
+                port=port,
+                options=setup.reader_options,
+                log_level=log_level,
+            )
     elif given := [f"--{name}" for name in _HTTP_FLAGS if getattr(arguments, name) is not None]:
         raise ArgumentError(
             f"{', '.join(given)}: only with --http, because stdio has no port. Add it, or leave this out."
@@ -120,7 +126,7 @@ def _run_serve(arguments: argparse.Namespace) -> int:
 
         if sys.stdin.isatty():
             sys.stderr.write(_SERVING)
-        serve_stdio(setup.open_source, options=setup.reader_options, log_level=log_level)
+        serve_stdio(setup.open_source, redactor=setup.redactor, options=setup.reader_options, log_level=log_level)
     return 0
 
 

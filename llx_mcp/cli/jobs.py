@@ -3,18 +3,19 @@
 import sys
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from llx_mcp.answers.budget import Answer
 from llx_mcp.answers.outputs import JobListOutput, JobOutput, Output, WaitOutput
 from llx_mcp.answers.requests import JobListRequest, JobRequest, WaitRequest
 from llx_mcp.cli.setup import CommandSetup, open_store
 from llx_mcp.cli.waiting_line import WaitingLine, run_waiting
-from llx_mcp.cli.wording import describe_error, render_for_people
+from llx_mcp.cli.wording import describe_error, print_error, render_for_people
 from llx_mcp.errors import ArgumentError, LlxError, excerpt
 from llx_mcp.jobs.clock import SystemClock
 from llx_mcp.jobs.progress import WaitProgress, describe_progress
 from llx_mcp.jobs.reader import JobReader, open_reader
+from llx_mcp.redaction import map_strings
 from llx_mcp.result.sanitize import dump_json
 from llx_mcp.settings import Settings
 
@@ -44,16 +45,20 @@ def print_job(setup: CommandSetup, request: JobRequest, *, timeout_seconds: floa
         async with open_command_reader(setup) as reader:
             if timeout_seconds is None:
                 return await reader.get(request)
-            return await _wait(reader, request, timeout_seconds, line)
+            return await _wait(reader, setup, request, timeout_seconds, line)
 
     answer = run_waiting(run)
     _print(setup, answer, JobOutput if timeout_seconds is None else WaitOutput, as_json=as_json)
     return str(answer.structured["status"])
 
 
-async def _wait(reader: JobReader, request: JobRequest, timeout_seconds: float, line: WaitingLine) -> Answer:
+async def _wait(
+    reader: JobReader, setup: CommandSetup, request: JobRequest, timeout_seconds: float, line: WaitingLine
+) -> Answer:
+    redactor = setup.redactor
+
     async def show(progress: WaitProgress) -> None:
-        line.update(describe_progress(progress))
+        line.update(redactor.redact(describe_progress(progress)))
 
     wait_request = WaitRequest(
         (request.job_id,), expand=request.expand, max_chars=request.max_chars, scope=request.scope, is_many=False
@@ -82,11 +87,13 @@ def print_job_list(setup: CommandSetup, request: JobListRequest, cursor: str | N
 
 
 def _print(setup: CommandSetup, answer: Answer, output_type: type[Output], *, as_json: bool) -> None:
-    """Print the structured form as JSON, or else tables on a terminal, or else the text form."""
+    """Print the structured form as JSON, or else tables on a terminal, or else the text form; without the key."""
+    # Before it is rendered: in a table, the key may be wrapped.
+    structured = redact_answer(setup, answer)
     if as_json:
-        print(dump_json(answer.structured))
+        print(dump_json(structured))
         return
-    output = output_type.model_validate(answer.structured)
+    output = output_type.model_validate(structured)
     if not sys.stdout.isatty():
         print(render_for_people(output, setup.source_flags), end="")
         return
@@ -95,6 +102,12 @@ def _print(setup: CommandSetup, answer: Answer, output_type: type[Output], *, as
     from llx_mcp.cli.tables import show_answer
 
     show_answer(Console(highlight=False), output, setup.source_flags)
+
+
+def redact_answer(setup: CommandSetup, answer: Answer) -> dict[str, Any]:
+    """Return the structured form of an answer without the key."""
+    redacted: dict[str, Any] = map_strings(answer.structured, setup.redactor.redact)
+    return redacted
 
 
 def export_values(
@@ -140,7 +153,7 @@ def export_values(
 
 def _print_notes(notes: list[str]) -> None:
     for note in notes:
-        print(f"llx-mcp: {note}", file=sys.stderr)
+        print_error(note)
 
 
 async def _fetch_document(setup: CommandSetup, request: JobRequest) -> "Document":
@@ -163,7 +176,7 @@ def check_cloud(settings: Settings) -> bool:
     try:
         run_waiting(lambda _: _check_service(settings))
     except LlxError as exc:
-        print(f"service  {describe_error(exc)}")
+        print(f"service  {settings.build_redactor().redact(describe_error(exc))}")
         return False
     print("service  reached; the key is accepted")
     return True

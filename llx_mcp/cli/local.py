@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from llx_mcp.cli.options import EXIT_ERROR, Command, add_service, add_store, parse_port
 from llx_mcp.cli.setup import explain_port, open_store, set_up_settings
 from llx_mcp.cli.waiting_line import run_waiting
-from llx_mcp.cli.wording import describe_error
+from llx_mcp.cli.wording import describe_error, print_error
 from llx_mcp.errors import ArgumentError, excerpt
 
 if TYPE_CHECKING:
@@ -185,7 +185,7 @@ def _run_for_each(items: Iterable[Item], participle: str, run: Callable[[Item], 
 def _print_failure(item: str | Path, participle: str, error: Exception) -> None:
     name = excerpt(item) if isinstance(item, str) else str(item)
     reason = describe_error(error).removeprefix(f"{name}: ")
-    print(f"llx-mcp: {name} was not {participle}: {reason}", file=sys.stderr)
+    print_error(f"{name} was not {participle}: {reason}")
 
 
 def _run_redact(arguments: argparse.Namespace) -> int:

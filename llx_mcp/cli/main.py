@@ -11,7 +11,7 @@ from llx_mcp import __version__
 from llx_mcp.cli.commands import COMMANDS
 from llx_mcp.cli.local import LOCAL
 from llx_mcp.cli.options import EXIT_CLOSED_PIPE, EXIT_ERROR, EXIT_INTERRUPTED, Command, CommandParser, add_commands
-from llx_mcp.cli.wording import describe_error
+from llx_mcp.cli.wording import describe_error, print_error
 from llx_mcp.errors import LlxError
 
 _SHELLS = ("bash", "zsh", "fish", "tcsh")
@@ -43,7 +43,7 @@ def _run_completion(arguments: argparse.Namespace) -> int:
 
     parser = build_parser()
     _complete_files(parser, shtab.FILE)
-    print(shtab.complete(parser, shell=arguments.shell))
+    print(shtab.complete(parser, shell=arguments.shell))  # nosec B604 # the name of a shell; none is run
     return 0
 
 
@@ -93,7 +93,7 @@ def _run(argv: list[str] | None) -> int:
     except BrokenPipeError:
         raise
     except (LlxError, OSError) as exc:
-        print(f"llx-mcp: {describe_error(exc)}", file=sys.stderr)
+        print_error(describe_error(exc))
         return EXIT_ERROR
     except KeyboardInterrupt:
         print("llx-mcp: stopped; jobs are left as they are.", file=sys.stderr)

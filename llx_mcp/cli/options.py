@@ -5,10 +5,10 @@ import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias, get_args
+from typing import NoReturn, TypeAlias, get_args
 
 from llx_mcp.answers.requests import MAX_CHARS, MIN_CHARS
-from llx_mcp.settings import LogLevel, Region, check_base_url
+from llx_mcp.settings import LogLevel, Region, check_base_url, load_redactor
 
 Flags: TypeAlias = Callable[[argparse.ArgumentParser], None]
 
@@ -73,6 +73,10 @@ class CommandParser(argparse.ArgumentParser):
         if unknown:
             self.error(f"unrecognized arguments: {' '.join(unknown)}")
         return parsed, unknown
+
+    def error(self, message: str) -> NoReturn:
+        """Print the usage and an error without the key of the environment, and exit."""
+        super().error(load_redactor().redact(message))
 
 
 def add_commands(parser: argparse.ArgumentParser, commands: Sequence[Command], metavar: str) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from llx_mcp.errors import ConfigurationError
+from llx_mcp.redaction import RedactingFilter, Redactor
 from llx_mcp.scope import Scope
 from llx_mcp.settings import Settings, load_settings
 
@@ -37,6 +38,11 @@ class CommandSetup:
     scope: Scope
     source_flags: tuple[str, ...] = ()
 
+    @property
+    def redactor(self) -> Redactor:
+        """Removes the key from what a command prints."""
+        return self.settings.build_redactor()
+
 
 def set_up(arguments: argparse.Namespace) -> CommandSetup:
     """Read the settings, start logging, and choose where jobs come from.
@@ -57,7 +63,7 @@ def set_up(arguments: argparse.Namespace) -> CommandSetup:
 
 
 def set_up_settings(arguments: argparse.Namespace) -> Settings:
-    """Read the settings from flags and environment, and start logging to stderr.
+    """Read the settings from flags and environment, and start logging to stderr, without the key.
 
     Raises:
         ConfigurationError: a setting is not valid.
@@ -72,7 +78,9 @@ def set_up_settings(arguments: argparse.Namespace) -> Settings:
         log_level=arguments.log_level,
     )
     log_format = "%(asctime)s %(levelname)s %(name)s: %(message)s"
-    logging.basicConfig(stream=sys.stderr, level=settings.log_level, format=log_format)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(RedactingFilter(settings.build_redactor()))
+    logging.basicConfig(handlers=[handler], level=settings.log_level, format=log_format)
     return settings
 
 

@@ -3,33 +3,30 @@
 import sys
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Self
 
 from llx_mcp.answers.requests import WaitRequest
 from llx_mcp.answers.wait_report import NOT_POLLED
-from llx_mcp.cli.jobs import open_command_reader
+from llx_mcp.cli.jobs import open_command_reader, redact_answer
 from llx_mcp.cli.options import EXIT_COMPLETED, EXIT_ERROR, EXIT_FAILED, EXIT_TIMEOUT
 from llx_mcp.cli.setup import CommandSetup
 from llx_mcp.cli.waiting_line import WaitingLine, run_waiting
 from llx_mcp.cli.wording import describe_error
 from llx_mcp.jobs.job_rows import build_waited_row
+from llx_mcp.redaction import Redactor, map_strings
 from llx_mcp.result.sanitize import dump_json, sanitize_line
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from llx_mcp.answers.budget import Answer
     from llx_mcp.jobs.progress import JobSnapshot, WaitProgress
-    from llx_mcp.jobs.reader import JobReader
 
 Row = dict[str, str]
 
 _COLUMNS = ("job", "status", "time", "document", "note")
 _CELL_CHARS = 64
 _NOTE_CHARS = 160
-
-
-class _Display(Protocol):
-    def show(self, progress: "WaitProgress", now: datetime) -> None: ...
 
 
 def wait_for_many(setup: CommandSetup, request: WaitRequest, *, timeout_seconds: float, as_json: bool) -> int:
@@ -47,31 +44,31 @@ def wait_for_many(setup: CommandSetup, request: WaitRequest, *, timeout_seconds:
     Raises:
         LlxError: no request can be made, or there are more than 100 ids.
     """
+    redactor = setup.redactor
 
-    async def run(line: WaitingLine) -> tuple["WaitProgress", list[Row], str]:
+    async def run(line: WaitingLine) -> tuple["WaitProgress", list[Row], "Answer | None"]:
         display = _Table(line) if sys.stderr.isatty() else _Lines()
         async with open_command_reader(setup) as reader:
+
+            def describe(progress: "WaitProgress") -> list[Row]:
+                return _describe(progress, reader.fetcher.service_now(), redactor)
+
+            async def show(progress: "WaitProgress") -> None:
+                display.show(progress, describe(progress))
+
             with display:
-                progress = await _wait(reader, request, timeout_seconds, display)
-            answer = dump_json((await reader.build_wait_answer(request, progress)).structured) if as_json else ""
-            now = reader.fetcher.service_now()
-        return progress, [describe_snapshot(snapshot, now) for snapshot in progress.snapshots], answer
+                progress = await reader.wait_many(
+                    request.job_ids, timeout_seconds=timeout_seconds, scope=request.scope, on_progress=show
+                )
+            answer = await reader.build_wait_answer(request, progress) if as_json else None
+            return progress, describe(progress), answer
 
     progress, rows, answer = run_waiting(run)
-    if as_json:
-        print(answer)
+    if answer is not None:
+        print(dump_json(redact_answer(setup, answer)))
     else:
         _print_rows(rows)
     return get_exit_status(progress.snapshots)
-
-
-async def _wait(reader: "JobReader", request: WaitRequest, timeout_seconds: float, display: _Display) -> "WaitProgress":
-    async def show(progress: "WaitProgress") -> None:
-        display.show(progress, reader.fetcher.service_now())
-
-    return await reader.wait_many(
-        request.job_ids, timeout_seconds=timeout_seconds, scope=request.scope, on_progress=show
-    )
 
 
 def _print_rows(rows: Sequence[Row]) -> None:
@@ -85,6 +82,11 @@ def _print_rows(rows: Sequence[Row]) -> None:
 
     console = Console(highlight=False)
     console.print(build_job_table(rows, console.width))
+
+
+def _describe(progress: "WaitProgress", now: datetime, redactor: Redactor) -> list[Row]:
+    """Describe the jobs of a wait without the key, for every form in which they are printed."""
+    return [map_strings(describe_snapshot(snapshot, now), redactor.redact) for snapshot in progress.snapshots]
 
 
 def describe_snapshot(snapshot: "JobSnapshot", now: datetime) -> Row:
@@ -134,10 +136,9 @@ class _Lines:
     def __exit__(self, *_: object) -> None:
         return None
 
-    def show(self, progress: "WaitProgress", now: datetime) -> None:
+    def show(self, progress: "WaitProgress", rows: Sequence[Row]) -> None:
         """Print the jobs whose status has changed."""
-        for snapshot in progress.snapshots:
-            row = describe_snapshot(snapshot, now)
+        for snapshot, row in zip(progress.snapshots, rows, strict=True):
             if self._statuses.get(snapshot.job_id) != row["status"] and row["status"] != NOT_POLLED:
                 self._statuses[snapshot.job_id] = row["status"]
                 count = f"{progress.num_ended} of {progress.num_jobs} done"
@@ -161,23 +162,22 @@ class _Table:
     def __exit__(self, *_: object) -> None:
         self._live.stop()
 
-    def show(self, progress: "WaitProgress", now: datetime) -> None:
+    def show(self, progress: "WaitProgress", rows: Sequence[Row]) -> None:
         """Draw the current state of the jobs."""
         self._line.clear()
         self._live.start()
-        self._live.update(draw(progress, now, self._console.width), refresh=True)
+        self._live.update(draw(progress, rows, self._console.width), refresh=True)
 
 
-def draw(progress: "WaitProgress", now: datetime, width: int) -> "RenderableType":
+def draw(progress: "WaitProgress", rows: Sequence[Row], width: int) -> "RenderableType":
     """Build the table of a wait.
 
     Args:
         progress: the state of the wait.
-        now: the time by the service's clock.
+        rows: its jobs, as `describe_snapshot` describes them.
         width: columns of the terminal.
     """
     from llx_mcp.cli.tables import build_job_table
 
     next_poll = "" if progress.next_poll_seconds is None else f"; next poll in {progress.next_poll_seconds:.0f} s"
-    rows = [describe_snapshot(snapshot, now) for snapshot in progress.snapshots]
     return build_job_table(rows, width, f"{progress.num_ended} of {progress.num_jobs} done{next_poll}")

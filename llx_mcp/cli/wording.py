@@ -2,11 +2,13 @@
 
 import re
 import shlex
+import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from llx_mcp.errors import ArgumentError
+from llx_mcp.settings import load_redactor
 
 if TYPE_CHECKING:
     from llx_mcp.answers.outputs import Call, NextStep, Omission, Output
@@ -64,6 +66,11 @@ def describe_error(error: Exception) -> str:
     if isinstance(error, ArgumentError) and (first := _FIRST_WORD.match(text)):
         return _FLAGS_OF_ARGUMENTS.get(first.group(), first.group()) + text[first.end() :]
     return text
+
+
+def print_error(text: str) -> None:
+    """Print an error, or a note, to stderr without the key of the environment."""
+    print(f"llx-mcp: {load_redactor().redact(text)}", file=sys.stderr)
 
 
 def name_commands(text: str) -> str:

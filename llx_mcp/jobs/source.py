@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
 from llx_mcp.jobs.clock import Clock
+from llx_mcp.redaction import Redactor
 from llx_mcp.scope import DEFAULT_SCOPE, JobFilter, Scope
 
 if TYPE_CHECKING:
@@ -56,6 +57,12 @@ class JobSource(Protocol):
 
 
 OpenSource = Callable[[], AbstractAsyncContextManager[JobSource]]
+
+
+def get_redactor(open_source: OpenSource) -> Redactor:
+    """Return the attribute `redactor` of a function that opens a source; without it, one that removes nothing."""
+    redactor = getattr(open_source, "redactor", None)
+    return redactor if isinstance(redactor, Redactor) else Redactor()
 
 
 def get_service_time(source: JobSource, clock: Clock) -> datetime:

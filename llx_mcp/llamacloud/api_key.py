@@ -1,27 +1,26 @@
-"""The API key: read from the settings, sent in one header, and removed from every text."""
+"""The API key: read from the settings, sent in one header, and removed from the texts of errors."""
 
 from dataclasses import dataclass, field
 
 from llx_mcp.errors import ConfigurationError
+from llx_mcp.redaction import Redactor
 from llx_mcp.settings import Settings
-
-# A shorter key is a placeholder for a service without authentication. Ordinary text may contain it by chance.
-_MIN_SECRET_CHARS = 8
 
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """A key that can be sent in a header. Its repr hides the value."""
+    """A key that can be sent in a header. Its repr hides the value.
+
+    Attributes:
+        value: the key.
+        redactor: removes the key from texts.
+    """
 
     value: str = field(repr=False)
+    redactor: Redactor = field(init=False, repr=False, compare=False)
 
-    def is_in(self, text: str) -> bool:
-        """Return whether a text contains the key."""
-        return len(self.value) >= _MIN_SECRET_CHARS and self.value in text
-
-    def redact(self, text: str) -> str:
-        """Return the text with the key replaced by `[key]`."""
-        return text.replace(self.value, "[key]") if self.is_in(text) else text
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "redactor", Redactor(self.value))
 
 
 def read_key(settings: Settings) -> ApiKey:

@@ -281,5 +281,5 @@ def _format_time(moment: datetime | None) -> str | None:
 
 def _refuse_key(key: ApiKey, values: Sequence[str]) -> None:
     """Refuse arguments that hold the key, since proxies and servers log URLs."""
-    if any(key.is_in(value) for value in values):
+    if any(key.redactor.is_in(value) for value in values):
         raise ArgumentError("An argument holds the API key, which must not be part of a URL. Give the id alone.")

@@ -242,7 +242,7 @@ def _quote(text: str, key: ApiKey) -> str:
 
 
 def _clean(text: str, key: ApiKey, max_chars: int = _MAX_QUOTE_CHARS) -> str:
-    return excerpt(key.redact(text), max_chars)
+    return excerpt(key.redactor.redact(text), max_chars)
 
 
 def _build_status_error(

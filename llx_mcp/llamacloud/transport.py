@@ -52,9 +52,6 @@ _FAILURES: tuple[tuple[type[Exception], TransportFailure], ...] = (
     (httpx.UnsupportedProtocol, TransportFailure.INVALID_URL),
 )
 
-# httpcore logs response headers at DEBUG, and a response may repeat the key.
-logging.getLogger("httpcore").setLevel(logging.INFO)
-
 _log = logging.getLogger("llx_mcp.llamacloud")
 
 
@@ -85,7 +82,7 @@ class Connection:
         """
         # httpx.Headers hides the credential in its repr, for tracebacks that show variables.
         headers = httpx.Headers({"Authorization": f"Bearer {context.key.value}"} if with_key else {})
-        log_url = context.key.redact(url) if with_key else url.partition("?")[0]
+        log_url = url if with_key else url.partition("?")[0]
         failed: AttemptFailed
         try:
             with anyio.fail_after(ATTEMPT_SECONDS):

@@ -57,7 +57,7 @@ class ConfigurationStore:
                   msgspec.json.encode(parameters), seconds, seconds)  # fmt: skip
         with self._database.transaction() as db:
             row = db.execute(
-                f"INSERT INTO configurations ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?) "  # noqa: S608 - constant column names
+                f"INSERT INTO configurations ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?) "  # noqa: S608  # nosec B608 # constant column names
                 "ON CONFLICT (project_id, product_type, name) DO UPDATE SET "
                 f"parameters = excluded.parameters, updated = excluded.updated RETURNING {_COLUMNS}",
                 values,
@@ -75,7 +75,7 @@ class ConfigurationStore:
         encoded = None if parameters is None else msgspec.json.encode(parameters)
         with self._database.transaction() as db:
             row = db.execute(
-                "UPDATE configurations SET name = coalesce(?, name), parameters = coalesce(?, parameters), "  # noqa: S608 - constant column names
+                "UPDATE configurations SET name = coalesce(?, name), parameters = coalesce(?, parameters), "  # noqa: S608  # nosec B608 # constant column names
                 f"updated = ? WHERE id = ? RETURNING {_COLUMNS}",
                 (name, encoded, now.timestamp(), configuration_id),
             ).fetchone()
@@ -85,7 +85,7 @@ class ConfigurationStore:
         """Return the configuration with an id, or None if it does not exist."""
         with self._database.connection() as db:
             row = db.execute(
-                f"SELECT {_COLUMNS} FROM configurations WHERE id = ?",  # noqa: S608 - constant column names
+                f"SELECT {_COLUMNS} FROM configurations WHERE id = ?",  # noqa: S608  # nosec B608 # constant column names
                 (configuration_id,),
             ).fetchone()
         return None if row is None else _build_configuration(*row)
@@ -93,7 +93,7 @@ class ConfigurationStore:
     def list(self) -> list[SavedConfiguration]:
         """Return every configuration, newest first."""
         with self._database.connection() as db:
-            rows = db.execute(f"SELECT {_COLUMNS} FROM configurations ORDER BY position DESC").fetchall()  # noqa: S608 - constant column names
+            rows = db.execute(f"SELECT {_COLUMNS} FROM configurations ORDER BY position DESC").fetchall()  # noqa: S608  # nosec B608 # constant column names
         return [_build_configuration(*row) for row in rows]
 
     def delete(self, configuration_id: str) -> bool:

@@ -79,7 +79,7 @@ def select_jobs(db: sqlite3.Connection, job_filter: JobFilter, now: datetime) ->
 def has_waiting_jobs(db: sqlite3.Connection, job_filter: JobFilter) -> bool:
     """Return whether jobs of a list have a timeline that has not started."""
     conditions, values = _build_waiting_conditions(job_filter)
-    query = f"SELECT EXISTS (SELECT 1 FROM jobs WHERE {' AND '.join(conditions)})"  # noqa: S608 - constant conditions
+    query = f"SELECT EXISTS (SELECT 1 FROM jobs WHERE {' AND '.join(conditions)})"  # noqa: S608  # nosec B608 # constant conditions
     return bool(db.execute(query, values).fetchone()[0])
 
 
@@ -91,7 +91,7 @@ def start_waiting_jobs(db: sqlite3.Connection, job_filter: JobFilter, now: datet
     """
     conditions, values = _build_waiting_conditions(job_filter)
     seconds = now.timestamp()
-    statement = f"UPDATE jobs SET began = ?, created = ? WHERE {' AND '.join(conditions)}"  # noqa: S608 - constant conditions
+    statement = f"UPDATE jobs SET began = ?, created = ? WHERE {' AND '.join(conditions)}"  # noqa: S608  # nosec B608 # constant conditions
     db.execute(statement, (seconds, seconds, *values))
 
 

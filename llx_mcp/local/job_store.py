@@ -272,7 +272,7 @@ class JobStore:
         if value is None or not job_rows.is_storable(value):
             return []
         query = (
-            f"SELECT body_id, body FROM jobs JOIN bodies ON bodies.id = body_id "  # noqa: S608 - constant column names
+            f"SELECT body_id, body FROM jobs JOIN bodies ON bodies.id = body_id "  # noqa: S608  # nosec B608 # constant column names
             f"WHERE is_recorded AND {column} = ? ORDER BY position DESC LIMIT 20"
         )
         with self._database.connection() as db:

@@ -31,10 +31,13 @@ from llx_mcp.answers.requests import MAX_CHARS
 from llx_mcp.errors import ArgumentError, LlxError, excerpt
 from llx_mcp.jobs.clock import Clock, SystemClock
 from llx_mcp.jobs.reader import JobReader, ReaderOptions, open_reader
-from llx_mcp.jobs.source import OpenSource
+from llx_mcp.jobs.source import OpenSource, get_redactor
+from llx_mcp.redaction import Redactor
+from llx_mcp.server.answer_filter import AnswerFilter
 from llx_mcp.server.completions import Completions
 from llx_mcp.server.prompts import load_prompts
 from llx_mcp.server.resources import add_resources
+from llx_mcp.server.stdio import open_stdio
 from llx_mcp.server.subscriptions import JobSubscriptions
 from llx_mcp.server.tasks import Tasks, TaskWork
 from llx_mcp.server.tools import (
@@ -106,6 +109,12 @@ class ExtractServer(MCPServer[JobReader]):
             while self._num_open_calls:
                 self._is_idle = anyio.Event()
                 await self._is_idle.wait()
+
+    async def run_stdio_async(self) -> None:
+        """Serve one client over standard input and output, until it closes standard input."""
+        async with open_stdio(self.answer_waits, close_seconds=_CLOSE_SECONDS) as (read_stream, write_stream):
+            server = self._lowlevel_server
+            await server.run(read_stream, write_stream, server.create_initialization_options())
 
     async def count_call(self, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
         """Count the calls that are open. This is a middleware."""
@@ -192,6 +201,7 @@ class ExtractServer(MCPServer[JobReader]):
 def build_server(
     open_source: OpenSource,
     *,
+    redactor: Redactor | None = None,
     clock: Clock | None = None,
     options: ReaderOptions | None = None,
     works: Mapping[str, TaskWork] | None = None,
@@ -201,6 +211,7 @@ def build_server(
 
     Args:
         open_source: where jobs come from.
+        redactor: removes secrets from everything that the server answers; by default, that of the source's key.
         clock: the clock for polling and waiting.
         options: how jobs are polled and cached.
         works: the task work of further tools, by tool name.
@@ -229,7 +240,12 @@ def build_server(
         lifespan=lifespan,
         log_level=log_level,
         cache_hints={name: CacheHint(ttl_ms=_LISTS_TTL_MS, scope="public") for name in _LISTS},
-        middleware=[_refuse_cursor, JobSubscriptions(bus), completions],
+        middleware=[
+            AnswerFilter(redactor or get_redactor(open_source)),
+            _refuse_cursor,
+            JobSubscriptions(bus),
+            completions,
+        ],
         subscriptions=bus,
         extensions=[Tasks({"wait_for_extract_job": WaitForJobs(), **(works or {})})],
     )

@@ -8,7 +8,9 @@ import anyio
 
 from llx_mcp.jobs.reader import ReaderOptions
 from llx_mcp.jobs.source import OpenSource
+from llx_mcp.redaction import Redactor
 from llx_mcp.server.app import ExtractServer
+from llx_mcp.server.http_messages import RepairMessages
 from llx_mcp.server.run import build_frozen_server
 from llx_mcp.settings import LogLevel
 
@@ -17,7 +19,14 @@ _HOST = "127.0.0.1"
 _GRACE_SECONDS = 3
 
 
-def serve_http(source: OpenSource, *, port: int, options: ReaderOptions | None = None, log_level: LogLevel) -> None:
+def serve_http(
+    source: OpenSource,
+    *,
+    redactor: Redactor,
+    port: int,
+    options: ReaderOptions | None = None,
+    log_level: LogLevel,
+) -> None:
     """Serve any number of clients over streamable HTTP on this machine, until interrupted.
 
     The transport is stateless and answers with event streams: a JSON response would drop progress.
@@ -27,7 +36,7 @@ def serve_http(source: OpenSource, *, port: int, options: ReaderOptions | None =
     """
     # Before anything is said: the port may be in use.
     with socket.create_server((_HOST, port)) as listener:
-        server = build_frozen_server(source, options, log_level)
+        server = build_frozen_server(source, redactor, options, log_level)
         url = f"http://{_HOST}:{listener.getsockname()[1]}/mcp"
         sys.stderr.write(f"llx-mcp: MCP over streamable HTTP at {url} (this machine only)\n")
         anyio.run(_serve_http, server, listener, log_level)
@@ -45,9 +54,13 @@ async def _serve_http(server: ExtractServer, listener: socket.socket, log_level:
             super().handle_exit(sig, frame)
             stop_requested.set()
 
-    app = server.streamable_http_app(stateless_http=True, host=_HOST)
     config = uvicorn.Config(
-        app, log_level=log_level.lower(), timeout_graceful_shutdown=_GRACE_SECONDS, server_header=False
+        RepairMessages(server.streamable_http_app(stateless_http=True, host=_HOST)),
+        # Without handlers of its own, uvicorn logs through those of the command, which redact.
+        log_config=None,
+        log_level=log_level.lower(),
+        timeout_graceful_shutdown=_GRACE_SECONDS,
+        server_header=False,
     )
 
     async def answer_waits() -> None:

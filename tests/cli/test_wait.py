@@ -76,7 +76,8 @@ def test_table_does_not_interpret_markup() -> None:
         JobSnapshot("ext-1", build_job("FAILED", error_message="[bold]loud[/bold]")),
         build_snapshot("RUNNING"),
     )
-    Console(file=target, width=120).print(draw(WaitProgress(snapshots, 3.0, 4.0), NOW, 120))
+    rows = [describe_snapshot(snapshot, NOW) for snapshot in snapshots]
+    Console(file=target, width=120).print(draw(WaitProgress(snapshots, 3.0, 4.0), rows, 120))
     assert "[bold]loud[/bold]" in target.getvalue()
     assert "1 of 2 done; next poll in 4 s" in target.getvalue()
 

@@ -1,5 +1,6 @@
 """The command `llx-mcp serve` over HTTP, in a process of its own."""
 
+import os
 import socket
 import subprocess
 import sys
@@ -26,13 +27,18 @@ class Served:
 
 
 @contextmanager
-def serving_http(*arguments: str) -> Iterator[Served]:
-    """Run a server on a free port until the block ends."""
+def serving_http(*arguments: str, log: Path | None = None) -> Iterator[Served]:
+    """Run a server on a free port until the block ends.
+
+    Args:
+        arguments: further flags.
+        log: file for its log.
+    """
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port: int = probe.getsockname()[1]
     command = [*LLX, "serve", *arguments, "--http", "--port", str(port)]
     # Not a pipe: nothing reads it, and a full pipe blocks the server.
-    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
+    with (log or Path(os.devnull)).open("wb") as target, subprocess.Popen(command, stderr=target) as process:
         try:
             _await_port(port)
             yield Served(process, f"http://127.0.0.1:{port}/mcp")
