@@ -177,6 +177,8 @@ async def test_hostile_document_stays_data_in_every_tool(name: str) -> None:
 
 LABELLED = (
     "**COMPLETED** ext-1",
+    # The words of the search, not of the document.
+    "0 matches; nowhere in the result: ",
     "document ",
     'Reason given by the service: "',
     'The service reports of the field metadata: "',
