@@ -141,13 +141,14 @@ def test_killed_worker_names_the_signal(worker: Worker, name: str) -> None:
     [
         ("raise SystemExit(3)", "exit status 3"),
         ("raise SystemExit(0)", "exit status 0"),
-        ("import sys; sys.stdout.write('x' * 100)", "its reply was too large"),
+        # A process that replies has read its request; else the request meets a closed pipe.
+        ("import sys; sys.stdin.read(9); sys.stdout.write('x' * 100)", "its reply was too large"),
         (
-            "import sys, struct; sys.stdout.buffer.write(struct.pack('>IQ', 7, 0) + b'garbage')",
+            "import sys, struct; sys.stdin.read(9); sys.stdout.buffer.write(struct.pack('>IQ', 7, 0) + b'garbage')",
             "its reply was not valid",
         ),
         (
-            "import sys, struct; head = b'{\"structured_bytes\": 7}'; "
+            "import sys, struct; sys.stdin.read(9); head = b'{\"structured_bytes\": 7}'; "
             "sys.stdout.buffer.write(struct.pack('>IQ', len(head), 7) + head + b'garbage')",
             "its reply was not valid",
         ),
