@@ -10,7 +10,7 @@ from llx_mcp.result.location import Location, root_location
 from llx_mcp.result.quote_match import quotes_contain_value
 from llx_mcp.result.sanitize import dump_json, sanitize_json, sanitize_text, truncate
 
-# What a model is told about lists that stand for values.
+# What a list that stands for a value holds.
 CELLS = "[value, page, confidence]"
 _WITH_QUOTE = "[value, page, confidence, quote]"
 _WITH_BOXES = "[value, page, confidence, quote, boxes]"

@@ -16,7 +16,8 @@ LEGEND = "(?n: n null or absent; a, b: n x #1: lists of n each, with the fields 
 _EXAMPLE_CHARS = (24, 12, 0)
 _MAX_DEPTH = 24
 _DEPTHS = (4, 3, 2, 1, 0)
-_TYPES = {"list": "list", "object": "object"}
+_CONTAINERS = frozenset({"list", "object"})
+_NUMBERS = {"integer": "number"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +96,16 @@ class _Writer:
             words.append(f"{many}{self._elements(node, depth)}")
         if "object" in kinds:
             words.append(self._object(node, depth))
-        if kinds - set(_TYPES) or not kinds:
+        if kinds - _CONTAINERS or not kinds:
             words.append(self._example(node))
         return " or ".join(words)
 
     def _elements(self, node: Node, depth: int) -> str:
         if node.element is None or not node.element.values:
             return "[]"
+        if depth >= self._max_depth:
+            self._num_left += _count_below(node)
+            return "[…]"
         if node.shape is None:
             return self._value(node.element, depth + 1)
         if node.like is not None:
@@ -126,13 +130,12 @@ class _Writer:
         return f"{{{', '.join(self._members(node, depth + 1))}}}"
 
     def _example(self, node: Node) -> str:
-        scalars = [value for value in node.values if value is not None and not isinstance(value, dict | list)]
-        if not scalars:
+        if not node.has_scalars:
             return "null"
-        names = sorted({_type_name(value) for value in scalars[:1_000]})
+        names = sorted({_NUMBERS.get(name, name) for name in +node.types if name not in _CONTAINERS})
         if not self._example_chars or len(names) > 1:
             return "|".join(names)
-        return dump_json(_shorten(scalars[0], self._example_chars))
+        return dump_json(_shorten(node.example, self._example_chars))
 
 
 def _gaps(node: Node) -> str:
@@ -145,12 +148,6 @@ def _shorten(value: Any, max_chars: int) -> Any:
         return value
     line = " ".join(value[: max_chars * 2].split())
     return sanitize_json(line if len(line) <= max_chars and len(value) <= max_chars * 2 else f"{line[:max_chars]}…")
-
-
-def _type_name(value: Any) -> str:
-    if isinstance(value, bool):
-        return "boolean"
-    return "string" if isinstance(value, str) else "number"
 
 
 def _count_below(node: Node) -> int:

@@ -116,7 +116,7 @@ def _add_message(builder: AnswerBuilder, name: str, message: str | None, request
 
 
 def _add_sections(builder: AnswerBuilder, sections: JobSections, request: JobRequest) -> None:
-    """Add the sections that were asked for, before the result: whoever names them wants them first."""
+    """Add the sections that were asked for, before the result: a caller that names them wants them first."""
     shown: dict[str, Any] = {}
     for name in _SECTIONS:
         forms = list(_section_forms(name, sections)) if name in request.expand else []

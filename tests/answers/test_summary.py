@@ -260,6 +260,13 @@ def test_result_beyond_any_useful_budget_is_left_to_other_tools() -> None:
     assert note == "500 values; read_extract_result shows those at a path"
 
 
+def test_lists_nested_deeply_end_in_a_mark() -> None:
+    body = b'{"id":"ext-1","status":"COMPLETED","extract_result":{"a":' + b"[" * 900 + b"1" + b"]" * 900 + b"}}"
+    shape = answer_of(Job.parse(body), 4_000).structured["shape"]
+    assert shape.endswith("1 x […]")
+    assert shape.count("1 x ") == 25
+
+
 def test_deeply_nested_result_has_its_shape() -> None:
     body = b'{"id":"ext-1","status":"COMPLETED","extract_result":' + b'{"a":' * 400 + b"1" + b"}" * 400 + b"}"
     answer = answer_of(Job.parse(body), 4_000)
