@@ -26,6 +26,8 @@ from llx_mcp.result.words import Terms, split_terms
 _COLUMNS = ("path", "values")
 # An object with at most so many fields is shown whole.
 _WHOLE_FIELDS = 8
+# An object outside all lists shows the fields that match, unless it has no more than these.
+_FEW_FIELDS = 3
 _MAX_SHOWN_FIELDS = 10
 _MIN_FIELD_SHARE = 0.6
 _MAX_NAMES = 12
@@ -92,8 +94,9 @@ class _Matches:
             self._add_nearest(builder)
             return
         rows = _pick(_join_elements(self.found.hits), self.limit)
+        others = [] if self.found.other is None else [[self.found.other]]
         cells = CELLS if self.document.has_provenance else None
-        shown = list(map(self._row, rows))
+        shown = list(map(self._row, [*rows, *others]))
         if shared := _take_shared(shown):
             builder.add("shared", shared)
         table = TableBuilder("hits", _COLUMNS, iter(shown), hit_line, cells)
@@ -174,7 +177,7 @@ class _Matches:
         if not best:
             fits = {id(column): float(self._is_quoted(column, hit.position)) for column in columns}
             best = max(fits.values(), default=0.0)
-        if hit.group.is_single and best:
+        if hit.group.is_single and best and len(columns) > _FEW_FIELDS:
             wanted = {key for key, fit in fits.items() if fit >= best * _MIN_FIELD_SHARE}
             shown = [column for column in columns if id(column) in wanted][:_MAX_SHOWN_FIELDS]
             return shown, 0
@@ -219,7 +222,7 @@ class _Matches:
     def _telling(self, group: Group, position: int) -> Iterator[FieldColumn]:
         """Yield the fields that tell an object apart: those that match, else its first text."""
         present = [c for c in group.columns if self._has_value(c, position) and not c.node.counts_elements]
-        texts = [c for c in present if c.node.types["string"] and not _is_long(c)]
+        texts = [c for c in present if set(+c.node.types) == {"string"} and not _is_long(c)]
         matching = [c for c in texts if self._fit(c, position)]
         yield from matching[:2] or texts[:1]
 

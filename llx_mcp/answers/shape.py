@@ -11,7 +11,7 @@ from llx_mcp.result.outline import Node
 from llx_mcp.result.paths import join_name
 from llx_mcp.result.sanitize import dump_json, sanitize_json, sanitize_text
 
-LEGEND = "(?n: n null or absent; a, b: n x #1: lists of n each, with the fields of #1; as SQL tables, a.b is a_b)"
+LEGEND = "(?n: n without value; a, b: n x #1: lists of n, with the fields of #1; SQL table of a.b: a_b)"
 
 _EXAMPLE_CHARS = (24, 12, 0)
 _MAX_DEPTH = 24

@@ -232,7 +232,7 @@ def _describe(content: _Content, room: Cost) -> Shape:
 def _next_steps(content: _Content) -> list[NextStep]:
     table = max(find_sql_tables(content.ranking.document), key=lambda table: len(table.positions), default=None)
     name = table.name if table is not None else FIELDS
-    text = f"One fact: find_in_extract_result. Counts, sums, lists: query_extract_result, such as FROM {name}."
+    text = f"One fact: find_in_extract_result. Counts, lists: query_extract_result, such as FROM {name}."
     return [NextStep(text=text)]
 
 

@@ -26,6 +26,10 @@ _NAME, _DESCRIPTION, _AROUND, _ELSEWHERE, _QUOTE = 0.9, 0.5, 0.5, 0.3, 0.5
 _MAX_CANDIDATES = 20_000
 # How much the name of a field counts that is there and empty.
 _EMPTY = 0.8
+# A word of an object's own values or names, not one of a description or of what contains it.
+_OWN_WORD = 0.6
+# The share of the best score from which an object with another word is shown, too.
+_OTHER = 0.25
 _MIN_DIGITS = 3
 _NUMBER_TEXT_CHARS = 10_000
 _SEPARATOR = "\x00"
@@ -89,12 +93,14 @@ class Hit:
         position: its index in the values of its group.
         group: its group.
         found: the indices of the terms that were found.
+        words: those of them that are words of its own values or names.
     """
 
     score: float
     position: int = field(compare=False)
     group: Group = field(compare=False)
     found: frozenset[int] = field(compare=False)
+    words: frozenset[int] = field(compare=False)
 
 
 @dataclass(frozen=True)
@@ -105,11 +111,13 @@ class Found:
         hits: the best, best first.
         num_like: how many objects there are whose score is not far below that of the best.
         absent: the indices of the terms that stand nowhere in the document.
+        other: the best object with a word that no hit has.
     """
 
     hits: list[Hit]
     num_like: int
     absent: frozenset[int]
+    other: Hit | None = None
 
 
 class ObjectSearch:
@@ -204,11 +212,14 @@ class _Search:
         self._all_terms = [*terms.terms]
         if len(terms.terms) > 1:
             self._all_terms.append(Term(terms.phrase, (terms.phrase,)))
+        # For each column of each group, the values that hold a term as a word.
+        self._columns_of_terms: list[list[dict[int, set[int]]]] = []
         self._own = [self._match_values(group) for group in objects.groups]
         self._match_quotes()
         self._index = {id(group): index for index, group in enumerate(objects.groups)}
         self._elsewhere = self._weigh_elsewhere()
         self._idf = self._measure_idf()
+        self._alternatives = self._find_alternatives()
 
     def run(self, limit: int, like: float) -> Found:
         absent = frozenset(index for index in range(len(self._terms.terms)) if not self._idf[index])
@@ -218,14 +229,26 @@ class _Search:
             return Found([], 0, absent)
         cut = best[0].score * like
         num_like = sum(count for _, counts in scored for score, count in counts if score >= cut)
-        return Found([hit for hit in best if hit.score >= cut], num_like, absent)
+        hits = [hit for hit in best if hit.score >= cut]
+        every = chain.from_iterable(group_hits for group_hits, _ in scored)
+        return Found(hits, num_like, absent, self._find_other(hits, every, best[0].score * _OTHER))
+
+    def _find_other(self, hits: list[Hit], every: Iterable[Hit], least: float) -> Hit | None:
+        """Return the best object with a word that none of the hits has: a search may name two things."""
+        covered = frozenset().union(*(hit.found for hit in hits))
+        others = (hit for hit in every if hit.score >= least and not hit.words <= covered)
+        return max(others, key=lambda hit: (len(hit.words - covered), hit.score), default=None)
 
     def _match_values(self, group: Group) -> dict[int, Weights]:
         """For each object with a value that matches, return how well its values fit each term."""
         matches: dict[int, Weights] = {}
+        by_column: list[dict[int, set[int]]] = [{} for _ in group.columns]
+        self._columns_of_terms.append(by_column)
         for index in range(len(self._all_terms)):
-            for column in group.columns:
+            for column, terms in zip(group.columns, by_column, strict=True):
                 for value_position, weight in self._match_column(column, index):
+                    if weight >= WORD:
+                        terms.setdefault(index, set()).add(value_position)
                     position = _ancestor(value_position, column.levels)
                     weights = matches.setdefault(position, {})
                     weights[index] = max(weights.get(index, 0.0), weight)
@@ -310,7 +333,36 @@ class _Search:
         return list(dict.fromkeys(_ancestor(at, best.levels) for at in range(len(best.node.values))))
 
     def _sum(self, weights: Weights) -> float:
-        return sum(self._idf[term] * weight for term, weight in weights.items())
+        best: dict[int, float] = {}
+        for term, weight in weights.items():
+            kind = self._alternatives[term]
+            best[kind] = max(best.get(kind, 0.0), self._idf[term] * weight)
+        return sum(best.values())
+
+    def _share(self, weights: Weights) -> float:
+        """Return the share of the terms that are found; one that fits half, as in a description, counts half."""
+        best: dict[int, float] = {}
+        for term, weight in weights.items():
+            if term < len(self._terms.terms):
+                kind = self._alternatives[term]
+                best[kind] = max(best.get(kind, 0.0), min(weight, 1.0))
+        return sum(best.values()) / len({self._alternatives[term] for term in range(len(self._terms.terms))})
+
+    def _find_alternatives(self) -> list[int]:
+        """Return a number for each term, the same for terms that are values of one field but never of one object.
+
+        Of these, an object has one at most: a row is about "EMEA" or about "APJC".
+        """
+        kinds = list(range(len(self._all_terms)))
+        for group, found in zip(self._objects.groups, self._columns_of_terms, strict=True):
+            if group.is_single:
+                continue
+            for columns in found:
+                for term, positions in columns.items():
+                    for other, others in columns.items():
+                        if term < other and kinds[other] == other and positions.isdisjoint(others):
+                            kinds[other] = kinds[term]
+        return kinds
 
     def _inside_matches(self, group: Group) -> Iterator[int]:
         """Yield the objects of a group that are within an object that matches."""
@@ -335,9 +387,8 @@ class _Search:
             weights = _merge(weights, {term: weight * _AROUND for term, weight in around.items()})
             levels, parent = parent.levels, parent.parent
         found = frozenset(term for term in weights if term < len(self._terms.terms))
-        # A word that fits half, such as one of a description, counts half in the share that is found, too.
-        share = sum(min(weights[term], 1.0) for term in found) / len(self._terms.terms)
-        return Hit(self._sum(weights) * share, position, group, found)
+        words = frozenset(term for term in found if weights[term] >= _OWN_WORD)
+        return Hit(self._sum(weights) * self._share(weights), position, group, found, words)
 
 
 def _match_numbers(values: Sequence[Any], term: Term) -> Iterator[tuple[int, float]]:

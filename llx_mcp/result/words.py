@@ -24,7 +24,9 @@ _MIN_PREFIX = 4
 # How well a text contains a term: as a word of its own, at the start of a longer word, or within one.
 WORD, PREFIX, INSIDE = 1.0, 0.7, 0.35
 # The share of its weight that a term loses where a name has other words, too.
-_OTHER_WORDS = 0.2
+_OTHER_WORDS = 0.4
+_YEAR = re.compile(r"(?:fy)?(?:19|20)\d\d")
+_PERIOD = re.compile(r"[qh][1-4]")
 _EDGE_PUNCTUATION = ".,;:!?()[]{}\"'"
 _WITHOUT_SPACES = re.compile("[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 
@@ -114,7 +116,7 @@ def split_terms(text: str) -> Terms:
     """Split a text into the terms of a search; the terms are empty where the text has none."""
     phrase = normalize_text(text.replace("_", " "))
     words = [stripped for word in phrase.split() if (stripped := word.strip(_EDGE_PUNCTUATION))]
-    terms = {term.text: term for term in map(_build_term, _join_periods(words))}
+    terms = {term.text: term for term in _join_alternatives(list(map(_build_term, _join_periods(words))))}
     telling = {name: term for name, term in terms.items() if name not in _STOP_WORDS}
     return Terms(phrase, tuple((telling or terms).values()))
 
@@ -131,6 +133,17 @@ def _join_periods(words: list[str]) -> Iterator[str]:
         else:
             yield word
             position += 1
+
+
+def _join_alternatives(terms: list[Term]) -> Iterator[Term]:
+    """Yield the terms, with several years as one, and several quarters or halves: a row is about one of them."""
+    for pattern in (_YEAR, _PERIOD):
+        same = [term for term in terms if pattern.fullmatch(term.text)]
+        if len(same) > 1:
+            forms = tuple(dict.fromkeys(form for term in same for form in term.forms))
+            joined = Term(" or ".join(dict.fromkeys(term.text for term in same)), forms)
+            terms = [joined if term is same[0] else term for term in terms if term is same[0] or term not in same]
+    yield from terms
 
 
 def _build_term(word: str) -> Term:

@@ -136,6 +136,40 @@ def test_object_with_most_of_the_words_comes_first(text: str, best: str) -> None
     assert paths_in_report(text)[0] == best
 
 
+@pytest.mark.parametrize(
+    ("text", "paths"),
+    [
+        ("americas emea revenue q2 2025", ["income.revenue[0]", "income.revenue[1]"]),
+        ("americas revenue q2 2025 2024", ["income.revenue[0]", "income.revenue[2]"]),
+        ("americas revenue 2025 second quarter and first half", ["income.revenue[0]", "income.revenue[3]"]),
+    ],
+)
+def test_words_of_which_a_row_has_one_at_most_are_alternatives(text: str, paths: list[str]) -> None:
+    assert sorted(paths_in_report(text)[:2]) == paths
+
+
+def test_best_object_with_a_word_that_no_other_match_has_is_shown_too() -> None:
+    cash = {"dividends_paid": [{"period": "H1", "n": 1}], "share_repurchases": [{"period": "H1", "n": 2}]}
+    found = hits(find_in(build_job({"cash": cash}), "dividends paid and repurchases h1"))
+    assert [path for path, _ in found] == ["cash.dividends_paid[0]", "cash.share_repurchases[0]"]
+
+
+def test_field_with_just_the_name_comes_before_one_with_a_longer_name() -> None:
+    assert paths_in_report("revenue")[:4] == [f"income.revenue[{index}]" for index in range(4)]
+    assert not any("growth" in path for path in paths_in_report("revenue"))
+
+
+def test_small_object_is_shown_with_all_its_values() -> None:
+    job = build_job({"loan": {"amount": 5, "currency": "USD", "note": None}})
+    assert hits(find_in(job, "loan amount")) == [("loan", {"amount": 5, "currency": "USD"})]
+
+
+def test_element_of_a_list_names_its_object_by_a_text() -> None:
+    rows = [{"rank": 1, "swimmer": "Ada", "records": ["WR"]}, {"rank": "NA", "swimmer": "Bo", "records": ["ER"]}]
+    ((path, values),) = hits(find_in(build_job({"rows": rows}), "wr"))
+    assert (path, values) == ("rows[0].records[0]", {"rows[0].swimmer": "Ada", "value": "WR"})
+
+
 def test_rows_of_one_list_do_not_crowd_out_those_of_another() -> None:
     result = {"share_buyback": [{"n": i} for i in range(9)], "share_issue": [{"n": i} for i in range(9)]}
     paths = [path for path, _ in hits(find_in(build_job(result), "shares"))]

@@ -113,7 +113,7 @@ def test_large_result_has_its_shape_with_lists_of_one_shape_together() -> None:
     result = {"holder": "Ada", "paid": rows, "due": rows[:3], "tags": ["x"] * 9, "none": None, "no": []}
     answer = answer_of(build_job(result), 2_000)
     legend, *lines = answer.structured["shape"].split("\n")
-    assert "?n: n null or absent" in legend
+    assert "?n: n without value" in legend
     assert lines == [
         'holder: "Ada"',
         f'paid: 200 x #1 {{day: 0, amount: 0.0, memo: "{"m" * 24}…" ?100}} ?100',
