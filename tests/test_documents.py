@@ -118,6 +118,20 @@ def test_architecture_page_has_the_layers_that_the_test_holds() -> None:
     assert positions == sorted(positions)
 
 
+def test_architecture_page_names_modules_that_exist() -> None:
+    page = PAGES["docs/architecture.md"].partition("\n## Modules\n")[2].partition("\n## ")[0]
+    named = []
+    for section in page.split("\n### ")[1:]:
+        packages = re.findall(r"`(\w+)`", section.splitlines()[0])
+        for cell in re.findall(r"^\| (`.+?) \|", section, re.MULTILINE):
+            named += [(packages, name) for name in re.findall(r"`([\w/]+)`", cell)]
+    assert len(named) >= 60
+    package = ROOT / "llx_mcp"
+    for packages, name in named:
+        places = [name, *(f"{folder}/{name}" for folder in packages)]
+        assert any((package / f"{place}.py").is_file() or (package / place).is_dir() for place in places), name
+
+
 def test_changelog_has_the_version() -> None:
     assert re.search(
         rf"^## \[{re.escape(PROJECT['version'])}\] - \d{{4}}-\d\d-\d\d$", PAGES["CHANGELOG.md"], re.MULTILINE
