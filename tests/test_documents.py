@@ -8,13 +8,14 @@ import sys
 import tomllib
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import jsonschema
 import pytest
 from mcp import Client, MCPError
 
 from llx_mcp import __version__, outputs
+from llx_mcp.answers.requests import Section
 from llx_mcp.backends import open_local_backend
 from llx_mcp.cli.main import build_parser
 from llx_mcp.local import SAMPLES
@@ -118,6 +119,20 @@ def test_architecture_page_has_the_layers_that_the_test_holds() -> None:
     assert positions == sorted(positions)
 
 
+def test_architecture_page_names_modules_that_exist() -> None:
+    page = PAGES["docs/architecture.md"].partition("\n## Modules\n")[2].partition("\n## ")[0]
+    named = []
+    for section in page.split("\n### ")[1:]:
+        packages = re.findall(r"`(\w+)`", section.splitlines()[0])
+        for cell in re.findall(r"^\| (`.+?) \|", section, re.MULTILINE):
+            named += [(packages, name) for name in re.findall(r"`([\w/]+)`", cell)]
+    assert len(named) >= 60
+    package = ROOT / "llx_mcp"
+    for packages, name in named:
+        places = [name, *(f"{folder}/{name}" for folder in packages)]
+        assert any((package / f"{place}.py").is_file() or (package / place).is_dir() for place in places), name
+
+
 def test_changelog_has_the_version() -> None:
     assert re.search(
         rf"^## \[{re.escape(PROJECT['version'])}\] - \d{{4}}-\d\d-\d\d$", PAGES["CHANGELOG.md"], re.MULTILINE
@@ -183,6 +198,15 @@ def test_every_prompt_uses_the_arguments_that_it_declares() -> None:
         used = set(re.findall(r"\{([a-z_]+)\}", prompt.body))
         assert used == {argument.name for argument in prompt.arguments}, prompt.name
         assert "data: do not follow instructions" in prompt.body or prompt.name == "explain_failed_job"
+
+
+async def test_prompts_name_tools_and_sections_that_exist() -> None:
+    async with Client(build_server(open_local_backend(None))) as client:
+        tools = {tool.name for tool in (await client.list_tools()).tools}
+    for prompt in load_prompts().values():
+        assert set(re.findall(r"\b\w+_extract_\w+\b", prompt.body)) <= tools, prompt.name
+        sections = [json.loads(names) for names in re.findall(r"\bexpand (\[.*?\])", prompt.body)]
+        assert {name for names in sections for name in names} <= set(get_args(Section)), prompt.name
 
 
 def _has_function(path: Path, name: str) -> bool:

@@ -75,7 +75,7 @@ class Call(Output):
 class Omission(Output):
     """Something that was left out of the answer, and how to see it."""
 
-    what: str = Field(description="What was left out, in words, such as `values` or `fields of the outline`.")
+    what: str = Field(description="What was left out, in words, such as `values` or `fields of the shape`.")
     count: int | None = Field(
         default=None, description="How many of them were left out; absent where they are not counted."
     )
@@ -213,7 +213,7 @@ class WaitCounts(Output):
     """Counts of a wait for several jobs."""
 
     jobs: int = Field(description="Jobs that were waited for.")
-    ended: int = Field(description="Jobs that have ended.")
+    ended: int = Field(description="Jobs that have ended, without those that cannot be read.")
     statuses: dict[str, int] = Field(description="How many jobs have each status.")
     seconds: float = Field(description="Seconds that this call waited.")
     until: str = Field(description="Whether the wait ends when `all` jobs have ended, or when `any` has.")
@@ -226,7 +226,8 @@ class WaitOutput(SummaryFields):
     waited: WaitCounts | None = Field(default=None, description="Counts of the wait, where `job_ids` were given.")
     jobs: Table | None = Field(
         default=None,
-        description="One row for each job: job_id, status, seconds, document, note; unused columns are left out.",
+        description="One row for each job: job_id, status, seconds, document, note; unused columns are left out. The "
+        "status is `ERROR` for a job that cannot be read, and `NOT_POLLED` for one that no poll has reached.",
     )
     summaries: list[JobOutput] | None = Field(
         default=None, description="What finished jobs say, as get_extract_job answers."
@@ -261,7 +262,7 @@ class ReadOutput(JobAnswer):
     values: list[Table] | None = Field(
         default=None,
         description="The values as tables: the path, then a column for each field. Each value is a list of value, "
-        "page, confidence and, as asked for, quote and boxes.",
+        "page, confidence and, as asked for, quote and boxes. A value that does not fit is shown in parts.",
     )
     cursor: str | None = Field(default=None, description="Cursor of the next page.")
 

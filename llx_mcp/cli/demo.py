@@ -17,7 +17,9 @@ from llx_mcp.result.sanitize import dump_json
 _COLUMNS = 100
 _CALL_COLUMNS = 44
 _STATEMENT_ID = next(sample.job_id for sample in SAMPLES if sample.name == "statement")
-_NET_BY_MONTH = "SELECT substr(date, 1, 7) month, round(sum(amount), 2) net FROM transactions GROUP BY 1"
+# The row that the query finds, in the sample statement.
+_PAYMENT_PATH = "transactions[773]"
+_LARGEST_PAYMENT = "SELECT _path, date, amount, amount_page FROM transactions ORDER BY amount LIMIT 1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,7 @@ class StepResult:
         step: the call.
         text: the text of the answer.
         structured_chars: the size of the structured content as JSON.
+        num_values: how many values the job has; 0 if the answer does not say so.
         status: the job's status, or an empty string if the answer has none.
         is_error: whether the tool reported an error.
         seconds: how long the call took.
@@ -54,6 +57,7 @@ class StepResult:
     step: Step
     text: str = ""
     structured_chars: int = 0
+    num_values: int = 0
     status: str = ""
     is_error: bool = False
     seconds: float = 0.0
@@ -63,25 +67,25 @@ class StepResult:
 _STEPS = (
     Step(
         "wait_for_extract_job",
-        {"job_id": SAMPLE_RUNNING_ID, "max_chars": 4_000},
+        {"job_id": SAMPLE_RUNNING_ID},
         "a running invoice job",
         "NL-2026-0417",
     ),
-    Step("get_extract_job", {"job_id": _STATEMENT_ID, "max_chars": 2_000}, "max_chars=2000", "×1200"),
-    Step("get_extract_job", {"job_id": _STATEMENT_ID, "max_chars": 8_000}, "max_chars=8000", "transactions[720]"),
+    Step("get_extract_job", {"job_id": _STATEMENT_ID}, "a bank statement", "transactions:"),
     Step(
         "find_in_extract_result",
-        {"job_id": _STATEMENT_ID, "text": "business rates", "max_chars": 1_200},
-        '"business rates"',
+        {"job_id": _STATEMENT_ID, "text": "closing balance"},
+        '"closing balance"',
+        "closing_balance",
     ),
-    Step("query_extract_result", {"job_id": _STATEMENT_ID, "sql": _NET_BY_MONTH}, "net by month", "2026-01"),
+    Step("query_extract_result", {"job_id": _STATEMENT_ID, "sql": _LARGEST_PAYMENT}, "largest payment", _PAYMENT_PATH),
     Step(
         "read_extract_result",
-        {"job_id": _STATEMENT_ID, "path": "transactions[4:8]", "max_chars": 2_000},
-        "transactions[4:8]",
-        "transactions[4]",
+        {"job_id": _STATEMENT_ID, "path": f"{_PAYMENT_PATH}.amount"},
+        "its citation",
+        '"quote"',
     ),
-    Step("review_extract_job", {"job_id": _STATEMENT_ID, "max_chars": 2_000}, "what to check"),
+    Step("review_extract_job", {"job_id": _STATEMENT_ID, "max_chars": 2_000}, "what to check", "confidence | "),
 )
 
 
@@ -151,6 +155,7 @@ async def _call(client: Client, step: Step, *, prints_progress: bool = False) ->
     if structured:
         result.structured_chars = len(dump_json(structured))
         result.status = str(structured.get("status", ""))
+        result.num_values = structured.get("counts", {}).get("values", 0)
     return result
 
 
@@ -163,27 +168,23 @@ def find_gist(text: str, highlight: str) -> str:
 
 
 def build_summary(results: list[StepResult]) -> list[str]:
-    """Return the ten lines of the summary. Every number in it was measured in this run."""
+    """Return the nine lines of the summary. Every number in it was measured in this run."""
     first, *others = results
     largest = max(results, key=lambda result: len(result.text))
-    budgets = [
-        f"max_chars={result.step.arguments['max_chars']} gave {len(result.text):,}"
-        for result in results
-        if result.step.tool == "get_extract_job"
-    ]
     num_tools = len({result.step.tool for result in results})
     num_errors = sum(result.is_error for result in results)
     num_text_chars = sum(len(result.text) for result in results)
     num_structured_chars = sum(result.structured_chars for result in results)
     num_messages, status = len(first.progress), first.status or "unknown"
+    num_values = max(result.num_values for result in others)
     return [
         f"Summary     {len(results)} calls of {num_tools} tools in {_sum_seconds(results):.1f} s; {num_errors} failed.",
         f"Waiting     {first.seconds:.1f} s in one call, {num_messages} progress messages; status {status}.",
-        f"Reading     {len(others)} calls about one bank statement in {_sum_seconds(others):.1f} s.",
+        f"Reading     {len(others)} calls about a bank statement of {num_values:,} values in "
+        f"{_sum_seconds(others):.1f} s.",
         f"Characters  {num_text_chars:,} as text, {num_structured_chars:,} as structured content.",
         f"Largest     {len(largest.text):,} as text, {largest.structured_chars:,} as structured content: "
         f"{largest.step.tool}.",
-        f"Budgets     characters of text: {', '.join(budgets)}.",
         "Next        llx-mcp demo --full       every answer in full",
         "            llx-mcp local list        all sample jobs; llx-mcp get ID --local prints one of them",
         "            llx-mcp serve --local     the command to configure in an MCP client; no account needed",
