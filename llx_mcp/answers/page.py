@@ -48,7 +48,7 @@ def read_page(sections: JobSections, header: Header, request: JobRequest, option
     document = sections.document if options.include else sections.bare_document
     locations = _find(document, options.path)
     # Only what is read alone is shown with all that the metadata says of it.
-    entry = sections.entry(locations[0]) if len(locations) == 1 and options.include else {}
+    entry = sections.entries.read(locations[0]) if len(locations) == 1 and options.include else {}
     page = _Page(document, locations, request, options, _cursor_source(sections, request, options))
     builder.add("matches", len(locations))
     if not page.add_single_value(builder, entry):

@@ -23,7 +23,7 @@ from llx_mcp.answers.outputs import Call, NextStep, Omission, Sections
 from llx_mcp.answers.provenance import ConfidenceRanking
 from llx_mcp.answers.requests import MAX_CHARS, JobRequest
 from llx_mcp.answers.schema_text import LEGEND as SCHEMA_LEGEND
-from llx_mcp.answers.schema_text import describe_schema
+from llx_mcp.answers.schema_text import UNKNOWN, describe_schema
 from llx_mcp.answers.shape import Shape, describe_shape
 from llx_mcp.result.sanitize import sanitize_json, sanitize_text, truncate
 from llx_mcp.result.sections import JobSections
@@ -141,7 +141,7 @@ def _section_forms(name: str, sections: JobSections, error: str) -> Iterator[dic
     if not isinstance(value, dict) or not value:
         return
     schema = value.get("data_schema")
-    if name != "configuration" or not isinstance(schema, dict):
+    if name != "configuration" or not isinstance(schema, dict) or describe_schema(schema) == UNKNOWN:
         yield sanitize_json(value)
         return
     for descriptions in (True, False):

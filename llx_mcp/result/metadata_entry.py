@@ -16,43 +16,58 @@ from llx_mcp.result.metadata_reader import DictReader, is_citation_list
 
 # Names for what an entry holds that is no object.
 _ENTRIES, _VALUE = "entries", "value"
+# A smaller object or list is taken apart again each time, which takes less than a millisecond.
+_CACHED_MIN_BYTES = 1 << 18
 
 
-def read_entry(location: Location, extract_metadata: msgspec.Raw | None) -> dict[str, Any]:
-    """Return what the metadata says of one value itself, without the entries of its members and elements.
+class MetadataEntries:
+    """The metadata entries of single values.
 
-    A scalar without an entry of its own has that of the nearest object or list around it, if that has a confidence or
-    a citation. Metadata that has no place in the value is included: that of absent fields, and of further elements.
-
-    Raises:
-        ValueError: the metadata is not valid JSON.
+    Args:
+        result: the decoded result.
+        extract_metadata: the undecoded section of the job.
     """
-    lineage = location.lineage()
-    tree, _ = find_tree(lineage[0].value, extract_metadata)
-    if tree is None:
-        return {}
-    try:
-        entries = _walk(tree, lineage)
-    except msgspec.DecodeError:
-        # Python's own parser reads what msgspec rejects, such as NaN.
-        entries = _walk(decode_json(tree), lineage)
-    own = _take_own(entries[-1], location.value)
-    if isinstance(location.value, dict | list) or isinstance(entries[-1], dict):
-        return own
-    return own | _find_inherited(entries, lineage)
 
+    def __init__(self, result: object, extract_metadata: msgspec.Raw | None) -> None:
+        self._tree: object = find_tree(result, extract_metadata)[0]
+        # Large parts of the tree that were taken apart, each with its undecoded form, by the id of that form.
+        self._opened: dict[int, tuple[msgspec.Raw, object]] = {}
 
-def _walk(tree: object, lineage: Sequence[Location]) -> list[object]:
-    """Return the opened entries of a value and of all that contains it, outermost first; None where there is none."""
-    entries = [_open(tree)]
-    for location in lineage[1:]:
-        around, step = entries[-1], location.step
-        if isinstance(step, int):
-            found = around[step] if isinstance(around, list) and step < len(around) else None
-        else:
-            found = around.get(step) if isinstance(around, dict) else None
-        entries.append(_open(found))
-    return entries
+    def read(self, location: Location) -> dict[str, Any]:
+        """Return what the metadata says of one value itself, without the entries of its members and elements.
+
+        A scalar without an entry of its own has that of the nearest object or list around it, if that has a confidence
+        or a citation. Metadata that has no place in the value is included: that of absent fields, and of further
+        elements.
+
+        Raises:
+            ValueError: the metadata is not valid JSON.
+        """
+        lineage = location.lineage()
+        entries = self._walk(lineage)
+        own = _take_own(entries[-1], location.value)
+        if isinstance(location.value, dict | list) or isinstance(entries[-1], dict):
+            return own
+        return own | _find_inherited(entries, lineage)
+
+    def _walk(self, lineage: Sequence[Location]) -> list[object]:
+        """Return the opened entries of a value and of all around it, outermost first; None where there is none."""
+        entries = [self._open(self._tree)]
+        for location in lineage[1:]:
+            around, step = entries[-1], location.step
+            if isinstance(step, int):
+                found = around[step] if isinstance(around, list) and step < len(around) else None
+            else:
+                found = around.get(step) if isinstance(around, dict) else None
+            entries.append(self._open(found))
+        return entries
+
+    def _open(self, entry: object) -> object:
+        if not isinstance(entry, msgspec.Raw) or memoryview(entry).nbytes < _CACHED_MIN_BYTES:
+            return _open(entry)
+        if id(entry) not in self._opened:
+            self._opened[id(entry)] = entry, _open(entry)
+        return self._opened[id(entry)][1]
 
 
 def _open(entry: object) -> object:
@@ -79,10 +94,13 @@ def _take_own(entry: object, value: object) -> dict[str, Any]:
 
 def _is_own(name: str, item: object) -> bool:
     """Whether a key that is also the name of a field belongs to the object itself: `citation`, or a plain value."""
-    opened = _open(item)
-    if isinstance(opened, dict | list):
-        return name == "citation" and is_citation_list(_decode(item))
-    return opened is not None
+    if isinstance(item, msgspec.Raw) and name != "citation" and first_byte(item) in (b"{", b"["):
+        # Not decoded, because it may be nearly all of the metadata.
+        return False
+    decoded = _decode(item)
+    if isinstance(decoded, dict | list):
+        return name == "citation" and is_citation_list(decoded)
+    return decoded is not None
 
 
 def _find_inherited(entries: Sequence[object], lineage: Sequence[Location]) -> dict[str, Any]:

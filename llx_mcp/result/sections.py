@@ -8,9 +8,8 @@ import msgspec
 
 from llx_mcp.raw_json import decode_json, is_null
 from llx_mcp.result.document import Document, read_document
-from llx_mcp.result.location import Location
 from llx_mcp.result.metadata import decode_besides_fields
-from llx_mcp.result.metadata_entry import read_entry
+from llx_mcp.result.metadata_entry import MetadataEntries
 
 Sections = Mapping[str, msgspec.Raw]
 
@@ -41,9 +40,10 @@ class JobSections:
         raw = self.raw("extract_metadata")
         return {} if raw is None else decode_besides_fields(self.result, raw)
 
-    def entry(self, location: Location) -> dict[str, Any]:
-        """Return what the metadata says of one value of the result itself, with all its keys."""
-        return read_entry(location, self.raw("extract_metadata"))
+    @cached_property
+    def entries(self) -> MetadataEntries:
+        """The metadata entries of single values."""
+        return MetadataEntries(self.result, self.raw("extract_metadata"))
 
     @cached_property
     def result(self) -> Any:
