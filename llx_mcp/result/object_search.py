@@ -7,28 +7,23 @@ the sum of the inverse document frequencies of the words that are found, times t
 
 import heapq
 import math
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import Any
 
 from llx_mcp.result.document import Document, is_scalar
-from llx_mcp.result.normalize import extract_digits, normalize_texts, numbers_in
 from llx_mcp.result.outline import Node, walk_nodes
 from llx_mcp.result.sanitize import dump_json
+from llx_mcp.result.search_texts import EXACT, MIN_DIGITS, FieldQuotes, FieldTexts
 from llx_mcp.result.words import PREFIX, WORD, Term, Terms
 
-# A value that is the term and nothing else, and a text that holds the number.
-_EXACT, _NUMBER_IN_TEXT = 1.5, 1.3
 # How much less words count that stand in a field's name, its description, around an object, elsewhere, or in a quote.
 _NAME, _DESCRIPTION, _AROUND, _ELSEWHERE, _QUOTE = 0.9, 0.5, 0.5, 0.3, 0.5
 _MAX_CANDIDATES = 20_000
 # How much the name of a field counts that is there and empty.
 _EMPTY = 0.8
-_MIN_DIGITS = 3
-_NUMBER_TEXT_CHARS = 10_000
-_SEPARATOR = "\x00"
 
 Weights = dict[int, float]
 
@@ -124,7 +119,8 @@ class ObjectSearch:
         self._document = document
         self._descriptions = descriptions
         self.groups = _find_groups(document.root)
-        self._texts: dict[int, _Texts] = {}
+        self._texts: dict[int, FieldTexts] = {}
+        self._quotes: dict[int, FieldQuotes] = {}
 
     def run(self, terms: Terms, limit: int, *, like: float = 0.8) -> Found:
         """Return the objects that fit best.
@@ -136,62 +132,17 @@ class ObjectSearch:
         """
         return _Search(self, self._document, self._descriptions, terms).run(limit, like)
 
-    def texts(self, node: Node) -> "_Texts":
+    def texts(self, node: Node) -> FieldTexts:
         """Return the strings of a field, normalized."""
         if id(node) not in self._texts:
-            self._texts[id(node)] = _Texts(node)
+            self._texts[id(node)] = FieldTexts(node)
         return self._texts[id(node)]
 
-
-class _Texts:
-    """The strings of one field, normalized and joined, so that a search is one pass over all of them."""
-
-    def __init__(self, node: Node) -> None:
-        self.positions = [i for i, value in enumerate(node.values) if isinstance(value, str)]
-        self.raw = [node.values[i] for i in self.positions]
-        texts = normalize_texts(self.raw)
-        self.joined = _SEPARATOR.join(texts)
-        self.starts: list[int] = []
-        start = 0
-        for text in texts:
-            self.starts.append(start)
-            start += len(text) + 1
-        self._digits: list[str] | None = None
-
-    def find(self, term: Term) -> dict[int, float]:
-        """Return how well the strings at some positions contain a term."""
-        found: dict[int, float] = {}
-        for needle in term.needles:
-            start = self.joined.find(needle)
-            while start >= 0:
-                index = bisect_right(self.starts, start) - 1
-                weight = self._weigh(term, needle, start, index)
-                position = self.positions[index]
-                if weight > found.get(position, 0.0):
-                    found[position] = weight
-                # One whole word is as good as several.
-                following = self._end(index) if weight >= WORD else start + 1
-                start = self.joined.find(needle, following)
-        if len(term.digits) >= _MIN_DIGITS and term.numbers:
-            self._find_number(term, found)
-        return found
-
-    def _weigh(self, term: Term, needle: str, start: int, index: int) -> float:
-        if start == self.starts[index] and start + len(needle) == self._end(index) and needle == term.text:
-            return _EXACT
-        return term.weigh_at(self.joined, needle, start)
-
-    def _end(self, index: int) -> int:
-        return self.starts[index + 1] - 1 if index + 1 < len(self.starts) else len(self.joined)
-
-    def _find_number(self, term: Term, found: dict[int, float]) -> None:
-        if self._digits is None:
-            self._digits = extract_digits(self.raw)
-        for index, digits in enumerate(self._digits):
-            if term.digits in digits and found.get(self.positions[index], 0.0) < _NUMBER_IN_TEXT:
-                numbers = numbers_in(self.raw[index][:_NUMBER_TEXT_CHARS])
-                if not term.numbers.isdisjoint(numbers):
-                    found[self.positions[index]] = _NUMBER_IN_TEXT
+    def quotes(self, node: Node) -> FieldQuotes:
+        """Return the quotes of a field's scalars, normalized."""
+        if id(node) not in self._quotes:
+            self._quotes[id(node)] = FieldQuotes(self._document, node)
+        return self._quotes[id(node)]
 
 
 class _Search:
@@ -243,19 +194,14 @@ class _Search:
 
     def _match_quotes(self) -> None:
         """Look in the quotes, if some words stand in no value and no name."""
-        metadata = self._document.metadata
         missing = [term for index, term in enumerate(self._terms.terms) if not self._is_found(index)]
-        if metadata is None or not missing:
+        if self._document.metadata is None or not missing:
             return
         for group, own in zip(self._objects.groups, self._own, strict=True):
             for column in group.columns:
-                entries = self._document.column(column.node).entries
-                for at, entry in enumerate(entries):
-                    quotes = metadata.reader.quotes(entry) if is_scalar(column.node.values[at]) else []
-                    text = " ".join(normalize_texts(quotes))
-                    if text and any(term.weigh(text) for term in missing):
-                        position = _ancestor(at, column.levels)
-                        own[position] = _merge(own.get(position, {}), self._weigh_quote(text))
+                for at, text in self._objects.quotes(column.node).find(missing):
+                    position = _ancestor(at, column.levels)
+                    own[position] = _merge(own.get(position, {}), self._weigh_quote(text))
 
     def _is_found(self, index: int) -> bool:
         """Whether a term stands in any value or name."""
@@ -345,8 +291,8 @@ def _match_numbers(values: Sequence[Any], term: Term) -> Iterator[tuple[int, flo
         if isinstance(value, bool) or not isinstance(value, int | float):
             continue
         if value in term.numbers:
-            yield position, _EXACT
-        elif len(term.digits) >= _MIN_DIGITS and term.text in dump_json(value):
+            yield position, EXACT
+        elif len(term.digits) >= MIN_DIGITS and term.text in dump_json(value):
             yield position, PREFIX
 
 

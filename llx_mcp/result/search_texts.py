@@ -1,0 +1,117 @@
+"""The strings and the quotes of one field, normalized and joined, so that a search is one pass over all of them."""
+
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from itertools import islice
+
+from llx_mcp.result.document import Document, is_scalar
+from llx_mcp.result.normalize import extract_digits, normalize_texts, numbers_in
+from llx_mcp.result.outline import Node
+from llx_mcp.result.words import WORD, Term
+
+# A value that is the term and nothing else, and a text that holds the number.
+EXACT, _NUMBER_IN_TEXT = 1.5, 1.3
+MIN_DIGITS = 3
+_NUMBER_TEXT_CHARS = 10_000
+_SEPARATOR = "\x00"
+
+
+class _JoinedTexts:
+    """Texts as one text, with the place of each.
+
+    Attributes:
+        text: the joined texts.
+        starts: where each of them begins.
+    """
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        self.text = _SEPARATOR.join(texts)
+        self.starts: list[int] = []
+        start = 0
+        for text in texts:
+            self.starts.append(start)
+            start += len(text) + 1
+
+    def index_at(self, start: int) -> int:
+        """Return the index of the text that a character belongs to."""
+        return bisect_right(self.starts, start) - 1
+
+    def end(self, index: int) -> int:
+        """Return where a text ends."""
+        return self.starts[index + 1] - 1 if index + 1 < len(self.starts) else len(self.text)
+
+
+class FieldTexts:
+    """The strings of one field, normalized and joined, so that a search is one pass over all of them."""
+
+    def __init__(self, node: Node) -> None:
+        self._positions = [i for i, value in enumerate(node.values) if isinstance(value, str)]
+        self._raw = [node.values[i] for i in self._positions]
+        self._joined = _JoinedTexts(normalize_texts(self._raw))
+        self._digits: list[str] | None = None
+
+    def find(self, term: Term) -> dict[int, float]:
+        """Return how well the strings at some positions contain a term."""
+        found: dict[int, float] = {}
+        joined = self._joined
+        for needle in term.needles:
+            start = joined.text.find(needle)
+            while start >= 0:
+                index = joined.index_at(start)
+                weight = self._weigh(term, needle, start, index)
+                position = self._positions[index]
+                if weight > found.get(position, 0.0):
+                    found[position] = weight
+                # One whole word is as good as several.
+                following = joined.end(index) if weight >= WORD else start + 1
+                start = joined.text.find(needle, following)
+        if len(term.digits) >= MIN_DIGITS and term.numbers:
+            self._find_number(term, found)
+        return found
+
+    def _weigh(self, term: Term, needle: str, start: int, index: int) -> float:
+        joined = self._joined
+        is_whole = start == joined.starts[index] and start + len(needle) == joined.end(index)
+        return EXACT if is_whole and needle == term.text else term.weigh_at(joined.text, needle, start)
+
+    def _find_number(self, term: Term, found: dict[int, float]) -> None:
+        if self._digits is None:
+            self._digits = extract_digits(self._raw)
+        for index, digits in enumerate(self._digits):
+            if term.digits in digits and found.get(self._positions[index], 0.0) < _NUMBER_IN_TEXT:
+                numbers = numbers_in(self._raw[index][:_NUMBER_TEXT_CHARS])
+                if not term.numbers.isdisjoint(numbers):
+                    found[self._positions[index]] = _NUMBER_IN_TEXT
+
+
+class FieldQuotes:
+    """The quotes of one field's scalars. Those of one value are one text."""
+
+    def __init__(self, document: Document, node: Node) -> None:
+        metadata = document.metadata
+        entries = [] if metadata is None else document.column(node).entries
+        self._positions: list[int] = []
+        counts: list[int] = []
+        raw: list[str] = []
+        for position, entry in enumerate(entries):
+            if metadata is not None and is_scalar(node.values[position]) and (found := metadata.reader.quotes(entry)):
+                self._positions.append(position)
+                counts.append(len(found))
+                raw += found
+        normalized = iter(normalize_texts(raw))
+        self._joined = _JoinedTexts([" ".join(islice(normalized, count)) for count in counts])
+
+    def find(self, terms: Sequence[Term]) -> Iterator[tuple[int, str]]:
+        """Yield position and quotes of each value whose quotes contain one of some terms."""
+        joined = self._joined
+        found: set[int] = set()
+        for needle in {needle for term in terms for needle in term.needles if needle}:
+            start = joined.text.find(needle)
+            while start >= 0:
+                index = joined.index_at(start)
+                found.add(index)
+                start = joined.text.find(needle, joined.end(index))
+        for index in sorted(found):
+            text = joined.text[joined.starts[index] : joined.end(index)]
+            if any(term.weigh(text) for term in terms):
+                yield self._positions[index], text
