@@ -11,13 +11,11 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
-from typing import Any
 
 from llx_mcp.result.document import Document, is_scalar
 from llx_mcp.result.outline import Node, walk_nodes
-from llx_mcp.result.sanitize import dump_json
-from llx_mcp.result.search_texts import EXACT, MIN_DIGITS, FieldQuotes, FieldTexts
-from llx_mcp.result.words import PREFIX, WORD, Term, Terms
+from llx_mcp.result.search_texts import FieldNumbers, FieldQuotes, FieldTexts
+from llx_mcp.result.words import WORD, Term, Terms
 
 # How much less words count that stand in a field's name, its description, around an object, elsewhere, or in a quote.
 _NAME, _DESCRIPTION, _AROUND, _ELSEWHERE, _QUOTE = 0.9, 0.5, 0.5, 0.3, 0.5
@@ -120,6 +118,7 @@ class ObjectSearch:
         self._descriptions = descriptions
         self.groups = _find_groups(document.root)
         self._texts: dict[int, FieldTexts] = {}
+        self._numbers: dict[int, FieldNumbers] = {}
         self._quotes: dict[int, FieldQuotes] = {}
 
     def run(self, terms: Terms, limit: int, *, like: float = 0.8) -> Found:
@@ -137,6 +136,12 @@ class ObjectSearch:
         if id(node) not in self._texts:
             self._texts[id(node)] = FieldTexts(node)
         return self._texts[id(node)]
+
+    def numbers(self, node: Node) -> FieldNumbers:
+        """Return the numbers of a field."""
+        if id(node) not in self._numbers:
+            self._numbers[id(node)] = FieldNumbers(node)
+        return self._numbers[id(node)]
 
     def quotes(self, node: Node) -> FieldQuotes:
         """Return the quotes of a field's scalars, normalized."""
@@ -160,6 +165,8 @@ class _Search:
         self._index = {id(group): index for index, group in enumerate(objects.groups)}
         self._elsewhere = self._weigh_elsewhere()
         self._idf = self._measure_idf()
+        # Score and terms of the objects that fit in the same way.
+        self._scores: dict[tuple[object, ...], tuple[float, frozenset[int]]] = {}
 
     def run(self, limit: int, like: float) -> Found:
         absent = frozenset(index for index in range(len(self._terms.terms)) if not self._idf[index])
@@ -186,7 +193,7 @@ class _Search:
         term, types = self._all_terms[index], column.node.types
         found = self._objects.texts(column.node).find(term)
         if types["integer"] + types["number"] and term.numbers:
-            found |= dict(_match_numbers(column.node.values, term))
+            found |= self._objects.numbers(column.node).find(term)
         if types["boolean"] and (term.text in ("true", "false") or index in column.weights):
             # A field such as `is_current` fits "current" where it is true.
             found |= {i: WORD for i, value in enumerate(column.node.values) if value is (term.text != "false")}
@@ -269,31 +276,46 @@ class _Search:
             parent = parent.parent
 
     def _hit(self, group: Group, position: int, own: dict[int, Weights]) -> Hit:
-        weights = _merge(_merge(group.path_weights, self._elsewhere), own.get(position, {}))
-        for column in group.columns:
-            if column.weights and (at := column.position_in(position)) is not None:
-                share = 1.0 if is_scalar(column.node.values[at]) else _EMPTY
-                weights = _merge(weights, {term: weight * share for term, weight in column.weights.items()})
-        ancestor, parent, levels = position, group.parent, group.levels
-        while parent is not None and not parent.is_single:
-            ancestor = _ancestor(ancestor, levels)
-            around = self._own[self._index[id(parent)]].get(ancestor, {})
-            weights = _merge(weights, {term: weight * _AROUND for term, weight in around.items()})
-            levels, parent = parent.levels, parent.parent
+        matched = own.get(position, {})
+        named = self._share_names(group, position)
+        around = list(self._around(group, position))
+        # Many objects fit in the same way, such as all rows that have a common word.
+        key = (id(group), *matched.items(), *named, *map(id, around))
+        if key not in self._scores:
+            self._scores[key] = self._score(group, matched, named, around)
+        score, found = self._scores[key]
+        return Hit(score, position, group, found)
+
+    def _score(
+        self, group: Group, matched: Weights, named: list[tuple[FieldColumn, float]], around: list[Weights]
+    ) -> tuple[float, frozenset[int]]:
+        """Return the score of an object, and the terms that it has."""
+        weights = _merge(_merge(group.path_weights, self._elsewhere), matched)
+        for column, share in named:
+            weights = _merge(weights, {term: weight * share for term, weight in column.weights.items()})
+        for outer in around:
+            weights = _merge(weights, {term: weight * _AROUND for term, weight in outer.items()})
         found = frozenset(term for term in weights if term < len(self._terms.terms))
         # A word that fits half, such as one of a description, counts half in the share that is found, too.
         share = sum(min(weights[term], 1.0) for term in found) / len(self._terms.terms)
-        return Hit(self._sum(weights) * share, position, group, found)
+        return self._sum(weights) * share, found
 
+    def _share_names(self, group: Group, position: int) -> list[tuple[FieldColumn, float]]:
+        """Return the fields of an object whose names fit, and how much each name counts."""
+        return [
+            (column, 1.0 if is_scalar(column.node.values[at]) else _EMPTY)
+            for column in group.columns
+            if column.weights and (at := column.position_in(position)) is not None
+        ]
 
-def _match_numbers(values: Sequence[Any], term: Term) -> Iterator[tuple[int, float]]:
-    for position, value in enumerate(values):
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            continue
-        if value in term.numbers:
-            yield position, EXACT
-        elif len(term.digits) >= MIN_DIGITS and term.text in dump_json(value):
-            yield position, PREFIX
+    def _around(self, group: Group, position: int) -> Iterator[Weights]:
+        """Yield how well the values of each object that contains an object fit, innermost first."""
+        ancestor, parent, levels = position, group.parent, group.levels
+        while parent is not None and not parent.is_single:
+            ancestor = _ancestor(ancestor, levels)
+            if outer := self._own[self._index[id(parent)]].get(ancestor):
+                yield outer
+            levels, parent = parent.levels, parent.parent
 
 
 def _find_groups(root: Node) -> list[Group]:

@@ -1,4 +1,4 @@
-"""The strings and the quotes of one field, normalized and joined, so that a search is one pass over all of them."""
+"""The strings, numbers and quotes of one field, each joined, so that a search is one pass over all of them."""
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
@@ -7,11 +7,12 @@ from itertools import islice
 from llx_mcp.result.document import Document, is_scalar
 from llx_mcp.result.normalize import extract_digits, normalize_texts, numbers_in
 from llx_mcp.result.outline import Node
-from llx_mcp.result.words import WORD, Term
+from llx_mcp.result.sanitize import dump_json
+from llx_mcp.result.words import PREFIX, WORD, Term
 
 # A value that is the term and nothing else, and a text that holds the number.
-EXACT, _NUMBER_IN_TEXT = 1.5, 1.3
-MIN_DIGITS = 3
+_EXACT, _NUMBER_IN_TEXT = 1.5, 1.3
+_MIN_DIGITS = 3
 _NUMBER_TEXT_CHARS = 10_000
 _SEPARATOR = "\x00"
 
@@ -65,14 +66,14 @@ class FieldTexts:
                 # One whole word is as good as several.
                 following = joined.end(index) if weight >= WORD else start + 1
                 start = joined.text.find(needle, following)
-        if len(term.digits) >= MIN_DIGITS and term.numbers:
+        if len(term.digits) >= _MIN_DIGITS and term.numbers:
             self._find_number(term, found)
         return found
 
     def _weigh(self, term: Term, needle: str, start: int, index: int) -> float:
         joined = self._joined
         is_whole = start == joined.starts[index] and start + len(needle) == joined.end(index)
-        return EXACT if is_whole and needle == term.text else term.weigh_at(joined.text, needle, start)
+        return _EXACT if is_whole and needle == term.text else term.weigh_at(joined.text, needle, start)
 
     def _find_number(self, term: Term, found: dict[int, float]) -> None:
         if self._digits is None:
@@ -82,6 +83,34 @@ class FieldTexts:
                 numbers = numbers_in(self._raw[index][:_NUMBER_TEXT_CHARS])
                 if not term.numbers.isdisjoint(numbers):
                     found[self._positions[index]] = _NUMBER_IN_TEXT
+
+
+class FieldNumbers:
+    """The numbers of one field."""
+
+    def __init__(self, node: Node) -> None:
+        self._positions = [i for i, value in enumerate(node.values) if type(value) in (int, float)]
+        self._values = [node.values[i] for i in self._positions]
+        self._joined: _JoinedTexts | None = None
+
+    def find(self, term: Term) -> dict[int, float]:
+        """Return how well the numbers at some positions fit a term that is a number."""
+        found: dict[int, float] = {}
+        if len(term.digits) >= _MIN_DIGITS:
+            self._find_digits(term.text, found)
+        numbers = term.numbers
+        pairs = zip(self._positions, self._values, strict=True)
+        return found | {position: _EXACT for position, value in pairs if value in numbers}
+
+    def _find_digits(self, digits: str, found: dict[int, float]) -> None:
+        if self._joined is None:
+            self._joined = _JoinedTexts(list(map(dump_json, self._values)))
+        joined = self._joined
+        start = joined.text.find(digits)
+        while start >= 0:
+            index = joined.index_at(start)
+            found[self._positions[index]] = PREFIX
+            start = joined.text.find(digits, joined.end(index))
 
 
 class FieldQuotes:
