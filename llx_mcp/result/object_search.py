@@ -326,7 +326,9 @@ def _find_groups(root: Node) -> list[Group]:
         if node.types["object"] and (is_element or not is_in_list):
             fields = _fields_within(node) if is_element else [m for m in node.members.values() if _is_field(m)]
             columns = [FieldColumn(each, _levels(each, node)) for each in fields]
-        elif is_element and node.has_scalars:
+            # A list may hold scalars besides objects.
+            columns += [FieldColumn(node, [])] if node.has_scalars else []
+        elif node.has_scalars and (is_element or node.parent is None):
             columns = [FieldColumn(node, [])]
         else:
             continue

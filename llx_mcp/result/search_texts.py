@@ -46,29 +46,36 @@ class FieldTexts:
     """The strings of one field, normalized and joined, so that a search is one pass over all of them."""
 
     def __init__(self, node: Node) -> None:
-        self._positions = [i for i, value in enumerate(node.values) if isinstance(value, str)]
-        self._raw = [node.values[i] for i in self._positions]
+        # Each distinct string is searched once, since a field often has few of them.
+        positions: dict[str, list[int]] = {}
+        for position, value in enumerate(node.values):
+            if isinstance(value, str):
+                positions.setdefault(value, []).append(position)
+        self._raw = list(positions)
+        self._positions = list(positions.values())
         self._joined = _JoinedTexts(normalize_texts(self._raw))
         self._digits: list[str] | None = None
 
     def find(self, term: Term) -> dict[int, float]:
-        """Return how well the strings at some positions contain a term."""
+        """Return how well the strings at some positions contain a term, in the order of the document."""
         found: dict[int, float] = {}
-        joined = self._joined
         for needle in term.needles:
-            start = joined.text.find(needle)
-            while start >= 0:
-                index = joined.index_at(start)
-                weight = self._weigh(term, needle, start, index)
-                position = self._positions[index]
-                if weight > found.get(position, 0.0):
-                    found[position] = weight
-                # One whole word is as good as several.
-                following = joined.end(index) if weight >= WORD else start + 1
-                start = joined.text.find(needle, following)
+            self._find_needle(term, needle, found)
         if len(term.digits) >= _MIN_DIGITS and term.numbers:
             self._find_number(term, found)
-        return found
+        return dict(sorted((at, weight) for index, weight in found.items() for at in self._positions[index]))
+
+    def _find_needle(self, term: Term, needle: str, found: dict[int, float]) -> None:
+        joined = self._joined
+        start = joined.text.find(needle)
+        while start >= 0:
+            index = joined.index_at(start)
+            weight = self._weigh(term, needle, start, index)
+            if weight > found.get(index, 0.0):
+                found[index] = weight
+            # One whole word is as good as several.
+            following = joined.end(index) if weight >= WORD else start + 1
+            start = joined.text.find(needle, following)
 
     def _weigh(self, term: Term, needle: str, start: int, index: int) -> float:
         joined = self._joined
@@ -79,10 +86,10 @@ class FieldTexts:
         if self._digits is None:
             self._digits = extract_digits(self._raw)
         for index, digits in enumerate(self._digits):
-            if term.digits in digits and found.get(self._positions[index], 0.0) < _NUMBER_IN_TEXT:
+            if term.digits in digits and found.get(index, 0.0) < _NUMBER_IN_TEXT:
                 numbers = numbers_in(self._raw[index][:_NUMBER_TEXT_CHARS])
                 if not term.numbers.isdisjoint(numbers):
-                    found[self._positions[index]] = _NUMBER_IN_TEXT
+                    found[index] = _NUMBER_IN_TEXT
 
 
 class FieldNumbers:
