@@ -7,7 +7,6 @@ job = JobOutput.model_validate(result.structured_content)
 
 from llx_mcp.answers.outputs import (
     Call,
-    Citation,
     Counts,
     Facts,
     JobListFacts,
@@ -17,22 +16,22 @@ from llx_mcp.answers.outputs import (
     Omission,
     Output,
     QueryOutput,
-    ReadOutput,
     ReviewCounts,
     ReviewOutput,
     SearchCounts,
     SearchOutput,
     Sections,
     Table,
-    Value,
     WaitCounts,
     WaitOutput,
 )
+from llx_mcp.answers.read_outputs import Citation, Entry, ReadOutput, Value
 
 __all__ = [
     "Call",
     "Citation",
     "Counts",
+    "Entry",
     "Facts",
     "JobListFacts",
     "JobListOutput",

@@ -16,6 +16,7 @@ _NULL = b"null"
 # Enough for an empty value with some whitespace; a longer value is not copied.
 _EMPTY_MAX_BYTES = 64
 _envelope_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_list_decoder = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 def split_json(body: bytes | memoryview | msgspec.Raw) -> dict[str, msgspec.Raw]:
@@ -33,6 +34,20 @@ def split_json(body: bytes | memoryview | msgspec.Raw) -> dict[str, msgspec.Raw]
         if repaired == body:
             raise
         return _envelope_decoder.decode(repaired)
+
+
+def split_list(raw: msgspec.Raw) -> list[msgspec.Raw]:
+    """Return the undecoded elements of a JSON list.
+
+    Raises:
+        msgspec.DecodeError: the value is not a list.
+    """
+    return _list_decoder.decode(raw)
+
+
+def first_byte(raw: msgspec.Raw) -> bytes:
+    """Return the first byte of an undecoded value, which tells its kind."""
+    return bytes(memoryview(raw)[:_EMPTY_MAX_BYTES]).lstrip()[:1]
 
 
 def _escape_lone_surrogate(match: re.Match[bytes]) -> bytes:

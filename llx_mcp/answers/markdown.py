@@ -5,7 +5,7 @@ it can begin a line, close the fence or leave its cell.
 """
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from llx_mcp.answers.outputs import (
@@ -22,10 +22,10 @@ from llx_mcp.answers.outputs import (
     Sections,
     SummaryFields,
     Table,
-    Value,
     WaitCounts,
     WaitOutput,
 )
+from llx_mcp.answers.read_outputs import Entry, Value
 from llx_mcp.answers.requests import format_call
 from llx_mcp.result.sanitize import dump_json
 
@@ -252,12 +252,22 @@ def _render_shape(shape: str) -> str:
 
 
 def _render_value(value: Value) -> str:
-    lines = [f"{value.path} = {dump_json(value.value)}"]
-    if "confidence" in value.model_fields_set:
-        lines.append("no confidence" if value.confidence is None else f"confidence {value.confidence:g}")
-    if value.citations is not None:
-        lines += [dump_json(citation.structured()) for citation in value.citations] or ["no citation"]
+    lines = [f"{value.path} = {dump_json(value.value)}", *_entry_lines(value)]
     return f"\nValue and citations ({_DATA}):\n{_fence(lines)}"
+
+
+def _render_entry(entry: Entry) -> str:
+    return f"\nMetadata of what is at the path itself ({_DATA}):\n{_fence(_entry_lines(entry))}"
+
+
+def _entry_lines(entry: Entry) -> Iterator[str]:
+    if "confidence" in entry.model_fields_set:
+        yield "no confidence" if entry.confidence is None else f"confidence {dump_json(entry.confidence)}"
+    for name in ("extraction_confidence", "parsing_confidence", "reasoning", "more"):
+        if (fact := getattr(entry, name)) is not None:
+            yield f"{name} {dump_json(fact)}"
+    if entry.citations is not None:
+        yield from [dump_json(citation.structured()) for citation in entry.citations] or ["no citation"]
 
 
 def _render_values(tables: list[Table]) -> str:
@@ -291,6 +301,7 @@ PARTS: dict[str, Callable[[Any], str]] = {
     "notice": _render_nothing,
     "matches": lambda count: f"{count} match{'' if count == 1 else 'es'}\n",
     "value": _render_value,
+    "entry": _render_entry,
     "values": _render_values,
     "found": _render_found,
     "shared": lambda shared: f"\nThe same in all ({_DATA}):\n{_fence([dump_json(shared)])}",

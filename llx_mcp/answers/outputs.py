@@ -102,16 +102,6 @@ class Table(Output):
     rows: list[list[JsonValue]] = Field(description="The rows, cells in the order of the columns; null is no value.")
 
 
-class Citation(Output):
-    """Where a value is in the document, according to the service."""
-
-    page: Number | None = Field(default=None, description="Page number, from 1.")
-    quote: str | None = Field(default=None, description="Words of the document that the service quotes for the value.")
-    boxes: list[list[Number]] | None = Field(
-        default=None, description="Rectangles on the page as [x, y, width, height], in PDF points from the top left."
-    )
-
-
 class Facts(Output):
     """What is known of a job besides its result."""
 
@@ -239,32 +229,6 @@ class JobAnswer(JobFields):
 
     job_id: JobId
     status: Status
-
-
-class Value(Output):
-    """One value with its provenance in full."""
-
-    nullable = frozenset({"value", "confidence"})
-
-    path: str = Field(description="Path of the value.")
-    value: JsonValue = Field(description="The value, as the job extracted it.")
-    confidence: Confidence = Field(default=None, description="Confidence, 0 to 1; null where the job gives none.")
-    citations: list[Citation] | None = Field(
-        default=None, description="All of its citations; empty where there is none."
-    )
-
-
-class ReadOutput(JobAnswer):
-    """The answer of `read_extract_result`: the values at a path, one page of them."""
-
-    matches: int | None = Field(default=None, description="How many values the path matches.")
-    value: Value | None = Field(default=None, description="The value, where the path matches a single one.")
-    values: list[Table] | None = Field(
-        default=None,
-        description="The values as tables: the path, then a column for each field. Each value is a list of value, "
-        "page, confidence and, as asked for, quote and boxes. A value that does not fit is shown in parts.",
-    )
-    cursor: str | None = Field(default=None, description="Cursor of the next page.")
 
 
 class SearchCounts(Output):

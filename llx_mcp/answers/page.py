@@ -10,15 +10,15 @@ from itertools import islice
 from typing import Any
 
 from llx_mcp.answers.budget import Answer, AnswerBuilder, Cost, build_table, part_cost
-from llx_mcp.answers.cells import build_cell, describe_cells, list_boxes
+from llx_mcp.answers.cells import build_cell, describe_cells
 from llx_mcp.answers.cursors import PagePosition, decode_cursor, encode_cursor
+from llx_mcp.answers.entries import build_entry, describe_entry
 from llx_mcp.answers.header import Header, start_answer
 from llx_mcp.answers.markdown import row_line
-from llx_mcp.answers.outputs import Citation, Omission, ReadOutput, Table, Value
+from llx_mcp.answers.outputs import Omission, Table
 from llx_mcp.answers.page_rows import PageRow, count_values, iter_page_rows, single
-from llx_mcp.answers.provenance import round_confidence
-from llx_mcp.answers.requests import JobRequest, ReadOptions
-from llx_mcp.result.document import Citation as DocumentCitation
+from llx_mcp.answers.read_outputs import ReadOutput, Value
+from llx_mcp.answers.requests import DEFAULT_INCLUDE, JobRequest, ReadOptions
 from llx_mcp.result.document import Document
 from llx_mcp.result.jsonpath import PathError, explain_no_match, find_locations, parse_path
 from llx_mcp.result.location import Location
@@ -30,6 +30,8 @@ MAX_MATCHES = 1_000_000
 
 _PART_COLUMNS = ("path", "characters", "of", "part of value")
 _LONGEST_CURSOR = "x" * 40
+# The share of a page that the metadata of an object or list may take.
+_ENTRY_SHARE = 0.5
 
 
 def read_page(sections: JobSections, header: Header, request: JobRequest, options: ReadOptions) -> Answer:
@@ -45,9 +47,12 @@ def read_page(sections: JobSections, header: Header, request: JobRequest, option
         return builder.build()
     document = sections.document if options.include else sections.bare_document
     locations = _find(document, options.path)
+    # Only what is read alone is shown with all that the metadata says of it.
+    entry = sections.entries.read(locations[0]) if len(locations) == 1 and options.include else {}
     page = _Page(document, locations, request, options, _cursor_source(sections, request, options))
     builder.add("matches", len(locations))
-    if not page.add_single_value(builder):
+    if not page.add_single_value(builder, entry):
+        page.add_entry(builder, entry)
         page.add_tables(builder)
     return builder.build()
 
@@ -81,14 +86,29 @@ class _Page:
         self._start = decode_cursor(options.cursor, source) if options.cursor else PagePosition()
         self._total = sum(count_values(location.value) for location in locations)
 
-    def add_single_value(self, builder: AnswerBuilder) -> bool:
-        """Add a single value with all its citations in full, where there is only one and it fits."""
+    def add_single_value(self, builder: AnswerBuilder, entry: dict[str, Any]) -> bool:
+        """Add a single value with its whole metadata entry, where there is only one and it fits."""
         location = self._locations[0]
         is_container = isinstance(location.value, dict | list) and bool(location.value)
         if len(self._locations) > 1 or self._start != PagePosition() or is_container:
             return False
-        value = _build_value(self._document, location, self._options.include)
+        value = _build_value(self._document, location, entry, self._options.include)
         return Cost().fits(builder.room - part_cost("value", value)) and builder.add("value", value)
+
+    def add_entry(self, builder: AnswerBuilder, entry: dict[str, Any]) -> None:
+        """Add the metadata entry of the object or list at the path, or of a value in parts, to the first page."""
+        shown = build_entry(entry, self._options.include) if self._start == PagePosition() else None
+        if shown is None:
+            return
+        cost = part_cost("entry", shown)
+        if cost.fits(builder.room.share(_ENTRY_SHARE)):
+            builder.add("entry", shown)
+            return
+        need = self._request.max_chars + int(cost.chars / _ENTRY_SHARE)
+        include = None if self._options.include == DEFAULT_INCLUDE else list(self._options.include)
+        call = self._request.larger_call(need, "read_extract_result", path=self._options.path, include=include)
+        resource = None if call else self._request.resource("metadata")
+        builder.omit(Omission(what="characters of entry", count=cost.data, call=call, resource=resource))
 
     def add_tables(self, builder: AnswerBuilder) -> None:
         """Add the values as tables, and the cursor for what does not fit."""
@@ -110,20 +130,12 @@ class _Page:
         return Omission(what="values", count=num_left, total=self._total, call=call)
 
 
-def _build_value(document: Document, location: Location, include: Collection[str]) -> Value:
-    shown: dict[str, Any] = {}
+def _build_value(document: Document, location: Location, entry: dict[str, Any], include: Collection[str]) -> Value:
+    shown = describe_entry(entry, include)
     if document.has_provenance:
-        leaf = document.leaf(document.column(location.node), location.position)
-        shown["confidence"] = round_confidence(leaf.confidence)
-        shown["citations"] = [_build_citation(citation, include) for citation in leaf.citations]
+        confidence = document.column(location.node).confidences[location.position]
+        shown = {"confidence": confidence, "citations": []} | shown
     return Value(path=show_path(location.path), value=sanitize_json(location.value), **shown)
-
-
-def _build_citation(citation: DocumentCitation, include: Collection[str]) -> Citation:
-    shown: dict[str, Any] = {"page": citation.page, "quote": sanitize_json(citation.quote)}
-    if "boxes" in include:
-        shown["boxes"] = list_boxes(citation)
-    return Citation(**{name: value for name, value in shown.items() if value is not None})
 
 
 def _take_rows(tables: "_PageTables", locations: list[Location], start: PagePosition, total: int) -> PagePosition:

@@ -10,6 +10,8 @@ from llx_mcp.result.descriptions import find_definition
 from llx_mcp.result.paths import join_name
 from llx_mcp.result.sanitize import dump_json, sanitize_line, sanitize_text
 
+# The text of what says nothing that is known of a schema.
+UNKNOWN = "any"
 LEGEND = '! required; "…" after a type: its description'
 
 _MAX_DEPTH = 12
@@ -34,7 +36,7 @@ class _Writer:
 
     def write(self, part: Any, depth: int) -> str:
         if not isinstance(part, dict):
-            return "any"
+            return UNKNOWN
         if depth > _MAX_DEPTH:
             return "…"
         target = find_definition(part.get("$ref"), self._schema)
@@ -53,7 +55,7 @@ class _Writer:
         words = [self._write_named(name, part, depth) for name in names]
         if not words and "properties" in part:
             words = [self._write_object(part, depth)]
-        return "|".join(words) or "any"
+        return "|".join(words) or UNKNOWN
 
     def _write_named(self, name: str, part: Mapping[str, Any], depth: int) -> str:
         if name == "object":

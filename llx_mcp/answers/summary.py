@@ -23,7 +23,7 @@ from llx_mcp.answers.outputs import Call, NextStep, Omission, Sections
 from llx_mcp.answers.provenance import ConfidenceRanking
 from llx_mcp.answers.requests import MAX_CHARS, JobRequest
 from llx_mcp.answers.schema_text import LEGEND as SCHEMA_LEGEND
-from llx_mcp.answers.schema_text import describe_schema
+from llx_mcp.answers.schema_text import UNKNOWN, describe_schema
 from llx_mcp.answers.shape import Shape, describe_shape
 from llx_mcp.result.sanitize import sanitize_json, sanitize_text, truncate
 from llx_mcp.result.sections import JobSections
@@ -56,7 +56,7 @@ def summarize(sections: JobSections, header: Header, request: JobRequest) -> Ans
     builder = start_summary(header, request.max_chars)
     _add_message(builder, "error", header.error, request)
     _add_message(builder, "metadata_error", ranking.document.error, request)
-    _add_sections(builder, sections, request)
+    _add_sections(builder, sections, request, ranking.document.error)
     if sections.has_result:
         content = _Content(sections.result, ranking, request)
         if not _add_whole(builder, content):
@@ -115,11 +115,11 @@ def _add_message(builder: AnswerBuilder, name: str, message: str | None, request
         builder.omit(Omission(what=f"characters of {name}", count=len(line) - most, resource=request.resource()))
 
 
-def _add_sections(builder: AnswerBuilder, sections: JobSections, request: JobRequest) -> None:
+def _add_sections(builder: AnswerBuilder, sections: JobSections, request: JobRequest, error: str) -> None:
     """Add the sections that were asked for, before the result: a caller that names them wants them first."""
     shown: dict[str, Any] = {}
     for name in _SECTIONS:
-        forms = list(_section_forms(name, sections)) if name in request.expand else []
+        forms = list(_section_forms(name, sections, error)) if name in request.expand else []
         for value in forms:
             if part_cost("sections", Sections(**shown, **{name: value})).fits(builder.room.share(_SECTIONS_SHARE)):
                 shown[name] = value
@@ -135,13 +135,13 @@ def _add_sections(builder: AnswerBuilder, sections: JobSections, request: JobReq
         builder.add("sections", Sections(**shown))
 
 
-def _section_forms(name: str, sections: JobSections) -> Iterator[dict[str, Any]]:
+def _section_forms(name: str, sections: JobSections, error: str) -> Iterator[dict[str, Any]]:
     """Yield a section, the fullest form first; nothing where the job has none."""
-    value = _envelope(sections) if name == _JOB else _without_empty(sections.section(name))
+    value = _envelope(sections, error) if name == _JOB else _without_empty(sections.section(name))
     if not isinstance(value, dict) or not value:
         return
     schema = value.get("data_schema")
-    if name != "configuration" or not isinstance(schema, dict):
+    if name != "configuration" or not isinstance(schema, dict) or describe_schema(schema) == UNKNOWN:
         yield sanitize_json(value)
         return
     for descriptions in (True, False):
@@ -149,11 +149,28 @@ def _section_forms(name: str, sections: JobSections) -> Iterator[dict[str, Any]]
         yield sanitize_json({**value, "data_schema": text})
 
 
-def _envelope(sections: JobSections) -> dict[str, Any]:
-    """Return everything that the service says of a job except its result, its configuration and its field metadata."""
+def _envelope(sections: JobSections, error: str) -> dict[str, Any]:
+    """Return everything that the service says of a job except its result, its configuration and its field metadata.
+
+    Args:
+        sections: the job's sections.
+        error: the error of the metadata that the answer shows already.
+    """
     job = {name: sections.section(name) for name in sections.names if name not in _OWN_SECTIONS}
-    metadata = {name: value for name, value in sections.metadata_besides_fields().items() if name != "error"}
+    metadata = _without_error(sections.metadata_besides_fields(), error)
+    if isinstance(fields := metadata.get("field_metadata"), dict):
+        metadata["field_metadata"] = _without_error(fields, error)
+    metadata = _without_empty(metadata)
     return {**job, **({"extract_metadata": metadata} if metadata else {})}
+
+
+def _without_error(values: dict[str, Any], shown: str) -> dict[str, Any]:
+    """Return values without the error that is shown already; another error is cut where it is long."""
+    error = values.get("error")
+    if not isinstance(error, str):
+        return values
+    rest = {name: value for name, value in values.items() if name != "error"}
+    return rest if error == shown else {**rest, "error": truncate(error, _MESSAGE_CHARS)}
 
 
 def _omission_of_section(name: str, num_chars: int, need_chars: int, request: JobRequest) -> Omission:

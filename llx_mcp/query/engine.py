@@ -27,6 +27,7 @@ _MAX_COMPARED = 1_000
 # A number with more digits was computed; it is shown with fewer.
 _DOCUMENT_DIGITS = 12
 _SHOWN_DIGITS = 6
+_CONFIDENCE_DIGITS = 3
 _WHOLE_LIMIT = 1e12
 
 _UNKNOWN_TABLE = re.compile(r"no such table: (.*)")
@@ -111,9 +112,14 @@ class Engine:
         if cursor.description is None:
             raise QueryError(f"sql: only one SELECT can be run. {self.tables.describe()}")
         columns = [str(column[0]) for column in cursor.description]
+        # Only what is shown is rounded, so that a threshold compares the exact confidence.
+        rounded = [index for index, name in enumerate(columns) if self.tables.is_confidence(name)]
         rows: list[list[Any]] = []
         for row in cursor:
-            rows.append([_show_cell(cell, max_chars) for cell in row])
+            cells = [_show_cell(cell, max_chars) for cell in row]
+            for index in rounded:
+                cells[index] = _round_confidence(cells[index])
+            rows.append(cells)
             if len(rows) == max_rows:
                 break
         else:
@@ -205,6 +211,10 @@ def _show_cell(cell: Any, max_chars: int) -> Any:
         # JSON has no infinity.
         return _round_computed(cell) if math.isfinite(cell) else str(cell)
     return truncate(cell, max_chars)
+
+
+def _round_confidence(cell: Any) -> Any:
+    return round(cell, _CONFIDENCE_DIGITS) if isinstance(cell, float) else cell
 
 
 def _round_computed(number: float) -> float:

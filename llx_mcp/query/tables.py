@@ -30,6 +30,7 @@ from llx_mcp.result.sql_tables import (
 
 BUILT_IN_TABLES = (FIELDS, TABLES)
 
+_CONFIDENCE = "confidence"
 _WORD = re.compile(r"\w+")
 _MIN_SHARED_CHARS = 4
 _MAX_SUGGESTED = 8
@@ -84,6 +85,15 @@ class ResultTables:
         names = self._find_named(frozenset(_WORD.findall(sql.lower())))
         parts = (part for part in self._built if part.partition("/")[0] in names)
         return sum(self._built[part].num_cut for part in parts)
+
+    def is_confidence(self, label: str) -> bool:
+        """Whether a column of an answer has confidences by its name, and cannot be a data column of a table."""
+        name = label.lower()
+        if name != _CONFIDENCE and not name.endswith(f"_{_CONFIDENCE}"):
+            return False
+        # A shorter name of a data column is the end of its name.
+        columns = (column for table in self.sql_tables.values() for column in table.columns)
+        return not any(f"_{column.lower()}".endswith(f"_{name}") for column in columns)
 
     def describe(self, names: Collection[str] = ()) -> str:
         """Return a short text with the tables and their columns: those of some names, or all."""

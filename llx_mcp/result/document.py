@@ -180,7 +180,7 @@ class Document:
         """Return the citations of a metadata entry."""
         if entry is None or self.metadata is None:
             return ()
-        return tuple(map(_parse_citation, self.metadata.reader.citations(entry)))
+        return tuple(map(parse_citation, self.metadata.reader.citations(entry)))
 
     def first_citation(self, entry: object) -> tuple[int | float | None, str | None]:
         """Return page and quote of the first citation of a metadata entry."""
@@ -277,9 +277,10 @@ def document_order(node: Node, position: int) -> tuple[int, ...]:
     return tuple(reversed(keys))
 
 
-def _parse_citation(raw: RawCitation) -> Citation:
+def parse_citation(raw: RawCitation) -> Citation:
+    """Return a decoded citation; what is not valid in it is left out."""
     raw_boxes = raw.get("bounding_boxes")
-    boxes = tuple(filter(None, map(_parse_box, raw_boxes))) if isinstance(raw_boxes, list) else ()
+    boxes = tuple(filter(None, map(parse_box, raw_boxes))) if isinstance(raw_boxes, list) else ()
     return Citation(_parse_page(raw.get("page")), _parse_quote(raw.get("matching_text")), boxes)
 
 
@@ -292,7 +293,8 @@ def _parse_quote(value: object) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
-def _parse_box(value: object) -> Box | None:
+def parse_box(value: object) -> Box | None:
+    """Return a decoded rectangle, or None where it is not valid."""
     if not isinstance(value, dict):
         return None
     x, y, w, h = (parse_number(value.get(side)) for side in "xywh")

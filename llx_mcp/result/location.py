@@ -39,6 +39,19 @@ class Location:
         at = self.position if node.parent_positions is None else node.parent_positions[self.position]
         return node.parent.path_of(at)
 
+    @property
+    def step(self) -> str | int:
+        """The name in the object, or the index in the list, that contains the value."""
+        return self.node.indices[self.position] if self.node.indices is not None else self.node.step or ""
+
+    def lineage(self) -> list["Location"]:
+        """Return the values on the path of this one, from the whole result to the value itself."""
+        found = [self]
+        while (parent := found[-1].node.parent) is not None:
+            positions, position = found[-1].node.parent_positions, found[-1].position
+            found.append(Location(parent, position if positions is None else positions[position]))
+        return found[::-1]
+
     def member(self, name: str) -> "Location | None":
         """Return a member of this object, or None where it has no member of that name."""
         child = self.node.members.get(name)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from llx_mcp.raw_json import decode_json, is_empty, is_null, split_json
+from llx_mcp.raw_json import decode_json, first_byte, is_empty, is_null, split_json
 from llx_mcp.result.metadata_reader import DictReader, MetadataReader
 from llx_mcp.result.metadata_structs import StructReader, build_entry_type
 from llx_mcp.result.outline import Node, walk_nodes
@@ -88,7 +88,7 @@ def align_metadata(
     Raises:
         ValueError: the metadata is not valid JSON.
     """
-    raw, siblings = _find_tree(root.values[0], extract_metadata)
+    raw, siblings = find_tree(root.values[0], extract_metadata)
     if raw is None:
         return None, _find_error(None, siblings, extract_metadata)
     tree: object = None
@@ -104,17 +104,26 @@ def decode_besides_fields(result: object, extract_metadata: msgspec.Raw) -> dict
     """Decode what the metadata of an extraction holds besides the tree that belongs to its result.
 
     Returns:
-        Its keys that are not null; under `field_metadata` the trees that belong to no value of the result.
+        Its keys that are not null; under `field_metadata` what belongs to no value of the result.
     """
     level = _split_object(extract_metadata)
     rest: dict[str, object] = {
         name: decode_json(raw) for name, raw in level.items() if name != "field_metadata" and not is_null(raw)
     }
-    used, trees = _find_tree(result, extract_metadata)
-    unused = {name: decode_json(trees[name]) for name in _TREE_KEYS if name in trees and trees[name] is not used}
-    if any(unused.values()):
-        rest["field_metadata"] = {name: tree for name, tree in unused.items() if tree}
+    if unused := _decode_unused(result, extract_metadata, level.get("field_metadata")):
+        rest["field_metadata"] = unused
     return rest
+
+
+def _decode_unused(result: object, extract_metadata: msgspec.Raw, fields: msgspec.Raw | None) -> object:
+    """Decode what the field metadata holds besides the tree that belongs to a result; empty where that is all."""
+    if fields is None or first_byte(fields) not in (b"{", b"["):
+        return None if fields is None else decode_json(fields)
+    used, level = find_tree(result, extract_metadata)
+    if used is fields:
+        return None
+    unused = {name: decode_json(raw) for name, raw in level.items() if raw is not used}
+    return {name: value for name, value in unused.items() if value not in (None, {}, [])}
 
 
 def _decode_structs(raw: msgspec.Raw, root: Node) -> object:
@@ -128,22 +137,22 @@ def _decode_structs(raw: msgspec.Raw, root: Node) -> object:
         return None
 
 
-def _find_tree(
+def find_tree(
     result: object, extract_metadata: msgspec.Raw | None
 ) -> tuple[msgspec.Raw | None, Mapping[str, msgspec.Raw]]:
-    """Return the undecoded tree that belongs to a result, and the keys next to it."""
+    """Return the undecoded tree of `extract_metadata` that belongs to a decoded result, and the keys next to it."""
     fields = _split_object(extract_metadata).get("field_metadata")
     if fields is None or is_null(fields):
         return None, {}
-    if _first_byte(fields) == b"[":
+    if first_byte(fields) == b"[":
         return (None if is_empty(fields) else fields), {}
     level = _split_object(fields)
     trees = [level[name] for name in _TREE_KEYS if name in level]
     # Samples in the service's documentation leave this level out: then the fields themselves are the tree.
-    if not trees or not all(is_null(tree) or _first_byte(tree) in (b"{", b"[") for tree in trees):
+    if not trees or not all(is_null(tree) or first_byte(tree) in (b"{", b"[") for tree in trees):
         return (fields if level else None), level
     wanted = b"[" if isinstance(result, list) else b"{"
-    return next((tree for tree in trees if _first_byte(tree) == wanted and not is_empty(tree)), None), level
+    return next((tree for tree in trees if first_byte(tree) == wanted and not is_empty(tree)), None), level
 
 
 def _entries_of_elements(entries: list[object] | None, element: Node) -> list[object] | None:
@@ -167,11 +176,7 @@ def _pick(entries: list[object] | None, positions: list[int] | None) -> list[obj
 
 
 def _split_object(raw: msgspec.Raw | None) -> dict[str, msgspec.Raw]:
-    return split_json(raw) if raw is not None and _first_byte(raw) == b"{" else {}
-
-
-def _first_byte(raw: msgspec.Raw) -> bytes:
-    return bytes(memoryview(raw)[:64]).lstrip()[:1]
+    return split_json(raw) if raw is not None and first_byte(raw) == b"{" else {}
 
 
 def _find_error(tree: object, siblings: Mapping[str, msgspec.Raw], extract_metadata: msgspec.Raw | None) -> str:

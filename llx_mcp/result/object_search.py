@@ -7,20 +7,16 @@ the sum of the inverse document frequencies of the words that are found, times t
 
 import heapq
 import math
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
-from typing import Any
 
 from llx_mcp.result.document import Document, is_scalar
-from llx_mcp.result.normalize import extract_digits, normalize_texts, numbers_in
 from llx_mcp.result.outline import Node, walk_nodes
-from llx_mcp.result.sanitize import dump_json
-from llx_mcp.result.words import PREFIX, WORD, Term, Terms
+from llx_mcp.result.search_texts import FieldNumbers, FieldQuotes, FieldTexts
+from llx_mcp.result.words import WORD, Term, Terms
 
-# A value that is the term and nothing else, and a text that holds the number.
-_EXACT, _NUMBER_IN_TEXT = 1.5, 1.3
 # How much less words count that stand in a field's name, its description, around an object, elsewhere, or in a quote.
 _NAME, _DESCRIPTION, _AROUND, _ELSEWHERE, _QUOTE = 0.9, 0.5, 0.5, 0.3, 0.5
 _MAX_CANDIDATES = 20_000
@@ -30,9 +26,6 @@ _EMPTY = 0.8
 _OWN_WORD = 0.6
 # The share of the best score from which an object with another word is shown, too.
 _OTHER = 0.25
-_MIN_DIGITS = 3
-_NUMBER_TEXT_CHARS = 10_000
-_SEPARATOR = "\x00"
 
 Weights = dict[int, float]
 
@@ -132,7 +125,9 @@ class ObjectSearch:
         self._document = document
         self._descriptions = descriptions
         self.groups = _find_groups(document.root)
-        self._texts: dict[int, _Texts] = {}
+        self._texts: dict[int, FieldTexts] = {}
+        self._numbers: dict[int, FieldNumbers] = {}
+        self._quotes: dict[int, FieldQuotes] = {}
 
     def run(self, terms: Terms, limit: int, *, like: float = 0.8) -> Found:
         """Return the objects that fit best.
@@ -144,62 +139,23 @@ class ObjectSearch:
         """
         return _Search(self, self._document, self._descriptions, terms).run(limit, like)
 
-    def texts(self, node: Node) -> "_Texts":
+    def texts(self, node: Node) -> FieldTexts:
         """Return the strings of a field, normalized."""
         if id(node) not in self._texts:
-            self._texts[id(node)] = _Texts(node)
+            self._texts[id(node)] = FieldTexts(node)
         return self._texts[id(node)]
 
+    def numbers(self, node: Node) -> FieldNumbers:
+        """Return the numbers of a field."""
+        if id(node) not in self._numbers:
+            self._numbers[id(node)] = FieldNumbers(node)
+        return self._numbers[id(node)]
 
-class _Texts:
-    """The strings of one field, normalized and joined, so that a search is one pass over all of them."""
-
-    def __init__(self, node: Node) -> None:
-        self.positions = [i for i, value in enumerate(node.values) if isinstance(value, str)]
-        self.raw = [node.values[i] for i in self.positions]
-        texts = normalize_texts(self.raw)
-        self.joined = _SEPARATOR.join(texts)
-        self.starts: list[int] = []
-        start = 0
-        for text in texts:
-            self.starts.append(start)
-            start += len(text) + 1
-        self._digits: list[str] | None = None
-
-    def find(self, term: Term) -> dict[int, float]:
-        """Return how well the strings at some positions contain a term."""
-        found: dict[int, float] = {}
-        for needle in term.needles:
-            start = self.joined.find(needle)
-            while start >= 0:
-                index = bisect_right(self.starts, start) - 1
-                weight = self._weigh(term, needle, start, index)
-                position = self.positions[index]
-                if weight > found.get(position, 0.0):
-                    found[position] = weight
-                # One whole word is as good as several.
-                following = self._end(index) if weight >= WORD else start + 1
-                start = self.joined.find(needle, following)
-        if len(term.digits) >= _MIN_DIGITS and term.numbers:
-            self._find_number(term, found)
-        return found
-
-    def _weigh(self, term: Term, needle: str, start: int, index: int) -> float:
-        if start == self.starts[index] and start + len(needle) == self._end(index) and needle == term.text:
-            return _EXACT
-        return term.weigh_at(self.joined, needle, start)
-
-    def _end(self, index: int) -> int:
-        return self.starts[index + 1] - 1 if index + 1 < len(self.starts) else len(self.joined)
-
-    def _find_number(self, term: Term, found: dict[int, float]) -> None:
-        if self._digits is None:
-            self._digits = extract_digits(self.raw)
-        for index, digits in enumerate(self._digits):
-            if term.digits in digits and found.get(self.positions[index], 0.0) < _NUMBER_IN_TEXT:
-                numbers = numbers_in(self.raw[index][:_NUMBER_TEXT_CHARS])
-                if not term.numbers.isdisjoint(numbers):
-                    found[self.positions[index]] = _NUMBER_IN_TEXT
+    def quotes(self, node: Node) -> FieldQuotes:
+        """Return the quotes of a field's scalars, normalized."""
+        if id(node) not in self._quotes:
+            self._quotes[id(node)] = FieldQuotes(self._document, node)
+        return self._quotes[id(node)]
 
 
 class _Search:
@@ -220,6 +176,8 @@ class _Search:
         self._elsewhere = self._weigh_elsewhere()
         self._idf = self._measure_idf()
         self._alternatives = self._find_alternatives()
+        # Score and terms of the objects that fit in the same way.
+        self._scores: dict[tuple[object, ...], tuple[float, frozenset[int], frozenset[int]]] = {}
 
     def run(self, limit: int, like: float) -> Found:
         absent = frozenset(index for index in range(len(self._terms.terms)) if not self._idf[index])
@@ -258,7 +216,7 @@ class _Search:
         term, types = self._all_terms[index], column.node.types
         found = self._objects.texts(column.node).find(term)
         if types["integer"] + types["number"] and term.numbers:
-            found |= dict(_match_numbers(column.node.values, term))
+            found |= self._objects.numbers(column.node).find(term)
         if types["boolean"] and (term.text in ("true", "false") or index in column.weights):
             # A field such as `is_current` fits "current" where it is true.
             found |= {i: WORD for i, value in enumerate(column.node.values) if value is (term.text != "false")}
@@ -266,19 +224,14 @@ class _Search:
 
     def _match_quotes(self) -> None:
         """Look in the quotes, if some words stand in no value and no name."""
-        metadata = self._document.metadata
         missing = [term for index, term in enumerate(self._terms.terms) if not self._is_found(index)]
-        if metadata is None or not missing:
+        if self._document.metadata is None or not missing:
             return
         for group, own in zip(self._objects.groups, self._own, strict=True):
             for column in group.columns:
-                entries = self._document.column(column.node).entries
-                for at, entry in enumerate(entries):
-                    quotes = metadata.reader.quotes(entry) if is_scalar(column.node.values[at]) else []
-                    text = " ".join(normalize_texts(quotes))
-                    if text and any(term.weigh(text) for term in missing):
-                        position = _ancestor(at, column.levels)
-                        own[position] = _merge(own.get(position, {}), self._weigh_quote(text))
+                for at, text in self._objects.quotes(column.node).find(missing):
+                    position = _ancestor(at, column.levels)
+                    own[position] = _merge(own.get(position, {}), self._weigh_quote(text))
 
     def _is_found(self, index: int) -> bool:
         """Whether a term stands in any value or name."""
@@ -375,30 +328,44 @@ class _Search:
             parent = parent.parent
 
     def _hit(self, group: Group, position: int, own: dict[int, Weights]) -> Hit:
-        weights = _merge(_merge(group.path_weights, self._elsewhere), own.get(position, {}))
-        for column in group.columns:
-            if column.weights and (at := column.position_in(position)) is not None:
-                share = 1.0 if is_scalar(column.node.values[at]) else _EMPTY
-                weights = _merge(weights, {term: weight * share for term, weight in column.weights.items()})
+        matched = own.get(position, {})
+        named = self._share_names(group, position)
+        around = list(self._around(group, position))
+        # Many objects fit in the same way, such as all rows that have a common word.
+        key = (id(group), *matched.items(), *named, *map(id, around))
+        if key not in self._scores:
+            self._scores[key] = self._score(group, matched, named, around)
+        return Hit(self._scores[key][0], position, group, *self._scores[key][1:])
+
+    def _score(
+        self, group: Group, matched: Weights, named: list[tuple[FieldColumn, float]], around: list[Weights]
+    ) -> tuple[float, frozenset[int], frozenset[int]]:
+        """Return the score of an object, the terms that it has, and those that are words of its own."""
+        weights = _merge(_merge(group.path_weights, self._elsewhere), matched)
+        for column, share in named:
+            weights = _merge(weights, {term: weight * share for term, weight in column.weights.items()})
+        for outer in around:
+            weights = _merge(weights, {term: weight * _AROUND for term, weight in outer.items()})
+        found = frozenset(term for term in weights if term < len(self._terms.terms))
+        words = frozenset(term for term in found if weights[term] >= _OWN_WORD)
+        return self._sum(weights) * self._share(weights), found, words
+
+    def _share_names(self, group: Group, position: int) -> list[tuple[FieldColumn, float]]:
+        """Return the fields of an object whose names fit, and how much each name counts."""
+        return [
+            (column, 1.0 if is_scalar(column.node.values[at]) else _EMPTY)
+            for column in group.columns
+            if column.weights and (at := column.position_in(position)) is not None
+        ]
+
+    def _around(self, group: Group, position: int) -> Iterator[Weights]:
+        """Yield how well the values of each object that contains an object fit, innermost first."""
         ancestor, parent, levels = position, group.parent, group.levels
         while parent is not None and not parent.is_single:
             ancestor = _ancestor(ancestor, levels)
-            around = self._own[self._index[id(parent)]].get(ancestor, {})
-            weights = _merge(weights, {term: weight * _AROUND for term, weight in around.items()})
+            if outer := self._own[self._index[id(parent)]].get(ancestor):
+                yield outer
             levels, parent = parent.levels, parent.parent
-        found = frozenset(term for term in weights if term < len(self._terms.terms))
-        words = frozenset(term for term in found if weights[term] >= _OWN_WORD)
-        return Hit(self._sum(weights) * self._share(weights), position, group, found, words)
-
-
-def _match_numbers(values: Sequence[Any], term: Term) -> Iterator[tuple[int, float]]:
-    for position, value in enumerate(values):
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            continue
-        if value in term.numbers:
-            yield position, _EXACT
-        elif len(term.digits) >= _MIN_DIGITS and term.text in dump_json(value):
-            yield position, PREFIX
 
 
 def _find_groups(root: Node) -> list[Group]:
@@ -409,7 +376,9 @@ def _find_groups(root: Node) -> list[Group]:
         if node.types["object"] and (is_element or not is_in_list):
             fields = _fields_within(node) if is_element else [m for m in node.members.values() if _is_field(m)]
             columns = [FieldColumn(each, _levels(each, node)) for each in fields]
-        elif is_element and node.has_scalars:
+            # A list may hold scalars besides objects.
+            columns += [FieldColumn(node, [])] if node.has_scalars else []
+        elif node.has_scalars and (is_element or node.parent is None):
             columns = [FieldColumn(node, [])]
         else:
             continue

@@ -9,6 +9,7 @@ import msgspec
 from llx_mcp.raw_json import decode_json, is_null
 from llx_mcp.result.document import Document, read_document
 from llx_mcp.result.metadata import decode_besides_fields
+from llx_mcp.result.metadata_entry import MetadataEntries
 
 Sections = Mapping[str, msgspec.Raw]
 
@@ -38,6 +39,11 @@ class JobSections:
         """Return what the metadata of the extraction holds besides that of the values: ids, tiers, unused trees."""
         raw = self.raw("extract_metadata")
         return {} if raw is None else decode_besides_fields(self.result, raw)
+
+    @cached_property
+    def entries(self) -> MetadataEntries:
+        """The metadata entries of single values."""
+        return MetadataEntries(self.result, self.raw("extract_metadata"))
 
     @cached_property
     def result(self) -> Any:

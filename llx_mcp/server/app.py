@@ -36,7 +36,7 @@ from llx_mcp.redaction import Redactor
 from llx_mcp.server.answer_filter import AnswerFilter
 from llx_mcp.server.completions import Completions
 from llx_mcp.server.prompts import load_prompts
-from llx_mcp.server.resources import add_resources
+from llx_mcp.server.resources import add_resources, hint_freshness
 from llx_mcp.server.stdio import open_stdio
 from llx_mcp.server.subscriptions import JobSubscriptions
 from llx_mcp.server.tasks import Tasks, TaskWork
@@ -243,6 +243,7 @@ def build_server(
         middleware=[
             AnswerFilter(redactor or get_redactor(open_source)),
             _refuse_cursor,
+            hint_freshness,
             JobSubscriptions(bus),
             completions,
         ],

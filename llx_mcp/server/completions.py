@@ -91,10 +91,10 @@ class Completions:
 
 
 def _list_tables(sections: "JobSections") -> list[str]:
-    from llx_mcp.result.sql_tables import find_sql_tables
+    from llx_mcp.result.table_records import list_table_names
 
     try:
-        return [table.name for table in find_sql_tables(sections.document)]
+        return list_table_names(sections.document)
     except (ValueError, RecursionError):
         # The result is not JSON.
         return []

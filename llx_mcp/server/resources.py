@@ -1,9 +1,11 @@
 """Resources: jobs and their sections as JSON, their tables as CSV."""
 
 import io
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 import anyio.to_thread
+from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError
 
@@ -16,6 +18,11 @@ if TYPE_CHECKING:
     from llx_mcp.result.sections import JobSections
 
 _MAX_TABLES_NAMED = 30
+# What a job that has ended holds is final, except for the usage, which may be billed later.
+_FINAL_TTL_MS = 3_600_000
+_UNBILLED_TTL_MS = 60_000
+# How long a client may reuse what the current request has read.
+_ttls_ms: ContextVar[list[int]] = ContextVar("_ttls_ms")
 _MIME_TYPE = "application/json"
 _SECTIONS = {
     "result": ("extract_result", "The whole result of an extract job, of any size."),
@@ -35,7 +42,10 @@ def add_resources(server: MCPServer[JobReader]) -> None:
         mime_type=_MIME_TYPE,
     )
     async def read_job(job_id: str, ctx: Context[JobReader, Any]) -> str:
-        return (await _fetch(job_id, ctx)).dump().decode()
+        job = await _fetch(job_id, ctx)
+        if job.usage is None or job.usage.credits is None:
+            _ttls_ms.get([]).append(_UNBILLED_TTL_MS)
+        return job.dump().decode()
 
     for name, (key, description) in _SECTIONS.items():
         _add_section(server, name, key, description)
@@ -44,7 +54,7 @@ def add_resources(server: MCPServer[JobReader]) -> None:
         "llx://jobs/{job_id}/tables/{table}",
         name="extract_job_table",
         title="Extract job table",
-        description="One table of the result of an extract job, as query_extract_result names it, as CSV.",
+        description="One table of an extract job, as query_extract_result names it, as CSV with pages and confidences.",
         mime_type="text/csv",
     )
     async def read_table(job_id: str, table: str, ctx: Context[JobReader, Any]) -> str:
@@ -54,18 +64,35 @@ def add_resources(server: MCPServer[JobReader]) -> None:
         return await anyio.to_thread.run_sync(_write_table, JobSections(job.sections), table)
 
 
-def _write_table(sections: "JobSections", name: str) -> str:
-    from llx_mcp.result.records import Records, write_csv
-    from llx_mcp.result.sql_cells import CellCutter
-    from llx_mcp.result.sql_tables import find_sql_tables, iter_rows
+async def hint_freshness(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
+    """Say how long a client may reuse a resource: an hour once its job has ended, not at all before.
 
-    sql_tables = {sql_table.name: sql_table for sql_table in find_sql_tables(sections.document)}
-    if name not in sql_tables:
-        known = ", ".join(list(sql_tables)[:_MAX_TABLES_NAMED])
-        raise ResourceNotFoundError(f"No table {excerpt(name, 60)} in this job. It has: {known or 'none'}.")
-    sql_table = sql_tables[name]
+    This is a middleware. The SDK's own hints are one for each method, whatever the result.
+    """
+    if ctx.method != "resources/read":
+        return await call_next(ctx)
+    ttls_ms: list[int] = []
+    token = _ttls_ms.set(ttls_ms)
+    try:
+        result = await call_next(ctx)
+    finally:
+        _ttls_ms.reset(token)
+    # Only results of protocol 2026-07-28 have this field.
+    if isinstance(result, dict) and "ttlMs" in result and ttls_ms:
+        return {**result, "ttlMs": min(ttls_ms), "cacheScope": "private"}
+    return result
+
+
+def _write_table(sections: "JobSections", name: str) -> str:
+    from llx_mcp.result.records import write_csv
+    from llx_mcp.result.table_records import find_table_records, list_table_names
+
+    records = find_table_records(sections.document, name)
+    if records is None:
+        known = ", ".join(list_table_names(sections.document)[:_MAX_TABLES_NAMED])
+        raise ResourceNotFoundError(f"No table {excerpt(name, 60)} in this job. It has: {known}.")
     target = io.BytesIO()
-    write_csv(Records(sql_table.columns, iter_rows(sql_table, CellCutter(is_off=True))), target)
+    write_csv(records, target)
     return target.getvalue().decode()
 
 
@@ -84,8 +111,10 @@ def _add_section(server: MCPServer[JobReader], name: str, key: str, description:
 
 async def _fetch(job_id: str, ctx: Context[JobReader, Any]) -> "Job":
     try:
-        return await ctx.request_context.lifespan_context.fetch(JobRequest(job_id))
+        job = await ctx.request_context.lifespan_context.fetch(JobRequest(job_id))
     except NotFoundError as exc:
         raise ResourceNotFoundError(str(exc)) from None
     except LlxError as exc:
         raise ResourceError(str(exc)) from None
+    _ttls_ms.get([]).append(_FINAL_TTL_MS if job.is_terminal else 0)
+    return job

@@ -29,6 +29,7 @@ from llx_mcp.outputs import (
     Call,
     Citation,
     Counts,
+    Entry,
     Facts,
     JobListFacts,
     JobListOutput,
@@ -159,10 +160,26 @@ WAITED = WaitCounts(jobs=41, ended=42, statuses={"SOME_STATUS": 43}, seconds=44,
 LISTED = JobListFacts(jobs=51, now="the-time", filters={"filter": "filter-value"}, searched=52)
 JOB_TABLE = Table(columns=["job-column"], rows=[["job cell"]])
 VALUE = Value(
+    extraction_confidence=0.611,
+    parsing_confidence=0.612,
+    reasoning="value-reasoning",
+    more={"other": "value-more"},
     path="value-path",
     value="the-value",
     confidence=0.61,
-    citations=[Citation(page=62, quote="citation-quote", boxes=[[63, 64, 65, 66]])],
+    citations=[
+        Citation(
+            page=62, quote="citation-quote", boxes=[[63, 64, 65, 66]], page_size=[67, 68], more={"cited": "cited-more"}
+        )
+    ],
+)
+ENTRY = Entry(
+    confidence=0.691,
+    extraction_confidence=0.692,
+    parsing_confidence=0.693,
+    reasoning="the-reasoning",
+    citations=[Citation(page=694)],
+    more={"other": "entry-more"},
 )
 FULL: tuple[Output, ...] = (
     JobOutput(**SUMMARY),
@@ -175,6 +192,7 @@ FULL: tuple[Output, ...] = (
         **JOB_HEAD,
         matches=71,
         value=VALUE,
+        entry=ENTRY,
         values=[
             Table(columns=["c"], rows=[["value-path", "value-cell"]]),
             Table(columns=["c"], cells="[value, page, confidence]", rows=[["cited-path", CELL, [CELL, CELL]]]),

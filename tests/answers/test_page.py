@@ -181,7 +181,7 @@ def test_single_value_has_all_its_citations_and_boxes() -> None:
     assert value == {
         "path": "total",
         "value": 12.5,
-        "confidence": 0.877,
+        "confidence": 0.87654,
         "citations": [
             {"page": 1, "quote": "Total 12.50", "boxes": [[1, 2.5, 30, 4]]},
             {"page": 3, "quote": "w" * 400, "boxes": []},
@@ -280,3 +280,27 @@ def test_provenance_of_a_value_matches_the_metadata(corpus: Any) -> None:
                         assert cell[1:3] == [citations[0].get("page"), confidence], (path, name)
                         checked += 1
     assert checked > 25
+
+
+def test_metadata_of_an_object_stands_before_its_values() -> None:
+    tree = {"vendor": {"name": cited(0.9, 1, "Acme"), "reasoning": "From the letterhead."}}
+    answer = page_of(build_job({"vendor": {"name": "Acme"}}, tree), path="vendor", include="provenance")
+    assert answer.structured["entry"] == {"reasoning": "From the letterhead."}
+    assert 'reasoning "From the letterhead."' in answer.text
+
+
+def test_metadata_of_an_object_too_large_for_the_page_is_counted() -> None:
+    tree = {"vendor": {"name": cited(0.9, 1, "Acme"), "reasoning": "why " * 500}}
+    job = build_job({"vendor": {"name": "Acme"}}, tree)
+    answer = page_of(job, 1_000, "vendor", include="provenance")
+    assert "entry" not in answer.structured
+    (omission,) = answer.structured["omitted"]
+    assert (omission["what"], omission["count"] > 2_000) == ("characters of entry", True)
+    larger = page_of(job, omission["call"]["arguments"]["max_chars"], "vendor", include="provenance")
+    assert larger.structured["entry"] == {"reasoning": "why " * 500}
+
+
+def test_values_alone_come_without_metadata() -> None:
+    job = build_job({"vendor": {"name": "Acme"}}, {"vendor": {"name": cited(0.9, 1, "Acme"), "reasoning": "r"}})
+    assert "entry" not in page_of(job, path="vendor").structured
+    assert page_of(job, path="vendor.name").structured["value"] == {"path": "vendor.name", "value": "Acme"}

@@ -287,3 +287,20 @@ def test_search_finds_every_value_of_a_real_job_by_its_text(corpus_job: bytes) -
         answer = find_in(job, str(leaf.value)[:200], MAX_HITS, 400_000)
         paths = [path for path, _ in hits(answer)]
         assert any(path == "$" or leaf.path.startswith(path) for path in paths), leaf
+
+
+@pytest.mark.parametrize(
+    ("result", "text", "path", "value"),
+    [
+        pytest.param("alpha beta", "beta", "$", "alpha beta", id="a scalar"),
+        pytest.param(1234.5, "1,234.50", "$", 1234.5, id="a number"),
+        pytest.param(["alpha", "beta"], "beta", "[1]", "beta", id="a list of scalars"),
+        pytest.param({"rows": [1, "beta", None, {"n": "x"}, [2]]}, "beta", "rows[1]", "beta", id="beside objects"),
+        pytest.param({"rows": [[["alpha"]], [["beta"]]]}, "beta", "rows[1][0][0]", "beta", id="lists in lists"),
+    ],
+)
+def test_scalar_that_is_no_field_is_found(result: Any, text: str, path: str, value: Any) -> None:
+    job = build_job(result)
+    request = JobRequest(job.id)
+    answer = find_text(JobSections(job.sections), build_header(job, request, now=NOW), request, text)
+    assert answer.structured["hits"]["rows"] == [[path, {"value": value}]]

@@ -67,6 +67,24 @@ def test_row_has_its_cells_path_number_parent_and_the_fields_of_the_document() -
     ]
 
 
+def test_confidences_are_shown_with_three_digits_and_compared_exactly() -> None:
+    engine = engine_of({"rows": [{"n": 1}, {"n": 2}]}, {"rows": [{"n": build_entry(0.799987, 1, "1")}]})
+    assert rows("SELECT n, n_confidence FROM rows WHERE n_confidence < 0.8", engine) == [[1, 0.8]]
+    assert rows("SELECT confidence FROM fields WHERE confidence < 0.8", engine) == [[0.8]]
+    assert rows("SELECT confidence < 0.8 AS low, confidence * 1 AS c FROM fields", engine) == [
+        [1, 0.799987],
+        [None] * 2,
+    ]
+
+
+def test_data_column_named_confidence_is_shown_exactly() -> None:
+    row = {"confidence": 0.12345, "scan_confidence": 0.98765, "n": 1}
+    engine = engine_of({"rows": [row]}, {"rows": [{"n": build_entry(0.799987, 1, "1")}]})
+    assert rows("SELECT confidence, scan_confidence, n_confidence FROM rows", engine) == [[0.12345, 0.98765, 0.8]]
+    engine = engine_of({"rows": [{"scan_confidence": 0.98765}]})
+    assert rows("SELECT confidence FROM rows", engine) == [[0.98765]]
+
+
 def test_each_column_has_its_own_page_confidence_and_quote() -> None:
     sql = "SELECT id_page, id_confidence, id_quote, total_page, total_confidence, number_page FROM orders"
     assert rows(sql) == [[4, 0.7, "1", 3, 0.6, 1], [None, None, None, None, None, 1]]

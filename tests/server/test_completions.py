@@ -47,6 +47,7 @@ async def test_job_that_was_read_comes_first() -> None:
 async def test_tables_of_the_chosen_job_are_completed() -> None:
     async with connect() as client:
         assert (await complete(client, TABLES, "table", "tr", job_id=STATEMENT)).values == ["transactions"]
+        assert (await complete(client, TABLES, "table", "fi", job_id=STATEMENT)).values == ["fields"]
         assert (await complete(client, TABLES, "table")).values == []
         assert (await complete(client, TABLES, "table", job_id="ext-nowhere")).values == []
         failed = next(sample.job_id for sample in SAMPLES if sample.name == "failed_reason")

@@ -1,0 +1,153 @@
+"""The strings, numbers and quotes of one field, each joined, so that a search is one pass over all of them."""
+
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from itertools import islice
+
+from llx_mcp.result.document import Document, is_scalar
+from llx_mcp.result.normalize import extract_digits, normalize_texts, numbers_in
+from llx_mcp.result.outline import Node
+from llx_mcp.result.sanitize import dump_json
+from llx_mcp.result.words import PREFIX, WORD, Term
+
+# A value that is the term and nothing else, and a text that holds the number.
+_EXACT, _NUMBER_IN_TEXT = 1.5, 1.3
+_MIN_DIGITS = 3
+_NUMBER_TEXT_CHARS = 10_000
+_SEPARATOR = "\x00"
+
+
+class _JoinedTexts:
+    """Texts as one text, with the place of each.
+
+    Attributes:
+        text: the joined texts.
+        starts: where each of them begins.
+    """
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        self.text = _SEPARATOR.join(texts)
+        self.starts: list[int] = []
+        start = 0
+        for text in texts:
+            self.starts.append(start)
+            start += len(text) + 1
+
+    def index_at(self, start: int) -> int:
+        """Return the index of the text that a character belongs to."""
+        return bisect_right(self.starts, start) - 1
+
+    def end(self, index: int) -> int:
+        """Return where a text ends."""
+        return self.starts[index + 1] - 1 if index + 1 < len(self.starts) else len(self.text)
+
+
+class FieldTexts:
+    """The strings of one field, normalized and joined, so that a search is one pass over all of them."""
+
+    def __init__(self, node: Node) -> None:
+        # Each distinct string is searched once, since a field often has few of them.
+        positions: dict[str, list[int]] = {}
+        for position, value in enumerate(node.values):
+            if isinstance(value, str):
+                positions.setdefault(value, []).append(position)
+        self._raw = list(positions)
+        self._positions = list(positions.values())
+        self._joined = _JoinedTexts(normalize_texts(self._raw))
+        self._digits: list[str] | None = None
+
+    def find(self, term: Term) -> dict[int, float]:
+        """Return how well the strings at some positions contain a term, in the order of the document."""
+        found: dict[int, float] = {}
+        for needle in term.needles:
+            self._find_needle(term, needle, found)
+        if len(term.digits) >= _MIN_DIGITS and term.numbers:
+            self._find_number(term, found)
+        return dict(sorted((at, weight) for index, weight in found.items() for at in self._positions[index]))
+
+    def _find_needle(self, term: Term, needle: str, found: dict[int, float]) -> None:
+        joined = self._joined
+        start = joined.text.find(needle)
+        while start >= 0:
+            index = joined.index_at(start)
+            weight = self._weigh(term, needle, start, index)
+            if weight > found.get(index, 0.0):
+                found[index] = weight
+            # One whole word is as good as several.
+            following = joined.end(index) if weight >= WORD else start + 1
+            start = joined.text.find(needle, following)
+
+    def _weigh(self, term: Term, needle: str, start: int, index: int) -> float:
+        joined = self._joined
+        is_whole = start == joined.starts[index] and start + len(needle) == joined.end(index)
+        return _EXACT if is_whole and needle == term.text else term.weigh_at(joined.text, needle, start)
+
+    def _find_number(self, term: Term, found: dict[int, float]) -> None:
+        if self._digits is None:
+            self._digits = extract_digits(self._raw)
+        for index, digits in enumerate(self._digits):
+            if term.digits in digits and found.get(index, 0.0) < _NUMBER_IN_TEXT:
+                numbers = numbers_in(self._raw[index][:_NUMBER_TEXT_CHARS])
+                if not term.numbers.isdisjoint(numbers):
+                    found[index] = _NUMBER_IN_TEXT
+
+
+class FieldNumbers:
+    """The numbers of one field."""
+
+    def __init__(self, node: Node) -> None:
+        self._positions = [i for i, value in enumerate(node.values) if type(value) in (int, float)]
+        self._values = [node.values[i] for i in self._positions]
+        self._joined: _JoinedTexts | None = None
+
+    def find(self, term: Term) -> dict[int, float]:
+        """Return how well the numbers at some positions fit a term that is a number."""
+        found: dict[int, float] = {}
+        if len(term.digits) >= _MIN_DIGITS:
+            self._find_digits(term.text, found)
+        numbers = term.numbers
+        pairs = zip(self._positions, self._values, strict=True)
+        return found | {position: _EXACT for position, value in pairs if value in numbers}
+
+    def _find_digits(self, digits: str, found: dict[int, float]) -> None:
+        if self._joined is None:
+            self._joined = _JoinedTexts(list(map(dump_json, self._values)))
+        joined = self._joined
+        start = joined.text.find(digits)
+        while start >= 0:
+            index = joined.index_at(start)
+            found[self._positions[index]] = PREFIX
+            start = joined.text.find(digits, joined.end(index))
+
+
+class FieldQuotes:
+    """The quotes of one field's scalars. Those of one value are one text."""
+
+    def __init__(self, document: Document, node: Node) -> None:
+        metadata = document.metadata
+        entries = [] if metadata is None else document.column(node).entries
+        self._positions: list[int] = []
+        counts: list[int] = []
+        raw: list[str] = []
+        for position, entry in enumerate(entries):
+            if metadata is not None and is_scalar(node.values[position]) and (found := metadata.reader.quotes(entry)):
+                self._positions.append(position)
+                counts.append(len(found))
+                raw += found
+        normalized = iter(normalize_texts(raw))
+        self._joined = _JoinedTexts([" ".join(islice(normalized, count)) for count in counts])
+
+    def find(self, terms: Sequence[Term]) -> Iterator[tuple[int, str]]:
+        """Yield position and quotes of each value whose quotes contain one of some terms."""
+        joined = self._joined
+        found: set[int] = set()
+        for needle in {needle for term in terms for needle in term.needles if needle}:
+            start = joined.text.find(needle)
+            while start >= 0:
+                index = joined.index_at(start)
+                found.add(index)
+                start = joined.text.find(needle, joined.end(index))
+        for index in sorted(found):
+            text = joined.text[joined.starts[index] : joined.end(index)]
+            if any(term.weigh(text) for term in terms):
+                yield self._positions[index], text
