@@ -16,10 +16,11 @@ from llx_mcp.result.descriptions import describe_fields
 from llx_mcp.result.document import Document, is_scalar
 from llx_mcp.result.location import Location
 from llx_mcp.result.normalize import normalize_name, normalize_text
-from llx_mcp.result.object_search import FieldColumn, Found, Group, Hit, ObjectSearch
+from llx_mcp.result.object_search import Found, Hit, ObjectSearch
 from llx_mcp.result.outline import Node, walk_nodes
 from llx_mcp.result.paths import ROOT, join_any, join_name, show_path
 from llx_mcp.result.sanitize import sanitize_json
+from llx_mcp.result.search_groups import FieldColumn, Group
 from llx_mcp.result.sections import JobSections
 from llx_mcp.result.words import Terms, split_terms
 

@@ -7,13 +7,20 @@ the sum of the inverse document frequencies of the words that are found, times t
 
 import heapq
 import math
-from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
 
 from llx_mcp.result.document import Document, is_scalar
-from llx_mcp.result.outline import Node, walk_nodes
+from llx_mcp.result.outline import Node
+from llx_mcp.result.search_groups import (
+    FieldColumn,
+    Group,
+    Weights,
+    ancestor_position,
+    descendant_positions,
+    find_groups,
+)
 from llx_mcp.result.search_texts import FieldNumbers, FieldQuotes, FieldTexts
 from llx_mcp.result.words import WORD, Term, Terms
 
@@ -26,55 +33,6 @@ _EMPTY = 0.8
 _OWN_WORD = 0.6
 # The share of the best score from which an object with another word is shown, too.
 _OTHER = 0.25
-
-Weights = dict[int, float]
-
-
-@dataclass(frozen=True, eq=False)
-class FieldColumn:
-    """A field of the objects of a group.
-
-    Attributes:
-        node: the field.
-        levels: parent positions of each level from the field up to the object.
-        weights: how well its name and description fit each term.
-    """
-
-    node: Node
-    levels: list[list[int]]
-    weights: Weights = field(default_factory=dict)
-
-    def position_in(self, position: int) -> int | None:
-        """Return the index of the field's value in the object at a position; None where the object lacks the field."""
-        return next(_descendants(position, self.levels), None)
-
-
-@dataclass(eq=False)
-class Group:
-    """Objects that have the same path except for the indices, or the elements of lists of scalars.
-
-    Attributes:
-        node: the objects, or the elements.
-        columns: their fields; for elements, the elements themselves.
-        parent: the group of the objects that contain these.
-        levels: parent positions of each level up to the objects of the parent group.
-        path_weights: how well the names on its path fit each term.
-    """
-
-    node: Node
-    columns: list[FieldColumn]
-    parent: "Group | None" = None
-    levels: list[list[int]] = field(default_factory=list)
-    path_weights: Weights = field(default_factory=dict)
-
-    @property
-    def is_single(self) -> bool:
-        """Whether the group is one object that is in no list."""
-        return not any(step is None for step in self.node.steps)
-
-    def position_in_parent(self, position: int) -> int:
-        """Return the index, in the parent group, of the object that contains the one at a position."""
-        return _ancestor(position, self.levels)
 
 
 @dataclass(frozen=True, order=True)
@@ -124,7 +82,7 @@ class ObjectSearch:
     def __init__(self, document: Document, descriptions: dict[int, str]) -> None:
         self._document = document
         self._descriptions = descriptions
-        self.groups = _find_groups(document.root)
+        self.groups = find_groups(document.root)
         self._texts: dict[int, FieldTexts] = {}
         self._numbers: dict[int, FieldNumbers] = {}
         self._quotes: dict[int, FieldQuotes] = {}
@@ -207,7 +165,7 @@ class _Search:
                 for value_position, weight in self._match_column(column, index):
                     if weight >= WORD:
                         terms.setdefault(index, set()).add(value_position)
-                    position = _ancestor(value_position, column.levels)
+                    position = ancestor_position(value_position, column.levels)
                     weights = matches.setdefault(position, {})
                     weights[index] = max(weights.get(index, 0.0), weight)
         return matches
@@ -230,7 +188,7 @@ class _Search:
         for group, own in zip(self._objects.groups, self._own, strict=True):
             for column in group.columns:
                 for at, text in self._objects.quotes(column.node).find(missing):
-                    position = _ancestor(at, column.levels)
+                    position = ancestor_position(at, column.levels)
                     own[position] = _merge(own.get(position, {}), self._weigh_quote(text))
 
     def _is_found(self, index: int) -> bool:
@@ -283,7 +241,7 @@ class _Search:
         if group.path_weights or not group.columns:
             return range(len(group.node.values))
         best = max(group.columns, key=lambda column: self._sum(column.weights))
-        return list(dict.fromkeys(_ancestor(at, best.levels) for at in range(len(best.node.values))))
+        return list(dict.fromkeys(ancestor_position(at, best.levels) for at in range(len(best.node.values))))
 
     def _sum(self, weights: Weights) -> float:
         best: dict[int, float] = {}
@@ -323,7 +281,7 @@ class _Search:
         while parent is not None:
             if not parent.is_single:
                 for position in self._own[self._index[id(parent)]]:
-                    yield from _descendants(position, levels)
+                    yield from descendant_positions(position, levels)
             levels = [*levels, *parent.levels]
             parent = parent.parent
 
@@ -362,51 +320,10 @@ class _Search:
         """Yield how well the values of each object that contains an object fit, innermost first."""
         ancestor, parent, levels = position, group.parent, group.levels
         while parent is not None and not parent.is_single:
-            ancestor = _ancestor(ancestor, levels)
+            ancestor = ancestor_position(ancestor, levels)
             if outer := self._own[self._index[id(parent)]].get(ancestor):
                 yield outer
             levels, parent = parent.levels, parent.parent
-
-
-def _find_groups(root: Node) -> list[Group]:
-    groups: dict[int, Group] = {}
-    for node in walk_nodes(root):
-        is_in_list = any(step is None for step in node.steps)
-        is_element = node.parent is not None and node.step is None
-        if node.types["object"] and (is_element or not is_in_list):
-            fields = _fields_within(node) if is_element else [m for m in node.members.values() if _is_field(m)]
-            columns = [FieldColumn(each, _levels(each, node)) for each in fields]
-            # A list may hold scalars besides objects.
-            columns += [FieldColumn(node, [])] if node.has_scalars else []
-        elif node.has_scalars and (is_element or node.parent is None):
-            columns = [FieldColumn(node, [])]
-        else:
-            continue
-        if columns:
-            group = Group(node, columns)
-            ancestor = node.parent
-            while ancestor is not None and id(ancestor) not in groups:
-                ancestor = ancestor.parent
-            if ancestor is not None:
-                group.parent, group.levels = groups[id(ancestor)], _levels(node, ancestor)
-            groups[id(node)] = group
-    return list(groups.values())
-
-
-def _is_field(node: Node) -> bool:
-    """Whether a node has scalars, or is empty in every object."""
-    return node.has_scalars or not +node.types or (node.element is not None and not node.element.values)
-
-
-def _fields_within(node: Node) -> list[Node]:
-    found: list[Node] = []
-    stack = list(reversed(node.members.values()))
-    while stack:
-        child = stack.pop()
-        if _is_field(child):
-            found.append(child)
-        stack.extend(reversed(child.members.values()))
-    return found
 
 
 def _weigh_names(groups: list[Group], descriptions: dict[int, str], terms: Terms) -> dict[int, Weights]:
@@ -451,26 +368,3 @@ def _merge(weights: Weights, others: Weights) -> Weights:
         if weight > merged.get(term, 0.0):
             merged[term] = weight
     return merged
-
-
-def _levels(node: Node, ancestor: Node) -> list[list[int]]:
-    levels: list[list[int]] = []
-    while node is not ancestor and node.parent is not None:
-        if node.parent_positions is not None:
-            levels.append(node.parent_positions)
-        node = node.parent
-    return levels
-
-
-def _ancestor(position: int, levels: list[list[int]]) -> int:
-    for parent_positions in levels:
-        position = parent_positions[position]
-    return position
-
-
-def _descendants(position: int, levels: list[list[int]]) -> Iterator[int]:
-    """Yield the positions at the lowest level whose ancestor is at a position of the highest."""
-    first, last = position, position + 1
-    for parent_positions in reversed(levels):
-        first, last = bisect_left(parent_positions, first), bisect_left(parent_positions, last)
-    yield from range(first, last)

@@ -1,0 +1,125 @@
+"""The objects of a result as a search sees them: grouped by path, each with its fields.
+
+An object in a list has the fields of the objects within it. Elements of a list of scalars form a group of their own.
+"""
+
+from bisect import bisect_left
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from llx_mcp.result.outline import Node, walk_nodes
+
+Weights = dict[int, float]
+
+
+@dataclass(frozen=True, eq=False)
+class FieldColumn:
+    """A field of the objects of a group.
+
+    Attributes:
+        node: the field.
+        levels: parent positions of each level from the field up to the object.
+        weights: how well its name and description fit each term.
+    """
+
+    node: Node
+    levels: list[list[int]]
+    weights: Weights = field(default_factory=dict)
+
+    def position_in(self, position: int) -> int | None:
+        """Return the index of the field's value in the object at a position; None where the object lacks the field."""
+        return next(descendant_positions(position, self.levels), None)
+
+
+@dataclass(eq=False)
+class Group:
+    """Objects that have the same path except for the indices, or the elements of lists of scalars.
+
+    Attributes:
+        node: the objects, or the elements.
+        columns: their fields; for elements, the elements themselves.
+        parent: the group of the objects that contain these.
+        levels: parent positions of each level up to the objects of the parent group.
+        path_weights: how well the names on its path fit each term.
+    """
+
+    node: Node
+    columns: list[FieldColumn]
+    parent: "Group | None" = None
+    levels: list[list[int]] = field(default_factory=list)
+    path_weights: Weights = field(default_factory=dict)
+
+    @property
+    def is_single(self) -> bool:
+        """Whether the group is one object that is in no list."""
+        return not any(step is None for step in self.node.steps)
+
+    def position_in_parent(self, position: int) -> int:
+        """Return the index, in the parent group, of the object that contains the one at a position."""
+        return ancestor_position(position, self.levels)
+
+
+def find_groups(root: Node) -> list[Group]:
+    """Return the groups of a result, each after the one that contains it."""
+    groups: dict[int, Group] = {}
+    for node in walk_nodes(root):
+        is_in_list = any(step is None for step in node.steps)
+        is_element = node.parent is not None and node.step is None
+        if node.types["object"] and (is_element or not is_in_list):
+            fields = _fields_within(node) if is_element else [m for m in node.members.values() if _is_field(m)]
+            columns = [FieldColumn(each, _levels(each, node)) for each in fields]
+            # A list may hold scalars besides objects.
+            columns += [FieldColumn(node, [])] if node.has_scalars else []
+        elif node.has_scalars and (is_element or node.parent is None):
+            columns = [FieldColumn(node, [])]
+        else:
+            continue
+        if columns:
+            group = Group(node, columns)
+            ancestor = node.parent
+            while ancestor is not None and id(ancestor) not in groups:
+                ancestor = ancestor.parent
+            if ancestor is not None:
+                group.parent, group.levels = groups[id(ancestor)], _levels(node, ancestor)
+            groups[id(node)] = group
+    return list(groups.values())
+
+
+def _is_field(node: Node) -> bool:
+    """Whether a node has scalars, or is empty in every object."""
+    return node.has_scalars or not +node.types or (node.element is not None and not node.element.values)
+
+
+def _fields_within(node: Node) -> list[Node]:
+    found: list[Node] = []
+    stack = list(reversed(node.members.values()))
+    while stack:
+        child = stack.pop()
+        if _is_field(child):
+            found.append(child)
+        stack.extend(reversed(child.members.values()))
+    return found
+
+
+def _levels(node: Node, ancestor: Node) -> list[list[int]]:
+    levels: list[list[int]] = []
+    while node is not ancestor and node.parent is not None:
+        if node.parent_positions is not None:
+            levels.append(node.parent_positions)
+        node = node.parent
+    return levels
+
+
+def ancestor_position(position: int, levels: list[list[int]]) -> int:
+    """Return the position of what contains the value at a position, some levels up."""
+    for parent_positions in levels:
+        position = parent_positions[position]
+    return position
+
+
+def descendant_positions(position: int, levels: list[list[int]]) -> Iterator[int]:
+    """Yield the positions at the lowest level whose ancestor is at a position of the highest."""
+    first, last = position, position + 1
+    for parent_positions in reversed(levels):
+        first, last = bisect_left(parent_positions, first), bisect_left(parent_positions, last)
+    yield from range(first, last)
