@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from functools import cached_property
 from itertools import chain, islice
 from typing import Any
@@ -34,6 +35,15 @@ _MAX_COMPARED = 1_000
 _LONG_PATH_CHARS = 300
 # Fields that repeat what unit the numbers beside them have.
 _UNIT_NAMES = ("unit", "units", "uom", "currency", "currency_code", "currencycode")
+
+
+class Wildcard(Enum):
+    """A step of a pattern that stands for any name."""
+
+    ANY = "*"
+
+
+PatternStep = str | None | Wildcard
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,33 +95,37 @@ class Group:
 
         A field with a very long path comes last, because it can take all of the room.
         """
+        num_chars = sum(len(step) for step in self.steps if isinstance(step, str))
+        # What breaks a rule is a fault wherever it is.
+        are_labels = not self.fields[0].rule and self._repeats_few_values()
+        return num_chars > _LONG_PATH_CHARS, are_labels, self.worst.rank, -self.count
+
+    def _repeats_few_values(self) -> bool:
         values = chain.from_iterable(field.node.values for field in self.fields)
         first = [value for value in islice(values, _MAX_COMPARED) if is_scalar(value)]
-        are_labels = len(set(first)) <= len(first) * _LABEL_SHARE
-        return len(self.path) > _LONG_PATH_CHARS, are_labels, self.worst.rank, -self.count
+        return 0 < len(set(first)) <= len(first) * _LABEL_SHARE
 
     @cached_property
-    def steps(self) -> tuple[str | None, ...]:
-        """The steps of the path of all fields; a name that differs between them is `*`, as None is any element."""
+    def steps(self) -> tuple[PatternStep, ...]:
+        """The steps of the path of all fields: None for the elements of a list, `ANY` for names that differ."""
         columns = zip(*(_steps(field) for field in self.fields), strict=True)
-        return tuple(names[0] if len(set(names)) == 1 else _ANY_NAME for names in columns)
+        return tuple(names[0] if len(set(names)) == 1 else Wildcard.ANY for names in columns)
 
     @property
     def path(self) -> str:
         """The path of all fields, as a pattern."""
         path = ROOT
         for step in self.steps:
-            path = join_any(path) if step is None else join_names(path) if step is _ANY_NAME else join_name(path, step)
+            if isinstance(step, str):
+                path = join_name(path, step)
+            else:
+                path = join_any(path) if step is None else join_names(path)
         return path
 
     @property
     def can_be_read(self) -> bool:
         """Whether the path names values of the result."""
         return any(field.absent is None or field.absent in field.node.members for field in self.fields)
-
-
-# A step that stands for any name. It is told apart from a field of that name by its identity.
-_ANY_NAME = str(b"*", "ascii")
 
 
 def group_fields(fields: Iterable[FieldFindings], index_names: set[str]) -> list[Group]:
@@ -252,11 +266,11 @@ def _count_total(document: Document, group: Group) -> int:
     return sum(node.types.total() for node in nodes)
 
 
-def _matches(steps: tuple[str | None, ...], wanted: tuple[str | None, ...]) -> bool:
+def _matches(steps: tuple[str | None, ...], wanted: tuple[PatternStep, ...]) -> bool:
     if len(steps) != len(wanted):
         return False
     # `[*]` and `*` name elements of lists and members of objects alike.
-    return all(want is None or want is _ANY_NAME or step == want for step, want in zip(steps, wanted, strict=True))
+    return all(not isinstance(want, str) or step == want for step, want in zip(steps, wanted, strict=True))
 
 
 def _say_where(group: Group, limit: int) -> str | None:

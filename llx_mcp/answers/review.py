@@ -43,7 +43,7 @@ _COUNT_FIELDS = {
 }
 # A longer path is not repeated in a call.
 _MAX_PATH_CHARS = 64
-_WHOLE_GROUP = "All values of a group, with page and confidence, by its path:"
+_WHOLE_GROUP = "To see all values of a group, read its path:"
 # Processor time for a review, once the job is decoded; what it does not reach is counted as not checked.
 REVIEW_SECONDS = 5.0
 # The share of that time for the schema, which comes first.

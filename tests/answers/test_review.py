@@ -279,6 +279,22 @@ def test_group_is_of_all_values_that_its_path_names() -> None:
     assert sum(row[1] for row in rows) == review_of(build_job(result, tree)).structured["counts"]["low_confidence"]
 
 
+def test_field_whose_name_is_a_wildcard_is_quoted() -> None:
+    review = review_of(build_job({"*": 1, "rows": [{"*": 2, "n": 3}, {"*": 4, "n": 5}]}, low_confidence({"*": 1})))
+    assert [row[0] for row in rows_of(review.structured, "confidence")] == ["['*']"]
+    result = {"*": [{"*": index} for index in range(3)]}
+    review = review_of(build_job(result, low_confidence(result)))
+    assert [row[0] for row in rows_of(review.structured, "confidence")] == ["['*'][*]['*']"]
+
+
+def test_very_long_name_does_not_hide_the_other_findings() -> None:
+    result = {"n" * 3_000: "a", "b": "c"}
+    tree = {"n" * 3_000: confidence_of(0.1), "b": confidence_of(0.5)}
+    structured = review_of(build_job(result, tree), max_chars=2_000).structured
+    assert [row[0] for row in rows_of(structured, "confidence")] == ["b"]
+    assert groups_omitted(structured) == ["groups of findings (confidence 1)"]
+
+
 def test_constants_units_and_indices_come_last() -> None:
     names = ("amount", "text", "unit", "source", "array_index")
     values: list[dict[str, Any]] = [
