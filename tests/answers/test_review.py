@@ -263,6 +263,14 @@ def test_like_fields_of_lists_with_the_same_fields_are_one_group() -> None:
     assert len(list(locations)) == 12
 
 
+def test_group_takes_in_further_fields_that_its_path_names() -> None:
+    lists = {name: [{"value": f"{name} {index}", "period": index} for index in range(3)] for name in ("a", "b", "c")}
+    sheet: dict[str, Any] = {**lists, "d": [{"value": "d", "other": 1}]}
+    tree = {name: [{"value": confidence_of(0.5)} for _ in rows] for name, rows in sheet.items()}
+    rows = rows_of(review_of(build_job({"sheet": sheet}, {"sheet": tree})).structured, "confidence")
+    assert [row[:4] for row in rows] == [["sheet.*[*].value", 10, 10, None]]
+
+
 def test_group_is_of_all_values_that_its_path_names() -> None:
     """The total of a pattern is what reading the pattern shows."""
     row = {"value": 1, "period": "Q1", "n": 0}
@@ -324,10 +332,12 @@ def test_fields_that_repeat_few_labels_come_after_others() -> None:
 
 
 def test_each_kind_shows_its_worst_group_before_any_kind_shows_more() -> None:
-    result = {f"field_{index}": f"some value {index}" for index in range(60)}
-    tree = {name: cited(0.5, 1, "other") for name in result}
-    rows = review_of(build_job(result, tree), max_chars=1_500).structured["findings"]["rows"]
-    assert {row[0] for row in rows} == {"quote", "confidence"}
+    result: dict[str, Any] = {f"text_{index}": f"{index} {'some long value ' * 4}" for index in range(20)}
+    tree = {name: cited(0.5, 1, "other words that are quoted at some length") for name in result}
+    # These have no metadata, and their rows are short.
+    result |= {f"number_{index}": index for index in range(20)}
+    rows = review_of(build_job(result, tree), max_chars=1_450).structured["findings"]["rows"]
+    assert [row[0] for row in rows] == ["quote", "confidence", "citation"]
 
 
 def test_groups_that_are_left_out_are_counted_with_their_findings() -> None:
