@@ -193,10 +193,11 @@ class TableBuilder:
         self._line = line
         self._next_row: list[Any] | None = None
 
-    def fill(self, room: Cost) -> Cost:
-        """Take rows for as long as they stay within `room`; return what these rows take."""
+    def fill(self, room: Cost, limit: int | None = None) -> Cost:
+        """Take rows, at most `limit`, for as long as they stay within `room`; return what these rows take."""
         before = self.spent
-        while (row := self._peek()) is not None:
+        end = None if limit is None else len(self.rows) + limit
+        while len(self.rows) != end and (row := self._peek()) is not None:
             cost = Cost(len(self._line(row)) + 1, len(dump_json(row)) + _COMMA)
             if not self.rows:
                 cost += self._empty_cost

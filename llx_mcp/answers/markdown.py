@@ -122,13 +122,18 @@ def hit_line(row: Row) -> str:
 
 
 def finding_line(row: Row) -> str:
-    """Render one finding: its kind, the value with its provenance as far as there is any, then the reason."""
-    kind, path, value, confidence, page, quote, why = row
-    if confidence is None and page is None and quote is None:
-        line = path if value is None else f"{path} = {dump_json(value)}"
-    else:
-        line = value_line(row[1:-1])
-    return f"{kind} | {line}" if why is None else f"{kind} | {line} | {why}"
+    """Render one group of findings: `kind | path | 3 of 9: [0] [3] [7] | example = value [page, confidence] | why`.
+
+    A group of one is its exact path with the value.
+    """
+    kind, path, count, total, where, example, value, why = row
+    shown = "" if value is None else f" = {format_cell(value)}"
+    cells = [kind, path if example is not None else f"{path}{shown}"]
+    if total > 1:
+        cells.append(f"{count} of {total}{f': {where}' if where is not None else ''}")
+    if example is not None:
+        cells.append(f"{example}{shown}")
+    return " | ".join([*cells, *([] if why is None else [why])])
 
 
 def format_omission(omission: Omission) -> str:
@@ -224,6 +229,8 @@ def _render_review_counts(counts: ReviewCounts) -> str:
         "citation": counts.without_citation,
     }
     shown = ", ".join(f"{kind} {count}" for kind, count in kinds.items())
+    if counts.also_without_citation is not None:
+        shown += f" ({counts.also_without_citation} listed under another kind)"
     return f"{counts.values} values; to check: {shown} (confidence below {counts.threshold:g}).\n"
 
 
@@ -313,7 +320,8 @@ PARTS: dict[str, Callable[[Any], str]] = {
     "rows": _titled(f"\nRows ({_DATA})", query_line, with_columns=True),
     "unavailable_checks": lambda reasons: "".join(f"Not checked: {reason}.\n" for reason in reasons),
     "findings": _titled(
-        f"\nTo check, worst kind first ({_DATA}); kind, confidence, page, path = value, quoted words, why", finding_line
+        f"\nTo check, worst kind first ({_DATA}); path, how many, an example = value [page, confidence], why",
+        finding_line,
     ),
     "result": _render_result,
     "result_as_tables": _render_result_as_tables,

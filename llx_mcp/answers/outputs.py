@@ -276,6 +276,9 @@ class ReviewCounts(Output):
     duplicates: int = Field(description="Rows that repeat an earlier row of their list (kind `duplicate`).")
     short_metadata: int = Field(description="Lists with less metadata than elements (kind `metadata`).")
     without_citation: int = Field(description="Values without a citation, where others have one (kind `citation`).")
+    also_without_citation: int | None = Field(
+        default=None, description="Those of another kind, too, which are listed under that kind only; absent if none."
+    )
 
 
 class ReviewOutput(JobAnswer):
@@ -287,7 +290,10 @@ class ReviewOutput(JobAnswer):
         description="Checks that this job does not allow, and values that were not checked, with the reason.",
     )
     findings: Table | None = Field(
-        default=None, description="Worst kind first: kind, path, value, confidence, page, quote, why."
+        default=None,
+        description="Groups of findings, worst kind first; doubts about constants, units and indices last. `count` of "
+        "`total` values at the pattern `path` have it, `where` says at which elements; `example` is a path with its "
+        "`value`: [value, page, confidence], and a quote that tells more or lacks the value. One alone is at `path`.",
     )
 
 

@@ -94,12 +94,13 @@ def add_citation_count(quote: str | None, num_citations: int) -> str | None:
     return f"{quote or ''}{more}".strip() or None
 
 
-def quote_around(quote: str, value: str) -> str:
+def quote_around(quote: str, value: str, max_chars: int = _QUOTE_CHARS) -> str:
     """Return the words around a value where a long quote contains it; else how the quote begins."""
     quote = sanitize_text(quote)
-    if len(quote) <= _QUOTE_CHARS:
+    if len(quote) <= max_chars:
         return quote
-    at = quote.casefold().find(value.casefold()) if len(value) < _QUOTE_CHARS else -1
-    start = max(at - _LEAD_CHARS, 0) if at + len(value) > _QUOTE_CHARS else 0
-    end = start + _QUOTE_CHARS
+    at = quote.casefold().find(value.casefold()) if len(value) < max_chars else -1
+    lead = min(_LEAD_CHARS, max_chars - len(value)) if at >= 0 else 0
+    start = max(at - lead, 0) if at + len(value) > max_chars else 0
+    end = start + max_chars
     return f"{'…' if start else ''}{quote[start:end]}{'…' if end < len(quote) else ''}"

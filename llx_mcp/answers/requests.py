@@ -21,6 +21,8 @@ DEFAULT_INCLUDE: tuple[Include, ...] = ("provenance",)
 MIN_CHARS = 1_000
 MAX_CHARS = 400_000
 DEFAULT_CHARS = 4_000
+# A review is a list of what to look at, and each group of findings can be seen whole with a further call.
+REVIEW_CHARS = 2_000
 # The matches that a search shows.
 DEFAULT_HITS = 4
 MAX_HITS = 200

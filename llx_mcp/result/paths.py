@@ -32,6 +32,11 @@ def join_any(path: str) -> str:
     return f"{path}[*]"
 
 
+def join_names(path: str) -> str:
+    """Return the path of all members of the object at `path`, or of all elements of a list."""
+    return f"{path}.*" if path else "*"
+
+
 def show_path(path: str) -> str:
     """Return the path as answers write it: the whole result is `$`."""
     return path or "$"

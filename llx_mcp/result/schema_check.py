@@ -6,9 +6,10 @@ Keywords that JSON Schema does not define are ignored.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import starmap
 from typing import TYPE_CHECKING, Any
 
 from llx_mcp.result.deadline import Deadline, DeadlineReachedError
@@ -34,22 +35,27 @@ _VALUE_KEYWORDS = tuple(_KEYWORD_NAMES.split())
 # With these keywords, which fields and elements the others concern depends on the value.
 _ENTANGLED = frozenset({"patternProperties", "prefixItems", "unevaluatedItems", "unevaluatedProperties"})
 _MAX_RULE_CHARS = 60
-_REQUIRED_NULL = "required, and null"
+# The rules that a missing field breaks.
+ABSENT = "absent"
+NULL = "null"
 
 
 @dataclass(frozen=True, slots=True)
-class SchemaViolation:
-    """One value that breaks the schema.
+class BrokenRule:
+    """The values of one field that break one rule of the schema.
 
     Attributes:
-        path: the exact path of the value.
-        value: the value.
-        rule: the rule that it breaks, in words.
+        node: the field; for a field that is absent, the objects that should have it.
+        rule: the rule that they break, in words.
+        positions: the indices of the values in `node.values`, ascending. A value that breaks a rule in two ways is
+            there twice.
+        absent: the name of the field that is absent; None where the values themselves break the rule.
     """
 
-    path: str
-    value: Any
+    node: Node
     rule: str
+    positions: Sequence[int]
+    absent: str | None = None
 
 
 class SchemaCheck:
@@ -59,54 +65,40 @@ class SchemaCheck:
         schema: the decoded schema; anything but an object is no schema, and nothing breaks it.
         root: the outline of the values that the schema describes.
         deadline: when to stop.
-        limit: how many violations are kept; the others are only counted.
 
     Attributes:
-        violations: the first values that break the schema. A null breaks nothing: it says that no value was found.
-        num_violations: how many there are.
-        num_missing: number of required fields that are absent, or null where the schema does not allow null.
         unchecked: number of values that were not or not fully checked, by reason.
     """
 
-    def __init__(self, schema: Any, root: Node, deadline: Deadline, *, limit: int) -> None:
-        self.violations: list[SchemaViolation] = []
-        self.num_violations = 0
-        self.num_missing = 0
+    def __init__(self, schema: Any, root: Node, deadline: Deadline) -> None:
         self.unchecked: Counter[str] = Counter()
         self._schema = copy_without_dialects(schema) if isinstance(schema, dict) else {}
         self._deadline = deadline
-        self._limit = limit
         # The fields to validate value by value, each with the part of the schema to validate them against.
         self._needs_validation: list[tuple[Node, JsonSchema]] = []
         # Required fields by the id of the node of their objects, and name.
         self._required: dict[tuple[int, str], Node] = {}
         # By the id of a node, the parts of the schema that its objects have for it.
         self._parts: defaultdict[int, list[Any]] = defaultdict(list)
-        # Objects with the name of a missing field, and whether null counts as missing.
-        self._missing_columns: list[tuple[Node, str, bool]] = []
-        # Missing fields that the validation of single values found.
-        self._missing: list[tuple[str, str]] = []
+        self._missing: list[BrokenRule] = []
+        # What the validation of single values found: positions by field, rule and absent field.
+        self._invalid: defaultdict[tuple[Node, str, str | None], list[int]] = defaultdict(list)
         if self._schema:
             self._check_columns(root)
-            self._count_missing()
+            self._find_missing()
             for node, part in self._needs_validation:
                 self._validate(node, part)
 
-    def missing(self) -> Iterator[tuple[str, str]]:
-        """Yield missing required fields as path and reason.
+    @property
+    def violations(self) -> list[BrokenRule]:
+        """Values that break the schema. A null breaks nothing: it says that no value was found."""
+        return [BrokenRule(*key[:2], found) for key, found in self._invalid.items() if key[1] not in (ABSENT, NULL)]
 
-        The path of an absent field is the path of the object that should have it.
-        """
-        for node, name, rejects_null in self._missing_columns:
-            for position, value in enumerate(node.values):
-                if not isinstance(value, dict):
-                    continue
-                member = Location(node, position).member(name)
-                if member is None:
-                    yield Location(node, position).path, _describe_absent(name)
-                elif rejects_null and member.value is None:
-                    yield member.path, _REQUIRED_NULL
-        yield from self._missing
+    @property
+    def missing(self) -> list[BrokenRule]:
+        """Required fields that are absent, or null where the schema does not allow null."""
+        found = ((node, rule, at, name) for (node, rule, name), at in self._invalid.items() if rule in (ABSENT, NULL))
+        return [*self._missing, *starmap(BrokenRule, found)]
 
     @cached_property
     def _validator(self) -> "SchemaValidator":
@@ -200,15 +192,14 @@ class SchemaCheck:
             target = target.get(step) if isinstance(target, dict) else None
         return target
 
-    def _count_missing(self) -> None:
+    def _find_missing(self) -> None:
         for (_, name), node in self._required.items():
             member = node.members.get(name)
-            absent = node.types["object"] if member is None else member.absent
-            rejects_null = member is not None and member.nulls > 0 and self._rejects_null(member)
-            nulls = member.nulls if member is not None and rejects_null else 0
-            if absent or nulls:
-                self._missing_columns.append((node, name, rejects_null))
-                self.num_missing += absent + nulls
+            if (member is None or member.absent) and (absent := _find_absent(node, member)):
+                self._missing.append(BrokenRule(node, ABSENT, absent, name))
+            if member is not None and member.nulls and self._rejects_null(member):
+                nulls = [position for position, value in enumerate(member.values) if value is None]
+                self._missing.append(BrokenRule(member, NULL, nulls))
 
     def _rejects_null(self, node: Node) -> bool:
         """Whether the schema does not allow null for a field."""
@@ -247,17 +238,23 @@ class SchemaCheck:
                 return
 
     def _record(self, location: Location, error: "ValidationError") -> None:
-        if error.validator == "required":
-            self.num_missing += 1
-            if len(self._missing) < self._limit:
-                name = str(error.validator_value)
-                why = _REQUIRED_NULL if error.instance is None else _describe_absent(name)
-                self._missing.append((_find_value(location, error).path, why))
-        elif error.instance is not None:
-            self.num_violations += 1
-            if len(self.violations) < self._limit:
-                found = _find_value(location, error)
-                self.violations.append(SchemaViolation(found.path, found.value, _describe_rule(error)))
+        found = _find_value(location, error)
+        if error.validator != "required":
+            if error.instance is not None:
+                self._invalid[found.node, _describe_rule(error), None].append(found.position)
+        elif error.instance is None:
+            self._invalid[found.node, NULL, None].append(found.position)
+        else:
+            self._invalid[found.node, ABSENT, str(error.validator_value)].append(found.position)
+
+
+def _find_absent(node: Node, member: Node | None) -> list[int]:
+    """Return the positions of the objects that do not have a member."""
+    objects = (position for position, value in enumerate(node.values) if isinstance(value, dict))
+    if member is None:
+        return list(objects)
+    having = range(len(node.values)) if member.parent_positions is None else set(member.parent_positions)
+    return [position for position in objects if position not in having]
 
 
 def _is_valid_column(node: Node, part: JsonSchema, keyword: str) -> bool:
@@ -306,10 +303,6 @@ def _find_value(location: Location, error: "ValidationError") -> Location:
             break
         location = child
     return location
-
-
-def _describe_absent(name: str) -> str:
-    return f"required field {name!r} is absent"
 
 
 def _describe_rule(error: "ValidationError") -> str:

@@ -109,7 +109,9 @@ def paths_in(structured: dict[str, Any]) -> list[str]:
     paths += structured.get("similar_names", [])
     for table in [*tables, *structured.get("values", [])]:
         paths += [row[0] for row in table["rows"]]
-    paths += [row[1] for row in structured.get("findings", {"rows": []})["rows"]]
+    for _, path, *_, example, _, why in structured.get("findings", {"rows": []})["rows"]:
+        # A field that is absent has no value at its path.
+        paths += [shown for shown in (None if why == "absent" else path, example) if shown is not None]
     columns = structured.get("rows", {"columns": []})["columns"]
     for index, name in enumerate(columns):
         if name in ("path", "_path"):

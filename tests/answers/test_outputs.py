@@ -219,11 +219,15 @@ FULL: tuple[Output, ...] = (
             duplicates=207,
             short_metadata=208,
             without_citation=209,
+            also_without_citation=210,
         ),
         unavailable_checks=["the-reason"],
         findings=Table(
-            columns=["kind", "path", "value", "confidence", "page", "quote", "why"],
-            rows=[["the-kind", *VALUE_ROW, "the-why"]],
+            columns=["kind", "path", "count", "total", "where", "example", "value", "why"],
+            cells="[value, page, confidence]",
+            rows=[
+                ["the-kind", "row-path", 211, 212, "row-where", "example-path", CELL, "the-why"],
+            ],
         ),
     ),
 )

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from llx_mcp.result.deadline import Deadline
 from llx_mcp.result.outline import build_outline
-from llx_mcp.result.schema_check import TIME_IS_UP, SchemaCheck
+from llx_mcp.result.schema_check import TIME_IS_UP, BrokenRule, SchemaCheck
 from llx_mcp.result.schema_parts import INVALID
 from tests.result.schemas import NULL, VALUES, Counts, count_plainly, schemas
 from tests.result.strategies import VALUES as ANY_VALUES
@@ -20,18 +20,30 @@ LONG = Deadline(3_600)
 OBJECT = {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"]}
 
 
-def check(schema: Any, result: Any, deadline: Deadline = LONG, limit: int = 1_000) -> SchemaCheck:
+def check(schema: Any, result: Any, deadline: Deadline = LONG) -> SchemaCheck:
     """Check a result; a list has one value of the schema for each element."""
     root = build_outline(result)
-    return SchemaCheck(schema, root.element or root, deadline, limit=limit)
+    return SchemaCheck(schema, root.element or root, deadline)
+
+
+def count(found: list[BrokenRule]) -> int:
+    """Return how many values break a rule."""
+    return sum(len(broken.positions) for broken in found)
+
+
+def list_broken(found: list[BrokenRule]) -> list[tuple[str, str]]:
+    """Return the path of each value with the rule that it breaks, and the absent field."""
+    return [
+        (broken.node.path_of(position), f"{broken.absent or ''} {broken.rule}".strip())
+        for broken in found
+        for position in broken.positions
+    ]
 
 
 def counts_of(checked: SchemaCheck) -> Counts:
     """What was found, after everything could be checked."""
     assert not checked.unchecked
-    assert len(checked.violations) == checked.num_violations
-    assert len(list(checked.missing())) == checked.num_missing
-    return Counts(checked.num_violations, checked.num_missing)
+    return Counts(count(checked.violations), count(checked.missing))
 
 
 @given(schemas(), st.lists(st.dictionaries(st.sampled_from(["a", "b", "c", "child"]), VALUES), min_size=1, max_size=4))
@@ -66,8 +78,8 @@ def test_counts_of_real_jobs_are_those_of_jsonschema_whatever_else_the_schema_sa
 @pytest.mark.parametrize("extra", [{}, {"evaluation_config": {}}, {"minProperties": 0}, {"x-a": 1, "maxProperties": 9}])
 def test_absent_required_field_is_found_in_every_row_whatever_else_the_schema_says(extra: dict[str, Any]) -> None:
     checked = check({**OBJECT, **extra}, [{"b": 1}] * 7)
-    assert list(checked.missing()) == [(f"[{row}]", "required field 'a' is absent") for row in range(7)]
-    assert checked.num_missing == 7
+    assert list_broken(checked.missing) == [(f"[{row}]", "a absent") for row in range(7)]
+    assert len(checked.missing) == 1
 
 
 @pytest.mark.parametrize(
@@ -97,8 +109,8 @@ def test_required_null_is_missing_only_where_the_schema_rejects_it(
     definitions = {"nullable": {"type": ["string", "null"]}, "text": {"type": "string"}}
     schema = {"properties": {"a": part}, "required": ["a"], "$defs": definitions, **extra}
     checked = check(schema, {"a": None})
-    assert list(checked.missing()) == ([("a", "required, and null")] if is_missing else [])
-    assert checked.num_violations == 0
+    assert list_broken(checked.missing) == ([("a", "null")] if is_missing else [])
+    assert not checked.violations
 
 
 def test_null_in_a_field_that_is_not_required_is_no_finding() -> None:
@@ -106,11 +118,15 @@ def test_null_in_a_field_that_is_not_required_is_no_finding() -> None:
     assert counts_of(check(schema, {"a": None, "b": [None]})) == (0, 0)
 
 
-def test_violations_beyond_the_limit_are_counted() -> None:
+def test_values_that_break_the_same_rule_are_one_entry() -> None:
     schema = {"properties": {"a": {"maximum": 1}}, "patternProperties": {"^x": {"required": ["a"]}}}
-    checked = check(schema, [{"a": 2, "x": {}}] * 9, limit=4)
-    assert (checked.num_violations, len(checked.violations)) == (9, 4)
-    assert (checked.num_missing, len(list(checked.missing()))) == (9, 4)
+    checked = check(schema, [{"a": 2, "x": {}}] * 9)
+    assert [(broken.node.path, broken.rule, list(broken.positions)) for broken in checked.violations] == [
+        ("[*].a", "breaks maximum 1 of the schema", list(range(9)))
+    ]
+    assert [(broken.node.path, broken.absent, list(broken.positions)) for broken in checked.missing] == [
+        ("[*].x", "a", list(range(9)))
+    ]
 
 
 @pytest.mark.parametrize(
@@ -129,16 +145,15 @@ def test_violations_beyond_the_limit_are_counted() -> None:
 def test_rule_says_what_is_broken_and_the_path_where(schema: Any, value: Any, rule: str, extra: dict[str, Any]) -> None:
     checked = check({"properties": {"a": {"items": schema}}, **extra}, {"a": [None, value]})
     if schema is False:
-        assert checked.num_violations == 1
-        assert checked.violations[0].path == "a"
+        assert [path for path, _ in list_broken(checked.violations)] == ["a"]
         return
-    assert [(found.path, found.value, found.rule) for found in checked.violations] == [("a[1]", value, rule)]
+    assert list_broken(checked.violations) == [("a[1]", rule)]
 
 
 def test_additional_field_is_one_violation_of_its_object() -> None:
     schema = {"properties": {"a": {}}, "additionalProperties": False}
-    (found,) = check(schema, [{"a": 1}, {"a": 1, "b": 2, "c": 3}]).violations
-    assert (found.path, found.rule) == ("[1]", "breaks additionalProperties False of the schema")
+    checked = check(schema, [{"a": 1}, {"a": 1, "b": 2, "c": 3}])
+    assert list_broken(checked.violations) == [("[1]", "breaks additionalProperties False of the schema")]
 
 
 @pytest.mark.timeout(30)
@@ -166,13 +181,13 @@ def test_pattern_that_re2_does_not_run_is_counted_as_not_checked(pattern: Any) -
     checked = check(schema, [{"a": "ab"}, {"a": 3}, {"a": "a"}, {"a": None}])
     assert checked.unchecked == {f"RE2 cannot run the pattern {pattern}": 2}
     # The other keywords of the field are checked all the same.
-    assert [found.path for found in checked.violations] == ["[0].a"]
+    assert [path for path, _ in list_broken(checked.violations)] == ["[0].a"]
 
 
 def test_pattern_that_cannot_be_run_does_not_decide_what_depends_on_it() -> None:
     schema = {"properties": {"a": {"not": {"pattern": "(?=a)a"}}, "b": {"oneOf": [{"pattern": "(?=a)"}, {}]}}}
     checked = check(schema, {"a": "b", "b": "b"})
-    assert (checked.num_violations, checked.unchecked.total()) == (0, 2)
+    assert (count(checked.violations), checked.unchecked.total()) == (0, 2)
 
 
 def test_text_too_long_for_its_pattern_is_not_checked() -> None:
@@ -206,12 +221,12 @@ def test_values_of_an_invalid_schema_are_counted_as_not_checked(part: Any) -> No
     checked = check(schema, [{"a": 3, "b": 1}, {"a": {"c": 1}, "b": "x"}, {"a": [1], "b": None}])
     assert checked.unchecked.keys() <= {INVALID, "the schema refers to another document, which is not fetched"}
     assert checked.unchecked.total() >= 1
-    assert [found.path for found in checked.violations] == ["[0].b"]
+    assert [path for path, _ in list_broken(checked.violations)] == ["[0].b"]
 
 
 def test_number_too_large_to_compute_with_is_not_checked() -> None:
     checked = check({"properties": {"a": {"multipleOf": 0.1}}}, [{"a": 10**400}, {"a": 0.05}])
-    assert (checked.unchecked, checked.num_violations) == ({INVALID: 1}, 1)
+    assert (checked.unchecked, count(checked.violations)) == ({INVALID: 1}, 1)
 
 
 def test_reference_to_itself_allows_any_value() -> None:
@@ -250,10 +265,10 @@ def test_each_value_is_checked_or_counted_when_the_time_is_up(seconds: int) -> N
     schema = {"properties": {"a": {"maximum": 0}, "b": {"items": {"maximum": 0}}}}
     checked = check(schema, [{"a": 1, "b": [1, 1]} for _ in range(10)], Deadline(seconds, StepClock()))
     # The objects and the lists count as values too, where no time was left to look at them.
-    assert checked.num_violations + checked.unchecked[TIME_IS_UP] in range(30, 51)
+    assert count(checked.violations) + checked.unchecked[TIME_IS_UP] in range(30, 51)
     assert checked.unchecked.keys() <= {TIME_IS_UP}
     if seconds == 60:
-        assert (checked.num_violations, checked.unchecked) == (30, Counter())
+        assert (count(checked.violations), checked.unchecked) == (30, Counter())
 
 
 @pytest.mark.timeout(60)
@@ -286,4 +301,4 @@ def test_any_schema_is_checked_or_counted_without_an_error(result: dict[str, Any
     )
     schema = data.draw(st.dictionaries(keywords, parts, max_size=6))
     checked = check(schema, result)
-    assert len(list(checked.missing())) == checked.num_missing
+    assert all(broken.positions for broken in [*checked.missing, *checked.violations])

@@ -7,7 +7,7 @@ from mcp_types import CallToolResult
 from pydantic import Field
 
 from llx_mcp.answers.outputs import ReviewOutput
-from llx_mcp.answers.requests import DEFAULT_CHARS, REVIEW_THRESHOLD
+from llx_mcp.answers.requests import REVIEW_CHARS, REVIEW_THRESHOLD
 from llx_mcp.jobs.reader import JobReader
 from llx_mcp.server.tools.arguments import JobId, MaxChars, OrganizationId, ProjectId, build_request, build_scope
 from llx_mcp.server.tools.results import tool_result
@@ -27,7 +27,7 @@ async def review_extract_job(
     threshold: Annotated[
         float, Field(ge=0, le=1, description="Flag values with a confidence below this; 0.8 is documented.")
     ] = REVIEW_THRESHOLD,
-    max_chars: MaxChars = DEFAULT_CHARS,
+    max_chars: MaxChars = REVIEW_CHARS,
     project_id: ProjectId = None,
     organization_id: OrganizationId = None,
 ) -> Annotated[CallToolResult, ReviewOutput]:
