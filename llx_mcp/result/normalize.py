@@ -26,6 +26,22 @@ _GROUPED_DIGITS = re.compile(r"\d{1,3}(?:([.,'’\u00a0\u202f ])\d{3})(?:\1\d{3}
 _MAX_NUMBER_CHARS = 300
 
 
+MONTHS = (
+    "january", "february", "march", "april", "may", "june",
+    "july", "august", "september", "october", "november", "december",
+)  # fmt: skip
+_MIN_MONTH_CHARS = 3
+
+
+def find_month(word: str) -> int | None:
+    """Return the number of the month that a normalized word names, in full or abbreviated; None for any other word."""
+    if word == "sept":
+        return 9
+    if len(word) < _MIN_MONTH_CHARS:
+        return None
+    return next((number for number, month in enumerate(MONTHS, 1) if month[:3] == word or month == word), None)
+
+
 def normalize_text(text: str) -> str:
     """Return a text in lower case, without accents, with single spaces and plain dashes and quotes."""
     return normalize_texts([text])[0]

@@ -3,20 +3,15 @@
 import re
 from typing import Any
 
-from llx_mcp.result.normalize import normalize_text, numbers_in
+from llx_mcp.result.normalize import MONTHS, normalize_text, numbers_in
 
 _WORD = re.compile(r"\w+")
 _DATE = re.compile(r"(\d{4})-(\d{1,2})(?:-(\d{1,2}))?(?:[Tt ].*)?\Z")
 _NUMBER_WORDS = (
     "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
 )  # fmt: skip
-_MONTHS = (
-    "january", "february", "march", "april", "may", "june",
-    "july", "august", "september", "october", "november", "december",
-)  # fmt: skip
-
 # Words that name a month in English. "may" is left out, because it is more often a verb.
-_MONTH_WORDS = frozenset({*_MONTHS, *(month[:3] for month in _MONTHS), "sept"} - {"may"})
+_MONTH_WORDS = frozenset({*MONTHS, *(month[:3] for month in MONTHS), "sept"} - {"may"})
 _NUMERIC_DATE = re.compile(r"(?<!\d)\d{1,4}([./-])\d{1,2}\1\d{1,4}(?!\d)")
 
 # The share of words that two texts must have in common to match.
@@ -105,5 +100,5 @@ def _may_name_month(quotes: str, words: set[str]) -> bool:
 
 
 def _has_month_name(words: set[str], month: int) -> bool:
-    name = _MONTHS[month - 1] if 1 <= month <= len(_MONTHS) else ""
+    name = MONTHS[month - 1] if 1 <= month <= len(MONTHS) else ""
     return any(len(word) >= 3 and name.startswith(word[:3]) for word in words) if name else False

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from datetime import date
 
-from llx_mcp.result.normalize import normalize_text, possible_numbers
+from llx_mcp.result.normalize import find_month, normalize_text, possible_numbers
 
 _AMOUNT = re.compile(
     r"(?P<sign>[-−(]?)\s*[$€£¥]?\s*(?:[a-z]{3}\s+)?"
@@ -17,10 +17,6 @@ _DAY_FIRST = re.compile(r"(\d{1,2})\.\s?(\d{1,2})\.\s?(\d{4})")
 _SLASHED = re.compile(r"(\d{1,2})[/-](\d{1,2})[/-](\d{4})")
 _MONTH_FIRST = re.compile(r"([a-z]{3,9})\.?\s+(?:(\d{1,2})(?:st|nd|rd|th)?,?\s+)?(\d{4})")
 _DAY_MONTH = re.compile(r"(\d{1,2})(?:st|nd|rd|th|\.)?\s+(?:of\s+)?([a-z]{3,9})\.?,?\s+(\d{4})")
-_MONTHS = (
-    "january", "february", "march", "april", "may", "june",
-    "july", "august", "september", "october", "november", "december",
-)  # fmt: skip
 _MAX_CHARS = 40
 _LAST_MONTH = 12
 
@@ -70,9 +66,9 @@ def read_date(text: str) -> str | None:
     if match := _DAY_FIRST.fullmatch(line):
         return _format(match[3], match[2], match[1])
     if match := _MONTH_FIRST.fullmatch(line):
-        return _format(match[3], _month(match[1]), match[2])
+        return _format(match[3], find_month(match[1]), match[2])
     if match := _DAY_MONTH.fullmatch(line):
-        return _format(match[3], _month(match[2]), match[1])
+        return _format(match[3], find_month(match[2]), match[1])
     if match := _SLASHED.fullmatch(line):
         return _read_slashed(int(match[1]), int(match[2]), match[3])
     return None
@@ -84,14 +80,7 @@ def _read_slashed(first: int, second: int, year: str) -> str | None:
     return _format(year, str(first), str(second)) if second > _LAST_MONTH else None
 
 
-def _month(name: str) -> str | None:
-    numbers = [number for number, month in enumerate(_MONTHS, 1) if month.startswith(name) or name == "sept"]
-    if name == "sept":
-        return "9"
-    return str(numbers[0]) if len(numbers) == 1 else None
-
-
-def _format(year: str, month: str | None, day: str | None) -> str | None:
+def _format(year: str, month: str | int | None, day: str | None) -> str | None:
     if month is None:
         return None
     try:

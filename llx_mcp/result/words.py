@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from llx_mcp.result.normalize import normalize_name, normalize_text, possible_numbers
+from llx_mcp.result.normalize import MONTHS, find_month, normalize_name, normalize_text, possible_numbers
 
 # Words that say nothing about what is searched for.
 _STOP_WORDS = frozenset({
@@ -154,6 +154,9 @@ def _forms(word: str) -> tuple[str, ...]:
     """Return a word, its synonyms, and the words for a quarter or half that it may be."""
     if word in _SYNONYMS:
         return _SYNONYMS[word]
+    if (month := find_month(word)) is not None:
+        # As in 2026-03-31, and as it is abbreviated.
+        return tuple(dict.fromkeys((word, MONTHS[month - 1], MONTHS[month - 1][:3], f"-{month:02}")))
     if len(word) == 2 and word[0] in "qh" and word[1] in "1234":
         period = "quarter" if word[0] == "q" else "half"
         names = [name for name, number in _ORDINALS.items() if number == int(word[1])]

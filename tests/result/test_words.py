@@ -44,6 +44,11 @@ def test_text_is_split_into_the_terms_that_tell_something(text: str, terms: list
         ("tion", "amortization", INSIDE),
         ("at", "that", 0.0),
         ("緩衝", "高緩衝液", WORD),
+        ("march", "2026-03-04", WORD),
+        ("march", "mar 2026", WORD),
+        ("jul", "july 2016", WORD),
+        ("july", "2016-07", WORD),
+        ("march", "ab-0310", 0.0),
         ("law", "", 0.0),
     ],
 )
