@@ -12,7 +12,7 @@ names them.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,10 +33,12 @@ ROW_COLUMNS = ("_path", "_row", "_parent")
 # The further columns of each data column, by their endings.
 DETAILS = ("page", "confidence", "quote", "number", "date")
 
+# The most columns that a table has besides those that it inherits.
+MAX_COLUMNS = 500
+
 _NON_WORD = re.compile(r"\W+")
 _MAX_NAME_CHARS = 60
 _MAX_STEP_CHARS = 400
-_MAX_COLUMNS = 500
 _MAX_INHERITED_COLUMNS = 40
 _MAX_INHERITED_CHARS = 100
 _MAX_GROUP_NAMES = 5
@@ -86,11 +88,6 @@ class SqlTable:
         return [column.name for column in self.data_columns] + list(ROW_COLUMNS)
 
     @property
-    def data_names(self) -> list[str]:
-        """The names of the columns that `SELECT *` shows."""
-        return [column.name for column in self.data_columns if not column.is_hidden]
-
-    @property
     def positions(self) -> list[int]:
         """For each row, its position in `node.values`."""
         kinds: type | tuple[type, ...] = dict if self.node.types["object"] else (str, int, float)
@@ -107,27 +104,17 @@ def find_sql_tables(document: Document) -> list[SqlTable]:
         if not is_list and not (is_root and node.types["object"]):
             continue
         parent = None if is_root else _find_parent(node, tables)
-        name = _make_unique(DOCUMENT if is_root else _table_name(node), names)
+        name = make_unique(DOCUMENT if is_root else _table_name(node), names)
         fields = _find_fields(node)
-        columns = _build_columns(node, fields[:_MAX_COLUMNS], parent)
-        tables[id(node)] = SqlTable(name, node, columns, parent, max(len(fields) - _MAX_COLUMNS, 0))
+        columns = _build_columns(node, fields[:MAX_COLUMNS], parent)
+        tables[id(node)] = SqlTable(name, node, columns, parent, max(len(fields) - MAX_COLUMNS, 0))
     return [table for table in tables.values() if table.data_columns]
 
 
-def table_rows(sql_tables: list[SqlTable], num_values: int) -> list[list[Any]]:
-    """Return the rows of the table `tables`; the columns that every table has are left out.
-
-    Args:
-        sql_tables: the tables of the result.
-        num_values: the number of rows in the table `fields`.
-    """
-    rows: list[list[Any]] = [[table.name, len(table.positions), _list_columns(table)] for table in sql_tables]
-    return [*rows, [FIELDS, num_values, ", ".join(FIELD_COLUMNS)]]
-
-
-def details_name(sql_table: SqlTable, column: TableColumn) -> str:
-    """Return the name of the table that holds the `DETAILS` of a column; a result's tables have no slash in theirs."""
-    return f"{sql_table.name}/{column.name}"
+def list_columns(names: Sequence[str], num_omitted: int) -> str:
+    """Return the names of a table's columns as one text, and how many fields have none."""
+    columns = ", ".join(names)
+    return f"{columns} and {num_omitted} more in {FIELDS}" if num_omitted else columns
 
 
 def iter_rows(sql_table: SqlTable, cutter: CellCutter) -> Iterator[list[Any]]:
@@ -179,11 +166,6 @@ def iter_fields(document: Document, cutter: CellCutter) -> Iterator[list[Any]]:
             ]
 
 
-def _list_columns(table: SqlTable) -> str:
-    columns = ", ".join(table.data_names)
-    return f"{columns} and {table.num_omitted} more in {FIELDS}" if table.num_omitted else columns
-
-
 def _find_parent(node: Node, tables: dict[int, SqlTable]) -> SqlTable | None:
     ancestor = node.parent
     while ancestor is not None and id(ancestor) not in tables:
@@ -208,11 +190,11 @@ def _build_columns(node: Node, fields: list[Node], parent: SqlTable | None) -> t
     names = set(ROW_COLUMNS)
     depth = len(node.steps)
     own = [
-        TableColumn(_make_unique(_join_steps(field.steps[depth:]) or "value", names), field, is_inherited=False)
+        TableColumn(make_unique(_join_steps(field.steps[depth:]) or "value", names), field, is_inherited=False)
         for field in fields
     ]
     inherited = [
-        TableColumn(_make_unique(column.name, names, "parent_"), column.node, is_inherited=True)
+        TableColumn(make_unique(column.name, names, "parent_"), column.node, is_inherited=True)
         for column in _find_inherited(parent)
     ]
     return (*own, *inherited)
@@ -247,7 +229,7 @@ def _to_identifier(name: str) -> str:
     return f"_{identifier}" if needs_prefix else identifier
 
 
-def _make_unique(name: str, names: set[str], prefix: str = "") -> str:
+def make_unique(name: str, names: set[str], prefix: str = "") -> str:
     """Return the name as an identifier that is not among `names`, where SQL ignores case, and add it to them.
 
     A name that is taken gets the prefix, if there is one, and then a number.
