@@ -5,6 +5,7 @@ from llx_mcp.outputs import JobOutput
 job = JobOutput.model_validate(result.structured_content)
 """
 
+from llx_mcp.answers.output_base import Output
 from llx_mcp.answers.outputs import (
     Call,
     Citation,
@@ -13,9 +14,9 @@ from llx_mcp.answers.outputs import (
     JobListFacts,
     JobListOutput,
     JobOutput,
+    JobSearch,
     NextStep,
     Omission,
-    Output,
     QueryOutput,
     ReadOutput,
     ReviewCounts,
@@ -37,6 +38,7 @@ __all__ = [
     "JobListFacts",
     "JobListOutput",
     "JobOutput",
+    "JobSearch",
     "NextStep",
     "Omission",
     "Output",
