@@ -127,7 +127,7 @@ def test_error_names_the_tables_and_columns_of_all_jobs() -> None:
 
 
 @given(st.lists(RESULTS.filter(bool), min_size=1, max_size=3))
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 def test_joined_tables_have_the_rows_and_values_of_each_job(results: list[Any]) -> None:
     documents = {f"ext-{index}": build_document(result, None) for index, result in enumerate(results)}
     joined = Engine(documents)
