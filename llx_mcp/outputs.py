@@ -5,6 +5,7 @@ from llx_mcp.outputs import JobOutput
 job = JobOutput.model_validate(result.structured_content)
 """
 
+from llx_mcp.answers.output_base import Output
 from llx_mcp.answers.outputs import (
     Call,
     Counts,
@@ -12,9 +13,9 @@ from llx_mcp.answers.outputs import (
     JobListFacts,
     JobListOutput,
     JobOutput,
+    JobSearch,
     NextStep,
     Omission,
-    Output,
     QueryOutput,
     ReviewCounts,
     ReviewOutput,
@@ -36,6 +37,7 @@ __all__ = [
     "JobListFacts",
     "JobListOutput",
     "JobOutput",
+    "JobSearch",
     "NextStep",
     "Omission",
     "Output",

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from llx_mcp.answers.markdown import render, render_head, render_part
-from llx_mcp.answers.outputs import NextStep, Omission, Output, Table, to_json
+from llx_mcp.answers.output_base import Output, to_json
+from llx_mcp.answers.outputs import NextStep, Omission, Table
 from llx_mcp.result.sanitize import dump_json
 
 # The text form says so in the title of each fence.

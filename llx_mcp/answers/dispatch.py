@@ -5,6 +5,8 @@ a worker as JSON and decoded there into the same type.
 """
 
 import json
+from collections.abc import Mapping
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +14,11 @@ import msgspec
 
 from llx_mcp.answers.budget import Answer
 from llx_mcp.answers.header import Header, start_answer
-from llx_mcp.answers.outputs import Output, QueryOutput
-from llx_mcp.answers.requests import DEFAULT_HITS, JobRequest, ReadOptions
+from llx_mcp.answers.output_base import Output
+from llx_mcp.answers.outputs import QueryOutput
+from llx_mcp.answers.requests import DEFAULT_HITS, JobRequest, JobsRequest, ReadOptions
+from llx_mcp.answers.wait_report import JobRow
+from llx_mcp.raw_json import split_json
 from llx_mcp.result.sections import JobSections
 
 if TYPE_CHECKING:
@@ -64,11 +69,30 @@ class QueryQuestion(msgspec.Struct, frozen=True, tag="query"):
     deadline_seconds: float = QUERY_SECONDS
 
 
+class JoinedQueryQuestion(msgspec.Struct, frozen=True, tag="joined_query"):
+    """What does a SELECT over the tables of several jobs return?"""
+
+    request: JobsRequest
+    jobs: tuple[JobRow, ...]
+    sql: str
+    deadline_seconds: float = QUERY_SECONDS
+
+
 Question = SummaryQuestion | ReadQuestion | SearchQuestion | ReviewQuestion | QueryQuestion
 
 
 class LoadJob(msgspec.Struct, frozen=True, tag="load"):
     """Load a job, whose JSON is the body of the frame, and drop the previous one."""
+
+
+class LoadJobs(msgspec.Struct, frozen=True, tag="load_jobs"):
+    """Load several jobs, and drop what was loaded before. Their JSON, one after the other, is the body of the frame.
+
+    Attributes:
+        sizes: the bytes of each job, by its id.
+    """
+
+    sizes: dict[str, int]
 
 
 class DecodeJob(msgspec.Struct, frozen=True, tag="decode"):
@@ -81,7 +105,7 @@ class BuildTables(msgspec.Struct, frozen=True, tag="build"):
     sql: str
 
 
-Message = Question | LoadJob | DecodeJob | BuildTables
+Message = Question | JoinedQueryQuestion | LoadJob | LoadJobs | DecodeJob | BuildTables
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -205,3 +229,44 @@ class ResultReader:
         self.build_tables(question.sql)
         seconds = question.deadline_seconds
         return answer_query(self._engine, header, request, question.sql, deadline_seconds=seconds)
+
+
+class JoinedReader:
+    """Answers queries over several jobs, and caches what was decoded and built.
+
+    A job that cannot be read has no rows, and a note that says why.
+    """
+
+    def __init__(self, bodies: Mapping[str, bytes | memoryview]) -> None:
+        self._bodies = bodies
+        self._unreadable: dict[str, str] = {}
+
+    @cached_property
+    def _engine(self) -> "Engine | None":
+        from llx_mcp.query.engine import Engine
+
+        documents = {}
+        for job_id, body in self._bodies.items():
+            try:
+                documents[job_id] = JobSections(split_json(body)).document
+            except (ValueError, RecursionError) as exc:
+                self._unreadable[job_id] = f"its result or its metadata {explain_unreadable(exc)}"
+        return Engine(documents) if documents else None
+
+    def build_tables(self, sql: str) -> None:
+        """Decode the jobs, and build the tables that a query reads."""
+        if self._engine is not None:
+            self._engine.build(sql)
+
+    def answer(self, question: JoinedQueryQuestion) -> Answer:
+        """Answer one question.
+
+        Raises:
+            ArgumentError: the query cannot be run.
+        """
+        from llx_mcp.answers.query import answer_joined_query
+
+        self.build_tables(question.sql)
+        jobs = [replace(job, note=self._unreadable.get(job.job_id, job.note)) for job in question.jobs]
+        seconds = question.deadline_seconds
+        return answer_joined_query(self._engine, jobs, question.request, question.sql, deadline_seconds=seconds)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from llx_mcp.answers.budget import NOTICE, AnswerBuilder
-from llx_mcp.answers.outputs import Facts, JobAnswer, JobOutput, NextStep
+from llx_mcp.answers.outputs import Facts, JobFields, JobOutput, NextStep
 from llx_mcp.answers.requests import JobRequest
 from llx_mcp.result.sanitize import sanitize_line
 
@@ -54,7 +54,7 @@ def build_header(job: "Job", request: JobRequest, *, now: datetime, waited_secon
     return Header(job_id, status, facts if facts.model_fields_set else None, steps, job.error_message)
 
 
-def start_answer(header: Header, max_chars: int, output_type: type[JobAnswer]) -> AnswerBuilder:
+def start_answer(header: Header, max_chars: int, output_type: type[JobFields]) -> AnswerBuilder:
     """Start an answer about a job: its status, and the notice or, where there is no result, the next steps."""
     return _start(header, output_type(job_id=header.job_id, status=header.status), max_chars)
 
@@ -65,7 +65,7 @@ def start_summary(header: Header, max_chars: int) -> AnswerBuilder:
     return _start(header, head if header.facts is None else head.model_copy(update={"facts": header.facts}), max_chars)
 
 
-def _start(header: Header, head: JobAnswer | JobOutput, max_chars: int) -> AnswerBuilder:
+def _start(header: Header, head: JobFields, max_chars: int) -> AnswerBuilder:
     builder = AnswerBuilder(head, max_chars)
     if header.next_steps:
         builder.add_next_steps(*header.next_steps)

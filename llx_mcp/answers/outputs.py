@@ -5,61 +5,18 @@ A field that is absent is unknown, empty or does not apply. Values of a document
 through and never validated, so that a result of any size costs nothing here.
 """
 
-from typing import Annotated, Any, ClassVar
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic import Field
 
+from llx_mcp.answers.output_base import JsonObject, JsonValue, Output
 from llx_mcp.scope import KNOWN_STATUSES
 
-_OBJECT = {"type": "object"}
-_ARRAY = {"type": "array"}
-_SCALARS = [{"type": "string"}, {"type": "number"}, {"type": "boolean"}]
-_ANY = {"anyOf": [*_SCALARS, {"type": "null"}, _OBJECT, _ARRAY]}
-
-Number = Annotated[int | float, WithJsonSchema({"type": "number"})]
-# Null says that the job gives none; that is why it is not simply left out.
-Confidence = Annotated[float | None, WithJsonSchema({"oneOf": [{"type": "number"}, {"type": "null"}]})]
-JsonObject = Annotated[dict[str, Any], WithJsonSchema(_OBJECT)]
-JsonValue = Annotated[Any, WithJsonSchema(_ANY)]
 _JOB_ID = "Id of the job."
 # An open string: the service may add statuses.
 _STATUS = f"Status of the job: {', '.join(KNOWN_STATUSES)}, or one that the service has added since."
 JobId = Annotated[str, Field(description=_JOB_ID)]
 Status = Annotated[str, Field(description=_STATUS, examples=list(KNOWN_STATUSES))]
-
-# These fields come last, as in the text form.
-_LAST = ("omitted", "cursor", "next_steps")
-
-
-class Output(BaseModel):
-    """Base of all output models. Unknown fields are ignored, so that an older client reads a newer server."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore", protected_namespaces=(), defer_build=True)
-
-    # Fields whose null is information. Others are left out where they are None.
-    nullable: ClassVar[frozenset[str]] = frozenset()
-
-    def structured(self) -> dict[str, Any]:
-        """Return the JSON form: the fields that are known. Document values are passed through as they are."""
-        return {name: to_json(getattr(self, name)) for name in self.known_fields()}
-
-    def known_fields(self) -> list[str]:
-        """Return the names of the fields that are known, in the order of the structured form."""
-        names = [
-            name
-            for name in type(self).model_fields
-            if name in self.model_fields_set and (name in self.nullable or getattr(self, name) is not None)
-        ]
-        return [*(name for name in names if name not in _LAST), *(name for name in _LAST if name in names)]
-
-
-def to_json(value: Any) -> Any:
-    """Return a model, or a list of models, as JSON; any other value as it is."""
-    if isinstance(value, Output):
-        return value.structured()
-    if isinstance(value, list) and value and isinstance(value[0], Output):
-        return [item.structured() for item in value]
-    return value
 
 
 class Call(Output):
@@ -238,8 +195,8 @@ class SearchCounts(Output):
     absent_words: list[str] | None = Field(default=None, description="Words that stand nowhere in the result.")
 
 
-class SearchOutput(JobAnswer):
-    """The answer of `find_in_extract_result`: what the result says about some words."""
+class SearchFields(JobFields):
+    """The fields that a search of a job may have."""
 
     found: SearchCounts | None = Field(default=None, description="How much was found.")
     shared: JsonObject | None = Field(default=None, description="Fields that have the same value in all hits.")
@@ -253,9 +210,29 @@ class SearchOutput(JobAnswer):
     )
 
 
-class QueryOutput(JobAnswer):
-    """The answer of `query_extract_result`: the rows of a query."""
+class JobSearch(SearchFields):
+    """What one of several jobs says about some words."""
 
+    job_id: JobId
+    status: Status
+
+
+class SearchOutput(SearchFields):
+    """The answer of `find_in_extract_result`: what a result says about some words, or several for `job_ids`."""
+
+    jobs: Table | None = Field(
+        default=None, description="Jobs of `job_ids` that could not be searched: job_id, status, note."
+    )
+    searches: list[JobSearch] | None = Field(default=None, description="What each job of `job_ids` says.")
+
+
+class QueryOutput(JobFields):
+    """The answer of `query_extract_result`: the rows of a query over one job, or over those of `job_ids`."""
+
+    jobs: Table | None = Field(
+        default=None,
+        description="One row for each job of `job_ids`: job_id, status, and in note why its rows are missing.",
+    )
     num_rows: int | None = Field(
         default=None, description="How many rows the query has, shown or not; absent if uncounted."
     )

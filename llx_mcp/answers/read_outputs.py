@@ -2,7 +2,8 @@
 
 from pydantic import Field
 
-from llx_mcp.answers.outputs import Confidence, JobAnswer, JsonObject, JsonValue, Number, Output, Table
+from llx_mcp.answers.output_base import Confidence, JsonObject, JsonValue, Number, Output
+from llx_mcp.answers.outputs import JobAnswer, Table
 
 _MORE = "What else the service sent, as it sent it."
 

@@ -55,6 +55,12 @@ def _argument(value: Any) -> Any:
     return SAME if is_odd else value
 
 
+def _ids_argument(job_ids: Sequence[str], max_chars: int) -> list[str] | str:
+    num_chars = sum(len(job_id) + len('"",') for job_id in job_ids)
+    is_plain = all(sanitize_line(job_id, _ID_CHARS) == job_id for job_id in job_ids)
+    return list(job_ids) if num_chars <= max_chars * _IDS_SHARE and is_plain else SAME
+
+
 @dataclass(frozen=True, slots=True)
 class JobRequest:
     """A request about one job.
@@ -87,6 +93,30 @@ class JobRequest:
         """Return the URI of this job, or of one of its sections, as a resource."""
         job_id = SAME if len(self.job_id) > _ID_CHARS else quote(self.job_id, safe="")
         return f"llx://jobs/{job_id}/{section}".rstrip("/")
+
+
+@dataclass(frozen=True, slots=True)
+class JobsRequest:
+    """A request about several jobs.
+
+    Attributes:
+        job_ids: ids of the jobs, each once.
+        max_chars: budget of the answer, for each of its two forms.
+        scope: project and organization of all jobs.
+    """
+
+    job_ids: tuple[str, ...]
+    max_chars: int = DEFAULT_CHARS
+    scope: Scope = DEFAULT_SCOPE
+
+    def job_request(self, job_id: str, max_chars: int | None = None) -> JobRequest:
+        """Build the same request about one job."""
+        return JobRequest(job_id, max_chars=max_chars or self.max_chars, scope=self.scope)
+
+    def call(self, tool: str, job_ids: Sequence[str], **arguments: Any) -> Call:
+        """Build a call of a tool on some of the jobs; many long ids become `<the same>`."""
+        ids = _ids_argument(job_ids, self.max_chars)
+        return build_call(tool, {"job_ids": ids} | arguments | asdict(self.scope))
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,11 +166,8 @@ class WaitRequest:
 
     def call(self, job_ids: Sequence[str], **arguments: Any) -> Call:
         """Build the call that waits for some of the jobs; many long ids become `<the same>`."""
-        num_chars = sum(len(job_id) + len('"",') for job_id in job_ids)
-        is_plain = all(sanitize_line(job_id, _ID_CHARS) == job_id for job_id in job_ids)
-        is_short = num_chars <= self.max_chars * _IDS_SHARE and is_plain
         given = {
-            "job_ids": list(job_ids) if is_short else SAME,
+            "job_ids": _ids_argument(job_ids, self.max_chars),
             "until": None if self.until == "all" else self.until,
             "expand": None if self.expand == DEFAULT_EXPAND else list(self.expand),
             **arguments,

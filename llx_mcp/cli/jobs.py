@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llx_mcp.answers.budget import Answer
-from llx_mcp.answers.outputs import JobListOutput, JobOutput, Output, WaitOutput
+from llx_mcp.answers.output_base import Output
+from llx_mcp.answers.outputs import JobListOutput, JobOutput, WaitOutput
 from llx_mcp.answers.requests import JobListRequest, JobRequest, WaitRequest
 from llx_mcp.cli.setup import CommandSetup, open_store
 from llx_mcp.cli.waiting_line import WaitingLine, run_waiting

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from llx_mcp.answers import outputs
 from llx_mcp.answers.markdown import PARTS, is_cell, render_head, render_part
+from llx_mcp.answers.output_base import Output
 from llx_mcp.cli.wording import describe_next_step, describe_omission
 from llx_mcp.result.paths import ROOT, join_name
 from llx_mcp.result.sanitize import dump_json, sanitize_line, sanitize_text
@@ -35,7 +36,7 @@ class _Cell:
     confidence: float | None
 
 
-def show_answer(console: Console, output: outputs.Output, source: Sequence[str]) -> None:
+def show_answer(console: Console, output: Output, source: Sequence[str]) -> None:
     """Print an answer on a terminal.
 
     Args:
@@ -78,7 +79,7 @@ def _stack(texts: Sequence[str]) -> Text:
     return Text("\n").join(Text(text, style="dim" if index else "") for index, text in enumerate(texts) if text)
 
 
-def _build_head(output: outputs.Output) -> Text:
+def _build_head(output: Output) -> Text:
     head = Text(sanitize_text(render_head(output)).replace("**", "").rstrip())
     status = getattr(output, "status", None)
     if status:

@@ -11,7 +11,8 @@ from llx_mcp.errors import ArgumentError
 from llx_mcp.settings import load_redactor
 
 if TYPE_CHECKING:
-    from llx_mcp.answers.outputs import Call, NextStep, Omission, Output
+    from llx_mcp.answers.output_base import Output
+    from llx_mcp.answers.outputs import Call, NextStep, Omission
 
 _COMMANDS_OF_TOOLS = {
     "list_extract_jobs": "llx-mcp list",

@@ -3,7 +3,7 @@
 Every question in a worker has time limits, because a document can make any of them slow.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,10 @@ from llx_mcp.answers.budget import Answer
 from llx_mcp.answers.dispatch import (
     BuildTables,
     DecodeJob,
+    JoinedQueryQuestion,
+    JoinedReader,
     LoadJob,
+    LoadJobs,
     Message,
     QueryQuestion,
     Question,
@@ -33,6 +36,9 @@ if TYPE_CHECKING:
 
 # Smaller jobs are read in this process, which cannot stop. The worst of them take some seconds for 1 MB.
 WORKER_BYTES = 1 << 18
+# The most that the jobs of one query may have together: a worker needs a multiple of it, and there can be two.
+MAX_JOINED_BYTES = 128 << 20
+_MEGABYTE = 1_000_000
 
 # Loading, decoding, building tables, and every question that has no limit of its own. Ordinary jobs need a twentieth.
 _READ_SECONDS = 10.0
@@ -44,6 +50,7 @@ _GRACE_SECONDS = 0.25
 # These can exceed their time limit, and only a process can be stopped.
 _WORKER_QUESTIONS = (QueryQuestion, ReviewQuestion)
 _HINTS = {
+    "load_jobs": "Reading the jobs took too long. Query fewer jobs at once.",
     "build": "Query fewer tables at once.",
     "summary": "Read one path at a time.",
     "read": "Read a longer path, or a smaller page.",
@@ -78,23 +85,64 @@ class AnswerExecutor:
         is_stoppable = isinstance(question, _WORKER_QUESTIONS) and cached.job.has_result
         try:
             if cached.num_bytes >= WORKER_BYTES or is_stoppable:
-                return await self._answer_in_worker(key, cached, question)
+                steps = _steps_of(question, cached.num_bytes)
+                return await self._answer_in_worker(key, cached.name, cached.body, question, steps)
             return await _answer_here(cached, question)
         finally:
-            # Compressed after the answer, because both need the processor.
-            if cached.job.is_terminal and not cached.is_compressed:
-                self._group.start_soon(self._cache.compress, key)
+            self._compress_later(key, cached)
 
-    async def _answer_in_worker(self, key: JobKey, cached: CachedJob, question: Question) -> Answer:
+    async def answer_joined(
+        self, keys: Sequence[JobKey], jobs: Mapping[str, CachedJob], question: JoinedQueryQuestion
+    ) -> Answer:
+        """Answer a query over several jobs, all loaded into one worker.
+
+        Args:
+            keys: where the jobs are cached. Queries over the same jobs, in any order, take turns at one worker.
+            jobs: the jobs that have a result, by the ids that the tables show.
+            question: the question.
+
+        Raises:
+            ArgumentError: the query cannot be run, took too much time or memory, or the jobs are too large together.
+            LlxError: the worker ended before it answered.
+        """
+        if not jobs:
+            return JoinedReader({}).answer(question)
+        sizes = {job_id: cached.num_bytes for job_id, cached in jobs.items()}
+        _check_size(sizes)
+        name = "\n".join(f"{job_id}\n{cached.name}" for job_id, cached in jobs.items())
+
+        async def fetch_bodies() -> bytes:
+            return b"".join([await cached.body() for cached in jobs.values()])
+
+        try:
+            steps = _joined_steps_of(question, sizes)
+            return await self._answer_in_worker(frozenset(keys), name, fetch_bodies, question, steps)
+        finally:
+            for key, cached in zip(keys, jobs.values(), strict=True):
+                self._compress_later(key, cached)
+
+    def _compress_later(self, key: JobKey, cached: CachedJob) -> None:
+        # Compressed after the answer, because both need the processor.
+        if cached.job.is_terminal and not cached.is_compressed:
+            self._group.start_soon(self._cache.compress, key)
+
+    async def _answer_in_worker(
+        self,
+        turn: Hashable,
+        name: str,
+        fetch_body: Callable[[], Awaitable[bytes]],
+        question: Question | JoinedQueryQuestion,
+        steps: Sequence[Step],
+    ) -> Answer:
         from llx_mcp.workers.pool import WorkerPool
         from llx_mcp.workers.worker import OutOfMemoryError, OutOfTimeError, UnreadableError, WorkerDiedError
 
         if self._pool is None:
             self._pool = WorkerPool(self._group)
             self._stack.callback(self._pool.close)
-        kind = _kind_of(question)
+        kind = "query" if isinstance(question, JoinedQueryQuestion) else _kind_of(question)
         try:
-            return await self._pool.answer(key, cached.name, cached.body, _steps_of(question, cached.num_bytes))
+            return await self._pool.answer(turn, name, fetch_body, steps)
         except OutOfTimeError as exc:
             raise ArgumentError(_explain_late(exc, question)) from None
         except OutOfMemoryError:
@@ -134,11 +182,39 @@ def _steps_of(question: Question, num_bytes: int) -> Sequence[Step]:
             return load, Step(question, read_seconds)
 
 
+def _joined_steps_of(question: JoinedQueryQuestion, sizes: dict[str, int]) -> Sequence[Step]:
+    read_seconds = _READ_SECONDS + _READ_SECONDS_PER_BYTE * sum(sizes.values())
+    return (
+        Step(LoadJobs(sizes), read_seconds),
+        Step(BuildTables(question.sql), read_seconds),
+        Step(question, question.deadline_seconds + _GRACE_SECONDS),
+    )
+
+
+def _check_size(sizes: dict[str, int]) -> None:
+    """Refuse jobs that are too large together.
+
+    Raises:
+        ArgumentError: they are, and the message names the largest.
+    """
+    total = sum(sizes.values())
+    if total > MAX_JOINED_BYTES:
+        largest = max(sizes, key=sizes.__getitem__)
+        raise ArgumentError(
+            f"job_ids: these jobs have {total / _MEGABYTE:.0f} MB together, and one query reads at most "
+            f"{MAX_JOINED_BYTES / _MEGABYTE:.0f} MB. Query fewer at once; the largest is {largest} with "
+            f"{sizes[largest] / _MEGABYTE:.0f} MB."
+        )
+
+
 def _kind_of(message: Message) -> str:
     return str(message.__struct_config__.tag)
 
 
-def _explain_late(late: "OutOfTimeError", question: Question) -> str:
+def _explain_late(late: "OutOfTimeError", question: Question | JoinedQueryQuestion) -> str:
+    if isinstance(question, JoinedQueryQuestion):
+        step = "query" if isinstance(late.message, JoinedQueryQuestion) else "load_jobs"
+        return f"query: stopped after {late.seconds:g} s. {_HINTS[step]}"
     hint = _HINTS.get(_kind_of(late.message))
     if hint is None:
         hint = (
@@ -148,7 +224,11 @@ def _explain_late(late: "OutOfTimeError", question: Question) -> str:
     return f"{_kind_of(question)}: stopped after {late.seconds:g} s. {hint}"
 
 
-def _unreadable(question: Question, why: str) -> BadResponseError:
+def _unreadable(question: Question | JoinedQueryQuestion, why: str) -> BadResponseError:
+    if isinstance(question, JoinedQueryQuestion):
+        return BadResponseError(
+            f"The jobs were fetched, but the result or the metadata of one {why}. Query each with job_id to see which."
+        )
     return BadResponseError(
         f"The job was fetched, but its result or its metadata {why}. A retry seldom helps; the resource "
         f"{question.request.resource()} returns it as the service sent it."

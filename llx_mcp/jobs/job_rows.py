@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from llx_mcp.answers.header import describe_overdue, format_time
 from llx_mcp.answers.wait_report import NOT_POLLED, UNREADABLE, JobRow
-from llx_mcp.errors import ArgumentError, NotFoundError, RateLimitedError
+from llx_mcp.errors import ArgumentError, LlxError, NotFoundError, RateLimitedError
 
 if TYPE_CHECKING:
     from llx_mcp.jobs.progress import JobSnapshot
@@ -42,6 +42,27 @@ def build_waited_row(snapshot: "JobSnapshot", now: datetime) -> JobRow:
         job.error_message or overdue or failed_poll or _describe_no_result(job),
         has_ended=snapshot.has_ended,
         has_result=job.is_success and job.has_result,
+        is_overdue=overdue is not None,
+    )
+
+
+def build_fetched_row(job_id: str, job: "Job | LlxError", now: datetime) -> JobRow:
+    """Build the row of a job of several that were fetched, or could not be.
+
+    Args:
+        job_id: id of the job, cleaned and bounded.
+        job: the job, or the error that says why there is none.
+        now: the time by the service's clock.
+    """
+    if isinstance(job, LlxError):
+        return JobRow(job_id, UNREADABLE, note=str(job), has_ended=True)
+    overdue = describe_overdue(job, now)
+    return JobRow(
+        job_id,
+        job.status,
+        note=job.error_message or overdue or _describe_no_result(job),
+        has_ended=job.is_terminal,
+        has_result=job.has_result,
         is_overdue=overdue is not None,
     )
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from llx_mcp.answers.header import Header
     from llx_mcp.answers.wait_report import WaitReport
     from llx_mcp.jobs.executor import AnswerExecutor
+    from llx_mcp.jobs.joined import JoinedJobs
     from llx_mcp.jobs.poller import JobPoller
     from llx_mcp.jobs.progress import JobSnapshot, OnProgress, WaitProgress
     from llx_mcp.models import Job
@@ -82,6 +83,13 @@ class JobReader:
         from llx_mcp.jobs.executor import AnswerExecutor
 
         return AnswerExecutor(self.fetcher.cache, self._stack, self._group)
+
+    @cached_property
+    def joined(self) -> "JoinedJobs":
+        """Answers questions about several jobs."""
+        from llx_mcp.jobs.joined import JoinedJobs
+
+        return JoinedJobs(self.fetcher, self._executor, self._options.call_seconds)
 
     async def fetch(self, request: JobRequest) -> "Job":
         """Return the job with all its sections, from the cache or from a fetch that concurrent callers share.

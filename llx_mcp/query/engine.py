@@ -1,9 +1,10 @@
-"""Loads the tables of a result into SQLite and runs queries over them."""
+"""Loads the tables of results into SQLite and runs queries over them."""
 
 import math
 import re
 import sqlite3
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
@@ -14,7 +15,7 @@ from llx_mcp.query.tables import BUILT_IN_TABLES, ResultTables
 from llx_mcp.result.document import Document
 from llx_mcp.result.normalize import normalize_text
 from llx_mcp.result.sanitize import truncate
-from llx_mcp.result.sql_tables import FIELD_COLUMNS, FIELDS
+from llx_mcp.result.sql_tables import FIELDS
 
 MOST_ROWS = 5_000
 
@@ -58,13 +59,16 @@ class QueryResult:
 
 
 class Engine:
-    """The tables of one result in SQLite. Tables are built once, and queries run one at a time.
+    """The tables of one result or of several in SQLite. Tables are built once, and queries run one at a time.
+
+    Args:
+        documents: the result, or several by the ids of their jobs.
 
     Attributes:
         tables: the tables.
     """
 
-    def __init__(self, document: Document) -> None:
+    def __init__(self, documents: Document | Mapping[str, Document]) -> None:
         self._connection = sqlite3.connect(":memory:", isolation_level=None)
         # Sorting many rows would otherwise write files.
         self._connection.execute("PRAGMA temp_store = MEMORY")
@@ -73,7 +77,7 @@ class Engine:
         self._connection.create_aggregate("median", 1, _Median)  # type: ignore[arg-type]
         # SQLite creates these two virtual tables on first use, which the authorizer would refuse.
         self._connection.execute("SELECT 1 FROM json_each('[]'), json_tree('[]')").fetchall()
-        self.tables = ResultTables(self._connection, document)
+        self.tables = ResultTables(self._connection, documents)
 
     def build(self, sql: str) -> None:
         """Build the tables that a query mentions, where they are not built yet.
@@ -156,7 +160,7 @@ class Engine:
 
     def _explain_column(self, name: str) -> str:
         columns_by_table = {table: sql_table.columns for table, sql_table in self.tables.sql_tables.items()}
-        columns_by_table[FIELDS] = list(FIELD_COLUMNS)
+        columns_by_table[FIELDS] = self.tables.field_columns
         table, _, column = name.rpartition(".")
         known = columns_by_table.get(table) or [other for columns in columns_by_table.values() for other in columns]
         close = get_close_matches(column, list(dict.fromkeys(known))[:_MAX_COMPARED], n=3)

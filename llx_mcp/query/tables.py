@@ -1,13 +1,14 @@
-"""The tables of a result in SQLite: built once when a query names them, and shown by views.
+"""The tables of results in SQLite: built once when a query names them, and shown by views.
 
 A query reads views. A view shows the data of its table and, of all further columns, those that the query names.
 """
 
 import re
 import sqlite3
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from llx_mcp.query.joined_tables import JOB_ID, JoinedColumn, JoinedTable, join_tables
 from llx_mcp.query.sandbox import lift
 from llx_mcp.result.document import Document
 from llx_mcp.result.sql_cells import CellCutter
@@ -18,20 +19,14 @@ from llx_mcp.result.sql_tables import (
     FIELDS,
     TABLE_COLUMNS,
     TABLES,
-    SqlTable,
-    TableColumn,
-    details_name,
-    find_sql_tables,
-    iter_details,
     iter_fields,
-    iter_rows,
-    table_rows,
 )
 
 BUILT_IN_TABLES = (FIELDS, TABLES)
 
 _CONFIDENCE = "confidence"
 _WORD = re.compile(r"\w+")
+_CAMEL_CASE = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _MIN_SHARED_CHARS = 4
 _MAX_SUGGESTED = 8
 _MAX_LISTED = 30
@@ -39,20 +34,24 @@ _MAX_DESCRIPTION_CHARS = 1_500
 
 
 class ResultTables:
-    """The tables of one result.
+    """The tables of one result, or of several with the column `job_id`.
 
     Args:
         connection: the database to build them in.
-        document: the result.
+        documents: the result, or several by the ids of their jobs.
 
     Attributes:
-        sql_tables: the tables of the result by name.
+        sql_tables: the tables by name.
+        field_columns: the columns of the table `fields`.
     """
 
-    def __init__(self, connection: sqlite3.Connection, document: Document) -> None:
+    def __init__(self, connection: sqlite3.Connection, documents: Document | Mapping[str, Document]) -> None:
         self._connection = connection
-        self._document = document
-        self.sql_tables = {sql_table.name: sql_table for sql_table in find_sql_tables(document)}
+        self._job_ids = [] if isinstance(documents, Document) else list(documents)
+        self._documents = [documents] if isinstance(documents, Document) else list(documents.values())
+        self._job_columns = [JOB_ID] if self._job_ids else []
+        self.field_columns = [*self._job_columns, *FIELD_COLUMNS]
+        self.sql_tables = {table.name: table for table in join_tables(self._documents, self._job_ids)}
         # Shorter names of tables, as far as no other table has them: `results` for `events_age_groups_results`.
         self._aliases = _short_names(list(self.sql_tables), {name.lower() for name in BUILT_IN_TABLES})
         # What was built, by its name, with what cut its cells.
@@ -76,9 +75,9 @@ class ResultTables:
             if name in self.sql_tables:
                 self._create_view(self.sql_tables[name], words)
             elif name == FIELDS:
-                self._create_table(FIELDS, FIELD_COLUMNS, lambda cutter: iter_fields(self._document, cutter))
+                self._create_table(FIELDS, self.field_columns, self._iter_fields)
             else:
-                self._create_table(TABLES, TABLE_COLUMNS, lambda _: self._list_tables())
+                self._create_table(TABLES, [*self._job_columns, *TABLE_COLUMNS], lambda _: self._iter_tables())
 
     def num_cut(self, sql: str) -> int:
         """Return how many cells of the tables that a query names were cut, because they are too long for SQLite."""
@@ -103,7 +102,7 @@ class ResultTables:
         if num_more > 0:
             parts.append(f"{num_more} more tables")
         if FIELDS in names or not names:
-            parts.append(f"{FIELDS}({list_names(FIELD_COLUMNS)})")
+            parts.append(f"{FIELDS}({list_names(self.field_columns)})")
         text = f"Tables: {'; '.join(parts)}."
         return text if len(text) <= _MAX_DESCRIPTION_CHARS else f"{text[:_MAX_DESCRIPTION_CHARS]}…"
 
@@ -112,20 +111,31 @@ class ResultTables:
         words = [word.rstrip("s") for word in _WORD.findall(sql.lower()) if len(word) >= _MIN_SHARED_CHARS]
         tables = [table for table in self.sql_tables.values() if table.name != DOCUMENT]
         tables.sort(key=lambda table: not any(word in table.name.lower() for word in words))
-        return ", ".join(f"{table.name} ({len(table.positions)} rows)" for table in tables[:_MAX_SUGGESTED])
+        return ", ".join(f"{table.name} ({table.num_rows} rows)" for table in tables[:_MAX_SUGGESTED])
 
     def _find_named(self, words: Collection[str]) -> list[str]:
         used = {self._aliases[word] for word in words if word in self._aliases}
         return [name for name in (*self.sql_tables, *BUILT_IN_TABLES) if name.lower() in words or name in used]
 
-    def _list_tables(self) -> list[list[Any]]:
-        return table_rows(list(self.sql_tables.values()), self._document.num_values)
+    def _iter_fields(self, cutter: CellCutter) -> Iterator[list[Any]]:
+        for index, document in enumerate(self._documents):
+            for row in iter_fields(document, cutter):
+                yield [*self._job_cells(index), *row]
 
-    def _create_view(self, sql_table: SqlTable, words: Collection[str]) -> None:
+    def _iter_tables(self) -> Iterator[list[Any]]:
+        for index, document in enumerate(self._documents):
+            for table in self.sql_tables.values():
+                if row := table.describe_part(index):
+                    yield [*self._job_cells(index), *row]
+            yield [*self._job_cells(index), FIELDS, document.num_values, ", ".join(self.field_columns)]
+
+    def _job_cells(self, index: int) -> list[str]:
+        return self._job_ids[index : index + 1]
+
+    def _create_view(self, sql_table: JoinedTable, words: Collection[str]) -> None:
         """Create the views of a table, under its name and its shorter names, with the columns that a query may mean."""
-        rows = self._create_table(
-            f"{sql_table.name}/rows", sql_table.columns, lambda cutter: iter_rows(sql_table, cutter)
-        )
+        # The tables of a result have no slash in their names, and no column has an empty name.
+        rows = self._create_table(f"{sql_table.name}/", sql_table.columns, sql_table.iter_rows)
         shown = [name for name in sql_table.columns if name.lower() in words or name in sql_table.data_names]
         selected, joins = [f"r.{_quote_name(name)}" for name in shown], [f"main.{rows} AS r"]
         for column, labels in _label_columns(sql_table, words):
@@ -141,12 +151,12 @@ class ResultTables:
                 self._connection.execute(f"CREATE TEMP VIEW {_quote_name(view)} AS {select}")
                 self._views.append(view)
 
-    def _create_details(self, sql_table: SqlTable, column: TableColumn) -> str:
+    def _create_details(self, sql_table: JoinedTable, column: JoinedColumn) -> str:
         """Create the table of the further columns of a column, and return its quoted name."""
         return self._create_table(
-            details_name(sql_table, column),
+            f"{sql_table.name}/{column.name}",
             DETAILS,
-            lambda cutter: iter_details(sql_table, column, self._document, cutter),
+            lambda cutter: sql_table.iter_details(column, self._documents, cutter),
         )
 
     def _create_table(
@@ -172,7 +182,9 @@ def list_names(names: Sequence[str]) -> str:
     return ", ".join(names[:_MAX_LISTED]) + (f", {num_more} more" if num_more > 0 else "")
 
 
-def _label_columns(sql_table: SqlTable, words: Collection[str]) -> Iterator[tuple[TableColumn, dict[str, list[str]]]]:
+def _label_columns(
+    sql_table: JoinedTable, words: Collection[str]
+) -> Iterator[tuple[JoinedColumn, dict[str, list[str]]]]:
     """Yield each data column with the names that a query uses for it, besides its own.
 
     They are by what they mean: `""` is the column itself under a shorter name, others are among `DETAILS`.
@@ -189,18 +201,20 @@ def _label_columns(sql_table: SqlTable, words: Collection[str]) -> Iterator[tupl
 
 
 def _short_names(names: list[str], taken: Collection[str]) -> dict[str, str]:
-    """Return shorter names that are unambiguous: what follows an underscore in one name only."""
+    """Return other names that are unambiguous: what follows an underscore, and camel case as snake case."""
     found: dict[str, list[str]] = {}
     for name in names:
-        parts = name.lower().split("_")
-        for start in range(1, len(parts)):
-            found.setdefault("_".join(parts[start:]), []).append(name)
+        # `workExperience` may also be written `work_experience`.
+        for form in dict.fromkeys((name.lower(), _CAMEL_CASE.sub("_", name).lower())):
+            parts = form.split("_")
+            for start in range(len(parts)):
+                found.setdefault("_".join(parts[start:]), []).append(name)
     reserved = {*taken, *(name.lower() for name in names), ""}
     return {
         short: owners[0]
         for short, owners in found.items()
         # SQLite reserves these names.
-        if len(owners) == 1 and short not in reserved and not short.startswith("sqlite_")
+        if len(set(owners)) == 1 and short not in reserved and not short.startswith("sqlite_")
     }
 
 

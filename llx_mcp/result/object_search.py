@@ -12,13 +12,11 @@ from dataclasses import dataclass, field
 from itertools import chain, islice
 
 from llx_mcp.result.document import Document, is_scalar
-from llx_mcp.result.outline import Node
+from llx_mcp.result.outline import Node, ancestor_position, descendant_positions
 from llx_mcp.result.search_groups import (
     FieldColumn,
     Group,
     Weights,
-    ancestor_position,
-    descendant_positions,
     find_groups,
 )
 from llx_mcp.result.search_texts import FieldNumbers, FieldQuotes, FieldTexts

@@ -5,6 +5,7 @@ position of its parent in the parent node. So a list of a million objects has on
 fields, and paths are built only for values that are shown.
 """
 
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -184,6 +185,31 @@ def walk_outline(root: Node) -> Iterator[Node]:
         if node is not root or "object" not in +node.types:
             yield node
         stack.extend(reversed(_outline_children(node)))
+
+
+def levels_between(node: Node, ancestor: Node) -> list[list[int]]:
+    """Return the parent positions of each level from a node up to an ancestor, without levels that share positions."""
+    levels: list[list[int]] = []
+    while node is not ancestor and node.parent is not None:
+        if node.parent_positions is not None:
+            levels.append(node.parent_positions)
+        node = node.parent
+    return levels
+
+
+def ancestor_position(position: int, levels: list[list[int]]) -> int:
+    """Return the position of what contains the value at a position, some levels up."""
+    for parent_positions in levels:
+        position = parent_positions[position]
+    return position
+
+
+def descendant_positions(position: int, levels: list[list[int]]) -> Iterator[int]:
+    """Yield the positions at the lowest level whose ancestor is at a position of the highest."""
+    first, last = position, position + 1
+    for parent_positions in reversed(levels):
+        first, last = bisect_left(parent_positions, first), bisect_left(parent_positions, last)
+    yield from range(first, last)
 
 
 def _child_nodes(node: Node) -> list[Node]:

@@ -3,11 +3,9 @@
 An object in a list has the fields of the objects within it. Elements of a list of scalars form a group of their own.
 """
 
-from bisect import bisect_left
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from llx_mcp.result.outline import Node, walk_nodes
+from llx_mcp.result.outline import Node, ancestor_position, descendant_positions, levels_between, walk_nodes
 
 Weights = dict[int, float]
 
@@ -67,7 +65,7 @@ def find_groups(root: Node) -> list[Group]:
         is_element = node.parent is not None and node.step is None
         if node.types["object"] and (is_element or not is_in_list):
             fields = _fields_within(node) if is_element else [m for m in node.members.values() if _is_field(m)]
-            columns = [FieldColumn(each, _levels(each, node)) for each in fields]
+            columns = [FieldColumn(each, levels_between(each, node)) for each in fields]
             # A list may hold scalars besides objects.
             columns += [FieldColumn(node, [])] if node.has_scalars else []
         elif node.has_scalars and (is_element or node.parent is None):
@@ -80,7 +78,7 @@ def find_groups(root: Node) -> list[Group]:
             while ancestor is not None and id(ancestor) not in groups:
                 ancestor = ancestor.parent
             if ancestor is not None:
-                group.parent, group.levels = groups[id(ancestor)], _levels(node, ancestor)
+                group.parent, group.levels = groups[id(ancestor)], levels_between(node, ancestor)
             groups[id(node)] = group
     return list(groups.values())
 
@@ -99,27 +97,3 @@ def _fields_within(node: Node) -> list[Node]:
             found.append(child)
         stack.extend(reversed(child.members.values()))
     return found
-
-
-def _levels(node: Node, ancestor: Node) -> list[list[int]]:
-    levels: list[list[int]] = []
-    while node is not ancestor and node.parent is not None:
-        if node.parent_positions is not None:
-            levels.append(node.parent_positions)
-        node = node.parent
-    return levels
-
-
-def ancestor_position(position: int, levels: list[list[int]]) -> int:
-    """Return the position of what contains the value at a position, some levels up."""
-    for parent_positions in levels:
-        position = parent_positions[position]
-    return position
-
-
-def descendant_positions(position: int, levels: list[list[int]]) -> Iterator[int]:
-    """Yield the positions at the lowest level whose ancestor is at a position of the highest."""
-    first, last = position, position + 1
-    for parent_positions in reversed(levels):
-        first, last = bisect_left(parent_positions, first), bisect_left(parent_positions, last)
-    yield from range(first, last)

@@ -12,12 +12,12 @@ names them.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from llx_mcp.result.document import Document, is_scalar
-from llx_mcp.result.outline import Node, walk_nodes
+from llx_mcp.result.outline import Node, ancestor_position, levels_between, walk_nodes
 from llx_mcp.result.readings import read_date, read_number, uses_decimal_comma
 from llx_mcp.result.sanitize import dump_json
 from llx_mcp.result.sql_cells import CellCutter, to_cell, to_number, type_name
@@ -33,10 +33,12 @@ ROW_COLUMNS = ("_path", "_row", "_parent")
 # The further columns of each data column, by their endings.
 DETAILS = ("page", "confidence", "quote", "number", "date")
 
+# The most columns that a table has besides those that it inherits.
+MAX_COLUMNS = 500
+
 _NON_WORD = re.compile(r"\W+")
 _MAX_NAME_CHARS = 60
 _MAX_STEP_CHARS = 400
-_MAX_COLUMNS = 500
 _MAX_INHERITED_COLUMNS = 40
 _MAX_INHERITED_CHARS = 100
 _MAX_GROUP_NAMES = 5
@@ -86,11 +88,6 @@ class SqlTable:
         return [column.name for column in self.data_columns] + list(ROW_COLUMNS)
 
     @property
-    def data_names(self) -> list[str]:
-        """The names of the columns that `SELECT *` shows."""
-        return [column.name for column in self.data_columns if not column.is_hidden]
-
-    @property
     def positions(self) -> list[int]:
         """For each row, its position in `node.values`."""
         kinds: type | tuple[type, ...] = dict if self.node.types["object"] else (str, int, float)
@@ -107,27 +104,17 @@ def find_sql_tables(document: Document) -> list[SqlTable]:
         if not is_list and not (is_root and node.types["object"]):
             continue
         parent = None if is_root else _find_parent(node, tables)
-        name = _make_unique(DOCUMENT if is_root else _table_name(node), names)
+        name = make_unique(DOCUMENT if is_root else _table_name(node), names)
         fields = _find_fields(node)
-        columns = _build_columns(node, fields[:_MAX_COLUMNS], parent)
-        tables[id(node)] = SqlTable(name, node, columns, parent, max(len(fields) - _MAX_COLUMNS, 0))
+        columns = _build_columns(node, fields[:MAX_COLUMNS], parent)
+        tables[id(node)] = SqlTable(name, node, columns, parent, max(len(fields) - MAX_COLUMNS, 0))
     return [table for table in tables.values() if table.data_columns]
 
 
-def table_rows(sql_tables: list[SqlTable], num_values: int) -> list[list[Any]]:
-    """Return the rows of the table `tables`; the columns that every table has are left out.
-
-    Args:
-        sql_tables: the tables of the result.
-        num_values: the number of rows in the table `fields`.
-    """
-    rows: list[list[Any]] = [[table.name, len(table.positions), _list_columns(table)] for table in sql_tables]
-    return [*rows, [FIELDS, num_values, ", ".join(FIELD_COLUMNS)]]
-
-
-def details_name(sql_table: SqlTable, column: TableColumn) -> str:
-    """Return the name of the table that holds the `DETAILS` of a column; a result's tables have no slash in theirs."""
-    return f"{sql_table.name}/{column.name}"
+def list_columns(names: Sequence[str], num_omitted: int) -> str:
+    """Return the names of a table's columns as one text, and how many fields have none."""
+    columns = ", ".join(names)
+    return f"{columns} and {num_omitted} more in {FIELDS}" if num_omitted else columns
 
 
 def iter_rows(sql_table: SqlTable, cutter: CellCutter) -> Iterator[list[Any]]:
@@ -164,7 +151,7 @@ def iter_fields(document: Document, cutter: CellCutter) -> Iterator[list[Any]]:
         write_path = cutter.path_writer(column.node)
         decimal_comma = uses_decimal_comma(value for value in column.node.values if isinstance(value, str))
         for position, value in enumerate(column.node.values):
-            if value is None or isinstance(value, dict | list):
+            if not is_scalar(value):
                 continue
             page, quote = document.first_citation(column.entries[position])
             yield [
@@ -177,11 +164,6 @@ def iter_fields(document: Document, cutter: CellCutter) -> Iterator[list[Any]]:
                 page,
                 cutter.cut_text(quote),
             ]
-
-
-def _list_columns(table: SqlTable) -> str:
-    columns = ", ".join(table.data_names)
-    return f"{columns} and {table.num_omitted} more in {FIELDS}" if table.num_omitted else columns
 
 
 def _find_parent(node: Node, tables: dict[int, SqlTable]) -> SqlTable | None:
@@ -208,11 +190,11 @@ def _build_columns(node: Node, fields: list[Node], parent: SqlTable | None) -> t
     names = set(ROW_COLUMNS)
     depth = len(node.steps)
     own = [
-        TableColumn(_make_unique(_join_steps(field.steps[depth:]) or "value", names), field, is_inherited=False)
+        TableColumn(make_unique(_join_steps(field.steps[depth:]) or "value", names), field, is_inherited=False)
         for field in fields
     ]
     inherited = [
-        TableColumn(_make_unique(column.name, names, "parent_"), column.node, is_inherited=True)
+        TableColumn(make_unique(column.name, names, "parent_"), column.node, is_inherited=True)
         for column in _find_inherited(parent)
     ]
     return (*own, *inherited)
@@ -247,7 +229,7 @@ def _to_identifier(name: str) -> str:
     return f"_{identifier}" if needs_prefix else identifier
 
 
-def _make_unique(name: str, names: set[str], prefix: str = "") -> str:
+def make_unique(name: str, names: set[str], prefix: str = "") -> str:
     """Return the name as an identifier that is not among `names`, where SQL ignores case, and add it to them.
 
     A name that is taken gets the prefix, if there is one, and then a number.
@@ -273,12 +255,12 @@ def _find_cells(column: TableColumn, table_node: Node, positions: list[int]) -> 
     if column.is_inherited:
         # The values belong to an object that contains the rows, so the rows' positions are mapped to positions there.
         ancestor = _common_ancestor(column.node, table_node)
-        levels = _levels_between(table_node, ancestor)
-        positions = [_ancestor_position(position, levels) for position in positions]
-    levels = _levels_between(column.node, ancestor)
+        levels = levels_between(table_node, ancestor)
+        positions = [ancestor_position(position, levels) for position in positions]
+    levels = levels_between(column.node, ancestor)
     if not levels:
         return list(positions)
-    cells = {_ancestor_position(at, levels): at for at in range(len(column.node.values))}
+    cells = {ancestor_position(at, levels): at for at in range(len(column.node.values))}
     return [cells.get(position) for position in positions]
 
 
@@ -293,27 +275,10 @@ def _common_ancestor(node: Node, other: Node) -> Node:
     return other
 
 
-def _levels_between(node: Node, ancestor: Node) -> list[list[int]]:
-    """Return the parent positions of each level from a node up to an ancestor, without levels that share positions."""
-    levels: list[list[int]] = []
-    while node is not ancestor and node.parent is not None:
-        if node.parent_positions is not None:
-            levels.append(node.parent_positions)
-        node = node.parent
-    return levels
-
-
-def _ancestor_position(position: int, levels: list[list[int]]) -> int:
-    """Return the position of the ancestor that contains the value at a position."""
-    for parent_positions in levels:
-        position = parent_positions[position]
-    return position
-
-
 def _find_parent_rows(table: SqlTable, positions: list[int]) -> list[int | None]:
     """For each row, return the number of the row of the parent table that contains it."""
     if table.parent is None:
         return [None] * len(positions)
     row_numbers = {position: row for row, position in enumerate(table.parent.positions)}
-    levels = _levels_between(table.node, table.parent.node)
-    return [row_numbers.get(_ancestor_position(position, levels)) for position in positions]
+    levels = levels_between(table.node, table.parent.node)
+    return [row_numbers.get(ancestor_position(position, levels)) for position in positions]

@@ -17,7 +17,7 @@ from llx_mcp.result.sql_tables import (
     iter_details,
     iter_fields,
     iter_rows,
-    table_rows,
+    list_columns,
 )
 
 _SHOWN_DETAILS = ("page", "confidence")
@@ -35,8 +35,18 @@ def find_table_records(document: Document, name: str) -> Records | None:
     if name == FIELDS:
         return Records(list(FIELD_COLUMNS), iter_fields(document, whole))
     if name == TABLES:
-        return Records(list(TABLE_COLUMNS), iter(table_rows(list(sql_tables.values()), document.num_values)))
+        return Records(list(TABLE_COLUMNS), _iter_tables(list(sql_tables.values()), document))
     return _build_records(sql_tables[name], document, whole) if name in sql_tables else None
+
+
+def _iter_tables(sql_tables: list[SqlTable], document: Document) -> Iterator[list[Any]]:
+    for table in sql_tables:
+        yield [
+            table.name,
+            len(table.positions),
+            list_columns([c.name for c in table.data_columns if not c.is_hidden], table.num_omitted),
+        ]
+    yield [FIELDS, document.num_values, ", ".join(FIELD_COLUMNS)]
 
 
 def _build_records(sql_table: SqlTable, document: Document, whole: CellCutter) -> Records:

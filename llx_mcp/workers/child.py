@@ -1,19 +1,25 @@
-"""The worker process: it holds one job at a time, and answers requests about it over its standard streams.
+"""The worker process: it holds one job at a time, or several of one query, and answers requests about them.
 
-It has no API key, opens no file or connection, and ends when its parent does.
+Requests and replies go over its standard streams. It has no API key, opens no file or connection, and ends when its
+parent does.
 """
 
 import gc
 import os
 import signal
 import sys
+from collections.abc import Mapping
 from functools import lru_cache
+from itertools import accumulate
 from typing import IO
 
 from llx_mcp.answers.dispatch import (
     BuildTables,
     DecodeJob,
+    JoinedQueryQuestion,
+    JoinedReader,
     LoadJob,
+    LoadJobs,
     ResultReader,
     Step,
     decode_step,
@@ -37,16 +43,21 @@ class LoadedJob:
             by the bytes of the step, because models ask the same again.
     """
 
-    def __init__(self, body: bytes) -> None:
-        self.reader = ResultReader(JobSections(split_json(body)))
+    def __init__(self, body: bytes, sizes: Mapping[str, int] | None = None) -> None:
+        """Load one job or, where `sizes` has the bytes of each, several."""
+        self.reader: ResultReader | JoinedReader
+        if sizes is None:
+            self.reader = ResultReader(JobSections(split_json(body)))
+        else:
+            self.reader = JoinedReader(split_body(body, sizes))
         self.answer = lru_cache(MAX_CACHED_ANSWERS)(self._answer)
 
     def handle(self, head: bytes, step: Step) -> tuple[bytes, bytes]:
         """Return the head and the body of the reply to a step."""
         match step.message:
-            case LoadJob():
+            case LoadJob() | LoadJobs():
                 pass
-            case DecodeJob():
+            case DecodeJob() if isinstance(self.reader, ResultReader):
                 self.reader.decode()
             case BuildTables(sql):
                 self.reader.build_tables(sql)
@@ -56,9 +67,20 @@ class LoadedJob:
 
     def _answer(self, head: bytes) -> tuple[bytes, bytes]:
         question = decode_step(head).message
-        if isinstance(question, LoadJob | DecodeJob | BuildTables):
+        if isinstance(question, LoadJob | LoadJobs | DecodeJob | BuildTables):
             raise TypeError("not a question")
+        if isinstance(question, JoinedQueryQuestion) and isinstance(self.reader, JoinedReader):
+            return encode_answer(self.reader.answer(question))
+        if isinstance(question, JoinedQueryQuestion) or isinstance(self.reader, JoinedReader):
+            raise TypeError("not a question about what is loaded")
         return encode_answer(self.reader.answer(question))
+
+
+def split_body(body: bytes, sizes: Mapping[str, int]) -> dict[str, memoryview]:
+    """Return the JSON of each job, by its id, as a view of the body."""
+    ends = list(accumulate(sizes.values()))
+    view = memoryview(body)
+    return {job_id: view[end - size : end] for (job_id, size), end in zip(sizes.items(), ends, strict=True)}
 
 
 def main() -> None:
@@ -82,10 +104,10 @@ def serve(requests: IO[bytes], replies: IO[bytes]) -> None:
             step = decode_step(head)
             limit_processor_time(step.seconds)
             try:
-                if isinstance(step.message, LoadJob):
+                if isinstance(step.message, LoadJob | LoadJobs):
                     job = LoadedJob(b"{}")
                     gc.collect()
-                    job = LoadedJob(body)
+                    job = LoadedJob(body, step.message.sizes if isinstance(step.message, LoadJobs) else None)
                     limit_memory(len(body))
                 reply = job.handle(head, step)
             except ArgumentError as exc:

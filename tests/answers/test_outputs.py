@@ -34,6 +34,7 @@ from llx_mcp.outputs import (
     JobListFacts,
     JobListOutput,
     JobOutput,
+    JobSearch,
     NextStep,
     Omission,
     Output,
@@ -181,6 +182,12 @@ ENTRY = Entry(
     citations=[Citation(page=694)],
     more={"other": "entry-more"},
 )
+FOUND: dict[str, Any] = {
+    "found": SearchCounts(matches=81, absent_words=["absent-word"]),
+    "shared": {"shared-name": "shared-value"},
+    "hits": Table(columns=["path", "values"], cells="[value, page, confidence]", rows=[["hit-path", {"name": CELL}]]),
+    "similar_names": ["similar-name"],
+}
 FULL: tuple[Output, ...] = (
     JobOutput(**SUMMARY),
     WaitOutput(**SUMMARY),
@@ -201,11 +208,10 @@ FULL: tuple[Output, ...] = (
     ),
     SearchOutput(
         **JOB_HEAD,
-        found=SearchCounts(matches=81, absent_words=["absent-word"]),
-        shared={"shared-name": "shared-value"},
-        hits=Table(columns=["path", "values"], cells="[value, page, confidence]", rows=[["hit-path", {"name": CELL}]]),
-        similar_names=["similar-name"],
+        **FOUND,
     ),
+    SearchOutput(jobs=JOB_TABLE, searches=[JobSearch(**JOB_HEAD, **FOUND)], omitted=[OMISSION], next_steps=[STEP]),
+    QueryOutput(jobs=JOB_TABLE, num_rows=92, rows=Table(columns=["joined-column"], rows=[["joined-cell"]])),
     QueryOutput(**JOB_HEAD, num_rows=91, rows=Table(columns=["query-column"], rows=[["query-cell"]])),
     ReviewOutput(
         **JOB_HEAD,
@@ -250,9 +256,10 @@ def leaves_of(structured: Any) -> Iterator[str]:
 def test_every_field_is_in_the_text_form(output: Output) -> None:
     text = render(output)
     fixed_columns = {"lowest_confidence", "hits", "findings"}
-    structured = {
-        name: value["rows"] if name in fixed_columns else value for name, value in output.structured().items()
-    }
+    structured = output.structured()
+    # What each job says has the fields of one job.
+    structured |= structured.pop("searches", [{}])[0]
+    structured = {name: value["rows"] if name in fixed_columns else value for name, value in structured.items()}
     if "summaries" in structured:
         structured["summaries"] = [summary["job_id"] for summary in structured["summaries"]]
     for leaf in leaves_of(structured):

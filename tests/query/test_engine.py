@@ -105,6 +105,11 @@ def test_own_column_is_not_hidden_by_a_further_column() -> None:
     assert rows("SELECT n_page, n_confidence FROM rows", engine) == [["own", 0.5]]
 
 
+def test_column_named_rows_has_further_columns_like_any_other() -> None:
+    engine = engine_of({"sheets": [{"rows": 7}]}, {"sheets": [{"rows": build_entry(0.5, 2, "7 rows")}]})
+    assert rows("SELECT rows, rows_page, rows_quote FROM sheets", engine) == [[7, 2, "7 rows"]]
+
+
 @pytest.mark.parametrize(
     ("sql", "expected"),
     [

@@ -69,4 +69,12 @@ def child_processes() -> set[int] | None:
     lists = [path / "children" for path in tasks.iterdir()] if tasks.exists() else []
     if not lists or not lists[0].exists():
         return None
-    return {int(pid) for path in lists for pid in path.read_text().split()}
+    return {int(pid) for path in lists for pid in _read_of_thread(path).split()}
+
+
+def _read_of_thread(path: Path) -> str:
+    """Return a file about a thread; nothing for a thread that has just ended."""
+    try:
+        return path.read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""

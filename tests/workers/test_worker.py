@@ -12,7 +12,17 @@ from typing import Any
 
 import pytest
 
-from llx_mcp.answers.dispatch import BuildTables, DecodeJob, LoadJob, Step, encode_step
+from llx_mcp.answers.dispatch import (
+    BuildTables,
+    DecodeJob,
+    JoinedQueryQuestion,
+    LoadJob,
+    LoadJobs,
+    Step,
+    encode_step,
+)
+from llx_mcp.answers.requests import JobsRequest
+from llx_mcp.answers.wait_report import JobRow
 from llx_mcp.errors import ArgumentError
 from llx_mcp.workers.child import MAX_CACHED_ANSWERS, LoadedJob
 from llx_mcp.workers.frames import write_frame
@@ -80,6 +90,28 @@ def test_unreadable_job_says_why_and_leaves_the_worker_ready(worker: Worker, bod
     assert worker.is_ready
     send(worker, LoadJob(), job_body(9))
     assert ask(worker, "SELECT n FROM rows LIMIT 1") == [[9]]
+
+
+def test_several_jobs_replace_one_job_and_are_replaced_by_it(worker: Worker) -> None:
+    one, other, broken = job_body(8), job_body(9), b'{"extract_result": {"a": 1e}}'
+    send(worker, LoadJobs({"ext-1": len(one), "ext-2": len(broken), "ext-3": len(other)}), one + broken + other)
+    sql = "SELECT job_id, sum(n) FROM rows GROUP BY job_id"
+    assert send(worker, BuildTables(sql)) is None
+    jobs = tuple(JobRow(job_id, "COMPLETED", has_ended=True) for job_id in ("ext-1", "ext-2", "ext-3"))
+    answer = send(worker, JoinedQueryQuestion(JobsRequest(("ext-1", "ext-2", "ext-3")), jobs, sql, 60.0))
+    assert answer["rows"]["rows"] == [["ext-1", 24], ["ext-3", 27]]
+    assert answer["jobs"]["rows"][1] == ["ext-2", "COMPLETED", "its result or its metadata is not valid JSON"]
+    assert worker.is_ready
+    send(worker, LoadJob(), job_body(5))
+    assert ask(worker, "SELECT * FROM rows LIMIT 1") == [[5]]
+
+
+def test_question_about_one_job_is_none_about_several() -> None:
+    joined = encode_step(Step(JoinedQueryQuestion(JobsRequest(("ext-1",)), (), "SELECT 1", 1.0), 1.0))
+    with pytest.raises(TypeError, match="not a question about what is loaded"):
+        LoadedJob(b"{}").answer(joined)
+    with pytest.raises(TypeError, match="not a question about what is loaded"):
+        LoadedJob(b"{}", {"ext-1": 2}).answer(encode_step(Step(question("SELECT 1"), 1.0)))
 
 
 @LINUX_ONLY

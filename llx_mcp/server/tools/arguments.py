@@ -5,10 +5,12 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
-from llx_mcp.answers.requests import DEFAULT_EXPAND, MAX_CHARS, MIN_CHARS, JobRequest, Section
+from llx_mcp.answers.requests import DEFAULT_EXPAND, MAX_CHARS, MIN_CHARS, JobRequest, JobsRequest, Section
+from llx_mcp.errors import ArgumentError
 from llx_mcp.scope import Scope
 
 DEFAULT_SECTIONS: list[Section] = list(DEFAULT_EXPAND)
+MAX_JOINED_JOBS = 10
 _SECTION_ORDER = ("job", "extract_metadata", "configuration", "usage", "metadata")
 
 
@@ -25,6 +27,11 @@ JobId = Annotated[
     str,
     BeforeValidator(_strip),
     Field(min_length=1, description="Id of the extract job (ext-…)."),
+]
+JobIds = Annotated[
+    list[str],
+    BeforeValidator(as_list),
+    Field(max_length=MAX_JOINED_JOBS, description="Instead of job_id: several jobs, up to 10."),
 ]
 Expand = Annotated[
     list[Section],
@@ -49,6 +56,27 @@ def build_request(
 ) -> JobRequest:
     """Build the request about one job, its sections in a fixed order, each once."""
     return JobRequest(job_id, order_sections(expand), max_chars, scope)
+
+
+def build_jobs_request(
+    tool: str, job_id: str | None, job_ids: Sequence[str] | None, max_chars: int, scope: Scope
+) -> JobRequest | JobsRequest:
+    """Build the request about the job of `job_id`, or about those of `job_ids`.
+
+    Raises:
+        ArgumentError: neither names a job, or both do.
+    """
+    several = tuple(dict.fromkeys(given for name in job_ids or [] if (given := name.strip())))
+    if job_id and several:
+        raise ArgumentError(f"{tool}: give job_id or job_ids, not both. job_ids can have all the jobs.")
+    if several:
+        return JobsRequest(several, max_chars, scope)
+    if not job_id:
+        raise ArgumentError(
+            f"{tool}: no job is named. Give job_id, or job_ids for several; list_extract_jobs shows what this key can "
+            "see."
+        )
+    return build_request(job_id, max_chars, scope)
 
 
 def order_sections(expand: Sequence[Section]) -> tuple[str, ...]:

@@ -7,14 +7,15 @@ from mcp_types import CallToolResult
 from pydantic import Field
 
 from llx_mcp.answers.outputs import SearchOutput
-from llx_mcp.answers.requests import DEFAULT_CHARS, DEFAULT_HITS, MAX_HITS
+from llx_mcp.answers.requests import DEFAULT_CHARS, DEFAULT_HITS, MAX_HITS, JobsRequest
 from llx_mcp.jobs.reader import JobReader
 from llx_mcp.server.tools.arguments import (
     JobId,
+    JobIds,
     MaxChars,
     OrganizationId,
     ProjectId,
-    build_request,
+    build_jobs_request,
     build_scope,
 )
 from llx_mcp.server.tools.results import tool_result
@@ -31,8 +32,9 @@ SEARCH_HINT = "find value page confidence in extracted document"
 
 async def find_in_extract_result(
     ctx: Context[JobReader, Any],
-    job_id: JobId,
     text: Annotated[str, Field(min_length=1, max_length=500, description="Words to search for.")],
+    job_id: JobId | None = None,
+    job_ids: JobIds | None = None,
     limit: Annotated[int, Field(ge=1, le=MAX_HITS, description="Most matches to show.")] = DEFAULT_HITS,
     max_chars: MaxChars = DEFAULT_CHARS,
     project_id: ProjectId = None,
@@ -40,5 +42,8 @@ async def find_in_extract_result(
 ) -> Annotated[CallToolResult, SearchOutput]:
     """Return what a result says about some words, best match first."""
     reader = ctx.request_context.lifespan_context
-    request = build_request(job_id, max_chars, build_scope(project_id, organization_id))
+    scope = build_scope(project_id, organization_id)
+    request = build_jobs_request("find_in_extract_result", job_id, job_ids, max_chars, scope)
+    if isinstance(request, JobsRequest):
+        return tool_result(await reader.joined.find(request, text, limit))
     return tool_result(await reader.find(request, text, limit))
