@@ -28,7 +28,7 @@ _COLUMNS = ("path", "values")
 # An object with at most so many fields is shown whole.
 _WHOLE_FIELDS = 8
 # An object outside all lists shows the fields that match, unless it has no more than these.
-_FEW_FIELDS = 3
+_FEW_FIELDS = 2
 _MAX_SHOWN_FIELDS = 10
 _MIN_FIELD_SHARE = 0.6
 _MAX_NAMES = 12
