@@ -8,7 +8,6 @@ from llx_mcp.answers.schema_text import describe_schema
 
 DEFINITIONS = {
     "money": {"type": "object", "properties": {"amount": {"type": "number"}}, "description": "An amount"},
-    "loop": {"type": "object", "properties": {"next": {"$ref": "#/$defs/loop"}}},
     "name": {"type": "string"},
 }
 
@@ -60,6 +59,13 @@ def test_required_mark_comes_before_the_description() -> None:
     assert describe_schema(schema, descriptions=False) == "{f: {n: any}!, g: {n: any}}"
 
 
-def test_schema_that_contains_itself_is_written_to_a_depth() -> None:
-    text = describe_schema({"$ref": "#/$defs/loop", "$defs": DEFINITIONS})
-    assert text == "{next: " * 13 + "…" + "}" * 13
+@pytest.mark.parametrize(
+    ("part", "text"),
+    [
+        ({"type": "object", "properties": {"next": {"$ref": "#/$defs/loop"}}}, "{next: " * 13 + "…" + "}" * 13),
+        ({"type": "array", "items": {"$ref": "#/$defs/loop"}}, "[" * 13 + "…" + "]" * 13),
+        ({"anyOf": [{"$ref": "#/$defs/loop"}, {"type": "null"}]}, "…" + "|null" * 12),
+    ],
+)
+def test_schema_that_contains_itself_is_written_to_a_depth(part: Any, text: str) -> None:
+    assert describe_schema({"$ref": "#/$defs/loop", "$defs": {"loop": part}}) == text

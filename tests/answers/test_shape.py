@@ -29,6 +29,8 @@ def lines_of(result: Any, max_chars: int = 10_000) -> list[str]:
         ("x" * 24, f'a: "{"x" * 24}"'),
         ("x" * 25, f'a: "{"x" * 24}…"'),
         ("x" + " " * 60, 'a: "x…"'),
+        ("x" + " " * 46 + "y", 'a: "x y"'),
+        ("x" + " " * 47 + "y", 'a: "x…"'),
         ("a\u202eb", 'a: "a\\\\u202eb"'),
         (None, "a: null"),
         ([], "a: []"),
@@ -37,6 +39,7 @@ def lines_of(result: Any, max_chars: int = 10_000) -> list[str]:
         (["x"], 'a: 1 x "x"'),
         ([1, "x", True, 2.5], "a: 4 x boolean|number|string"),
         ([1, 2.5], "a: 2 x 1"),
+        ([1, "x"], "a: 2 x number|string"),
         ([[1, 2], [3]], "a: 2 x 3 x 1"),
         ({"b": {"c": 1, "d": "x"}}, 'a: {b: {c: 1, d: "x"}}'),
         ([{"b": 1}, {"b": None}, {}], "a: 3 x {b: 1 ?2}"),
@@ -106,10 +109,35 @@ def test_shape_that_is_still_too_long_keeps_its_first_lines(spare: int) -> None:
     assert shape_of(result, 5) == Shape("", 9)
 
 
-def test_result_of_many_levels_is_written_to_a_depth() -> None:
+def nested(levels: int, *, in_lists: bool = False) -> Any:
+    """Return an object within an object, and so on, or each in a list."""
     value: Any = 1
-    for _ in range(40):
-        value = {"a": value}
-    shape = shape_of(value)
-    assert shape.text == f"{LEGEND}\n" + "a: {" * 25 + "1 fields" + "}" * 25
-    assert shape.num_left == 15
+    for _ in range(levels):
+        value = {"a": [value] if in_lists else value}
+    return value
+
+
+@pytest.mark.parametrize(
+    ("result", "text", "num_left"),
+    [
+        (nested(40), "a: {" * 25, 15),
+        (nested(40, in_lists=True), "a: 1 x {" * 13, 27),
+        ([nested(40)], "1 x {" + "a: {" * 23, 17),
+        ([[nested(40)]], "1 x 1 x {" + "a: {" * 22, 18),
+    ],
+)
+def test_result_of_many_levels_is_written_to_a_depth(result: Any, text: str, num_left: int) -> None:
+    whole = f"{LEGEND}\n{text}1 fields{'}' * text.count('{')}"
+    assert shape_of(result) == Shape(whole, num_left)
+
+
+def test_fields_that_a_numbered_shape_adds_are_written_to_the_same_depth_as_others() -> None:
+    ab = {"a": 1, "b": 2}
+    abc = ab | {"c": nested(40)}
+    numbered = {"p": [ab] * 2, "q": [ab] * 3, "r": [abc] * 2, "s": [abc] * 3}
+    whole = {"r": [abc] * 2, "s": [abc] * 3}
+    (*_, added, _) = lines_of(numbered)
+    (first, _) = lines_of(whole)
+    assert added.startswith("r: 2 x #2 {#1, c: {a: ")
+    assert added.count("{a: {") == first.count("{a: {")
+    assert shape_of(numbered).num_left == shape_of(whole).num_left
