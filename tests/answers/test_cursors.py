@@ -47,6 +47,15 @@ def test_cursor_of_bytes_is_url_safe_and_read_back(payload: bytes) -> None:
     assert unwrap_cursor(cursor, "source", "list") == payload
 
 
+def test_cursor_is_accepted_only_as_it_was_sent() -> None:
+    cursor = wrap_cursor(b"\xff\xfe\xfb\xef" * 9, "one")
+    assert {"-", "_"} <= set(cursor)
+    last = chr(ord(cursor[-1]) + 1)
+    for altered in (cursor.replace("-", "+"), cursor.replace("_", "/"), cursor[:-1] + last, f"{cursor}=", f" {cursor}"):
+        with pytest.raises(CursorError, match="it was altered"):
+            unwrap_cursor(altered, "one", "list")
+
+
 def test_cursor_of_another_source_says_what_to_repeat() -> None:
     with pytest.raises(CursorError, match=r"another list\. Repeat the filters as they were"):
         unwrap_cursor(wrap_cursor(b"x", "one"), "two", "list. Repeat the filters")
