@@ -183,10 +183,8 @@ def test_omission_is_one_line(omission: Omission, line: str) -> None:
 
 
 def test_single_value_has_a_line_for_each_citation() -> None:
-    head = {"job_id": "ext-1", "status": "COMPLETED"}
-
     def lines(**facts: Any) -> list[str]:
-        text = render(ReadOutput(**head, value=Value(path="a", value=1, **facts)))
+        text = render(ReadOutput(job_id="ext-1", status="COMPLETED", value=Value(path="a", value=1, **facts)))
         return text.split("```text\n")[1].removesuffix("```\n").splitlines()
 
     assert lines() == ["a = 1"]

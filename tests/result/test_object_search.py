@@ -218,7 +218,7 @@ def test_words_that_stand_nowhere_are_absent() -> None:
     found = search(rows_of("red", "blue"), "red green v")
     assert found.absent == {1}
     nothing = search(rows_of("red"), "green")
-    assert (nothing.hits, nothing.num_like, nothing.absent) == ([], 0, {0})
+    assert (nothing.hits, nothing.num_like, set(nothing.absent)) == ([], 0, {0})
 
 
 def test_whole_phrase_fits_better_than_its_words_apart() -> None:
