@@ -5,9 +5,11 @@ from typing import Any
 import pytest
 
 from llx_mcp.answers.budget import Answer
-from llx_mcp.answers.job_list import JobListBuilder, ListPosition, decode_position
+from llx_mcp.answers.cursors import CursorError
+from llx_mcp.answers.job_list import JobListBuilder, ListPosition, decode_position, parse_time
 from llx_mcp.answers.requests import JobListRequest
 from llx_mcp.answers.wait_report import JobRow
+from llx_mcp.errors import ArgumentError
 from llx_mcp.scope import Scope
 from tests.generated_jobs import NOW
 from tests.structured import next_steps, omissions
@@ -143,3 +145,51 @@ def test_room_is_judged_by_the_jobs_so_far() -> None:
     whole = JobListBuilder(JobListRequest(max_chars=2_000))
     whole.add(ROWS * (1 + num_more // 3), None)
     assert len(whole.build(None, NOW).structured["jobs"]["rows"]) == 3 * (1 + num_more // 3)
+
+
+def test_cursor_still_works_after_jobs_are_added_or_deleted() -> None:
+    request = JobListRequest()
+    rows = [JobRow(f"ext-{n}", "RUNNING", created_at=f"2026-01-05T09:00:{59 - n:02}Z") for n in range(20)]
+    builder = JobListBuilder(JobListRequest(max_chars=1_000))
+    builder.add(rows, None)
+    answer = builder.build(None, NOW)
+    position = decode_position(answer.structured["cursor"], request)
+    shown = len(answer.structured["jobs"]["rows"])
+    deleted = [row for row in rows if row.job_id != position.job_id]
+    assert position.skip(deleted) == rows[shown:]
+    newer = [JobRow("ext-new", "PENDING", created_at="2026-01-05T09:01:59Z"), *rows]
+    assert position.skip(newer) == rows[shown:]
+
+
+@pytest.mark.parametrize("cursor", ["x", "AAAA", "é", "", "AVtudWxs"])
+def test_invalid_cursor_is_refused(cursor: str) -> None:
+    with pytest.raises(CursorError, match="eave it out to start again"):
+        decode_position(cursor, JobListRequest())
+
+
+def test_cursor_of_another_list_is_refused() -> None:
+    builder = JobListBuilder(JobListRequest(status="FAILED"))
+    with pytest.raises(CursorError, match="belongs to another list of jobs"):
+        decode_position(builder.build("token", NOW).structured["cursor"], JobListRequest(status="RUNNING"))
+
+
+@pytest.mark.parametrize(
+    ("text", "is_end", "moment"),
+    [
+        ("2026-01-31", False, "2026-01-31T00:00:00+00:00"),
+        ("2026-01-31", True, "2026-01-31T23:59:59.999999+00:00"),
+        ("2026-01-31T08:00:00Z", True, "2026-01-31T08:00:00+00:00"),
+        ("2026-01-31T08:00:00+02:00", False, "2026-01-31T06:00:00+00:00"),
+        (" 2026-01-31 08:00 ", False, "2026-01-31T08:00:00+00:00"),
+    ],
+)
+def test_time_is_iso_8601_and_a_date_covers_its_whole_day(text: str, is_end: bool, moment: str) -> None:
+    found = parse_time("created_since", text, is_end=is_end)
+    assert found is not None
+    assert found.isoformat() == moment
+
+
+@pytest.mark.parametrize("text", ["yesterday", "2026-13-01", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+def test_invalid_time_is_refused_with_an_example(text: str) -> None:
+    with pytest.raises(ArgumentError, match="ISO 8601, such as 2026-01-31"):
+        parse_time("created_since", text)
