@@ -301,7 +301,7 @@ def rows_job(num_rows: int, confidence: float) -> Job:
     return build_job({"rows": rows}, {"rows": tree})
 
 
-@pytest.mark.parametrize(("num_rows", "max_chars", "form"), [(40, 2_000, "result"), (300, 8_000, "result_as_tables")])
+@pytest.mark.parametrize(("num_rows", "max_chars", "form"), [(52, 2_000, "result"), (300, 8_000, "result_as_tables")])
 @pytest.mark.parametrize("confidence", [0.1, 0.9])
 def test_result_without_room_for_its_pages_is_whole_with_the_values_to_doubt(
     num_rows: int, max_chars: int, form: str, confidence: float
