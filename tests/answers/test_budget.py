@@ -86,6 +86,10 @@ def test_part_is_added_where_it_just_fits(name: str) -> None:
     assert (too_small.add(name, value), too_small.unmet) == (False, cost)
     assert omissions(enough.build().structured) == []
     assert omissions(too_small.build().structured) == [MORE]
+    # With a further part that does not fit, the answer takes all of the budget.
+    enough.add("shape", "s" * 5_000)
+    full = enough.build()
+    assert need - 1 <= max(len(full.text), len(dump_json(full.structured))) <= need
 
 
 def test_unmet_parts_are_summed() -> None:
@@ -148,7 +152,8 @@ def test_table_takes_rows_as_long_as_they_fit() -> None:
         short.fill(room)
         assert len(short.rows) == 8
         # The row that did not fit is not lost.
-        short.fill(Cost(9_999, 9_999))
+        spent = short.spent
+        assert short.fill(Cost(9_999, 9_999)) == cost - spent
         assert (short.rows, short.spent) == (whole.rows, cost)
     assert table_of(0).fill(cost) == Cost()
 
