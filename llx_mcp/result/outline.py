@@ -116,13 +116,6 @@ class Node:
         return self.types.total() > self.types["object"] + self.types["list"]
 
     @property
-    def example(self) -> Any:
-        """The first scalar, or None."""
-        if not self.has_scalars:
-            return None
-        return next(value for value in self.values if value is not None and not isinstance(value, dict | list))
-
-    @property
     def nulls_within(self) -> int:
         """The number of nulls and absent values here and in all fields below."""
         return sum(node.nulls + node.absent for node in walk_nodes(self))
