@@ -206,7 +206,7 @@ def test_values_of_one_confidence_are_ranked_in_document_order() -> None:
 
 def test_constants_and_numbers_of_rows_are_not_told() -> None:
     rows = [{"unit": "USD", "index": index, "n": index * 7} for index in range(4)]
-    tree = {"rows": [{"unit": entry(0.1), "index": entry(0.2), "n": entry(0.3 + row["n"] / 100)} for row in rows]}
+    tree = {"rows": [{"unit": entry(0.1), "index": entry(0.2), "n": entry(0.3 + n / 10)} for n in range(4)]}
     document = build_document({"rows": rows}, build_metadata(tree))
     assert [leaf.path for leaf in document.lowest_telling(10)] == ["rows[0].n", "rows[1].n"]
     assert list(document.lowest_telling(8)) == []
