@@ -4,10 +4,6 @@ from typing import Any
 
 _MAX_DEPTH = 64
 _MIN_ROWS = 2
-_MAX_ITEMS_A_LIST = 10
-_SCALARS = 0
-_CELL_CHARS = 60
-_TABLES_AT_ONCE = 3
 
 
 def pack(value: Any, depth: int = 0) -> Any:

@@ -57,7 +57,7 @@ def wrap_cursor(payload: bytes, source: str) -> str:
     """Return a cursor that holds some bytes and is bound to `source`."""
     whole = bytes([_VERSION]) + payload
     whole += _check(source.encode()) + _check(whole + _check(source.encode()))
-    return base64.urlsafe_b64encode(whole).rstrip(b"=").decode()
+    return _encode(whole)
 
 
 def unwrap_cursor(cursor: str, source: str, other: str) -> bytes:
@@ -75,6 +75,8 @@ def unwrap_cursor(cursor: str, source: str, other: str) -> bytes:
         whole = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):
         whole = b""
+    # The decoder takes `+` for `-` and ignores unused bits, but a cursor is accepted only as it was sent.
+    whole = whole if _encode(whole) == cursor else b""
     payload, named, check = whole[: -2 * _CHECK_BYTES], whole[-2 * _CHECK_BYTES : -_CHECK_BYTES], whole[-_CHECK_BYTES:]
     if not payload or payload[0] != _VERSION or check != _check(payload + named):
         raise CursorError(
@@ -86,6 +88,10 @@ def unwrap_cursor(cursor: str, source: str, other: str) -> bytes:
             f"cursor: it belongs to another {other} as they were, or leave the cursor out to start again."
         )
     return payload[1:]
+
+
+def _encode(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
 def _check(data: bytes) -> bytes:

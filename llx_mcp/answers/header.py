@@ -22,7 +22,6 @@ FREE = "Waiting changes and bills nothing."
 _SHORTEST_SECONDS, _LONGEST_SECONDS = 22.0, 590.0
 _SECONDS_A_PAGE = 590 / 90
 _QUEUED = frozenset({"PENDING", "THROTTLED"})
-_FACT_CHARS = 60
 _WORD_CHARS = 24
 _ID_CHARS = 64
 

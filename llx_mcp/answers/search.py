@@ -25,10 +25,9 @@ from llx_mcp.result.sections import JobSections
 from llx_mcp.result.words import Terms, split_terms
 
 _COLUMNS = ("path", "values")
-# An object with at most so many fields is shown whole.
-_WHOLE_FIELDS = 8
 # An object outside all lists shows the fields that match, unless it has no more than these.
 _FEW_FIELDS = 2
+# An object with at most so many fields is shown whole.
 _MAX_SHOWN_FIELDS = 10
 _MIN_FIELD_SHARE = 0.6
 _MAX_NAMES = 12
@@ -184,8 +183,6 @@ class _Matches:
             return shown, 0
         empty = [column for column in columns if not self._has_value(column, hit.position) and not column.weights]
         columns = [column for column in columns if column not in empty]
-        if len(columns) <= _WHOLE_FIELDS:
-            return columns, 0
         order = sorted(columns, key=lambda column: (-fits[id(column)], column.node.is_constant))
         chosen = {id(column) for column in order[:_MAX_SHOWN_FIELDS]}
         return [column for column in columns if id(column) in chosen], len(columns) - len(chosen)

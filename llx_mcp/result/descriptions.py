@@ -6,7 +6,6 @@ from typing import Any
 from llx_mcp.result.outline import Node
 
 _MAX_REFERENCES = 16
-_MAX_DEPTH = 64
 
 
 def describe_fields(schema: Any, root: Node) -> dict[int, str]:
@@ -19,26 +18,23 @@ def describe_fields(schema: Any, root: Node) -> dict[int, str]:
     found: dict[int, str] = {}
     if not isinstance(schema, dict):
         return found
-    stack: list[tuple[Node, Mapping[str, Any], int]] = [(_described_root(schema, root), schema, 0)]
+    stack: list[tuple[Node, Mapping[str, Any]]] = [(_described_root(schema, root), schema)]
     while stack:
-        node, part, depth = stack.pop()
+        node, part = stack.pop()
         texts, properties, items = _read(part, schema)
         if texts:
             found[id(node)] = " ".join(texts)
-        if depth > _MAX_DEPTH:
-            continue
         for name, member in node.members.items():
             if isinstance(inner := properties.get(name), dict):
-                stack.append((member, inner, depth + 1))
+                stack.append((member, inner))
         if node.element is not None and items is not None:
-            stack.append((node.element, items, depth + 1))
+            stack.append((node.element, items))
     return found
 
 
 def _described_root(schema: Mapping[str, Any], root: Node) -> Node:
     # A result that is a list has one object of the schema for each page or row.
-    is_list = root.element is not None and schema.get("type") != "array"
-    return root.element if is_list and root.element is not None else root
+    return root.element if root.element is not None and schema.get("type") != "array" else root
 
 
 def _read(

@@ -98,7 +98,7 @@ def _readings(digits: str) -> Iterable[str]:
         return [digits]
     separators = [char for char in digits if not char.isdigit()]
     last = separators[-1] if separators else ""
-    if len(set(separators)) > 2 or not digits.isascii():
+    if not digits.isascii():
         return []
     readings = []
     if _GROUPED_DIGITS.fullmatch(digits):

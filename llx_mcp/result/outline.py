@@ -119,9 +119,7 @@ class Node:
     @property
     def example(self) -> Any:
         """The first scalar, or None."""
-        if not self.has_scalars:
-            return None
-        return next(value for value in self.values if value is not None and not isinstance(value, dict | list))
+        return next((value for value in self.values if value is not None and not isinstance(value, dict | list)), None)
 
     @property
     def nulls_within(self) -> int:

@@ -35,9 +35,9 @@ def read_number(text: str, *, decimal_comma: bool = False) -> float | None:
         text: the text.
         decimal_comma: whether `1,234` is 1.234 and not 1234.
     """
-    line = normalize_text(text[: _MAX_CHARS + 1])
     if len(text) > _MAX_CHARS:
         return None
+    line = normalize_text(text)
     if match := _DURATION.fullmatch(line):
         hours, minutes, seconds = match.groups()
         return round(float(hours or 0) * 3600 + float(minutes) * 60 + float(seconds), 6)
@@ -58,9 +58,9 @@ def read_date(text: str) -> str | None:
 
     `03/04/2025` is ambiguous and None; `31/03/2025` is not.
     """
-    line = normalize_text(text[: _MAX_CHARS + 1])
     if len(text) > _MAX_CHARS:
         return None
+    line = normalize_text(text)
     if match := _ISO.fullmatch(line):
         return _format(match[1], match[2], match[3])
     if match := _DAY_FIRST.fullmatch(line):

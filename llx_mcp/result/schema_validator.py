@@ -11,6 +11,7 @@ Importing jsonschema takes some time, so this module is imported only where a va
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
 
@@ -73,16 +74,12 @@ class SchemaValidator:
         Raises:
             CannotCheckError: nothing can be checked against this part.
         """
-        try:
+        with _refuse_invalid():
             validator = self._validator.evolve(schema=part)
-        except _SCHEMA_ERRORS:
-            raise CannotCheckError(INVALID) from None
 
         def find_errors(value: Any) -> Iterator[ValidationError]:
-            try:
+            with _refuse_invalid():
                 yield from validator.iter_errors(value)
-            except _SCHEMA_ERRORS:
-                raise CannotCheckError(INVALID) from None
 
         return find_errors
 
@@ -240,6 +237,20 @@ def _compile(pattern: Any) -> Any:
         return re2.compile(pattern, options)
     except (re2.error, TypeError, ValueError):
         return None
+
+
+@contextmanager
+def _refuse_invalid() -> Iterator[None]:
+    """Turn what a broken schema raises into `CannotCheckError`."""
+    try:
+        yield
+    except _SCHEMA_ERRORS:
+        raise CannotCheckError(INVALID) from None
+    except BaseException as exc:
+        # Where Python cannot recurse any further, the Rust code under `referencing` panics, which is no `Exception`.
+        if type(exc).__name__ != "PanicException":
+            raise
+        raise CannotCheckError(INVALID) from None
 
 
 def _freeze(value: Any) -> Any:

@@ -243,8 +243,7 @@ def test_altered_cursor_is_refused(position: PagePosition, data: st.DataObject) 
     cursor = encode_cursor(position, "a")
     at = data.draw(st.integers(0, len(cursor) - 1))
     char = data.draw(st.sampled_from("ABCxyz019-_é +"))
-    # The last character of base64 can hold unused bits.
-    if cursor[at] != char and at < len(cursor) - 1:
+    if cursor[at] != char:
         with pytest.raises(CursorError, match="altered"):
             decode_cursor(cursor[:at] + char + cursor[at + 1 :], "a")
 

@@ -235,6 +235,74 @@ def test_object_with_many_fields_shows_those_that_match() -> None:
     assert values["…"] == "22 more fields"
 
 
+def test_object_with_few_more_fields_than_are_shown_counts_them() -> None:
+    values = {f"f{index}": f"v{index}" for index in range(10)}
+    other = {"f1": "z"}
+    ((_, whole),) = hits(find_in(build_job({"rows": [values | {"f9": "needle"}, other]}), "needle"))
+    assert list(whole) == list(values)
+    ((_, cut),) = hits(find_in(build_job({"rows": [values | {"f10": "needle"}, other]}), "needle"))
+    assert list(cut) == [*list(values)[:9], "f10", "…"]
+    assert cut["…"] == "1 more fields"
+
+
+def test_single_object_shows_only_the_fields_that_match() -> None:
+    part = {"name": "Ada Lund", "n": 1, "note": "y", "lund": None, "ad": [], "birth": "of Ada Lund"}
+    assert hits(find_in(build_job({"part": part}), "ada lund")) == [
+        ("part", {"name": "Ada Lund", "birth": "of Ada Lund"})
+    ]
+
+
+def test_what_all_hits_have_is_shown_once() -> None:
+    rows = [{"unit": "USD", "name": "red", "n": 1}, {"unit": "USD", "name": "red", "n": 2}, {"unit": "X", "n": 3}]
+    answer = find_in(build_job({"rows": rows}), "red")
+    assert answer.structured["shared"] == {"unit": "USD", "name": "red"}
+    assert hits(answer) == [("rows[0]", {"n": 1}), ("rows[1]", {"n": 2})]
+    # A row is never left without a field.
+    bare = find_in(build_job({"rows": [{"name": "red"}, {"name": "red"}]}), "red")
+    assert hits(bare) == [("rows[0]", {"name": "red"}), ("rows[1]", {"name": "red"})]
+
+
+def test_quote_of_several_matches_is_left_out() -> None:
+    quote = cited(0.9, 1, "Ada and three more words")
+    tree = {"a": {"x": quote}, "b": {"x": quote}}
+    assert hits(find_in(build_job({"a": {"x": "Ada"}, "b": {"x": "Bo"}}, tree), "ada")) == [
+        ("a", {"x": ["Ada", 1, 0.9, "Ada and three more words"]})
+    ]
+    assert hits(find_in(build_job({"a": {"x": "Ada"}, "b": {"x": "Ada"}}, tree), "ada")) == [
+        ("a", {"x": ["Ada", 1, 0.9]}),
+        ("b", {"x": ["Ada", 1, 0.9]}),
+    ]
+
+
+@pytest.mark.parametrize(("num_chars", "name"), [(80, "title"), (81, "place")])
+def test_object_that_contains_a_hit_is_named_by_its_first_short_text(num_chars: int, name: str) -> None:
+    first = {"n": 1, "title": "x" * num_chars, "place": "Oslo", "rows": [{"who": "Bo"}]}
+    result = {"races": [first, {"n": 2, "title": "y", "place": "Bergen", "rows": [{"who": "Cy"}]}]}
+    assert hits(find_in(build_job(result), "bo")) == [
+        ("races[0].rows[0]", {f"races[0].{name}": first[name], "who": "Bo"})
+    ]
+
+
+def test_boolean_is_no_number() -> None:
+    rows = [{"paid": True, "n": 1, "name": "alpha"}, {"paid": True, "n": 2, "name": "beta"}]
+    tree = [{name: cited(0.9, 1, "x") for name in row} for row in rows]
+    assert hits(find_in(build_job({"rows": rows}, {"rows": tree}), "1 alpha"))[0][1]["paid"] is True
+
+
+def test_search_without_a_match_names_the_nearest_fields_for_each_word() -> None:
+    fields = {f"vendor{letter}": 1 for letter in "abcdef"} | {"totale": 1}
+    names = find_in(build_job(fields), "vendorx totalo").structured["similar_names"]
+    assert names == ["vendorf", "vendore", "vendord", "totale"]
+
+
+@pytest.mark.parametrize(("num_rows", "is_many"), [(20, False), (21, True)])
+def test_many_matches_are_better_counted_by_a_query(num_rows: int, is_many: bool) -> None:
+    answer = find_in(build_job({"rows": [{"word": f"needle {index}"} for index in range(num_rows)]}), "needle")
+    (note,) = omissions(answer.structured)
+    assert note.endswith("or count and filter with query_extract_result") is is_many
+    assert f"limit={num_rows})" in note
+
+
 def test_search_without_a_match_names_similar_fields() -> None:
     answer = find("vandor")
     assert answer.structured["similar_names"] == ["vendor"]

@@ -18,7 +18,7 @@ from llx_mcp.result.sections import JobSections
 from llx_mcp.scope import Scope
 from tests.example_jobs import build_job, cited
 from tests.result.truth import assert_true_of
-from tests.structured import next_steps, omissions
+from tests.structured import next_steps, omissions, result_of
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
@@ -299,3 +299,58 @@ def test_advised_budget_shows_every_section_that_was_left_out() -> None:
         shown = answer_of(job, max_chars, tuple(sections)).structured["sections"]
         assert list(shown)[:number] == list(sections)[:number]
     assert answer_of(job, advised[-1], tuple(sections)).structured["sections"] == sections
+
+
+def rows_job(num_rows: int, confidence: float) -> Job:
+    """Return a job with rows of two values, each with its provenance."""
+    rows = [{"n": index, "text": f"text {index}"} for index in range(num_rows)]
+    tree = [{"n": cited(confidence, 1, str(i)), "text": cited(confidence, 1, f"text {i}")} for i in range(num_rows)]
+    return build_job({"rows": rows}, {"rows": tree})
+
+
+@pytest.mark.parametrize(("num_rows", "max_chars", "form"), [(52, 2_000, "result"), (300, 8_000, "result_as_tables")])
+@pytest.mark.parametrize("confidence", [0.1, 0.9])
+def test_result_without_room_for_its_pages_is_whole_with_the_values_to_doubt(
+    num_rows: int, max_chars: int, form: str, confidence: float
+) -> None:
+    job = rows_job(num_rows, confidence)
+    structured = answer_of(job, max_chars).structured
+    assert result_of(structured) == json.loads(job.dump())["extract_result"]
+    assert form in structured
+    assert structured.keys().isdisjoint({"cells", "shape"})
+    num_ranked = len(structured.get("lowest_confidence", {"rows": []})["rows"])
+    assert (num_ranked >= 3) is (confidence < 0.8)
+    (note,) = omissions(structured)
+    need = re.fullmatch(
+        rf'{2 * num_rows - num_ranked} values shown without page and confidence: get_extract_job\(job_id="ext-1", '
+        r"max_chars=(\d+)\)",
+        note,
+    )
+    assert need
+    assert "cited_result" in answer_of(job, int(need[1])).structured
+
+
+def test_advised_budget_for_pages_has_room_for_the_sections_that_were_left_out() -> None:
+    job = rows_job(30, 0.9)
+    wire = json.loads(job.dump()) | {"usage": {"note": "paid " * 700}}
+    with_usage = Job.parse(json.dumps(wire).encode())
+    notes = omissions(answer_of(with_usage, 2_600, ("extract_metadata", "usage")).structured)
+    need = max(int(found) for note in notes for found in re.findall(r"max_chars=(\d+)", note))
+    structured = answer_of(with_usage, need, ("extract_metadata", "usage")).structured
+    assert {"cited_result", "sections"} <= structured.keys()
+    assert "omitted" not in structured
+
+
+def test_fields_left_out_of_the_shape_are_counted_with_a_larger_budget() -> None:
+    result = {f"field_{index}": {"inner": "text " * 10, "more": index} for index in range(90)}
+    notes = omissions(answer_of(build_job(result), 2_000).structured)
+    (note,) = [note for note in notes if "fields of the shape" in note]
+    assert note.endswith('fields of the shape: get_extract_job(job_id="ext-1", max_chars=8000)')
+
+
+@pytest.mark.parametrize(("levels", "is_whole"), [(63, True), (64, False)])
+def test_result_is_shown_whole_to_a_depth(levels: int, is_whole: bool) -> None:
+    value: Any = 1
+    for _ in range(levels):
+        value = {"a": value}
+    assert ("result" in answer_of(build_job(value)).structured) is is_whole

@@ -9,14 +9,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from llx_mcp.answers.budget import Answer
-from llx_mcp.answers.cursors import CursorError
 from llx_mcp.answers.header import build_header
-from llx_mcp.answers.job_list import JobListBuilder, decode_position, parse_time
+from llx_mcp.answers.job_list import JobListBuilder, decode_position
 from llx_mcp.answers.markdown import render
 from llx_mcp.answers.requests import JobListRequest, JobRequest, WaitRequest
 from llx_mcp.answers.summary import summarize
 from llx_mcp.answers.wait_report import JobRow, WaitReport
-from llx_mcp.errors import ArgumentError
 from llx_mcp.models import Job
 from llx_mcp.outputs import JobListOutput, Output, WaitOutput
 from llx_mcp.result.sanitize import dump_json
@@ -182,49 +180,137 @@ def test_job_list_fits_and_its_cursor_continues_after_the_last_row(
         assert f'cursor="{cursor}")' in note
 
 
-def test_cursor_still_works_after_jobs_are_added_or_deleted() -> None:
-    request = JobListRequest()
-    rows = [JobRow(f"ext-{n}", "RUNNING", created_at=f"2026-01-05T09:00:{59 - n:02}Z") for n in range(20)]
-    builder = JobListBuilder(JobListRequest(max_chars=1_000))
-    builder.add(rows, None)
-    answer = builder.build(None, NOW)
-    position = decode_position(answer.structured["cursor"], request)
-    shown = len(answer.structured["jobs"]["rows"])
-    deleted = [row for row in rows if row.job_id != position.job_id]
-    assert position.skip(deleted) == rows[shown:]
-    newer = [JobRow("ext-new", "PENDING", created_at="2026-01-05T09:01:59Z"), *rows]
-    assert position.skip(newer) == rows[shown:]
+def long_summary_of(request: JobRequest) -> Answer:
+    """Return the summary of a job that has more to say than any budget has room for."""
+    result = {"rows": [{"n": index, "text": f"text of {index} " * 9, "more": [index]} for index in range(400)]}
+    wire = {"id": request.job_id, "status": "COMPLETED", "extract_result": result | {"end": "x" * 300_000}}
+    job = Job.parse(json.dumps(wire).encode())
+    return summarize(JobSections(job.sections), build_header(job, request, now=NOW), request)
 
 
-@pytest.mark.parametrize("cursor", ["x", "AAAA", "é", "", "AVtudWxs"])
-def test_invalid_cursor_is_refused(cursor: str) -> None:
-    with pytest.raises(CursorError, match="eave it out to start again"):
-        decode_position(cursor, JobListRequest())
+def completed(num_jobs: int) -> list[JobRow]:
+    """Return the rows of finished jobs."""
+    return [JobRow(f"ext-{n:03}", "COMPLETED", 3.0, has_ended=True, has_result=True) for n in range(num_jobs)]
 
 
-def test_cursor_of_another_list_is_refused() -> None:
-    builder = JobListBuilder(JobListRequest(status="FAILED"))
-    with pytest.raises(CursorError, match="belongs to another list of jobs"):
-        decode_position(builder.build("token", NOW).structured["cursor"], JobListRequest(status="RUNNING"))
+def request_for(rows: list[JobRow], max_chars: int) -> WaitRequest:
+    """Return a request to wait for jobs."""
+    return WaitRequest(tuple(row.job_id for row in rows), max_chars=max_chars)
+
+
+def report_of(rows: list[JobRow], max_chars: int) -> tuple[list[tuple[str, int]], dict[str, Any]]:
+    """Build a report; return which summaries it asked for, with their budgets, and its structured form."""
+    request = request_for(rows, max_chars)
+    report = WaitReport(rows, request, 3.0)
+    asked = []
+    while (job := report.next_summary()) is not None:
+        asked.append(job)
+        report.add(long_summary_of(request.job_request(*job)))
+    answer = report.build()
+    assert max(len(answer.text), len(dump_json(answer.structured))) <= max_chars
+    return asked, answer.structured
 
 
 @pytest.mark.parametrize(
-    ("text", "is_end", "moment"),
-    [
-        ("2026-01-31", False, "2026-01-31T00:00:00+00:00"),
-        ("2026-01-31", True, "2026-01-31T23:59:59.999999+00:00"),
-        ("2026-01-31T08:00:00Z", True, "2026-01-31T08:00:00+00:00"),
-        ("2026-01-31T08:00:00+02:00", False, "2026-01-31T06:00:00+00:00"),
-        (" 2026-01-31 08:00 ", False, "2026-01-31T08:00:00+00:00"),
-    ],
+    ("num_jobs", "max_chars"), [(1, 4_000), (2, 6_000), (3, 8_000), (3, 20_000), (6, 8_000), (9, 5_000), (30, 9_000)]
 )
-def test_time_is_iso_8601_and_a_date_covers_its_whole_day(text: str, is_end: bool, moment: str) -> None:
-    found = parse_time("created_since", text, is_end=is_end)
-    assert found is not None
-    assert found.isoformat() == moment
+def test_summaries_are_in_order_and_the_others_are_counted(num_jobs: int, max_chars: int) -> None:
+    rows = completed(num_jobs)
+    asked, structured = report_of(rows, max_chars)
+    ids = [row.job_id for row in rows]
+    assert [job_id for job_id, _ in asked] == ids[: len(asked)]
+    assert [summary["job_id"] for summary in structured["summaries"]] == ids[: len(asked)]
+    left = num_jobs - len(asked)
+    if left == 0:
+        assert "omitted" not in structured
+    else:
+        note = f'summaries of finished jobs: get_extract_job(job_id="{ids[len(asked)]}")'
+        one = f'1 summary of a finished job: get_extract_job(job_id="{ids[-1]}")'
+        hint = "call it for each other COMPLETED job too"
+        assert omissions(structured) == [one if left == 1 else f"{left} {note}; {hint}"]
 
 
-@pytest.mark.parametrize("text", ["yesterday", "2026-13-01", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
-def test_invalid_time_is_refused_with_an_example(text: str) -> None:
-    with pytest.raises(ArgumentError, match="ISO 8601, such as 2026-01-31"):
-        parse_time("created_since", text)
+def test_jobs_share_the_room_and_each_has_a_useful_part() -> None:
+    (first, second), structured = report_of(completed(2), 20_000)
+    assert 9_000 < first[1] < 10_000
+    # What the first did not use is for the second.
+    size = len(dump_json(structured["summaries"][0]))
+    assert 18_900 < size + second[1] < 20_000
+    many, _ = report_of(completed(12), 8_000)
+    assert [budget for _, budget in many[:2]] == [2_000, 2_000]
+    assert all(budget >= 1_000 for _, budget in many)
+
+
+def test_job_without_a_summary_has_its_reason() -> None:
+    rows = completed(3)
+    request = request_for(rows, 8_000)
+    report = WaitReport(rows, request, 3.0)
+    report.skip("no\nJSON")
+    assert (report.next_summary() or ("",))[0] == "ext-001"
+    report.add(long_summary_of(request.job_request("ext-001", 1_500)))
+    report.skip("r" * 300)
+    structured = report.build().structured
+    assert [summary["job_id"] for summary in structured["summaries"]] == ["ext-001"]
+    assert omissions(structured) == ["summary of ext-000; no JSON", f"summary of ext-002; {'r' * 199}…"]
+
+
+@pytest.mark.parametrize(
+    ("max_chars", "has_result", "shares"),
+    # The summaries have their share where it is enough for one; else the table has all of the room.
+    [(8_000, True, (0.55, 0.7)), (8_000, False, (0.8, 1.0)), (2_500, True, (0.6, 1.0))],
+)
+def test_table_leaves_room_for_summaries(max_chars: int, has_result: bool, shares: tuple[float, float]) -> None:
+    rows = [
+        JobRow(f"ext-{n:060}", "COMPLETED", 3.0, "d" * 60, has_ended=True, has_result=has_result) for n in range(200)
+    ]
+    asked, structured = report_of(rows, max_chars)
+    size = len(dump_json(structured["jobs"]))
+    assert shares[0] * max_chars < size <= shares[1] * max_chars
+    assert bool(asked) is (has_result and max_chars == 8_000)
+
+
+def test_rows_that_need_attention_come_first_and_else_in_their_order() -> None:
+    running = [JobRow(f"ext-{n:060}", "RUNNING") for n in range(60)]
+    others = [
+        JobRow("ext-done", "COMPLETED", has_ended=True),
+        JobRow("ext-cancelled", "CANCELLED", has_ended=True),
+        JobRow("ext-failed", "FAILED", has_ended=True),
+        JobRow("ext-odd", "ERROR", has_ended=True),
+    ]
+    _, structured = report_of([*running, *others], 3_000)
+    shown = [row[0] for row in structured["jobs"]["rows"]]
+    assert shown[:5] == ["ext-odd", "ext-cancelled", "ext-failed", "ext-done", running[0].job_id]
+    assert structured["waited"]["ended"] == 3
+
+
+def test_counts_name_at_most_eight_statuses() -> None:
+    rows = [JobRow(f"ext-{n}", f"S{n}" if n > 1 else "S0", has_ended=True) for n in range(11)]
+    _, structured = report_of(rows, 8_000)
+    assert structured["waited"]["statuses"] == {
+        "S0": 2, **{f"S{n}": 1 for n in range(2, 9)}, "other": 2
+    }  # fmt: skip
+    assert "repeated" not in structured["waited"]
+    assert "next_steps" not in structured
+
+
+def test_ended_jobs_have_the_first_that_can_be_read_as_the_next_step() -> None:
+    failed = JobRow("ext-bad", "FAILED", has_ended=True)
+    _, structured = report_of([failed, *completed(2)], 8_000)
+    assert next_steps(structured) == 'To read one that has ended: get_extract_job(job_id="ext-000")'
+
+
+@pytest.mark.parametrize(("num_waiting", "words"), [(1, "1 job has not ended."), (2, "2 jobs have not ended.")])
+def test_waiting_jobs_have_the_wait_as_the_next_step(num_waiting: int, words: str) -> None:
+    rows = [JobRow(f"ext-{n}", "RUNNING") for n in range(num_waiting)]
+    _, structured = report_of(rows, 8_000)
+    ids = ",".join(f'"{row.job_id}"' for row in rows)
+    call = f"wait_for_extract_job(job_ids=[{ids}])"
+    assert next_steps(structured) == f"{words} Waiting changes and bills nothing. To keep waiting: {call}"
+
+
+def test_cells_of_a_job_are_clean_and_bounded() -> None:
+    row = JobRow("j" * 65, "s" * 25, 2.6, "d" * 65, "n" * 201, created_at="2026", name="m" * 65)
+    columns = ("job_id", "status", "seconds", "document", "note", "created_at", "name")
+    cut = [f"{'j' * 63}…", f"{'s' * 23}…", 3, f"{'d' * 63}…", f"{'n' * 199}…", "2026", f"{'m' * 63}…"]
+    assert row.cells(columns) == cut
+    assert JobRow("j" * 64, "s" * 24).cells(columns) == ["j" * 64, "s" * 24, None, None, None, None, None]

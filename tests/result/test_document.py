@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from llx_mcp.result.document import Citation, Document, Leaf, read_document
+from llx_mcp.result.document import Citation, Document, Leaf, is_scalar, read_document
 from tests.result.documents import build_document, build_entry, build_metadata
 
 CITED = (Citation(1, "words"),)
@@ -155,3 +155,75 @@ def test_values_of_equal_confidence_are_ranked_in_document_order_across_the_colu
     ranked = [leaf.path for leaf in document.ranked(10)]
     assert ranked == ["z", "rows[0].a", "rows[0].b", "rows[1].a", "rows[1].b", "rows[2].a", "rows[2].b", "y"]
     assert [leaf.path for leaf in document.ranked(4)] == ranked[:4]
+
+
+COUNTED = {"a": 1, "b": [2, None, {"c": 3}], "d": "x", "e": "y"}
+COUNTED_TREE = {
+    "a": entry(0.5),
+    "b": [entry(0.9), entry(0.1), {"c": {"confidence": 0.2}}],
+    "d": {"citation": [{"page": 1, "matching_text": "x"}]},
+}
+
+
+def counted() -> Document:
+    """A document with scalars of every kind of metadata, and a list that also holds a null and an object."""
+    return build_document(COUNTED, build_metadata(COUNTED_TREE))
+
+
+def test_scalars_are_counted_by_their_metadata() -> None:
+    document = counted()
+    assert (document.num_values, document.num_nulls, document.num_fields) == (5, 1, 5)
+    assert (document.num_with_confidence, document.num_with_citation) == (3, 3)
+    assert [document.num_below(limit) for limit in (0.2, 0.5, 0.51, 1.0)] == [0, 1, 2, 3]
+    assert document.has_provenance
+
+
+def test_null_or_object_among_scalars_has_no_confidence_and_no_citation() -> None:
+    document = counted()
+    elements = document.root.members["b"].element
+    assert elements is not None
+    column = document.column(elements)
+    assert (column.is_mixed, column.confidences, document.cited(column)) == (
+        True, [0.9, None, None], [True, False, False]
+    )  # fmt: skip
+    plain = document.column(document.root.members["a"])
+    assert (plain.is_mixed, document.cited(plain), document.quotes(plain.entries[0])) == (False, [True], ["words"])
+    assert document.first_citation(plain.entries[0]) == (1, "words")
+
+
+@pytest.mark.parametrize("limit", range(7))
+def test_least_certain_values_come_first_then_those_without_a_confidence(limit: int) -> None:
+    paths = ["b[2].c", "a", "b[0]", "d", "e"]
+    assert [leaf.path for leaf in counted().ranked(limit)] == paths[:limit]
+
+
+def test_values_of_one_confidence_are_ranked_in_document_order() -> None:
+    rows = [{"x": 1, "y": 2}, {"x": 3, "y": 4}]
+    tree = {"rows": [{"x": entry(0.5), "y": entry(0.5)}, {"x": entry(0.5), "y": entry(0.5)}]}
+    document = build_document({"rows": rows}, build_metadata(tree))
+    assert [leaf.value for leaf in document.ranked(3)] == [1, 2, 3]
+
+
+def test_constants_and_numbers_of_rows_are_not_told() -> None:
+    rows = [{"unit": "USD", "index": index, "n": index * 7} for index in range(4)]
+    tree = {"rows": [{"unit": entry(0.1), "index": entry(0.2), "n": entry(0.3 + n / 10)} for n in range(4)]}
+    document = build_document({"rows": rows}, build_metadata(tree))
+    assert [leaf.path for leaf in document.lowest_telling(10)] == ["rows[0].n", "rows[1].n"]
+    assert list(document.lowest_telling(8)) == []
+
+
+def test_document_without_metadata_has_no_provenance() -> None:
+    document = build_document({"a": 1}, None)
+    column = document.column(document.root.members["a"])
+    assert (document.has_metadata, document.has_provenance, document.cited(column)) == (False, False, [False])
+    assert (document.quotes(None), document.first_citation(None), document.citations(None)) == ([], (None, None), ())
+    assert [leaf.path for leaf in document.ranked(5)] == ["a"]
+    bare = build_document({"a": 1}, build_metadata({"a": {"other": 1}}))
+    assert (bare.has_metadata, bare.has_provenance) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("value", "is_one"), [(0, True), ("", True), (False, True), (None, False), ([], False), ({}, False)]
+)
+def test_scalar_is_a_string_a_number_or_a_boolean(value: Any, is_one: bool) -> None:
+    assert is_scalar(value) is is_one

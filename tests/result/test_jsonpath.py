@@ -50,6 +50,8 @@ def values_at(path: str, result: Any = RESULT) -> list[Any]:
         ("line_items[-3].sku", ["A"]),
         ("line_items[-4]", []),
         ("line_items[-1000000]", []),
+        ("line_items[-9007199254740991]", []),
+        ("line_items[-9007199254740991:9007199254740991].sku", ["A", "B", "C"]),
         ("line_items[0:100000000000:0]", []),
         ("nothing.below", []),
     ],
@@ -152,3 +154,15 @@ def test_path_over_too_many_values_is_an_error() -> None:
     locations = find_locations(parse_path("[*][*]"), build_outline([[0] * 60] * 60), max_visits=1_000)
     with pytest.raises(PathError, match="more than 1,000 values to visit"):
         list(locations)
+
+
+def test_escape_of_two_surrogates_is_one_character() -> None:
+    assert values_at("['smile \\ud83d\\ude00']", {"smile 😀": 1}) == [1]
+
+
+@pytest.mark.parametrize(
+    ("num_names", "end"), [(12, "n10, n11."), (13, "n10, n11 and 1 more."), (14, "n10, n11 and 2 more.")]
+)
+def test_explanation_lists_at_most_twelve_names(num_names: int, end: str) -> None:
+    outline = build_outline({f"n{index}": 1 for index in range(num_names)})
+    assert explain_no_match("zzz", parse_path("zzz"), outline).endswith(end)

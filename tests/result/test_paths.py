@@ -27,6 +27,7 @@ from llx_mcp.result.sanitize import INVISIBLE
         ("zero\u200bwidth", "a['zero\\u200bwidth']"),
         ("right\u202eleft", "a['right\\u202eleft']"),
         ("tag\U000e0041", "a['tag\\udb40\\udc41']"),
+        ("last\uffff", "a['last\\uffff']"),
         ("```", "a['```']"),
         ("no-break\u00a0space", "a['no-break\\u00a0space']"),
     ],

@@ -7,6 +7,8 @@ import pytest
 from llx_mcp.result.quote_match import quotes_contain_value
 
 LONG_VALUE = " ".join(f"w{number}" for number in range(80))
+# The length from which the service may quote only the beginning of a value.
+FULL_200 = LONG_VALUE[:200]
 
 
 @pytest.mark.parametrize(
@@ -58,6 +60,9 @@ LONG_VALUE = " ".join(f"w{number}" for number in range(80))
         ("12 Rue Haxo Paris", "12 Rue Haxo,\n75020 Paris"),
         ("ACME Corp", "| ACME | Corp |"),
         ("€ 1,200", "1200 EUR"),
+        ("foo bar", "the foobar"),
+        ("EUR 1,200", "1200"),
+        (FULL_200, FULL_200[:40]),
         (True, "no word of it"),
         (10**400, "anything"),
     ],
@@ -84,6 +89,9 @@ def test_quote_contains_the_value(value: Any, quote: str) -> None:
         ("2026-13-31", "31 May 2026"),
         ("2026-01-31", "31 ja 2026"),
         ("one two three four", "one two three"),
+        ("2026-01-31", "00031 January 2026"),
+        ("EUR 1,200 net", "1200 gross"),
+        (FULL_200[:199], FULL_200[:40]),
         (LONG_VALUE, "w0 w1 x w2 y"),
         (LONG_VALUE, "w0 w1 w2 w3"),
         (17.001, "17"),

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llx_mcp.result.sanitize import dump_json, sanitize_json, sanitize_line, sanitize_text, truncate
+from llx_mcp.result.sanitize import begin_json, dump_json, sanitize_json, sanitize_line, sanitize_text, truncate
 
 
 @pytest.mark.parametrize(
@@ -19,6 +19,7 @@ from llx_mcp.result.sanitize import dump_json, sanitize_json, sanitize_line, san
         ("lone \ud800 half", "lone \\ud800 half"),
         ("line\u2028separator", "line\\u2028separator"),
         ("filler\u3164", "filler\\u3164"),
+        ("last\uffff", "last\\uffff"),
     ],
 )
 def test_invisible_characters_are_escaped(text: str, shown: str) -> None:
@@ -39,6 +40,33 @@ def test_sanitized_line_is_one_line_of_limited_length(text: str, max_chars: int)
     line = sanitize_line(text, max_chars)
     assert len(line) <= max_chars
     assert len(line.splitlines()) <= 1
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("abcd", "abcd"),
+        ("abcde", "abc…"),
+        (" a\tb\n", "a b"),
+        ("a\u202e", "a\\u…"),
+        # Only four times as many characters are looked at.
+        ("a" + " " * 15, "a"),
+        ("a" + " " * 16, "a…"),
+        (" " * 15 + "ab", "a…"),
+    ],
+)
+def test_line_that_is_cut_ends_in_an_ellipsis(text: str, line: str) -> None:
+    assert sanitize_line(text, 4) == line
+
+
+@pytest.mark.parametrize(("max_chars", "text"), [(7, "[1,2,3]"), (6, "[1,2,3…"), (1, "[…"), (0, "…"), (100, "[1,2,3]")])
+def test_long_json_is_cut_at_its_beginning(max_chars: int, text: str) -> None:
+    assert begin_json([1, 2, 3], max_chars) == text
+
+
+def test_no_more_json_is_encoded_than_is_shown() -> None:
+    no_json = object()
+    assert begin_json([1, 2, 3, no_json], 3) == "[1,…"
 
 
 @given(st.text(alphabet=st.characters()))

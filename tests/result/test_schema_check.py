@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from llx_mcp.result.deadline import Deadline
 from llx_mcp.result.outline import build_outline
 from llx_mcp.result.schema_check import TIME_IS_UP, BrokenRule, SchemaCheck
-from llx_mcp.result.schema_parts import INVALID
+from llx_mcp.result.schema_parts import INVALID, CannotCheckError
+from llx_mcp.result.schema_validator import _refuse_invalid
 from tests.result.schemas import NULL, VALUES, Counts, count_plainly, schemas
 from tests.result.strategies import VALUES as ANY_VALUES
 
@@ -302,3 +303,14 @@ def test_any_schema_is_checked_or_counted_without_an_error(result: dict[str, Any
     schema = data.draw(st.dictionaries(keywords, parts, max_size=6))
     checked = check(schema, result)
     assert all(broken.positions for broken in [*checked.missing, *checked.violations])
+
+
+@pytest.mark.parametrize("error", [RecursionError(), type("PanicException", (BaseException,), {})("__eq__ failed!")])
+def test_panic_under_a_broken_schema_is_an_error_of_the_schema(error: BaseException) -> None:
+    with pytest.raises(CannotCheckError), _refuse_invalid():
+        raise error
+
+
+def test_interrupt_during_a_check_is_no_error_of_the_schema() -> None:
+    with pytest.raises(KeyboardInterrupt), _refuse_invalid():
+        raise KeyboardInterrupt

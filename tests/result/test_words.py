@@ -11,6 +11,11 @@ from llx_mcp.result.words import INSIDE, PREFIX, WORD, split_terms
         ("What is the governing law?", ["governing", "law"]),
         ("revenue in the Second Quarter", ["revenue", "q2"]),
         ("1st half 2025", ["h1", "2025"]),
+        ("third quarters", ["q3"]),
+        ("3rd quarter, 4th quarter, fourth half", ["q3 or q4 or h4"]),
+        ("2nd half, first quarter", ["h2 or q1"]),
+        ("second", ["second"]),
+        ("second hand", ["second", "hand"]),
         ("total_amount total-amount", ["total", "amount", "total-amount"]),
         ("law law", ["law"]),
         ("to be or not to be", ["not"]),
@@ -41,6 +46,27 @@ def test_text_is_split_into_the_terms_that_tell_something(text: str, terms: list
         ("25", "fy2025", 0.0),
         ("fiscal", "fy2025", WORD),
         ("amort", "amortization", PREFIX),
+        ("amor", "amortization", PREFIX),
+        ("amo", "amortization", 0.0),
+        ("izat", "amortization", INSIDE),
+        ("iza", "amortization", 0.0),
+        ("amort", "reamort and amortization", PREFIX),
+        ("q3", "3rd quarter", WORD),
+        ("q4", "the 4th quarter", WORD),
+        ("h1", "1st half", WORD),
+        ("q5", "fifth quarter", 0.0),
+        ("law's", "laws", 0.0),
+        ("law", "the law's end", WORD),
+        ("law", "'law'", WORD),
+        ("buses", "bus", WORD),
+        ("class", "classes", WORD),
+        ("class", "cla", 0.0),
+        ("gas", "ga", 0.0),
+        ("ties", "tie", WORD),
+        ("2025", "20251", PREFIX),
+        ("1st", "21st", 0.0),
+        ("percent", "5 %", WORD),
+        ("percentage", "12 percent", WORD),
         ("tion", "amortization", INSIDE),
         ("at", "that", 0.0),
         ("緩衝", "高緩衝液", WORD),
@@ -68,3 +94,37 @@ def test_name_with_other_words_fits_less() -> None:
 def test_name_is_found_however_its_words_are_joined(name: str) -> None:
     assert split_terms("line items").weigh_name(name).keys() == {0, 1}
     assert split_terms("lineitems").weigh_name(name).keys() == {0}
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers", "digits"),
+    [
+        ("1,234.50", {1234.5}, "12345"),
+        ("007", {7.0}, "7"),
+        ("100", {100.0}, "1"),
+        ("$12", {12.0}, "12"),
+        ("12kg", set(), "12"),
+        ("law", set(), ""),
+        ("٣", {3.0}, ""),
+        ("--", set(), ""),
+    ],
+)
+def test_term_is_a_number_where_it_has_digits_and_no_letters(text: str, numbers: set[float], digits: str) -> None:
+    (term,) = split_terms(text).terms
+    assert (set(term.numbers), term.digits) == (numbers, digits)
+
+
+def test_name_fits_less_with_each_further_word() -> None:
+    terms = split_terms("net price")
+    one_more = terms.weigh_name("net_unit_price")
+    two_more = terms.weigh_name("net_unit_list_price")
+    assert terms.weigh_name("net_price") == {0: 1.0, 1: 1.0}
+    assert one_more == pytest.approx({0: 1 - 0.4 / 3, 1: 1 - 0.4 / 3})
+    assert two_more == pytest.approx({0: 0.8, 1: 0.8})
+
+
+def test_part_of_a_joined_name_fits_as_the_beginning_of_a_word() -> None:
+    assert split_terms("netprice").weigh_name("net_price") == pytest.approx({0: PREFIX * 0.8})
+    assert split_terms("tpr").weigh_name("net_price") == {}
+    assert split_terms("etpr").weigh_name("net_price") == pytest.approx({0: PREFIX * 0.8})
+    assert split_terms("?").weigh_name("") == {}
