@@ -2,14 +2,17 @@
 
 import json
 import random
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
 
 import anyio
 import anyio.lowlevel
+import anyio.to_thread
 
 from llx_mcp.answers.requests import JobRequest
-from llx_mcp.jobs.cache import JobCache, JobKey, parse_cached
+from llx_mcp.jobs.cache import CachedJob, JobCache, JobKey, parse_cached
+from llx_mcp.jobs.reader import ReaderOptions
 from llx_mcp.models import Job
 from llx_mcp.scope import Scope
 from tests.jobs.service import Service, reading
@@ -30,6 +33,29 @@ def job(job_id: str = "ext-1", *, size: int = 0, status: str = "COMPLETED", cred
 def cached_ids(cache: JobCache, keys: list[JobKey]) -> list[str]:
     """Return the ids of those jobs that are cached."""
     return [key.job_id for key in keys if cache.find(key, usage="any") is not None]
+
+
+async def needs_thread(call: Callable[[], Awaitable[object]]) -> bool:
+    """Return whether a call has to wait while no thread is free."""
+    limiter = anyio.to_thread.current_default_thread_limiter()
+    threads = [object() for _ in range(int(limiter.available_tokens))]
+    has_ended = False
+
+    async def run() -> None:
+        nonlocal has_ended
+        await call()
+        has_ended = True
+
+    for thread in threads:
+        limiter.acquire_on_behalf_of_nowait(thread)
+    async with anyio.create_task_group() as group:
+        group.start_soon(run)
+        while not has_ended and not limiter.statistics().tasks_waiting:
+            await anyio.lowlevel.checkpoint()
+        group.cancel_scope.cancel()
+    for thread in threads:
+        limiter.release_on_behalf_of(thread)
+    return not has_ended
 
 
 @virtual
@@ -197,3 +223,71 @@ async def test_compressing_a_job_that_was_evicted_does_nothing() -> None:
     cache = JobCache(VirtualClock())
     await cache.compress(KEY)
     assert cached_ids(cache, [KEY]) == []
+
+
+@virtual
+async def test_budget_is_used_to_the_last_byte() -> None:
+    keys = [replace(KEY, job_id=f"ext-{number}") for number in range(2)]
+    jobs = [job(key.job_id, size=5_000) for key in keys]
+    first, second = [(await JobCache(VirtualClock()).put(KEY, each)).num_cached_bytes for each in jobs]
+    found = []
+    for num_jobs, max_bytes in ((1, first), (1, first - 1), (2, first + second), (2, first + second - 1)):
+        cache = JobCache(VirtualClock(), max_bytes)
+        for key, each in list(zip(keys, jobs, strict=True))[:num_jobs]:
+            await cache.put(key, each)
+        found.append(cached_ids(cache, keys))
+    assert found == [["ext-0"], [], ["ext-0", "ext-1"], ["ext-1"]]
+
+
+@virtual
+async def test_uncompressed_body_does_not_count() -> None:
+    keys = [replace(KEY, job_id=f"ext-{number}") for number in range(3)]
+    jobs = [job(key.job_id, size=5_000) for key in keys]
+    sizes = [(await JobCache(VirtualClock()).put(KEY, each)).num_cached_bytes for each in jobs[1:]]
+    found = []
+    for max_bytes in (sum(sizes), sum(sizes) - 1):
+        cache = JobCache(VirtualClock(), max_bytes)
+        await cache.put(keys[0], jobs[0], compressed=False)
+        for key, each in zip(keys[1:], jobs[1:], strict=True):
+            await cache.put(key, each)
+        found.append(cached_ids(cache, keys))
+    assert found == [["ext-0", "ext-1", "ext-2"], ["ext-2"]]
+
+
+@virtual
+async def test_uncompressed_bodies_take_a_quarter_of_the_budget_to_the_last_byte() -> None:
+    size = len(job().body)
+    found = []
+    for max_bytes in (8 * size, 8 * size - 4):
+        cache = JobCache(VirtualClock(), max_bytes)
+        cached = [await cache.put(replace(KEY, job_id=name), job(), compressed=False) for name in ("a", "b")]
+        found.append([each.is_compressed for each in cached])
+    assert found == [[False, False], [True, False]]
+
+
+@virtual
+async def test_job_that_ended_a_day_ago_may_still_be_billed_and_an_older_one_not() -> None:
+    clock = VirtualClock()
+    cache = JobCache(clock)
+    found = []
+    for seconds in (23 * 3_600, 1):
+        await clock.sleep(seconds)
+        await cache.put(KEY, job(credits_billed=None))
+        found.append(cache.find(KEY, usage="billed") is not None)
+    assert found == [False, True]
+
+
+async def test_only_large_bodies_are_compressed_and_read_in_a_thread() -> None:
+    found = []
+    for num_bytes in (200_000, 300_000):
+        body = job().body.ljust(num_bytes)
+        cached = CachedJob.of(Job.parse(body))
+        found.append([await needs_thread(lambda: parse_cached(cached)), await needs_thread(cached.compress)])  # noqa: B023 - called at once
+        noise = CachedJob(job(), num_bytes, "noise", random.Random(0).randbytes(num_bytes))
+        await noise.compress()
+        found[-1].append(await needs_thread(noise.body))
+    assert found == [[False] * 3, [True] * 3]
+
+
+def test_cache_of_a_server_holds_a_quarter_of_a_gibibyte() -> None:
+    assert ReaderOptions().cache_bytes == 2**28
