@@ -2,13 +2,11 @@
 
 import json
 import random
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
 
 import anyio
 import anyio.lowlevel
-import anyio.to_thread
 
 from llx_mcp.answers.requests import JobRequest
 from llx_mcp.jobs.cache import CachedJob, JobCache, JobKey, parse_cached
@@ -17,6 +15,7 @@ from llx_mcp.models import Job
 from llx_mcp.scope import Scope
 from tests.jobs.service import Service, reading
 from tests.jobs.virtual_time import START, VirtualClock, virtual
+from tests.threads import needs_thread
 
 KEY = JobKey("digest", Scope(), "ext-1")
 
@@ -33,29 +32,6 @@ def job(job_id: str = "ext-1", *, size: int = 0, status: str = "COMPLETED", cred
 def cached_ids(cache: JobCache, keys: list[JobKey]) -> list[str]:
     """Return the ids of those jobs that are cached."""
     return [key.job_id for key in keys if cache.find(key, usage="any") is not None]
-
-
-async def needs_thread(call: Callable[[], Awaitable[object]]) -> bool:
-    """Return whether a call has to wait while no thread is free."""
-    limiter = anyio.to_thread.current_default_thread_limiter()
-    threads = [object() for _ in range(int(limiter.available_tokens))]
-    has_ended = False
-
-    async def run() -> None:
-        nonlocal has_ended
-        await call()
-        has_ended = True
-
-    for thread in threads:
-        limiter.acquire_on_behalf_of_nowait(thread)
-    async with anyio.create_task_group() as group:
-        group.start_soon(run)
-        while not has_ended and not limiter.statistics().tasks_waiting:
-            await anyio.lowlevel.checkpoint()
-        group.cancel_scope.cancel()
-    for thread in threads:
-        limiter.release_on_behalf_of(thread)
-    return not has_ended
 
 
 @virtual
