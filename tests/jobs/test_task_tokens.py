@@ -60,6 +60,12 @@ def test_last_character_of_a_token_has_one_valid_form() -> None:
     assert accepted == [text[-1]]
 
 
+@pytest.mark.parametrize("num_chars", range(8))
+def test_token_of_any_length_verifies(num_chars: int) -> None:
+    token = TaskToken("abcdefgh"[:num_chars], NOW, timedelta(hours=1))
+    assert SIGNER.verify(SIGNER.sign(token), NOW) == token
+
+
 def test_token_of_an_earlier_release_is_still_valid() -> None:
     assert (
         SIGNER.verify("AWifamJzhMfcAAABm3baqAAAAA4QeNqLVirJz89R0olWSq0o0TVUio0FADaPBZLUSXQ1GzOCuXqNobkcH9YZ", NOW)
