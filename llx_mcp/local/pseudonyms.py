@@ -110,11 +110,7 @@ class Pseudonymizer:
         if char.isascii():
             return self._rng.choice(_CONSONANTS)
         start = ord(char) // _UNICODE_BLOCK_SIZE * _UNICODE_BLOCK_SIZE
-        block = [
-            chr(code)
-            for code in range(max(start, _UNICODE_BLOCK_SIZE), start + _UNICODE_BLOCK_SIZE)
-            if chr(code) != char
-        ]
+        block = [chr(code) for code in range(start, start + _UNICODE_BLOCK_SIZE) if chr(code) != char]
         lower_case = [each for each in block if each.isalpha() and _lower(each) == each and _upper(each) != each]
         return self._rng.choice(lower_case or [each for each in block if each.isalpha()] or _CONSONANTS)
 
