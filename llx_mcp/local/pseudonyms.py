@@ -71,7 +71,7 @@ class Pseudonymizer:
         new_whole = self._get_or_generate("whole", digits, self._generate_digits)
         # Reversed, because the last digit of a fraction must not be 0.
         new_fraction = self._get_or_generate(
-            "fraction", f"{digits}.{significant}", lambda _: self._generate_digits(significant[::-1])[::-1]
+            "fraction", f"{digits}.{significant}", lambda _: self._generate_digits(significant)[::-1]
         )
         return _fill_digits(whole, new_whole.rjust(len(_digits(whole)), "0")) + (
             _fill_digits(fraction, new_fraction.ljust(len(_digits(fraction)), "0")) + exponent_mark + exponent

@@ -133,3 +133,14 @@ async def test_restart_delivers_remaining_events_once(
         reopened.close()
         assert len(received) == expected
     assert received == [("extract.pending", job_id), ("extract.success", job_id)]
+
+
+async def test_server_delivers_to_no_other_machine_unless_told(caplog: pytest.LogCaptureFixture) -> None:
+    store = JobStore()
+    # An address of documentation, where no machine is.
+    create_job_with_webhooks(store, {"webhook_url": "http://192.0.2.1/"})
+    with anyio.fail_after(20):
+        async with deliver_webhooks(store, clock=lambda: START)(Starlette()):
+            while "must be on this machine" not in caplog.text:
+                await anyio.lowlevel.checkpoint()
+    store.close()
