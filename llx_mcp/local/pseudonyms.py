@@ -71,7 +71,7 @@ class Pseudonymizer:
         new_whole = self._get_or_generate("whole", digits, self._generate_digits)
         # Reversed, because the last digit of a fraction must not be 0.
         new_fraction = self._get_or_generate(
-            "fraction", f"{digits}.{significant}", lambda _: self._generate_digits(significant[::-1])[::-1]
+            "fraction", f"{digits}.{significant}", lambda _: self._generate_digits(significant)[::-1]
         )
         return _fill_digits(whole, new_whole.rjust(len(_digits(whole)), "0")) + (
             _fill_digits(fraction, new_fraction.ljust(len(_digits(fraction)), "0")) + exponent_mark + exponent
@@ -110,11 +110,7 @@ class Pseudonymizer:
         if char.isascii():
             return self._rng.choice(_CONSONANTS)
         start = ord(char) // _UNICODE_BLOCK_SIZE * _UNICODE_BLOCK_SIZE
-        block = [
-            chr(code)
-            for code in range(max(start, _UNICODE_BLOCK_SIZE), start + _UNICODE_BLOCK_SIZE)
-            if chr(code) != char
-        ]
+        block = [chr(code) for code in range(start, start + _UNICODE_BLOCK_SIZE) if chr(code) != char]
         lower_case = [each for each in block if each.isalpha() and _lower(each) == each and _upper(each) != each]
         return self._rng.choice(lower_case or [each for each in block if each.isalpha()] or _CONSONANTS)
 

@@ -100,3 +100,60 @@ def test_id_of_another_format_is_polled_alone_until_the_job_is_known() -> None:
     known = polled("odd")
     (request,) = plan(known, first)
     assert request.is_list
+
+
+def test_list_holds_as_many_ids_as_fit_into_the_url() -> None:
+    # Each id takes nine characters more, for `&job_ids=`.
+    fitting = [polled(f"{number}".rjust(991, "x")) for number in range(6)]
+    assert [len(request.jobs) for request in plan(*fitting)] == [5, 1]
+    longer = [*fitting[:4], polled("y" * 992)]
+    assert [len(request.jobs) for request in plan(*longer)] == [4, 1]
+
+
+def test_last_job_that_is_left_over_is_polled_alone() -> None:
+    plans = plan(*(polled(f"ext-{number}") for number in range(MAX_IDS + 1)))
+    assert [(len(request.jobs), request.is_list) for request in plans] == [(MAX_IDS, True), (1, False)]
+
+
+def test_job_joins_a_list_once_three_tenths_of_its_interval_have_passed() -> None:
+    due, ready, fresh = polled("a"), polled("b", due_in=7, polled_ago=3.0), polled("c", due_in=7.1, polled_ago=2.9)
+    assert plan(due, ready, fresh) == [PollRequest((due, ready), is_list=True)]
+
+
+def test_list_is_filled_with_the_jobs_that_are_due_first() -> None:
+    soon = [polled(f"ext-{number}", due_in=6.0 - number / 100, polled_ago=5.0) for number in range(150)]
+    due = polled("ext-due")
+    (request,) = plan(*soon, due)
+    assert request.jobs == (due, *soon[:50:-1])
+
+
+def test_job_of_another_scope_or_that_cannot_be_listed_does_not_fill_a_list() -> None:
+    due = polled("ext-due")
+    other = polled("ext-1", due_in=5.0, polled_ago=5.0)
+    other.key = JobKey("digest", Scope("p"), "ext-1")
+    odd = polled("ext-2", due_in=5.0, polled_ago=5.0, status="REHEATING")
+    assert plan(due, other, odd) == [PollRequest((due,), is_list=False)]
+
+
+def test_job_that_waits_for_its_first_poll_becomes_more_urgent_each_second() -> None:
+    # It has waited for 100 s; the others are 100 and 102 intervals after their latest poll.
+    first, less, more = polled("first", polled_ago=None), polled("less", polled_ago=1_000), polled("more")
+    more.polled_at = NOW - 1_020
+    plans = plan(first, less, more, allow_lists=False)
+    assert [request.jobs[0] for request in plans] == [more, first, less]
+
+
+def test_job_whose_retry_is_due_at_once_is_planned_like_one_with_a_short_interval() -> None:
+    refused, short, long = (polled(name, polled_ago=1.0) for name in ("refused", "short", "long"))
+    refused.interval_seconds, short.interval_seconds, long.interval_seconds = 0.0, 0.09, 0.11
+    few = polled("few", polled_ago=99.0)
+    plans = plan(long, few, short, refused, allow_lists=False)
+    assert [request.jobs[0] for request in plans] == [short, refused, few, long]
+
+
+def test_plan_is_not_cut_before_the_ended_jobs_fill_it() -> None:
+    ended = polled("ext-ended")
+    ended.needs_full_fetch = True
+    other = polled("ext-a")
+    whole = [PollRequest((ended,), is_list=False), PollRequest((other,), is_list=False)]
+    assert plan_requests([other, ended], NOW, allow_lists=True, max_requests=2) == whole

@@ -9,11 +9,13 @@ import anyio
 import anyio.lowlevel
 
 from llx_mcp.answers.requests import JobRequest
-from llx_mcp.jobs.cache import JobCache, JobKey, parse_cached
+from llx_mcp.jobs.cache import CachedJob, JobCache, JobKey, parse_cached
+from llx_mcp.jobs.reader import ReaderOptions
 from llx_mcp.models import Job
 from llx_mcp.scope import Scope
 from tests.jobs.service import Service, reading
 from tests.jobs.virtual_time import START, VirtualClock, virtual
+from tests.threads import needs_thread
 
 KEY = JobKey("digest", Scope(), "ext-1")
 
@@ -197,3 +199,71 @@ async def test_compressing_a_job_that_was_evicted_does_nothing() -> None:
     cache = JobCache(VirtualClock())
     await cache.compress(KEY)
     assert cached_ids(cache, [KEY]) == []
+
+
+@virtual
+async def test_budget_is_used_to_the_last_byte() -> None:
+    keys = [replace(KEY, job_id=f"ext-{number}") for number in range(2)]
+    jobs = [job(key.job_id, size=5_000) for key in keys]
+    first, second = [(await JobCache(VirtualClock()).put(KEY, each)).num_cached_bytes for each in jobs]
+    found = []
+    for num_jobs, max_bytes in ((1, first), (1, first - 1), (2, first + second), (2, first + second - 1)):
+        cache = JobCache(VirtualClock(), max_bytes)
+        for key, each in list(zip(keys, jobs, strict=True))[:num_jobs]:
+            await cache.put(key, each)
+        found.append(cached_ids(cache, keys))
+    assert found == [["ext-0"], [], ["ext-0", "ext-1"], ["ext-1"]]
+
+
+@virtual
+async def test_uncompressed_body_does_not_count() -> None:
+    keys = [replace(KEY, job_id=f"ext-{number}") for number in range(3)]
+    jobs = [job(key.job_id, size=5_000) for key in keys]
+    sizes = [(await JobCache(VirtualClock()).put(KEY, each)).num_cached_bytes for each in jobs[1:]]
+    found = []
+    for max_bytes in (sum(sizes), sum(sizes) - 1):
+        cache = JobCache(VirtualClock(), max_bytes)
+        await cache.put(keys[0], jobs[0], compressed=False)
+        for key, each in zip(keys[1:], jobs[1:], strict=True):
+            await cache.put(key, each)
+        found.append(cached_ids(cache, keys))
+    assert found == [["ext-0", "ext-1", "ext-2"], ["ext-2"]]
+
+
+@virtual
+async def test_uncompressed_bodies_take_a_quarter_of_the_budget_to_the_last_byte() -> None:
+    size = len(job().body)
+    found = []
+    for max_bytes in (8 * size, 8 * size - 4):
+        cache = JobCache(VirtualClock(), max_bytes)
+        cached = [await cache.put(replace(KEY, job_id=name), job(), compressed=False) for name in ("a", "b")]
+        found.append([each.is_compressed for each in cached])
+    assert found == [[False, False], [True, False]]
+
+
+@virtual
+async def test_job_that_ended_a_day_ago_may_still_be_billed_and_an_older_one_not() -> None:
+    clock = VirtualClock()
+    cache = JobCache(clock)
+    found = []
+    for seconds in (23 * 3_600, 1):
+        await clock.sleep(seconds)
+        await cache.put(KEY, job(credits_billed=None))
+        found.append(cache.find(KEY, usage="billed") is not None)
+    assert found == [False, True]
+
+
+async def test_only_large_bodies_are_compressed_and_read_in_a_thread() -> None:
+    found = []
+    for num_bytes in (200_000, 300_000):
+        body = job().body.ljust(num_bytes)
+        cached = CachedJob.of(Job.parse(body))
+        found.append([await needs_thread(lambda: parse_cached(cached)), await needs_thread(cached.compress)])  # noqa: B023 - called at once
+        noise = CachedJob(job(), num_bytes, "noise", random.Random(0).randbytes(num_bytes))
+        await noise.compress()
+        found[-1].append(await needs_thread(noise.body))
+    assert found == [[False] * 3, [True] * 3]
+
+
+def test_cache_of_a_server_holds_a_quarter_of_a_gibibyte() -> None:
+    assert ReaderOptions().cache_bytes == 2**28

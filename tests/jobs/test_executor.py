@@ -1,5 +1,6 @@
 """All requests about a finished job share one fetch, whether the job is large or small."""
 
+import contextlib
 import json
 import os
 import signal
@@ -9,6 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import pytest
 
 from llx_mcp.answers.dispatch import (
@@ -303,3 +305,49 @@ async def test_jobs_from_a_quarter_of_a_megabyte_are_read_in_a_worker() -> None:
             await reader.get(REQUEST)
             pool = reader._executor._pool
             assert (0 if pool is None else pool.num_workers) == expected
+
+
+async def test_large_job_is_compressed_after_its_first_answer() -> None:
+    async with reading(constant(body_of(rows=1_000))) as reader:
+        await reader.get(REQUEST)
+        cached = reader.fetcher.cache.find(await reader.fetcher.build_key("ext-1", DEFAULT_SCOPE))
+        assert cached is not None
+        with anyio.fail_after(ENOUGH_SECONDS):
+            while not cached.is_compressed:
+                await anyio.lowlevel.checkpoint()
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("summary", "one path"),
+        ("read", "smaller page"),
+        ("search", "longer text"),
+        ("review", "one kind of problem"),
+        ("query", "fewer rows"),
+    ],
+)
+async def test_hint_tells_how_to_ask_for_less(kind: str, words: str) -> None:
+    for failure in (OutOfTimeError(QUESTIONS[kind], 2.25), OutOfMemoryError("out of memory")):
+        error, _ = await ask_failing(QUESTIONS[kind], failure)
+        assert words in str(error).partition("stopped")[2]
+
+
+async def test_only_a_question_that_may_last_is_asked_in_a_worker_about_a_small_job() -> None:
+    used = {}
+    for kind, question in QUESTIONS.items():
+        async with AsyncExitStack() as stack, anyio.create_task_group() as group:
+            executor = AnswerExecutor(JobCache(SystemClock()), stack, group)
+            executor._pool = pool = FailingPool(group, lambda: WorkerDiedError(""))
+            cached = CachedJob.of(Job.parse(body_of()))
+            with contextlib.suppress(LlxError):
+                await executor.answer(JobKey("key", DEFAULT_SCOPE, "ext-1"), cached, question)
+            used[kind] = bool(pool.jobs)
+    assert used == {"summary": False, "read": False, "search": False, "review": True, "query": True}
+
+
+async def test_question_about_a_job_without_a_result_needs_no_worker() -> None:
+    async with reading(constant(b'{"id":"ext-1","status":"COMPLETED"}')) as reader:
+        with contextlib.suppress(ArgumentError):
+            await reader.review(REQUEST, 0.8)
+        assert reader._executor._pool is None

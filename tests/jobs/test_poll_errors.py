@@ -15,7 +15,7 @@ from llx_mcp.errors import (
 )
 from llx_mcp.jobs.progress import WaitProgress, describe_progress
 from llx_mcp.jobs.reader import JobReader
-from tests.jobs.service import Service, reading
+from tests.jobs.service import Seen, Service, reading
 from tests.jobs.virtual_time import VirtualClock, virtual
 from tests.jobs.waits import LONG, statuses
 
@@ -317,3 +317,55 @@ async def test_job_that_is_mixed_up_once_it_has_ended_is_neither_shown_nor_cache
     assert (statuses(progress), statuses(again)) == (["BadResponseError"], ["COMPLETED"])
     assert again.snapshots[0].job is not None
     assert again.snapshots[0].job.id == "ext-1"
+
+
+@virtual
+async def test_successful_poll_clears_the_failure_of_the_one_before() -> None:
+    service = Service(VirtualClock())
+    service.add("ext-1", 12)
+    service.fault = lambda seen: (503, {}) if 1 < seen.at < 8 else None
+    results: list[tuple[float, bool]] = []
+
+    async def note(progress: WaitProgress) -> None:
+        results.append((progress.waited_seconds, progress.snapshots[0].failure is not None))
+
+    async with reading(service) as reader:
+        await reader.wait_many(["ext-1"], timeout_seconds=LONG, on_progress=note)
+    assert [has_failed for waited, has_failed in results if 1 < waited < 8] == [True] * 2
+    assert [has_failed for waited, has_failed in results if waited >= 8] == [False] * 2
+
+
+@virtual
+async def test_poll_that_finds_the_end_clears_the_failure_of_the_one_before() -> None:
+    service = Service(VirtualClock())
+    service.add("ext-1")
+
+    def fail_first_and_hang_later(_: Seen) -> tuple[int, dict[str, str]] | None:
+        if len(service.seen) == 1:
+            return 503, {}
+        service.answer_seconds = 1_000.0
+        return None
+
+    service.fault = fail_first_and_hang_later
+    async with reading(service) as reader:
+        progress = await reader.wait_many(["ext-1"], timeout_seconds=5)
+    assert [(seen.at, bool(seen.expand)) for seen in service.seen] == [(0.0, False), (2.0, False), (2.0, True)]
+    assert progress.waited_seconds == pytest.approx(15.0)
+    assert progress.snapshots[0].failure is None
+
+
+@pytest.mark.parametrize("ends_after", [0.0, 30.0])
+def test_first_retry_after_a_success_is_soon_again(ends_after: float) -> None:
+    @virtual
+    async def run() -> None:
+        service = Service(VirtualClock())
+        service.add("ext-1", ends_after)
+        # Three failures in a row, a success, and one more failure.
+        service.fault = lambda _: (503, {}) if len(service.seen) in (1, 2, 3, 5) else None
+        async with reading(service) as reader:
+            await reader.wait_many(["ext-1"], timeout_seconds=LONG)
+        times = [seen.at for seen in service.seen]
+        assert times[:4] == pytest.approx([0.0, 2.0, 6.0, 14.0])
+        assert times[5] - times[4] == pytest.approx(2.0)
+
+    run()

@@ -1,5 +1,6 @@
 """Polls share list requests where the service allows it, and stay within the rate limit of the key."""
 
+import itertools
 import random
 from collections import Counter
 
@@ -141,3 +142,26 @@ async def test_list_request_never_mixes_projects() -> None:
         for project, wanted in zip(projects, (ids[:3], ids[3:]), strict=True):
             group.start_soon(wait_for, reader, wanted, project)
     assert {frozenset(seen.ids) for seen in service.seen if seen.is_list} == {frozenset(ids[:3]), frozenset(ids[3:])}
+
+
+@pytest.mark.parametrize("per_minute", [None, 600])
+def test_lists_are_spaced_out_once_most_of_the_minute_of_a_free_key_is_used(per_minute: int | None) -> None:
+    @virtual
+    async def run() -> None:
+        service = Service(VirtualClock())
+        ids = [service.add(f"ext-{number}", 0 if number < 14 else 100) for number in range(16)]
+        later = [service.add(f"ext-later-{number}", 100) for number in range(2)]
+        options = ReaderOptions(requests_per_minute=per_minute)
+        async with reading(service, options) as reader, anyio.create_task_group() as group:
+            group.start_soon(wait_for, reader, ids)
+            await anyio.sleep(24.0)
+            group.start_soon(wait_for, reader, later)
+            await anyio.sleep(0.5)
+            # A job that was not polled yet does not wait.
+            assert [seen.at for seen in service.seen if set(later) <= set(seen.ids)] == [24.0]
+            group.cancel_scope.cancel()
+        times = [seen.at for seen in service.seen if seen.is_list and 0 < seen.at < 24.0]
+        gaps = [after - before for before, after in itertools.pairwise(times)]
+        assert (min(gaps) >= 10.0) == (per_minute is None)
+
+    run()

@@ -304,3 +304,28 @@ async def test_finished_wait_leaves_no_job_in_memory() -> None:
         gc.collect()
         assert left() is None
         assert await is_idle(reader)
+
+
+@virtual
+async def test_new_wait_is_polled_at_once_while_another_waits_for_its_next_poll() -> None:
+    service = Service(VirtualClock())
+    service.add("ext-old", 1_000, age=300)
+    service.add("ext-new")
+    async with reading(service) as reader, anyio.create_task_group() as group:
+        group.start_soon(wait_for, reader, ["ext-old"])
+        await anyio.sleep(3)
+        progress = await reader.wait_many(["ext-new"], timeout_seconds=LONG)
+        group.cancel_scope.cancel()
+    assert (statuses(progress), progress.waited_seconds) == (["COMPLETED"], 0.0)
+
+
+@virtual
+async def test_job_that_only_a_cancelled_wait_wanted_is_not_polled_any_more() -> None:
+    service = Service(VirtualClock())
+    ids = [service.add("ext-1", 60), service.add("ext-2", 60)]
+    async with reading(service) as reader, anyio.create_task_group() as group:
+        group.start_soon(wait_for, reader, ids[:1])
+        with anyio.move_on_after(7.0):
+            await reader.wait_many(ids, timeout_seconds=LONG)
+    assert max(service.poll_times("ext-2")) < 7.0
+    assert max(service.poll_times("ext-1")) >= 60.0

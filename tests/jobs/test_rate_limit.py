@@ -99,7 +99,7 @@ def test_budget_never_falls_to_zero() -> None:
     assert len(spend_all(rate, 600, start=4_000.0)) >= 25
 
 
-@pytest.mark.parametrize("said", [1.0, 7.0, 30.0])
+@pytest.mark.parametrize("said", [0.25, 1.0, 7.0, 30.0])
 def test_learned_budget_delays_no_request_for_longer_than_the_service_said(said: float) -> None:
     rate = RateLimit()
     rate.spend(0.0)
@@ -202,3 +202,13 @@ def test_refusals_of_concurrent_requests_do_not_lengthen_the_pause() -> None:
     assert rate.wait_seconds(0.0) == 5.0
     rate.note_refusal(1.0, 30.0)
     assert rate.wait_seconds(1.0) == 30.0
+
+
+def test_learned_limit_is_remembered_for_an_hour_to_the_second() -> None:
+    rate = RateLimit()
+    rate.note_refusal(0.0, None)
+    found = []
+    for now in (3_600.0, 3_600.5):
+        rate.wait_seconds(now)
+        found.append(rate.per_minute is None)
+    assert found == [False, True]

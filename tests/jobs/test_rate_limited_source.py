@@ -21,6 +21,21 @@ def failing(error: LlxError) -> RateLimitedSource:
     return RateLimitedSource(Bodies(fail), RateLimit(), VirtualClock())
 
 
+class Ahead(Bodies):
+    """A service whose clock is 90 s ahead."""
+
+    @property
+    def clock_offset_seconds(self) -> float:
+        """Always 90."""
+        return 90.0
+
+
+def test_clock_and_key_are_those_of_the_service() -> None:
+    source = RateLimitedSource(Ahead(lambda _: BODY), RateLimit(), VirtualClock())
+    assert source.clock_offset_seconds == 90.0
+    assert (source.identity(), source.derive_key("tasks")) == ("bodies", b"tasks")
+
+
 @virtual
 async def test_each_request_is_counted() -> None:
     source = RateLimitedSource(Bodies(lambda _: BODY), RateLimit(), VirtualClock())

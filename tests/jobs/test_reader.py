@@ -1,5 +1,8 @@
 """Concurrent requests share one fetch, and a cancelled one does not end it for the others."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 import anyio
 import pytest
 
@@ -7,9 +10,12 @@ from llx_mcp.answers.requests import JobRequest
 from llx_mcp.errors import ConfigurationError, NotFoundError, UnavailableError
 from llx_mcp.jobs.clock import SystemClock
 from llx_mcp.jobs.reader import JobReader, open_reader
+from llx_mcp.jobs.source import JobSource
+from llx_mcp.models import Job
 from llx_mcp.scope import JobFilter
 from tests.jobs.service import Service, reading, source_of
 from tests.jobs.virtual_time import VirtualClock, virtual
+from tests.sources import Bodies, open_bodies
 
 
 @virtual
@@ -119,3 +125,93 @@ async def test_page_holds_the_jobs_that_pass_the_filters() -> None:
     assert [job.id for job in running.items] == ["ext-1", "ext-3"]
     assert [job.id for page in (first, second) for job in page.items] == [f"ext-{number}" for number in range(4)]
     assert second.next_page_token is None
+
+
+@virtual
+async def test_only_a_small_job_is_compressed_before_its_first_answer() -> None:
+    found = []
+    for num_bytes in (65_535, 65_536):
+        source = Bodies(lambda _: b'{"id":"ext-1","status":"COMPLETED"}'.ljust(num_bytes))  # noqa: B023 - called at once
+        async with open_reader(open_bodies(source), VirtualClock()) as reader:
+            found.append((await reader.fetcher.fetch_job(JobRequest("ext-1"))).is_compressed)
+    assert found == [True, False]
+
+
+@virtual
+async def test_job_that_is_fetched_again_for_its_usage_is_returned_as_it_was_after_ten_seconds() -> None:
+    service = Service(VirtualClock())
+    service.add("ext-1", credits_billed=None)
+    async with reading(service) as reader:
+        await reader.fetch(JobRequest("ext-1"))
+        await anyio.sleep(60)
+        service.answer_seconds = 1_000
+        assert (await reader.fetch(JobRequest("ext-1"))).is_success
+    assert (service.clock.monotonic(), len(service.seen)) == (70.0, 2)
+
+
+@virtual
+async def test_job_is_not_fetched_again_for_its_usage_while_the_key_is_paused() -> None:
+    service = Service(VirtualClock())
+    service.add("ext-1", credits_billed=None)
+    async with reading(service) as reader:
+        await reader.fetch(JobRequest("ext-1"))
+        await anyio.sleep(60)
+        (await reader.fetcher.open()).rate.pause(60.0, 0.5)
+        assert (await reader.fetch(JobRequest("ext-1"))).is_success
+        assert len(service.seen) == 1
+        await anyio.sleep(0.5)
+        await reader.fetch(JobRequest("ext-1"))
+    assert len(service.seen) == 2
+
+
+@virtual
+async def test_source_is_opened_once_for_concurrent_requests() -> None:
+    num_opened = 0
+
+    @asynccontextmanager
+    async def open_slowly() -> AsyncIterator[JobSource]:
+        nonlocal num_opened
+        num_opened += 1
+        await anyio.sleep(1)
+        yield Bodies(lambda job_id: b'{"id":"%s","status":"RUNNING"}' % job_id.encode())
+
+    async with open_reader(open_slowly, VirtualClock()) as reader:
+        async with anyio.create_task_group() as group:
+            for number in range(5):
+                group.start_soon(reader.fetch, JobRequest(f"ext-{number}"))
+        await reader.fetch(JobRequest("ext-1"))
+    assert num_opened == 1
+
+
+@virtual
+async def test_job_of_a_wait_is_fetched_only_if_its_sections_are_missing() -> None:
+    source = Bodies(lambda _: b'{"id":"ext-1","status":"COMPLETED","extract_result":{"a":1}}')
+    async with open_reader(open_bodies(source), VirtualClock()) as reader:
+        job = Job.parse(source.body_of("ext-1"))
+        whole = await reader.fetcher.fetch_polled_job(JobRequest("ext-1"), job)
+        assert (await whole.body(), source.num_fetches) == (job.body, 0)
+        for _ in range(2):
+            fetched = await reader.fetcher.fetch_polled_job(JobRequest("ext-1"), job.without_sections())
+            assert (await fetched.body(), source.num_fetches) == (job.body, 1)
+
+
+@virtual
+async def test_names_of_no_file_need_no_request() -> None:
+    service = Service(VirtualClock())
+    async with reading(service) as reader:
+        assert await reader.fetcher.fetch_file_names([]) == {}
+    assert service.seen == []
+
+
+@virtual
+async def test_time_of_the_service_is_ours_until_it_has_answered() -> None:
+    service = Service(VirtualClock(), ahead_seconds=3_600.0)
+    service.add("ext-1")
+    ahead = []
+    async with reading(service) as reader:
+        for _ in range(2):
+            ahead.append(round((reader.fetcher.service_now() - service.clock.now()).total_seconds() / 60))
+            await reader.fetch(JobRequest("ext-1"))
+    # The client compares the header `Date` with the clock of this machine, not with the virtual one.
+    assert ahead[0] == 0
+    assert ahead[1] != 0

@@ -1,6 +1,7 @@
 """The client sends documented requests and returns what the service sent."""
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -18,6 +19,7 @@ from llx_mcp.llamacloud import open_client
 from llx_mcp.models import EXPANDABLE_SECTIONS, JobPage
 from llx_mcp.scope import DEFAULT_SCOPE, JobFilter, Scope
 from tests.llamacloud.service import BASE_URL, JOB, KEY, Handler, answer, assert_no_key, fetch, settings_with
+from tests.threads import needs_thread
 
 NO_FILTER = JobFilter()
 
@@ -246,6 +248,7 @@ async def test_identity_depends_on_key_and_address_and_hides_the_key() -> None:
     for overrides in ({}, {"region": "eu"}, {"api_key": "llx-another-another"}, {}):
         async with open_client(settings_with(**overrides)) as client:
             identities.add(client.identity())
+            assert re.fullmatch("[0-9a-f]{32}", client.identity())
             assert KEY not in client.identity()
     assert len(identities) == 3
 
@@ -275,7 +278,17 @@ async def test_files_without_names_are_left_out(body: bytes) -> None:
         assert await client.fetch_file_names(["dfl-1"]) == {}
 
 
-async def test_body_that_is_not_a_file_list_is_an_error() -> None:
-    async with open_client(settings_with(), transport=httpx.MockTransport(answer(200, b"[]"))) as client:
+@pytest.mark.parametrize("body", [b"[]", b"x", b"", b"[" * 100_000, b'{"items": "\xff"}'])
+async def test_body_that_is_not_a_file_list_is_an_error(body: bytes) -> None:
+    async with open_client(settings_with(), transport=httpx.MockTransport(answer(200, body))) as client:
         with pytest.raises(BadResponseError, match="not a JSON object"):
             await client.fetch_file_names(["dfl-1"])
+
+
+async def test_only_a_body_of_a_mebibyte_and_more_is_parsed_in_a_thread() -> None:
+    found = []
+    for num_bytes in (700_000, 1_300_000):
+        service = answer(200, json.dumps(JOB).encode().ljust(num_bytes))
+        async with open_client(settings_with(), transport=httpx.MockTransport(service)) as client:
+            found.append(await needs_thread(lambda: client.fetch_job("ext-1")))
+    assert found == [False, True]

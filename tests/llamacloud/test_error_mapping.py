@@ -1,5 +1,7 @@
 """Every failure maps to an error that says what is wrong and what to do next."""
 
+from dataclasses import replace
+
 import httpx
 import pytest
 
@@ -17,7 +19,13 @@ from llx_mcp.errors import (
     UpstreamError,
 )
 from llx_mcp.llamacloud.api_key import ApiKey
-from llx_mcp.llamacloud.error_mapping import TransportFailure, describe_error_body, map_transport_failure
+from llx_mcp.llamacloud.error_mapping import (
+    TransportFailure,
+    describe_error_body,
+    map_large_body,
+    map_status,
+    map_transport_failure,
+)
 from tests.llamacloud.service import BASE_URL, CONTEXT, JOB, KEY, answer, failure, settings_with
 
 HOST = "api.cloud.llamaindex.ai"
@@ -285,3 +293,54 @@ async def test_truncated_validation_errors_are_not_quoted() -> None:
 )
 def test_error_body_becomes_one_short_clean_line(body: bytes, text: str) -> None:
     assert describe_error_body(body, ApiKey(KEY)) == text
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "words"),
+    [
+        (299, BadResponseError, "instead of 200"),
+        (300, BadResponseError, "a redirect (HTTP 300)"),
+        (399, BadResponseError, "a redirect (HTTP 399)"),
+        (400, RejectedError, "rejected the request"),
+        (407, RejectedError, "rejected the request"),
+        (410, RejectedError, "rejected the request"),
+        (499, RejectedError, "rejected the request"),
+        (500, UnavailableError, "could not handle the request"),
+    ],
+)
+def test_each_class_of_statuses_begins_and_ends_at_its_hundred(status: int, kind: type[LlxError], words: str) -> None:
+    failed = map_status(status, {}, b"", CONTEXT, 1)
+    assert type(failed.error) is kind
+    assert words in str(failed.error)
+
+
+@pytest.mark.parametrize(
+    ("failure_name", "advice", "is_retryable"),
+    [
+        (TransportFailure.NAME_NOT_RESOLVED, "Check the network and", True),
+        (TransportFailure.CONNECTION_REFUSED, "Check the network and", True),
+        (TransportFailure.CONNECT_ERROR, "Check the network and", True),
+        (TransportFailure.READ_TIMEOUT, "Tried 2 times. Try again later.", True),
+        (TransportFailure.READ_ERROR, "Tried 2 times. Try again later.", True),
+        (TransportFailure.DECODING_ERROR, "Try again. If the error stays", True),
+        (TransportFailure.INVALID_URL, "Set LLAMA_CLOUD_BASE_URL", False),
+        (TransportFailure.TLS_ERROR, "Retrying does not help.", False),
+        (TransportFailure.PROXY_ERROR, "Retrying seldom helps.", False),
+        (TransportFailure.REQUEST_ERROR, "Retrying does not help.", False),
+    ],
+)
+def test_advice_fits_the_failure(failure_name: TransportFailure, advice: str, *, is_retryable: bool) -> None:
+    failed = map_transport_failure(failure_name, CONTEXT, 2)
+    assert advice in str(failed.error)
+    assert failed.is_retryable == is_retryable
+
+
+@pytest.mark.parametrize(
+    ("job_id", "max_bytes", "start"),
+    [
+        ("ext-1", 5 << 20, 'Job "ext-1" is larger than 5.0 MiB,'),
+        (None, 1_536 << 20, "The response is larger than 1,536.0 MiB,"),
+    ],
+)
+def test_too_large_response_names_the_job_and_the_limit(job_id: str | None, max_bytes: int, start: str) -> None:
+    assert str(map_large_body(max_bytes, replace(CONTEXT, job_id=job_id))).startswith(start)

@@ -11,7 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llx_mcp.errors import RateLimitedError, UnavailableError
-from llx_mcp.llamacloud.retries import AttemptFailed, get_backoff, parse_clock_offset, parse_retry_after
+from llx_mcp.llamacloud.retries import (
+    AttemptFailed,
+    call_with_retries,
+    get_backoff,
+    parse_clock_offset,
+    parse_retry_after,
+)
 from tests.llamacloud.service import JOB, answer, failure, fetch, settings_with
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -56,7 +62,7 @@ async def test_retry_after_sets_the_wait(skipped: SkippedTime) -> None:
     ("call_seconds", "retry_after", "slept"),
     [
         (50, 15, [15.0, 15.0]), (50, 30, [30.0]), (50, 39, [39.0]), (50, 41, []), (50, 60, []), (10, 9, []),
-        (3_600, 60, [60.0]), (3_600, 61, []), (3_600, 29, [29.0, 29.0, 29.0]),
+        (3_600, 60, [60.0]), (3_600, 61, []), (3_600, 29, [29.0, 29.0, 29.0]), (3_600, 45, [45.0]),
     ],
 )  # fmt: skip
 async def test_retry_begins_only_while_the_time_for_a_call_allows_it(
@@ -159,6 +165,7 @@ def test_retry_after_is_parsed_as_seconds_or_date(value: str, seconds: float | N
         ("Fri, 31 Dec 9999 23:59:59 GMT", None), ("Mon, 01 Jan 0001 00:00:00 GMT", None),
         ("Mon, 01 Jan 0000 00:00:00 GMT", None), ("Thu, 01 Jan 1970 00:00:00 GMT", None),
         ("Fri, 31 Dec 9999 23:59:59 -2359", None), ("", None), ("noon", None), ("0", None),
+        ("Sat, 08 Mar 2036 12:00:00 GMT", 316_224_000.0), ("Sat, 08 Mar 2036 12:00:01 GMT", None),
     ],
 )  # fmt: skip
 def test_clock_offset_is_unknown_without_a_plausible_date(value: str, offset_seconds: float | None) -> None:
@@ -174,3 +181,18 @@ def test_no_header_raises_an_error(value: str) -> None:
 
 def test_missing_retry_after_is_none() -> None:
     assert parse_retry_after({}, NOW) is None
+
+
+@pytest.mark.parametrize(
+    ("max_tries", "numbers"), [(1, [1]), (3, [1, 2, 3]), (None, [1, 2, 3, 4, 5, 6]), (9, [1, 2, 3, 4, 5, 6])]
+)
+async def test_attempts_are_numbered_from_one(max_tries: int | None, numbers: list[int]) -> None:
+    seen = []
+
+    async def attempt(number: int) -> bytes:
+        seen.append(number)
+        raise AttemptFailed(UnavailableError("away"), is_retryable=True)
+
+    with pytest.raises(UnavailableError):
+        await call_with_retries(attempt, max_tries)
+    assert seen == numbers

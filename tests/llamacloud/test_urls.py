@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from llx_mcp.errors import ArgumentError
+from llx_mcp.errors import ArgumentError, ConfigurationError
 from llx_mcp.llamacloud import open_client
-from llx_mcp.llamacloud.urls import build_url
+from llx_mcp.llamacloud.urls import build_url, is_allowed_download_url
 from tests.llamacloud.service import JOB, KEY, answer, failure, fetch, loopback, send_job, settings_with
 
 ODD_IDS = [
@@ -96,3 +96,33 @@ async def test_longest_allowed_id_is_sent() -> None:
 def test_query_parameters_round_trip(parameters: list[tuple[str, str]]) -> None:
     query = httpx.URL(build_url("https://host", "/path", parameters)).query.decode("ascii")
     assert parse_qsl(query, strict_parsing=bool(query)) == parameters
+
+
+def test_base_url_with_an_invalid_port_is_refused() -> None:
+    with pytest.raises(
+        ConfigurationError, match=r"port of https://host:99999 .* Correct LLAMA_CLOUD_BASE_URL"
+    ) as caught:
+        build_url("https://host:99999", "/path", [])
+    assert caught.value.__cause__ is None
+
+
+@pytest.mark.parametrize(
+    ("url", "is_allowed"),
+    [
+        ("https://storage.example/a.pdf", True),
+        ("http://127.0.0.1:8080/a.pdf", True),
+        ("http://127.0.0.1:8081/a.pdf", False),
+        ("http://storage.example/a.pdf", False),
+        ("ftp://127.0.0.1:8080/a.pdf", False),
+        ("https:///a.pdf", False),
+        ("https://[::1/a.pdf", False),
+    ],
+)
+def test_download_needs_https_or_the_host_of_the_service(url: str, *, is_allowed: bool) -> None:
+    assert is_allowed_download_url(url, "http://127.0.0.1:8080") == is_allowed
+
+
+def test_error_quotes_at_most_eighty_characters_of_an_argument() -> None:
+    with pytest.raises(ArgumentError) as caught:
+        build_url("https://host", "/path", [("expand", "x" * 200 + "\ud800")])
+    assert f'"{"x" * 79}…"' in str(caught.value)

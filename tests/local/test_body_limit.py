@@ -7,8 +7,12 @@ from pathlib import Path
 
 import httpx
 import pytest
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.types import Message, Receive, Scope, Send
 
 from llx_mcp.local import JobStore, create_app
+from llx_mcp.local.body_limit import DEFAULT_UPLOAD_BYTES, BodyLimitMiddleware
 from tests.local.clients import KEY, connect, serve
 
 FILES = "/api/v1/beta/files"
@@ -84,3 +88,46 @@ def test_storing_a_large_file_takes_little_memory(tmp_path: Path) -> None:
     # The SHA-256 of 200 MB of zeros.
     assert sha256 == "d162f6594b643795442d4c7bba3a1711962b9e63717625d9f1f9696df315c86b"
     assert int(grown_bytes) < 30_000_000
+
+
+async def send(path: str, *, declared: str | None = None, received: int = 0) -> int:
+    """Send a request with a declared length and a number of bytes through the limit; return its status."""
+    statuses: list[int] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            while (await receive())["more_body"]:
+                pass
+        except HTTPException as exc:
+            await Response(status_code=exc.status_code)(scope, receive, send)
+            return
+        await Response(status_code=200)(scope, receive, send)
+
+    async def note(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            statuses.append(message["status"])
+
+    # The body comes in two parts.
+    parts = iter([(received // 2, True), (received - received // 2, False)])
+
+    async def receive() -> Message:
+        num_bytes, is_followed = next(parts)
+        return {"type": "http.request", "body": bytes(num_bytes), "more_body": is_followed}
+
+    headers = [] if declared is None else [(b"content-length", declared.encode())]
+    scope = {"type": "http", "method": "POST", "path": path, "headers": headers}
+    await BodyLimitMiddleware(app, FILES, DEFAULT_UPLOAD_BYTES)(scope, receive, note)
+    return statuses[0]
+
+
+@pytest.mark.parametrize(
+    ("path", "limit"), [(JOBS, 4_000_000), (f"{FILES}/1", 4_000_000), (FILES, 100_100_000), (f"{FILES}/", 100_100_000)]
+)
+async def test_declared_length_may_be_as_large_as_the_limit(path: str, limit: int) -> None:
+    assert [await send(path, declared=str(length)) for length in (limit, limit + 1)] == [200, 413]
+    assert await send(path, declared="9" * 5_000) == 413
+    assert await send(path, declared="many") == 200
+
+
+async def test_body_may_be_as_large_as_the_limit() -> None:
+    assert [await send(JOBS, received=size) for size in (4_000_000, 4_000_001)] == [200, 413]

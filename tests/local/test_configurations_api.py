@@ -16,6 +16,7 @@ from llama_cloud import LlamaCloud
 
 from llx_mcp.local import SAMPLES, JobStore, create_app, open_store
 from llx_mcp.local.seeding import PROJECT_ID
+from tests.local.clients import connect
 
 SCHEMA: Any = {"type": "object", "properties": {"total": {"type": "number"}}}
 PARAMETERS: Any = {"product_type": "extract_v2", "data_schema": SCHEMA, "tier": "agentic", "cite_sources": True}
@@ -203,3 +204,24 @@ def test_generation_that_needs_a_model_is_refused_with_what_works(client: LlamaC
         client.extract.generate_schema(file_id="dfl-gone")
     with pytest.raises(llama_cloud.UnprocessableEntityError, match="at least one of file_id"):
         client.extract.generate_schema()
+
+
+async def test_created_configuration_gives_201_and_a_deleted_one_204() -> None:
+    with closing(JobStore()) as store:
+        async with connect(create_app(store)) as client:
+            created = await client.post(PATH, json={"name": "a", "parameters": PARAMETERS})
+            path = f"{PATH}/{created.json()['id']}"
+            statuses = [created.status_code]
+            statuses += [(await client.request(method, path)).status_code for method in ("GET", "DELETE", "DELETE")]
+    assert statuses == [201, 200, 204, 404]
+
+
+async def test_page_has_fifty_configurations_unless_told_and_at_most_a_thousand() -> None:
+    now = datetime(2026, 8, 1, tzinfo=UTC)
+    with closing(JobStore()) as store:
+        for number in range(1_001):
+            store.configurations.put(f"{number}", "extract_v2", {}, now, project_id=PROJECT_ID)
+        async with connect(create_app(store)) as client:
+            pages = [(await client.get(PATH, params=query)).json() for query in ({}, {"page_size": 2_000})]
+    assert [len(page["items"]) for page in pages] == [50, 1_000]
+    assert all(page["next_page_token"] for page in pages)

@@ -59,6 +59,7 @@ def test_get_refuses_any_other_order(order_by: str) -> None:
     ("order_by", "expected"),
     [(None, [2, 11, 7]), ("created_at", [2, 7, 11]), ("created_at desc", [11, 7, 2]), ("last_modified_at", [2, 7, 11]),
      ("name, created_at desc", [11, 7, 2]), ("name desc,id", [2, 7, 11]), ("purpose,", [7, 2, 11]),
+     ("name,created_at", [11, 2, 7]), ("name desc, created_at desc", [7, 2, 11]),
      ("external_file_id", [11, 7, 2]), ("id ASC", [2, 7, 11]), ("id DESC", [11, 7, 2])],
 )  # fmt: skip
 def test_post_sorts_by_a_list_of_fields(order_by: str | None, expected: list[int]) -> None:

@@ -1,11 +1,14 @@
 """A store keeps jobs unchanged, and refuses files that it cannot open."""
 
+import json
+import re
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from llx_mcp.local import SAMPLES, JobStore, open_store
@@ -169,3 +172,92 @@ def test_id_with_lone_surrogate_is_not_found() -> None:
     store = JobStore()
     assert store.get_job("\ud800", NOW) is None
     store.close()
+
+
+def import_job(store: JobStore, job_id: str, timeline: Timeline | None = None, **sections: object) -> bytes:
+    """Import a failed job, and return its JSON."""
+    body = json.dumps({"id": job_id, "status": "FAILED", **sections}).encode()
+    store.import_job(body, timeline)
+    return body
+
+
+def status_of(store: JobStore, job_id: str, now: datetime) -> str:
+    """Return the status of a job at a time."""
+    job = store.get_job(job_id, now)
+    assert job is not None
+    return bytes(job.sections["status"]).decode()
+
+
+def test_only_a_job_that_has_not_ended_can_be_cancelled() -> None:
+    later = NOW + timedelta(seconds=5)
+    with closing(JobStore()) as store:
+        import_job(store, "ext-ended")
+        import_job(store, "ext-running", Timeline(running_seconds=60))
+        import_job(store, "ext-waiting", Timeline(running_seconds=60))
+        store.get_job("ext-running", NOW)
+        ids = ("ext-none", "ext-ended", "ext-running", "ext-waiting")
+        assert [store.cancel_job(job_id, later) for job_id in ids] == [None, False, True, True]
+        assert [store.cancel_job(job_id, later) for job_id in ids] == [None, False, False, False]
+        assert [status_of(store, job_id, later) for job_id in ids[1:]] == ['"FAILED"', '"CANCELLED"', '"CANCELLED"']
+        jobs = [store.get_job(job_id, later) for job_id in ids[2:]]
+        created = [bytes(job.sections["created_at"]) for job in jobs if job is not None]
+        assert created == [b'"2026-01-01T00:00:00Z"', b'"2026-01-01T00:00:05Z"']
+
+
+def test_job_that_still_runs_is_deleted_only_without_a_time() -> None:
+    with closing(JobStore()) as store:
+        import_job(store, "ext-ended")
+        import_job(store, "ext-running", Timeline(running_seconds=60))
+        ids = ("ext-none", "ext-ended", "ext-running")
+        assert [store.delete_job(job_id, NOW) for job_id in ids] == [None, True, False]
+        assert store.count() == 1
+        assert [store.delete_job(job_id) for job_id in ids] == [None, None, True]
+        assert store.count() == 0
+
+
+def test_body_is_read_as_it_was_imported_and_starts_nothing() -> None:
+    with closing(JobStore()) as store:
+        body = import_job(store, "ext-1", Timeline(running_seconds=60))
+        assert [store.read_body(job_id) for job_id in ("ext-1", "ext-none", "\ud800")] == [body, None, None]
+        assert status_of(store, "ext-1", NOW + timedelta(days=1)) == '"RUNNING"'
+
+
+def test_created_job_has_a_new_id_and_its_own_sections_before_those_of_the_recorded_one() -> None:
+    with closing(JobStore()) as store:
+        import_job(store, "ext-1", extract_result={"n": 1}, file_input="dfl-1")
+        (recorded,) = store.find_recorded_jobs(None, "dfl-1")
+        own = {"status": msgspec.Raw(b'"COMPLETED"')}
+        spec = JobSpec("p", "dfl-1", None, Timeline(), "COMPLETED", own, recorded, None)
+        ids = [store.create_job(spec, NOW) for _ in range(2)]
+        assert ids[0] != ids[1]
+        assert all(re.fullmatch("ext-[a-z0-9]{28}", job_id) for job_id in ids)
+        job = json.loads(store.read_body(ids[0]) or b"")
+        assert (job["id"], job["status"], job["extract_result"]) == (ids[0], "COMPLETED", {"n": 1})
+        # It is no recording itself.
+        assert [each.body_id for each in store.find_recorded_jobs(None, "dfl-1")] == [recorded.body_id]
+
+
+def test_recorded_jobs_are_found_by_content_then_by_file_newest_first() -> None:
+    with closing(JobStore()) as store:
+        for job_id, file_input in (("ext-1", "dfl-1"), ("ext-2", "dfl-1"), ("ext-3", "dfl-2")):
+            import_job(store, job_id, file_input=file_input)
+        store.set_document_sha256("ext-3", "00")
+        store.set_document_sha256("ext-3", "11")
+
+        def find(document_sha256: str | None, file_input: str) -> list[str]:
+            jobs = store.find_recorded_jobs(document_sha256, file_input)
+            return [bytes(job.sections["id"]).decode() for job in jobs]
+
+        assert find("00", "dfl-1") == ['"ext-3"']
+        assert find("11", "dfl-1") == find(None, "dfl-1") == ['"ext-2"', '"ext-1"']
+        assert find(None, "dfl-9") == find(None, "\ud800") == []
+
+
+def test_recorded_configuration_is_that_of_the_newest_job_that_has_one() -> None:
+    with closing(JobStore()) as store:
+        for job_id, configuration in (("ext-1", {"tier": "agentic"}), ("ext-2", {"tier": "turbo"}), ("ext-3", None)):
+            import_job(store, job_id, configuration_id="cfg-1", configuration=configuration)
+        found = store.find_recorded_configuration("cfg-1")
+        assert found is not None
+        assert json.loads(bytes(found)) == {"tier": "turbo"}
+        assert store.find_recorded_configuration("cfg-2") is None

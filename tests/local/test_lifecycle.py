@@ -89,6 +89,7 @@ def test_end_is_the_sum_of_the_statuses_or_the_cancellation() -> None:
 
 def test_job_that_has_not_started_has_its_first_status() -> None:
     assert JobLifecycle(Timeline(0, 2, 4), "FAILED").status_at(START) == "THROTTLED"
+    assert JobLifecycle(Timeline(0.5, 2, 4), "FAILED").status_at(START) == "PENDING"
     assert not JobLifecycle(Timeline(0, 2, 4), "FAILED").has_ended(START)
     assert JobLifecycle(Timeline(billing_seconds=3), "FAILED").status_at(START) == "FAILED"
 

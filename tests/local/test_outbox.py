@@ -80,6 +80,18 @@ def test_delivery_that_cannot_be_recorded_is_recorded_later_and_not_repeated(
     store.close()
 
 
+def test_only_a_delivery_that_failed_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    store = JobStore()
+    job_id = create_job_with_webhooks(store, {"webhook_url": "http://127.0.0.1:9/"})
+    outbox = StoreOutbox(store, lambda: END)
+    pending, success = outbox.list_due(END)
+    outbox.mark_done(pending, True)
+    assert caplog.text == ""
+    outbox.mark_done(success, False)
+    assert f"extract.success of {job_id} was not delivered: all attempts failed" in caplog.text
+    store.close()
+
+
 @pytest.fixture
 def endpoint() -> Iterator[tuple[str, list[tuple[str, str]]]]:
     """A web server on loopback, and the event types and job ids that it has received."""
@@ -121,3 +133,14 @@ async def test_restart_delivers_remaining_events_once(
         reopened.close()
         assert len(received) == expected
     assert received == [("extract.pending", job_id), ("extract.success", job_id)]
+
+
+async def test_server_delivers_to_no_other_machine_unless_told(caplog: pytest.LogCaptureFixture) -> None:
+    store = JobStore()
+    # An address of documentation, where no machine is.
+    create_job_with_webhooks(store, {"webhook_url": "http://192.0.2.1/"})
+    with anyio.fail_after(20):
+        async with deliver_webhooks(store, clock=lambda: START)(Starlette()):
+            while "must be on this machine" not in caplog.text:
+                await anyio.lowlevel.checkpoint()
+    store.close()

@@ -239,3 +239,17 @@ def test_anything_else_is_replaced(section: str, value: Any) -> None:
     assert [path for path, _ in after] == [path for path, _ in before]
     # The last value is the one of the document.
     assert after[-1][1] != before[-1][1]
+
+
+def test_citation_with_every_key_of_the_service_keeps_its_numbers() -> None:
+    citation = {
+        "page": 3,
+        "matching_text": "Solveig",
+        "bounding_boxes": [{"x": 1.25, "y": 20, "w": 300, "h": 41}],
+        "page_dimensions": {"width": 612, "height": 792},
+    }
+    metadata = {"field_metadata": {"document_metadata": {"name": {"citation": [citation]}}}}
+    job = redacted({"id": "ext-1", "status": "COMPLETED", "extract_metadata": metadata})
+    (after,) = job["extract_metadata"]["field_metadata"]["document_metadata"]["name"]["citation"]
+    assert after.pop("matching_text") != citation.pop("matching_text")
+    assert after == citation

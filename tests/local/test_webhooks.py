@@ -112,6 +112,7 @@ def test_configured_headers_do_not_replace_service_headers() -> None:
     }
     assert "LC-Signature" not in build_headers(Webhook("http://127.0.0.1/", headers), event, b"{}")
     assert "whsec" not in repr(webhook)
+    assert "Bearer" not in repr(webhook)
 
 
 @pytest.mark.parametrize(
@@ -171,6 +172,26 @@ def test_attempts_come_at_their_times() -> None:
         ("extract.pending", 0.0), ("extract.pending", 11.0), ("extract.pending", 26.0),
         ("extract.success", 36.0), ("extract.success", 47.0), ("extract.success", 62.0),
     ]  # fmt: skip
+
+
+def test_at_most_sixteen_requests_run_at_a_time() -> None:
+    num_running = 0
+
+    async def post(url: str, headers: Mapping[str, str], body: bytes) -> int:
+        nonlocal num_running
+        num_running += 1
+        await anyio.sleep_forever()
+        return 200
+
+    async def run() -> None:
+        clock = VirtualClock()
+        webhooks = [Webhook(f"http://127.0.0.1/{number}") for number in range(40)]
+        outbox = SharedOutbox([Delivery(0, webhook, PENDING) for webhook in webhooks], ends=40)
+        with anyio.move_on_after(1.0):
+            await run_delivery_loop(outbox, clock.now, post, clock.sleep)
+
+    run_virtual(run)
+    assert num_running == 16
 
 
 def test_due_event_is_sent_within_half_a_second() -> None:

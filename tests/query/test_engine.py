@@ -158,6 +158,12 @@ def test_tables_are_suggested_by_the_words_of_a_query() -> None:
     assert suggested == "orders_items (3 rows), tags (2 rows), orders (2 rows)"
 
 
+def test_at_most_eight_tables_are_suggested() -> None:
+    suggested = engine_of({f"list_{index:02d}": [{"n": 1}] for index in range(12)}, None).tables.suggest("list_11")
+    names = [each.partition(" ")[0] for each in suggested.split(", ")]
+    assert names == [f"list_{index:02d}" for index in (11, *range(7))]
+
+
 def test_rows_of_a_nested_list_have_the_number_of_their_parent() -> None:
     joined = "SELECT o.id, sum(i.n) FROM orders o JOIN orders_items i ON i._parent = o._row GROUP BY o.id"
     assert rows(joined) == [[1, 5], [2, 4]]
