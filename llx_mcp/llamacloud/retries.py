@@ -125,7 +125,7 @@ def parse_retry_after(headers: Mapping[str, str], now: datetime) -> float | None
 def parse_clock_offset(headers: Mapping[str, str], now: datetime) -> float | None:
     """Return how many seconds the service's clock is ahead of `now`, or None without a plausible `Date` header.
 
-    An offset of less than two seconds is 0. One of more than a century is not valid.
+    An offset of less than two seconds is 0. One of more than ten years is not valid.
     """
     offset = _parse_seconds_until(headers.get("date", ""), now)
     if offset is None or abs(offset) > _MAX_CLOCK_OFFSET_SECONDS:
