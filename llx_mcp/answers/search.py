@@ -27,6 +27,8 @@ from llx_mcp.result.words import Terms, split_terms
 _COLUMNS = ("path", "values")
 # An object outside all lists shows the fields that match, unless it has no more than these.
 _FEW_FIELDS = 2
+# The share of the best score from which the best row of another list fits as well.
+_AS_WELL = 0.97
 # An object with at most so many fields is shown whole.
 _MAX_SHOWN_FIELDS = 10
 _MIN_FIELD_SHARE = 0.6
@@ -180,9 +182,7 @@ class _Matches:
         if hit.group.is_single and best and len(columns) > _FEW_FIELDS:
             wanted = {key for key, fit in fits.items() if fit >= best * _MIN_FIELD_SHARE}
             shown = [column for column in columns if id(column) in wanted][:_MAX_SHOWN_FIELDS]
-            return shown, 0
-        empty = [column for column in columns if not self._has_value(column, hit.position) and not column.weights]
-        columns = [column for column in columns if column not in empty]
+            return shown, len(columns) - len(shown)
         order = sorted(columns, key=lambda column: (-fits[id(column)], column.node.is_constant))
         chosen = {id(column) for column in order[:_MAX_SHOWN_FIELDS]}
         return [column for column in columns if id(column) in chosen], len(columns) - len(chosen)
@@ -226,12 +226,13 @@ class _Matches:
 
 
 def _pick(rows: list[list[Hit]], limit: int) -> list[list[Hit]]:
-    """Return the best rows, with some of each list whose rows fit about equally well."""
+    """Return the best rows, with some of each list whose best row fits as well as any."""
     groups: dict[int, list[int]] = {}
     for index, hits in enumerate(rows):
         groups.setdefault(id(hits[0].group), []).append(index)
-    share = max(limit // len(groups), 1)
-    first = [index for group in list(groups.values())[:limit] for index in group[:share]]
+    close = [group for group in groups.values() if rows[group[0]][0].score >= rows[0][0].score * _AS_WELL]
+    share = max(limit // len(close), 1)
+    first = [index for group in close[:limit] for index in group[:share]]
     rest = [index for index in range(len(rows)) if index not in first]
     return [rows[index] for index in sorted((first + rest)[:limit])]
 

@@ -113,7 +113,7 @@ def test_search_ignores_case_accents_spacing_and_number_format(text: str, expect
 
 @pytest.mark.parametrize("text", ["total amount", "TotalAmount", "total_amount", "totals amounts"])
 def test_search_finds_names_as_words(text: str) -> None:
-    assert hits(find(text)) == [("$", {"totalAmount": [1234.5, 4, 0.7]})]
+    assert hits(find(text)) == [("$", {"totalAmount": [1234.5, 4, 0.7], "…": "3 more fields"})]
 
 
 @pytest.mark.parametrize(
@@ -140,6 +140,7 @@ def test_object_with_most_of_the_words_comes_first(text: str, best: str) -> None
     ("text", "paths"),
     [
         ("americas emea revenue q2 2025", ["income.revenue[0]", "income.revenue[1]"]),
+        ("q2 2025 revenue emea americas", ["income.revenue[0]", "income.revenue[1]"]),
         ("americas revenue q2 2025 2024", ["income.revenue[0]", "income.revenue[2]"]),
         ("americas revenue 2025 second quarter and first half", ["income.revenue[0]", "income.revenue[3]"]),
     ],
@@ -211,8 +212,8 @@ def test_only_match_has_its_page_and_the_quote_that_tells_more() -> None:
     assert answer.structured["found"] == {"matches": 1}
     assert answer.structured["hits"]["cells"] == "[value, page, confidence]"
     quote = "value not in quote: Sold to the Bank,\n12 Rue Haxo"
-    assert hits(answer) == [("$", {"vendor": ["Société  Générale", 3, 0.9, quote]})]
-    line = '$: vendor = "Société  Générale" [p. 3, 0.9, "value not in quote: Sold to the Bank,\\n12 Rue Haxo"]'
+    assert hits(answer) == [("$", {"vendor": ["Société  Générale", 3, 0.9, quote], "…": "3 more fields"})]
+    line = '$: vendor = "Société  Générale" [p. 3, 0.9, "value not in quote: Sold to the Bank,\\n12 Rue Haxo"]; … = "3 more fields"'
     assert f"\n{line}\n" in answer.text
 
 
@@ -248,7 +249,7 @@ def test_object_with_few_more_fields_than_are_shown_counts_them() -> None:
 def test_single_object_shows_only_the_fields_that_match() -> None:
     part = {"name": "Ada Lund", "n": 1, "note": "y", "lund": None, "ad": [], "birth": "of Ada Lund"}
     assert hits(find_in(build_job({"part": part}), "ada lund")) == [
-        ("part", {"name": "Ada Lund", "birth": "of Ada Lund"})
+        ("part", {"name": "Ada Lund", "birth": "of Ada Lund", "…": "3 more fields"})
     ]
 
 
