@@ -1,5 +1,6 @@
-"""The check of `Host` and `Origin`, so that no page on the web reaches the embedded API through a browser.
+"""The checks of a request before its route is found: `Host`, `Origin` and the query.
 
+They keep the pages of the web from reaching the embedded API through a browser.
 A page can make its own host name point to 127.0.0.1 (DNS rebinding). The browser then sends that name as `Host`.
 """
 
@@ -20,7 +21,7 @@ def list_loopback_hosts(port: int) -> list[str]:
 
 
 class HostCheckMiddleware:
-    """Refuses requests whose `Host` or `Origin` is not allowed.
+    """Refuses requests whose `Host` or `Origin` is not allowed, or whose query is not percent-encoded.
 
     The statuses are those of the MCP endpoint: 421 for the host, 403 for the origin.
     """
@@ -38,7 +39,12 @@ class HostCheckMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or refuse it."""
-        refusal = self._check(Headers(scope=scope)) if scope["type"] == "http" else None
+        refusal = None
+        if scope["type"] == "http":
+            refusal = self._check(Headers(scope=scope))
+            # Redirects and routes decode the query, and would fail.
+            if refusal is None and not scope["query_string"].isascii():
+                refusal = JSONResponse({"detail": "The query is not percent-encoded"}, 400)
         await (refusal or self._app)(scope, receive, send)
 
     def _check(self, headers: Headers) -> Response | None:
