@@ -58,7 +58,7 @@ def build_cell(
         metadata, or the value is null.
     """
     value = column.node.values[position]
-    shown = value if whole else _cut(value, around)
+    shown = value if whole else cut_value(value, around)
     if not document.has_provenance or value is None or isinstance(value, dict | list):
         return shown
     entry = column.entries[position]
@@ -89,7 +89,8 @@ def _cite(document: Document, location: Location) -> Any:
     return build_cell(document, document.column(location.node), location.position, whole=True)
 
 
-def _cut(value: Any, around: str) -> Any:
+def cut_value(value: Any, around: str) -> Any:
+    """Return a value with a long text cut to the part that contains `around`, else to its beginning."""
     if not isinstance(value, str):
         return sanitize_json(value)
     return quote_around(value, around) if len(value) > _VALUE_CHARS else sanitize_text(value)

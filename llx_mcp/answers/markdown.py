@@ -333,7 +333,7 @@ PARTS: dict[str, Callable[[Any], str]] = {
     "cited_result": _render_cited_result,
     "shape": _render_shape,
     "counts": _render_counts,
-    "lowest_confidence": _titled("To doubt first; confidence, page, path = value, quoted words", value_line),
+    "lowest_confidence": _titled("Least certain; confidence, page, path = value, quoted words", value_line),
     "sections": _render_sections,
     "omitted": lambda omitted: "\n" + "".join(f"Left out: {format_omission(item)}\n" for item in omitted),
     # It is an argument of the call in `omitted`.

@@ -6,11 +6,11 @@ from difflib import get_close_matches
 from typing import Any
 
 from llx_mcp.answers.budget import Answer, AnswerBuilder, TableBuilder
-from llx_mcp.answers.cells import CELLS, build_cell
+from llx_mcp.answers.cells import CELLS, build_cell, cut_value
 from llx_mcp.answers.header import Header, start_answer
 from llx_mcp.answers.markdown import hit_line
 from llx_mcp.answers.outputs import NextStep, Omission, SearchCounts, SearchOutput
-from llx_mcp.answers.requests import DEFAULT_HITS, MAX_HITS, JobRequest
+from llx_mcp.answers.requests import DEFAULT_CHARS, DEFAULT_HITS, MAX_HITS, JobRequest
 from llx_mcp.errors import ArgumentError
 from llx_mcp.result.descriptions import describe_fields
 from llx_mcp.result.document import Document, is_scalar
@@ -19,7 +19,7 @@ from llx_mcp.result.normalize import normalize_name, normalize_text
 from llx_mcp.result.object_search import Found, Hit, ObjectSearch
 from llx_mcp.result.outline import Node, walk_nodes
 from llx_mcp.result.paths import ROOT, join_any, join_name, show_path
-from llx_mcp.result.sanitize import sanitize_json
+from llx_mcp.result.sanitize import dump_json, sanitize_json
 from llx_mcp.result.search_groups import FieldColumn, Group
 from llx_mcp.result.sections import JobSections
 from llx_mcp.result.words import Terms, split_terms
@@ -91,7 +91,7 @@ class _Matches:
     def add_to(self, builder: AnswerBuilder) -> None:
         """Add what was found, or what there is instead."""
         absent = [term.text for index, term in enumerate(self.terms.terms) if index in self.found.absent]
-        builder.add("found", SearchCounts(matches=self.found.num_like, absent_words=absent or None))
+        builder.add("found", SearchCounts(matches=self._num_matches, absent_words=absent or None))
         if not self.found.hits:
             self._add_nearest(builder)
             return
@@ -102,19 +102,30 @@ class _Matches:
         if shared := _take_shared(shown):
             builder.add("shared", shared)
         table = TableBuilder("hits", _COLUMNS, iter(shown), hit_line, cells)
-        table.fill(builder.room - builder.omissions_cost(self._omission(self.found.num_like, is_cut=True)))
+        table.fill(builder.room - builder.omissions_cost(self._omission(self._num_matches, is_cut=True)))
         if table.rows:
             builder.add("hits", table.table)
-        if left := self.found.num_like - sum(map(len, rows[: len(table.rows)])):
-            builder.omit(self._omission(left, is_cut=len(table.rows) < len(rows)))
+        if left := self._num_matches - sum(map(len, [*rows, *others][: len(table.rows)])):
+            builder.omit(self._omission(left, is_cut=len(table.rows) < len(shown)))
+
+    @property
+    def _num_matches(self) -> int:
+        return self.found.num_like + (self.found.other is not None)
 
     def _omission(self, left: int, *, is_cut: bool) -> Omission:
-        total = self.found.num_like
-        if is_cut:
-            call = self.request.larger_call(self.request.max_chars * 4, "find_in_extract_result", text=self.text)
-            return Omission(what="matches", count=left, total=total, call=call, hint="give more words")
+        total = self._num_matches
         hint = None if total <= _MANY else "give more words, or count and filter with query_extract_result"
-        call = self.request.call("find_in_extract_result", text=self.text, limit=min(total, MAX_HITS))
+        if is_cut:
+            limit = None if self.limit == DEFAULT_HITS else self.limit
+            need = self.request.max_chars * 4
+            call = self.request.larger_call(need, "find_in_extract_result", text=self.text, limit=limit)
+        elif self.limit >= MAX_HITS:
+            call, hint = None, "count and filter with query_extract_result"
+        else:
+            max_chars = None if self.request.max_chars == DEFAULT_CHARS else self.request.max_chars
+            call = self.request.call(
+                "find_in_extract_result", text=self.text, limit=min(total, MAX_HITS), max_chars=max_chars
+            )
         return Omission(what="matches", count=left, total=total, call=call, hint=hint)
 
     def _add_nearest(self, builder: AnswerBuilder) -> None:
@@ -163,7 +174,7 @@ class _Matches:
             return None
         is_matched = self._matches_value(column, at)
         if column.node.is_constant and not is_matched:
-            return column.node.values[at]
+            return cut_value(column.node.values[at], self.terms.phrase)
         source = self.document.column(column.node)
         # A quote is shown where a single match leaves no doubt which one is wanted.
         is_only = self.found.num_like == 1
@@ -172,7 +183,7 @@ class _Matches:
 
     def _select(self, hit: Hit) -> tuple[list[FieldColumn], int]:
         """Return the fields to show of an object, in its own order, and how many others it has."""
-        columns = [column for column in hit.group.columns if self._has_value(column, hit.position) or column.weights]
+        columns = [column for column in hit.group.columns if self._is_telling(column, hit)]
         columns = [column for column in columns if not column.node.counts_elements] or columns
         fits = {id(column): self._fit(column, hit.position) for column in columns}
         best = max(fits.values(), default=0.0)
@@ -186,6 +197,12 @@ class _Matches:
         order = sorted(columns, key=lambda column: (-fits[id(column)], column.node.is_constant))
         chosen = {id(column) for column in order[:_MAX_SHOWN_FIELDS]}
         return [column for column in columns if id(column) in chosen], len(columns) - len(chosen)
+
+    def _is_telling(self, column: FieldColumn, hit: Hit) -> bool:
+        """Whether a field is shown: it has a value, is null in a row of a list, or has a name that fits."""
+        if column.weights or self._has_value(column, hit.position):
+            return True
+        return not hit.group.is_single and column.position_in(hit.position) is not None
 
     def _fit(self, column: FieldColumn, position: int) -> float:
         """Return how well a field of an object fits the words, by its name and by its value."""
@@ -242,8 +259,9 @@ def _take_shared(rows: list[list[Any]]) -> dict[str, Any]:
     values = [cells for _, cells in rows]
     if len(values) < 2 or any(name.startswith("[") for cells in values for name in cells):
         return {}
-    first = {name: value for name, value in values[0].items() if isinstance(value, str | int | float)}
-    shared = {n: v for n, v in first.items() if n != _MORE and all(n in cells and cells[n] == v for cells in values)}
+    first = {name: value for name, value in values[0].items() if not isinstance(value, list) and name != _MORE}
+    # As JSON, because 1 and true are equal in Python.
+    shared = {n: v for n, v in first.items() if all(n in c and dump_json(c[n]) == dump_json(v) for c in values)}
     for cells in values:
         for name in shared:
             # A row is never left without a field.

@@ -1,4 +1,4 @@
-"""Answers as tables for a terminal: as wide as it, with ids whole."""
+"""Answers as tables for a terminal: no wider than it, with whole ids."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ _CELL_CHARS = 32_000
 _LEAST_COLUMN = 8
 _BORDER = 3
 _TITLES = {
-    "lowest_confidence": "To doubt first",
+    "lowest_confidence": "Least certain values",
 }
 
 

@@ -53,8 +53,8 @@ _HINTS = {
     "load_jobs": "Reading the jobs took too long. Query fewer jobs at once.",
     "build": "Query fewer tables at once.",
     "summary": "Read one path at a time.",
-    "read": "Read a longer path, or a smaller page.",
-    "search": "Search for a longer text, or in values only.",
+    "read": "Read a longer path, or set a smaller max_chars.",
+    "search": "Search for fewer words, or for rarer ones.",
     "review": "Check one kind of problem at a time with a query over the table fields.",
     "query": "Ask for less: fewer rows, shorter texts, an aggregate instead of a join of everything with everything.",
 }
@@ -214,14 +214,14 @@ def _kind_of(message: Message) -> str:
 def _explain_late(late: "OutOfTimeError", question: Question | JoinedQueryQuestion) -> str:
     if isinstance(question, JoinedQueryQuestion):
         step = "query" if isinstance(late.message, JoinedQueryQuestion) else "load_jobs"
-        return f"query: stopped after {late.seconds:g} s. {_HINTS[step]}"
+        return f"query: stopped after {late.seconds:.3g} s. {_HINTS[step]}"
     hint = _HINTS.get(_kind_of(late.message))
     if hint is None:
         hint = (
             f"Reading the job took too long. Call again; if it is stopped again, the resource "
             f"{question.request.resource()} returns the job as the service sent it."
         )
-    return f"{_kind_of(question)}: stopped after {late.seconds:g} s. {hint}"
+    return f"{_kind_of(question)}: stopped after {late.seconds:.3g} s. {hint}"
 
 
 def _unreadable(question: Question | JoinedQueryQuestion, why: str) -> BadResponseError:

@@ -1,4 +1,4 @@
-"""Questions about several jobs. An error of one job is told for that job, and the others are answered."""
+"""Questions about several jobs. An error of one job is reported for that job, and the others are answered."""
 
 from collections.abc import Mapping
 from dataclasses import replace

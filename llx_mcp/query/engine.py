@@ -26,7 +26,7 @@ _MAX_NAME_CHARS = 60
 # Comparing a name with another takes some 0.1 ms.
 _MAX_COMPARED = 1_000
 # A number with more digits was computed; it is shown with fewer.
-_DOCUMENT_DIGITS = 12
+_DOCUMENT_DIGITS = 15
 _SHOWN_DIGITS = 6
 _CONFIDENCE_DIGITS = 3
 _WHOLE_LIMIT = 1e12
@@ -135,7 +135,7 @@ class Engine:
         """Return an error of SQLite in words that say what to do next."""
         if match := _UNKNOWN_TABLE.search(message):
             name = match.group(1).removeprefix("main.").removeprefix("temp.")
-            close = get_close_matches(name, [*self.tables.sql_tables, *BUILT_IN_TABLES][:_MAX_COMPARED], n=3)
+            close = self._find_tables_like(name)
             return f"no table {excerpt(name, _MAX_NAME_CHARS)}{_suggest(close)} {self.tables.describe(close)}"
         if match := _UNKNOWN_COLUMN.search(message):
             return self._explain_column(match.group(1))
@@ -157,6 +157,12 @@ class Engine:
         if _TOO_LARGE.search(message):
             return f"{excerpt(message)}. Select less at once."
         return f"{excerpt(message, 160)}. {self.tables.describe()}"
+
+    def _find_tables_like(self, name: str) -> list[str]:
+        """Return tables that end in a name, else tables with a similar name."""
+        names = [*self.tables.sql_tables, *BUILT_IN_TABLES]
+        ending = [known for known in names if known.lower().endswith(f"_{name.lower()}")]
+        return ending[:3] or get_close_matches(name, names[:_MAX_COMPARED], n=3)
 
     def _explain_column(self, name: str) -> str:
         columns_by_table = {table: sql_table.columns for table, sql_table in self.tables.sql_tables.items()}
@@ -222,7 +228,7 @@ def _round_confidence(cell: Any) -> Any:
 
 
 def _round_computed(number: float) -> float:
-    """Round a number that has more digits than any document gives: the result of a division or a sum."""
+    """Round a number that has more digits than a double holds exactly: the result of a division or a sum."""
     if len(repr(number).lstrip("-0.").replace(".", "")) <= _DOCUMENT_DIGITS or abs(number) >= _WHOLE_LIMIT:
         return number
-    return float(f"{number:.{_SHOWN_DIGITS}g}") if abs(number) < 1 else round(number, 4)
+    return float(f"{number:.{_SHOWN_DIGITS}g}") if abs(number) < 1 else round(number, _SHOWN_DIGITS)

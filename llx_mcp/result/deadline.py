@@ -7,7 +7,7 @@ from typing import TypeVar
 Item = TypeVar("Item")
 Clock = Callable[[], float]
 
-# How many items pass between two looks at the clock.
+# How many items pass between two checks of the clock.
 _ITEMS_PER_CHECK = 64
 
 

@@ -120,7 +120,7 @@ class _Search:
         self._document = document
         self._terms = terms
         self._names = _weigh_names(objects.groups, descriptions, terms)
-        # The whole phrase is one more term, which is found or not, and missed by nobody.
+        # The whole phrase is one more term. An object that lacks it is not worse for that.
         self._all_terms = [*terms.terms]
         if len(terms.terms) > 1:
             self._all_terms.append(Term(terms.phrase, (terms.phrase,)))
@@ -227,11 +227,12 @@ class _Search:
         counts = [(hit.score, 1) for hit in hits]
         if self._names[id(group)]:
             named = self._named_positions(group)
+            members = named if isinstance(named, range) else frozenset(named)
             others = (position for position in named if position not in candidates)
             plain = [self._hit(group, position, own) for position in islice(others, limit)]
             hits += plain
             if plain:
-                counts.append((plain[0].score, len(named) - sum(position in named for position in candidates)))
+                counts.append((plain[0].score, len(named) - sum(position in members for position in candidates)))
         return heapq.nlargest(limit, hits), counts
 
     def _named_positions(self, group: Group) -> Sequence[int]:

@@ -39,6 +39,7 @@ class Node:
         members: the fields of the objects among the values, by name.
         element: the elements of the lists among the values; None where there are no lists.
         like: the earlier list whose elements have the same fields.
+        constant: whether all values are the same, once `is_constant` was computed.
         shape: a number that lists with the same fields share; None where no other list is like this one.
     """
 
@@ -55,6 +56,7 @@ class Node:
     element: "Node | None" = None
     like: "Node | None" = None
     shape: int | None = None
+    constant: bool | None = None
 
     @property
     def steps(self) -> tuple[str | None, ...]:
@@ -98,8 +100,10 @@ class Node:
     @property
     def is_constant(self) -> bool:
         """Whether all of several values are the same, such as a unit or a currency."""
-        values = self.values
-        return len(values) > 1 and all(value == values[0] for value in values)
+        if self.constant is None:
+            values = self.values
+            self.constant = len(values) > 1 and all(value == values[0] for value in values)
+        return self.constant
 
     @property
     def counts_elements(self) -> bool:

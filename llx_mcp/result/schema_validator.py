@@ -2,7 +2,7 @@
 
 A schema comes with the job, so nothing in it may hold up the server or make it open a connection:
 
-- every keyword first looks at a deadline;
+- every keyword first checks a deadline;
 - patterns run in RE2, whose time is linear in the length of the text;
 - references to other documents are not followed;
 - no error message is kept, because it repeats the value.

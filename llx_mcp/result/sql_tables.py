@@ -18,7 +18,7 @@ from typing import Any
 
 from llx_mcp.result.document import Document, is_scalar
 from llx_mcp.result.outline import Node, ancestor_position, levels_between, walk_nodes
-from llx_mcp.result.readings import read_date, read_number, uses_decimal_comma
+from llx_mcp.result.readings import find_decimal_mark, read_date, read_number
 from llx_mcp.result.sanitize import dump_json
 from llx_mcp.result.sql_cells import CellCutter, to_cell, to_number, type_name
 
@@ -131,7 +131,7 @@ def iter_details(
 ) -> Iterator[list[Any]]:
     """Yield the `DETAILS` of a column, one list for each row of its table."""
     values, source = column.node.values, document.column(column.node)
-    decimal_comma = uses_decimal_comma(value for value in values if isinstance(value, str))
+    mark = find_decimal_mark(value for value in values if isinstance(value, str))
     for at in _find_cells(column, sql_table.node, sql_table.positions):
         value = None if at is None else values[at]
         if at is None or not is_scalar(value):
@@ -139,7 +139,7 @@ def iter_details(
             continue
         page, quote = document.first_citation(source.entries[at])
         text = value if isinstance(value, str) else ""
-        number = read_number(text, decimal_comma=decimal_comma) if text else to_number(value)
+        number = read_number(text, decimal_mark=mark) if text else to_number(value)
         yield [page, source.confidences[at], cutter.cut_text(quote), number, read_date(text) if text else None]
 
 
@@ -148,7 +148,7 @@ def iter_fields(document: Document, cutter: CellCutter) -> Iterator[list[Any]]:
     for column in document.columns:
         name = cutter.cut_name(next((step for step in reversed(column.node.steps) if step is not None), ""))
         write_path = cutter.path_writer(column.node)
-        decimal_comma = uses_decimal_comma(value for value in column.node.values if isinstance(value, str))
+        mark = find_decimal_mark(value for value in column.node.values if isinstance(value, str))
         for position, value in enumerate(column.node.values):
             if not is_scalar(value):
                 continue
@@ -157,7 +157,7 @@ def iter_fields(document: Document, cutter: CellCutter) -> Iterator[list[Any]]:
                 write_path(position),
                 name,
                 cutter.cut_text(value) if isinstance(value, str) else dump_json(value),
-                read_number(value, decimal_comma=decimal_comma) if isinstance(value, str) else to_number(value),
+                read_number(value, decimal_mark=mark) if isinstance(value, str) else to_number(value),
                 type_name(value),
                 column.confidences[position],
                 page,

@@ -18,7 +18,9 @@ _PERIODS = {"quarter": "q", "half": "h"}
 _SYNONYMS = {"fiscal": ("fiscal", "fy"), "percentage": ("percentage", "percent", "%"), "percent": ("percent", "%")}
 _ENDINGS = ("", "s", "es", "'s")
 # What may follow the stem of a word besides: compan-y, compan-ies.
-_STEM_ENDINGS = (*_ENDINGS, "ies", "y")
+_STEM_ENDINGS = (*_ENDINGS, "ies", "y", "e")
+# After these, the plural is -es: boxes, addresses.
+_SIBILANTS = ("s", "x", "z", "ch", "sh")
 _MIN_STEM = 3
 _MIN_PREFIX = 4
 # How well a text contains a term: as a word of its own, at the start of a longer word, or within one.
@@ -75,6 +77,9 @@ class Term:
         """Return how well an occurrence of a needle fits: a whole word best."""
         if _WITHOUT_SPACES.search(needle):
             return WORD
+        if needle[0] == "-" and not text[max(start - 4, 0) : start].isdigit():
+            # The month of a date stands after its year.
+            return 0.0
         end = start + len(needle)
         begins = start == 0 or _is_boundary(text[start - 1], needle[0])
         rest = _word_rest(text, end)
@@ -106,7 +111,7 @@ class Terms:
             weight = max(term.weigh(words), PREFIX if len(term.text) >= _MIN_PREFIX and term.text in joined else 0.0)
             if weight:
                 found[index] = weight
-        # `revenue` is rather in a field of that name than in `revenue_growth`.
+        # A field named `revenue` fits "revenue" better than one named `revenue_growth`.
         num_words = len(words.split())
         fit = 1 - _OTHER_WORDS * max(num_words - len(found), 0) / num_words if num_words else 1
         return {index: weight * fit for index, weight in found.items()}
@@ -169,8 +174,11 @@ def _stem(word: str) -> str:
     if not word.isascii() or not word.isalpha() or len(word) <= _MIN_STEM:
         return word
     for ending in ("ies", "es", "s", "y"):
-        if word.endswith(ending) and not word.endswith("ss") and len(word) - len(ending) >= _MIN_STEM:
-            return word[: -len(ending)]
+        stem = word.removesuffix(ending)
+        if len(word) > len(stem) >= _MIN_STEM and not word.endswith("ss"):
+            if ending == "es" and not stem.endswith(_SIBILANTS):
+                continue
+            return stem
     return word
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from llx_mcp.answers.budget import Answer
 from llx_mcp.answers.header import build_header
-from llx_mcp.answers.requests import DEFAULT_HITS, MAX_HITS, JobRequest
+from llx_mcp.answers.requests import DEFAULT_CHARS, DEFAULT_HITS, MAX_HITS, JobRequest
 from llx_mcp.answers.search import find_text
 from llx_mcp.errors import ArgumentError
 from llx_mcp.models import Job
@@ -64,7 +64,7 @@ SCHEMA = {
 }
 
 
-def find_in(job: Job, text: str, limit: int = DEFAULT_HITS, max_chars: int = 8_000) -> Answer:
+def find_in(job: Job, text: str, limit: int = DEFAULT_HITS, max_chars: int = DEFAULT_CHARS) -> Answer:
     """Search a job."""
     request = JobRequest(job.id, max_chars=max_chars)
     return find_text(JobSections(job.sections), build_header(job, request, now=NOW), request, text, limit)
@@ -186,6 +186,38 @@ def test_list_of_scalars_is_one_row_where_its_name_was_searched() -> None:
 def test_field_that_is_there_and_empty_is_shown_as_null() -> None:
     job = build_job(REPORT, configuration={"data_schema": SCHEMA})
     assert hits(find_in(job, "outlook")) == [("income", {"guidance": None})]
+
+
+def test_null_field_of_a_row_is_shown() -> None:
+    rows = [{"period": "Q2", "value": None, "n": 1}, {"period": "Q3", "value": 5, "n": 2}]
+    assert hits(find_in(build_job({"rows": rows}), "q2")) == [("rows[0]", {"period": "Q2", "value": None, "n": 1})]
+
+
+def test_long_constant_is_cut() -> None:
+    rows = [{"name": name, "note": "word " * 1_200} for name in ("red", "blue")]
+    ((_, values),) = hits(find_in(build_job({"rows": rows}), "red"))
+    assert len(values["note"]) < 200
+
+
+def test_match_beyond_the_others_that_does_not_fit_is_counted() -> None:
+    result = {"paid": [{"red": "x" * 200}], "bought": [{"blue": "y" * 200, "red": None}]}
+    answer = find_in(build_job(result), "red blue", max_chars=1_000)
+    assert answer.structured["found"]["matches"] == len(hits(answer)) + sum(
+        omission["count"] for omission in answer.structured.get("omitted", [])
+    )
+
+
+def test_suggested_call_keeps_budget_and_limit() -> None:
+    job = build_job({"rows": [{"word": f"needle {index}"} for index in range(300)]})
+    (note,) = omissions(find_in(job, "needle", 10, max_chars=20_000).structured)
+    assert "limit=200, max_chars=20000" in note
+    (note,) = omissions(find_in(job, "needle", MAX_HITS, max_chars=100_000).structured)
+    assert note == "100 of 300 matches; count and filter with query_extract_result"
+
+
+def test_true_and_one_are_not_the_same_in_all_hits() -> None:
+    rows = [{"word": "needle", "a": 1}, {"word": "needle", "a": True}]
+    assert "a" not in find_in(build_job({"rows": rows}), "needle").structured.get("shared", {})
 
 
 def test_hit_names_the_objects_that_contain_it() -> None:

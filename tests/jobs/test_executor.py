@@ -321,8 +321,8 @@ async def test_large_job_is_compressed_after_its_first_answer() -> None:
     ("kind", "words"),
     [
         ("summary", "one path"),
-        ("read", "smaller page"),
-        ("search", "longer text"),
+        ("read", "smaller max_chars"),
+        ("search", "fewer words"),
         ("review", "one kind of problem"),
         ("query", "fewer rows"),
     ],

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llx_mcp.result.readings import read_date, read_number, uses_decimal_comma
+from llx_mcp.result.readings import find_decimal_mark, read_date, read_number
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ from llx_mcp.result.readings import read_date, read_number, uses_decimal_comma
         ("(12", 12),
         ("12)", 12),
         ("1.5-", -1.5),
-        ("1:02", 62),
+        ("1:02", None),
         ("01:02:03.5", 3723.5),
         ("100:00:01", 360001),
         ("1:2", None),
@@ -55,21 +55,46 @@ def test_number_is_read_from_text(text: str, number: float | None) -> None:
 
 
 @pytest.mark.parametrize(
-    ("texts", "comma"),
+    ("texts", "mark"),
     [
-        (["1.234", "12,5"], True),
-        (["1.234,50"], True),
-        (["1,234", "5,678"], False),
-        (["1,234.5"], False),
-        (["12,3456"], True),
-        ([], False),
+        (["1.234", "12,5"], ","),
+        (["1.234,50"], ","),
+        (["1,234", "5,678"], None),
+        (["1,234.5"], "."),
+        (["12,3456"], ","),
+        (["0.125", "0.5"], "."),
+        (["1.234", "12.5"], "."),
+        (["12,5", "12.5"], None),
+        ([], None),
     ],
 )
-def test_decimal_comma_is_seen_in_the_other_values_of_a_field(texts: list[str], comma: bool) -> None:
-    assert uses_decimal_comma(texts) is comma
-    if comma and "1.234" in texts:
-        assert read_number("1.234", decimal_comma=False) == 1234
-    assert read_number("1,234", decimal_comma=comma) == (1.234 if comma else 1234)
+def test_decimal_mark_is_seen_in_the_other_values_of_a_field(texts: list[str], mark: str | None) -> None:
+    assert find_decimal_mark(texts) == mark
+
+
+@pytest.mark.parametrize(
+    ("text", "mark", "number"),
+    [
+        ("1.234", None, None),
+        ("1.234", ".", 1.234),
+        ("1.234", ",", 1234),
+        ("1,234", None, 1234),
+        ("1,234", ".", 1234),
+        ("1,234", ",", 1.234),
+        ("12.345 %", ".", 12.345),
+        ("1.234,5", ".", None),
+        ("1.234.567", None, 1234567),
+        ("12,34,567", None, None),
+        ("+5", None, 5),
+        ("$-5", None, -5),
+        ("EUR -5", None, -5),
+        ("14:05", None, None),
+        ("12 day", None, None),
+        ("12 nok", None, 12),
+    ],
+)
+def test_number_is_read_with_the_decimal_mark_of_its_field(text: str, mark: str | None, number: float | None) -> None:
+    assert read_number(text, decimal_mark=mark) == number
 
 
 @pytest.mark.parametrize(

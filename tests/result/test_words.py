@@ -75,6 +75,11 @@ def test_text_is_split_into_the_terms_that_tell_something(text: str, terms: list
         ("jul", "july 2016", WORD),
         ("july", "2016-07", WORD),
         ("march", "ab-0310", 0.0),
+        ("march", "2025-12-03", 0.0),
+        ("names", "the name", WORD),
+        ("dates", "date", WORD),
+        ("cases", "case", WORD),
+        ("sales", "a sale", WORD),
         ("law", "", 0.0),
     ],
 )
