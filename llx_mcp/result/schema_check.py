@@ -9,7 +9,6 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import starmap
 from typing import TYPE_CHECKING, Any
 
 from llx_mcp.result.deadline import Deadline, DeadlineReachedError
@@ -47,8 +46,7 @@ class BrokenRule:
     Attributes:
         node: the field; for a field that is absent, the objects that should have it.
         rule: the rule that they break, in words.
-        positions: the indices of the values in `node.values`, ascending. A value that breaks a rule in two ways is
-            there twice.
+        positions: the indices of the values in `node.values`, ascending, each once.
         absent: the name of the field that is absent; None where the values themselves break the rule.
     """
 
@@ -80,9 +78,8 @@ class SchemaCheck:
         self._required: dict[tuple[int, str], Node] = {}
         # By the id of a node, the parts of the schema that its objects have for it.
         self._parts: defaultdict[int, list[Any]] = defaultdict(list)
-        self._missing: list[BrokenRule] = []
-        # What the validation of single values found: positions by field, rule and absent field.
-        self._invalid: defaultdict[tuple[Node, str, str | None], list[int]] = defaultdict(list)
+        # The positions of what breaks the schema, by field, rule and absent field. A schema can say a rule twice.
+        self._invalid: defaultdict[tuple[Node, str, str | None], set[int]] = defaultdict(set)
         if self._schema:
             self._check_columns(root)
             self._find_missing()
@@ -92,13 +89,16 @@ class SchemaCheck:
     @property
     def violations(self) -> list[BrokenRule]:
         """Values that break the schema. A null breaks nothing: it says that no value was found."""
-        return [BrokenRule(*key[:2], found) for key, found in self._invalid.items() if key[1] not in (ABSENT, NULL)]
+        return [broken for broken in self._broken if broken.rule not in (ABSENT, NULL)]
 
     @property
     def missing(self) -> list[BrokenRule]:
         """Required fields that are absent, or null where the schema does not allow null."""
-        found = ((node, rule, at, name) for (node, rule, name), at in self._invalid.items() if rule in (ABSENT, NULL))
-        return [*self._missing, *starmap(BrokenRule, found)]
+        return [broken for broken in self._broken if broken.rule in (ABSENT, NULL)]
+
+    @cached_property
+    def _broken(self) -> list[BrokenRule]:
+        return [BrokenRule(node, rule, sorted(at), name) for (node, rule, name), at in self._invalid.items()]
 
     @cached_property
     def _validator(self) -> "SchemaValidator":
@@ -196,10 +196,10 @@ class SchemaCheck:
         for (_, name), node in self._required.items():
             member = node.members.get(name)
             if (member is None or member.absent) and (absent := _find_absent(node, member)):
-                self._missing.append(BrokenRule(node, ABSENT, absent, name))
+                self._invalid[node, ABSENT, name].update(absent)
             if member is not None and member.nulls and self._rejects_null(member):
-                nulls = [position for position, value in enumerate(member.values) if value is None]
-                self._missing.append(BrokenRule(member, NULL, nulls))
+                nulls = (position for position, value in enumerate(member.values) if value is None)
+                self._invalid[member, NULL, None].update(nulls)
 
     def _rejects_null(self, node: Node) -> bool:
         """Whether the schema does not allow null for a field."""
@@ -241,11 +241,11 @@ class SchemaCheck:
         found = _find_value(location, error)
         if error.validator != "required":
             if error.instance is not None:
-                self._invalid[found.node, _describe_rule(error), None].append(found.position)
+                self._invalid[found.node, describe_rule(error), None].add(found.position)
         elif error.instance is None:
-            self._invalid[found.node, NULL, None].append(found.position)
+            self._invalid[found.node, NULL, None].add(found.position)
         else:
-            self._invalid[found.node, ABSENT, str(error.validator_value)].append(found.position)
+            self._invalid[found.node, ABSENT, str(error.validator_value)].add(found.position)
 
 
 def _find_absent(node: Node, member: Node | None) -> list[int]:
@@ -305,7 +305,8 @@ def _find_value(location: Location, error: "ValidationError") -> Location:
     return location
 
 
-def _describe_rule(error: "ValidationError") -> str:
+def describe_rule(error: "ValidationError") -> str:
+    """Return the rule that a value breaks, in words."""
     expected: Any = error.validator_value
     if error.validator == "type":
         return f"the schema says {expected if isinstance(expected, str) else ' or '.join(map(str, expected))}"

@@ -314,3 +314,22 @@ def test_panic_under_a_broken_schema_is_an_error_of_the_schema(error: BaseExcept
 def test_interrupt_during_a_check_is_no_error_of_the_schema() -> None:
     with pytest.raises(KeyboardInterrupt), _refuse_invalid():
         raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(
+    ("part", "path"),
+    [
+        ({"properties": {"a": {"maximum": 1, "allOf": [{"maximum": 1}, {"maximum": 1}]}}}, "a"),
+        ({"dependentRequired": {"a": ["b", "c"]}}, ""),
+    ],
+)
+def test_value_that_breaks_a_rule_in_two_ways_counts_once(part: Any, path: str) -> None:
+    checked = check(part, [{"a": 2}, {"a": 3}, {}])
+    assert [list(broken.positions) for broken in checked.violations] == [[0, 1]]
+    assert list_broken(checked.violations)[0][0] == f"[0].{path}".rstrip(".")
+
+
+def test_field_that_is_required_twice_is_missing_once() -> None:
+    patterned = {"patternProperties": {}, "required": ["a"], "properties": {"a": {"type": "string"}}}
+    checked = check({**OBJECT, "allOf": [patterned, patterned]}, [{}, {"a": None}])
+    assert sorted(list_broken(checked.missing)) == [("[0]", "a absent"), ("[1].a", "null")]
