@@ -14,7 +14,14 @@ from typing import TYPE_CHECKING, Any
 from llx_mcp.result.deadline import Deadline, DeadlineReachedError
 from llx_mcp.result.location import Location
 from llx_mcp.result.outline import Node, walk_nodes
-from llx_mcp.result.schema_parts import CannotCheckError, JsonSchema, copy_without_dialects, find_optional
+from llx_mcp.result.sanitize import begin_json
+from llx_mcp.result.schema_parts import (
+    CannotCheckError,
+    JsonSchema,
+    copy_without_dialects,
+    find_definition,
+    find_optional,
+)
 
 if TYPE_CHECKING:
     from jsonschema import ValidationError
@@ -146,7 +153,7 @@ class SchemaCheck:
         """Return the other parts that concern the same values."""
         left: list[Any] = []
         if "$ref" in part:
-            target = self._find_definition(part["$ref"])
+            target = find_definition(part["$ref"], self._schema)
             if target is None:
                 rest["$ref"] = part["$ref"]
             left.append(target)
@@ -180,17 +187,6 @@ class SchemaCheck:
         else:
             rest["required"] = required
         return left
-
-    def _find_definition(self, reference: Any) -> Any:
-        """Return the part that a reference within the schema names; None where there is none."""
-        if reference == "#":
-            return self._schema
-        if not isinstance(reference, str) or not reference.startswith("#/"):
-            return None
-        target: Any = self._schema
-        for step in reference.removeprefix("#/").split("/"):
-            target = target.get(step) if isinstance(target, dict) else None
-        return target
 
     def _find_missing(self) -> None:
         for (_, name), node in self._required.items():
@@ -312,5 +308,19 @@ def describe_rule(error: "ValidationError") -> str:
         return f"the schema says {expected if isinstance(expected, str) else ' or '.join(map(str, expected))}"
     if error.schema is False or (error.validator == "not" and expected == {}):
         return "the schema allows no value here"
+    if error.validator == "enum" and isinstance(expected, list):
+        return f"breaks enum {_list_options(expected)} of the schema"
     is_short = isinstance(expected, int | float | str) and len(str(expected)) <= _MAX_RULE_CHARS
     return f"breaks {error.validator}{f' {expected}' if is_short else ''} of the schema"
+
+
+def _list_options(options: list[Any]) -> str:
+    """Return the first options as JSON, and how many more there are."""
+    shown: list[str] = []
+    for option in options:
+        text = begin_json(option, _MAX_RULE_CHARS)
+        if shown and len(", ".join([*shown, text])) > _MAX_RULE_CHARS:
+            break
+        shown.append(text)
+    num_more = len(options) - len(shown)
+    return ", ".join(shown) + (f" and {num_more} more" if num_more else "")
