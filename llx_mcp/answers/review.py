@@ -176,15 +176,16 @@ def _next_step(request: JobRequest, groups: list[Group]) -> NextStep | None:
     return None
 
 
-def _larger_call(request: JobRequest, threshold: float) -> Call:
+def _larger_call(request: JobRequest, threshold: float) -> Call | None:
+    """Return the call that shows more; None where no larger answer is allowed."""
     if request.max_chars >= MAX_CHARS:
-        return request.call("query_extract_result", sql="SELECT * FROM fields WHERE …")
+        return None
     need = round_chars(min(request.max_chars * 4, MAX_CHARS))
     shown = None if threshold == REVIEW_THRESHOLD else threshold
     return request.call("review_extract_job", threshold=shown, max_chars=need)
 
 
-def _omission(parts: list[_Part], tables: list[TableBuilder], call: Call) -> Omission:
+def _omission(parts: list[_Part], tables: list[TableBuilder], call: Call | None) -> Omission:
     """Report the groups that the tables do not have yet."""
     left: Counter[str] = Counter()
     num_left = 0
@@ -194,7 +195,8 @@ def _omission(parts: list[_Part], tables: list[TableBuilder], call: Call) -> Omi
         left[part.findings.kind] += sum(group.count for group in rest)
     kinds = ", ".join(f"{kind} {count}" for kind, count in (+left).items())
     total = sum(len(part.groups) for part in parts)
-    return Omission(what=f"groups of findings ({kinds})", count=num_left, total=total, call=call)
+    hint = None if call is not None else "count and filter with query_extract_result over the table fields"
+    return Omission(what=f"groups of findings ({kinds})", count=num_left, total=total, call=call, hint=hint)
 
 
 def _unavailable_checks(document: Document, configuration: Mapping[str, Any], pages: int | None) -> list[str]:
