@@ -154,6 +154,13 @@ def test_start_up_imports_nothing_heavy() -> None:
     assert run.stdout.strip() == "[]"
 
 
+def test_help_imports_no_outputs() -> None:
+    code = "import sys; from llx_mcp.cli.main import build_parser; build_parser().format_help(); "
+    code += "print([name for name in sys.modules if name.startswith(('llx_mcp.answers.', 'llx_mcp.outputs'))])"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=WITHOUT_COVERAGE)
+    assert run.stdout.strip() == "['llx_mcp.answers.limits']"
+
+
 def test_pytest_plugin_imports_nothing_else_until_the_fixture_is_used() -> None:
     code = "import sys, pytest; before = set(sys.modules); import llx_mcp.pytest_plugin; "
     code += "new = set(sys.modules) - before; "

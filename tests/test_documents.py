@@ -15,7 +15,7 @@ import pytest
 from mcp import Client, MCPError
 
 from llx_mcp import __version__, outputs
-from llx_mcp.answers.requests import Section
+from llx_mcp.answers.limits import Section
 from llx_mcp.backends import open_local_backend
 from llx_mcp.cli.main import build_parser
 from llx_mcp.local import SAMPLES

@@ -232,10 +232,11 @@ def _render_review_counts(counts: ReviewCounts) -> str:
         "metadata": counts.short_metadata,
         "citation": counts.without_citation,
     }
-    shown = ", ".join(f"{kind} {count}" for kind, count in kinds.items())
+    notes = {"confidence": f" (below {counts.threshold:g})"}
     if counts.also_without_citation is not None:
-        shown += f" ({counts.also_without_citation} listed under another kind)"
-    return f"{counts.values} values; to check: {shown} (confidence below {counts.threshold:g}).\n"
+        notes["citation"] = f" ({counts.also_without_citation} listed under another kind)"
+    shown = ", ".join(f"{kind} {count}{notes.get(kind, '')}" for kind, count in kinds.items())
+    return f"{counts.values} values; to check: {shown}.\n"
 
 
 def _render_found(found: SearchCounts) -> str:

@@ -7,20 +7,17 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 from urllib.parse import quote
 
+from llx_mcp.answers.limits import DEFAULT_CHARS, MAX_CHARS, Section
 from llx_mcp.answers.outputs import Call
 from llx_mcp.result.sanitize import INVISIBLE, dump_json, sanitize_line
 from llx_mcp.scope import DEFAULT_SCOPE, Scope
 
 Until = Literal["all", "any"]
-Section = Literal["job", "configuration", "extract_metadata", "usage", "metadata"]
 Include = Literal["provenance", "quotes", "boxes"]
 
 DEFAULT_EXPAND: tuple[Section, ...] = ("extract_metadata",)
 INCLUDE: tuple[Include, ...] = ("provenance", "quotes", "boxes")
 DEFAULT_INCLUDE: tuple[Include, ...] = ("provenance",)
-MIN_CHARS = 1_000
-MAX_CHARS = 400_000
-DEFAULT_CHARS = 4_000
 # A review is a list of what to look at, and each group of findings can be seen whole with a further call.
 REVIEW_CHARS = 2_000
 # The matches that a search shows.

@@ -13,9 +13,10 @@ from llx_mcp.answers.budget import Answer, AnswerBuilder, Cost, TableBuilder, bu
 from llx_mcp.answers.cells import CELLS
 from llx_mcp.answers.finding_groups import COLUMNS, DOUBTS, Group, build_rows, find_index_names, group_fields
 from llx_mcp.answers.header import Header, start_answer
+from llx_mcp.answers.limits import MAX_CHARS
 from llx_mcp.answers.markdown import finding_line
 from llx_mcp.answers.outputs import Call, NextStep, Omission, ReviewCounts, ReviewOutput
-from llx_mcp.answers.requests import MAX_CHARS, REVIEW_THRESHOLD, JobRequest, round_chars
+from llx_mcp.answers.requests import REVIEW_THRESHOLD, JobRequest, round_chars
 from llx_mcp.answers.review_checks import (
     Findings,
     check_citations,
@@ -176,15 +177,16 @@ def _next_step(request: JobRequest, groups: list[Group]) -> NextStep | None:
     return None
 
 
-def _larger_call(request: JobRequest, threshold: float) -> Call:
+def _larger_call(request: JobRequest, threshold: float) -> Call | None:
+    """Return the call that shows more; None where no larger answer is allowed."""
     if request.max_chars >= MAX_CHARS:
-        return request.call("query_extract_result", sql="SELECT * FROM fields WHERE …")
+        return None
     need = round_chars(min(request.max_chars * 4, MAX_CHARS))
     shown = None if threshold == REVIEW_THRESHOLD else threshold
     return request.call("review_extract_job", threshold=shown, max_chars=need)
 
 
-def _omission(parts: list[_Part], tables: list[TableBuilder], call: Call) -> Omission:
+def _omission(parts: list[_Part], tables: list[TableBuilder], call: Call | None) -> Omission:
     """Report the groups that the tables do not have yet."""
     left: Counter[str] = Counter()
     num_left = 0
@@ -194,7 +196,8 @@ def _omission(parts: list[_Part], tables: list[TableBuilder], call: Call) -> Omi
         left[part.findings.kind] += sum(group.count for group in rest)
     kinds = ", ".join(f"{kind} {count}" for kind, count in (+left).items())
     total = sum(len(part.groups) for part in parts)
-    return Omission(what=f"groups of findings ({kinds})", count=num_left, total=total, call=call)
+    hint = None if call is not None else "count and filter with query_extract_result over the table fields"
+    return Omission(what=f"groups of findings ({kinds})", count=num_left, total=total, call=call, hint=hint)
 
 
 def _unavailable_checks(document: Document, configuration: Mapping[str, Any], pages: int | None) -> list[str]:

@@ -6,9 +6,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from llx_mcp.result.descriptions import find_definition
 from llx_mcp.result.paths import join_name
 from llx_mcp.result.sanitize import dump_json, sanitize_line, sanitize_text
+from llx_mcp.result.schema_parts import find_definition
 
 # The text of what says nothing that is known of a schema.
 UNKNOWN = "any"
@@ -40,7 +40,7 @@ class _Writer:
         if depth > _MAX_DEPTH:
             return "…"
         target = find_definition(part.get("$ref"), self._schema)
-        if target is not None:
+        if isinstance(target, dict):
             part = {**target, **{name: value for name, value in part.items() if name != "$ref"}}
         for keyword in ("anyOf", "oneOf"):
             if isinstance(options := part.get(keyword), list):

@@ -19,9 +19,10 @@ from llx_mcp.answers.budget import Answer, AnswerBuilder, Cost, TableBuilder, pa
 from llx_mcp.answers.cells import CELLS, cite_all
 from llx_mcp.answers.compact_tables import pack
 from llx_mcp.answers.header import Header, start_summary
+from llx_mcp.answers.limits import MAX_CHARS
 from llx_mcp.answers.outputs import Call, NextStep, Omission, Sections
 from llx_mcp.answers.provenance import ConfidenceRanking
-from llx_mcp.answers.requests import MAX_CHARS, JobRequest
+from llx_mcp.answers.requests import JobRequest
 from llx_mcp.answers.schema_text import LEGEND as SCHEMA_LEGEND
 from llx_mcp.answers.schema_text import UNKNOWN, describe_schema
 from llx_mcp.answers.shape import Shape, describe_shape

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import get_args
 
-from llx_mcp.answers.requests import DEFAULT_CHARS, Section
+from llx_mcp.answers.limits import DEFAULT_CHARS, Section
 from llx_mcp.cli.options import (
     EXIT_COMPLETED,
     EXIT_FAILED,

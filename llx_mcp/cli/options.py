@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn, TypeAlias, get_args
 
-from llx_mcp.answers.requests import MAX_CHARS, MIN_CHARS
+from llx_mcp.answers.limits import MAX_CHARS, MIN_CHARS
 from llx_mcp.settings import LogLevel, Region, check_base_url, load_redactor
 
 Flags: TypeAlias = Callable[[argparse.ArgumentParser], None]

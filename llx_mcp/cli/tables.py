@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from llx_mcp.answers import outputs
+from llx_mcp.answers.compact_tables import is_table
 from llx_mcp.answers.markdown import PARTS, is_cell, render_head, render_part
 from llx_mcp.answers.output_base import Output
 from llx_mcp.cli.wording import describe_next_step, describe_omission
@@ -185,10 +186,21 @@ def _unpack(value: Any, *, with_cells: bool) -> Any:
         return [_unpack(item, with_cells=with_cells) for item in value]
     if not isinstance(value, dict):
         return value
-    if value.keys() == {"columns", "rows"}:
+    if _is_packed_list(value):
         rows = ([_unpack(cell, with_cells=with_cells) for cell in row] for row in value["rows"])
         return [dict(zip(value["columns"], row, strict=True)) for row in rows]
     return {name: _unpack(child, with_cells=with_cells) for name, child in value.items()}
+
+
+def _is_packed_list(value: Any) -> bool:
+    """Whether a value is a list of objects that was packed, and no object of the document with the same names."""
+    if not is_table(value):
+        return False
+    columns, rows = value["columns"], value["rows"]
+    if not isinstance(columns, list) or not isinstance(rows, list):
+        return False
+    are_names = all(isinstance(name, str) for name in columns)
+    return are_names and all(isinstance(row, list) and len(row) == len(columns) for row in rows)
 
 
 def _iter_cells(value: Any) -> Iterator["_Cell"]:

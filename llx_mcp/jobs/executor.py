@@ -92,13 +92,13 @@ class AnswerExecutor:
             self._compress_later(key, cached)
 
     async def answer_joined(
-        self, keys: Sequence[JobKey], jobs: Mapping[str, CachedJob], question: JoinedQueryQuestion
+        self, jobs: Mapping[str, tuple[JobKey, CachedJob]], question: JoinedQueryQuestion
     ) -> Answer:
         """Answer a query over several jobs, all loaded into one worker.
 
         Args:
-            keys: where the jobs are cached. Queries over the same jobs, in any order, take turns at one worker.
-            jobs: the jobs that have a result, by the ids that the tables show.
+            jobs: the jobs that have a result, by the ids that the tables show, each with where it is cached. Queries
+                over the same jobs, in any order, take turns at one worker.
             question: the question.
 
         Raises:
@@ -107,18 +107,19 @@ class AnswerExecutor:
         """
         if not jobs:
             return JoinedReader({}).answer(question)
-        sizes = {job_id: cached.num_bytes for job_id, cached in jobs.items()}
+        sizes = {job_id: cached.num_bytes for job_id, (_, cached) in jobs.items()}
         _check_size(sizes)
-        name = "\n".join(f"{job_id}\n{cached.name}" for job_id, cached in jobs.items())
+        name = "\n".join(f"{job_id}\n{cached.name}" for job_id, (_, cached) in jobs.items())
 
         async def fetch_bodies() -> bytes:
-            return b"".join([await cached.body() for cached in jobs.values()])
+            return b"".join([await cached.body() for _, cached in jobs.values()])
 
         try:
             steps = _joined_steps_of(question, sizes)
-            return await self._answer_in_worker(frozenset(keys), name, fetch_bodies, question, steps)
+            turn = frozenset(key for key, _ in jobs.values())
+            return await self._answer_in_worker(turn, name, fetch_bodies, question, steps)
         finally:
-            for key, cached in zip(keys, jobs.values(), strict=True):
+            for key, cached in jobs.values():
                 self._compress_later(key, cached)
 
     def _compress_later(self, key: JobKey, cached: CachedJob) -> None:

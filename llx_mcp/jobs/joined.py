@@ -1,6 +1,6 @@
 """Questions about several jobs. An error of one job is reported for that job, and the others are answered."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -53,16 +53,15 @@ class JoinedJobs:
             outcomes = await self._fetch_all(request)
             call.is_fetched = True
             now = self._fetcher.service_now()
-            rows = tuple(build_fetched_row(_show(job_id), _job_of(found), now) for job_id, found in outcomes.items())
+            shown = _show_ids(outcomes)
+            rows = tuple(build_fetched_row(shown[job_id], _job_of(found), now) for job_id, found in outcomes.items())
+            question = JoinedQueryQuestion(request, rows, sql, deadline_seconds)
             readable = {
-                job_id: found
+                shown[job_id]: (await self._fetcher.build_key(job_id, request.scope), found)
                 for job_id, found in outcomes.items()
                 if isinstance(found, CachedJob) and found.job.has_result
             }
-            keys = [await self._fetcher.build_key(job_id, request.scope) for job_id in readable]
-            question = JoinedQueryQuestion(request, rows, sql, deadline_seconds)
-            shown = {_show(job_id): cached for job_id, cached in readable.items()}
-            return await self._executor.answer_joined(keys, shown, question)
+            return await self._executor.answer_joined(readable, question)
 
     async def find(self, request: JobsRequest, text: str, limit: int) -> Answer:
         """Return what each job says about some words, best match first.
@@ -83,6 +82,7 @@ class JoinedJobs:
         self, report: SearchReport, request: JobsRequest, text: str, outcomes: Outcomes, limit: int
     ) -> None:
         num_found, error = 0, None
+        shown = _show_ids(outcomes)
         while (named := report.next_search()) is not None:
             job_id, max_chars = named
             cached = outcomes[job_id]
@@ -91,7 +91,7 @@ class JoinedJobs:
             single = request.job_request(job_id, max_chars)
             header = build_header(cached.job, single, now=self._fetcher.service_now())
             # The id as it was given, as in a query.
-            header = replace(header, job_id=_show(job_id))
+            header = replace(header, job_id=shown[job_id])
             key = await self._fetcher.build_key(job_id, request.scope)
             try:
                 report.add(await self._executor.answer(key, cached, SearchQuestion(single, header, text, limit)))
@@ -141,5 +141,15 @@ def _job_of(found: CachedJob | LlxError) -> "Job | LlxError":
     return found.job if isinstance(found, CachedJob) else found
 
 
-def _show(job_id: str) -> str:
-    return sanitize_line(job_id, _ID_CHARS)
+def _show_ids(job_ids: Iterable[str]) -> dict[str, str]:
+    """Return what an answer shows for each id: the id on one short line, numbered where another id looks the same."""
+    shown: dict[str, str] = {}
+    # An id that is shown as it is needs no number.
+    for job_id in sorted(job_ids, key=lambda job_id: sanitize_line(job_id, _ID_CHARS) != job_id):
+        line, number = sanitize_line(job_id, _ID_CHARS), 1
+        while line in shown.values():
+            number += 1
+            suffix = f" ({number})"
+            line = sanitize_line(job_id, _ID_CHARS - len(suffix)) + suffix
+        shown[job_id] = line
+    return shown

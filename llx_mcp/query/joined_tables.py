@@ -22,6 +22,7 @@ from llx_mcp.result.sql_tables import (
     find_sql_tables,
     iter_details,
     iter_rows,
+    last_name,
     list_columns,
     make_unique,
 )
@@ -40,6 +41,12 @@ class JoinedColumn:
 
     name: str
     parts: tuple[TableColumn | None, ...]
+
+    @property
+    def last_name(self) -> str:
+        """The name of the field itself, without those of the objects around it; empty for the elements of a list."""
+        node = next(part.node for part in self.parts if part is not None)
+        return "" if node.step is None else last_name(node)
 
     @property
     def is_hidden(self) -> bool:
@@ -68,6 +75,11 @@ class JoinedTable:
     first_rows: tuple[int, ...]
     first_parents: tuple[int, ...]
     num_omitted: int
+
+    @property
+    def last_name(self) -> str:
+        """The name of the list itself, without those of the objects around it; empty for the table of the document."""
+        return last_name(next(part.node for part in self.parts if part is not None))
 
     @property
     def job_columns(self) -> list[str]:

@@ -32,6 +32,10 @@ _MAX_SUGGESTED = 8
 _MAX_LISTED = 30
 _MAX_DESCRIPTION_CHARS = 1_500
 
+# By a name in lower case, each meaning that it has: the index of the data column, the order among its names, `""` for
+# the column itself or one of `DETAILS`, and the name.
+_Labels = dict[str, list[tuple[int, int, str, str]]]
+
 
 class ResultTables:
     """The tables of one result, or of several with the column `job_id`.
@@ -53,7 +57,10 @@ class ResultTables:
         self.field_columns = [*self._job_columns, *FIELD_COLUMNS]
         self.sql_tables = {table.name: table for table in join_tables(self._documents, self._job_ids)}
         # Shorter names of tables, as far as no other table has them: `results` for `events_age_groups_results`.
-        self._aliases = _short_names(list(self.sql_tables), {name.lower() for name in BUILT_IN_TABLES})
+        last_names = {name: table.last_name for name, table in self.sql_tables.items()}
+        self._aliases = _short_names(last_names, {name.lower() for name in BUILT_IN_TABLES})
+        # The further names of the columns of each table that a query has named.
+        self._labels: dict[str, _Labels] = {}
         # What was built, by its name, with what cut its cells.
         self._built: dict[str, CellCutter] = {}
         # The views of the last query.
@@ -138,7 +145,9 @@ class ResultTables:
         rows = self._create_table(f"{sql_table.name}/", sql_table.columns, sql_table.iter_rows)
         shown = [name for name in sql_table.columns if name.lower() in words or name in sql_table.data_names]
         selected, joins = [f"r.{_quote_name(name)}" for name in shown], [f"main.{rows} AS r"]
-        for column, labels in _label_columns(sql_table, words):
+        if sql_table.name not in self._labels:
+            self._labels[sql_table.name] = _find_labels(sql_table)
+        for column, labels in _label_columns(sql_table, self._labels[sql_table.name], words):
             selected += [f"r.{_quote_name(column.name)} AS {_quote_name(label)}" for label in labels.get("", ())]
             wanted = [(detail, name) for detail in DETAILS for name in labels.get(detail, ())]
             if wanted:
@@ -182,40 +191,67 @@ def list_names(names: Sequence[str]) -> str:
     return ", ".join(names[:_MAX_LISTED]) + (f", {num_more} more" if num_more > 0 else "")
 
 
+def _find_labels(sql_table: JoinedTable) -> _Labels:
+    """Return the names of the data columns of a table besides their own, by how SQL reads them."""
+    taken = {name.lower() for name in sql_table.columns}
+    aliases = _short_names({column.name: column.last_name for column in sql_table.data_columns}, taken)
+    shorter: dict[str, list[str]] = {}
+    for alias, name in aliases.items():
+        shorter.setdefault(name, []).append(alias)
+    found: _Labels = {}
+    for index, column in enumerate(sql_table.data_columns):
+        names = shorter.get(column.name, [])
+        labels = [("", name) for name in names]
+        labels += [(detail, f"{name}_{detail}") for detail in DETAILS for name in (column.name, *names)]
+        for order, (meaning, label) in enumerate(labels):
+            if label.lower() not in taken:
+                found.setdefault(label.lower(), []).append((index, order, meaning, label))
+    return found
+
+
 def _label_columns(
-    sql_table: JoinedTable, words: Collection[str]
+    sql_table: JoinedTable, labels: _Labels, words: Collection[str]
 ) -> Iterator[tuple[JoinedColumn, dict[str, list[str]]]]:
-    """Yield each data column with the names that a query uses for it, besides its own.
+    """Yield each data column for which a query uses other names than its own, with these names.
 
     They are by what they mean: `""` is the column itself under a shorter name, others are among `DETAILS`.
     """
-    taken = {name.lower() for name in sql_table.columns}
-    aliases = _short_names([column.name for column in sql_table.data_columns], taken)
-    for column in sql_table.data_columns:
-        shorter = [alias for alias, name in aliases.items() if name == column.name]
-        labels = {"": [alias for alias in shorter if alias in words]}
-        for detail in DETAILS:
-            names = [f"{label}_{detail}" for label in (column.name, *shorter)]
-            labels[detail] = [name for name in names if name.lower() in words and name.lower() not in taken]
-        yield column, labels
+    used: dict[int, dict[str, list[str]]] = {}
+    for index, _, meaning, label in sorted(each for word in words for each in labels.get(word, ())):
+        used.setdefault(index, {}).setdefault(meaning, []).append(label)
+    for index, by_meaning in used.items():
+        yield sql_table.data_columns[index], by_meaning
 
 
-def _short_names(names: list[str], taken: Collection[str]) -> dict[str, str]:
-    """Return other names that are unambiguous: what follows an underscore, and camel case as snake case."""
-    found: dict[str, list[str]] = {}
-    for name in names:
-        # `workExperience` may also be written `work_experience`.
-        for form in dict.fromkeys((name.lower(), _CAMEL_CASE.sub("_", name).lower())):
+def _short_names(last_names: Mapping[str, str], taken: Collection[str]) -> dict[str, str]:
+    """Return other names that are unambiguous: what follows an underscore, and camel case as snake case.
+
+    Args:
+        last_names: for each name, the name of its field without those of the objects around it. A field of just this
+            name comes before names that end in it: `revenue` is `income_revenue`, and not `income_cost_of_revenue`.
+        taken: names that mean something else, in lower case.
+    """
+    owners: dict[str, set[str]] = {}
+    fields: dict[str, set[str]] = {}
+    for name, last_name in last_names.items():
+        for form in _list_forms(name):
             parts = form.split("_")
             for start in range(len(parts)):
-                found.setdefault("_".join(parts[start:]), []).append(name)
-    reserved = {*taken, *(name.lower() for name in names), ""}
+                owners.setdefault("_".join(parts[start:]), set()).add(name)
+        for form in _list_forms(last_name):
+            fields.setdefault(form, set()).add(name)
+    reserved = {*taken, *(name.lower() for name in last_names), ""}
     return {
-        short: owners[0]
-        for short, owners in found.items()
+        short: next(iter(names))
+        for short, names in (owners | fields).items()
         # SQLite reserves these names.
-        if len(set(owners)) == 1 and short not in reserved and not short.startswith("sqlite_")
+        if len(names) == 1 and short not in reserved and not short.startswith("sqlite_")
     }
+
+
+def _list_forms(name: str) -> list[str]:
+    # `workExperience` may also be written `work_experience`.
+    return list(dict.fromkeys((name.lower(), _CAMEL_CASE.sub("_", name).lower())))
 
 
 def _quote_name(name: str) -> str:

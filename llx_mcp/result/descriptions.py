@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from llx_mcp.result.outline import Node
+from llx_mcp.result.schema_parts import find_definition
 
 _MAX_REFERENCES = 16
 
@@ -53,19 +54,9 @@ def _read(
             properties = {**members, **properties}
         if items is None and isinstance(element := current.get("items"), dict):
             items = element
-        if target := find_definition(current.get("$ref"), schema):
+        if isinstance(target := find_definition(current.get("$ref"), schema), dict):
             stack.append(target)
         for keyword in ("anyOf", "oneOf", "allOf"):
             if isinstance(options := current.get(keyword), list):
                 stack += [option for option in options if isinstance(option, dict)]
     return texts, properties, items
-
-
-def find_definition(reference: Any, schema: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return what a reference such as `#/$defs/money` names in a schema; None where it is no such reference."""
-    if not isinstance(reference, str) or not reference.startswith("#/"):
-        return None
-    target: Any = schema
-    for step in reference.removeprefix("#/").split("/"):
-        target = target.get(step) if isinstance(target, dict) else None
-    return target if isinstance(target, dict) else None

@@ -9,13 +9,19 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import starmap
 from typing import TYPE_CHECKING, Any
 
 from llx_mcp.result.deadline import Deadline, DeadlineReachedError
 from llx_mcp.result.location import Location
 from llx_mcp.result.outline import Node, walk_nodes
-from llx_mcp.result.schema_parts import CannotCheckError, JsonSchema, copy_without_dialects, find_optional
+from llx_mcp.result.sanitize import begin_json
+from llx_mcp.result.schema_parts import (
+    CannotCheckError,
+    JsonSchema,
+    copy_without_dialects,
+    find_definition,
+    find_optional,
+)
 
 if TYPE_CHECKING:
     from jsonschema import ValidationError
@@ -47,8 +53,7 @@ class BrokenRule:
     Attributes:
         node: the field; for a field that is absent, the objects that should have it.
         rule: the rule that they break, in words.
-        positions: the indices of the values in `node.values`, ascending. A value that breaks a rule in two ways is
-            there twice.
+        positions: the indices of the values in `node.values`, ascending, each once.
         absent: the name of the field that is absent; None where the values themselves break the rule.
     """
 
@@ -80,9 +85,8 @@ class SchemaCheck:
         self._required: dict[tuple[int, str], Node] = {}
         # By the id of a node, the parts of the schema that its objects have for it.
         self._parts: defaultdict[int, list[Any]] = defaultdict(list)
-        self._missing: list[BrokenRule] = []
-        # What the validation of single values found: positions by field, rule and absent field.
-        self._invalid: defaultdict[tuple[Node, str, str | None], list[int]] = defaultdict(list)
+        # The positions of what breaks the schema, by field, rule and absent field. A schema can say a rule twice.
+        self._invalid: defaultdict[tuple[Node, str, str | None], set[int]] = defaultdict(set)
         if self._schema:
             self._check_columns(root)
             self._find_missing()
@@ -92,13 +96,16 @@ class SchemaCheck:
     @property
     def violations(self) -> list[BrokenRule]:
         """Values that break the schema. A null breaks nothing: it says that no value was found."""
-        return [BrokenRule(*key[:2], found) for key, found in self._invalid.items() if key[1] not in (ABSENT, NULL)]
+        return [broken for broken in self._broken if broken.rule not in (ABSENT, NULL)]
 
     @property
     def missing(self) -> list[BrokenRule]:
         """Required fields that are absent, or null where the schema does not allow null."""
-        found = ((node, rule, at, name) for (node, rule, name), at in self._invalid.items() if rule in (ABSENT, NULL))
-        return [*self._missing, *starmap(BrokenRule, found)]
+        return [broken for broken in self._broken if broken.rule in (ABSENT, NULL)]
+
+    @cached_property
+    def _broken(self) -> list[BrokenRule]:
+        return [BrokenRule(node, rule, sorted(at), name) for (node, rule, name), at in self._invalid.items()]
 
     @cached_property
     def _validator(self) -> "SchemaValidator":
@@ -146,7 +153,7 @@ class SchemaCheck:
         """Return the other parts that concern the same values."""
         left: list[Any] = []
         if "$ref" in part:
-            target = self._find_definition(part["$ref"])
+            target = find_definition(part["$ref"], self._schema)
             if target is None:
                 rest["$ref"] = part["$ref"]
             left.append(target)
@@ -181,25 +188,14 @@ class SchemaCheck:
             rest["required"] = required
         return left
 
-    def _find_definition(self, reference: Any) -> Any:
-        """Return the part that a reference within the schema names; None where there is none."""
-        if reference == "#":
-            return self._schema
-        if not isinstance(reference, str) or not reference.startswith("#/"):
-            return None
-        target: Any = self._schema
-        for step in reference.removeprefix("#/").split("/"):
-            target = target.get(step) if isinstance(target, dict) else None
-        return target
-
     def _find_missing(self) -> None:
         for (_, name), node in self._required.items():
             member = node.members.get(name)
             if (member is None or member.absent) and (absent := _find_absent(node, member)):
-                self._missing.append(BrokenRule(node, ABSENT, absent, name))
+                self._invalid[node, ABSENT, name].update(absent)
             if member is not None and member.nulls and self._rejects_null(member):
-                nulls = [position for position, value in enumerate(member.values) if value is None]
-                self._missing.append(BrokenRule(member, NULL, nulls))
+                nulls = (position for position, value in enumerate(member.values) if value is None)
+                self._invalid[member, NULL, None].update(nulls)
 
     def _rejects_null(self, node: Node) -> bool:
         """Whether the schema does not allow null for a field."""
@@ -241,11 +237,11 @@ class SchemaCheck:
         found = _find_value(location, error)
         if error.validator != "required":
             if error.instance is not None:
-                self._invalid[found.node, _describe_rule(error), None].append(found.position)
+                self._invalid[found.node, describe_rule(error), None].add(found.position)
         elif error.instance is None:
-            self._invalid[found.node, NULL, None].append(found.position)
+            self._invalid[found.node, NULL, None].add(found.position)
         else:
-            self._invalid[found.node, ABSENT, str(error.validator_value)].append(found.position)
+            self._invalid[found.node, ABSENT, str(error.validator_value)].add(found.position)
 
 
 def _find_absent(node: Node, member: Node | None) -> list[int]:
@@ -305,11 +301,26 @@ def _find_value(location: Location, error: "ValidationError") -> Location:
     return location
 
 
-def _describe_rule(error: "ValidationError") -> str:
+def describe_rule(error: "ValidationError") -> str:
+    """Return the rule that a value breaks, in words."""
     expected: Any = error.validator_value
     if error.validator == "type":
         return f"the schema says {expected if isinstance(expected, str) else ' or '.join(map(str, expected))}"
     if error.schema is False or (error.validator == "not" and expected == {}):
         return "the schema allows no value here"
+    if error.validator == "enum" and isinstance(expected, list):
+        return f"breaks enum {_list_options(expected)} of the schema"
     is_short = isinstance(expected, int | float | str) and len(str(expected)) <= _MAX_RULE_CHARS
     return f"breaks {error.validator}{f' {expected}' if is_short else ''} of the schema"
+
+
+def _list_options(options: list[Any]) -> str:
+    """Return the first options as JSON, and how many more there are."""
+    shown: list[str] = []
+    for option in options:
+        text = begin_json(option, _MAX_RULE_CHARS)
+        if shown and len(", ".join([*shown, text])) > _MAX_RULE_CHARS:
+            break
+        shown.append(text)
+    num_more = len(options) - len(shown)
+    return ", ".join(shown) + (f" and {num_more} more" if num_more else "")

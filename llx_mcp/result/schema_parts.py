@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import unquote
 
 JsonSchema = Mapping[str, Any]
 
@@ -20,6 +21,25 @@ def find_optional(options: Any) -> int | None:
         return None
     index = 1 - options.index(_NULL)
     return index if isinstance(options[index], dict) else None
+
+
+def find_definition(reference: Any, schema: JsonSchema) -> Any:
+    """Return what a reference within a schema names, such as `#/$defs/money`; None where there is none.
+
+    Args:
+        reference: the value of `$ref`: a JSON pointer (RFC 6901) as the fragment of a URI.
+        schema: the whole schema.
+    """
+    if not isinstance(reference, str) or not (reference == "#" or reference.startswith("#/")):
+        return None
+    target: Any = schema
+    for step in unquote(reference).split("/")[1:]:
+        name = step.replace("~1", "/").replace("~0", "~")
+        if isinstance(target, list):
+            target = target[int(name)] if name in map(str, range(len(target))) else None
+        else:
+            target = target.get(name) if isinstance(target, dict) else None
+    return target
 
 
 def copy_without_dialects(schema: JsonSchema) -> dict[str, Any]:

@@ -140,12 +140,17 @@ def _check_properties(validator: Any, properties: Any, instance: Any, schema: An
     for name, inner in properties.items():
         if name not in instance:
             continue
-        errors = validator.descend(instance[name], inner, path=name, schema_path=name)
+        errors = validator.descend(instance[name], _say_false(inner), path=name, schema_path=name)
         if instance[name] is None and name in required:
             if any(True for _ in errors):
                 yield ValidationError("", validator="required", validator_value=name, instance=None, path=[name])
         else:
             yield from errors
+
+
+def _say_false(part: Any) -> Any:
+    """Return the schema `false` in a form for which jsonschema says which field it is about."""
+    return {"not": {}} if part is False else part
 
 
 def _check_required(validator: Any, required: Any, instance: Any, schema: Any) -> Iterator[ValidationError]:
@@ -178,7 +183,7 @@ class _Keywords:
         for pattern, inner in properties.items():
             for name, value in instance.items():
                 if self._matches(pattern, name):
-                    yield from validator.descend(value, inner, path=name, schema_path=pattern)
+                    yield from validator.descend(value, _say_false(inner), path=name, schema_path=pattern)
 
     def check_additional_properties(
         self, validator: Any, additional: Any, instance: Any, schema: Any

@@ -69,9 +69,13 @@ def _cut_list(text: str) -> str | None:
         return None
     if not isinstance(elements, list):
         return None
-    while len(text) > _CUT_CHARS:
+    while len(text) > _CUT_CHARS and len(elements) > 1:
         elements = elements[: len(elements) // 2]
         text = dump_json(elements)
+    if len(text) > _CUT_CHARS:
+        # A single element is as long as that. Its text is cut, so that the list does not look empty.
+        element = elements[0] if isinstance(elements[0], str) else dump_json(elements[0])
+        text = dump_json([truncate(element, _CUT_CHARS)])
     return text
 
 

@@ -110,6 +110,12 @@ def find_sql_tables(document: Document) -> list[SqlTable]:
     return [table for table in tables.values() if table.data_columns]
 
 
+def last_name(node: Node) -> str:
+    """Return the name of a field, as the names of tables and columns end in it; empty for the result itself."""
+    last = next((step for step in reversed(node.steps) if step is not None), "")
+    return _NON_WORD.sub("_", last[:_MAX_STEP_CHARS]).strip("_")[:_MAX_NAME_CHARS]
+
+
 def list_columns(names: Sequence[str], num_omitted: int) -> str:
     """Return the names of a table's columns as one text, and how many fields have none."""
     columns = ", ".join(names)

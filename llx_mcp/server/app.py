@@ -27,7 +27,7 @@ from mcp_types import PromptArgument as PromptArgumentInfo
 from pydantic import ValidationError
 
 from llx_mcp import __version__
-from llx_mcp.answers.requests import MAX_CHARS
+from llx_mcp.answers.limits import MAX_CHARS
 from llx_mcp.errors import ArgumentError, LlxError, excerpt
 from llx_mcp.jobs.clock import Clock, SystemClock
 from llx_mcp.jobs.reader import JobReader, ReaderOptions, open_reader

@@ -62,3 +62,10 @@ def test_value_nested_too_deeply_is_left_as_it_is(wrap: Any) -> None:
     packed = {"columns": ["inmost"], "rows": [[1], [2]]}
     assert str(packed) in str(pack(whole))
     assert str(packed) not in str(pack(wrap(whole)))
+
+
+@pytest.mark.parametrize("wrap", [in_lists, in_objects, in_rows, in_unlike_objects])
+def test_value_with_a_table_of_its_own_is_not_packed(wrap: Any) -> None:
+    own = {"columns": ["Item", "Net"], "rows": [["A", 1], ["B", 2]]}
+    value = {"table": wrap(own), "items": [{"a": 1}, {"a": 2}]}
+    assert pack(value) == value

@@ -4,9 +4,8 @@ from typing import Any
 
 import pytest
 
+from llx_mcp.answers.limits import DEFAULT_CHARS, MAX_CHARS
 from llx_mcp.answers.requests import (
-    DEFAULT_CHARS,
-    MAX_CHARS,
     SAME,
     JobListRequest,
     JobRequest,

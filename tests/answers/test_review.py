@@ -79,7 +79,7 @@ def test_each_kind_of_finding_is_counted_and_shown_with_its_provenance() -> None
         "also_without_citation": 2,
     }
     assert answer.structured["findings"]["rows"] == [
-        ["schema", "currency", 1, 1, None, None, ["GBP", 1, 0.95], "breaks enum of the schema"],
+        ["schema", "currency", 1, 1, None, None, ["GBP", 1, 0.95], 'breaks enum "EUR", "USD" of the schema'],
         ["schema", "seller", 1, 1, None, None, ["acme", None, 0.9], "breaks pattern ^[A-Z] of the schema"],
         ["schema", "rows[3].n", 1, 4, None, None, ["x", None, None], "the schema says integer"],
         ["required", "paid", 1, 1, None, None, None, "null"],
@@ -93,7 +93,8 @@ def test_each_kind_of_finding_is_counted_and_shown_with_its_provenance() -> None
     assert "unavailable_checks" not in answer.structured
     assert '\nquote | total = 12.5 [p. 2, 0.3, "value not in quote: Total 99.00"]\n' in answer.text
     assert "\nrequired | order | absent\n" in answer.text
-    assert "citation 3 (2 listed under another kind)" in answer.text
+    assert "confidence 1 (below 0.8), " in answer.text
+    assert "citation 3 (2 listed under another kind).\n" in answer.text
 
 
 def test_counts_have_every_kind_of_finding() -> None:
@@ -434,3 +435,12 @@ def low_confidence(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: low_confidence(child) for name, child in value.items()}
     return [low_confidence(child) for child in value] if isinstance(value, list) else confidence_of(0.5)
+
+
+def test_groups_left_out_of_the_largest_answer_have_a_hint_and_no_call() -> None:
+    result = {f"field_{index:05}": "x" * 40 for index in range(9_000)}
+    job = build_job(result, {name: cited(0.5, 1, "other") for name in result})
+    (omitted,) = review_of(job, max_chars=400_000).structured["omitted"]
+    assert omitted["count"] > 0
+    assert "call" not in omitted
+    assert "query_extract_result" in omitted["hint"]

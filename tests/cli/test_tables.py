@@ -67,6 +67,24 @@ def test_cells_show_the_pages_and_the_lowest_confidence_of_their_row() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("columns", "rows"),
+    [
+        (["Item", "Net"], [["A"]]),
+        (["Item", "Net"], 2),
+        ("Item", [["A"]]),
+        ([["Item", 1, 0.9]], [[["A", 1, 0.9]]]),
+        (["Item"], [{"Item": "A"}]),
+    ],
+)
+def test_object_of_the_document_that_resembles_a_packed_list_is_shown_as_it_is(columns: object, rows: object) -> None:
+    own = {"columns": columns, "rows": rows}
+    assert _unpack({"table": own}, with_cells=False) == {"table": own}
+    shown = show(build_output(cited_result={"table": own}), 60)
+    assert "table.columns" in shown
+    assert "Item" in shown
+
+
 def test_table_that_is_too_wide_becomes_a_list_of_records() -> None:
     rows = [{f"column_{number}": number for number in range(12)}]
     shown = show(build_output(result=rows), 60)

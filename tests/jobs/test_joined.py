@@ -71,6 +71,18 @@ async def test_one_query_reads_all_jobs_and_names_them() -> None:
     assert "job_id" not in answer
 
 
+async def test_long_ids_that_start_alike_stay_apart() -> None:
+    ids = ("ext-" + "a" * 70 + "1", "ext-" + "a" * 70 + "2", "ext-3")
+    async with reading(body_of) as reader:
+        answer, found = await query(reader, "SELECT DISTINCT job_id FROM rows", ids), await find(reader, ids=ids)
+    shown = [row[0] for row in answer["rows"]["rows"]]
+    assert len(set(shown)) == len(ids)
+    assert max(map(len, shown)) <= 64
+    assert shown[2] == "ext-3"
+    assert [row[0] for row in answer["jobs"]["rows"]] == shown
+    assert [search["job_id"] for search in found["searches"]] == shown
+
+
 async def test_large_jobs_are_joined_as_small_ones_are() -> None:
     rows = 8_000
     assert len(body_of("ext-1", rows)) > WORKER_BYTES

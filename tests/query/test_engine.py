@@ -9,6 +9,7 @@ from llx_mcp.answers.header import Header
 from llx_mcp.answers.query import answer_query
 from llx_mcp.answers.requests import JobRequest
 from llx_mcp.models import Job
+from llx_mcp.query import tables
 from llx_mcp.query.engine import Engine, QueryError
 from llx_mcp.result.sections import JobSections
 from tests.result.documents import build_document, build_entry, build_metadata
@@ -127,6 +128,24 @@ def test_short_name_of_two_tables_is_no_name() -> None:
     engine = engine_of({"a": [{"rows": [{"n": 1}]}], "b": [{"rows": [{"n": 2}]}]}, None)
     with pytest.raises(QueryError, match="no table rows"):
         rows("SELECT * FROM rows", engine)
+
+
+def test_last_name_of_a_path_comes_before_the_end_of_another() -> None:
+    lists = {"revenue": [{"n": 1}], "cost_of_revenue": [{"n": 2}]}
+    engine = engine_of({"income": lists, "other": [{"sum": {"net": 3, "of_net": 4}}]}, None)
+    assert rows("SELECT n FROM revenue", engine) == [[1]]
+    assert rows("SELECT n FROM cost_of_revenue", engine) == [[2]]
+    assert rows("SELECT net, of_net, net_number FROM other", engine) == [[3, 4, 3]]
+    engine = engine_of({"a": [{"netRevenue": [{"n": 1}]}], "b": {"cost_of_net_revenue": [{"n": 2}]}}, None)
+    assert rows("SELECT n FROM net_revenue", engine) == [[1]]
+
+
+def test_names_of_columns_are_computed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = engine_of()
+    sql = "SELECT vat_id, vat_id_page, id FROM orders"
+    first = rows(sql, engine)
+    monkeypatch.setattr(tables, "_short_names", None)
+    assert rows(sql, engine) == first == [["X", None, 1], ["X", None, 2]]
 
 
 def test_numbers_and_dates_are_read_from_text() -> None:
@@ -556,7 +575,7 @@ def test_list_too_long_for_a_query_has_its_first_elements() -> None:
         "SELECT json_array_length(a), json_extract(a, '$[1]'), json_array_length(b), length(c), length(d) FROM document"
     )
     ((count, second, *others),) = rows(sql, engine)
-    assert (second, others) == (elements[1], [0, 1_000_000 + len("…[+7000001]"), 1_000_000 + len("…[+7000000]")])
+    assert (second, others) == (elements[1], [1, 1_000_000 + len("…[+7000001]"), 1_000_000 + len("…[+7000000]")])
     assert 4_000 < count < 10_000
     # The lists are tables, too, and a query that names them may mean those.
     assert engine.tables.num_cut(sql) == 5

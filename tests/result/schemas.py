@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 import jsonschema
 from hypothesis import strategies as st
 
+from llx_mcp.result.schema_check import describe_rule
+
 NULL = {"type": "null"}
 NAMES = st.sampled_from(["a", "b", "c", "child"])
 
@@ -102,19 +104,31 @@ class Counts(NamedTuple):
 
 
 def count_plainly(schema: dict[str, Any], instances: Iterable[Any]) -> Counts:
-    """Check each instance with jsonschema alone."""
-    validator = jsonschema.Draft202012Validator(schema)
-    violations = absent = 0
-    nulls = set()
+    """Check each instance with jsonschema alone. A value that breaks the same rule in two ways counts once."""
+    validator = jsonschema.Draft202012Validator(_say_false(schema))
+    violations, absent, nulls = set(), set(), set()
     for number, instance in enumerate(instances):
         for error in flatten(validator.iter_errors(instance)):
+            place = (number, *error.absolute_path)
             if error.validator == "required":
-                absent += 1
+                absent.add((place, error.message))
             elif error.instance is not None:
-                violations += 1
+                violations.add((place, describe_rule(error)))
             elif _is_required(schema, error):
-                nulls.add((number, *error.absolute_path))
-    return Counts(violations, absent + len(nulls))
+                nulls.add(place)
+    return Counts(len(violations), len(absent) + len(nulls))
+
+
+def _say_false(part: Any) -> Any:
+    """Replace `false` under `properties`, for which jsonschema does not say which field it is about."""
+    if isinstance(part, list):
+        return [_say_false(item) for item in part]
+    if not isinstance(part, dict):
+        return part
+    copy = {name: _say_false(inner) for name, inner in part.items()}
+    if isinstance(properties := copy.get("properties"), dict):
+        copy["properties"] = {name: {"not": {}} if inner is False else inner for name, inner in properties.items()}
+    return copy
 
 
 def flatten(errors: Iterable[jsonschema.ValidationError]) -> Iterator[jsonschema.ValidationError]:

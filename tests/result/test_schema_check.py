@@ -20,6 +20,8 @@ from tests.result.strategies import VALUES as ANY_VALUES
 LONG = Deadline(3_600)
 OBJECT = {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"]}
 
+OPTIONS = ", ".join(f'"option {number}"' for number in range(5))
+
 
 def check(schema: Any, result: Any, deadline: Deadline = LONG) -> SchemaCheck:
     """Check a result; a list has one value of the schema for each element."""
@@ -135,7 +137,10 @@ def test_values_that_break_the_same_rule_are_one_entry() -> None:
     [
         ({"type": "integer"}, "x", "the schema says integer"),
         ({"type": ["integer", "null"]}, "x", "the schema says integer or null"),
-        ({"enum": ["b"]}, "x", "breaks enum of the schema"),
+        ({"enum": ["b"]}, "x", 'breaks enum "b" of the schema'),
+        ({"enum": ["b", 1, None]}, "x", 'breaks enum "b", 1, null of the schema'),
+        ({"enum": [f"option {n}" for n in range(99)]}, "x", f"breaks enum {OPTIONS} and 94 more of the schema"),
+        ({"enum": ["b" * 99]}, "x", f'breaks enum "{"b" * 59}… of the schema'),
         ({"pattern": "^a" * 40}, "x", "breaks pattern of the schema"),
         ({"pattern": "^a"}, "x", "breaks pattern ^a of the schema"),
         ({"maximum": 1.5}, 2, "breaks maximum 1.5 of the schema"),
@@ -314,3 +319,22 @@ def test_panic_under_a_broken_schema_is_an_error_of_the_schema(error: BaseExcept
 def test_interrupt_during_a_check_is_no_error_of_the_schema() -> None:
     with pytest.raises(KeyboardInterrupt), _refuse_invalid():
         raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(
+    ("part", "path"),
+    [
+        ({"properties": {"a": {"maximum": 1, "allOf": [{"maximum": 1}, {"maximum": 1}]}}}, "a"),
+        ({"dependentRequired": {"a": ["b", "c"]}}, ""),
+    ],
+)
+def test_value_that_breaks_a_rule_in_two_ways_counts_once(part: Any, path: str) -> None:
+    checked = check(part, [{"a": 2}, {"a": 3}, {}])
+    assert [list(broken.positions) for broken in checked.violations] == [[0, 1]]
+    assert list_broken(checked.violations)[0][0] == f"[0].{path}".rstrip(".")
+
+
+def test_field_that_is_required_twice_is_missing_once() -> None:
+    patterned = {"patternProperties": {}, "required": ["a"], "properties": {"a": {"type": "string"}}}
+    checked = check({**OBJECT, "allOf": [patterned, patterned]}, [{}, {"a": None}])
+    assert sorted(list_broken(checked.missing)) == [("[0]", "a absent"), ("[1].a", "null")]

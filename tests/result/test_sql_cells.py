@@ -84,6 +84,15 @@ def test_list_that_is_cut_is_still_json() -> None:
     assert cutter.num_cut == 3
 
 
+@pytest.mark.parametrize(("element", "start"), [("x" * 7_900_001, "xxx"), ({"a": "x" * 7_900_001}, '{"a":"xxx')])
+def test_list_with_one_huge_element_has_the_start_of_it(element: Any, start: str) -> None:
+    for elements in ([element], [element, 1, 2]):
+        (shown,) = json.loads(CellCutter().cut_text(to_cell(elements)))
+        assert shown.startswith(start)
+        assert "x…[+" in shown
+        assert len(shown) < 1_000_100
+
+
 def test_other_cells_are_left_as_they_are() -> None:
     cutter = CellCutter()
     assert [cutter.cut_text(cell) for cell in (7, None, "x")] == [7, None, "x"]

@@ -5,7 +5,8 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
-from llx_mcp.answers.requests import DEFAULT_EXPAND, MAX_CHARS, MIN_CHARS, JobRequest, JobsRequest, Section
+from llx_mcp.answers.limits import MAX_CHARS, MIN_CHARS, Section
+from llx_mcp.answers.requests import DEFAULT_EXPAND, JobRequest, JobsRequest
 from llx_mcp.errors import ArgumentError
 from llx_mcp.scope import Scope
 

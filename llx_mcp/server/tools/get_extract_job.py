@@ -5,8 +5,8 @@ from typing import Annotated, Any
 from mcp.server.mcpserver import Context
 from mcp_types import CallToolResult
 
+from llx_mcp.answers.limits import DEFAULT_CHARS
 from llx_mcp.answers.outputs import JobOutput
-from llx_mcp.answers.requests import DEFAULT_CHARS
 from llx_mcp.jobs.reader import JobReader
 from llx_mcp.server.tools.arguments import (
     DEFAULT_SECTIONS,

@@ -6,8 +6,9 @@ from mcp.server.mcpserver import Context
 from mcp_types import CallToolResult
 from pydantic import BeforeValidator, Field
 
+from llx_mcp.answers.limits import DEFAULT_CHARS
 from llx_mcp.answers.outputs import JobListOutput
-from llx_mcp.answers.requests import DEFAULT_CHARS, JobListRequest
+from llx_mcp.answers.requests import JobListRequest
 from llx_mcp.jobs.reader import JobReader
 from llx_mcp.scope import KnownStatus
 from llx_mcp.server.tools.arguments import MaxChars, OrganizationId, ProjectId, build_scope

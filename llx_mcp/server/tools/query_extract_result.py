@@ -6,8 +6,9 @@ from mcp.server.mcpserver import Context
 from mcp_types import CallToolResult
 from pydantic import Field
 
+from llx_mcp.answers.limits import DEFAULT_CHARS
 from llx_mcp.answers.outputs import QueryOutput
-from llx_mcp.answers.requests import DEFAULT_CHARS, JobsRequest
+from llx_mcp.answers.requests import JobsRequest
 from llx_mcp.jobs.reader import JobReader
 from llx_mcp.server.tools.arguments import (
     JobId,

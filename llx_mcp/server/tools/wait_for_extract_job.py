@@ -7,8 +7,9 @@ from mcp.server.mcpserver import Context
 from mcp_types import CallToolResult
 from pydantic import BeforeValidator, Field
 
+from llx_mcp.answers.limits import DEFAULT_CHARS, Section
 from llx_mcp.answers.outputs import WaitOutput
-from llx_mcp.answers.requests import DEFAULT_CHARS, Section, Until, WaitRequest
+from llx_mcp.answers.requests import Until, WaitRequest
 from llx_mcp.errors import ArgumentError
 from llx_mcp.jobs.reader import MAX_JOBS, JobReader
 from llx_mcp.server.tools.arguments import (
