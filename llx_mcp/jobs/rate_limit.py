@@ -93,7 +93,7 @@ class RateLimit:
             return
         self._num_refusals += 1
         default_seconds = _FIRST_PAUSE_SECONDS * 2 ** min(self._num_refusals - 1, _MAX_DOUBLINGS)
-        self.pause(now, retry_after_seconds or default_seconds)
+        self.pause(now, default_seconds if retry_after_seconds is None else retry_after_seconds)
         self._refused_at = now
         self._max_gap_seconds = self._choose_max_gap(retry_after_seconds)
         passed = max(len(self._recent) - 1, _LEAST_LIMIT) * _MARGIN

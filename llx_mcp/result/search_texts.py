@@ -13,6 +13,8 @@ from llx_mcp.result.words import PREFIX, WORD, Term
 # A value that is the term and nothing else, and a text that holds the number.
 _EXACT, _NUMBER_IN_TEXT = 1.5, 1.3
 _MIN_DIGITS = 3
+# After so many places within words, a text is not searched further for a word.
+_MAX_PARTS = 10_000
 _NUMBER_TEXT_CHARS = 10_000
 _SEPARATOR = "\x00"
 
@@ -67,14 +69,16 @@ class FieldTexts:
 
     def _find_needle(self, term: Term, needle: str, found: dict[int, float]) -> None:
         joined = self._joined
-        start = joined.text.find(needle)
+        start, num_in_text, last = joined.text.find(needle), 0, -1
         while start >= 0:
             index = joined.index_at(start)
+            num_in_text, last = num_in_text + 1 if index == last else 0, index
             weight = self._weigh(term, needle, start, index)
             if weight > found.get(index, 0.0):
                 found[index] = weight
-            # One whole word is as good as several.
-            following = joined.end(index) if weight >= WORD else start + 1
+            # One whole word is as good as several, and a text that has none for long has none.
+            is_done = weight >= WORD or num_in_text >= _MAX_PARTS
+            following = joined.end(index) if is_done else start + 1
             start = joined.text.find(needle, following)
 
     def _weigh(self, term: Term, needle: str, start: int, index: int) -> float:

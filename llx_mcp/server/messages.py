@@ -76,8 +76,8 @@ def _repair_text(body: bytes) -> str:
 
 
 def _decode(text: str) -> Any:
-    """Decode JSON; numbers of very many digits become 0."""
-    return json.loads(text, parse_int=lambda digits: int(digits) if len(digits) <= _MAX_DIGITS else 0)
+    """Decode JSON; numbers of very many digits become null, which is the id of no request."""
+    return json.loads(text, parse_int=lambda digits: int(digits) if len(digits) <= _MAX_DIGITS else None)
 
 
 def _explain(text: str, error: ValidationError) -> Inbound:

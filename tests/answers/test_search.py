@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from llx_mcp.answers.budget import Answer
 from llx_mcp.answers.header import build_header
-from llx_mcp.answers.requests import DEFAULT_CHARS, DEFAULT_HITS, MAX_HITS, JobRequest
+from llx_mcp.answers.limits import DEFAULT_CHARS
+from llx_mcp.answers.requests import DEFAULT_HITS, MAX_HITS, JobRequest
 from llx_mcp.answers.search import find_text
 from llx_mcp.errors import ArgumentError
 from llx_mcp.models import Job

@@ -186,6 +186,16 @@ async def test_timeout_out_of_range_is_refused_with_the_range(seconds: Any) -> N
     assert "from 0 to 3,600" in text_of(result)
 
 
+async def test_case_of_a_word_does_not_matter() -> None:
+    async with connect() as client:
+        shown = structured(await call(client, "get_extract_job", job_id=INVOICE, expand=["Usage"]))
+        waited = await call(client, "wait_for_extract_job", job_id=INVOICE, until="ANY")
+        read = structured(await call(client, "read_extract_result", job_id=INVOICE, include=["Quotes"]))
+    assert "usage" in shown["sections"]
+    assert structured(waited)["status"] == "COMPLETED"
+    assert read["values"][0]["cells"] == "[value, page, confidence, quote]"
+
+
 async def test_sections_can_be_one_comma_separated_string() -> None:
     async with connect() as client:
         answer = structured(await call(client, "get_extract_job", job_id=INVOICE, expand="usage, metadata"))

@@ -20,6 +20,13 @@ def as_list(value: object) -> object:
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
+def as_words(value: object) -> object:
+    """Return one word or a list of words in lower case: models write `Usage` for `usage`."""
+    if isinstance(value, str):
+        return value.strip().lower()
+    return [as_words(item) for item in value] if isinstance(value, list) else value
+
+
 def _strip(value: object) -> object:
     return value.strip() if isinstance(value, str) else value
 
@@ -36,6 +43,7 @@ JobIds = Annotated[
 ]
 Expand = Annotated[
     list[Section],
+    BeforeValidator(as_words),
     BeforeValidator(as_list),
     Field(description="extract_metadata: page, confidence; configuration: schema, options; job: ids, times."),
 ]

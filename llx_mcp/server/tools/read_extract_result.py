@@ -16,6 +16,7 @@ from llx_mcp.server.tools.arguments import (
     OrganizationId,
     ProjectId,
     as_list,
+    as_words,
     build_request,
     build_scope,
 )
@@ -38,7 +39,10 @@ async def read_extract_result(
     path: Annotated[str, Field(description="Path of the values; $ is the whole result.")] = "$",
     cursor: Annotated[str | None, Field(description="Cursor from the previous page.")] = None,
     include: Annotated[
-        list[Include], BeforeValidator(as_list), Field(description="Shown with values; [] is values alone.")
+        list[Include],
+        BeforeValidator(as_words),
+        BeforeValidator(as_list),
+        Field(description="Shown with values; [] is values alone."),
     ] = _DEFAULT_INCLUDE,
     max_chars: MaxChars = DEFAULT_CHARS,
     project_id: ProjectId = None,

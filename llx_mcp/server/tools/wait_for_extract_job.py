@@ -20,6 +20,7 @@ from llx_mcp.server.tools.arguments import (
     OrganizationId,
     ProjectId,
     as_list,
+    as_words,
     build_scope,
     order_sections,
 )
@@ -50,7 +51,7 @@ async def wait_for_extract_job(
     ctx: Context[JobReader, Any],
     job_id: JobId | None = None,
     job_ids: JobIds | None = None,
-    until: Annotated[Until, Field(description="How many must end.")] = "all",
+    until: Annotated[Until, BeforeValidator(as_words), Field(description="How many must end.")] = "all",
     timeout_seconds: TimeoutSeconds = 45,
     expand: Expand = DEFAULT_SECTIONS,
     max_chars: MaxChars = DEFAULT_CHARS,
