@@ -39,7 +39,8 @@ class _Writer:
             return UNKNOWN
         if depth > _MAX_DEPTH:
             return "…"
-        target = find_definition(part.get("$ref"), self._schema)
+        # The whole schema is not repeated within itself.
+        target = find_definition(part.get("$ref"), self._schema) if part.get("$ref") != "#" else None
         if isinstance(target, dict):
             part = {**target, **{name: value for name, value in part.items() if name != "$ref"}}
         for keyword in ("anyOf", "oneOf"):

@@ -69,3 +69,8 @@ def test_required_mark_comes_before_the_description() -> None:
 )
 def test_schema_that_contains_itself_is_written_to_a_depth(part: Any, text: str) -> None:
     assert describe_schema({"$ref": "#/$defs/loop", "$defs": {"loop": part}}) == text
+
+
+def test_schema_is_not_repeated_within_itself() -> None:
+    children = {name: {"$ref": "#"} for name in "abc"}
+    assert describe_schema({"type": "object", "properties": children}) == "{a: any, b: any, c: any}"
