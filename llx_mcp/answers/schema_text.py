@@ -16,6 +16,8 @@ LEGEND = '! required; "…" after a type: its description'
 
 _MAX_DEPTH = 12
 _MAX_OPTIONS = 12
+# References can repeat one definition many times over: what comes after this many parts is "…".
+_MAX_PARTS = 5_000
 _DESCRIPTION_CHARS = 80
 
 
@@ -33,16 +35,25 @@ class _Writer:
     def __init__(self, schema: Mapping[str, Any], *, descriptions: bool) -> None:
         self._schema = schema
         self._descriptions = descriptions
+        self._parts = 0
+        # The references that are being written: one of them is not written again within itself.
+        self._open = ["#"]
 
     def write(self, part: Any, depth: int) -> str:
         if not isinstance(part, dict):
             return UNKNOWN
-        if depth > _MAX_DEPTH:
+        self._parts += 1
+        if depth > _MAX_DEPTH or self._parts > _MAX_PARTS or part.get("$ref") in self._open:
             return "…"
-        # The whole schema is not repeated within itself.
-        target = find_definition(part.get("$ref"), self._schema) if part.get("$ref") != "#" else None
-        if isinstance(target, dict):
-            part = {**target, **{name: value for name, value in part.items() if name != "$ref"}}
+        target = find_definition(part.get("$ref"), self._schema)
+        if not isinstance(target, dict):
+            return self._write_part(part, depth)
+        self._open.append(part["$ref"])
+        text = self._write_part({**target, **{name: value for name, value in part.items() if name != "$ref"}}, depth)
+        self._open.pop()
+        return text
+
+    def _write_part(self, part: Mapping[str, Any], depth: int) -> str:
         for keyword in ("anyOf", "oneOf"):
             if isinstance(options := part.get(keyword), list):
                 return "|".join(dict.fromkeys(self.write(option, depth + 1) for option in options[:_MAX_OPTIONS]))

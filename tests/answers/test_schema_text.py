@@ -62,15 +62,37 @@ def test_required_mark_comes_before_the_description() -> None:
 @pytest.mark.parametrize(
     ("part", "text"),
     [
-        ({"type": "object", "properties": {"next": {"$ref": "#/$defs/loop"}}}, "{next: " * 13 + "…" + "}" * 13),
-        ({"type": "array", "items": {"$ref": "#/$defs/loop"}}, "[" * 13 + "…" + "]" * 13),
-        ({"anyOf": [{"$ref": "#/$defs/loop"}, {"type": "null"}]}, "…" + "|null" * 12),
+        ({"type": "object", "properties": {"next": {"$ref": "#/$defs/loop"}}}, "{next: …}"),
+        ({"type": "array", "items": {"$ref": "#/$defs/loop"}}, "[…]"),
+        ({"anyOf": [{"$ref": "#/$defs/loop"}, {"type": "null"}]}, "…|null"),
     ],
 )
-def test_schema_that_contains_itself_is_written_to_a_depth(part: Any, text: str) -> None:
+def test_definition_is_not_repeated_within_itself(part: Any, text: str) -> None:
     assert describe_schema({"$ref": "#/$defs/loop", "$defs": {"loop": part}}) == text
 
 
 def test_schema_is_not_repeated_within_itself() -> None:
     children = {name: {"$ref": "#"} for name in "abc"}
-    assert describe_schema({"type": "object", "properties": children}) == "{a: any, b: any, c: any}"
+    assert describe_schema({"type": "object", "properties": children}) == "{a: …, b: …, c: …}"
+
+
+def test_definition_may_be_used_twice() -> None:
+    fields = {name: {"$ref": "#/$defs/name"} for name in "ab"}
+    assert describe_schema({"properties": fields, "$defs": DEFINITIONS}) == "{a: string, b: string}"
+
+
+def test_deep_schema_is_written_to_a_depth() -> None:
+    part: Any = {"type": "string"}
+    for _ in range(20):
+        part = {"type": "array", "items": part}
+    assert describe_schema(part) == "[" * 13 + "…" + "]" * 13
+
+
+def test_definitions_that_multiply_are_written_to_a_bound() -> None:
+    levels = {
+        f"d{level}": {"properties": {name: {"$ref": f"#/$defs/d{level + 1}"} for name in "abcdefgh"}}
+        for level in range(11)
+    }
+    text = describe_schema({"$ref": "#/$defs/d0", "$defs": levels})
+    assert len(text) < 100_000
+    assert "…" in text
