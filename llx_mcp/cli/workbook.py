@@ -1,5 +1,6 @@
 """Writes values as an Excel workbook: a sheet for the values themselves, and one for each list in them."""
 
+import io
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -76,7 +77,10 @@ class Workbook:
         book = Book(write_only=True)
         for sheet in sheets:
             self._write_sheet(book, sheet, taken)
-        book.save(target)
+        # A ZIP file whose target is closed while it is written raises again when it is deleted.
+        content = io.BytesIO()
+        book.save(content)
+        target.write(content.getbuffer())
 
     def describe_cuts(self) -> list[str]:
         """Return a sentence for each kind of thing that did not fit."""

@@ -66,10 +66,13 @@ def test_closed_pipe_ends_a_command_silently(arguments: tuple[str, ...]) -> None
     assert run.returncode in (0, 141)
 
 
-def test_pipe_that_is_closed_at_the_start_ends_an_export_of_jobs_silently(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "arguments", [("local", "export", "--to"), ("export", STATEMENT, "--local", "--format", "xlsx")]
+)
+def test_pipe_that_is_closed_at_the_start_ends_an_export_silently(arguments: tuple[str, ...], tmp_path: Path) -> None:
     reading, writing = os.pipe()
     os.close(reading)
-    command = [*LLX, "local", "export", "--to", str(tmp_path)]
+    command = [*LLX, *arguments, *([str(tmp_path)] if arguments[-1] == "--to" else [])]
     run = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, env=os.environ | {"PYTHONUNBUFFERED": "1"})
     os.close(writing)
     assert (run.returncode, run.stderr) == (141, b"")
