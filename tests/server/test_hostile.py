@@ -251,9 +251,10 @@ async def test_error_is_one_short_line(tool: str, arguments: dict[str, Any]) -> 
 async def test_job_with_a_field_name_of_ten_megabytes_can_be_read() -> None:
     name = "n" * 10_000_000
     async with connect(body_of({"total": 12.5, name: "v", "rows": [{name: 1, "a": "x"}]})) as client:
-        for tool, arguments, shown in [
+        calls: list[tuple[str, dict[str, Any], str]] = [
             ("get_extract_job", {}, "total: number"),
             ("read_extract_result", {"path": "total"}, "12.5"),
             ("find_in_extract_result", {"text": "12.5"}, "12.5"),
-        ]:
+        ]
+        for tool, arguments, shown in calls:
             assert shown in text_of(await call(client, tool, job_id="ext-1", **arguments))
