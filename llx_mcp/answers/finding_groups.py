@@ -147,7 +147,7 @@ def group_fields(fields: Iterable[FieldFindings], index_names: set[str]) -> list
             groups += _join(members, says_little=False)
     for members in little.values():
         groups += _join(members, says_little=True)
-    return sorted(_absorb(groups), key=_order)
+    return sorted(_merge_into_patterns(groups), key=_order)
 
 
 def find_index_names(document: Document) -> set[str]:
@@ -214,13 +214,13 @@ def _join(fields: list[FieldFindings], *, says_little: bool) -> list[Group]:
     return [Group([field], says_little) for field in fields]
 
 
-def _absorb(groups: list[Group]) -> list[Group]:
+def _merge_into_patterns(groups: list[Group]) -> list[Group]:
     """Put single fields into the group whose pattern names them, too. So its count is of all that its path names."""
     patterns: defaultdict[tuple[object, ...], list[Group]] = defaultdict(list)
     for group in groups:
         if len(group.fields) > 1:
             patterns[_kin(group.fields[0])].append(group)
-    absorbed: defaultdict[int, list[FieldFindings]] = defaultdict(list)
+    merged: defaultdict[int, list[FieldFindings]] = defaultdict(list)
     kept: list[Group] = []
     for group in groups:
         (field, *others) = group.fields
@@ -229,8 +229,8 @@ def _absorb(groups: list[Group]) -> list[Group]:
         if host is None:
             kept.append(group)
         else:
-            absorbed[id(host)].append(field)
-    return [Group([*group.fields, *absorbed[id(group)]], group.says_little) for group in kept]
+            merged[id(host)].append(field)
+    return [Group([*group.fields, *merged[id(group)]], group.says_little) for group in kept]
 
 
 def _kin(field: FieldFindings) -> tuple[object, ...]:

@@ -61,10 +61,10 @@ class ConfidenceRanking:
         rows: Iterator[list[Any]] = map(value_row, self.document.ranked(min(most, _MAX_ROWS)))
         return TableBuilder("lowest_confidence", _COLUMNS, rows, value_line)
 
-    def build_telling_table(self, limit: int) -> TableBuilder:
+    def build_informative_table(self, limit: int) -> TableBuilder:
         """Prepare a table of the values with the lowest confidence, without constants and numbers of rows."""
-        telling = self.document.lowest_telling(min(self.num_low, _MAX_RANKED))
-        rows = (value_row(leaf)[:-1] for leaf in islice(telling, limit))
+        informative = self.document.lowest_informative(min(self.num_low, _MAX_RANKED))
+        rows = (value_row(leaf)[:-1] for leaf in islice(informative, limit))
         return TableBuilder("lowest_confidence", _COLUMNS[:-1], rows, value_line)
 
     def cost(self, most: int | None = None) -> Cost:

@@ -150,11 +150,11 @@ def _add_findings(
 
 def _fill_tables(parts: list[_Part], tables: list[TableBuilder], room: Cost) -> None:
     """Take the worst group of each kind, then a share of the room for each, then what else has room."""
-    telling = [table for part, table in zip(parts, tables, strict=True) if not part.says_little]
-    for table in telling:
+    first = [table for part, table in zip(parts, tables, strict=True) if not part.says_little]
+    for table in first:
         room -= table.fill(room, 1)
-    for index, table in enumerate(telling):
-        room -= table.fill(room.share(1 / (len(telling) - index)))
+    for index, table in enumerate(first):
+        room -= table.fill(room.share(1 / (len(first) - index)))
     for table in tables:
         room -= table.fill(room)
 

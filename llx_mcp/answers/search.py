@@ -154,7 +154,7 @@ class _Matches:
         cells: dict[str, Any] = {}
         for ancestor, at in _ancestors(first):
             prefix = ancestor.node.path_of(at)
-            for column in self._telling(ancestor, at):
+            for column in self._identify(ancestor, at):
                 cells[_name(column.node, ancestor.node, prefix)] = self._cell(column, at)
         if len(hits) > 1:
             path = Location(node, position).parent_path
@@ -184,7 +184,7 @@ class _Matches:
 
     def _select(self, hit: Hit) -> tuple[list[FieldColumn], int]:
         """Return the fields to show of an object, in its own order, and how many others it has."""
-        columns = [column for column in hit.group.columns if self._is_telling(column, hit)]
+        columns = [column for column in hit.group.columns if self._is_shown(column, hit)]
         columns = [column for column in columns if not column.node.counts_elements] or columns
         fits = {id(column): self._fit(column, hit.position) for column in columns}
         best = max(fits.values(), default=0.0)
@@ -199,7 +199,7 @@ class _Matches:
         chosen = {id(column) for column in order[:_MAX_SHOWN_FIELDS]}
         return [column for column in columns if id(column) in chosen], len(columns) - len(chosen)
 
-    def _is_telling(self, column: FieldColumn, hit: Hit) -> bool:
+    def _is_shown(self, column: FieldColumn, hit: Hit) -> bool:
         """Whether a field is shown: it has a value, is null in a row of a list, or has a name that fits."""
         if column.weights or self._has_value(column, hit.position):
             return True
@@ -235,7 +235,7 @@ class _Matches:
         at = column.position_in(position)
         return at is not None and is_scalar(column.node.values[at])
 
-    def _telling(self, group: Group, position: int) -> Iterator[FieldColumn]:
+    def _identify(self, group: Group, position: int) -> Iterator[FieldColumn]:
         """Yield the fields that tell an object apart: those that match, else its first text."""
         present = [c for c in group.columns if self._has_value(c, position) and not c.node.counts_elements]
         texts = [c for c in present if set(+c.node.types) == {"string"} and not _is_long(c)]

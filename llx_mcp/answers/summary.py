@@ -218,7 +218,7 @@ def _add_overview(builder: AnswerBuilder, content: _Content) -> None:
     ranking, request = content.ranking, content.request
     # Computed first: its budget must not include the parts that are added below.
     whole = _omission_of_result(builder, content)
-    low = ranking.build_telling_table(_MIN_RANKED)
+    low = ranking.build_informative_table(_MIN_RANKED)
     steps = _next_steps(content)
     reserve = part_cost("counts", ranking.counts) + part_cost("next_steps", steps)
     reserve += builder.omissions_cost(whole, _omission_of_fields(ranking.document.num_fields, request))

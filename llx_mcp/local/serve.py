@@ -15,7 +15,7 @@ from llx_mcp.local.job_store import JobStore
 from llx_mcp.local.scenarios import SCENARIO_HEADER, SCENARIOS
 
 HOST = "127.0.0.1"
-# For responses that are not complete when the server is told to stop.
+# For responses that are not complete when the server has to stop.
 _GRACE_SECONDS = 3
 
 

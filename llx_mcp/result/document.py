@@ -201,14 +201,14 @@ class Document:
         if len(lowest) < limit:
             yield from islice(self._leaves_without_confidence(), limit - len(lowest))
 
-    def lowest_telling(self, limit: int) -> Iterator[Leaf]:
+    def lowest_informative(self, limit: int) -> Iterator[Leaf]:
         """Yield the least certain of the `limit` scalars with the lowest confidence that are no constant or index."""
-        says_nothing: dict[int, bool] = {}
+        skipped: dict[int, bool] = {}
         for column, position in self._lowest_confidences(limit):
             node = column.node
-            if id(node) not in says_nothing:
-                says_nothing[id(node)] = node.is_constant or node.counts_elements
-            if not says_nothing[id(node)]:
+            if id(node) not in skipped:
+                skipped[id(node)] = node.is_constant or node.counts_elements
+            if not skipped[id(node)]:
                 yield self.leaf(column, position)
 
     def _leaves_without_confidence(self) -> Iterator[Leaf]:

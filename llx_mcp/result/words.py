@@ -122,8 +122,8 @@ def split_terms(text: str) -> Terms:
     phrase = normalize_text(text.replace("_", " "))
     words = [stripped for word in phrase.split() if (stripped := word.strip(_EDGE_PUNCTUATION))]
     terms = {term.text: term for term in _join_alternatives(list(map(_build_term, _join_periods(words))))}
-    telling = {name: term for name, term in terms.items() if name not in _STOP_WORDS}
-    return Terms(phrase, tuple((telling or terms).values()))
+    content_words = {name: term for name, term in terms.items() if name not in _STOP_WORDS}
+    return Terms(phrase, tuple((content_words or terms).values()))
 
 
 def _join_periods(words: list[str]) -> Iterator[str]:

@@ -91,7 +91,7 @@ def test_table_has_the_values_with_the_lowest_confidence_first(most: int | None,
 def test_table_of_values_to_doubt_has_only_those_below_the_threshold() -> None:
     ranking = ranking_of([0.9, 0.1, 0.2, 0.3, 0.85])
     for limit, num_rows in ((2, 2), (9, 3)):
-        table = ranking.build_telling_table(limit)
+        table = ranking.build_informative_table(limit)
         table.fill(ranking.cost())
         assert [row[0] for row in table.rows] == [f"rows[{index}].n" for index in (1, 2, 3)][:num_rows]
         assert table.columns == ["path", "value", "confidence", "page"]

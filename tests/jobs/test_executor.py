@@ -155,7 +155,7 @@ QUESTIONS: dict[str, Question] = {
 
 
 class FailingPool(WorkerPool):
-    """A pool that fails as it is told to, and remembers the steps."""
+    """A pool that fails as a test says, and remembers the steps."""
 
     def __init__(self, tasks: anyio.abc.TaskGroup, error: Callable[[], Exception]) -> None:
         super().__init__(tasks)

@@ -1,4 +1,4 @@
-"""Several jobs are read in one call: each error is told for its job, and the others are answered."""
+"""Several jobs are read in one call: each error is reported with its job, and the others are answered."""
 
 import json
 import sys
@@ -96,7 +96,7 @@ ERRORS = [NotFoundError("No job ext-2."), AuthenticationError("The key was refus
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
-async def test_error_of_one_job_is_told_for_it_and_the_others_are_answered(error: Exception) -> None:
+async def test_error_of_one_job_is_reported_with_its_id_and_the_others_are_answered(error: Exception) -> None:
     async with reading(failing(error)) as reader:
         rows, found = await query(reader), await find(reader)
     assert rows["jobs"]["rows"] == [
@@ -109,7 +109,7 @@ async def test_error_of_one_job_is_told_for_it_and_the_others_are_answered(error
     assert [search["job_id"] for search in found["searches"]] == ["ext-1", "ext-3"]
 
 
-async def test_job_that_is_not_valid_json_is_told_and_the_others_are_answered() -> None:
+async def test_job_that_is_not_valid_json_is_reported_and_the_others_are_answered() -> None:
     broken = b'{"id": "ext-2", "status": "COMPLETED", "extract_result": {"a": "\xff"}}'
     async with reading(lambda job_id: broken if job_id == "ext-2" else body_of(job_id)) as reader:
         rows, found = await query(reader), await find(reader)

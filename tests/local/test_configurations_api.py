@@ -216,7 +216,7 @@ async def test_created_configuration_gives_201_and_a_deleted_one_204() -> None:
     assert statuses == [201, 200, 204, 404]
 
 
-async def test_page_has_fifty_configurations_unless_told_and_at_most_a_thousand() -> None:
+async def test_page_has_fifty_configurations_by_default_and_at_most_a_thousand() -> None:
     now = datetime(2026, 8, 1, tzinfo=UTC)
     with closing(JobStore()) as store:
         for number in range(1_001):

@@ -135,7 +135,7 @@ async def test_restart_delivers_remaining_events_once(
     assert received == [("extract.pending", job_id), ("extract.success", job_id)]
 
 
-async def test_server_delivers_to_no_other_machine_unless_told(caplog: pytest.LogCaptureFixture) -> None:
+async def test_server_delivers_to_no_other_machine_by_default(caplog: pytest.LogCaptureFixture) -> None:
     store = JobStore()
     # An address of documentation, where no machine is.
     create_job_with_webhooks(store, {"webhook_url": "http://192.0.2.1/"})

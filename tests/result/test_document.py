@@ -204,12 +204,12 @@ def test_values_of_one_confidence_are_ranked_in_document_order() -> None:
     assert [leaf.value for leaf in document.ranked(3)] == [1, 2, 3]
 
 
-def test_constants_and_numbers_of_rows_are_not_told() -> None:
+def test_constants_and_numbers_of_rows_are_left_out() -> None:
     rows = [{"unit": "USD", "index": index, "n": index * 7} for index in range(4)]
     tree = {"rows": [{"unit": entry(0.1), "index": entry(0.2), "n": entry(0.3 + n / 10)} for n in range(4)]}
     document = build_document({"rows": rows}, build_metadata(tree))
-    assert [leaf.path for leaf in document.lowest_telling(10)] == ["rows[0].n", "rows[1].n"]
-    assert list(document.lowest_telling(8)) == []
+    assert [leaf.path for leaf in document.lowest_informative(10)] == ["rows[0].n", "rows[1].n"]
+    assert list(document.lowest_informative(8)) == []
 
 
 def test_document_without_metadata_has_no_provenance() -> None:
