@@ -49,9 +49,6 @@ class Cost:
         return max(self.text, self.data)
 
 
-UNBOUNDED = Cost(1 << 62, 1 << 62)
-
-
 @dataclass(frozen=True, slots=True)
 class Answer:
     """The two forms of one answer, each complete: JSON for `structuredContent`, and Markdown."""

@@ -11,6 +11,7 @@ from typing import Any
 from llx_mcp.answers.cells import build_cell
 from llx_mcp.answers.provenance import quote_around
 from llx_mcp.result.document import Document, is_scalar
+from llx_mcp.result.location import Location
 from llx_mcp.result.outline import Node, walk_nodes
 from llx_mcp.result.paths import ROOT, join_any, join_name, join_names, show_path
 from llx_mcp.result.sanitize import begin_json, sanitize_json, truncate
@@ -285,14 +286,8 @@ def _say_where(group: Group, limit: int) -> str | None:
 
 def _indices(node: Node, position: int) -> str:
     """Return the index that stands for each `[*]` of the path."""
-    found: list[int] = []
-    at: Node | None = node
-    while at is not None:
-        if at.indices is not None:
-            found.append(at.indices[position])
-        position = position if at.parent_positions is None else at.parent_positions[position]
-        at = at.parent
-    return "".join(f"[{index}]" for index in reversed(found))
+    lineage = Location(node, position).lineage()
+    return "".join(f"[{at.node.indices[at.position]}]" for at in lineage if at.node.indices is not None)
 
 
 def _build_cell(document: Document, field: FieldFindings, *, with_quote: bool) -> Any:

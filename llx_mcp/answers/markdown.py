@@ -10,6 +10,7 @@ from typing import Any
 
 from llx_mcp.answers.output_base import Output
 from llx_mcp.answers.outputs import (
+    COUNT_FIELDS,
     Counts,
     Facts,
     JobFields,
@@ -223,15 +224,7 @@ def _render_value_counts(counts: Counts) -> str:
 
 
 def _render_review_counts(counts: ReviewCounts) -> str:
-    kinds = {
-        "schema": counts.schema_violations,
-        "required": counts.missing_required,
-        "quote": counts.quote_mismatches,
-        "confidence": counts.low_confidence,
-        "duplicate": counts.duplicates,
-        "metadata": counts.short_metadata,
-        "citation": counts.without_citation,
-    }
+    kinds = {kind: getattr(counts, name) for kind, name in COUNT_FIELDS.items()}
     notes = {"confidence": f" (below {counts.threshold:g})"}
     if counts.also_without_citation is not None:
         notes["citation"] = f" ({counts.also_without_citation} listed under another kind)"

@@ -258,6 +258,18 @@ class ReviewCounts(Output):
     )
 
 
+# The kinds of findings, worst first, and the field of `ReviewCounts` that counts each.
+COUNT_FIELDS = {
+    "schema": "schema_violations",
+    "required": "missing_required",
+    "quote": "quote_mismatches",
+    "confidence": "low_confidence",
+    "duplicate": "duplicates",
+    "metadata": "short_metadata",
+    "citation": "without_citation",
+}
+
+
 class ReviewOutput(JobAnswer):
     """The answer of `review_extract_job`: what to check before the result is relied on."""
 

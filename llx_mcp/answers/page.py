@@ -231,12 +231,15 @@ class _PageTables:
         column = self._document.column(cell.node)
         return build_cell(self._document, column, cell.position, whole=True, include=self._include)
 
+    def _cells_in(self, columns: tuple[str, ...]) -> str | None:
+        return None if columns == _PART_COLUMNS else self._cells
+
     def _table(self, columns: tuple[str, ...], rows: list[list[Any]]) -> Table:
-        return build_table(columns, rows, None if columns == _PART_COLUMNS else self._cells)
+        return build_table(columns, rows, self._cells_in(columns))
 
     def _cost(self, columns: tuple[str, ...], row: list[Any]) -> Cost:
         if self.tables and columns == self.tables[-1][0]:
-            line = row_line(self._table(columns, []).cells)(row)
+            line = row_line(self._cells_in(columns))(row)
             return Cost(len(line) + 1, len(dump_json(row)) + 1)
         whole = part_cost("values", [self._table(columns, [row])])
         empty = part_cost("values", [])

@@ -6,7 +6,7 @@ from functools import cached_property
 from itertools import islice
 from typing import Any
 
-from llx_mcp.answers.budget import UNBOUNDED, Cost, TableBuilder
+from llx_mcp.answers.budget import TableBuilder
 from llx_mcp.answers.markdown import value_line
 from llx_mcp.answers.outputs import Counts
 from llx_mcp.answers.requests import REVIEW_THRESHOLD
@@ -55,10 +55,10 @@ class ConfidenceRanking:
             without_citation=(document.num_values - document.num_with_citation) or None,
         )
 
-    def build_table(self, most: int | None = None) -> TableBuilder:
-        """Prepare a table of the `most` values with the lowest confidence; of all by default."""
-        most = self.num_leaves if most is None else min(most, self.num_leaves)
-        rows: Iterator[list[Any]] = map(value_row, self.document.ranked(min(most, _MAX_ROWS)))
+    def build_table(self, most: int) -> TableBuilder:
+        """Prepare a table of the `most` values with the lowest confidence."""
+        most = min(most, self.num_leaves, _MAX_ROWS)
+        rows: Iterator[list[Any]] = map(value_row, self.document.ranked(most))
         return TableBuilder("lowest_confidence", _COLUMNS, rows, value_line)
 
     def build_informative_table(self, limit: int) -> TableBuilder:
@@ -66,10 +66,6 @@ class ConfidenceRanking:
         informative = self.document.lowest_informative(min(self.num_low, _MAX_RANKED))
         rows = (value_row(leaf)[:-1] for leaf in islice(informative, limit))
         return TableBuilder("lowest_confidence", _COLUMNS[:-1], rows, value_line)
-
-    def cost(self, most: int | None = None) -> Cost:
-        """Return what the `most` values with the lowest confidence take; all by default."""
-        return self.build_table(most).fill(UNBOUNDED)
 
 
 def value_row(leaf: Leaf) -> list[Any]:

@@ -15,7 +15,7 @@ from llx_mcp.answers.finding_groups import COLUMNS, DOUBTS, Group, build_rows, f
 from llx_mcp.answers.header import Header, start_answer
 from llx_mcp.answers.limits import MAX_CHARS
 from llx_mcp.answers.markdown import finding_line
-from llx_mcp.answers.outputs import Call, NextStep, Omission, ReviewCounts, ReviewOutput
+from llx_mcp.answers.outputs import COUNT_FIELDS, Call, NextStep, Omission, ReviewCounts, ReviewOutput
 from llx_mcp.answers.requests import REVIEW_THRESHOLD, JobRequest, round_chars
 from llx_mcp.answers.review_checks import (
     Findings,
@@ -32,16 +32,6 @@ from llx_mcp.result.document import Document
 from llx_mcp.result.paths import show_path
 from llx_mcp.result.sections import JobSections
 
-# The kinds of findings, worst first, and the field of `ReviewCounts` that counts each.
-_COUNT_FIELDS = {
-    "schema": "schema_violations",
-    "required": "missing_required",
-    "quote": "quote_mismatches",
-    "confidence": "low_confidence",
-    "duplicate": "duplicates",
-    "metadata": "short_metadata",
-    "citation": "without_citation",
-}
 # A longer path is not repeated in a call.
 _MAX_PATH_CHARS = 64
 _WHOLE_GROUP = "To see all values of a group, read its path:"
@@ -124,7 +114,7 @@ def _read_configuration(sections: JobSections) -> dict[str, Any]:
 
 
 def _count(document: Document, found: list[Findings], num_also_uncited: int, threshold: float) -> ReviewCounts:
-    counts = {_COUNT_FIELDS[findings.kind]: findings.count for findings in found}
+    counts = {COUNT_FIELDS[findings.kind]: findings.count for findings in found}
     also = {"also_without_citation": num_also_uncited} if num_also_uncited else {}
     return ReviewCounts.model_validate({"values": document.num_values, "threshold": threshold, **counts, **also})
 

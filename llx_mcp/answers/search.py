@@ -208,20 +208,17 @@ class _Matches:
     def _fit(self, column: FieldColumn, position: int) -> float:
         """Return how well a field of an object fits the words, by its name and by its value."""
         at = column.position_in(position)
-        value = None if at is None else column.node.values[at]
-        text = normalize_text(value[:10_000]) if isinstance(value, str) else ""
-        weights = (
-            max(column.weights.get(index, 0.0), term.weigh(text), float(_is_number(value) and value in term.numbers))
-            for index, term in enumerate(self.terms.terms)
-        )
-        return sum(weights)
+        weights = self._weigh_value(None if at is None else column.node.values[at])
+        return sum(max(column.weights.get(index, 0.0), weight) for index, weight in enumerate(weights))
 
     def _matches_value(self, column: FieldColumn, at: int) -> bool:
-        value = column.node.values[at]
-        if isinstance(value, str):
-            text = normalize_text(value[:10_000])
-            return any(term.weigh(text) for term in self.terms.terms)
-        return _is_number(value) and any(value in term.numbers for term in self.terms.terms)
+        return any(self._weigh_value(column.node.values[at]))
+
+    def _weigh_value(self, value: Any) -> Iterator[float]:
+        """Yield how well a value fits each term."""
+        text = normalize_text(value[:10_000]) if isinstance(value, str) else ""
+        for term in self.terms.terms:
+            yield max(term.weigh(text), float(_is_number(value) and value in term.numbers))
 
     def _is_quoted(self, column: FieldColumn, position: int) -> bool:
         at = column.position_in(position)

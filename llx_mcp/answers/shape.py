@@ -104,7 +104,7 @@ class _Writer:
         if node.element is None or not node.element.values:
             return "[]"
         if depth >= self._max_depth:
-            self._num_left += _count_below(node)
+            self._num_left += node.num_fields
             return "[…]"
         if node.shape is None:
             return self._value(node.element, depth + 1)
@@ -125,7 +125,7 @@ class _Writer:
 
     def _object(self, node: Node, depth: int) -> str:
         if depth >= self._max_depth:
-            self._num_left += _count_below(node)
+            self._num_left += node.num_fields
             return f"{{{len(node.members)} fields}}"
         return f"{{{', '.join(self._members(node, depth + 1))}}}"
 
@@ -148,13 +148,3 @@ def _shorten(value: Any, max_chars: int) -> Any:
         return value
     line = " ".join(value[: max_chars * 2].split())
     return sanitize_json(line if len(line) <= max_chars and len(value) <= max_chars * 2 else f"{line[:max_chars]}…")
-
-
-def _count_below(node: Node) -> int:
-    count, stack = 0, [node]
-    while stack:
-        current = stack.pop()
-        children = [*current.members.values(), *([current.element] if current.element else [])]
-        count += len(current.members)
-        stack += children
-    return count

@@ -94,7 +94,7 @@ class _Content:
             return self._cited
         return self._clean if name == _PLAIN else self._packed
 
-    @property
+    @cached_property
     def is_deep(self) -> bool:
         return _depth(self.result) > _MAX_DEPTH
 

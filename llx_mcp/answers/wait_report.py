@@ -1,8 +1,9 @@
 """Many jobs as one answer within a budget: a row each, then summaries of finished jobs, as many as fit."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from llx_mcp.answers.budget import Answer, AnswerBuilder, Cost, TableBuilder, part_cost
 from llx_mcp.answers.header import FREE, STUCK
@@ -78,8 +79,10 @@ class JobRow:
 
 def build_job_table(rows: Sequence[JobRow], columns: Sequence[str]) -> TableBuilder:
     """Prepare a table of jobs; columns without a value are left out."""
-    used = [name for index, name in enumerate(columns) if any(row.cells(columns)[index] is not None for row in rows)]
-    return TableBuilder("jobs", used, (list(row.cells(used)) for row in rows), job_line)
+    cells = [row.cells(columns) for row in rows]
+    used = [index for index in range(len(columns)) if any(row[index] is not None for row in cells)]
+    shown: Iterator[list[Any]] = ([row[index] for index in used] for row in cells)
+    return TableBuilder("jobs", [columns[index] for index in used], shown, job_line)
 
 
 class WaitReport:

@@ -123,7 +123,7 @@ class Document:
     @cached_property
     def num_fields(self) -> int:
         """The number of fields of all objects."""
-        return sum(len(node.members) for node in walk_nodes(self.root))
+        return self.root.num_fields
 
     @cached_property
     def num_nulls(self) -> int:

@@ -130,6 +130,11 @@ class Node:
         """The number of nulls and absent values here and in all fields below."""
         return sum(node.nulls + node.absent for node in walk_nodes(self))
 
+    @property
+    def num_fields(self) -> int:
+        """The number of fields of all objects here and below."""
+        return sum(len(node.members) for node in walk_nodes(self))
+
 
 def build_outline(result: Any) -> Node:
     """Build the outline of a decoded result and return its root."""

@@ -2,10 +2,13 @@
 
 import pytest
 
+from llx_mcp.answers.budget import Cost
 from llx_mcp.answers.provenance import ConfidenceRanking, add_citation_count, quote_around, round_confidence, value_row
 from llx_mcp.result.document import Citation, Leaf
 from tests.example_jobs import cited
 from tests.result.documents import build_document, build_metadata
+
+UNBOUNDED = Cost(1 << 62, 1 << 62)
 
 
 def test_confidence_is_rounded_to_three_places() -> None:
@@ -80,11 +83,12 @@ def test_counts_say_what_is_low_and_what_is_missing() -> None:
     }  # fmt: skip
 
 
-@pytest.mark.parametrize(("most", "paths"), [(None, [1, 2, 0]), (2, [1, 2]), (9, [1, 2, 0])])
-def test_table_has_the_values_with_the_lowest_confidence_first(most: int | None, paths: list[int]) -> None:
+@pytest.mark.parametrize(("most", "paths"), [(3, [1, 2, 0]), (2, [1, 2]), (9, [1, 2, 0])])
+def test_table_has_the_values_with_the_lowest_confidence_first(most: int, paths: list[int]) -> None:
     ranking = ranking_of([0.9, 0.1, 0.2])
     table = ranking.build_table(most)
-    assert table.fill(ranking.cost(most)) == ranking.cost(most)
+    cost = ranking.build_table(most).fill(UNBOUNDED)
+    assert table.fill(cost) == cost
     assert [row[0] for row in table.rows] == [f"rows[{index}].n" for index in paths]
 
 
@@ -92,7 +96,7 @@ def test_table_of_values_to_doubt_has_only_those_below_the_threshold() -> None:
     ranking = ranking_of([0.9, 0.1, 0.2, 0.3, 0.85])
     for limit, num_rows in ((2, 2), (9, 3)):
         table = ranking.build_informative_table(limit)
-        table.fill(ranking.cost())
+        table.fill(UNBOUNDED)
         assert [row[0] for row in table.rows] == [f"rows[{index}].n" for index in (1, 2, 3)][:num_rows]
         assert table.columns == ["path", "value", "confidence", "page"]
         assert len(table.rows[0]) == 4
@@ -100,5 +104,5 @@ def test_table_of_values_to_doubt_has_only_those_below_the_threshold() -> None:
 
 def test_nothing_is_ranked_without_metadata() -> None:
     ranking = ConfidenceRanking(build_document({"a": 1, "b": None}, None))
-    assert (ranking.num_leaves, ranking.cost().chars) == (0, 0)
+    assert (ranking.num_leaves, ranking.build_table(9).fill(UNBOUNDED).chars) == (0, 0)
     assert ranking.counts.model_dump(exclude_none=True) == {"values": 1, "nulls": 1}
