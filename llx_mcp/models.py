@@ -21,7 +21,7 @@ from pydantic import (
     WrapValidator,
 )
 
-from llx_mcp.raw_json import decode_json, is_empty, is_null, join_json, split_json
+from llx_mcp.raw_json import decode_json, is_empty, is_null, join_json, split_json, split_list
 
 TERMINAL_STATUSES = frozenset({"COMPLETED", "FAILED", "CANCELLED"})
 EXPANDABLE_SECTIONS = ("configuration", "extract_metadata", "usage", "metadata")
@@ -31,7 +31,6 @@ _MAX_AMOUNT = 1e15
 _MAX_COUNT = 2**53 - 1
 
 _LARGE_SECTIONS = frozenset({"extract_result", "extract_metadata"})
-_items_decoder = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 class MalformedJobError(ValueError):
@@ -233,12 +232,11 @@ class JobPage:
         """Parse the JSON of `GET /api/v2/extract`. A row that is not a job does not hide the others.
 
         Raises:
-            MalformedJobError: the body is not a list of jobs, or none of its rows is a job; the message says why and
-                does not quote the body.
+            MalformedJobError: the body is not a list; the message says why and does not quote the body.
         """
         try:
             sections = split_json(body)
-            items = _items_decoder.decode(sections.get("items", b"null"))
+            items = split_list(sections.get("items", msgspec.Raw(b"null")))
             token = decode_json(sections["next_page_token"]) if "next_page_token" in sections else None
         except (msgspec.DecodeError, RecursionError) as exc:
             raise MalformedJobError(f"the body is not a list of jobs: {exc}") from None

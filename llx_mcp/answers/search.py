@@ -201,15 +201,16 @@ class _Matches:
 
     def _is_shown(self, column: FieldColumn, hit: Hit) -> bool:
         """Whether a field is shown: it has a value, is null in a row of a list, or has a name that fits."""
-        if column.weights or self._has_value(column, hit.position):
+        if self.found.column_weights[id(column)] or self._has_value(column, hit.position):
             return True
         return not hit.group.is_single and column.position_in(hit.position) is not None
 
     def _fit(self, column: FieldColumn, position: int) -> float:
         """Return how well a field of an object fits the words, by its name and by its value."""
         at = column.position_in(position)
+        names = self.found.column_weights[id(column)]
         weights = self._weigh_value(None if at is None else column.node.values[at])
-        return sum(max(column.weights.get(index, 0.0), weight) for index, weight in enumerate(weights))
+        return sum(max(names.get(index, 0.0), weight) for index, weight in enumerate(weights))
 
     def _matches_value(self, column: FieldColumn, at: int) -> bool:
         return any(self._weigh_value(column.node.values[at]))
@@ -290,14 +291,8 @@ def _are_alike(hit: Hit, other: Hit) -> bool:
 
 def _ancestors(hit: Hit) -> Iterator[tuple[Group, int]]:
     """Yield the objects of lists that contain an object, outermost first."""
-    found: list[tuple[Group, int]] = []
-    group, position = hit.group, hit.position
-    while group.parent is not None and not group.parent.is_single:
-        position = group.position_in_parent(position)
-        group = group.parent
-        # The only object of its kind needs no name.
-        if len(group.node.values) > 1:
-            found.append((group, position))
+    # The only object of its kind needs no name.
+    found = [(group, at) for group, at in hit.group.containers(hit.position) if len(group.node.values) > 1]
     return reversed(found)
 
 

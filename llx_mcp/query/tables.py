@@ -143,7 +143,8 @@ class ResultTables:
         """Create the views of a table, under its name and its shorter names, with the columns that a query may mean."""
         # The tables of a result have no slash in their names, and no column has an empty name.
         rows = self._create_table(f"{sql_table.name}/", sql_table.columns, sql_table.iter_rows)
-        shown = [name for name in sql_table.columns if name.lower() in words or name in sql_table.data_names]
+        data_names = set(sql_table.data_names)
+        shown = [name for name in sql_table.columns if name.lower() in words or name in data_names]
         selected, joins = [f"r.{_quote_name(name)}" for name in shown], [f"main.{rows} AS r"]
         if sql_table.name not in self._labels:
             self._labels[sql_table.name] = _find_labels(sql_table)

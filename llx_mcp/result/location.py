@@ -31,13 +31,17 @@ class Location:
         return self.node.path_of(self.position)
 
     @property
+    def parent(self) -> "Location | None":
+        """The object or list that contains the value; None for the result itself."""
+        parent, positions = self.node.parent, self.node.parent_positions
+        if parent is None:
+            return None
+        return Location(parent, self.position if positions is None else positions[self.position])
+
+    @property
     def parent_path(self) -> str:
         """The exact path of the object or list that contains the value; "" for the result itself."""
-        node = self.node
-        if node.parent is None:
-            return ""
-        at = self.position if node.parent_positions is None else node.parent_positions[self.position]
-        return node.parent.path_of(at)
+        return "" if self.parent is None else self.parent.path
 
     @property
     def step(self) -> str | int:
@@ -47,9 +51,8 @@ class Location:
     def lineage(self) -> list["Location"]:
         """Return the values on the path of this one, from the whole result to the value itself."""
         found = [self]
-        while (parent := found[-1].node.parent) is not None:
-            positions, position = found[-1].node.parent_positions, found[-1].position
-            found.append(Location(parent, position if positions is None else positions[position]))
+        while (parent := found[-1].parent) is not None:
+            found.append(parent)
         return found[::-1]
 
     def member(self, name: str) -> "Location | None":

@@ -30,15 +30,12 @@ MONTHS = (
     "january", "february", "march", "april", "may", "june",
     "july", "august", "september", "october", "november", "december",
 )  # fmt: skip
-_MIN_MONTH_CHARS = 3
 
 
 def find_month(word: str) -> int | None:
     """Return the number of the month that a normalized word names, in full or abbreviated; None for any other word."""
     if word == "sept":
         return 9
-    if len(word) < _MIN_MONTH_CHARS:
-        return None
     return next((number for number, month in enumerate(MONTHS, 1) if month[:3] == word or month == word), None)
 
 

@@ -13,14 +13,9 @@ from itertools import chain, islice
 
 from llx_mcp.result.document import Document, is_scalar
 from llx_mcp.result.outline import Node, ancestor_position, descendant_positions
-from llx_mcp.result.search_groups import (
-    FieldColumn,
-    Group,
-    Weights,
-    find_groups,
-)
+from llx_mcp.result.search_groups import FieldColumn, Group, find_groups
 from llx_mcp.result.search_texts import FieldNumbers, FieldQuotes, FieldTexts
-from llx_mcp.result.words import WORD, Term, Terms
+from llx_mcp.result.words import WORD, Term, Terms, Weights
 
 # How much less words count that stand in a field's name, its description, around an object, elsewhere, or in a quote.
 _NAME, _DESCRIPTION, _AROUND, _ELSEWHERE, _QUOTE = 0.9, 0.5, 0.5, 0.3, 0.5
@@ -60,13 +55,30 @@ class Found:
         hits: the best, best first.
         num_like: how many objects there are whose score is not far below that of the best.
         absent: the indices of the terms that stand nowhere in the document.
+        column_weights: how well the name and description of each column fit each term, by the id of the column.
         other: the best object with a word that no hit has.
     """
 
     hits: list[Hit]
     num_like: int
     absent: frozenset[int]
+    column_weights: dict[int, Weights]
     other: Hit | None = None
+
+
+@dataclass(frozen=True)
+class _NameWeights:
+    """How well names and descriptions fit each term.
+
+    Attributes:
+        paths: those on the path of each group, by the id of the group.
+        columns: those of each column within the objects of its group, by the id of the column.
+        groups: the best of a group's path and columns, by the id of the group.
+    """
+
+    paths: dict[int, Weights] = field(default_factory=dict)
+    columns: dict[int, Weights] = field(default_factory=dict)
+    groups: dict[int, Weights] = field(default_factory=dict)
 
 
 class ObjectSearch:
@@ -140,12 +152,13 @@ class _Search:
         scored = [self._score_group(index, limit) for index in range(len(self._objects.groups))]
         best = heapq.nlargest(limit, chain.from_iterable(hits for hits, _ in scored))
         if not best or not best[0].score:
-            return Found([], 0, absent)
+            return Found([], 0, absent, self._names.columns)
         cut = best[0].score * like
         num_like = sum(count for _, counts in scored for score, count in counts if score >= cut)
         hits = [hit for hit in best if hit.score >= cut]
         every = chain.from_iterable(group_hits for group_hits, _ in scored)
-        return Found(hits, num_like, absent, self._find_other(hits, every, best[0].score * _OTHER))
+        other = self._find_other(hits, every, best[0].score * _OTHER)
+        return Found(hits, num_like, absent, self._names.columns, other)
 
     def _find_other(self, hits: list[Hit], every: Iterable[Hit], least: float) -> Hit | None:
         """Return the best object with a word that none of the hits has: a search may name two things."""
@@ -173,7 +186,7 @@ class _Search:
         found = self._objects.texts(column.node).find(term)
         if types["integer"] + types["number"] and term.numbers:
             found |= self._objects.numbers(column.node).find(term)
-        if types["boolean"] and (term.text in ("true", "false") or index in column.weights):
+        if types["boolean"] and (term.text in ("true", "false") or index in self._names.columns[id(column)]):
             # A field such as `is_current` fits "current" where it is true.
             found |= {i: WORD for i, value in enumerate(column.node.values) if value is (term.text != "false")}
         return found.items()
@@ -191,7 +204,7 @@ class _Search:
 
     def _is_found(self, index: int) -> bool:
         """Whether a term stands in any value or name."""
-        is_named = any(index in weights for weights in self._names.values())
+        is_named = any(index in weights for weights in self._names.groups.values())
         return is_named or any(index in weights for own in self._own for weights in own.values())
 
     def _weigh_quote(self, text: str) -> Weights:
@@ -211,8 +224,9 @@ class _Search:
         num_objects = sum(len(group.node.values) for group in self._objects.groups)
         idf = []
         for index in range(len(self._all_terms)):
+            named = {key for key, weights in self._names.groups.items() if index in weights}
             count = sum(
-                len(group.node.values) if index in self._names[id(group)] else sum(index in w for w in own.values())
+                len(group.node.values) if id(group) in named else sum(index in w for w in own.values())
                 for group, own in zip(self._objects.groups, self._own, strict=True)
             )
             idf.append(math.log(1 + num_objects / count) if count else 0.0)
@@ -225,7 +239,7 @@ class _Search:
         candidates.update(islice(self._inside_matches(group), _MAX_CANDIDATES))
         hits = [self._hit(group, position, own) for position in sorted(candidates)]
         counts = [(hit.score, 1) for hit in hits]
-        if self._names[id(group)]:
+        if self._names.groups[id(group)]:
             named = self._named_positions(group)
             members = named if isinstance(named, range) else frozenset(named)
             others = (position for position in named if position not in candidates)
@@ -237,26 +251,27 @@ class _Search:
 
     def _named_positions(self, group: Group) -> Sequence[int]:
         """Return the objects that the names fit: all, or those that have the field whose name fits best."""
-        if group.path_weights or not group.columns:
+        if self._names.paths[id(group)] or not group.columns:
             return range(len(group.node.values))
-        best = max(group.columns, key=lambda column: self._sum(column.weights))
+        best = max(group.columns, key=lambda column: self._sum(self._names.columns[id(column)]))
         return list(dict.fromkeys(ancestor_position(at, best.levels) for at in range(len(best.node.values))))
 
     def _sum(self, weights: Weights) -> float:
-        best: dict[int, float] = {}
-        for term, weight in weights.items():
-            kind = self._alternatives[term]
-            best[kind] = max(best.get(kind, 0.0), self._idf[term] * weight)
-        return sum(best.values())
+        return self._sum_alternatives({term: self._idf[term] * weight for term, weight in weights.items()})
 
     def _share(self, weights: Weights) -> float:
         """Return the share of the terms that are found; one that fits half, as in a description, counts half."""
+        num_terms = len(self._terms.terms)
+        shares = {term: min(weight, 1.0) for term, weight in weights.items() if term < num_terms}
+        return self._sum_alternatives(shares) / len(set(self._alternatives[:num_terms]))
+
+    def _sum_alternatives(self, weights: Weights) -> float:
+        """Return the sum of the weights, where only the highest of several alternatives counts."""
         best: dict[int, float] = {}
         for term, weight in weights.items():
-            if term < len(self._terms.terms):
-                kind = self._alternatives[term]
-                best[kind] = max(best.get(kind, 0.0), min(weight, 1.0))
-        return sum(best.values()) / len({self._alternatives[term] for term in range(len(self._terms.terms))})
+            kind = self._alternatives[term]
+            best[kind] = max(best.get(kind, 0.0), weight)
+        return sum(best.values())
 
     def _find_alternatives(self) -> list[int]:
         """Return a number for each term, the same for terms that are values of one field but never of one object.
@@ -298,9 +313,10 @@ class _Search:
         self, group: Group, matched: Weights, named: list[tuple[FieldColumn, float]], around: list[Weights]
     ) -> tuple[float, frozenset[int], frozenset[int]]:
         """Return the score of an object, the terms that it has, and those that are words of its own."""
-        weights = _merge(_merge(group.path_weights, self._elsewhere), matched)
+        weights = _merge(_merge(self._names.paths[id(group)], self._elsewhere), matched)
         for column, share in named:
-            weights = _merge(weights, {term: weight * share for term, weight in column.weights.items()})
+            names = self._names.columns[id(column)]
+            weights = _merge(weights, {term: weight * share for term, weight in names.items()})
         for outer in around:
             weights = _merge(weights, {term: weight * _AROUND for term, weight in outer.items()})
         found = frozenset(term for term in weights if term < len(self._terms.terms))
@@ -312,21 +328,17 @@ class _Search:
         return [
             (column, 1.0 if is_scalar(column.node.values[at]) else _EMPTY)
             for column in group.columns
-            if column.weights and (at := column.position_in(position)) is not None
+            if self._names.columns[id(column)] and (at := column.position_in(position)) is not None
         ]
 
     def _around(self, group: Group, position: int) -> Iterator[Weights]:
         """Yield how well the values of each object that contains an object fit, innermost first."""
-        ancestor, parent, levels = position, group.parent, group.levels
-        while parent is not None and not parent.is_single:
-            ancestor = ancestor_position(ancestor, levels)
-            if outer := self._own[self._index[id(parent)]].get(ancestor):
+        for container, at in group.containers(position):
+            if outer := self._own[self._index[id(container)]].get(at):
                 yield outer
-            levels, parent = parent.levels, parent.parent
 
 
-def _weigh_names(groups: list[Group], descriptions: dict[int, str], terms: Terms) -> dict[int, Weights]:
-    """Return how well the names and descriptions of each group fit each term, and set those of its columns."""
+def _weigh_names(groups: list[Group], descriptions: dict[int, str], terms: Terms) -> _NameWeights:
     by_node: dict[int, Weights] = {}
 
     def weigh(node: Node) -> Weights:
@@ -339,24 +351,23 @@ def _weigh_names(groups: list[Group], descriptions: dict[int, str], terms: Terms
             by_node[id(node)] = weights
         return by_node[id(node)]
 
-    found: dict[int, Weights] = {}
+    found = _NameWeights()
     for group in groups:
         weights: Weights = {}
         node: Node | None = group.node
         while node is not None:
             weights = _merge(weights, weigh(node))
             node = node.parent
-        group.path_weights = weights
+        found.paths[id(group)] = weights
         for column in group.columns:
             below: Weights = {}
             node = column.node
             while node is not None and node is not group.node:
                 below = _merge(below, weigh(node))
                 node = node.parent
-            column.weights.clear()
-            column.weights.update(below)
+            found.columns[id(column)] = below
             weights = _merge(weights, below)
-        found[id(group)] = weights
+        found.groups[id(group)] = weights
     return found
 
 

@@ -157,6 +157,15 @@ def walk_nodes(root: Node) -> Iterator[Node]:
         stack.extend(reversed(_child_nodes(node)))
 
 
+def walk_members(node: Node) -> Iterator[Node]:
+    """Yield the fields of an object and of the objects within it in document order, without those in lists."""
+    stack = list(reversed(node.members.values()))
+    while stack:
+        member = stack.pop()
+        yield member
+        stack.extend(reversed(member.members.values()))
+
+
 def walk_values(root: Node) -> Iterator[tuple[Node, int]]:
     """Yield the node and position of every scalar and null, in document order."""
     next_positions: dict[int, int] = {}

@@ -3,11 +3,17 @@
 An object in a list has the fields of the objects within it. Elements of a list of scalars form a group of their own.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from llx_mcp.result.outline import Node, ancestor_position, descendant_positions, levels_between, walk_nodes
-
-Weights = dict[int, float]
+from llx_mcp.result.outline import (
+    Node,
+    ancestor_position,
+    descendant_positions,
+    levels_between,
+    walk_members,
+    walk_nodes,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -17,12 +23,10 @@ class FieldColumn:
     Attributes:
         node: the field.
         levels: parent positions of each level from the field up to the object.
-        weights: how well its name and description fit each term.
     """
 
     node: Node
     levels: list[list[int]]
-    weights: Weights = field(default_factory=dict)
 
     def position_in(self, position: int) -> int | None:
         """Return the index of the field's value in the object at a position; None where the object lacks the field."""
@@ -38,23 +42,25 @@ class Group:
         columns: their fields; for elements, the elements themselves.
         parent: the group of the objects that contain these.
         levels: parent positions of each level up to the objects of the parent group.
-        path_weights: how well the names on its path fit each term.
     """
 
     node: Node
     columns: list[FieldColumn]
     parent: "Group | None" = None
     levels: list[list[int]] = field(default_factory=list)
-    path_weights: Weights = field(default_factory=dict)
 
     @property
     def is_single(self) -> bool:
         """Whether the group is one object that is in no list."""
         return not any(step is None for step in self.node.steps)
 
-    def position_in_parent(self, position: int) -> int:
-        """Return the index, in the parent group, of the object that contains the one at a position."""
-        return ancestor_position(position, self.levels)
+    def containers(self, position: int) -> Iterator[tuple["Group", int]]:
+        """Yield group and position of each object of a list that contains the one at a position, innermost first."""
+        group = self
+        while group.parent is not None and not group.parent.is_single:
+            position = ancestor_position(position, group.levels)
+            group = group.parent
+            yield group, position
 
 
 def find_groups(root: Node) -> list[Group]:
@@ -64,8 +70,8 @@ def find_groups(root: Node) -> list[Group]:
         is_in_list = any(step is None for step in node.steps)
         is_element = node.parent is not None and node.step is None
         if node.types["object"] and (is_element or not is_in_list):
-            fields = _fields_within(node) if is_element else [m for m in node.members.values() if _is_field(m)]
-            columns = [FieldColumn(each, levels_between(each, node)) for each in fields]
+            members = walk_members(node) if is_element else node.members.values()
+            columns = [FieldColumn(each, levels_between(each, node)) for each in members if _is_field(each)]
             # A list may hold scalars besides objects.
             columns += [FieldColumn(node, [])] if node.has_scalars else []
         elif node.has_scalars and (is_element or node.parent is None):
@@ -86,14 +92,3 @@ def find_groups(root: Node) -> list[Group]:
 def _is_field(node: Node) -> bool:
     """Whether a node has scalars, or is empty in every object."""
     return node.has_scalars or not +node.types or (node.element is not None and not node.element.values)
-
-
-def _fields_within(node: Node) -> list[Node]:
-    found: list[Node] = []
-    stack = list(reversed(node.members.values()))
-    while stack:
-        child = stack.pop()
-        if _is_field(child):
-            found.append(child)
-        stack.extend(reversed(child.members.values()))
-    return found

@@ -39,6 +39,14 @@ class _JoinedTexts:
         """Return the index of the text that a character belongs to."""
         return bisect_right(self.starts, start) - 1
 
+    def find(self, needle: str) -> Iterator[int]:
+        """Yield the index of each text that contains a needle."""
+        start = self.text.find(needle)
+        while start >= 0:
+            index = self.index_at(start)
+            yield index
+            start = self.text.find(needle, self.end(index))
+
     def end(self, index: int) -> int:
         """Return where a text ends."""
         return self.starts[index + 1] - 1 if index + 1 < len(self.starts) else len(self.text)
@@ -116,25 +124,19 @@ class FieldNumbers:
     def _find_digits(self, digits: str, found: dict[int, float]) -> None:
         if self._joined is None:
             self._joined = _JoinedTexts(list(map(dump_json, self._values)))
-        joined = self._joined
-        start = joined.text.find(digits)
-        while start >= 0:
-            index = joined.index_at(start)
+        for index in self._joined.find(digits):
             found[self._positions[index]] = PREFIX
-            start = joined.text.find(digits, joined.end(index))
 
 
 class FieldQuotes:
     """The quotes of one field's scalars. Those of one value are one text."""
 
     def __init__(self, document: Document, node: Node) -> None:
-        metadata = document.metadata
-        entries = [] if metadata is None else document.column(node).entries
         self._positions: list[int] = []
         counts: list[int] = []
         raw: list[str] = []
-        for position, entry in enumerate(entries):
-            if metadata is not None and is_scalar(node.values[position]) and (found := metadata.reader.quotes(entry)):
+        for position, entry in enumerate(document.column(node).entries):
+            if is_scalar(node.values[position]) and (found := document.quotes(entry)):
                 self._positions.append(position)
                 counts.append(len(found))
                 raw += found
@@ -144,14 +146,8 @@ class FieldQuotes:
     def find(self, terms: Sequence[Term]) -> Iterator[tuple[int, str]]:
         """Yield position and quotes of each value whose quotes contain one of some terms."""
         joined = self._joined
-        found: set[int] = set()
-        for needle in {needle for term in terms for needle in term.needles if needle}:
-            start = joined.text.find(needle)
-            while start >= 0:
-                index = joined.index_at(start)
-                found.add(index)
-                start = joined.text.find(needle, joined.end(index))
-        for index in sorted(found):
+        needles = {needle for term in terms for needle in term.needles if needle}
+        for index in sorted({index for needle in needles for index in joined.find(needle)}):
             text = joined.text[joined.starts[index] : joined.end(index)]
             if any(term.weigh(text) for term in terms):
                 yield self._positions[index], text

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from llx_mcp.result.outline import Node
+from llx_mcp.result.paths import show_path
 from llx_mcp.result.sanitize import dump_json, truncate
 
 # SQLite's integers have 64 bits.
@@ -50,7 +51,7 @@ class CellCutter:
 
         def write(position: int) -> str:
             self.num_cut += has_long_name
-            return node.path_of(position, _MAX_NAME_CHARS if has_long_name else None) or "$"
+            return show_path(node.path_of(position, _MAX_NAME_CHARS if has_long_name else None))
 
         return write
 

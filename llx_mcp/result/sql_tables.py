@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from llx_mcp.result.document import Document, is_scalar
-from llx_mcp.result.outline import Node, ancestor_position, levels_between, walk_nodes
+from llx_mcp.result.outline import Node, ancestor_position, levels_between, walk_members, walk_nodes
 from llx_mcp.result.readings import find_decimal_mark, read_date, read_number
 from llx_mcp.result.sanitize import dump_json
 from llx_mcp.result.sql_cells import CellCutter, to_cell, to_number, type_name
@@ -180,15 +180,13 @@ def _find_parent(node: Node, tables: dict[int, SqlTable]) -> SqlTable | None:
 
 def _find_fields(node: Node) -> list[Node]:
     """Return the fields of an object that are scalars or lists of scalars, including those of nested objects."""
-    found: list[Node] = [] if node.types["object"] else [node]
-    stack = list(reversed(node.members.values()))
-    while stack:
-        child = stack.pop()
-        is_scalar_list = child.element is not None and not child.element.types["object"]
-        if child.has_scalars or is_scalar_list or not +child.types:
-            found.append(child)
-        stack.extend(reversed(child.members.values()))
-    return found
+    elements = [] if node.types["object"] else [node]
+    return [*elements, *filter(_has_cells, walk_members(node))]
+
+
+def _has_cells(node: Node) -> bool:
+    is_scalar_list = node.element is not None and not node.element.types["object"]
+    return node.has_scalars or is_scalar_list or not +node.types
 
 
 def _build_columns(node: Node, fields: list[Node], parent: SqlTable | None) -> tuple[TableColumn, ...]:

@@ -7,6 +7,8 @@ from functools import cached_property
 
 from llx_mcp.result.normalize import MONTHS, find_month, normalize_name, normalize_text, possible_numbers
 
+Weights = dict[int, float]
+
 # Words that say nothing about what is searched for.
 _STOP_WORDS = frozenset({
     "a", "an", "and", "are", "as", "at", "be", "by", "did", "do", "does", "for", "from", "had", "has", "have",
@@ -102,7 +104,7 @@ class Terms:
     phrase: str
     terms: tuple[Term, ...]
 
-    def weigh_name(self, name: str) -> dict[int, float]:
+    def weigh_name(self, name: str) -> Weights:
         """For the terms that a field's name contains, return by index how well it does."""
         words = normalize_name(name)
         joined = words.replace(" ", "")
@@ -162,7 +164,7 @@ def _forms(word: str) -> tuple[str, ...]:
     if (month := find_month(word)) is not None:
         # As in 2026-03-31, and as it is abbreviated.
         return tuple(dict.fromkeys((word, MONTHS[month - 1], MONTHS[month - 1][:3], f"-{month:02}")))
-    if len(word) == 2 and word[0] in "qh" and word[1] in "1234":
+    if _PERIOD.fullmatch(word):
         period = "quarter" if word[0] == "q" else "half"
         names = [name for name, number in _ORDINALS.items() if number == int(word[1])]
         return (word, *(f"{name} {period}" for name in names))
