@@ -22,26 +22,14 @@ from llx_mcp.result.jsonpath import PathError
 from llx_mcp.result.sections import JobSections
 from tests.cli.command import run_command
 from tests.cli.documents import build_document
-
-SCALARS = st.one_of(
-    st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False, allow_infinity=False), st.text(max_size=400)
-)
-NAMES = st.one_of(
-    st.sampled_from(["amount", "citation", "confidence", "page", "reasoning", "columns", "rows", "odd name", "$"]),
-    st.text(max_size=30),
-)
-
-
-def cite(confidence: float, page: int, quote: str) -> dict[str, Any]:
-    """Build the metadata of one value."""
-    return {"confidence": confidence, "citation": [{"page": page, "matching_text": quote}]}
-
+from tests.example_jobs import cited
+from tests.result.strategies import NAMES, SCALARS
 
 ROWS = [
     {"sku": "A", "net": {"amount": 1.5}, "tags": ["x", "y"], "note": None},
     {"sku": "=1+1", "net": {"amount": 2}, "tags": [], "extra": True},
 ]
-METADATA = [{"sku": cite(0.9, 1, "A 1.50"), "net": {"amount": cite(0.4, 2, "1.50")}}]
+METADATA = [{"sku": cited(0.9, 1, "A 1.50"), "net": {"amount": cited(0.4, 2, "1.50")}}]
 FORMULAS = ['=HYPERLINK("http://x")', "+1+cmd", "-1+1", "@SUM(A1)", "\t=1", "\r=1", " =1", "\n@x"]
 
 

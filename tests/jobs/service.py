@@ -15,7 +15,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from llx_mcp.jobs.clock import Clock
 from llx_mcp.jobs.reader import JobReader, ReaderOptions, open_reader
-from llx_mcp.jobs.source import JobSource, OpenSource
+from llx_mcp.jobs.source import OpenSource
 from llx_mcp.llamacloud import open_client
 from llx_mcp.local import JobStore, create_app
 from llx_mcp.local.lifecycle import Timeline
@@ -200,14 +200,8 @@ class Service:
 
 def source_of(service: Service, key: str = KEY) -> OpenSource:
     """Return a function that opens a client of the service."""
-
-    @asynccontextmanager
-    async def open_source() -> AsyncIterator[JobSource]:
-        settings = Settings.model_construct(api_key=SecretStr(key), base_url_override="http://127.0.0.1")
-        async with open_client(settings, app=service) as client:
-            yield client
-
-    return open_source
+    settings = Settings.model_construct(api_key=SecretStr(key), base_url_override="http://127.0.0.1")
+    return lambda: open_client(settings, app=service)
 
 
 @asynccontextmanager

@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import signal
-import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
@@ -37,6 +36,7 @@ from llx_mcp.scope import DEFAULT_SCOPE, Scope
 from llx_mcp.workers.pool import WorkerPool
 from llx_mcp.workers.worker import OutOfMemoryError, OutOfTimeError, UnreadableError, WorkerDiedError
 from tests.jobs.virtual_time import VirtualClock, virtual
+from tests.platforms import HAS_SIGNALS, LIMITS_MEMORY
 from tests.sources import Bodies, open_bodies
 from tests.workers.steps import ENDLESS, ENOUGH_SECONDS, HUGE
 
@@ -270,7 +270,7 @@ async def test_unreadable_job_has_the_same_error_here_and_in_a_worker(padding: i
             await reader.get(REQUEST)
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals")
+@HAS_SIGNALS
 async def test_killed_worker_is_an_error_and_the_next_call_is_answered() -> None:
     async with reading(constant(body_of())) as reader:
         await reader.query(REQUEST, "SELECT 1")
@@ -289,7 +289,7 @@ async def test_killed_worker_is_an_error_and_the_next_call_is_answered() -> None
         assert (await reader.query(REQUEST, "SELECT 1")).structured["rows"]["rows"] == [[1]]
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits the address space")
+@LIMITS_MEMORY
 async def test_query_that_needs_too_much_memory_says_so_and_the_next_is_answered() -> None:
     async with reading(constant(body_of())) as reader:
         with pytest.raises(ArgumentError, match=r"^query: needed more memory than one question may use"):

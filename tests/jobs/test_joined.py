@@ -1,7 +1,6 @@
 """Several jobs are read in one call: each error is reported with its job, and the others are answered."""
 
 import json
-import sys
 from collections.abc import AsyncIterator, Callable, Hashable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -19,6 +18,7 @@ from llx_mcp.jobs.executor import WORKER_BYTES
 from llx_mcp.jobs.reader import JobReader, ReaderOptions, open_reader
 from llx_mcp.workers.pool import WorkerPool
 from tests.jobs.virtual_time import VirtualClock, virtual
+from tests.platforms import LIMITS_MEMORY
 from tests.sources import Bodies, open_bodies
 from tests.structured import next_steps, omissions
 from tests.workers.steps import ENDLESS, ENOUGH_SECONDS, HUGE
@@ -194,7 +194,7 @@ async def test_query_over_jobs_that_takes_too_long_is_stopped_and_the_next_is_an
         assert len((await query(reader))["rows"]["rows"]) == 3
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits the address space")
+@LIMITS_MEMORY
 async def test_query_over_jobs_that_needs_too_much_memory_says_so() -> None:
     async with reading(body_of) as reader:
         with pytest.raises(ArgumentError, match=r"^query: needed more memory than one question may use"):

@@ -1,9 +1,10 @@
-"""What the tests of the embedded API share: HTTP clients, an API on a socket, a key, and processes."""
+"""What the tests of the embedded API share: HTTP clients, an API on a socket, a key, a clock, and processes."""
 
 import socket
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -11,6 +12,19 @@ import uvicorn
 from starlette.types import ASGIApp
 
 KEY = {"Authorization": "Bearer llx-test"}
+
+
+class Clock:
+    """A clock that tests set."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2026, 8, 1, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
 
 
 @asynccontextmanager

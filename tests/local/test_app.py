@@ -3,47 +3,30 @@
 import json
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
 import httpx
 import pytest
 
-from llx_mcp.local import SAMPLE_RUNNING_ID, SAMPLES, JobStore, create_app, open_store
+from llx_mcp.local import SAMPLE_RUNNING_ID, SAMPLES, JobStore, create_app
 from llx_mcp.local.app import SERVER_NAME
 from llx_mcp.local.samples import read_sample
 from llx_mcp.models import EXPANDABLE_SECTIONS
+from tests.fake_clock import FakeClock
 
 KEY = {"Authorization": "Bearer llx-any"}
 PROJECT = "5a3d1f0e-6c1b-4e0a-9f57-2b6d8c4e1a90"
 INVOICE = SAMPLES[0]
-START = datetime(2026, 1, 1, tzinfo=UTC)
-
-
-class Clock:
-    """A clock that tests set."""
-
-    def __init__(self) -> None:
-        self.seconds = 0.0
-
-    def __call__(self) -> datetime:
-        return START + timedelta(seconds=self.seconds)
-
-
-@pytest.fixture
-def store() -> Iterator[JobStore]:
-    opened = open_store()
-    yield opened
-    opened.close()
 
 
 @asynccontextmanager
-async def api(store: JobStore, clock: Clock | None = None) -> AsyncIterator[httpx.AsyncClient]:
+async def api(store: JobStore, clock: FakeClock | None = None) -> AsyncIterator[httpx.AsyncClient]:
     """Open an HTTP client of the API over a store."""
-    transport = httpx.ASGITransport(create_app(store, clock=clock or Clock()))
+    transport = httpx.ASGITransport(create_app(store, clock=(clock or FakeClock()).now))
     async with httpx.AsyncClient(transport=transport, base_url="http://local", headers=KEY) as client:
         yield client
 
@@ -188,7 +171,7 @@ def test_import_loads_no_server_and_reads_no_sample() -> None:
 
 
 async def test_timeline_starts_at_first_request(store: JobStore) -> None:
-    clock = Clock()
+    clock = FakeClock()
     states = []
     async with api(store, clock) as client:
         for seconds in (100.0, 100.9, 101.0, 101.9, 102.0, 104.4, 104.5, 500.0):

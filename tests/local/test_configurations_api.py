@@ -1,22 +1,19 @@
 """The official client saves, lists, changes and deletes configurations, and creates jobs with them."""
 
-import socket
-import threading
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import httpx
 import llama_cloud
 import pytest
-import uvicorn
 from llama_cloud import LlamaCloud
 
-from llx_mcp.local import SAMPLES, JobStore, create_app, open_store
+from llx_mcp.local import SAMPLES, JobStore, create_app
 from llx_mcp.local.seeding import PROJECT_ID
-from tests.local.clients import connect
+from tests.local.clients import Clock, connect
 
 SCHEMA: Any = {"type": "object", "properties": {"total": {"type": "number"}}}
 PARAMETERS: Any = {"product_type": "extract_v2", "data_schema": SCHEMA, "tier": "agentic", "cite_sources": True}
@@ -24,35 +21,6 @@ INVOICE = "dfl-sample0invoice00000000000000"
 OTHER_PROJECT = "00000000-0000-4000-8000-000000000000"
 HEADERS = {"Authorization": "Bearer llx-local"}
 PATH = "/api/v1/beta/configurations"
-
-
-class Clock:
-    """A clock that tests set."""
-
-    def __init__(self) -> None:
-        self.now = datetime(2026, 8, 1, tzinfo=UTC)
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def advance(self, seconds: float) -> None:
-        self.now += timedelta(seconds=seconds)
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def url(clock: Clock) -> Iterator[str]:
-    with closing(open_store()) as store, socket.create_server(("127.0.0.1", 0)) as listener:
-        server = uvicorn.Server(uvicorn.Config(create_app(store, clock=clock), log_config=None, server_header=False))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        server.should_exit = True
-        thread.join()
 
 
 @pytest.fixture

@@ -1,15 +1,12 @@
 """Injected faults look like real ones to a client."""
 
 import json
-import socket
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import httpx
 import llama_cloud
 import pytest
-import uvicorn
 from llama_cloud import LlamaCloud
 
 from llx_mcp.local import SAMPLES, create_app, open_store
@@ -24,9 +21,9 @@ from llx_mcp.local.faults import (
     parse_fault,
     parse_faults,
 )
+from tests.local.clients import KEY, serve
 
 JOB = f"/api/v2/extract/{SAMPLES[0].job_id}"
-KEY = {"Authorization": "Bearer llx-test"}
 ADMIN = {ADMIN_HEADER: "llx-admin-test"}
 
 
@@ -47,18 +44,13 @@ class FakeSleep:
 
 
 @contextmanager
-def serve(faults: FaultInjector) -> Iterator[str]:
-    """Serve the API on a socket."""
-    store = open_store()
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        app = create_app(store, faults=faults, admin_token=ADMIN[ADMIN_HEADER])
-        server = uvicorn.Server(uvicorn.Config(app, log_config=None, server_header=False))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-        thread.start()
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        server.should_exit = True
-        thread.join()
-    store.close()
+def serve_with(faults: FaultInjector) -> Iterator[str]:
+    """Serve the API with these faults on a socket."""
+    with (
+        closing(open_store()) as store,
+        serve(create_app(store, faults=faults, admin_token=ADMIN[ADMIN_HEADER])) as address,
+    ):
+        yield address
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +65,7 @@ def injector(fake_sleep: FakeSleep) -> FaultInjector:
 
 @pytest.fixture(scope="module")
 def url(injector: FaultInjector) -> Iterator[str]:
-    with serve(injector) as address:
+    with serve_with(injector) as address:
         yield address
 
 
@@ -166,7 +158,7 @@ def test_slow_response_is_complete(client: httpx.Client, injector: FaultInjector
 
 def test_slow_response_causes_client_timeout() -> None:
     with (
-        serve(FaultInjector([parse_fault("slow:seconds=0.5,times=1")])) as url,
+        serve_with(FaultInjector([parse_fault("slow:seconds=0.5,times=1")])) as url,
         httpx.Client(base_url=url, headers=KEY, timeout=0.05) as client,
         pytest.raises(httpx.ReadTimeout),
     ):

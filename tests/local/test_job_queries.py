@@ -1,7 +1,6 @@
 """A job with a timeline starts when a client first asks for it, alone or in a list."""
 
 import json
-from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -9,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from llx_mcp.local import SAMPLE_RUNNING_ID, SAMPLES, JobStore, create_app, open_store
+from llx_mcp.local import SAMPLE_RUNNING_ID, SAMPLES, JobStore, create_app
 from llx_mcp.local.database import Database
 from llx_mcp.local.job_queries import JobFilter, PageCursor, has_waiting_jobs
 from llx_mcp.local.lifecycle import Timeline
@@ -17,13 +16,6 @@ from llx_mcp.local.lifecycle import Timeline
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 PATH = "/api/v2/extract"
 OTHER_PROJECT = "00000000-0000-4000-8000-000000000000"
-
-
-@pytest.fixture
-def store() -> Iterator[JobStore]:
-    opened = open_store()
-    yield opened
-    opened.close()
 
 
 async def fetch(store: JobStore, seconds: float, path: str, **query: Any) -> Any:

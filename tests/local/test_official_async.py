@@ -1,17 +1,15 @@
 """The official asynchronous client reads sections and lists, raises its own errors, and retries."""
 
-import socket
-import threading
 from collections.abc import Iterator
 from typing import Any
 
 import llama_cloud
 import pytest
-import uvicorn
 from llama_cloud import AsyncLlamaCloud
 
-from llx_mcp.local import SAMPLES, JobStore, create_app, open_store
+from llx_mcp.local import SAMPLES, JobStore, create_app
 from llx_mcp.local.faults import FaultInjector, parse_fault
+from tests.local.clients import serve
 
 INVOICE = SAMPLES[0].job_id
 SECTIONS = ("configuration", "extract_metadata", "usage", "metadata")
@@ -25,26 +23,14 @@ ERRORS: list[tuple[str, type[Exception], int | None]] = [
 
 
 @pytest.fixture
-def store() -> Iterator[JobStore]:
-    opened = open_store()
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
 def faults() -> FaultInjector:
     return FaultInjector()
 
 
 @pytest.fixture
 def url(store: JobStore, faults: FaultInjector) -> Iterator[str]:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = uvicorn.Server(uvicorn.Config(create_app(store, faults=faults), log_config=None, server_header=False))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-        thread.start()
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        server.should_exit = True
-        thread.join()
+    with serve(create_app(store, faults=faults)) as address:
+        yield address
 
 
 def connect(url: str, **options: Any) -> AsyncLlamaCloud:

@@ -2,23 +2,21 @@
 
 import hashlib
 import json
-import socket
 import sys
-import threading
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import httpx
 import llama_cloud
 import pytest
-import uvicorn
 from llama_cloud import AsyncLlamaCloud, LlamaCloud
 
-from llx_mcp.local import SAMPLE_RUNNING_ID, SAMPLES, JobStore, create_app, open_store
+from llx_mcp.local import SAMPLE_RUNNING_ID, SAMPLES, JobStore
 from llx_mcp.local.samples import read_document, read_sample
 from llx_mcp.local.scenarios import SCENARIO_HEADER
 from llx_mcp.raw_json import decode_json, split_json
+from tests.local.clients import Clock
 
 BY_NAME = {sample.name: sample for sample in SAMPLES}
 CONFIGURATION: Any = {"data_schema": {"type": "object", "properties": {"total": {"type": "number"}}}}
@@ -26,43 +24,6 @@ STORED_IDS = {sample.job_id for sample in SAMPLES}
 INVOICE_ID = "dfl-sample0invoice00000000000000"
 OTHER_PROJECT = "00000000-0000-4000-8000-000000000000"
 KEY = {"Authorization": "Bearer llx-local"}
-
-
-class Clock:
-    """A clock that tests set."""
-
-    def __init__(self) -> None:
-        self.now = datetime(2026, 8, 1, tzinfo=UTC)
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def advance(self, seconds: float) -> None:
-        self.now += timedelta(seconds=seconds)
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def store() -> Iterator[JobStore]:
-    opened = open_store()
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def url(store: JobStore, clock: Clock) -> Iterator[str]:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        config = uvicorn.Config(create_app(store, clock=clock), log_config=None, server_header=False)
-        server = uvicorn.Server(config)
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-        thread.start()
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        server.should_exit = True
-        thread.join()
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from llx_mcp.local.screenshots import PageRenderer, ScreenshotError
 from tests.fake_clock import FakeClock
 from tests.local.clients import connect, list_children
 from tests.local.pdfs import build_heavy_pdf, build_pdf
+from tests.platforms import HAS_PROC
 
 HEAVY = build_heavy_pdf(num_pages=2)
 SMALL = build_pdf((100, 100), (200, 100))
@@ -90,7 +91,7 @@ async def test_two_files_are_drawn_at_a_time_and_one_page_of_each() -> None:
             tasks.cancel_scope.cancel()
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@HAS_PROC
 async def test_cancelled_drawing_ends_its_process() -> None:
     renderer = PageRenderer(page_seconds=120)
     with anyio.fail_after(60):
@@ -102,7 +103,7 @@ async def test_cancelled_drawing_ends_its_process() -> None:
     assert list_children(os.getpid()) == []
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@HAS_PROC
 async def test_process_that_ends_by_itself_is_an_error() -> None:
     renderer = PageRenderer(page_seconds=120)
 

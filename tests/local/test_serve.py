@@ -16,6 +16,7 @@ from llx_mcp.local import SAMPLES
 from llx_mcp.local.scenarios import SCENARIOS
 from tests.local.clients import is_running, list_children
 from tests.local.pdfs import build_heavy_pdf
+from tests.platforms import HAS_PROC
 
 LLX = [sys.executable, "-m", "llx_mcp"]
 KEY = {"Authorization": "Bearer llx-test"}
@@ -54,7 +55,7 @@ def test_startup_message_has_url_job_count_and_admin_token() -> None:
             assert client.get("/api/v2/extract").status_code == 402
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@HAS_PROC
 def test_stopped_server_ends_the_drawing_of_a_heavy_page() -> None:
     command = [*LLX, "local", "serve", "--port", "0"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:

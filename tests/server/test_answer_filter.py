@@ -1,8 +1,7 @@
 """Nothing that leaves the server repeats the key, or holds text that UTF-8 cannot hold."""
 
 import json
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -10,12 +9,12 @@ import httpx
 import pytest
 import stamina
 from mcp import Client
-from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
+from mcp.server.context import CallNext, HandlerResult, ServerMiddleware, ServerRequestContext
 from mcp.shared.exceptions import MCPError
 from mcp_types import INVALID_PARAMS
 from pydantic import TypeAdapter
 
-from llx_mcp.jobs.source import JobSource, OpenSource
+from llx_mcp.jobs.source import OpenSource
 from llx_mcp.llamacloud import open_client
 from llx_mcp.redaction import Redactor
 from llx_mcp.server.app import ExtractServer, build_server
@@ -53,14 +52,8 @@ SURROGATE = "half a character: \ud83d"
 
 def open_echo(form: str, status: str = "COMPLETED") -> OpenSource:
     """Return a function that opens a client of a service that repeats the key."""
-
-    @asynccontextmanager
-    async def open_source() -> AsyncIterator[JobSource]:
-        transport = httpx.MockTransport(partial(respond, form, status=status))
-        async with open_client(load_settings(api_key=KEY), transport=transport) as client:
-            yield client
-
-    return open_source
+    transport = httpx.MockTransport(partial(respond, form, status=status))
+    return lambda: open_client(load_settings(api_key=KEY), transport=transport)
 
 
 def build_echo_server(form: str, status: str = "COMPLETED") -> ExtractServer:
@@ -130,15 +123,21 @@ async def refuse_parameters(ctx: ServerRequestContext[Any, Any], call_next: Call
     return await call_next(ctx)
 
 
-@ERAS
-async def test_invalid_parameters_keep_their_code(mode: str) -> None:
+async def get_prompt_error(middleware: ServerMiddleware[Any], mode: str) -> MCPError:
+    """Ask for a prompt, which the middleware fails, and return the error."""
     server = build_echo_server(KEY)
-    server.middleware.append(refuse_parameters)
+    server.middleware.append(middleware)
     async with Client(server, mode=mode) as client:
         with pytest.raises(MCPError) as caught:
             await client.get_prompt("summarize_job", {"job_id": "x"})
-    assert caught.value.code == INVALID_PARAMS
-    assert find_key(str(caught.value.error)) is None
+    return caught.value
+
+
+@ERAS
+async def test_invalid_parameters_keep_their_code(mode: str) -> None:
+    error = await get_prompt_error(refuse_parameters, mode)
+    assert error.code == INVALID_PARAMS
+    assert find_key(str(error.error)) is None
 
 
 async def raise_error(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
@@ -150,12 +149,8 @@ async def raise_error(ctx: ServerRequestContext[Any, Any], call_next: CallNext) 
 
 @ERAS
 async def test_error_of_a_bug_holds_no_key(mode: str) -> None:
-    server = build_echo_server(KEY)
-    server.middleware.append(raise_error)
-    async with Client(server, mode=mode) as client:
-        with pytest.raises(MCPError) as caught:
-            await client.get_prompt("summarize_job", {"job_id": "x"})
-    assert find_key(str(caught.value.error)) is None
+    error = await get_prompt_error(raise_error, mode)
+    assert find_key(str(error.error)) is None
 
 
 async def answer_surrogates(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
@@ -176,14 +171,10 @@ async def test_lone_surrogates_are_replaced() -> None:
 async def test_task_and_its_result_hold_no_key() -> None:
     statuses = iter([f"RUNNING {KEY}", f"RUNNING {KEY}", *["FAILED"] * 9])
     transport = httpx.MockTransport(lambda request: respond(KEY, request, status=next(statuses)))
-
-    @asynccontextmanager
-    async def open_source() -> AsyncIterator[JobSource]:
-        async with open_client(load_settings(api_key=KEY), transport=transport) as client:
-            yield client
-
     tasks, clock = Tasks(), StandingClock()
-    server = build_server(open_source, redactor=Redactor(KEY), clock=clock)
+    server = build_server(
+        lambda: open_client(load_settings(api_key=KEY), transport=transport), redactor=Redactor(KEY), clock=clock
+    )
     async with Client(server, extensions=[tasks]) as client:
         await client.call_tool("wait_for_extract_job", {"job_id": "ext-1"})
         (created,) = tasks.created

@@ -1,15 +1,13 @@
 """Every tool answers about a job whose envelope holds facts that nothing can be made of: they are unknown."""
 
 import json
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from typing import Any
 
 import httpx
 import pytest
 from mcp import Client
 
-from llx_mcp.jobs.source import JobSource
 from llx_mcp.llamacloud import open_client
 from llx_mcp.server.app import ExtractServer, build_server
 from tests.clients import call, structured, text_of
@@ -40,12 +38,7 @@ def serve(body_of: Callable[[httpx.Request], str], headers: dict[str, str] | Non
     def respond(request: httpx.Request) -> httpx.Response:
         return httpx.Response(200, content=body_of(request), headers=headers)
 
-    @asynccontextmanager
-    async def open_source() -> AsyncIterator[JobSource]:
-        async with open_client(settings_with(), transport=httpx.MockTransport(respond)) as client:
-            yield client
-
-    return build_server(open_source)
+    return build_server(lambda: open_client(settings_with(), transport=httpx.MockTransport(respond)))
 
 
 def body_of(job: dict[str, Any], *others: Any) -> Callable[[httpx.Request], str]:

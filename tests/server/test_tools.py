@@ -3,8 +3,6 @@
 import csv
 import io
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +14,6 @@ from mcp import Client, MCPError
 from mcp_types import TextResourceContents
 
 from llx_mcp.backends import open_cloud_backend
-from llx_mcp.jobs.source import JobSource
 from llx_mcp.llamacloud import open_client
 from llx_mcp.local import SAMPLE_RUNNING_ID, SAMPLES
 from llx_mcp.server.app import INSTRUCTIONS, build_server
@@ -253,14 +250,9 @@ async def test_server_without_a_key_starts_and_every_call_explains_how_to_set_on
 
 async def test_unreadable_result_is_an_error_answer() -> None:
     body = b'{"id":"ext-1","status":"COMPLETED","extract_result":{"a":tru}}'
-
-    @asynccontextmanager
-    async def open_source() -> AsyncIterator[JobSource]:
-        transport = httpx.MockTransport(lambda _: httpx.Response(200, content=body))
-        async with open_client(load_settings(api_key="llx-k"), transport=transport) as client:
-            yield client
-
-    async with Client(build_server(open_source)) as client:
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, content=body))
+    server = build_server(lambda: open_client(load_settings(api_key="llx-k"), transport=transport))
+    async with Client(server) as client:
         result = await client.call_tool("get_extract_job", {"job_id": "ext-1"})
     assert result.is_error
     assert "JSON" in text_of(result)

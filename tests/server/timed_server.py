@@ -2,12 +2,11 @@
 
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 
 from mcp.server import MCPServer
 
 from llx_mcp.backends import local_settings
-from llx_mcp.jobs.source import JobSource
 from llx_mcp.llamacloud import open_client
 from llx_mcp.local import JobStore, create_app
 from llx_mcp.local.lifecycle import Timeline
@@ -18,17 +17,11 @@ from tests.fake_clock import FakeClock
 @asynccontextmanager
 async def open_timed_server(clock: FakeClock) -> AsyncIterator[tuple[JobStore, MCPServer]]:
     """Open an empty store, and build a server over it that goes by the clock."""
-    store = JobStore()
-
-    @asynccontextmanager
-    async def open_source() -> AsyncIterator[JobSource]:
-        async with open_client(local_settings(), app=create_app(store, clock=clock.now)) as client:
-            yield client
-
-    try:
-        yield store, build_server(open_source, clock=clock)
-    finally:
-        store.close()
+    with closing(JobStore()) as store:
+        yield (
+            store,
+            build_server(lambda: open_client(local_settings(), app=create_app(store, clock=clock.now)), clock=clock),
+        )
 
 
 def add_job(store: JobStore, job_id: str, clock: FakeClock, **timeline: float) -> None:

@@ -5,7 +5,9 @@ import sys
 
 import pytest
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits the address space")
+from tests.platforms import LIMITS_MEMORY
+
+pytestmark = LIMITS_MEMORY
 
 RESOURCE = "import mmap, resource; from llx_mcp.workers.limits import *; "
 

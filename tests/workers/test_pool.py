@@ -16,9 +16,8 @@ from llx_mcp.errors import ArgumentError
 from llx_mcp.workers.pool import MAX_WORKERS, WorkerPool
 from llx_mcp.workers.worker import OutOfMemoryError, OutOfTimeError, UnreadableError, WorkerDiedError, WorkerError
 from tests.jobs.virtual_time import virtual
+from tests.platforms import HAS_SIGNALS
 from tests.workers.steps import ENDLESS, ENOUGH_SECONDS, HUGE, body_of, child_processes, first_cell, steps_of
-
-HAS_SIGNALS = sys.platform != "win32"
 
 
 @asynccontextmanager
@@ -74,7 +73,7 @@ async def test_worker_that_exceeds_its_time_limit_is_killed_and_replaced() -> No
         assert await first_cell(pool, "a", body_of(1)) == 1
 
 
-@pytest.mark.skipif(not HAS_SIGNALS, reason="Windows has no signals")
+@HAS_SIGNALS
 @pytest.mark.parametrize("name", ["held", "other"])
 async def test_stopped_worker_is_killed_and_replaced(name: str) -> None:
     async with open_pool() as pool:
@@ -91,7 +90,7 @@ async def test_stopped_worker_is_killed_and_replaced(name: str) -> None:
         assert await first_cell(pool, "held", body_of(2)) == 2
 
 
-@pytest.mark.skipif(not HAS_SIGNALS, reason="Windows has no signals")
+@HAS_SIGNALS
 async def test_worker_that_died_while_idle_is_replaced_unnoticed() -> None:
     async with open_pool() as pool:
         assert await first_cell(pool, "a", body_of(1)) == 1
@@ -253,7 +252,7 @@ async def test_pool_closed_during_a_request_ends_it() -> None:
     async with open_pool() as pool, anyio.create_task_group() as callers:
 
         async def ask() -> None:
-            with pytest.raises(WorkerDiedError, match="signal" if HAS_SIGNALS else "exit"):
+            with pytest.raises(WorkerDiedError, match="exit" if sys.platform == "win32" else "signal"):
                 await pool.answer("a", "a", body_of(1), steps_of(ENDLESS))
 
         callers.start_soon(ask)

@@ -27,10 +27,8 @@ from llx_mcp.errors import ArgumentError
 from llx_mcp.workers.child import MAX_CACHED_ANSWERS, LoadedJob
 from llx_mcp.workers.frames import write_frame
 from llx_mcp.workers.worker import OutOfMemoryError, UnreadableError, Worker, WorkerDiedError
+from tests.platforms import HAS_SIGNALS, LIMITS_MEMORY
 from tests.workers.steps import HUGE, job_body, question, send
-
-LINUX_ONLY = pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits the address space")
-POSIX_ONLY = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals")
 
 
 @pytest.fixture
@@ -114,7 +112,7 @@ def test_question_about_one_job_is_none_about_several() -> None:
         LoadedJob(b"{}", {"ext-1": 2}).answer(encode_step(Step(question("SELECT 1"), 1.0)))
 
 
-@LINUX_ONLY
+@LIMITS_MEMORY
 def test_query_that_needs_too_much_memory_ends_the_worker(worker: Worker) -> None:
     with pytest.raises(OutOfMemoryError):
         ask(worker, HUGE)
@@ -122,7 +120,7 @@ def test_query_that_needs_too_much_memory_ends_the_worker(worker: Worker) -> Non
     assert worker.process.wait(20) == 0
 
 
-@LINUX_ONLY
+@LIMITS_MEMORY
 def test_memory_limit_grows_with_the_job(worker: Worker) -> None:
     before = int(limits_of(worker)["Max address space"])
     num_pages = int(Path(f"/proc/{worker.process.pid}/statm").read_text().split()[0])
@@ -135,7 +133,7 @@ def test_memory_limit_grows_with_the_job(worker: Worker) -> None:
     assert 12 * len(body) <= after - before <= 16 * len(body) + (32 << 20)
 
 
-@LINUX_ONLY
+@LIMITS_MEMORY
 def test_processor_time_is_limited_anew_for_each_step(worker: Worker) -> None:
     limits = []
     for seconds in (2.0, 100.0, 2.0):
@@ -145,7 +143,7 @@ def test_processor_time_is_limited_anew_for_each_step(worker: Worker) -> None:
     assert [0 <= limit - seconds - 3 <= 5 for limit, seconds in zip(limits, (2, 100, 2), strict=True)] == [True] * 3
 
 
-@POSIX_ONLY
+@HAS_SIGNALS
 def test_work_ends_by_itself_if_the_parent_does_not_stop_it(worker: Worker) -> None:
     endless = "WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r) SELECT count(*) FROM r"
     with pytest.raises(WorkerDiedError, match=r"^signal SIGXCPU$"):
@@ -153,14 +151,14 @@ def test_work_ends_by_itself_if_the_parent_does_not_stop_it(worker: Worker) -> N
     assert not worker.is_ready
 
 
-@POSIX_ONLY
+@HAS_SIGNALS
 def test_keyboard_interrupt_is_left_to_the_parent(worker: Worker) -> None:
     os.kill(worker.process.pid, signal.SIGINT)
     assert ask(worker, "SELECT n FROM rows LIMIT 1") == [[7]]
 
 
 # Not SIGHUP: a worker inherits that it is ignored under nohup.
-@POSIX_ONLY
+@HAS_SIGNALS
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGKILL"])
 def test_killed_worker_names_the_signal(worker: Worker, name: str) -> None:
     os.kill(worker.process.pid, getattr(signal, name))
