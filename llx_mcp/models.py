@@ -192,6 +192,11 @@ class Job(BaseModel):
         return self.status in TERMINAL_STATUSES
 
     @property
+    def has_billed_usage(self) -> bool:
+        """Whether billing has recorded its usage, which happens after the job has ended."""
+        return self.usage is not None and self.usage.credits is not None
+
+    @property
     def is_success(self) -> bool:
         """Whether the job completed. Its result may still be null."""
         return self.status == "COMPLETED"

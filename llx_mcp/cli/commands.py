@@ -25,7 +25,6 @@ from llx_mcp.scope import KNOWN_STATUSES
 
 _EXAMPLE_ID = "ext-sample0invoice00000000000000"
 _HTTP_PORT = 8000
-_HTTP_FLAGS = ("port",)
 _SERVING = (
     "llx-mcp: waiting for an MCP client on standard input. A client starts this command by itself, so configure it\n"
     "         there. To try the server: llx-mcp demo. To stop: Ctrl-C.\n"
@@ -117,10 +116,8 @@ def _run_serve(arguments: argparse.Namespace) -> int:
                 options=setup.reader_options,
                 log_level=log_level,
             )
-    elif given := [f"--{name}" for name in _HTTP_FLAGS if getattr(arguments, name) is not None]:
-        raise ArgumentError(
-            f"{', '.join(given)}: only with --http, because stdio has no port. Add it, or leave this out."
-        )
+    elif arguments.port is not None:
+        raise ArgumentError("--port: only with --http, because stdio has no port. Add it, or leave this out.")
     else:
         from llx_mcp.server.run import serve_stdio
 

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from llx_mcp.local import JobStore
     from llx_mcp.models import Job
 
-_PARSE_JOB_PREFIX = "pjb-"
-
 
 @dataclass(frozen=True, slots=True)
 class RecordResult:
@@ -73,9 +71,10 @@ async def _record(client: "LlamaCloudClient", job_id: str, store: "JobStore") ->
 
 async def _record_document(client: "LlamaCloudClient", job: "Job", store: "JobStore") -> str | None:
     """Record the document of a job; return its SHA-256, or None if there is no document or the key cannot read it."""
+    from llx_mcp.local.parse_jobs import PARSE_JOB_PREFIX
     from llx_mcp.local.seeding import PROJECT_ID
 
-    if not job.document or job.document.startswith(_PARSE_JOB_PREFIX):
+    if not job.document or job.document.startswith(PARSE_JOB_PREFIX):
         return None
     try:
         document = await client.fetch_document(job.document)

@@ -4,7 +4,7 @@ import io
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice
 from typing import IO, Any, TypeAlias
 
 from llx_mcp.errors import ConfigurationError
@@ -118,7 +118,7 @@ class Workbook:
             following = next(rows, None)
             if following is None:
                 return
-            rows = _prepend(following, rows)
+            rows = chain([following], rows)
             name = make_sheet_name(sheet.title, taken)
 
     def _append(self, sheet: Any, rows: Iterable[list[Any]]) -> None:
@@ -139,13 +139,13 @@ class Workbook:
             return str(value) if is_inexact else value
         text = _NOT_IN_XML.sub(lambda match: f"\\u{ord(match.group()):04x}", value)
         # Excel counts UTF-16 code units.
-        num_units = len(text.encode("utf-16-le")) // 2
+        units = text.encode("utf-16-le")
+        num_units = len(units) // 2
         if num_units <= MAX_CELL_CHARS:
             return text
         self.num_cut_texts += 1
         note = f"… [cut: {num_units:,} characters in all]"
-        units = text.encode("utf-16-le")[: 2 * (MAX_CELL_CHARS - len(note))]
-        return units.decode("utf-16-le", "ignore") + note
+        return units[: 2 * (MAX_CELL_CHARS - len(note))].decode("utf-16-le", "ignore") + note
 
 
 def make_sheet_name(title: str, taken: set[str]) -> str:
@@ -175,11 +175,6 @@ def _needs_sheet(values: list[Any]) -> bool:
 def _name_list(location: Location) -> str:
     """Return the names on the way to a list, such as `totals.taxes`; `result` where there are none."""
     return ".".join(step for step in location.node.steps if step) or "result"
-
-
-def _prepend(row: list[Any], rows: Iterator[list[Any]]) -> Iterator[list[Any]]:
-    yield row
-    yield from rows
 
 
 def _build_text_cell(sheet: Any, text: str) -> Any:

@@ -200,7 +200,7 @@ class JobCache:
         return usage == "recent" and self._clock.monotonic() - entry.cached_at < _UNBILLED_SECONDS
 
     def _is_billed(self, job: "Job") -> bool:
-        if job.usage is not None and job.usage.credits is not None:
+        if job.has_billed_usage:
             return True
         # Some jobs are never billed, and older formats carry no usage.
         return job.updated_at is not None and self._clock.now() - job.updated_at > _MAX_BILLING_DELAY

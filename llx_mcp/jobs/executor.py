@@ -141,7 +141,7 @@ class AnswerExecutor:
         if self._pool is None:
             self._pool = WorkerPool(self._group)
             self._stack.callback(self._pool.close)
-        kind = "query" if isinstance(question, JoinedQueryQuestion) else _kind_of(question)
+        kind = _kind_of(question)
         try:
             return await self._pool.answer(turn, name, fetch_body, steps)
         except OutOfTimeError as exc:
@@ -170,9 +170,14 @@ async def _answer_here(cached: CachedJob, question: Question) -> Answer:
         raise _unreadable(question, explain_unreadable(exc)) from None
 
 
+def _read_seconds(num_bytes: int) -> float:
+    """Return the time limit of every step that reads this much."""
+    return _READ_SECONDS + _READ_SECONDS_PER_BYTE * num_bytes
+
+
 def _steps_of(question: Question, num_bytes: int) -> Sequence[Step]:
     """Return what to send to a worker, each with its time limit."""
-    read_seconds = _READ_SECONDS + _READ_SECONDS_PER_BYTE * num_bytes
+    read_seconds = _read_seconds(num_bytes)
     load = Step(LoadJob(), read_seconds)
     match question:
         case QueryQuestion(sql=sql, deadline_seconds=seconds):
@@ -184,7 +189,7 @@ def _steps_of(question: Question, num_bytes: int) -> Sequence[Step]:
 
 
 def _joined_steps_of(question: JoinedQueryQuestion, sizes: dict[str, int]) -> Sequence[Step]:
-    read_seconds = _READ_SECONDS + _READ_SECONDS_PER_BYTE * sum(sizes.values())
+    read_seconds = _read_seconds(sum(sizes.values()))
     return (
         Step(LoadJobs(sizes), read_seconds),
         Step(BuildTables(question.sql), read_seconds),
@@ -209,16 +214,14 @@ def _check_size(sizes: dict[str, int]) -> None:
 
 
 def _kind_of(message: Message) -> str:
-    return str(message.__struct_config__.tag)
+    return "query" if isinstance(message, JoinedQueryQuestion) else str(message.__struct_config__.tag)
 
 
 def _explain_late(late: "OutOfTimeError", question: Question | JoinedQueryQuestion) -> str:
     if isinstance(question, JoinedQueryQuestion):
-        step = "query" if isinstance(late.message, JoinedQueryQuestion) else "load_jobs"
-        return f"query: stopped after {late.seconds:.3g} s. {_HINTS[step]}"
-    hint = _HINTS.get(_kind_of(late.message))
-    if hint is None:
-        hint = (
+        hint = _HINTS["query" if isinstance(late.message, JoinedQueryQuestion) else "load_jobs"]
+    else:
+        hint = _HINTS.get(_kind_of(late.message)) or (
             f"Reading the job took too long. Call again; if it is stopped again, the resource "
             f"{question.request.resource()} returns the job as the service sent it."
         )

@@ -50,21 +50,14 @@ def build_fetched_row(job_id: str, job: "Job | LlxError", now: datetime) -> JobR
     """Build the row of a job of several that were fetched, or could not be.
 
     Args:
-        job_id: id of the job, cleaned and bounded.
+        job_id: id of the job, as the answer or the request has it.
         job: the job, or the error that says why there is none.
         now: the time by the service's clock.
     """
     if isinstance(job, LlxError):
         return JobRow(job_id, UNREADABLE, note=str(job), has_ended=True)
-    overdue = describe_overdue(job, now)
-    return JobRow(
-        job_id,
-        job.status,
-        note=job.error_message or overdue or _describe_no_result(job),
-        has_ended=job.is_terminal,
-        has_result=job.has_result,
-        is_overdue=overdue is not None,
-    )
+    note = job.error_message or describe_overdue(job, now) or _describe_no_result(job)
+    return JobRow(job_id, job.status, note=note, has_ended=job.is_terminal)
 
 
 def build_listed_row(job: "Job", name: str | None, now: datetime) -> JobRow:

@@ -196,24 +196,33 @@ def describe_error_body(body: bytes, key: ApiKey) -> str:
         a `detail` that is a list; an empty string for everything else.
     """
     try:
-        decoded = json.loads(body)
+        detail = _read_detail(body)
     except (ValueError, RecursionError):
         # JSON that was cut off may still hold the rejected input, which must not be quoted.
         is_json = body.lstrip()[:1] in (b"{", b"[")
         return "" if is_json else _quote(body.decode(errors="replace"), key)
-    detail = decoded.get("detail") if isinstance(decoded, dict) else None
     if isinstance(detail, str):
         return _quote(detail, key)
     return _describe_validation_errors(detail, key) if isinstance(detail, list) else ""
 
 
+def _read_detail(body: bytes) -> object:
+    """Return `detail` of a JSON object; None where there is none.
+
+    Raises:
+        ValueError: the body is not JSON.
+        RecursionError: it is nested too deeply.
+    """
+    decoded = json.loads(body)
+    return decoded.get("detail") if isinstance(decoded, dict) else None
+
+
 def _find_invalid_locations(body: bytes, key: ApiKey) -> tuple[str, ...]:
     """Return where FastAPI's validation errors are, such as `query.expand.3`."""
     try:
-        decoded = json.loads(body)
+        detail = _read_detail(body)
     except (ValueError, RecursionError):
         return ()
-    detail = decoded.get("detail") if isinstance(decoded, dict) else None
     locations = [item.get("loc") for item in detail if isinstance(item, dict)] if isinstance(detail, list) else []
     texts = [".".join(map(str, location)) for location in locations if isinstance(location, list)]
     return tuple(_clean(text, key, _MAX_LOCATION_CHARS) for text in texts)

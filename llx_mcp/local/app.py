@@ -20,7 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from llx_mcp.local.body_limit import DEFAULT_UPLOAD_BYTES, BodyLimitMiddleware
 from llx_mcp.local.configurations_api import build_configuration_routes
 from llx_mcp.local.database import StoreProblem, StoreProblemError
-from llx_mcp.local.endpoints import ApiContext, Endpoint, build_route, has_api_key
+from llx_mcp.local.endpoints import DO_NOT_RETRY, ApiContext, Endpoint, build_route, has_api_key
 from llx_mcp.local.fault_middleware import FaultMiddleware
 from llx_mcp.local.faults import FaultError, FaultInjector, describe_fault, parse_faults
 from llx_mcp.local.files_api import FILES_PATH, build_file_routes
@@ -188,7 +188,7 @@ async def _render_store_problem(_: Request, exc: Exception) -> Response:
     _log.warning("%s (%s)", exc, exc.__cause__)
     status = {StoreProblem.LOCKED: 503, StoreProblem.FULL: 507}.get(exc.problem, 500)
     # Only a lock ends by itself.
-    headers = {"Retry-After": "1"} if exc.problem is StoreProblem.LOCKED else {"x-should-retry": "false"}
+    headers = {"Retry-After": "1"} if exc.problem is StoreProblem.LOCKED else DO_NOT_RETRY
     return JSONResponse({"detail": str(exc)}, status, headers)
 
 
@@ -196,7 +196,7 @@ async def _render_os_error(_: Request, exc: Exception) -> Response:
     # A large upload goes through a temporary file.
     if not isinstance(exc, OSError) or exc.errno != errno.ENOSPC:
         raise exc
-    return JSONResponse({"detail": "The disk for temporary files is full"}, 507, {"x-should-retry": "false"})
+    return JSONResponse({"detail": "The disk for temporary files is full"}, 507, DO_NOT_RETRY)
 
 
 async def _render_internal_error(_: Request, __: Exception) -> Response:

@@ -1,6 +1,5 @@
 """Saved configurations in the store."""
 
-import sqlite3
 import uuid
 from dataclasses import dataclass
 from datetime import datetime
@@ -96,11 +95,10 @@ class ConfigurationStore:
             rows = db.execute(f"SELECT {_COLUMNS} FROM configurations ORDER BY position DESC").fetchall()  # noqa: S608  # nosec B608 # constant column names
         return [_build_configuration(*row) for row in rows]
 
-    def delete(self, configuration_id: str) -> bool:
-        """Delete a configuration and return whether it existed. Jobs that were created with it stay as they are."""
+    def delete(self, configuration_id: str) -> None:
+        """Delete a configuration, if it exists. Jobs that were created with it stay as they are."""
         with self._database.transaction() as db:
-            deleted: sqlite3.Cursor = db.execute("DELETE FROM configurations WHERE id = ?", (configuration_id,))
-            return deleted.rowcount > 0
+            db.execute("DELETE FROM configurations WHERE id = ?", (configuration_id,))
 
 
 def _build_configuration(

@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from llx_mcp.local.configuration_store import SavedConfiguration
-from llx_mcp.local.endpoints import ApiContext, build_route, is_in_project
+from llx_mcp.local.endpoints import DO_NOT_RETRY, ApiContext, build_route, is_in_project
 from llx_mcp.local.page_tokens import slice_page
 from llx_mcp.local.request_models import (
     ConfigurationCreate,
@@ -88,7 +88,7 @@ class _ConfigurationsApi:
             )
         except sqlite3.IntegrityError:
             detail = f"Another configuration of this project has the name {body.name!r}"
-            raise HTTPException(409, detail, {"x-should-retry": "false"}) from None
+            raise HTTPException(409, detail, DO_NOT_RETRY) from None
         # None if it was deleted since it was found.
         return JSONResponse(_describe(saved or found))
 

@@ -14,6 +14,8 @@ from llx_mcp.local.job_store import JobStore
 
 _KEY_PREFIX = "Bearer llx-"
 _INVALID_KEY = "Invalid API Key. Please check your region and try again."
+# The official clients retry some errors, such as a 409, up to five times unless this header forbids it.
+DO_NOT_RETRY = {"x-should-retry": "false"}
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 

@@ -6,12 +6,8 @@ from llx_mcp.local.endpoints import is_in_project
 from llx_mcp.local.file_store import FILE_PREFIX, StoredFile
 from llx_mcp.local.request_models import FileFilter, validation_error
 
-# The orders of GET. Each has one direction; the client documents no others.
-_GET_ORDERS: dict[str, tuple[str, bool]] = {
-    "name": ("name", False),
-    "id": ("id", False),
-    "created_at": ("created_at", True),
-}
+# The fields that GET sorts by, and whether the order is descending. The client documents no others.
+_GET_ORDERS = {"name": False, "id": False, "created_at": True}
 # The fields that the deprecated POST sorts by, each with its sort key. Times are in UTC, so their text sorts like them.
 _SORT_KEYS: dict[str, Callable[[StoredFile], str]] = {
     "name": lambda file: file.name,
@@ -42,8 +38,7 @@ def sort_files(files: Sequence[StoredFile], order_by: str | None) -> Sequence[St
             "direction. Example: order_by=created_at"
         )
         raise validation_error("value_error", ["query", "order_by"], message, order_by)
-    field, is_descending = _GET_ORDERS[order_by]
-    return sorted(files, key=_SORT_KEYS[field], reverse=is_descending)
+    return sorted(files, key=_SORT_KEYS[order_by], reverse=_GET_ORDERS[order_by])
 
 
 def sort_files_by_list(files: Sequence[StoredFile], order_by: str | None) -> Sequence[StoredFile]:

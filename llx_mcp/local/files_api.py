@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from llx_mcp.local.endpoints import ApiContext, build_route, is_in_project
+from llx_mcp.local.endpoints import DO_NOT_RETRY, ApiContext, build_route, is_in_project
 from llx_mcp.local.file_queries import filter_files, sort_files, sort_files_by_list
 from llx_mcp.local.file_store import FILE_PREFIX, StoredFile
 from llx_mcp.local.page_tokens import slice_page
@@ -253,7 +253,7 @@ def _http_errors() -> Iterator[None]:
         yield
     except ScreenshotError as exc:
         status = 501 if exc.is_not_installed else 422
-        raise HTTPException(status, str(exc), {"x-should-retry": "false"}) from None
+        raise HTTPException(status, str(exc), DO_NOT_RETRY) from None
 
 
 def _parse_page_index(request: Request) -> int:

@@ -50,14 +50,12 @@ class HostCheckMiddleware:
     def _check(self, headers: Headers) -> Response | None:
         if self._hosts is None:
             return None
-        hosts = headers.getlist("host")
-        if not hosts or not all(self._is_allowed(host) for host in hosts):
+        hosts = {host.lower() for host in headers.getlist("host")}
+        if not hosts or not hosts <= self._hosts:
             detail = "This host is not allowed: use 127.0.0.1, or start the server with --allowed-host NAME:PORT"
             return JSONResponse({"detail": detail}, 421)
-        if not all(self._is_allowed(origin.partition("://")[2]) for origin in headers.getlist("origin")):
+        origins = {origin.partition("://")[2].lower() for origin in headers.getlist("origin")}
+        if not origins <= self._hosts:
             detail = "Pages of this origin are not allowed: start the server with --allowed-host NAME:PORT"
             return JSONResponse({"detail": detail}, 403)
         return None
-
-    def _is_allowed(self, host: str) -> bool:
-        return self._hosts is None or host.lower() in self._hosts

@@ -10,6 +10,7 @@ import msgspec
 from llx_mcp.local.endpoints import is_in_project
 from llx_mcp.local.file_store import StoredFile
 from llx_mcp.local.job_store import JobSpec, JobStore, RecordedJob
+from llx_mcp.local.parse_jobs import PARSE_JOB_PREFIX
 from llx_mcp.local.request_models import JobCreate
 from llx_mcp.local.scenarios import DEFAULT_SCENARIO, Scenario, get_scenario, scenario_from_file_name
 from llx_mcp.local.seeding import PROJECT_ID
@@ -24,7 +25,6 @@ _LATEST = "latest"
 _ZERO_USAGE = msgspec.Raw(b'{"credits":0.0,"extract_credits":0.0,"parse_credits":0.0}')
 # Sections that a new job takes from the recorded one. All others are its own.
 _RECORDED_SECTIONS = ("extract_result", "extract_metadata", "metadata", "usage")
-_PARSE_JOB_PREFIX = "pjb-"
 _NOT_RECORDED = (
     "llx-mcp local: this document has no recorded job, and the embedded API takes results from recorded jobs. "
     "Extract the document once with LlamaCloud, then run llx-mcp local record JOB_ID --local-db PATH."
@@ -92,7 +92,7 @@ def find_document(
         raise NotInStoreError(f"File {file_input!r} not found in project {project_id}.")
     recorded = store.find_recorded_jobs(file.sha256 if file else None, file_input)
     if file is None and not recorded:
-        what = "Parse job" if file_input.startswith(_PARSE_JOB_PREFIX) else "File"
+        what = "Parse job" if file_input.startswith(PARSE_JOB_PREFIX) else "File"
         raise NotInStoreError(
             f"{what} {file_input!r} not found. Upload the document with POST /api/v1/beta/files, or record a real job "
             "of it: llx-mcp local record JOB_ID --local-db PATH."

@@ -13,10 +13,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from llx_mcp.local.endpoints import ApiContext, build_route, is_in_project
+from llx_mcp.local.endpoints import DO_NOT_RETRY, ApiContext, build_route, is_in_project
+from llx_mcp.local.file_store import FILE_PREFIX
 from llx_mcp.local.job_creation import NotInStoreError, build_job_spec
 from llx_mcp.local.job_queries import JobFilter, PageCursor
 from llx_mcp.local.job_store import StoredJob
+from llx_mcp.local.parse_jobs import PARSE_JOB_PREFIX
 from llx_mcp.local.request_models import (
     DeleteJobQuery,
     JobCreate,
@@ -40,9 +42,7 @@ DEFAULT_PAGE_SIZE = 50
 MAX_PAGE_SIZE = 200
 
 _NULL = msgspec.Raw(b"null")
-# The official clients retry a 409 up to five times unless this header forbids it.
-_DO_NOT_RETRY = {"x-should-retry": "false"}
-_DOCUMENT_PREFIXES = {"file_id": "dfl-", "parse_job_id": "pjb-"}
+_DOCUMENT_PREFIXES = {"file_id": FILE_PREFIX, "parse_job_id": PARSE_JOB_PREFIX}
 # No `file_input` begins with this, so an unknown document type matches no job.
 _PREFIX_OF_NO_JOB = "\0"
 
@@ -124,7 +124,7 @@ class _JobsApi:
         job = self._find(job_id, now, scope.project_id)
         if not self._store.cancel_job(job_id, now):
             status = msgspec.json.decode(job.sections["status"])
-            raise HTTPException(409, f"Extract job {job_id!r} is {status} and cannot be cancelled", _DO_NOT_RETRY)
+            raise HTTPException(409, f"Extract job {job_id!r} is {status} and cannot be cancelled", DO_NOT_RETRY)
         return _json_response(_hide_sections(self._find(job_id, now).sections, ()))
 
     async def delete(self, request: Request) -> Response:
@@ -137,7 +137,7 @@ class _JobsApi:
         if self._store.delete_job(job_id, None if query.force else now) is False:
             status = msgspec.json.decode(job.sections["status"])
             detail = f"Extract job {job_id!r} is {status}: cancel it first, or delete it with force=true"
-            raise HTTPException(409, detail, _DO_NOT_RETRY)
+            raise HTTPException(409, detail, DO_NOT_RETRY)
         return JSONResponse(None)
 
     async def validate_schema(self, request: Request) -> Response:
@@ -155,7 +155,7 @@ class _JobsApi:
         except NotInStoreError as exc:
             raise HTTPException(404, str(exc)) from None
         except NoModelError as exc:
-            raise HTTPException(501, str(exc), _DO_NOT_RETRY) from None
+            raise HTTPException(501, str(exc), DO_NOT_RETRY) from None
         return Response(msgspec.json.encode(generated), media_type="application/json")
 
     def _find(self, job_id: str, now: datetime, project_id: UUID | None = None) -> StoredJob:

@@ -6,6 +6,8 @@ import msgspec
 
 from llx_mcp.raw_json import decode_json, split_json
 
+PARSE_JOB_PREFIX = "pjb-"
+
 
 def read_parse_job_id(sections: Mapping[str, msgspec.Raw]) -> str | None:
     """Return `extract_metadata.parse_job_id` of a job, or None if the job has none. Decodes no other metadata."""

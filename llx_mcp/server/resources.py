@@ -43,7 +43,7 @@ def add_resources(server: MCPServer[JobReader]) -> None:
     )
     async def read_job(job_id: str, ctx: Context[JobReader, Any]) -> str:
         job = await _fetch(job_id, ctx)
-        if job.usage is None or job.usage.credits is None:
+        if not job.has_billed_usage:
             _ttls_ms.get([]).append(_UNBILLED_TTL_MS)
         return job.dump().decode()
 
