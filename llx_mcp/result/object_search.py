@@ -12,13 +12,14 @@ from dataclasses import dataclass, field
 from itertools import chain, islice
 
 from llx_mcp.result.document import Document, is_scalar
+from llx_mcp.result.name_weights import merge_weights, weigh_names
 from llx_mcp.result.outline import Node, ancestor_position, descendant_positions
 from llx_mcp.result.search_groups import FieldColumn, Group, find_groups
 from llx_mcp.result.search_texts import FieldNumbers, FieldQuotes, FieldTexts
 from llx_mcp.result.words import WORD, Term, Terms, Weights
 
-# How much less words count that stand in a field's name, its description, around an object, elsewhere, or in a quote.
-_NAME, _DESCRIPTION, _AROUND, _ELSEWHERE, _QUOTE = 0.9, 0.5, 0.5, 0.3, 0.5
+# How much less words count that stand around an object, elsewhere, or in a quote.
+_AROUND, _ELSEWHERE, _QUOTE = 0.5, 0.3, 0.5
 _MAX_CANDIDATES = 20_000
 # How much the name of a field counts that is there and empty.
 _EMPTY = 0.8
@@ -64,21 +65,6 @@ class Found:
     absent: frozenset[int]
     column_weights: dict[int, Weights]
     other: Hit | None = None
-
-
-@dataclass(frozen=True)
-class _NameWeights:
-    """How well names and descriptions fit each term.
-
-    Attributes:
-        paths: those on the path of each group, by the id of the group.
-        columns: those of each column within the objects of its group, by the id of the column.
-        groups: the best of a group's path and columns, by the id of the group.
-    """
-
-    paths: dict[int, Weights] = field(default_factory=dict)
-    columns: dict[int, Weights] = field(default_factory=dict)
-    groups: dict[int, Weights] = field(default_factory=dict)
 
 
 class ObjectSearch:
@@ -131,7 +117,7 @@ class _Search:
         self._objects = objects
         self._document = document
         self._terms = terms
-        self._names = _weigh_names(objects.groups, descriptions, terms)
+        self._names = weigh_names(objects.groups, descriptions, terms)
         # The whole phrase is one more term. An object that lacks it is not worse for that.
         self._all_terms = [*terms.terms]
         if len(terms.terms) > 1:
@@ -200,7 +186,7 @@ class _Search:
             for column in group.columns:
                 for at, text in self._objects.quotes(column.node).find(missing):
                     position = ancestor_position(at, column.levels)
-                    own[position] = _merge(own.get(position, {}), self._weigh_quote(text))
+                    own[position] = merge_weights(own.get(position, {}), self._weigh_quote(text))
 
     def _is_found(self, index: int) -> bool:
         """Whether a term stands in any value or name."""
@@ -313,12 +299,12 @@ class _Search:
         self, group: Group, matched: Weights, named: list[tuple[FieldColumn, float]], around: list[Weights]
     ) -> tuple[float, frozenset[int], frozenset[int]]:
         """Return the score of an object, the terms that it has, and those that are words of its own."""
-        weights = _merge(_merge(self._names.paths[id(group)], self._elsewhere), matched)
+        weights = merge_weights(merge_weights(self._names.paths[id(group)], self._elsewhere), matched)
         for column, share in named:
             names = self._names.columns[id(column)]
-            weights = _merge(weights, {term: weight * share for term, weight in names.items()})
+            weights = merge_weights(weights, {term: weight * share for term, weight in names.items()})
         for outer in around:
-            weights = _merge(weights, {term: weight * _AROUND for term, weight in outer.items()})
+            weights = merge_weights(weights, {term: weight * _AROUND for term, weight in outer.items()})
         found = frozenset(term for term in weights if term < len(self._terms.terms))
         words = frozenset(term for term in found if weights[term] >= _OWN_WORD)
         return self._sum(weights) * self._share(weights), found, words
@@ -336,45 +322,3 @@ class _Search:
         for container, at in group.containers(position):
             if outer := self._own[self._index[id(container)]].get(at):
                 yield outer
-
-
-def _weigh_names(groups: list[Group], descriptions: dict[int, str], terms: Terms) -> _NameWeights:
-    by_node: dict[int, Weights] = {}
-
-    def weigh(node: Node) -> Weights:
-        if id(node) not in by_node:
-            named = terms.weigh_name(node.step) if node.step else {}
-            weights = {term: weight * _NAME for term, weight in named.items()}
-            if text := descriptions.get(id(node)):
-                described = terms.weigh_name(text)
-                weights = _merge(weights, {term: weight * _DESCRIPTION for term, weight in described.items()})
-            by_node[id(node)] = weights
-        return by_node[id(node)]
-
-    found = _NameWeights()
-    for group in groups:
-        weights: Weights = {}
-        node: Node | None = group.node
-        while node is not None:
-            weights = _merge(weights, weigh(node))
-            node = node.parent
-        found.paths[id(group)] = weights
-        for column in group.columns:
-            below: Weights = {}
-            node = column.node
-            while node is not None and node is not group.node:
-                below = _merge(below, weigh(node))
-                node = node.parent
-            found.columns[id(column)] = below
-            weights = _merge(weights, below)
-        found.groups[id(group)] = weights
-    return found
-
-
-def _merge(weights: Weights, others: Weights) -> Weights:
-    """Return the higher weight of each term."""
-    merged = dict(weights)
-    for term, weight in others.items():
-        if weight > merged.get(term, 0.0):
-            merged[term] = weight
-    return merged

@@ -1,4 +1,4 @@
-"""A value stands beside its page and confidence, and beside its quote where that tells more."""
+"""A value stands beside its page and confidence, and beside its quote where that says more."""
 
 from typing import Any
 

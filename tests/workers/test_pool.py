@@ -37,7 +37,7 @@ async def open_pool(idle_seconds: float = 60.0) -> AsyncIterator[WorkerPool]:
 
 async def until(condition: Callable[[], bool]) -> None:
     """Wait until a condition holds."""
-    while not condition():  # noqa: ASYNC110 - nothing tells when a process has ended
+    while not condition():  # noqa: ASYNC110 - nothing signals that a process has ended
         await anyio.sleep(0.005)
 
 
