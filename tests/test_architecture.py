@@ -25,7 +25,7 @@ LAYERS = [
     {"jobs", "llamacloud", "local"},
     {"workers"},
     {"answers"},
-    {"query"},
+    {"query", "evidence"},
     {"result"},
     {"models", "settings"},
     {"errors", "raw_json", "redaction", "scope"},
@@ -49,7 +49,7 @@ LIBRARIES = {
     "openpyxl": {"cli"},
     "pyarrow": {"cli"},
     "rich": {"cli"},
-    "msgspec": {"models", "raw_json", "result", "answers", "workers", "local"},
+    "msgspec": {"models", "raw_json", "result", "evidence", "answers", "workers", "local"},
 }
 # The embedded API could be a package of its own: it imports nothing else of ours.
 LOCAL_IMPORTS = {"models", "raw_json"}

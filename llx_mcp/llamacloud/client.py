@@ -9,20 +9,13 @@ from datetime import UTC, datetime
 
 import anyio.to_thread
 
-from llx_mcp.errors import ArgumentError, BadResponseError
-from llx_mcp.llamacloud.api_key import ApiKey, read_key
+from llx_mcp.errors import BadResponseError
+from llx_mcp.llamacloud.api_key import read_key
 from llx_mcp.llamacloud.error_mapping import RequestContext, map_bad_body, map_other_job
 from llx_mcp.llamacloud.expand_values import ExpandValues
-from llx_mcp.llamacloud.retries import MAX_RETRY_SECONDS, call_with_retries
+from llx_mcp.llamacloud.requester import Requester, decode_object
 from llx_mcp.llamacloud.transport import Connection
-from llx_mcp.llamacloud.urls import (
-    FILES_PATH,
-    JOBS_PATH,
-    build_file_path,
-    build_job_path,
-    build_url,
-    is_allowed_download_url,
-)
+from llx_mcp.llamacloud.urls import FILES_PATH, JOBS_PATH, build_file_path, build_job_path, is_allowed_download_url
 from llx_mcp.models import Job, JobPage
 from llx_mcp.scope import DEFAULT_SCOPE, JobFilter, Scope
 from llx_mcp.settings import Settings
@@ -46,8 +39,6 @@ class DownloadedFile:
 _FILE_PREFIX = "dfl-"
 # Larger bodies are parsed in a thread, so that other requests do not wait.
 _PARSE_IN_THREAD_BYTES = 1 << 20
-# A retry begins within this share of the time for one call. The rest is left for its answer.
-_RETRY_SHARE = 0.8
 
 
 class LlamaCloudClient:
@@ -56,8 +47,8 @@ class LlamaCloudClient:
     def __init__(self, connection: Connection, settings: Settings) -> None:
         self._connection = connection
         self._settings = settings
+        self._requester = Requester(connection, settings)
         self._expand_values = ExpandValues()
-        self._retry_seconds = min(settings.call_seconds * _RETRY_SHARE, MAX_RETRY_SECONDS)
 
     @property
     def clock_offset_seconds(self) -> float:
@@ -105,12 +96,12 @@ class LlamaCloudClient:
             UpstreamError: there is no job; the subclass says why.
         """
         path = build_job_path(job_id)
-        scope_parameters = self._build_scope(scope)
-        context = self._build_context(job_id)
+        scope_parameters = self._requester.build_scope(scope)
+        context = self._requester.build_context(job_id)
 
         async def send(values: tuple[str, ...]) -> bytes:
             parameters = [*(("expand", value) for value in values), *scope_parameters]
-            return await self._fetch_body(path, parameters, context, max_tries)
+            return await self._requester.fetch_body(path, parameters, context, max_tries)
 
         job = await _parse_job(await self._expand_values.fetch(expand, send), context)
         if job.id.strip().casefold() != job_id.strip().casefold():
@@ -132,9 +123,9 @@ class LlamaCloudClient:
             ArgumentError: an argument cannot be sent.
             UpstreamError: there is no list; the subclass says why.
         """
-        parameters = [*_build_filters(wanted), *self._build_scope(scope)]
-        context = self._build_context(None)
-        body = await self._fetch_body(JOBS_PATH, parameters, context, max_tries)
+        parameters = [*_build_filters(wanted), *self._requester.build_scope(scope)]
+        context = self._requester.build_context()
+        body = await self._requester.fetch_body(JOBS_PATH, parameters, context, max_tries)
         try:
             return JobPage.parse(body)
         except ValueError as exc:
@@ -147,8 +138,10 @@ class LlamaCloudClient:
         Raises:
             LlxError: it cannot be reached or does not accept the key; the subclass says why.
         """
-        context = self._build_context(None)
-        body = await self._fetch_body(JOBS_PATH, [("page_size", "1"), *self._build_scope(DEFAULT_SCOPE)], context)
+        context = self._requester.build_context()
+        body = await self._requester.fetch_body(
+            JOBS_PATH, [("page_size", "1"), *self._requester.build_scope(DEFAULT_SCOPE)], context
+        )
         try:
             decoded = json.loads(body)
             if isinstance(decoded, dict) and isinstance(decoded.get("items"), list):
@@ -177,9 +170,9 @@ class LlamaCloudClient:
             UpstreamError: there is no list; the subclass says why.
         """
         page_size = ("page_size", str(len(file_ids)))
-        parameters = [*(("file_ids", file_id) for file_id in file_ids), page_size, *self._build_scope(scope)]
-        body = await self._fetch_body(FILES_PATH, parameters, self._build_context(None), max_tries)
-        files = _decode_object(body).get("items")
+        parameters = [*(("file_ids", file_id) for file_id in file_ids), page_size, *self._requester.build_scope(scope)]
+        body = await self._requester.fetch_body(FILES_PATH, parameters, self._requester.build_context(), max_tries)
+        files = decode_object(body).get("items")
         # The service may return an id with or without the prefix that jobs use.
         names = {
             str(file.get("id", "")).removeprefix(_FILE_PREFIX): file["name"]
@@ -198,45 +191,22 @@ class LlamaCloudClient:
             UpstreamError: there is no document; the subclass says why.
         """
         path = build_file_path(file_id)
-        context = self._build_context(None)
-        file = _decode_object(await self._fetch_body(path, self._build_scope(DEFAULT_SCOPE), context))
+        context = self._requester.build_context()
+        file = decode_object(
+            await self._requester.fetch_body(path, self._requester.build_scope(DEFAULT_SCOPE), context)
+        )
         # The service may return an id with or without the prefix that jobs use.
         if str(file.get("id", file_id)).removeprefix(_FILE_PREFIX) != file_id.removeprefix(_FILE_PREFIX):
             raise BadResponseError("The service sent another file than the one that was requested. Try again later.")
-        url = _decode_object(await self._fetch_body(f"{path}/content", self._build_scope(DEFAULT_SCOPE), context)).get(
-            "url"
-        )
+        url = decode_object(
+            await self._requester.fetch_body(f"{path}/content", self._requester.build_scope(DEFAULT_SCOPE), context)
+        ).get("url")
         if not isinstance(url, str) or not is_allowed_download_url(url, context.base_url):
             raise BadResponseError("The service gave no https URL to download the document from.")
 
-        async def download(attempt: int) -> bytes:
-            return await self._connection.fetch_once(url, context, attempt, with_key=False)
-
-        content = await call_with_retries(download, max_seconds=self._retry_seconds)
+        content = await self._requester.download(url, context)
         project_id = file.get("project_id")
         return DownloadedFile(str(file.get("name") or file_id), str(project_id) if project_id else None, content)
-
-    async def _fetch_body(
-        self, path: str, parameters: list[tuple[str, str]], context: RequestContext, max_tries: int | None = None
-    ) -> bytes:
-        _refuse_key(context.key, [context.job_id or "", *(value for _, value in parameters)])
-        url = build_url(context.base_url, path, parameters)
-
-        async def attempt(number: int) -> bytes:
-            return await self._connection.fetch_once(url, context, number)
-
-        return await call_with_retries(attempt, max_tries, self._retry_seconds)
-
-    def _build_scope(self, scope: Scope) -> list[tuple[str, str]]:
-        parameters = {
-            "project_id": scope.project_id or self._settings.project_id,
-            "organization_id": scope.organization_id or self._settings.organization_id,
-        }
-        return [(name, value) for name, value in parameters.items() if value]
-
-    def _build_context(self, job_id: str | None) -> RequestContext:
-        settings = self._settings
-        return RequestContext(job_id, settings.region_in_words, settings.base_url, read_key(settings))
 
 
 async def _parse_job(body: bytes, context: RequestContext) -> Job:
@@ -265,21 +235,5 @@ def _build_filters(wanted: JobFilter) -> list[tuple[str, str]]:
     ]
 
 
-def _decode_object(body: bytes) -> dict[str, object]:
-    try:
-        decoded = json.loads(body)
-    except (ValueError, RecursionError):
-        decoded = None
-    if not isinstance(decoded, dict):
-        raise BadResponseError("The response of the service is not a JSON object. Retrying seldom helps.")
-    return decoded
-
-
 def _format_time(moment: datetime | None) -> str | None:
     return None if moment is None else moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
-
-
-def _refuse_key(key: ApiKey, values: Sequence[str]) -> None:
-    """Refuse arguments that hold the key, since proxies and servers log URLs."""
-    if any(key.redactor.is_in(value) for value in values):
-        raise ArgumentError("An argument holds the API key, which must not be part of a URL. Give the id alone.")
