@@ -11,6 +11,7 @@ from llx_mcp.evidence.page_index import PageIndex
 from llx_mcp.evidence.pages import SourceText
 from llx_mcp.evidence.places import Place, Places, Rectangle, Span, build_place, share_covered
 from llx_mcp.evidence.similar import find_similar
+from llx_mcp.evidence.misread import find_misread
 from llx_mcp.evidence.streams import Needle, build_needle
 from llx_mcp.evidence.values import locate_date, locate_value, parse_iso_date
 from llx_mcp.result.deadline import Deadline
@@ -22,8 +23,6 @@ _MAX_CHARS = 20_000
 _MIN_SIMILARITY = 0.82
 _MIN_SEARCH_SIMILARITY = 0.75
 _MAX_ON_PAGE = 50
-# A quote this short is recognised in spite of a misread character only where the value itself stands.
-_MAX_SHORT_CHARS = 16
 _FOREVER = Deadline(float("inf"))
 
 TIME_IS_UP = "the time for checking was up"
@@ -179,7 +178,7 @@ class Grounder:
         for needle in needles:
             if spans := page.find_exact(needle, _MAX_ON_PAGE):
                 return self._stands(value, citation, page, spans)
-        if misread := self._find_misread(value, page, needles[-1]):
+        if misread := find_misread(page, needles[-1], value):
             return self._stands(value, citation, page, [misread])
         elsewhere = self._document.collect(self._document.find_exact(needles, deadline, page), 5, deadline)
         if elsewhere.total:
@@ -187,12 +186,19 @@ class Grounder:
         similar = self._document.find_similar(needles[-1], _MIN_SIMILARITY, deadline, page)
         here = find_similar(page, needles[-1], _MIN_SIMILARITY)
         best = similar[0].span.score if similar else 0.0
-        if here is not None and here.score >= best - SCORE_MARGIN:
+        if here is not None and here.score >= best - SCORE_MARGIN and self._is_same_value(value, citation, page, here):
             return self._stands(value, citation, page, [here])
         if page.page.problem or not page.is_whole:
             return CitationCheck("unchecked", page.page.problem or "the page has too many words to search them all")
         similar = [hit for hit in similar if hit.span.score >= best - SCORE_MARGIN]
         return _stands_elsewhere(self._document.collect(similar, 5, deadline))
+
+    def _is_same_value(self, value: Any, citation: CitedPassage, page: PageIndex, span: Span) -> bool:
+        """Whether a similar passage differs from a quote in other words than the value's."""
+        if not quotes_contain_value(value, [citation.quote or ""]):
+            return True
+        around = Span(max(span.first - 1, 0), span.last + 1)
+        return quotes_contain_value(value, [page.text(around)])
 
     def _stands(self, value: Any, citation: CitedPassage, page: PageIndex, spans: list[Span]) -> CitationCheck:
         """Return that a quote stands on its page, in one of some places."""
@@ -209,21 +215,6 @@ class Grounder:
 
     def _place(self, page: PageIndex, span: Span) -> Place:
         return build_place(page.page, span, self._document.source.box_of)
-
-    def _find_misread(self, value: Any, page: PageIndex, needle: Needle) -> Span | None:
-        """Return where the value itself stands on the page in nearly the same characters as a short quote."""
-        from rapidfuzz.distance import Levenshtein
-
-        size = len(needle.stream)
-        if not 1 < size <= _MAX_SHORT_CHARS:
-            return None
-        for span in locate_value(page, value, Span(0, len(page.page.words) - 1)):
-            words = build_needle(page.text(span)).stream
-            distance = Levenshtein.distance(words, needle.stream)
-            if span.score == 1.0 and distance <= (1 if size < 10 else 2):
-                return Span(span.first, span.last, 1 - distance / size, "fuzzy")
-        return None
-
 
 def _stands_elsewhere(elsewhere: Places) -> CitationCheck:
     """Return that a quote does not stand on its page; where it stands on several others, none of them is guessed."""

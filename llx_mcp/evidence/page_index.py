@@ -13,6 +13,8 @@ MAX_WORDS = 100_000
 MAX_WORD_CHARS = 1_000
 # How many occurrences are looked at where most of them turn out to be parts of longer words.
 _MAX_TRIES = 500
+# Shorter texts without spaces are not taken for words that were joined.
+_MIN_JOINED_CHARS = 4
 # A text of this length that begins or ends within a word is rather two words that were joined than chance.
 _MIN_CHARS_WITHIN_WORDS = 12
 
@@ -112,13 +114,12 @@ class PageIndex:
 
     def _occurrences(self, needle: Needle, start: int, end: int) -> Iterator[tuple[int, float]]:
         """Yield where a text starts in a part of the stream, with a score."""
-        if len(needle.grams) == 1 and "." not in needle.stream:
-            size = len(needle.stream)
-            for position in self.positions.get(needle.stream, ()):
-                if start <= position <= end - size and self._is_token(position, size):
+        stream, text = self.stream, needle.stream
+        if len(needle.grams) == 1 and (text in self.positions or len(text) < _MIN_JOINED_CHARS):
+            for position in self.positions.get(text, ()):
+                if start <= position <= end - len(text) and self._is_token(position, len(text)):
                     yield position, 1.0
             return
-        stream, text = self.stream, needle.stream
         if "." in text and text not in stream:
             stream, text = self.loose_stream, text.replace(".", " ")
         position = stream.find(text, start, end)

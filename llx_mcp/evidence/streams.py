@@ -67,7 +67,8 @@ def split_words(words: list[str]) -> list[list[str]]:
     if not text.isascii():
         text = _fold(text)
     text = _DECIMAL.sub(_POINT, text.casefold())
-    return [word.replace(_POINT, ".").split() for word in _JUNK.sub(" ", text).split(_SEPARATOR)] if words else []
+    text = _JUNK.sub(" ", text).replace("%", " % ").replace(_POINT, ".")
+    return [word.split() for word in text.split(_SEPARATOR)] if words else []
 
 
 def build_stream(words: list[str]) -> TokenStream:
