@@ -15,12 +15,14 @@ from llx_mcp.evidence.misread import find_misread
 from llx_mcp.evidence.streams import Needle, build_needle
 from llx_mcp.evidence.values import locate_date, locate_value, parse_iso_date
 from llx_mcp.result.deadline import Deadline
-from llx_mcp.result.normalize import numbers_in
-from llx_mcp.result.quote_match import quotes_contain_value
+from llx_mcp.result.quote_match import quotes_contain_value, read_amount
 
 # A longer text is compared up to here.
 _MAX_CHARS = 20_000
 _MIN_SIMILARITY = 0.82
+# How much of a value a quote must be, and how like the rest must be to what stands on the page.
+_MIN_SHARE_QUOTED = 0.25
+_MIN_VALUE_SIMILARITY = 0.95
 _MIN_SEARCH_SIMILARITY = 0.75
 _MAX_ON_PAGE = 50
 _FOREVER = Deadline(float("inf"))
@@ -91,8 +93,7 @@ class Grounder:
             return found
         if parse_iso_date(value) is not None:
             return self._find_date(value, limit, deadline)
-        numbers = numbers_in(value) if len(needle.tokens) <= 3 and len(value) < 40 else frozenset()
-        for number in numbers:
+        for number in read_amount(value):
             if (found := self._find_number(number, limit, deadline)).total:
                 return found
         return self._document.collect(
@@ -133,8 +134,22 @@ class Grounder:
         is_exact = all(place.match == "exact" for check in checks for place in check.places)
         if is_exact and quotes_contain_value(value, quotes):
             return True
-        passages = [self._text(check.places) or quote for check, quote in zip(checks, quotes, strict=False)]
-        return quotes_contain_value(value, passages) or any(check.value_place is not None for check in checks)
+        passages = [
+            self._text(check.places) or citation.quote or "" for check, citation in zip(checks, citations, strict=True)
+        ]
+        return quotes_contain_value(value, passages) or any(
+            self._goes_on(value, check.places) for check in checks if check.places
+        )
+
+    def _goes_on(self, value: Any, places: Sequence[Place]) -> bool:
+        """Whether a quote is part of a longer text, and the rest of the text stands on the page around it."""
+        place, text = places[0], self._text(places)
+        if not isinstance(value, str) or not _MIN_SHARE_QUOTED * len(value) <= len(text) <= len(value) * 2:
+            return False
+        page, needle = self._document.by_number[place.page], build_needle(value[:_MAX_CHARS])
+        spans = page.find_exact(needle, _MAX_ON_PAGE) or filter(None, [find_similar(page, needle, _MIN_VALUE_SIMILARITY)])
+        size = place.last - place.first + 1
+        return any(min(span.last, place.last) - max(span.first, place.first) + 1 > size / 2 for span in spans)
 
     def _text(self, places: Sequence[Place]) -> str:
         pages = self._document.by_number
