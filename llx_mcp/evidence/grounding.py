@@ -7,11 +7,11 @@ from typing import Any, Protocol
 from llx_mcp.evidence.checks import SEVERITY, Check, CitationCheck, Verdict
 from llx_mcp.evidence.document_index import SCORE_MARGIN, DocumentIndex, Hit
 from llx_mcp.evidence.markup import strip_markup
+from llx_mcp.evidence.misread import find_misread
 from llx_mcp.evidence.page_index import PageIndex
 from llx_mcp.evidence.pages import SourceText
 from llx_mcp.evidence.places import Place, Places, Rectangle, Span, build_place, share_covered
 from llx_mcp.evidence.similar import find_similar
-from llx_mcp.evidence.misread import find_misread
 from llx_mcp.evidence.streams import Needle, build_needle
 from llx_mcp.evidence.values import locate_date, locate_value, parse_iso_date
 from llx_mcp.result.deadline import Deadline
@@ -96,9 +96,7 @@ class Grounder:
         for number in read_amount(value):
             if (found := self._find_number(number, limit, deadline)).total:
                 return found
-        return self._document.collect(
-            self._document.find_similar(needle, _MIN_SIMILARITY, deadline), limit, deadline
-        )
+        return self._document.collect(self._document.find_similar(needle, _MIN_SIMILARITY, deadline), limit, deadline)
 
     def search(self, text: str, limit: int = 10, *, deadline: Deadline = _FOREVER) -> Places:
         """Return where words stand that a user looks for: as given, else the same words, else similar words."""
@@ -124,9 +122,7 @@ class Grounder:
         )
         return self._document.collect(hits, limit, deadline)
 
-    def _contains(
-        self, value: Any, citations: Sequence[CitedPassage], checks: Sequence[CitationCheck]
-    ) -> bool | None:
+    def _contains(self, value: Any, citations: Sequence[CitedPassage], checks: Sequence[CitationCheck]) -> bool | None:
         """Whether the quotes, as they stand on their pages, contain a value; None where none could be compared."""
         if all(check.verdict == "unchecked" for check in checks):
             return None
@@ -147,7 +143,9 @@ class Grounder:
         if not isinstance(value, str) or not _MIN_SHARE_QUOTED * len(value) <= len(text) <= len(value) * 2:
             return False
         page, needle = self._document.by_number[place.page], build_needle(value[:_MAX_CHARS])
-        spans = page.find_exact(needle, _MAX_ON_PAGE) or filter(None, [find_similar(page, needle, _MIN_VALUE_SIMILARITY)])
+        spans = page.find_exact(needle, _MAX_ON_PAGE) or filter(
+            None, [find_similar(page, needle, _MIN_VALUE_SIMILARITY)]
+        )
         size = place.last - place.first + 1
         return any(min(span.last, place.last) - max(span.first, place.first) + 1 > size / 2 for span in spans)
 
@@ -230,6 +228,7 @@ class Grounder:
 
     def _place(self, page: PageIndex, span: Span) -> Place:
         return build_place(page.page, span, self._document.source.box_of)
+
 
 def _stands_elsewhere(elsewhere: Places) -> CitationCheck:
     """Return that a quote does not stand on its page; where it stands on several others, none of them is guessed."""

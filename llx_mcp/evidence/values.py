@@ -10,7 +10,7 @@ from llx_mcp.evidence.places import Span
 from llx_mcp.evidence.similar import find_similar
 from llx_mcp.evidence.streams import build_needle
 from llx_mcp.result.normalize import numbers_in
-from llx_mcp.result.quote_match import SCALES, read_amount, quotes_contain_value
+from llx_mcp.result.quote_match import SCALES, quotes_contain_value, read_amount
 
 # A number that is given in thousands, in millions or as a percentage is a worse match than the number itself.
 _SCALED_SCORE = 0.8

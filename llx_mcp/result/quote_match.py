@@ -3,7 +3,15 @@
 import re
 from typing import Any
 
-from llx_mcp.result.normalize import MONTHS, NUMBER, SPACED_NUMBER, WITHOUT_SPACES, normalize_text, numbers_in, possible_numbers
+from llx_mcp.result.normalize import (
+    MONTHS,
+    NUMBER,
+    SPACED_NUMBER,
+    WITHOUT_SPACES,
+    normalize_text,
+    numbers_in,
+    possible_numbers,
+)
 
 _WORD = re.compile(r"\d+(?:[.,]\d+)+|\w+")
 _DATE_WORD = re.compile(r"\w+")
