@@ -11,7 +11,6 @@ from llx_mcp.evidence.values import locate_value
 _MAX_CHARS = 16
 _MIN_VALUE_CHARS = 2
 _LONG_VALUE_CHARS = 8
-_MARKS = str.maketrans("", "", ". ")
 
 
 def find_misread(page: PageIndex, needle: Needle, value: Any) -> Span | None:
@@ -20,7 +19,7 @@ def find_misread(page: PageIndex, needle: Needle, value: Any) -> Span | None:
     Only characters of the value itself may differ: one, or two of a long value. `9 %` is not a misread `8 %`, and
     without the value on the page there is nothing that tells a misread number from another one.
     """
-    quote = needle.stream.translate(_MARKS)
+    quote = needle.joined
     if not _MIN_VALUE_CHARS <= len(quote) <= _MAX_CHARS:
         return None
     text = _compact(value) if isinstance(value, str) else ""
@@ -71,4 +70,4 @@ def _extend(page: PageIndex, span: Span, before: str, after: str) -> Span | None
 
 
 def _compact(text: str) -> str:
-    return build_needle(text).stream.translate(_MARKS)
+    return build_needle(text).joined

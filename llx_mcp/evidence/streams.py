@@ -25,6 +25,8 @@ _ACCENTS = re.compile("[\u0300-\u036f]")
 _SIGNS = "\u0900-\u0dff\u0e00-\u0eff\u0f00-\u109f\u1780-\u17ff"
 _JUNK = re.compile(f"[^\\w%{_SEPARATOR}{_POINT}{_SIGNS}]+|_+")
 _GRAM = 2
+# Removes what may stand between the digits of one number.
+JOINED = str.maketrans("", "", ". ")
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,11 @@ class Needle:
 
     stream: str
     tokens: tuple[str, ...]
+
+    @cached_property
+    def joined(self) -> str:
+        """The stream without spaces and points."""
+        return self.stream.translate(JOINED)
 
     @cached_property
     def grams(self) -> tuple[str, ...]:
