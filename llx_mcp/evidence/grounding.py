@@ -1,7 +1,6 @@
 """Checks the citations of values against the text of the document, and finds where values and words stand."""
 
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any, Protocol
 
 from llx_mcp.evidence.checks import SEVERITY, Check, CitationCheck, Verdict
@@ -18,8 +17,9 @@ from llx_mcp.evidence.values import locate_date, locate_value, parse_iso_date
 from llx_mcp.result.deadline import Deadline
 from llx_mcp.result.quote_match import quotes_contain_value, read_amount
 
-# A longer text is compared up to here.
+# Longer texts are searched, and compared with each other, up to here.
 _MAX_CHARS = 20_000
+_MAX_VALUE_CHARS = 100_000
 _MIN_SIMILARITY = 0.82
 # How much of a value a quote must be, and how like the rest must be to what stands on the page.
 _MIN_SHARE_QUOTED = 0.25
@@ -75,6 +75,7 @@ class Grounder:
         """
         if not citations:
             return Check("unchecked", "it has no citation")
+        value = value[:_MAX_VALUE_CHARS] if isinstance(value, str) else value
         checks = tuple(self._check_citation(value, citation, deadline) for citation in citations)
         contains = self._contains(value, citations, checks)
         verdict = _decide(checks, contains)
@@ -117,33 +118,35 @@ class Grounder:
     def _find_date(self, value: str, limit: int, deadline: Deadline) -> Places:
         year = (parse_iso_date(value) or ("", 0, 0))[0]
         pages = dict.fromkeys([*self._document.postings.get(year, ()), *self._document.postings.get(year[2:], ())])
-        hits = (
-            Hit(page, span)
-            for page in deadline.limit(pages)
-            for span in locate_date(page, value, Span(0, len(page.page.words) - 1))
-        )
+        hits = (Hit(page, span) for page in deadline.limit(pages) for span in locate_date(page, value, page.whole))
         return self._document.collect(hits, limit, deadline)
 
     def _contains(self, value: Any, citations: Sequence[CitedPassage], checks: Sequence[CitationCheck]) -> bool | None:
-        """Whether the quotes, as they stand on their pages, contain a value; None where none could be compared."""
-        if all(check.verdict == "unchecked" for check in checks):
-            return None
-        quotes = [citation.quote for citation in citations if citation.quote]
-        is_exact = all(place.match == "exact" for check in checks for place in check.places)
-        if is_exact and quotes_contain_value(value, quotes):
-            return True
-        passages = [
-            self._text(check.places) or citation.quote or "" for check, citation in zip(checks, citations, strict=True)
+        """Whether the quotes, as they stand on their pages, contain a value; None where that cannot be said."""
+        compared = [
+            ((citation.quote or "")[:_MAX_VALUE_CHARS], check.places)
+            for citation, check in zip(citations, checks, strict=True)
+            if check.verdict != "unchecked"
         ]
-        return quotes_contain_value(value, passages) or any(
-            self._goes_on(value, check.places) for check in checks if check.places
-        )
+        is_exact = all(place.match == "exact" for _, places in compared for place in places)
+        if is_exact and quotes_contain_value(value, [quote for quote, _ in compared]):
+            return True if compared else None
+        passages = [self._text(places) or quote for quote, places in compared]
+        if quotes_contain_value(value, passages) or any(self._goes_on(value, places) for _, places in compared):
+            return True
+        # A quote that could not be checked may contain it.
+        return False if len(compared) == len(checks) else None
 
     def _goes_on(self, value: Any, places: Sequence[Place]) -> bool:
         """Whether a quote is part of a longer text, and the rest of the text stands on the page around it."""
-        place, text = places[0], self._text(places)
-        if not isinstance(value, str) or not _MIN_SHARE_QUOTED * len(value) <= len(text) <= len(value) * 2:
+        text = self._text(places)
+        if (
+            not places
+            or not isinstance(value, str)
+            or not _MIN_SHARE_QUOTED * len(value) <= len(text) <= len(value) * 2
+        ):
             return False
+        place = places[0]
         page, needle = self._document.by_number[place.page], build_needle(value[:_MAX_CHARS])
         spans = page.find_exact(needle, _MAX_ON_PAGE) or filter(
             None, [find_similar(page, needle, _MIN_VALUE_SIMILARITY)]
@@ -164,7 +167,7 @@ class Grounder:
             return CitationCheck("unchecked", "the citation has no quote")
         needles = _build_needles(citation.quote)
         page = self._document.by_number.get(citation.page) if isinstance(citation.page, int) else None
-        if page is None or not page.page.words:
+        if page is None or not page.words:
             elsewhere = self._find_text(needles, _MAX_PLACES, deadline) if needles else Places()
             return CitationCheck("unchecked", self._explain_missing(citation.page, page), elsewhere=elsewhere)
         if not needles:
@@ -181,7 +184,7 @@ class Grounder:
     def _check_symbols(self, page: PageIndex, quote: str) -> CitationCheck:
         """Check a quote without letters and digits, such as a ticked box."""
         wanted = "".join(quote.split())
-        for index, word in enumerate(page.page.words):
+        for index, word in enumerate(page.words):
             if wanted and wanted in word:
                 place = build_place(page.page, Span(index, index), self._document.source.box_of)
                 return CitationCheck("verified", places=(place,))
@@ -241,7 +244,7 @@ class Grounder:
 
     def _is_same_value(self, value: Any, citation: CitedPassage, page: PageIndex, span: Span) -> bool:
         """Whether a similar passage differs from a quote in other words than the value's."""
-        if not quotes_contain_value(value, [citation.quote or ""]):
+        if not quotes_contain_value(value, [(citation.quote or "")[:_MAX_VALUE_CHARS]]):
             return True
         around = Span(max(span.first - 1, 0), span.last + 1)
         return quotes_contain_value(value, [page.text(around)])
@@ -281,18 +284,13 @@ def _decide(checks: Sequence[CitationCheck], contains: bool | None) -> Verdict:
     verdicts = {check.verdict for check in checks}
     if contains and "verified" in verdicts:
         verdicts.discard("unchecked")
-    if contains is False and not verdicts & {"unchecked"}:
+    if contains is False:
         verdicts = (verdicts - {"verified"}) | {"value_not_in_quote"}
     return next(verdict for verdict in SEVERITY if verdict in verdicts)
 
 
-@lru_cache(maxsize=1024)
-def _cached_needles(quote: str) -> tuple[Needle, ...]:
-    plain = strip_markup(quote)
-    needles = [build_needle(text) for text in dict.fromkeys((quote, plain))]
-    return tuple(needle for needle in dict.fromkeys(needles) if needle.stream)
-
-
 def _build_needles(quote: str) -> list[Needle]:
     """Return a quote as it is, and without markup where that differs."""
-    return list(_cached_needles(quote[:_MAX_CHARS]))
+    text = quote[:_MAX_CHARS]
+    needles = dict.fromkeys(map(build_needle, (text, strip_markup(text))))
+    return [needle for needle in needles if needle.stream]
