@@ -114,7 +114,9 @@ def test_distorted_citations_moved_to_another_page_are_noticed(corpus: object, j
     moved = move(jobs, 4, is_distorted=True)
     missed = [(value, citation) for _, value, citation, check in moved if check.verdict == "verified"]
     assert len(missed) <= 0.01 * len(moved), missed
-    alone = [(job, value, check) for job, value, _, check in moved if len(job.pages_with(value.citation.quote or "")) == 1]
+    alone = [
+        (job, value, check) for job, value, _, check in moved if len(job.pages_with(value.citation.quote or "")) == 1
+    ]
     right = [
         value
         for job, value, check in alone
