@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 MAX_PAGE_CHARS = 200_000
 MAX_CHARS = 6_000_000
 MAX_WORDS = 800_000
+NOT_READ = "not read: "
 NO_TEXT = "no text layer: the page may be scanned"
 
 _MAX_LABEL_CHARS = 40
@@ -72,7 +73,7 @@ def _read_page(document: "pypdfium2.PdfDocument", index: int) -> tuple[dict[str,
         text_page.close()
         loaded.close()
     except (pypdfium2.PdfiumError, ValueError, ArithmeticError, MemoryError):
-        page["problem"] = "not read: the page is damaged, or needs too much memory"
+        page["problem"] = f"{NOT_READ}the page is damaged, or needs too much memory"
     return page, num_read
 
 
