@@ -21,7 +21,8 @@ FILES, JOBS = b"/api/v1/beta/files", b"/api/v2/extract"
 # Requests, each with the values of its query.
 PATHS = {
     "GET": [b"/", JOBS, JOBS + b"/{id}", FILES, FILES + b"/{id}", FILES + b"/{id}/content", b"/_files/{id}",
-            b"/api/v2/parse/{id}", b"/api/v1/files/{id}/page_screenshots/{id}", b"/_files/{id}/pages/{id}", b"/_admin/faults", b"/{id}"],
+            b"/api/v1/files/{id}/page_screenshots/{id}", b"/_files/{id}/pages/{id}", b"/_admin/faults", b"/{id}",
+            b"/api/v2/parse/{id}"],
     "POST": [JOBS, JOBS + b"/{id}/cancel", JOBS + b"/schema/validation", FILES,
              b"/api/v1/files/{id}/page_screenshots/{id}/presigned_url"],
     "DELETE": [JOBS + b"/{id}", FILES + b"/{id}", b"/_admin/faults"],
