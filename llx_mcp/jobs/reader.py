@@ -16,7 +16,8 @@ from anyio.abc import TaskGroup
 
 from llx_mcp.answers.requests import JobListRequest, JobRequest, Until, WaitRequest
 from llx_mcp.errors import ArgumentError, LlxError
-from llx_mcp.jobs.cache import MAX_BYTES, CachedJob, JobCache, parse_cached
+from llx_mcp.jobs.byte_cache import MAX_BYTES
+from llx_mcp.jobs.cache import CachedJob, JobCache, parse_cached
 from llx_mcp.jobs.call_limit import limit_call
 from llx_mcp.jobs.clock import Clock
 from llx_mcp.jobs.fetcher import JobFetcher
