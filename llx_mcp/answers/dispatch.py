@@ -228,7 +228,7 @@ class ResultReader:
             ArgumentError: the question cannot be answered as it is.
             ValueError: the result or the metadata is not JSON that can be read.
         """
-        evidence = self.evidence if with_source else None
+        source, evidence = (self.source, self.evidence) if with_source else (None, None)
         # Each question imports what it needs: a worker starts for one of them.
         match question:
             case SummaryQuestion(request, header):
@@ -250,7 +250,7 @@ class ResultReader:
             case SourceTextQuestion(request, header, options):
                 from llx_mcp.answers.source_text import read_source_text
 
-                return read_source_text(self.sections, header, request, options, self.source, evidence)
+                return read_source_text(self.sections, header, request, options, source, evidence)
             case QueryQuestion():
                 return self._query(question)
 
