@@ -11,7 +11,9 @@ _TAGS = (
 )
 _TAG = re.compile(rf"</?(?:{_TAGS})(?:\s[^<>]{{0,500}})?/?>|<!--.{{0,500}}?-->", re.IGNORECASE)
 _GLUED_TAG = re.compile(r"</?(?:sub|sup|wbr)\s*/?>", re.IGNORECASE)
-_LINK = re.compile(r"!?\[([^\[\]]{0,500})\]\([^()\s]{0,500}(?:\([^()\s]{0,100}\)[^()\s]{0,100})?(?:\s+\"[^\"]{0,200}\")?\)")
+_LINK = re.compile(
+    r"!?\[([^\[\]]{0,500})\]\([^()\s]{0,500}(?:\([^()\s]{0,100}\)[^()\s]{0,100})?(?:\s+\"[^\"]{0,200}\")?\)"
+)
 _FOOTNOTE = re.compile(r"\[\^([\w-]{1,20})\]")
 _EMPHASIS = re.compile(r"\*+|`+|~~+|(?<!\\)(?<![^\W_])_+|(?<!\\)_+(?![^\W_])")
 _COMMAND = re.compile(r"\\([A-Za-z]{1,24})\*?")
@@ -23,11 +25,7 @@ _SPACES = frozenset({"quad", "qquad", "newline", "hline", "hfill", "par", "item"
 
 
 def strip_markup(text: str) -> str:
-    """Return a text without Markdown, HTML and LaTeX; the same text where it has none.
-
-    >>> strip_markup(r"| **Net** | $12.5\\%$ | [notes](#n) | H<sub>2</sub>O |")
-    ' Net   12.5%   notes   H2O '
-    """
+    """Return a text without Markdown, HTML and LaTeX; the same text where it has none."""
     if not _HAS_MARKUP.search(text):
         return text
     text = _GLUED_TAG.sub("", html.unescape(text))

@@ -10,18 +10,24 @@ import unicodedata
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 
+from llx_mcp.result.normalize import WITHOUT_SPACES
+
 # Between the words of a page, which are normalised together.
 _SEPARATOR = "\x00"
 _POINT = "\x01"
 _DECIMAL = re.compile(r"(?<=\d)[.,٫](?=\d)")
 # Soft hyphens, hyphens at line ends as PDF readers report them, and other characters without width.
-_INVISIBLE = re.compile("[\x01-\x08\x0e-\x1f\x7f\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufe00-\ufe0f\ufeff\ufffe]")
+_INVISIBLE = re.compile(
+    "[\x01-\x08\x0e-\x1f\x7f\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufe00-\ufe0f\ufeff\ufffe]"
+)
 _ACCENTS = re.compile("[\u0300-\u036f]")
 # The vowel signs of these scripts are neither letters nor digits to `re`.
 _SIGNS = "\u0900-\u0dff\u0e00-\u0eff\u0f00-\u109f\u1780-\u17ff"
 _JUNK = re.compile(f"[^\\w%{_SEPARATOR}{_POINT}{_SIGNS}]+|_+")
-_WITHOUT_SPACES = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
 _GRAM = 2
+_MAX_CACHED_CHARS = 300
+# Removes what may stand between the digits of one number.
+JOINED = str.maketrans("", "", ". ")
 
 
 @dataclass(frozen=True)
@@ -35,6 +41,11 @@ class Needle:
 
     stream: str
     tokens: tuple[str, ...]
+
+    @cached_property
+    def joined(self) -> str:
+        """The stream without spaces and points."""
+        return self.stream.translate(JOINED)
 
     @cached_property
     def grams(self) -> tuple[str, ...]:
@@ -67,7 +78,8 @@ def split_words(words: list[str]) -> list[list[str]]:
     if not text.isascii():
         text = _fold(text)
     text = _DECIMAL.sub(_POINT, text.casefold())
-    return [word.replace(_POINT, ".").split() for word in _JUNK.sub(" ", text).split(_SEPARATOR)] if words else []
+    text = _JUNK.sub(" ", text).replace("%", " % ").replace(_POINT, ".")
+    return [word.split() for word in text.split(_SEPARATOR)] if words else []
 
 
 def build_stream(words: list[str]) -> TokenStream:
@@ -92,23 +104,31 @@ def build_stream(words: list[str]) -> TokenStream:
     return TokenStream("".join(parts), tokens, starts, indices)
 
 
-@lru_cache(maxsize=4096)
 def build_needle(text: str) -> Needle:
     """Return the stream of a text that is looked for."""
+    return _cached_needle(text) if len(text) <= _MAX_CACHED_CHARS else _build_needle(text)
+
+
+@lru_cache(maxsize=4096)
+def _cached_needle(text: str) -> Needle:
+    return _build_needle(text)
+
+
+def _build_needle(text: str) -> Needle:
     found = build_stream(text.split())
     return Needle(found.stream, tuple(found.tokens))
 
 
 def split_grams(token: str) -> list[tuple[int, str]]:
     """Return a token, or its pairs of characters where its script has no spaces, each with its start in the token."""
-    if token.isascii() or len(token) <= _GRAM or not _WITHOUT_SPACES.search(token):
+    if token.isascii() or len(token) <= _GRAM or not WITHOUT_SPACES.search(token):
         return [(0, token)]
     return [(start, token[start : start + _GRAM]) for start in range(len(token) - _GRAM + 1)]
 
 
 def has_no_spaces(char: str) -> bool:
     """Whether a character is of a script without spaces between words, such as Japanese, Chinese or Thai."""
-    return _WITHOUT_SPACES.match(char) is not None
+    return WITHOUT_SPACES.match(char) is not None
 
 
 def _fold(text: str) -> str:
