@@ -5,6 +5,7 @@ processor time in seconds, the second says what to do, the others are whole numb
 input, and frames go to standard output.
 """
 
+import contextlib
 import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
@@ -59,9 +60,13 @@ def _open_document(content: bytes) -> "pypdfium2.PdfDocument":
     if b"%PDF-" not in content[:_SIGNATURE_BYTES]:
         raise UnreadableError("it is not a PDF")
     try:
-        return pypdfium2.PdfDocument(content)
+        document = pypdfium2.PdfDocument(content)
     except pypdfium2.PdfiumError as exc:
         raise UnreadableError(_REASONS.get(exc.err_code or 0, "it is damaged")) from None
+    # Otherwise pages lack what is filled in.
+    with contextlib.suppress(pypdfium2.PdfiumError):
+        document.init_forms()
+    return document
 
 
 def _limit_resources(seconds: int) -> None:
