@@ -208,8 +208,8 @@ class SourceTexts:
         try:
             text = await self._pdfs.read_text(content, total_seconds=_PDF_SECONDS)
         except PdfError as exc:
-            return build_missing(f"the file: {exc}")
-        return build_missing(f"the file: {text.problem}") if text.problem else await cache_source(text)
+            return build_missing(str(exc))
+        return build_missing(f"the file has no text: {text.problem}") if text.problem else await cache_source(text)
 
     async def _share_content(self, document: DocumentKey) -> bytes:
         key = BytesKey(document)
