@@ -60,6 +60,7 @@ class ReviewQuestion(msgspec.Struct, frozen=True, tag="review"):
     request: JobRequest
     header: Header
     threshold: float
+    check_citations: bool = True
 
 
 class QueryQuestion(msgspec.Struct, frozen=True, tag="query"):
@@ -243,7 +244,7 @@ class ResultReader:
                 from llx_mcp.answers.search import find_text
 
                 return find_text(self.sections, header, request, text, limit, self._search, evidence)
-            case ReviewQuestion(request, header, threshold):
+            case ReviewQuestion(request, header, threshold, _):
                 from llx_mcp.answers.review import review_job
 
                 return review_job(self.sections, header, request, threshold, evidence=evidence)

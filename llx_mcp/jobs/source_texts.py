@@ -219,7 +219,7 @@ class SourceTexts:
 
     async def _fetch_content(self, key: BytesKey) -> bytes:
         if not key.document.file_id:
-            raise NotFoundError("The job was made from a parse job, and does not name its file.")
+            raise NotFoundError("The job does not name its file.")
         source = await self._open()
         content = await source.documents.fetch_content(key.document.file_id, key.document.scope, max_tries=_TRIES)
         if len(content) <= self._cache.max_bytes * _FILE_SHARE:

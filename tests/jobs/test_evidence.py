@@ -12,7 +12,8 @@ from llx_mcp.answers.dispatch import ResultReader
 from llx_mcp.answers.requests import JobRequest, JobsRequest, SourceOptions, WaitRequest
 from llx_mcp.evidence.pages import STILL_READING, SourcePage, SourceText
 from llx_mcp.jobs.poll_schedule import PollSchedule
-from llx_mcp.jobs.reader import JobReader, ReaderOptions, open_reader
+from llx_mcp.jobs.reader import JobReader, open_reader
+from llx_mcp.jobs.reader_options import ReaderOptions
 from llx_mcp.jobs.source_texts import WAIT_SECONDS
 from tests.jobs.virtual_time import VirtualClock, virtual
 from tests.sources import Bodies, open_bodies
