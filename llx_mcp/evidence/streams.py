@@ -24,6 +24,8 @@ _ACCENTS = re.compile("[\u0300-\u036f]")
 # The vowel signs of these scripts are neither letters nor digits to `re`.
 _SIGNS = "\u0900-\u0dff\u0e00-\u0eff\u0f00-\u109f\u1780-\u17ff"
 _JUNK = re.compile(f"[^\\w%{_SEPARATOR}{_POINT}{_SIGNS}]+|_+")
+# Longer texts are searched up to here.
+MAX_CHARS = 20_000
 _GRAM = 2
 _MAX_CACHED_CHARS = 300
 # Removes what may stand between the digits of one number.

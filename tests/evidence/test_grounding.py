@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from llx_mcp.evidence.grounding import TIME_IS_UP, Grounder
+from llx_mcp.evidence.citations import TIME_IS_UP
+from llx_mcp.evidence.grounding import Grounder
 from llx_mcp.evidence.pages import SourcePage, SourceText
 from llx_mcp.evidence.places import Place, Places
 from llx_mcp.result.deadline import Deadline
