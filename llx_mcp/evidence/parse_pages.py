@@ -17,6 +17,8 @@ from llx_mcp.evidence.pages import SourcePage, SourceText, WordBox
 from llx_mcp.raw_json import decode_json, first_byte, split_json, split_list
 
 EXPAND = ("text", "items", "metadata")
+# The problem of a parse job that may have text later.
+UNFINISHED = "the parse job has not ended"
 
 _SECTIONS = ("text", "items", "metadata")
 # The share of the words of `text` that the items of a page must have to stand for it.
@@ -39,7 +41,6 @@ class ParsedPages:
     Attributes:
         numbers: their page numbers, ascending.
         problem: why there is no text to be read; "" where there may be some.
-        is_unfinished: whether the parse job has not ended, so that there may be text later.
     """
 
     def __init__(self, body: bytes) -> None:
@@ -52,7 +53,6 @@ class ParsedPages:
         status = _text(_members(answer.get("job")).get("status")).upper()
         self._pages = {name: _by_number(_members(answer.get(name)).get("pages")) for name in _SECTIONS}
         self.numbers = sorted(set().union(*self._pages.values()))
-        self.is_unfinished = status in _UNFINISHED
         self.problem = self._find_problem(status)
 
     def read_page(self, number: int) -> SourcePage:
@@ -73,8 +73,8 @@ class ParsedPages:
         )
 
     def _find_problem(self, status: str) -> str:
-        if self.is_unfinished:
-            return "the parse job has not ended"
+        if status in _UNFINISHED:
+            return UNFINISHED
         if status in _FAILED:
             return "the parse job failed" if status == "FAILED" else "the parse job was cancelled"
         return "" if self._pages["text"] or self._pages["items"] else "the parse job has no pages"
