@@ -73,8 +73,9 @@ def _common_share(words: list[str], others: list[str]) -> float:
 def _contains_number(quote: str, value: float) -> bool:
     numbers = numbers_in(quote[:_MAX_QUOTE_CHARS])
     for scale in SCALES:
-        scaled = value / scale
-        if any(abs(abs(number) - abs(scaled)) <= _TOLERANCE * max(abs(scaled), 1.0) for number in numbers):
+        scaled = abs(value / scale)
+        # The tolerance is relative, so that 0 is no other number in trillions.
+        if any(abs(abs(number) - scaled) <= _TOLERANCE * scaled for number in numbers):
             return True
     if value == int(value) and 0 <= value < len(_NUMBER_WORDS):
         return _NUMBER_WORDS[int(value)] in normalize_text(quote)
