@@ -12,7 +12,9 @@ from llx_mcp.result.sanitize import sanitize_line
 
 # Processor time for the checks of one answer; what they do not reach is said not to be checked.
 CHECK_SECONDS = 2.0
-CHECKED = "checked; what is not marked stands on its page, in those words"
+CHECKED = "checked against the document; a page without a mark is right"
+
+NO_CITATIONS = "missing; a mark says where the document has the value"
 
 _MAX_PAGES = 3
 _REASON_CHARS = 100
@@ -43,7 +45,9 @@ class CitationChecks:
     @property
     def note(self) -> str:
         """What an answer says of the checks as a whole."""
-        return CHECKED if self.missing is None else f"not checked: {self.missing}"
+        if self.missing is not None:
+            return f"not checked: {self.missing}"
+        return CHECKED if self._document.num_with_citation else NO_CITATIONS
 
     def check(self, column: Column, position: int) -> Check:
         """Check the citations of one value."""

@@ -23,6 +23,7 @@ from llx_mcp.raw_json import split_json
 from llx_mcp.result.sections import JobSections
 
 if TYPE_CHECKING:
+    from llx_mcp.evidence.grounding import Grounder
     from llx_mcp.query.engine import Engine
     from llx_mcp.result.object_search import ObjectSearch
 
@@ -198,9 +199,11 @@ class ResultReader:
         _ = self.evidence
 
     @cached_property
-    def evidence(self) -> SourceText | None:
+    def evidence(self) -> "Grounder | None":
         """What checks citations against the text of the document; None without a text."""
-        return self.source
+        from llx_mcp.evidence.grounding import Grounder
+
+        return None if self.source is None else Grounder(self.source)
 
     @cached_property
     def _search(self) -> "ObjectSearch":

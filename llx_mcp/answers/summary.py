@@ -16,6 +16,7 @@ from functools import cached_property
 from typing import Any
 
 from llx_mcp.answers.budget import Answer, AnswerBuilder, Cost, TableBuilder, part_cost
+from llx_mcp.answers.citation_checks import CitationChecks
 from llx_mcp.answers.cells import CELLS, cite_all
 from llx_mcp.answers.compact_tables import pack
 from llx_mcp.answers.header import Header, start_summary
@@ -26,7 +27,7 @@ from llx_mcp.answers.requests import JobRequest
 from llx_mcp.answers.schema_text import LEGEND as SCHEMA_LEGEND
 from llx_mcp.answers.schema_text import UNKNOWN, describe_schema
 from llx_mcp.answers.shape import Shape, describe_shape
-from llx_mcp.evidence.pages import SourceText
+from llx_mcp.evidence.grounding import Grounder
 from llx_mcp.result.sanitize import sanitize_json, sanitize_text, truncate
 from llx_mcp.result.sections import JobSections
 from llx_mcp.result.sql_tables import FIELDS, find_sql_tables
@@ -47,7 +48,7 @@ _LOW_SHARE = 0.3
 _MAX_WHOLE_CHARS = 20_000
 
 
-def summarize(sections: JobSections, header: Header, request: JobRequest, evidence: SourceText | None = None) -> Answer:
+def summarize(sections: JobSections, header: Header, request: JobRequest, evidence: Grounder | None = None) -> Answer:
     """Build what a job says, where it says it, and how confident it is, within `request.max_chars`.
 
     Raises:
@@ -60,7 +61,9 @@ def summarize(sections: JobSections, header: Header, request: JobRequest, eviden
     _add_message(builder, "metadata_error", ranking.document.error, request)
     _add_sections(builder, sections, request, ranking.document.error)
     if sections.has_result:
-        content = _Content(sections.result, ranking, request)
+        document = ranking.document
+        checks = CitationChecks(document, evidence) if evidence is not None and document.has_provenance else None
+        content = _Content(sections.result, ranking, request, checks)
         if not _add_whole(builder, content):
             _add_overview(builder, content)
     return builder.build()
@@ -71,6 +74,7 @@ class _Content:
     result: Any
     ranking: ConfidenceRanking
     request: JobRequest
+    checks: CitationChecks | None = None
 
     @cached_property
     def _clean(self) -> Any:
@@ -82,7 +86,7 @@ class _Content:
 
     @cached_property
     def _cited(self) -> Any:
-        return sanitize_json(pack(cite_all(self.ranking.document)))
+        return sanitize_json(pack(cite_all(self.ranking.document, self.checks)))
 
     @property
     def forms(self) -> list[str]:
@@ -190,6 +194,8 @@ def _add_whole(builder: AnswerBuilder, content: _Content) -> bool:
         room = builder.room - part_cost(form, content.form(form)) - counts
         if form == _CITED:
             room -= part_cost("cells", CELLS)
+            if content.checks is not None:
+                room -= part_cost("citation_check", content.checks.note)
         if not Cost().fits(room):
             continue
         if form == _CITED or not content.ranking.num_leaves:
@@ -207,6 +213,8 @@ def _add_whole(builder: AnswerBuilder, content: _Content) -> bool:
 def _add_result(builder: AnswerBuilder, form: str, content: _Content, low: TableBuilder | None = None) -> bool:
     if form == _CITED:
         builder.add("cells", CELLS)
+        if content.checks is not None:
+            builder.add("citation_check", content.checks.note)
     builder.add(form, content.form(form))
     builder.add("counts", content.ranking.counts)
     if low is not None and low.rows:

@@ -51,11 +51,12 @@ class CitedPassage(Protocol):
 class Grounder:
     """Compares citations with the text of a document. The pages are indexed once, when they are first needed.
 
-    Args:
+    Attributes:
         source: the text of the document.
     """
 
     def __init__(self, source: SourceText) -> None:
+        self.source = source
         self._document = DocumentIndex(source)
 
     def check(self, value: Any, citations: Sequence[CitedPassage], *, deadline: Deadline = _FOREVER) -> Check:
@@ -96,9 +97,7 @@ class Grounder:
         for number in numbers:
             if (found := self._find_number(number, limit, deadline)).total:
                 return found
-        return self._document.collect(
-            self._document.find_similar(needle, _MIN_SIMILARITY, deadline), limit, deadline
-        )
+        return self._document.collect(self._document.find_similar(needle, _MIN_SIMILARITY, deadline), limit, deadline)
 
     def search(self, text: str, limit: int = 10, *, deadline: Deadline = _FOREVER) -> Places:
         """Return where words stand that a user looks for: as given, else the same words, else similar words."""
@@ -107,6 +106,10 @@ class Grounder:
             return found if needles else Places()
         similar = self._document.find_similar(needles[-1], _MIN_SEARCH_SIMILARITY, deadline)
         return self._document.collect(similar, limit, deadline)
+
+    def words(self, place: Place) -> str:
+        """Return the words at a place, as the document has them."""
+        return self._text([place])
 
     def _find_text(self, needles: list[Needle], limit: int, deadline: Deadline) -> Places:
         return self._document.collect(self._document.find_exact(needles, deadline), limit, deadline)
@@ -124,9 +127,7 @@ class Grounder:
         )
         return self._document.collect(hits, limit, deadline)
 
-    def _contains(
-        self, value: Any, citations: Sequence[CitedPassage], checks: Sequence[CitationCheck]
-    ) -> bool | None:
+    def _contains(self, value: Any, citations: Sequence[CitedPassage], checks: Sequence[CitationCheck]) -> bool | None:
         """Whether the quotes, as they stand on their pages, contain a value; None where none could be compared."""
         if all(check.verdict == "unchecked" for check in checks):
             return None

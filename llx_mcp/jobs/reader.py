@@ -141,9 +141,7 @@ class JobReader:
         from llx_mcp.answers.requests import ReadOptions
 
         options = ReadOptions(path, cursor, tuple(include))
-        return await self._fetch_and_answer(
-            request, lambda header: ReadQuestion(request, header, options), "checks"
-        )
+        return await self._fetch_and_answer(request, lambda header: ReadQuestion(request, header, options), "checks")
 
     async def find(self, request: JobRequest, text: str, limit: int) -> "Answer":
         """Return what a result says about some words, best match first.
@@ -371,9 +369,7 @@ class JobReader:
             return await self.sources.fetch(key, cached, self._options.call_seconds * _SOURCE_SHARE)
         return None
 
-    async def _answer(
-        self, cached: CachedJob, question: "Question", source: "CachedSource | None" = None
-    ) -> "Answer":
+    async def _answer(self, cached: CachedJob, question: "Question", source: "CachedSource | None" = None) -> "Answer":
         request = question.request
         key = await self.fetcher.build_key(request.job_id, request.scope)
         return await self._executor.answer(key, cached, question, source)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 Distortion = Callable[[str, random.Random], str]
 _LIGATURES = {"ffi": "ﬃ", "ffl": "ﬄ", "ff": "ﬀ", "fi": "ﬁ", "fl": "ﬂ"}
 _ALPHABET = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-_PLAIN = str.maketrans("“”„‘’–—−‐‑", "\"\"\"''-----")
+_PLAIN = str.maketrans("“”„‘’–—−‐‑", '"""\'\'-----')
 _CURLY = str.maketrans({'"': "”", "'": "’", "-": "–"})
 _ACCENTED = str.maketrans("aeiouAEIOUcn", "áèîöúÀÉÍÔÜçñ")
 
@@ -25,7 +25,7 @@ def _cells(quote: str, rng: random.Random) -> str:
 
 def _html_cells(quote: str, rng: random.Random) -> str:
     words = quote.replace("&", "&amp;").split()
-    return f"<table><tr><td>{' '.join(words[:2])}</td><td colspan=\"2\">{'<br/>'.join(words[2:])}</td></tr></table>"
+    return f'<table><tr><td>{" ".join(words[:2])}</td><td colspan="2">{"<br/>".join(words[2:])}</td></tr></table>'
 
 
 def _emphasis(word: str, rng: random.Random) -> str:
@@ -66,10 +66,7 @@ def _join_words(quote: str, rng: random.Random) -> str:
 
 
 def _misread(quote: str, rng: random.Random) -> str:
-    changed = [
-        rng.choice(_ALPHABET) if char.isalnum() and rng.random() < 0.02 else char
-        for char in quote
-    ]
+    changed = [rng.choice(_ALPHABET) if char.isalnum() and rng.random() < 0.02 else char for char in quote]
     return "".join(changed)
 
 
