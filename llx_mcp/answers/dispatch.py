@@ -200,7 +200,7 @@ class ResultReader:
 
     @cached_property
     def evidence(self) -> "Grounder | None":
-        """What checks citations against the text of the document; None without a text."""
+        """What checks citations against the text of the document; None where that is not at hand."""
         from llx_mcp.evidence.grounding import Grounder
 
         return None if self.source is None else Grounder(self.source)
@@ -250,7 +250,7 @@ class ResultReader:
             case SourceTextQuestion(request, header, options):
                 from llx_mcp.answers.source_text import read_source_text
 
-                return read_source_text(self.sections, header, request, options, evidence)
+                return read_source_text(self.sections, header, request, options, self.source, evidence)
             case QueryQuestion():
                 return self._query(question)
 

@@ -1,22 +1,16 @@
 """The items of a parsed page as lines of words, each word with the box of its item."""
 
-import html
 import math
-import re
 from collections.abc import Iterator
 from typing import Any
 
+from llx_mcp.evidence.markup import strip_markup
 from llx_mcp.evidence.pages import WordBox
 
 Line = tuple[list[str], WordBox | None]
 
 # Items contain items: lists in lists, and headers. The service nests two or three levels.
 _MAX_DEPTH = 16
-_IMAGE_OR_LINK = re.compile(r"!?\[([^\[\]]*)\]\([^()]*\)")
-_TAG = re.compile(r"</?[a-zA-Z][^<>]*>")
-_LINE_MARK = re.compile(r"^[ \t]*(?:#{1,6}|>|[-*+]|```\w*|[|:\- \t]{3,}$)(?=\s|$)", re.MULTILINE)
-_EMPHASIS = re.compile(r"(?<![\w*])\*{1,3}(?=\S)|(?<=\S)\*{1,3}(?![\w*])|(?<!\w)_{1,2}(?=\w)|(?<=\w)_{1,2}(?!\w)|~~|`")
-_ESCAPE = re.compile(r"\\([\\`*_{}\[\]()#+\-.!|$<>~])")
 
 
 def read_items(items: object) -> Iterator[Line]:
@@ -40,15 +34,6 @@ def read_items(items: object) -> Iterator[Line]:
                 stack.append((_iterate(nested), box))
             else:
                 yield from _lines(_text_of(item), box)
-
-
-def strip_markup(markdown: str) -> str:
-    """Return the text of Markdown without its marks, tags and table rules."""
-    text = _IMAGE_OR_LINK.sub(r"\1", markdown)
-    text = _TAG.sub(" ", text)
-    text = _LINE_MARK.sub("", text)
-    text = re.sub(r"(?<!\\)\|", " ", text)
-    return html.unescape(_ESCAPE.sub(r"\1", _EMPHASIS.sub("", text)))
 
 
 def _iterate(items: object) -> Iterator[Any]:

@@ -13,7 +13,7 @@ import anyio
 from anyio.abc import TaskGroup
 
 from llx_mcp.errors import ArgumentError, BadResponseError, LlxError, NotFoundError, RejectedError, excerpt
-from llx_mcp.evidence.pages import SourceText
+from llx_mcp.evidence.pages import STILL_READING, SourceText
 from llx_mcp.evidence.parse_pages import UNFINISHED
 from llx_mcp.jobs.byte_cache import ByteCache, CachedBytes
 from llx_mcp.jobs.cache import CachedJob, JobKey
@@ -35,7 +35,6 @@ FETCH_SECONDS = 20.0
 WAIT_SECONDS = 8.0
 # Less than the whole, so that the pages that were read by then are not lost.
 _PDF_SECONDS = 14.0
-_STILL_READING = "the document is still being read; call again in some seconds"
 _TOO_SLOW = f"the document could not be fetched and read within {FETCH_SECONDS:g} s"
 
 # What could change soon is tried again after this time.
@@ -118,7 +117,7 @@ class SourceTexts:
         with anyio.move_on_after(min(max_wait_seconds, WAIT_SECONDS) if self._cache.max_bytes else FETCH_SECONDS):
             self._keep_running(document)
             return await self._share_fetch(document)
-        return build_missing(_STILL_READING, may_come=True)
+        return build_missing(STILL_READING, may_come=True)
 
     async def fetch_document_bytes(self, key: JobKey, cached: CachedJob) -> bytes:
         """Return the content of a job's document, from the cache or from a fetch that concurrent callers share.

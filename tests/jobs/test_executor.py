@@ -163,7 +163,7 @@ class FailingPool(WorkerPool):
         self.steps: list[Step] = []
         self.jobs: list[object] = []
 
-    async def answer(self, job: object, name: str, fetch_body: object, steps: Any) -> Any:
+    async def answer(self, job: object, name: str, fetch_body: object, steps: Any, source: object = None) -> Any:
         """Remember the steps and fail."""
         self.jobs.append(job)
         self.steps = list(steps)
