@@ -32,10 +32,6 @@ if TYPE_CHECKING:
     from llx_mcp.answers.dispatch import Question
     from llx_mcp.answers.header import Header
     from llx_mcp.answers.wait_report import WaitReport
-<<<<<<< HEAD
-    from llx_mcp.evidence.pages import SourceText
-=======
->>>>>>> sources
     from llx_mcp.jobs.cached_source import CachedSource
     from llx_mcp.jobs.executor import AnswerExecutor
     from llx_mcp.jobs.joined import JoinedJobs
