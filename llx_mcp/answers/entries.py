@@ -55,16 +55,16 @@ def describe_checks(
         return Place(page=place.page, words=words, **boxes)
 
     if not citations:
-        found = checks.find(column.node.values[position])
-        return {"found": list(map(show, found.places)) or None, "num_found": found.total}
+        places = checks.find(column.node.values[position])
+        return {"found": list(map(show, places.places)) or None, "num_found": places.total}
     check = checks.check(column, position)
     shown: list[Citation] = []
     for citation, found in zip(citations, check.citations, strict=False):
         words = describe(found, citation.page)
         if check.verdict == "value_not_in_quote" and found.verdict == "verified":
             words = "stands on its page, but does not contain the value"
-        places = found.elsewhere.places or (found.places if "boxes" in include else ())
-        shown.append(citation.model_copy(update={"check": words, "places": list(map(show, places)) or None}))
+        stands = found.elsewhere.places or (found.places if "boxes" in include else ())
+        shown.append(citation.model_copy(update={"check": words, "places": list(map(show, stands)) or None}))
     return {"citations": shown + citations[len(shown) :]}
 
 

@@ -8,8 +8,8 @@ from functools import cached_property
 from itertools import chain, islice
 from typing import Any
 
-from llx_mcp.answers.citation_checks import CitationChecks
 from llx_mcp.answers.cells import build_cell
+from llx_mcp.answers.citation_checks import CitationChecks
 from llx_mcp.answers.provenance import quote_around
 from llx_mcp.result.document import Document, is_scalar
 from llx_mcp.result.location import Location

@@ -10,8 +10,8 @@ from itertools import islice
 from typing import Any
 
 from llx_mcp.answers.budget import Answer, AnswerBuilder, Cost, build_table, part_cost
-from llx_mcp.answers.citation_checks import CitationChecks
 from llx_mcp.answers.cells import build_cell, describe_cells
+from llx_mcp.answers.citation_checks import CitationChecks
 from llx_mcp.answers.cursors import PagePosition, decode_cursor, encode_cursor
 from llx_mcp.answers.entries import build_entry, describe_checks, describe_entry
 from llx_mcp.answers.header import Header, start_answer

@@ -6,8 +6,8 @@ from difflib import get_close_matches
 from typing import Any
 
 from llx_mcp.answers.budget import Answer, AnswerBuilder, TableBuilder
-from llx_mcp.answers.citation_checks import CitationChecks
 from llx_mcp.answers.cells import CELLS, build_cell, cut_value
+from llx_mcp.answers.citation_checks import CitationChecks
 from llx_mcp.answers.header import Header, start_answer
 from llx_mcp.answers.limits import DEFAULT_CHARS
 from llx_mcp.answers.markdown import hit_line

@@ -16,8 +16,8 @@ from functools import cached_property
 from typing import Any
 
 from llx_mcp.answers.budget import Answer, AnswerBuilder, Cost, TableBuilder, part_cost
-from llx_mcp.answers.citation_checks import CitationChecks
 from llx_mcp.answers.cells import CELLS, cite_all
+from llx_mcp.answers.citation_checks import CitationChecks
 from llx_mcp.answers.compact_tables import pack
 from llx_mcp.answers.header import Header, start_summary
 from llx_mcp.answers.limits import MAX_CHARS

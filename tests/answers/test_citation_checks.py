@@ -69,7 +69,8 @@ def answer(
     job: Job = build_job(RESULT, fields)
     request = JobRequest(job.id, max_chars=options.pop("max_chars", 4_000))
     sections, header = JobSections(job.sections), build_header(job, request, now=NOW)
-    return build(sections, header, request, *arguments, evidence=evidence, **options)
+    found: Answer = build(sections, header, request, *arguments, evidence=evidence, **options)
+    return found
 
 
 def read(path: str = "$", *include: str, **options: Any) -> Answer:
@@ -103,9 +104,9 @@ def test_search_and_whole_result_mark_the_same() -> None:
     assert whole["cited_result"]["due"] == ["2031-06-30", 2, 0.9, MARKS["due"]]
 
 
-@pytest.mark.parametrize("build", [summarize, lambda *args, **kw: find_text(*args, "lender", **kw)])
-def test_without_a_text_at_hand_nothing_is_said_of_checks(build: Any) -> None:
-    found = answer(build, evidence=None)
+@pytest.mark.parametrize(("build", "arguments"), [(summarize, ()), (find_text, ("lender",))])
+def test_without_a_text_at_hand_nothing_is_said_of_checks(build: Any, arguments: tuple[str, ...]) -> None:
+    found = answer(build, *arguments, evidence=None)
     assert "citation_check" not in found.structured
     assert "Citations" not in found.text
 
