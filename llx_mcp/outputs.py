@@ -26,7 +26,7 @@ from llx_mcp.answers.outputs import (
     WaitCounts,
     WaitOutput,
 )
-from llx_mcp.answers.read_outputs import Citation, Entry, ReadOutput, Value
+from llx_mcp.answers.read_outputs import Citation, Entry, Place, ReadOutput, Value
 from llx_mcp.answers.source_outputs import SourceTextOutput
 
 __all__ = [
@@ -42,6 +42,7 @@ __all__ = [
     "NextStep",
     "Omission",
     "Output",
+    "Place",
     "QueryOutput",
     "ReadOutput",
     "ReviewCounts",

@@ -4,6 +4,7 @@ import re
 from collections.abc import Collection
 from typing import Any
 
+from llx_mcp.answers.citation_checks import CitationChecks
 from llx_mcp.answers.provenance import quote_around, round_confidence
 from llx_mcp.result.document import Citation, Column, Document
 from llx_mcp.result.location import Location, root_location
@@ -41,6 +42,7 @@ def build_cell(
     around: str = "",
     whole: bool = False,
     include: Collection[str] = ("provenance",),
+    checks: CitationChecks | None = None,
 ) -> Any:
     """Build one value with its provenance.
 
@@ -52,6 +54,7 @@ def build_cell(
         whole: whether to show a long value in full.
         include: what to show: `quotes` adds a quote that tells more than the value, `boxes` its rectangles. A quote
             that lacks the value is always added.
+        checks: the checks of the citations; what they find wrong stands before the quote.
 
     Returns:
         `[value, page, confidence]`, then the quote and the boxes if there are any; the value alone where the job has no
@@ -65,6 +68,8 @@ def build_cell(
     page, text = document.first_citation(entry)
     cell = [shown, page, round_confidence(column.confidences[position])]
     quote = _show_quote(value, text, document.quotes(entry), around, with_context="quotes" in include)
+    if checks is not None and (mark := checks.mark(column, position)):
+        quote = mark if quote is None else f"{mark}; {quote}"
     if "boxes" in include:
         return [*cell, quote, next(map(list_boxes, document.citations(entry)), [])]
     return cell if quote is None else [*cell, quote]
@@ -75,18 +80,19 @@ def list_boxes(citation: Citation) -> list[list[float]]:
     return [[box.x, box.y, box.w, box.h] for box in citation.boxes]
 
 
-def cite_all(document: Document) -> Any:
+def cite_all(document: Document, checks: CitationChecks | None = None) -> Any:
     """Return the whole result with each value as a cell; nulls, empty lists and empty objects stay as they are."""
-    return _cite(document, root_location(document.root))
+    return _cite(document, root_location(document.root), checks)
 
 
-def _cite(document: Document, location: Location) -> Any:
+def _cite(document: Document, location: Location, checks: CitationChecks | None) -> Any:
     value = location.value
     if isinstance(value, dict):
-        return {member.node.step or "": _cite(document, member) for member in location.members()}
+        return {member.node.step or "": _cite(document, member, checks) for member in location.members()}
     if isinstance(value, list):
-        return [_cite(document, element) for element in location.elements(range(len(value)))]
-    return build_cell(document, document.column(location.node), location.position, whole=True)
+        return [_cite(document, element, checks) for element in location.elements(range(len(value)))]
+    column = document.column(location.node)
+    return build_cell(document, column, location.position, whole=True, checks=checks)
 
 
 def cut_value(value: Any, around: str) -> Any:

@@ -4,11 +4,14 @@ from collections.abc import Collection
 from typing import Any, cast
 
 from llx_mcp.answers.cells import list_boxes
-from llx_mcp.answers.read_outputs import Citation, Entry
-from llx_mcp.result.document import parse_box, parse_citation
+from llx_mcp.answers.citation_checks import CitationChecks, describe, list_place_boxes
+from llx_mcp.answers.read_outputs import Citation, Entry, Place
+from llx_mcp.evidence.places import Place as FoundPlace
+from llx_mcp.result.document import Column, parse_box, parse_citation
 from llx_mcp.result.metadata_reader import RawCitation, parse_number
-from llx_mcp.result.sanitize import sanitize_json
+from llx_mcp.result.sanitize import sanitize_json, sanitize_text, truncate
 
+_WORDS_CHARS = 160
 _NUMBERS = ("confidence", "extraction_confidence", "parsing_confidence")
 
 
@@ -37,6 +40,32 @@ def describe_entry(entry: dict[str, Any], include: Collection[str]) -> dict[str,
     if rest:
         facts["more"] = sanitize_json(rest)
     return facts
+
+
+def describe_checks(
+    citations: list[Citation], checks: CitationChecks, column: Column, position: int, include: Collection[str]
+) -> dict[str, Any]:
+    """Return the citations of a value with what their check found, or where the value stands without a citation."""
+    if checks.missing is not None:
+        return {}
+
+    def show(place: FoundPlace) -> Place:
+        words = str(truncate(sanitize_text(checks.evidence.words(place)), _WORDS_CHARS))
+        boxes = {"boxes": list_place_boxes(place)} if "boxes" in include and place.boxes else {}
+        return Place(page=place.page, words=words, **boxes)
+
+    if not citations:
+        places = checks.find(column.node.values[position])
+        return {"found": list(map(show, places.places)) or None, "num_found": places.total}
+    check = checks.check(column, position)
+    shown: list[Citation] = []
+    for citation, found in zip(citations, check.citations, strict=False):
+        words = describe(found, citation.page)
+        if check.verdict == "value_not_in_quote" and found.verdict == "verified":
+            words = "stands on its page, but does not contain the value"
+        stands = found.elsewhere.places or (found.places if "boxes" in include else ())
+        shown.append(citation.model_copy(update={"check": words, "places": list(map(show, stands)) or None}))
+    return {"citations": shown + citations[len(shown) :]}
 
 
 def _build_citation(raw: dict[str, Any], include: Collection[str]) -> Citation:

@@ -9,6 +9,7 @@ from itertools import chain, islice
 from typing import Any
 
 from llx_mcp.answers.cells import build_cell
+from llx_mcp.answers.citation_checks import CitationChecks
 from llx_mcp.answers.provenance import quote_around
 from llx_mcp.result.document import Document, is_scalar
 from llx_mcp.result.location import Location
@@ -21,7 +22,7 @@ COLUMNS = ("kind", "path", "count", "total", "where", "example", "value", "why")
 _VALUE_CHARS = 80
 _QUOTE_CHARS = 100
 # The kinds whose findings are doubts rather than faults.
-DOUBTS = frozenset({"quote", "confidence", "citation"})
+DOUBTS = frozenset({"quote", "page", "ambiguous", "confidence", "citation"})
 # The kinds that are not about what a value says.
 _WITHOUT_VALUE = frozenset({"required", "metadata"})
 
@@ -158,7 +159,11 @@ def find_index_names(document: Document) -> set[str]:
 
 
 def build_rows(
-    document: Document, kind: str, groups: Iterable[Group], explain: Callable[[Group], str | None]
+    document: Document,
+    kind: str,
+    groups: Iterable[Group],
+    explain: Callable[[Group], str | None],
+    checks: CitationChecks | None = None,
 ) -> Iterator[list[Any]]:
     """Yield a row with `COLUMNS` for each group; `explain` says why its values are listed."""
     for group in groups:
@@ -167,7 +172,7 @@ def build_rows(
         limit = _MAX_DOUBTFUL_ELEMENTS if kind in DOUBTS else _MAX_ELEMENTS
         where = _say_where(group, limit) if 1 < count < total else None
         # The words around a value help to judge a doubt.
-        cell = None if kind in _WITHOUT_VALUE else _build_cell(document, worst, with_quote=kind in DOUBTS)
+        cell = None if kind in _WITHOUT_VALUE else _build_cell(document, worst, checks, with_quote=kind in DOUBTS)
         example: str | None = exact
         if count == 1:
             path, example = show_path(exact if worst.absent is None else _absent_path(worst)), None
@@ -290,11 +295,11 @@ def _indices(node: Node, position: int) -> str:
     return "".join(f"[{at.node.indices[at.position]}]" for at in lineage if at.node.indices is not None)
 
 
-def _build_cell(document: Document, field: FieldFindings, *, with_quote: bool) -> Any:
+def _build_cell(document: Document, field: FieldFindings, checks: CitationChecks | None, *, with_quote: bool) -> Any:
     value = field.node.values[field.worst]
     if value is not None and not is_scalar(value):
         return sanitize_json(begin_json(value, _VALUE_CHARS))
-    cell = build_cell(document, document.column(field.node), field.worst, include=("quotes",))
+    cell = build_cell(document, document.column(field.node), field.worst, include=("quotes",), checks=checks)
     if not isinstance(cell, list):
         return truncate(cell, _VALUE_CHARS)
     shown, page, confidence, *quotes = cell

@@ -236,12 +236,17 @@ def _render_value_counts(counts: Counts) -> str:
 
 
 def _render_review_counts(counts: ReviewCounts) -> str:
-    kinds = {kind: getattr(counts, name) for kind, name in COUNT_FIELDS.items()}
+    counted = {kind: getattr(counts, name) for kind, name in COUNT_FIELDS.items()}
+    kinds = {kind: count for kind, count in counted.items() if count is not None}
     notes = {"confidence": f" (below {counts.threshold:g})"}
     if counts.also_without_citation is not None:
         notes["citation"] = f" ({counts.also_without_citation} listed under another kind)"
     shown = ", ".join(f"{kind} {count}{notes.get(kind, '')}" for kind, count in kinds.items())
-    return f"{counts.values} values; to check: {shown}.\n"
+    line = f"{counts.values} values; to check: {shown}.\n"
+    if counts.verified is None:
+        return line
+    unchecked = f", {counts.unchecked_citations} not checked" if counts.unchecked_citations else ""
+    return f"{line}Citations: {counts.verified} stand on their page and contain the value{unchecked}.\n"
 
 
 def _render_found(found: SearchCounts) -> str:
@@ -285,6 +290,9 @@ def _entry_lines(entry: Entry) -> Iterator[str]:
             yield f"{name} {dump_json(fact)}"
     if entry.citations is not None:
         yield from [dump_json(citation.structured()) for citation in entry.citations] or ["no citation"]
+    if isinstance(entry, Value) and entry.num_found is not None:
+        places = [dump_json(place.structured()) for place in entry.found or []]
+        yield f"found in {_plural(entry.num_found, 'place')}: {' '.join(places)}"
 
 
 def _render_values(tables: list[Table]) -> str:
@@ -316,6 +324,7 @@ PARTS: dict[str, Callable[[Any], str]] = {
     "metadata_error": lambda message: f"The service reports of the field metadata: {dump_json(message)}\n",
     # The title of each fence says the same.
     "notice": _render_nothing,
+    "citation_check": lambda note: f"Citations {note}.\n",
     "matches": lambda count: f"{count} match{'' if count == 1 else 'es'}\n",
     "value": _render_value,
     "entry": _render_entry,

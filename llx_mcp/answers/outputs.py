@@ -103,6 +103,12 @@ class Sections(Output):
     metadata: JsonObject | None = Field(default=None, description="Job-level metadata: pages, tokens.")
 
 
+CITATION_CHECK = (
+    "Whether the citations were compared with the text of the document. If so, a value without a mark stands on its "
+    "page in the words of its quote; a mark is the last text in the list of a value."
+)
+
+
 class JobFields(Output):
     """The fields that an answer about jobs may have."""
 
@@ -121,6 +127,7 @@ class SummaryFields(JobFields):
     metadata_error: str | None = Field(
         default=None, description="What the service says went wrong with the field metadata."
     )
+    citation_check: str | None = Field(default=None, description=CITATION_CHECK)
     cells: str | None = Field(default=None, description="What the innermost lists of `cited_result` hold.")
     cited_result: JsonValue = Field(
         default=None,
@@ -199,6 +206,7 @@ class SearchFields(JobFields):
     """The fields that a search of a job may have."""
 
     found: SearchCounts | None = Field(default=None, description="How much was found.")
+    citation_check: str | None = Field(default=None, description=CITATION_CHECK)
     shared: JsonObject | None = Field(default=None, description="Fields that have the same value in all hits.")
     hits: Table | None = Field(
         default=None,
@@ -249,6 +257,19 @@ class ReviewCounts(Output):
         description="Required fields that are absent, or null where the schema does not allow null (kind `required`)."
     )
     quote_mismatches: int = Field(description="Values that none of their quotes contains (kind `quote`).")
+    not_on_page: int | None = Field(
+        default=None, description="Values whose quote does not stand on the page that is cited (kind `page`)."
+    )
+    ambiguous_citations: int | None = Field(
+        default=None,
+        description="Values whose quote stands on several other pages, but not on its own (kind `ambiguous`).",
+    )
+    verified: int | None = Field(
+        default=None, description="Values that stand on the page that is cited, in the words of the quote."
+    )
+    unchecked_citations: int | None = Field(
+        default=None, description="Values whose citation could not be compared with its page."
+    )
     low_confidence: int = Field(description="Values with a confidence below the threshold (kind `confidence`).")
     duplicates: int = Field(description="Rows that repeat an earlier row of their list (kind `duplicate`).")
     short_metadata: int = Field(description="Lists with less metadata than elements (kind `metadata`).")
@@ -263,6 +284,8 @@ COUNT_FIELDS = {
     "schema": "schema_violations",
     "required": "missing_required",
     "quote": "quote_mismatches",
+    "page": "not_on_page",
+    "ambiguous": "ambiguous_citations",
     "confidence": "low_confidence",
     "duplicate": "duplicates",
     "metadata": "short_metadata",

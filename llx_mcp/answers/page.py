@@ -11,8 +11,9 @@ from typing import Any
 
 from llx_mcp.answers.budget import Answer, AnswerBuilder, Cost, build_table, part_cost
 from llx_mcp.answers.cells import build_cell, describe_cells
+from llx_mcp.answers.citation_checks import CitationChecks
 from llx_mcp.answers.cursors import PagePosition, decode_cursor, encode_cursor
-from llx_mcp.answers.entries import build_entry, describe_entry
+from llx_mcp.answers.entries import build_entry, describe_checks, describe_entry
 from llx_mcp.answers.header import Header, start_answer
 from llx_mcp.answers.markdown import row_line
 from llx_mcp.answers.outputs import Omission, Table
@@ -56,8 +57,11 @@ def read_page(
     locations = _find(document, options.path)
     # Only what is read alone is shown with all that the metadata says of it.
     entry = sections.entries.read(locations[0]) if len(locations) == 1 and options.include else {}
-    page = _Page(document, locations, request, options, _cursor_source(sections, request, options))
+    checks = CitationChecks(document, evidence) if evidence is not None and document.has_provenance else None
+    page = _Page(document, locations, request, options, _cursor_source(sections, request, options), checks)
     builder.add("matches", len(locations))
+    if checks is not None:
+        builder.add("citation_check", checks.note)
     if not page.add_single_value(builder, entry):
         page.add_entry(builder, entry)
         page.add_tables(builder)
@@ -83,13 +87,20 @@ class _Page:
     """One page of the values at some locations."""
 
     def __init__(
-        self, document: Document, locations: list[Location], request: JobRequest, options: ReadOptions, source: str
+        self,
+        document: Document,
+        locations: list[Location],
+        request: JobRequest,
+        options: ReadOptions,
+        source: str,
+        checks: CitationChecks | None,
     ) -> None:
         self._document = document
         self._locations = locations
         self._request = request
         self._options = options
         self._source = source
+        self._checks = checks
         self._start = decode_cursor(options.cursor, source) if options.cursor else PagePosition()
         self._total = sum(count_values(location.value) for location in locations)
 
@@ -99,7 +110,7 @@ class _Page:
         is_container = isinstance(location.value, dict | list) and bool(location.value)
         if len(self._locations) > 1 or self._start != PagePosition() or is_container:
             return False
-        value = _build_value(self._document, location, entry, self._options.include)
+        value = self._build_value(location, entry)
         return Cost().fits(builder.room - part_cost("value", value)) and builder.add("value", value)
 
     def add_entry(self, builder: AnswerBuilder, entry: dict[str, Any]) -> None:
@@ -121,7 +132,7 @@ class _Page:
         """Add the values as tables, and the cursor for what does not fit."""
         reserve = builder.omissions_cost(self._omission(self._total, _LONGEST_CURSOR))
         reserve += part_cost("cursor", _LONGEST_CURSOR)
-        tables = _PageTables(builder.room - reserve, self._document, self._options.include)
+        tables = _PageTables(builder.room - reserve, self._document, self._options.include, self._checks)
         end = _take_rows(tables, self._locations, self._start, self._total)
         if tables.tables:
             builder.add("values", tables.build())
@@ -132,17 +143,21 @@ class _Page:
             builder.omit(self._omission(self._total - end.values, cursor))
             builder.add("cursor", cursor)
 
+    def _build_value(self, location: Location, entry: dict[str, Any]) -> Value:
+        """Build a single value with all that the metadata says of it, and what the check of its citations found."""
+        shown = describe_entry(entry, self._options.include)
+        if self._document.has_provenance:
+            column = self._document.column(location.node)
+            shown = {"confidence": column.confidences[location.position], "citations": []} | shown
+            if self._checks is not None and location.value is not None:
+                shown |= describe_checks(
+                    shown["citations"], self._checks, column, location.position, self._options.include
+                )
+        return Value(path=show_path(location.path), value=sanitize_json(location.value), **shown)
+
     def _omission(self, num_left: int, cursor: str) -> Omission:
         call = self._options.next_call(self._request, cursor)
         return Omission(what="values", count=num_left, total=self._total, call=call)
-
-
-def _build_value(document: Document, location: Location, entry: dict[str, Any], include: Collection[str]) -> Value:
-    shown = describe_entry(entry, include)
-    if document.has_provenance:
-        confidence = document.column(location.node).confidences[location.position]
-        shown = {"confidence": confidence, "citations": []} | shown
-    return Value(path=show_path(location.path), value=sanitize_json(location.value), **shown)
 
 
 def _take_rows(tables: "_PageTables", locations: list[Location], start: PagePosition, total: int) -> PagePosition:
@@ -181,11 +196,12 @@ def _take_leaves(tables: "_PageTables", row: PageRow, start: PagePosition) -> Pa
 class _PageTables:
     """Tables of values that grow by rows for as long as they stay within the room."""
 
-    def __init__(self, room: Cost, document: Document, include: Collection[str]) -> None:
+    def __init__(self, room: Cost, document: Document, include: Collection[str], checks: CitationChecks | None) -> None:
         self.tables: list[tuple[tuple[str, ...], list[list[Any]]]] = []
         self.omissions: list[Omission] = []
         self._room = room - part_cost("values", [])
         self._document = document
+        self._checks = checks
         self._include = include if document.has_provenance else ()
         self._cells = describe_cells(self._include)
 
@@ -236,7 +252,8 @@ class _PageTables:
         if not self._include:
             return cell.value
         column = self._document.column(cell.node)
-        return build_cell(self._document, column, cell.position, whole=True, include=self._include)
+        include, checks = self._include, self._checks
+        return build_cell(self._document, column, cell.position, whole=True, include=include, checks=checks)
 
     def _cells_in(self, columns: tuple[str, ...]) -> str | None:
         return None if columns == _PART_COLUMNS else self._cells

@@ -3,9 +3,19 @@
 from pydantic import Field
 
 from llx_mcp.answers.output_base import Confidence, JsonObject, JsonValue, Number, Output
-from llx_mcp.answers.outputs import JobAnswer, Table
+from llx_mcp.answers.outputs import CITATION_CHECK, JobAnswer, Table
 
 _MORE = "What else the service sent, as it sent it."
+
+
+class Place(Output):
+    """Where words stand in the document, by its own text."""
+
+    page: int = Field(description="Page number, from 1.")
+    words: str | None = Field(default=None, description="The words of the document that stand there.")
+    boxes: list[list[Number]] | None = Field(
+        default=None, description="Rectangles on the page as [x, y, width, height], in PDF points from the top left."
+    )
 
 
 class Citation(Output):
@@ -18,6 +28,13 @@ class Citation(Output):
     )
     page_size: list[Number] | None = Field(
         default=None, description="The page's [width, height] in PDF points; beside boxes."
+    )
+    check: str | None = Field(
+        default=None,
+        description="Whether the quote stands on the page and contains the value, by the text of the document.",
+    )
+    places: list[Place] | None = Field(
+        default=None, description="Where the quote stands instead, or where on its page, as asked for with boxes."
     )
     more: JsonObject | None = Field(default=None, description=_MORE)
 
@@ -40,12 +57,17 @@ class Value(Entry):
 
     path: str = Field(description="Path of the value.")
     value: JsonValue = Field(description="The value, as the job extracted it.")
+    found: list[Place] | None = Field(
+        default=None, description="Where a value without a citation stands, by the text of the document."
+    )
+    num_found: int | None = Field(default=None, description="In how many places it stands, at least.")
 
 
 class ReadOutput(JobAnswer):
     """The answer of `read_extract_result`: the values at a path, one page of them."""
 
     matches: int | None = Field(default=None, description="How many values the path matches.")
+    citation_check: str | None = Field(default=None, description=CITATION_CHECK)
     value: Value | None = Field(default=None, description="The value, where the path matches a single one.")
     entry: Entry | None = Field(
         default=None,

@@ -11,6 +11,7 @@ from typing import Any
 
 from llx_mcp.answers.budget import Answer, AnswerBuilder, Cost, TableBuilder, build_table
 from llx_mcp.answers.cells import CELLS
+from llx_mcp.answers.citation_checks import CitationChecks
 from llx_mcp.answers.finding_groups import COLUMNS, DOUBTS, Group, build_rows, find_index_names, group_fields
 from llx_mcp.answers.header import Header, start_answer
 from llx_mcp.answers.limits import MAX_CHARS
@@ -18,6 +19,7 @@ from llx_mcp.answers.markdown import finding_line
 from llx_mcp.answers.outputs import COUNT_FIELDS, Call, NextStep, Omission, ReviewCounts, ReviewOutput
 from llx_mcp.answers.requests import REVIEW_THRESHOLD, JobRequest, round_chars
 from llx_mcp.answers.review_checks import (
+    CitationFindings,
     Findings,
     check_citations,
     check_confidence,
@@ -25,6 +27,7 @@ from llx_mcp.answers.review_checks import (
     check_metadata,
     check_quotes,
     check_schema,
+    compare_citations,
     without_listed,
 )
 from llx_mcp.evidence.grounding import Grounder
@@ -40,6 +43,8 @@ _WHOLE_GROUP = "To see all values of a group, read its path:"
 REVIEW_SECONDS = 5.0
 # The share of that time for the schema, which comes first.
 _SCHEMA_SHARE = 0.5
+# The share of what is then left for the citations.
+_CITATIONS_SHARE = 0.8
 # The service gives no confidence above this many pages.
 _MAX_CONFIDENCE_PAGES = 100
 
@@ -58,9 +63,9 @@ class _Part:
     groups: list[Group]
     says_little: bool
 
-    def build_table(self, document: Document) -> TableBuilder:
+    def build_table(self, document: Document, checks: CitationChecks | None) -> TableBuilder:
         """Prepare the table of these groups."""
-        rows = build_rows(document, self.findings.kind, self.groups, self.findings.explain)
+        rows = build_rows(document, self.findings.kind, self.groups, self.findings.explain, checks)
         return TableBuilder("findings", COLUMNS, rows, finding_line, CELLS)
 
 
@@ -91,9 +96,11 @@ def review_job(
     document = sections.document
     configuration = _read_configuration(sections)
     deadline = Deadline(REVIEW_SECONDS, clock)
+    broken = check_schema(document, configuration.get("data_schema"), deadline.share(_SCHEMA_SHARE))
+    checks, compared = _compare_citations(document, evidence, deadline)
     found = [
-        *check_schema(document, configuration.get("data_schema"), deadline.share(_SCHEMA_SHARE)),
-        check_quotes(document, deadline),
+        *broken,
+        *(compared.findings if compared is not None else [check_quotes(document, deadline)]),
         check_confidence(document, threshold),
         check_duplicates(document, deadline),
         check_metadata(document),
@@ -101,13 +108,16 @@ def review_job(
     uncited = check_citations(document)
     # What is listed for another reason is not listed again.
     uncited_only = without_listed(uncited, found)
-    builder.add("counts", _count(document, [*found, uncited], uncited.count - uncited_only.count, threshold))
+    num_also_uncited = uncited.count - uncited_only.count
+    builder.add("counts", _count(document, [*found, uncited], num_also_uncited, threshold, compared))
     pages = header.facts.pages if header.facts is not None else None
     unavailable = [reason for findings in found for reason in findings.unchecked]
     unavailable += _unavailable_checks(document, configuration, pages)
+    if checks is not None and checks.missing is not None and document.num_with_citation:
+        unavailable.append(f"the citations were not compared with the pages: {checks.missing}")
     if unavailable:
         builder.add("unavailable_checks", unavailable)
-    _add_findings(builder, document, [*found, uncited_only], request, threshold)
+    _add_findings(builder, document, [*found, uncited_only], request, threshold, checks)
     return builder.build()
 
 
@@ -120,14 +130,39 @@ def _read_configuration(sections: JobSections) -> dict[str, Any]:
     return section if isinstance(section, dict) else {}
 
 
-def _count(document: Document, found: list[Findings], num_also_uncited: int, threshold: float) -> ReviewCounts:
+def _compare_citations(
+    document: Document, evidence: Grounder | None, deadline: Deadline
+) -> tuple[CitationChecks | None, CitationFindings | None]:
+    """Return the checks of the citations, if there is a text, and what they found, if it has words."""
+    if evidence is None:
+        return None, None
+    # What shows the findings needs a part of the time.
+    time_for_checks = deadline.share(_CITATIONS_SHARE)
+    checks = CitationChecks(document, evidence, time_for_checks)
+    return checks, None if checks.missing is not None else compare_citations(document, checks, time_for_checks)
+
+
+def _count(
+    document: Document,
+    found: list[Findings],
+    num_also_uncited: int,
+    threshold: float,
+    compared: CitationFindings | None,
+) -> ReviewCounts:
     counts = {COUNT_FIELDS[findings.kind]: findings.count for findings in found}
+    if compared is not None:
+        counts |= {"verified": compared.num_verified, "unchecked_citations": compared.num_unchecked}
     also = {"also_without_citation": num_also_uncited} if num_also_uncited else {}
     return ReviewCounts.model_validate({"values": document.num_values, "threshold": threshold, **counts, **also})
 
 
 def _add_findings(
-    builder: AnswerBuilder, document: Document, found: list[Findings], request: JobRequest, threshold: float
+    builder: AnswerBuilder,
+    document: Document,
+    found: list[Findings],
+    request: JobRequest,
+    threshold: float,
+    checks: CitationChecks | None,
 ) -> None:
     index_names = find_index_names(document)
     grouped = [(findings, group_fields(findings.fields, index_names)) for findings in found]
@@ -136,7 +171,7 @@ def _add_findings(
     if step := _next_step(request, groups):
         builder.add_next_steps([step], [])
     call = _larger_call(request, threshold)
-    tables = [part.build_table(document) for part in parts]
+    tables = [part.build_table(document, checks) for part in parts]
     _fill_tables(parts, tables, builder.room - builder.omissions_cost(_omission(parts, tables, call)))
     rows = [row for table in tables for row in table.rows]
     if rows:

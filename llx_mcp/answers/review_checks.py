@@ -1,9 +1,11 @@
 """The checks of a review. Each finds the values of one kind of finding, by field."""
 
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from llx_mcp.answers.citation_checks import CitationChecks
 from llx_mcp.answers.finding_groups import FieldFindings, Group
 from llx_mcp.result.deadline import Deadline
 from llx_mcp.result.document import Column, Document, is_scalar
@@ -55,6 +57,61 @@ def check_schema(document: Document, schema: Any, deadline: Deadline) -> list[Fi
         Findings("schema", list(map(_of_rule, check.violations)), unchecked),
         Findings("required", list(map(_of_rule, check.missing))),
     ]
+
+
+@dataclass(frozen=True)
+class CitationFindings:
+    """What a comparison of all citations with the text of the document found.
+
+    Attributes:
+        quotes: values that their quotes do not contain.
+        pages: values whose quote does not stand on its page.
+        ambiguous: values whose quote stands on several pages, but not on its own.
+        num_verified: how many values stand on their page, in the words of their quote.
+        num_unchecked: how many values with a citation were not checked.
+    """
+
+    quotes: Findings
+    pages: Findings
+    ambiguous: Findings
+    num_verified: int
+    num_unchecked: int
+
+    @property
+    def findings(self) -> list[Findings]:
+        """All findings, worst kind first."""
+        return [self.quotes, self.pages, self.ambiguous]
+
+
+def compare_citations(document: Document, checks: CitationChecks, deadline: Deadline) -> CitationFindings:
+    """Compare the citations of all values with the text of the document."""
+    fields: defaultdict[str, list[FieldFindings]] = defaultdict(list)
+    reasons: Counter[str] = Counter()
+    num_verified = 0
+    for column in document.columns:
+        found: defaultdict[str, list[int]] = defaultdict(list)
+        cited = document.cited(column)
+        num_checked = 0
+        for position, is_cited in deadline.limit(enumerate(cited)):
+            num_checked += 1
+            if not is_cited:
+                continue
+            check = checks.check(column, position)
+            found[check.verdict].append(position)
+            if check.verdict == "unchecked":
+                reasons[check.reason] += 1
+        reasons[TIME_IS_UP] += sum(cited[num_checked:])
+        num_verified += len(found["verified"])
+        for verdict in ("value_not_in_quote", "not_on_page", "ambiguous"):
+            fields[verdict] += _by_confidence(column, found[verdict])
+    unchecked = [_describe_unchecked(count, "compared with their page", reason) for reason, count in (+reasons).items()]
+    return CitationFindings(
+        Findings("quote", fields["value_not_in_quote"], unchecked),
+        Findings("page", fields["not_on_page"]),
+        Findings("ambiguous", fields["ambiguous"]),
+        num_verified,
+        reasons.total(),
+    )
 
 
 def check_quotes(document: Document, deadline: Deadline) -> Findings:

@@ -7,6 +7,7 @@ from typing import Any
 
 from llx_mcp.answers.budget import Answer, AnswerBuilder, TableBuilder
 from llx_mcp.answers.cells import CELLS, build_cell, cut_value
+from llx_mcp.answers.citation_checks import CitationChecks
 from llx_mcp.answers.header import Header, start_answer
 from llx_mcp.answers.limits import DEFAULT_CHARS
 from llx_mcp.answers.markdown import hit_line
@@ -79,7 +80,9 @@ def find_text(
     builder = start_answer(header, request.max_chars, SearchOutput)
     if sections.has_result:
         found = (search or prepare_search(sections)).run(terms, limit * _ELEMENTS_A_ROW)
-        _Matches(sections.document, request, text, terms, found, limit).add_to(builder)
+        document = sections.document
+        checks = CitationChecks(document, evidence) if evidence is not None and document.has_provenance else None
+        _Matches(document, request, text, terms, found, limit, checks).add_to(builder)
     return builder.build()
 
 
@@ -91,6 +94,7 @@ class _Matches:
     terms: Terms
     found: Found
     limit: int
+    checks: CitationChecks | None = None
 
     def add_to(self, builder: AnswerBuilder) -> None:
         """Add what was found, or what there is instead."""
@@ -99,6 +103,8 @@ class _Matches:
         if not self.found.hits:
             self._add_nearest(builder)
             return
+        if self.checks is not None:
+            builder.add("citation_check", self.checks.note)
         rows = _pick(_join_elements(self.found.hits), self.limit)
         others = [] if self.found.other is None else [[self.found.other]]
         cells = CELLS if self.document.has_provenance else None
@@ -183,7 +189,8 @@ class _Matches:
         # A quote is shown where a single match leaves no doubt which one is wanted.
         is_only = self.found.num_like == 1
         include = ("quotes",) if is_only and (is_matched or self._matches_quote(column, at)) else ()
-        return build_cell(self.document, source, at, around=self.terms.phrase, include=include)
+        phrase = self.terms.phrase
+        return build_cell(self.document, source, at, around=phrase, include=include, checks=self.checks)
 
     def _select(self, hit: Hit) -> tuple[list[FieldColumn], int]:
         """Return the fields to show of an object, in its own order, and how many others it has."""

@@ -17,6 +17,7 @@ from typing import Any
 
 from llx_mcp.answers.budget import Answer, AnswerBuilder, Cost, TableBuilder, part_cost
 from llx_mcp.answers.cells import CELLS, cite_all
+from llx_mcp.answers.citation_checks import CitationChecks
 from llx_mcp.answers.compact_tables import pack
 from llx_mcp.answers.header import Header, start_summary
 from llx_mcp.answers.limits import MAX_CHARS
@@ -60,7 +61,9 @@ def summarize(sections: JobSections, header: Header, request: JobRequest, eviden
     _add_message(builder, "metadata_error", ranking.document.error, request)
     _add_sections(builder, sections, request, ranking.document.error)
     if sections.has_result:
-        content = _Content(sections.result, ranking, request)
+        document = ranking.document
+        checks = CitationChecks(document, evidence) if evidence is not None and document.has_provenance else None
+        content = _Content(sections.result, ranking, request, checks)
         if not _add_whole(builder, content):
             _add_overview(builder, content)
     return builder.build()
@@ -71,6 +74,7 @@ class _Content:
     result: Any
     ranking: ConfidenceRanking
     request: JobRequest
+    checks: CitationChecks | None = None
 
     @cached_property
     def _clean(self) -> Any:
@@ -82,7 +86,7 @@ class _Content:
 
     @cached_property
     def _cited(self) -> Any:
-        return sanitize_json(pack(cite_all(self.ranking.document)))
+        return sanitize_json(pack(cite_all(self.ranking.document, self.checks)))
 
     @property
     def forms(self) -> list[str]:
@@ -190,6 +194,8 @@ def _add_whole(builder: AnswerBuilder, content: _Content) -> bool:
         room = builder.room - part_cost(form, content.form(form)) - counts
         if form == _CITED:
             room -= part_cost("cells", CELLS)
+            if content.checks is not None:
+                room -= part_cost("citation_check", content.checks.note)
         if not Cost().fits(room):
             continue
         if form == _CITED or not content.ranking.num_leaves:
@@ -207,6 +213,8 @@ def _add_whole(builder: AnswerBuilder, content: _Content) -> bool:
 def _add_result(builder: AnswerBuilder, form: str, content: _Content, low: TableBuilder | None = None) -> bool:
     if form == _CITED:
         builder.add("cells", CELLS)
+        if content.checks is not None:
+            builder.add("citation_check", content.checks.note)
     builder.add(form, content.form(form))
     builder.add("counts", content.ranking.counts)
     if low is not None and low.rows:

@@ -27,11 +27,12 @@ _FOREVER = Deadline(float("inf"))
 class Grounder:
     """Compares citations with the text of a document. The pages are indexed once, when they are first needed.
 
-    Args:
+    Attributes:
         source: the text of the document.
     """
 
     def __init__(self, source: SourceText) -> None:
+        self.source = source
         self._document = DocumentIndex(source)
         self._citations = CitationChecker(self._document)
 
@@ -82,6 +83,10 @@ class Grounder:
             return found if needles else Places()
         similar = self._document.find_similar(needles[-1], _MIN_SEARCH_SIMILARITY, deadline)
         return self._document.collect(similar, limit, deadline)
+
+    def words(self, place: Place) -> str:
+        """Return the words at a place, as the document has them."""
+        return self._text([place])
 
     def _find_number(self, value: float, limit: int, deadline: Deadline) -> Places:
         return self._document.collect(self._document.find_number(value, deadline), limit, deadline)

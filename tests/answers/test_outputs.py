@@ -39,6 +39,7 @@ from llx_mcp.outputs import (
     NextStep,
     Omission,
     Output,
+    Place,
     QueryOutput,
     ReadOutput,
     ReviewCounts,
@@ -160,6 +161,7 @@ SUMMARY: dict[str, Any] = {
     "sections": Sections(job={"j": "in-j"}, configuration={"c": "in-c"}, usage={"u": "in-u"}, metadata={"m": "in-m"}),
     "result": {"r": "in-result"},
     "result_as_tables": {"columns": ["in-packed"]},
+    "citation_check": "summary-check",
     "cells": "[value, page, confidence]",
     "cited_result": {"cited": CELL, "rows": {"columns": ["packed"], "rows": [[CELL]]}},
     "shape": "shape-field: 1",
@@ -182,9 +184,17 @@ VALUE = Value(
     confidence=0.61,
     citations=[
         Citation(
-            page=62, quote="citation-quote", boxes=[[63, 64, 65, 66]], page_size=[67, 68], more={"cited": "cited-more"}
+            page=62,
+            quote="citation-quote",
+            boxes=[[63, 64, 65, 66]],
+            page_size=[67, 68],
+            check="citation-check",
+            places=[Place(page=613, words="place-words", boxes=[[614, 615, 616, 617]])],
+            more={"cited": "cited-more"},
         )
     ],
+    found=[Place(page=618, words="found-words")],
+    num_found=619,
 )
 ENTRY = Entry(
     confidence=0.691,
@@ -196,6 +206,7 @@ ENTRY = Entry(
 )
 FOUND: dict[str, Any] = {
     "found": SearchCounts(matches=81, absent_words=["absent-word"]),
+    "citation_check": "search-check",
     "shared": {"shared-name": "shared-value"},
     "hits": Table(columns=["path", "values"], cells="[value, page, confidence]", rows=[["hit-path", {"name": CELL}]]),
     "similar_names": ["similar-name"],
@@ -210,6 +221,7 @@ FULL: tuple[Output, ...] = (
     ReadOutput(
         **JOB_HEAD,
         matches=71,
+        citation_check="read-check",
         value=VALUE,
         entry=ENTRY,
         values=[
@@ -243,6 +255,10 @@ FULL: tuple[Output, ...] = (
             schema_violations=203,
             missing_required=204,
             quote_mismatches=205,
+            not_on_page=221,
+            ambiguous_citations=222,
+            verified=223,
+            unchecked_citations=224,
             low_confidence=206,
             duplicates=207,
             short_metadata=208,

@@ -27,6 +27,9 @@ async def review_extract_job(
     threshold: Annotated[
         float, Field(ge=0, le=1, description="Flag values with a confidence below this; 0.8 is documented.")
     ] = REVIEW_THRESHOLD,
+    check_citations: Annotated[  # noqa: FBT002 - an argument of a tool
+        bool, Field(description="Compare citations with the document.")
+    ] = True,
     max_chars: MaxChars = REVIEW_CHARS,
     project_id: ProjectId = None,
     organization_id: OrganizationId = None,
@@ -34,4 +37,4 @@ async def review_extract_job(
     """Return what to check in a result."""
     reader = ctx.request_context.lifespan_context
     request = build_request(job_id, max_chars, build_scope(project_id, organization_id))
-    return tool_result(await reader.review(request, threshold))
+    return tool_result(await reader.review(request, threshold, check_citations=check_citations))
