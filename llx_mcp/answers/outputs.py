@@ -249,6 +249,14 @@ class ReviewCounts(Output):
         description="Required fields that are absent, or null where the schema does not allow null (kind `required`)."
     )
     quote_mismatches: int = Field(description="Values that none of their quotes contains (kind `quote`).")
+    broken_sums: int = Field(
+        description="Values that break a sum, a product or a running balance which nearly all rows or the names of "
+        "fields show (kind `sum`)."
+    )
+    broken_orders: int = Field(
+        description="Values that break an order, such as a date in a sorted list, or an end before its start (kind "
+        "`order`)."
+    )
     low_confidence: int = Field(description="Values with a confidence below the threshold (kind `confidence`).")
     duplicates: int = Field(description="Rows that repeat an earlier row of their list (kind `duplicate`).")
     short_metadata: int = Field(description="Lists with less metadata than elements (kind `metadata`).")
@@ -263,6 +271,8 @@ COUNT_FIELDS = {
     "schema": "schema_violations",
     "required": "missing_required",
     "quote": "quote_mismatches",
+    "sum": "broken_sums",
+    "order": "broken_orders",
     "confidence": "low_confidence",
     "duplicate": "duplicates",
     "metadata": "short_metadata",

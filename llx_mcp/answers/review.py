@@ -19,6 +19,7 @@ from llx_mcp.answers.outputs import COUNT_FIELDS, Call, NextStep, Omission, Revi
 from llx_mcp.answers.requests import REVIEW_THRESHOLD, JobRequest, round_chars
 from llx_mcp.answers.review_checks import (
     Findings,
+    check_arithmetic,
     check_citations,
     check_confidence,
     check_duplicates,
@@ -39,6 +40,8 @@ _WHOLE_GROUP = "To see all values of a group, read its path:"
 REVIEW_SECONDS = 5.0
 # The share of that time for the schema, which comes first.
 _SCHEMA_SHARE = 0.5
+# The share of what is left then for sums and orders.
+_RELATIONS_SHARE = 0.5
 # The service gives no confidence above this many pages.
 _MAX_CONFIDENCE_PAGES = 100
 
@@ -87,6 +90,7 @@ def review_job(
     found = [
         *check_schema(document, configuration.get("data_schema"), deadline.share(_SCHEMA_SHARE)),
         check_quotes(document, deadline),
+        *check_arithmetic(document, deadline.share(_RELATIONS_SHARE)),
         check_confidence(document, threshold),
         check_duplicates(document, deadline),
         check_metadata(document),

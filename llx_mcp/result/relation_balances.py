@@ -38,9 +38,7 @@ def _compare_flows(
     """Compare the sums of what comes in and of what goes out."""
     for role, other, sign in (("in", "out", 1), ("out", "in", -1)):
         named = [
-            index
-            for index, column in enumerate(around.columns)
-            if not column.is_sum and _is_flow(column, role, other)
+            index for index, column in enumerate(around.columns) if not column.is_sum and _is_flow(column, role, other)
         ]
         cells = list(_flow_cells(flow, rows, sign))
         if len(named) == 1 and cells:
@@ -95,8 +93,9 @@ def _compare(
     if needs_slip and not any(suspect.is_one_digit_off for suspect in suspects):
         return
     table = around if around.decimals == decimals else inner
-    numbers = f"{table.format(wanted)}, but {column.label} {table.format(total)}"
-    why = f"{label} {numbers}: difference {table.format(abs(total - wanted))}"
+    step = min(column.step * 10 ** (decimals - around.decimals), cells[0][0].step * factor)
+    numbers = f"{table.format(wanted, step)}, but {column.label} {table.format(total, step)}"
+    why = f"{label} {numbers}: difference {table.format(abs(total - wanted), step)}"
     found.broken.append(BrokenRelation("sum", suspects, why, min(1.0, abs(total - wanted) / max(abs(total), 1))))
 
 

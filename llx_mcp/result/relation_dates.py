@@ -63,8 +63,7 @@ class DateColumn:
 def check_dates(rows: Node, found: RelationFindings) -> list[DateColumn]:
     """Find dates that break an order or are none, and return the columns of dates below the objects of a node."""
     columns = list(found.deadline.limit(_date_columns(rows)))
-    for column in columns:
-        _check_calendar(column, found)
+    _check_calendar(rows, found)
     if rows.parent is not None:
         in_lists = list(lists_of_rows(rows))
         for list_rows in found.deadline.limit(in_lists):
@@ -95,12 +94,18 @@ def _date_columns(rows: Node) -> Iterator[DateColumn]:
         yield DateColumn(node, name, relative_label(node, rows), of_row, positions)
 
 
-def _check_calendar(column: DateColumn, found: RelationFindings) -> None:
+def _check_calendar(rows: Node, found: RelationFindings) -> None:
     """Find dates that no calendar has, such as 2026-02-30."""
-    for row, position in enumerate(column.positions):
-        if position is not None and is_no_date(column.node.values[position]):
-            why = f"{column.text(row)} is no day of the calendar"
-            found.broken.append(BrokenRelation("order", [column.suspect(row)], why, 1.0))
+    for node in found.deadline.limit(walk_members(rows)):
+        texts = [position for position, value in enumerate(node.values) if is_no_date(value)]
+        is_of_dates = len(texts) * 2 < len(node.values) or _is_named_as_date(relative_name(node, rows))
+        for position in texts if is_of_dates else ():
+            why = f"{node.values[position]} is no day of the calendar"
+            found.broken.append(BrokenRelation("order", [Suspect(node, position)], why, 1.0))
+
+
+def _is_named_as_date(name: str) -> bool:
+    return "date" in name or any(has_role(name, role) for role in ("start", "end", "early", "late", "birth"))
 
 
 def _known(column: DateColumn, rows: Sequence[int]) -> list[tuple[int, Day]]:
@@ -116,7 +121,8 @@ def _check_sorted(columns: Sequence[DateColumn], rows: Sequence[int], found: Rel
         if not is_proven:
             continue
         known = _known(column, rows)
-        found.order(column.node, (column.positions[row] or 0 for row, _ in known))
+        for row, _ in known:
+            found.order(column.node, column.positions[row] or 0)
         if is_sorted and out:
             continue
         for row in out:
@@ -251,8 +257,8 @@ def _check_pair(first: DateColumn, second: DateColumn, found: RelationFindings) 
         if start is None or end is None:
             continue
         num_known += 1
-        found.order(first.node, [first.positions[row] or 0])
-        found.order(second.node, [second.positions[row] or 0])
+        found.order(first.node, first.positions[row] or 0)
+        found.order(second.node, second.positions[row] or 0)
         if start.first > end.last:
             reversed_rows.append(row)
     # Where many rows do so, the names mean something else.

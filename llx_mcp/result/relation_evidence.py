@@ -4,8 +4,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-# A relation counts if chance would bring one like it once in 2 ** 24 tables.
-MIN_BITS = 24.0
+# A relation counts if chance would bring one like it once in 2 ** 20 tables.
+MIN_BITS = 20.0
 # At most this share of rows may break a relation, or one row.
 _MAX_BROKEN_SHARE = 0.05
 MIN_HOLDING = 3
@@ -49,13 +49,20 @@ def count_bits(terms: Sequence[Sequence[int]], num_supporting: int, share_by_cha
     for numbers in terms:
         low, high = min(numbers), max(numbers)
         if low != high:
-            # Amounts in whole thousands have less digits than they show.
-            step = math.gcd(*(number - low for number in numbers))
-            bits = min(bits, math.log2((high - low) // step + 1))
+            bits = min(bits, math.log2((high - low) // _common_step(numbers) + 1))
     if bits is math.inf or share_by_chance >= 1:
         return 0.0
     by_chance = -math.log2(share_by_chance) if share_by_chance > 0 else math.inf
     return num_supporting * min(bits, by_chance)
+
+
+def _common_step(numbers: Sequence[int]) -> int:
+    """Return the power of ten that divides all numbers: amounts in whole thousands have less digits than they show."""
+    common = math.gcd(*numbers)
+    step = 1
+    while common and common % (step * 10) == 0:
+        step *= 10
+    return step
 
 
 def shifts(num_rows: int) -> range:

@@ -104,9 +104,9 @@ class RelationFindings:
         for node, position in cells:
             self.confirmed[id(node)].add(position)
 
-    def order(self, node: Node, positions: Iterable[int]) -> None:
-        """Record values whose order was checked."""
-        self.ordered[id(node)].update(positions)
+    def order(self, node: Node, position: int) -> None:
+        """Record a value whose order was checked."""
+        self.ordered[id(node)].add(position)
 
 
 def find_wrong_values(found: RelationFindings) -> list[WrongValue]:

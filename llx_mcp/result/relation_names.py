@@ -37,15 +37,16 @@ _WORDS: dict[str, str] = {
     "price": "price unit einzelpreis preis stuckpreis prix unitaire prezzo precio prijs cost rate each per",
     "quantity": "quantity qty menge anzahl stuck stk units hours stunden quantite quantita cantidad aantal count pieces pcs",
     "count": "num number count anzahl nombre numero cantidad aantal n total",
-    "identifier": "id no nr number position pos index line year month day days code account reference ref page phone zip "
-    "row item rank",
+    "identifier": "id no nr number position pos index line year month day days code account reference ref page "
+    "phone zip row item rank",
+    "index": "index line row item no nr number pos id",
     "start": "start begin beginning from since von ab beginn anfang debut inizio dal inicio desde van admission "
     "commencement opened checkin departure",
     "end": "end ending finish to until till through bis ende fin fine al hasta tot discharge closed checkout arrival",
-    "early": "invoice issue issued agreement contract effective signing signed billing rechnungsdatum ausstellungsdatum "
-    "rechnung vertragsdatum facture emission emissione fattura factura statement collected",
-    "late": "due maturity expiry expiration expires expire termination falligkeit falligkeitsdatum fallig echeance scadenza "
-    "vencimiento vervaldatum until",
+    "early": "invoice issue issued agreement contract effective signing signed billing rechnungsdatum "
+    "ausstellungsdatum rechnung vertragsdatum facture emission emissione fattura factura statement collected",
+    "late": "due maturity expiry expiration expires expire termination falligkeit falligkeitsdatum fallig echeance "
+    "scadenza vencimiento vervaldatum until",
     "birth": "birth born dob birthday birthdate geburt geburtsdatum geburtstag naissance nascita nacimiento geboren",
     "days": "days tage jours giorni dias dagen term",
     "strict": "total totals sum subtotal amount net gesamt gesamtsumme gesamtbetrag summe zwischensumme betrag somme "

@@ -1,12 +1,12 @@
 """Finds relations between the numbers of each row: sums and products of columns that hold in nearly all rows."""
 
 import math
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import combinations
 
+from llx_mcp.result.relation_breaks import describe_break
+from llx_mcp.result.relation_candidates import find_products, find_residual, find_sums
 from llx_mcp.result.relation_evidence import (
     MIN_BITS,
     MIN_HOLDING,
@@ -16,15 +16,11 @@ from llx_mcp.result.relation_evidence import (
     sample_rows,
     shifts,
 )
-from llx_mcp.result.relation_findings import BrokenRelation, RelationFindings, Suspect
-from llx_mcp.result.relation_tables import NumberColumn, NumberTable
+from llx_mcp.result.relation_findings import RelationFindings
+from llx_mcp.result.relation_tables import NumberTable, is_amount
 
 # More columns are not tried in pairs.
 _MAX_COLUMNS = 60
-_MAX_PRODUCT_COLUMNS = 16
-_MAX_PAIR_SUM_COLUMNS = 14
-_NUM_SEEDS = 8
-_DIVISORS = ((1, 0), (100, 0), (100, 100))
 # With fewer rows that hold exactly, a difference of one unit counts as rounding.
 _MIN_EXACT_ROWS = 8
 
@@ -46,7 +42,7 @@ class Tested:
     broken: list[tuple[int, Fraction]]
 
 
-def check_rows(table: NumberTable, found: RelationFindings) -> None:
+def check_rows(table: NumberTable, found: RelationFindings, *, with_products: bool = True) -> None:
     """Find rows that break a relation between columns which holds in nearly all rows."""
     if table.num_rows < MIN_HOLDING:
         return
@@ -56,7 +52,8 @@ def check_rows(table: NumberTable, found: RelationFindings) -> None:
             len(table.columns) - _MAX_COLUMNS
         )
     checked: list[Tested] = []
-    for relation, num_tried in (*_find_sums(table, columns, found), *_find_products(table, columns, found)):
+    products = find_products(table, columns, found) if with_products else ()
+    for relation, num_tried in (*find_sums(table, columns, found), *products):
         tested = _test(table, relation)
         needed = MIN_BITS + math.log2(max(num_tried, 1))
         if _is_proven(table, tested, needed):
@@ -65,139 +62,9 @@ def check_rows(table: NumberTable, found: RelationFindings) -> None:
         _record(table, tested, found)
 
 
-def _seed_rows(table: NumberTable, columns: Sequence[NumberColumn]) -> list[int]:
-    full = [row for row in range(table.num_rows) if sum(bool(column.units[row]) for column in columns) >= 3]
-    step = max(len(full) / _NUM_SEEDS, 1)
-    return [full[int(index * step)] for index in range(min(_NUM_SEEDS, len(full)))]
-
-
-def _most_frequent(candidates: Counter[Relation], num_seeds: int) -> Iterator[Relation]:
-    """Yield the relations that hold in half of the rows that were looked at."""
-    for relation, count in candidates.items():
-        if count >= max(2, num_seeds / 2):
-            yield relation
-
-
-def _find_sums(
-    table: NumberTable, columns: Sequence[NumberColumn], found: RelationFindings
-) -> Iterator[tuple[Relation, int]]:
-    """Yield sums that hold in several rows, and how many were tried."""
-    candidates: Counter[Relation] = Counter()
-    seeds = _seed_rows(table, columns)
-    for row in found.deadline.limit(seeds):
-        numbers = {index: units for index, column in enumerate(columns) if (units := column.units[row])}
-        candidates.update(set(_sums_of_row(numbers)))
-    num_tried = len(columns) ** 3 + (len(columns) ** 4 if len(columns) <= _MAX_PAIR_SUM_COLUMNS else 0)
-    yield from ((relation, num_tried) for relation in _most_frequent(candidates, len(seeds)))
-
-
-def _sums_of_row(numbers: dict[int, int]) -> Iterator[Relation]:
-    """Yield the sums of two, three or a run of numbers of one row that are another of its numbers."""
-    of_number: dict[int, list[int]] = {}
-    for index, number in numbers.items():
-        of_number.setdefault(number, []).append(index)
-    for first, second in combinations(numbers, 2):
-        both = numbers[first] + numbers[second]
-        for sign in (1, -1):
-            for total in of_number.get(sign * both, ()):
-                if total not in {first, second} and (sign == 1 or second < total):
-                    yield Relation((first, second, total), (1, 1, -sign))
-    if len(numbers) <= _MAX_PAIR_SUM_COLUMNS:
-        yield from _sums_of_three(numbers, of_number)
-    yield from _sums_of_runs(numbers, of_number)
-
-
-def _sums_of_three(numbers: dict[int, int], of_number: dict[int, list[int]]) -> Iterator[Relation]:
-    for parts in combinations(numbers, 3):
-        for weights in ((1, 1, 1), (1, 1, -1), (1, -1, 1), (-1, 1, 1)):
-            total = sum(weight * numbers[part] for weight, part in zip(weights, parts, strict=True))
-            for sign in (1, -1):
-                for index in of_number.get(sign * total, ()):
-                    if index not in parts and total:
-                        yield _as_sum((*parts, index), (*weights, -sign))
-
-
-def _sums_of_runs(numbers: dict[int, int], of_number: dict[int, list[int]]) -> Iterator[Relation]:
-    indices = list(numbers)
-    for start in range(len(indices) - 3):
-        total = sum(numbers[index] for index in indices[start : start + 3])
-        for end in range(start + 3, len(indices)):
-            total += numbers[indices[end]]
-            run = indices[start : end + 1]
-            for index in of_number.get(total, ()):
-                if index not in run:
-                    yield Relation((*run, index), (*(1 for _ in run), -1))
-
-
-def _as_sum(columns: tuple[int, ...], weights: tuple[int, ...]) -> Relation:
-    """Return a sum in one of its equal forms: what has a sign of its own is the total, else the last column."""
-    pairs = sorted(zip(columns, weights, strict=True))
-    positive = [pair for pair in pairs if pair[1] > 0]
-    alone = positive if len(positive) == 1 else [pair for pair in pairs if pair[1] < 0]
-    total = alone[0] if len(alone) == 1 else pairs[-1]
-    ordered = [*(pair for pair in pairs if pair != total), total]
-    sign = -total[1]
-    return Relation(tuple(column for column, _ in ordered), tuple(weight * sign for _, weight in ordered))
-
-
-def _find_products(
-    table: NumberTable, columns: Sequence[NumberColumn], found: RelationFindings
-) -> Iterator[tuple[Relation, int]]:
-    """Yield products that hold in several rows, and how many were tried."""
-    plain = [index for index, column in enumerate(columns) if not column.is_sum]
-    if len(plain) > _MAX_PRODUCT_COLUMNS:
-        found.unchecked["fields were not compared as factors: too many fields"] += len(plain) - _MAX_PRODUCT_COLUMNS
-        plain = plain[:_MAX_PRODUCT_COLUMNS]
-    candidates: Counter[Relation] = Counter()
-    seeds = _seed_rows(table, columns)
-    relations = [
-        Relation((first, second, total), divisor=divisor, base=base)
-        for first in plain
-        for second in plain
-        for total in plain
-        for divisor, base in _DIVISORS
-        if len({first, second, total}) == 3 and (first < second or base)
-    ]
-    for row in found.deadline.limit(seeds):
-        for relation in relations:
-            if _residual(table, relation, row, check_ones=True) == 0:
-                candidates[relation] += 1
-    yield from ((relation, len(relations)) for relation in _most_frequent(candidates, len(seeds)))
-
-
-def _residual(
-    table: NumberTable, relation: Relation, row: int, *, check_ones: bool = False, moved: tuple[int, int] | None = None
-) -> Fraction | int | None:
-    """Return by how much a relation fails in a row, in units of its total; None where a number is missing.
-
-    Args:
-        table: the numbers.
-        relation: the relation.
-        row: the row.
-        check_ones: whether factors of 0 and 1 count as missing.
-        moved: a term, and the row that its number is taken from.
-    """
-    numbers: list[int] = []
-    for term, index in enumerate(relation.columns):
-        units = table.columns[index].units[moved[1] if moved is not None and moved[0] == term else row]
-        if units is None:
-            return None
-        numbers.append(units)
-    if not relation.divisor:
-        return sum(weight * number for weight, number in zip(relation.weights, numbers, strict=True))
-    one = 10**table.decimals
-    first, second, total = numbers
-    second += relation.base * one
-    if check_ones and (first in {0, one} or second in {0, one, 100 * one}):
-        return None
-    difference = Fraction(first * second, one * relation.divisor) - total
-    # The total is rounded to the decimals of its column.
-    return 0 if abs(difference) * 2 <= table.columns[relation.columns[-1]].step else difference
-
-
 def _test(table: NumberTable, relation: Relation) -> Tested:
     """Test a relation in all rows."""
-    residuals = {row: _residual(table, relation, row) for row in range(table.num_rows)}
+    residuals = {row: find_residual(table, relation, row) for row in range(table.num_rows)}
     holding = [row for row, residual in residuals.items() if residual == 0]
     supporting = _distinct(table, relation, holding)
     failing = {row: Fraction(residual) for row, residual in residuals.items() if residual}
@@ -230,20 +97,20 @@ def _distinct(table: NumberTable, relation: Relation, rows: Sequence[int]) -> li
     seen: dict[tuple[int | None, ...], int] = {}
     for row in rows:
         numbers = tuple(table.columns[index].units[row] for index in relation.columns)
-        says_little = _residual(table, relation, row, check_ones=True) is None
+        says_little = find_residual(table, relation, row, check_ones=True) is None
         if not says_little and sum(map(bool, numbers)) >= 3:
             seen.setdefault(numbers, row)
     return list(seen.values())
 
 
 def _is_explained(table: NumberTable, relation: Relation, row: int, residual: Fraction) -> bool:
-    """Whether another number of the row explains why the relation fails, such as a discount or fees."""
-    others = (column for index, column in enumerate(table.columns) if index not in relation.columns)
-    for column in others:
+    """Whether another amount of the row explains why the relation fails, such as a discount or fees."""
+    for index, column in enumerate(table.columns):
         units = column.units[row]
-        if units and abs(units) == abs(residual):
-            return True
-        if units and sum(map(bool, column.units)) <= max(1, table.num_rows // 5):
+        if not units or index in relation.columns or not is_amount(column):
+            continue
+        is_rare = not table.has_gaps and sum(map(bool, column.units)) <= max(1, table.num_rows // 5)
+        if is_rare or abs(units) == abs(residual):
             return True
     return False
 
@@ -266,11 +133,9 @@ def _share_by_chance(table: NumberTable, relation: Relation, rows: Sequence[int]
     shares = [0.0]
     for term, index in enumerate(relation.columns):
         units = table.columns[index].units
-        pairs = [
-            (row, rows[(at + shift) % len(rows)]) for shift in shifts(len(rows)) for at, row in enumerate(rows)
-        ]
+        pairs = [(row, rows[(at + shift) % len(rows)]) for shift in shifts(len(rows)) for at, row in enumerate(rows)]
         pairs = [pair for pair in pairs if units[pair[0]] != units[pair[1]]]
-        holding = sum(_residual(table, relation, row, moved=(term, other)) == 0 for row, other in pairs)
+        holding = sum(find_residual(table, relation, row, moved=(term, other)) == 0 for row, other in pairs)
         shares.append(holding / len(pairs) if pairs else 0.0)
     return max(shares)
 
@@ -281,72 +146,3 @@ def _record(table: NumberTable, tested: Tested, found: RelationFindings) -> None
         found.confirm(cell for index in relation.columns for cell in table.columns[index].cells(row))
     for row, residual in tested.broken:
         found.broken.append(describe_break(table, relation, row, residual))
-
-
-def describe_break(table: NumberTable, relation: Relation, row: int, residual: Fraction) -> BrokenRelation:
-    """Return a broken relation with the numbers and the difference in words."""
-    columns = [table.columns[index] for index in relation.columns]
-    numbers = [column.units[row] or 0 for column in columns]
-    mend = _mend_product if relation.divisor else _mend_sum
-    suspects: list[Suspect] = []
-    for term in (len(columns) - 1, *range(len(columns) - 1)):
-        column, needed = columns[term], mend(table, relation, numbers, term, residual)
-        for node, position in column.cells(row):
-            # In a sum of several values each can be off by the difference.
-            part = table_units(table, node, position) if column.is_sum else numbers[term]
-            change = None if needed is None else needed - numbers[term]
-            suspects.append(Suspect(node, position, part, None if change is None else part + change))
-    total = numbers[-1]
-    size = min(1.0, float(abs(residual) / max(abs(total), 1)))
-    return BrokenRelation("sum", suspects, _explain(table, relation, columns, numbers, residual), size)
-
-
-def table_units(table: NumberTable, node: object, position: int) -> int:
-    """Return one value of a summed field in units of the table."""
-    value = node.values[position]  # type: ignore[attr-defined]
-    return round(value * 10**table.decimals) if isinstance(value, int | float) else 0
-
-
-Mend = Callable[[NumberTable, Relation, Sequence[int], int, Fraction], Fraction | None]
-
-
-def _mend_sum(
-    table: NumberTable, relation: Relation, numbers: Sequence[int], term: int, residual: Fraction
-) -> Fraction | None:
-    return Fraction(numbers[term]) - residual / relation.weights[term]
-
-
-def _mend_product(
-    table: NumberTable, relation: Relation, numbers: Sequence[int], term: int, residual: Fraction
-) -> Fraction | None:
-    one, base = 10**table.decimals, relation.base * 10**table.decimals
-    first, second, total = numbers
-    if term == 2:
-        unit = table.columns[relation.columns[2]].step
-        return Fraction(round((total + residual) / unit) * unit)
-    scaled = total * one * relation.divisor
-    if term == 0:
-        return Fraction(scaled, second + base) if second + base else None
-    return Fraction(scaled, first) - base if first else None
-
-
-def _explain(
-    table: NumberTable,
-    relation: Relation,
-    columns: Sequence[NumberColumn],
-    numbers: Sequence[int],
-    residual: Fraction,
-) -> str:
-    terms = [f"{column.label} {table.format(number)}" for column, number in zip(columns, numbers, strict=True)]
-    if relation.divisor:
-        rate = f"{'(100 + ' if relation.base else ''}{terms[1]}{')' if relation.base else ''}"
-        left = f"{terms[0]} × {rate}{' / 100' if relation.divisor != 1 else ''}"
-    else:
-        sign = -relation.weights[-1]
-        signed = [(weight * sign, text) for weight, text in zip(relation.weights[:-1], terms[:-1], strict=True)]
-        signed.sort(key=lambda pair: -pair[0])
-        left = "".join(f"{' + ' if weight > 0 else ' - '}{text}" for weight, text in signed).removeprefix(" + ").strip()
-        residual *= sign
-    result = numbers[-1] + residual
-    shown = table.format(round(result))
-    return f"{left} = {shown}, but {terms[-1]}: difference {table.format(abs(round(residual)))}"

@@ -9,6 +9,7 @@ from itertools import permutations
 from llx_mcp.result.outline import Node
 from llx_mcp.result.relation_evidence import MIN_BITS, allows_broken, count_bits, sample_rows, shifts
 from llx_mcp.result.relation_findings import BrokenRelation, RelationFindings, Suspect
+from llx_mcp.result.relation_names import has_role
 from llx_mcp.result.relation_tables import NumberColumn, NumberTable
 
 _MAX_COLUMNS = 12
@@ -161,9 +162,11 @@ def _describe(table: NumberTable, flow: Flow, row: int, before: int, difference:
     label = flow.balance.label
     sign = "-" if change < 0 else "+"
     change_label = flow.added.label if flow.taken is None or flow.added.units[row] else flow.taken.label
+    numbers = (previous, abs(change), expected, after, abs(difference))
+    shown = [table.format(number, flow.balance.step) for number in numbers]
     why = (
-        f"{label} before it {table.format(previous)} {sign} {change_label} {table.format(abs(change))}"
-        f" = {table.format(expected)}, but {label} {table.format(after)}: difference {table.format(abs(difference))}"
+        f"{label} before it {shown[0]} {sign} {change_label} {shown[1]} = {shown[2]}, but {label} {shown[3]}: "
+        f"difference {shown[4]}"
     )
     known = [suspect for suspect in suspects if suspect is not None]
     return BrokenRelation("sum", known, why, min(1.0, abs(difference) / max(abs(after), 1)))
@@ -171,9 +174,7 @@ def _describe(table: NumberTable, flow: Flow, row: int, before: int, difference:
 
 def _suspect(column: NumberColumn, row: int, needed: int) -> Suspect | None:
     shown = column.units[row]
-    if shown is None or not column.positions[row]:
-        return None
-    return Suspect(column.node, column.positions[row][0], shown, Fraction(needed))
+    return None if shown is None else Suspect(*column.cells(row)[0], shown, Fraction(needed))
 
 
 def _check_count(table: NumberTable, column: NumberColumn, found: RelationFindings) -> None:
@@ -222,19 +223,19 @@ def _judge_count(
     if wanted is None or shown is None:
         return
     if shown == wanted:
-        found.order(column.node, column.positions[row])
+        found.order(*column.cells(row)[0])
         return
     beside = [units[near] for near in (at - 1, at + 1) if 0 <= near < len(units)]
     is_inner = len(beside) == 2
     # Equal ranks are usual, and so is a last row that starts anew or sums up.
-    if shown in beside or not (is_inner or _is_one_digit_off(shown, wanted)):
+    if (shown in beside and not has_role(column.last_name, "index")) or not (
+        is_inner or _is_one_digit_off(shown, wanted)
+    ):
         return
-    shown_beside = " and ".join(table.format(number) for number in beside if number is not None)
-    why = f"{column.label} counts up by 1, but {table.format(shown)} stands {'between' if is_inner else 'beside'}"
+    shown_beside = " and ".join(table.format(number, column.step) for number in beside if number is not None)
+    why = f"{column.label} counts up by 1, but {table.format(shown, column.step)} stands {'between' if is_inner else 'beside'}"
     found.broken.append(
-        BrokenRelation(
-            "order", [Suspect(column.node, column.positions[row][0], shown, wanted)], f"{why} {shown_beside}"
-        )
+        BrokenRelation("order", [Suspect(*column.cells(row)[0], shown, wanted)], f"{why} {shown_beside}")
     )
 
 

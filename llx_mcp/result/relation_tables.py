@@ -1,12 +1,13 @@
 """Tables of numbers for finding relations: one row for each object, with its own numbers and the sums of its lists."""
 
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from llx_mcp.result.normalize import normalize_name
 from llx_mcp.result.outline import Node, ancestor_position, levels_between, walk_nodes
 from llx_mcp.result.paths import ROOT, join_any, join_name
+from llx_mcp.result.relation_names import has_role
 from llx_mcp.result.relation_values import Numbers, format_units, read_numbers
 
 Cell = tuple[Node, int]
@@ -17,26 +18,40 @@ class NumberColumn:
     """The numbers of one field, or the sums of one field of a list, for each row of a table.
 
     Attributes:
-        node: the field.
+        node: the field; one of the fields where the numbers are from several.
         name: the words of its path below the row.
-        label: its path below the row.
+        last_name: the words of the last name of its path.
+        label: how answers name it; "" where they name the path of the single value.
         units: for each row, the number in units of the table; None where there is none.
-        positions: for each row, the positions of the values in `node.values`.
         step: the unit of the last decimal of the column, in units of the table.
-        is_sum: whether each number is the sum of the values of a list.
+        parts: returns the values that make up the number of a row, each with its number.
+        list_name: the words of the name of the list whose values are summed; "" where each number is one value.
     """
 
     node: Node
     name: str
+    last_name: str
     label: str
     units: list[int | None]
-    positions: Sequence[Sequence[int]]
     step: int
-    is_sum: bool = False
+    parts: Callable[[int], list[tuple[Cell, int]]]
+    list_name: str = ""
 
     def cells(self, row: int) -> list[Cell]:
         """Return the values that make up the number of a row."""
-        return [(self.node, position) for position in self.positions[row]]
+        return [cell for cell, _ in self.parts(row)]
+
+    def label_in(self, row: int) -> str:
+        """Return how answers name the number of a row."""
+        if self.label:
+            return self.label
+        (node, position), *_ = self.cells(row)
+        return node.path_of(position)
+
+    @property
+    def is_sum(self) -> bool:
+        """Whether each number is the sum of the values of a list."""
+        return bool(self.list_name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,20 +63,21 @@ class NumberTable:
         num_rows: how many rows there are.
         decimals: all numbers are in units of `10 ** -decimals`.
         columns: the columns.
+        has_gaps: whether a number that is missing is only not known, rather than none.
     """
 
     rows: Node
     num_rows: int
     decimals: int
     columns: list[NumberColumn]
+    has_gaps: bool = False
 
-    def format(self, units: int) -> str:
-        """Return a number of the table as text."""
-        text = format_units(units, self.decimals)
-        # Two decimals are usual for amounts; further zeros tell nothing.
-        while "." in text and text.endswith("0") and len(text.partition(".")[2]) > 2:
-            text = text[:-1]
-        return text.removesuffix(".00") if self.decimals > 2 else text
+    def format(self, units: int, step: int) -> str:
+        """Return a number of a column with this step as text; with more decimals where it has them."""
+        decimals = self.decimals
+        while decimals and units % 10 == 0 and step % 10 == 0:
+            units, step, decimals = units // 10, step // 10, decimals - 1
+        return format_units(units, decimals)
 
 
 class NumberReader:
@@ -85,16 +101,21 @@ def find_row_nodes(root: Node) -> Iterator[Node]:
 
 
 def build_table(rows: Node, reader: NumberReader) -> NumberTable | None:
-    """Build the table of the objects of a node; None where they hold less than two numbers."""
+    """Build the table of the objects of a node; None where they hold no numbers."""
     found: list[tuple[Node, Numbers, bool]] = []
     for node, in_list in _walk_fields(rows):
         if (numbers := reader.read(node)) is not None:
             found.append((node, numbers, in_list))
-    if len(found) < 2:
+    if not found:
         return None
     decimals = max(numbers.decimals for _, numbers, _ in found)
     columns = [_build_column(rows, node, numbers, decimals, in_list) for node, numbers, in_list in found]
     return NumberTable(rows, len(rows.values), decimals, columns)
+
+
+def is_amount(column: NumberColumn) -> bool:
+    """Whether the name of a column does not speak against an amount, as those of rates, days and positions do."""
+    return not any(has_role(column.last_name, role) for role in ("rate", "days", "identifier", "quantity"))
 
 
 def relative_label(node: Node, rows: Node) -> str:
@@ -132,7 +153,29 @@ def _build_column(rows: Node, node: Node, numbers: Numbers, decimals: int, in_li
     positions = [range(starts[row], starts[row + 1]) for row in range(num_rows)]
     units = [_sum_units(numbers.units, within, factor) for within in positions]
     name, label = relative_name(node, rows), relative_label(node, rows)
-    return NumberColumn(node, name, f"sum of {label}" if in_list else label, units, positions, factor, in_list)
+
+    def find_parts(row: int) -> list[tuple[Cell, int]]:
+        known = ((position, numbers.units[position]) for position in positions[row])
+        return [((node, position), number * factor) for position, number in known if number is not None]
+
+    list_name = _list_name(node) if in_list else ""
+    label = f"sum of {label}" if in_list else label
+    return NumberColumn(node, name, last_name(node), label, units, factor, find_parts, list_name)
+
+
+def last_name(node: Node) -> str:
+    """Return the words of the last name on the path of a field."""
+    at: Node | None = node
+    while at is not None and at.step is None:
+        at = at.parent
+    return normalize_name(at.step) if at is not None and at.step is not None else ""
+
+
+def _list_name(node: Node) -> str:
+    at: Node | None = node
+    while at is not None and at.indices is None:
+        at = at.parent
+    return last_name(at) if at is not None else ""
 
 
 def _sum_units(units: list[int | None], positions: range, factor: int) -> int | None:

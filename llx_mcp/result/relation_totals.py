@@ -10,11 +10,11 @@ from itertools import combinations
 
 from llx_mcp.result.normalize import normalize_name
 from llx_mcp.result.outline import Node
+from llx_mcp.result.relation_breaks import describe_break
 from llx_mcp.result.relation_evidence import Relation
 from llx_mcp.result.relation_findings import BrokenRelation, RelationFindings, Suspect
 from llx_mcp.result.relation_names import consists_of, has_role
-from llx_mcp.result.relation_rows import describe_break
-from llx_mcp.result.relation_tables import NumberColumn, NumberTable
+from llx_mcp.result.relation_tables import NumberColumn, NumberTable, is_amount
 
 # A total that is ten times the sum is of something else.
 _MAX_RATIO = 10
@@ -26,9 +26,16 @@ _MAX_EXPLAINING = 24
 
 def check_totals(table: NumberTable, found: RelationFindings) -> None:
     """Find totals that are not the sum of what their names say."""
-    for relations in (*_list_totals(table), *_parts_of_gross(table), *_balances(table), *_balance_sheets(table)):
+    for relations in _list_totals(table):
         _judge(table, relations, found)
+    check_named_parts(table, found)
     _check_counts(table, found)
+
+
+def check_named_parts(table: NumberTable, found: RelationFindings) -> None:
+    """Find numbers whose parts, as the names say, do not add up to them."""
+    for relations in (*_parts_of_gross(table), *_balances(table), *_balance_sheets(table)):
+        _judge(table, relations, found)
 
 
 def _judge(table: NumberTable, relations: Sequence[Relation], found: RelationFindings) -> None:
@@ -88,7 +95,7 @@ def _is_explained(table: NumberTable, relation: Relation, row: int) -> bool:
     others = [
         abs(column.units[row] or 0)
         for index, column in enumerate(table.columns)
-        if index not in relation.columns and column.units[row] and _is_amount(column)
+        if index not in relation.columns and column.units[row] and not column.is_sum and is_amount(column)
     ][:_MAX_EXPLAINING]
     if residual in others:
         return True
@@ -103,7 +110,9 @@ def _has_few_digits(table: NumberTable, relation: Relation, row: int) -> bool:
 
 def _is_far_off(table: NumberTable, relation: Relation, row: int) -> bool:
     total = abs(table.columns[relation.columns[-1]].units[row] or 0)
-    parts = abs(_residual(table, relation, row) - relation.weights[-1] * (table.columns[relation.columns[-1]].units[row] or 0))
+    parts = abs(
+        _residual(table, relation, row) - relation.weights[-1] * (table.columns[relation.columns[-1]].units[row] or 0)
+    )
     return max(total, parts) > _MAX_RATIO * max(min(total, parts), 1)
 
 
@@ -118,29 +127,8 @@ def _is_strict(table: NumberTable, relation: Relation) -> bool:
     if len(relation.columns) != 2:
         return False
     part, total = (table.columns[index] for index in relation.columns)
-    list_name = normalize_name(_list_step(part.node))
-    return consists_of(list_name, "lines") and consists_of(_last_name(total), "strict")
-
-
-def _is_amount(column: NumberColumn) -> bool:
-    name = _last_name(column)
-    return not any(has_role(name, role) for role in ("rate", "days", "identifier"))
-
-
-def _last_name(column: NumberColumn) -> str:
-    """Return the words of the last name on the path of a column."""
-    node: Node | None = column.node
-    while node is not None and node.step is None:
-        node = node.parent
-    return normalize_name(node.step) if node is not None and node.step is not None else ""
-
-
-def _list_step(node: Node) -> str:
-    """Return the name of the list that a field is in."""
-    at: Node | None = node
-    while at is not None and at.indices is None:
-        at = at.parent
-    return at.parent.step or "" if at is not None and at.parent is not None else ""
+    list_name = part.list_name
+    return consists_of(list_name, "lines") and consists_of(total.last_name, "strict")
 
 
 def _plain(table: NumberTable, *roles: str, without: Sequence[str] = ()) -> list[int]:
@@ -149,9 +137,9 @@ def _plain(table: NumberTable, *roles: str, without: Sequence[str] = ()) -> list
         index
         for index, column in enumerate(table.columns)
         if not column.is_sum
-        and _is_amount(column)
-        and any(has_role(_last_name(column), role) for role in roles)
-        and not any(has_role(_last_name(column), role) for role in without)
+        and is_amount(column)
+        and any(has_role(column.last_name, role) for role in roles)
+        and not any(has_role(column.last_name, role) for role in without)
     ]
 
 
@@ -175,28 +163,28 @@ def _list_totals(table: NumberTable) -> Iterator[list[Relation]]:
 
 def _can_be_summed(table: NumberTable, column: NumberColumn) -> bool:
     """Whether a field of a list is the one whose sum is of interest, rather than a price or a rate."""
-    name = _last_name(column)
+    name = column.last_name
     if any(has_role(name, role) for role in ("rate", "identifier", "quantity", "balance")):
         return False
     if has_role(name, "price") and not (has_role(name, "total") or has_role(name, "amount")):
         return False
-    siblings = [other for other in table.columns if other.is_sum and _list_step(other.node) == _list_step(column.node)]
-    amounts = [other for other in siblings if has_role(_last_name(other), "amount")]
+    siblings = [other for other in table.columns if other.is_sum and other.list_name == column.list_name]
+    amounts = [other for other in siblings if has_role(other.last_name, "amount")]
     return len(siblings) == 1 or amounts == [column] or has_role(name, "tax")
 
 
 def _amount_lists(table: NumberTable) -> set[str]:
     """Return the lists with amounts other than taxes."""
     return {
-        _list_step(column.node)
+        column.list_name
         for column in table.columns
-        if column.is_sum and not has_role(column.name, "tax") and has_role(_last_name(column), "amount")
+        if column.is_sum and not has_role(column.name, "tax") and has_role(column.last_name, "amount")
     }
 
 
 def _shares_name(total: NumberColumn, column: NumberColumn) -> bool:
     """Whether the name of a total names the list or the field that it sums up: `total_tax`, `deductions_total`."""
-    words = {word.rstrip("s") for word in _last_name(total).split()}
+    words = {word.rstrip("s") for word in total.last_name.split()}
     own = {word.rstrip("s") for word in column.name.split() if not consists_of(word, "strict")}
     return bool(words & own)
 
@@ -204,17 +192,19 @@ def _shares_name(total: NumberColumn, column: NumberColumn) -> bool:
 def _parts_of_gross(table: NumberTable) -> Iterator[list[Relation]]:
     """Yield net + tax = gross, and net + deductions = gross."""
     nets = _plain(table, "net", without=("tax", "gross"))
-    grosses = _plain(table, "gross", without=("net", "tax")) or _plain(table, "total", without=("net", "tax", "deductions"))
+    grosses = _plain(table, "gross", without=("net", "tax")) or _plain(
+        table, "total", without=("net", "tax", "deductions")
+    )
     for role in ("tax", "deductions"):
         parts = _plain(table, role, without=("net", "gross"))
         sums = [i for i, column in enumerate(table.columns) if column.is_sum and has_role(column.name, role)]
-        sums = [i for i in sums if _is_amount(table.columns[i]) and not has_role(_last_name(table.columns[i]), "net")]
+        sums = [i for i in sums if is_amount(table.columns[i]) and not has_role(table.columns[i].last_name, "net")]
         if len(nets) == 1 and len(grosses) == 1 and (parts or sums):
             (net,), (gross,) = nets, grosses
             alternatives = [[part] for part in (*parts, *sums)] + ([parts] if len(parts) > 1 else [])
             extra = [*_plain(table, "charge"), *_plain(table, "discount", without=("charge",))]
             extra = [index for index in extra if index not in {net, gross, *parts}]
-            weights = [1 if has_role(_last_name(table.columns[index]), "charge") else -1 for index in extra]
+            weights = [1 if has_role(table.columns[index].last_name, "charge") else -1 for index in extra]
             yield [
                 Relation((net, *chosen, *more, gross), (1, *(1 for _ in chosen), *more_weights, -1))
                 for chosen in alternatives
@@ -235,9 +225,9 @@ def _balances(table: NumberTable) -> Iterator[list[Relation]]:
 
 def find_balances(table: NumberTable) -> tuple[list[int], list[int]]:
     """Return the columns of opening and of closing balances."""
-    balances = [index for index in _plain(table, "balance") if not has_role(_last_name(table.columns[index]), "in")]
-    opening = [index for index in balances if has_role(_last_name(table.columns[index]), "opening")]
-    closing = [index for index in balances if has_role(_last_name(table.columns[index]), "closing")]
+    balances = [index for index in _plain(table, "balance") if not has_role(table.columns[index].last_name, "in")]
+    opening = [index for index in balances if has_role(table.columns[index].last_name, "opening")]
+    closing = [index for index in balances if has_role(table.columns[index].last_name, "closing")]
     return opening, [index for index in closing if index not in opening]
 
 
@@ -246,7 +236,7 @@ def _balance_sheets(table: NumberTable) -> Iterator[list[Relation]]:
     named: list[list[int]] = []
     for role in ("liabilities", "equity", "assets"):
         columns = _plain(table, role)
-        exact = [index for index in columns if _is_whole(_last_name(table.columns[index]), role)]
+        exact = [index for index in columns if _is_whole(table.columns[index].last_name, role)]
         named.append(exact or (columns if role == "equity" else []))
     if all(len(columns) == 1 for columns in named):
         yield [Relation(tuple(columns[0] for columns in named), (1, 1, -1))]
@@ -260,7 +250,7 @@ def _is_whole(name: str, role: str) -> bool:
 def _check_counts(table: NumberTable, found: RelationFindings) -> None:
     """Find counts that are not the number of elements of the list that they name."""
     for column in table.columns:
-        name = _last_name(column)
+        name = column.last_name
         if column.is_sum or not has_role(name, "count"):
             continue
         for node in _lists_below(table.rows):
@@ -281,19 +271,21 @@ def _names_list(name: str, list_name: str) -> bool:
     """Whether the name of a count names a list: `num_items` and `line_items`."""
     words = [word for word in name.split() if not consists_of(word, "count") and word != "of"]
     last = list_name.split()[-1:] or [""]
-    return bool(words) and words[-1].rstrip("s") == last[0].rstrip("s") and set(words) <= {*list_name.split(), words[-1]}
+    return (
+        bool(words) and words[-1].rstrip("s") == last[0].rstrip("s") and set(words) <= {*list_name.split(), words[-1]}
+    )
 
 
 def _compare_count(table: NumberTable, column: NumberColumn, node: Node, found: RelationFindings) -> None:
     one = 10**table.decimals
     for row in range(table.num_rows):
         units, value = column.units[row], node.values[row]
-        if units is None or not isinstance(value, list) or not column.positions[row]:
+        if units is None or not isinstance(value, list):
             continue
-        position, length = column.positions[row][0], len(value)
+        (cell, *_), length = column.cells(row), len(value)
         if units == length * one:
-            found.confirm([(column.node, position)])
+            found.confirm([cell])
         elif length >= 3 and length * one <= 2 * units <= 4 * length * one:
-            why = f"{column.label} {table.format(units)}, but {node.step} has {length:,} elements"
-            suspect = Suspect(column.node, position, units // one, length)
+            why = f"{column.label} {table.format(units, column.step)}, but {node.step} has {length:,} elements"
+            suspect = Suspect(*cell, units // one, length)
             found.broken.append(BrokenRelation("sum", [suspect], why, abs(units - length * one) / max(units, 1)))

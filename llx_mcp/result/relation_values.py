@@ -17,7 +17,7 @@ _MAX_MAGNITUDE = 1e14
 # Digits after a leading zero are a code, such as `0049`.
 _CODE = re.compile(r"\s*0\d")
 _YEAR = re.compile(r"(?:19|20)\d\d")
-_ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+_ISO_DATE = re.compile(r"(?:1[89]|2[01])\d{2}-\d{2}-\d{2}")
 _TIMESTAMP = re.compile(r"(\d{4}-\d{2}-\d{2})[Tt ]\d{2}:\d{2}")
 _YEARS = range(1900, 2100)
 # The first texts of a field decide whether it is read at all.
