@@ -25,6 +25,7 @@ _MAX_LATE_DAYS = 3
 _MIN_SORTED_STRICTLY = 100
 _MAX_OUT_OF_ORDER_SHARE = 0.02
 _MIN_EVEN = 5
+_MIN_EVEN_DAYS = 10
 # Payments are moved to the next working day.
 _MAX_MOVED_DAYS = 5
 _MIN_PERIODS = 6
@@ -199,7 +200,7 @@ def _check_even(column: DateColumn, rows: Sequence[int], found: RelationFindings
         if expected is None:
             continue
         odd = [at for at, pair in enumerate(expected) if pair != numbers[at]]
-        if len(odd) > 1 or len(dates) - len(odd) < _MIN_EVEN - 1:
+        if len(odd) > 1 or len(dates) < (_MIN_EVEN if is_months else _MIN_EVEN_DAYS):
             continue
         found.confirm((column.node, column.positions[row] or 0) for at, (row, _) in enumerate(known) if at not in odd)
         for at in odd:

@@ -1,6 +1,7 @@
 """Decides whether a relation between columns holds in so many rows that chance does not explain it."""
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -37,23 +38,36 @@ def allows_broken(num_holding: int, num_broken: int) -> bool:
     return num_holding >= MIN_HOLDING and num_broken <= allowed
 
 
-def count_bits(terms: Sequence[Sequence[int]], num_supporting: int, share_by_chance: float) -> float:
+def count_bits(
+    terms: Sequence[Sequence[int]],
+    num_supporting: int,
+    share_by_chance: float,
+    combined: Sequence[Sequence[int]] = (),
+) -> float:
     """Return how unlikely it is that a relation holds in all these rows by chance, in bits.
 
     Args:
         terms: for each term of the relation, its numbers in the rows that hold.
         num_supporting: the number of different rows that hold.
         share_by_chance: the share of wrong pairings of the same numbers that hold.
+        combined: the sums of several terms in these rows. Where they hardly differ, such as those of a column and of
+            nearly the same numbers with a minus, the relation says little.
     """
-    bits = math.inf
-    for numbers in terms:
-        low, high = min(numbers), max(numbers)
-        if low != high:
-            bits = min(bits, math.log2((high - low) // _common_step(numbers) + 1))
+    bits = min((_count_bits(numbers) for numbers in terms if min(numbers) != max(numbers)), default=math.inf)
+    for numbers in combined:
+        bits = min(bits, _count_bits(numbers))
     if bits is math.inf or share_by_chance >= 1:
         return 0.0
     by_chance = -math.log2(share_by_chance) if share_by_chance > 0 else math.inf
     return num_supporting * min(bits, by_chance)
+
+
+def _count_bits(numbers: Sequence[int]) -> float:
+    """Return how many bits a number of these has: by how far they spread, and how often they repeat."""
+    spread = (max(numbers) - min(numbers)) // _common_step(numbers) + 1
+    counts = Counter(numbers).values()
+    same = sum(count * (count - 1) for count in counts) / max(len(numbers) * (len(numbers) - 1), 1)
+    return min(math.log2(spread), -math.log2(same) if same else math.inf)
 
 
 def _common_step(numbers: Sequence[int]) -> int:

@@ -1,11 +1,13 @@
 """Totals among the rows of a list: a row that is labelled `Total …` is the sum of rows above it."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
 from llx_mcp.result.normalize import normalize_texts
 from llx_mcp.result.outline import Node
+from llx_mcp.result.relation_evidence import MIN_BITS
 from llx_mcp.result.relation_findings import BrokenRelation, RelationFindings, Suspect
 from llx_mcp.result.relation_names import consists_of, has_role, is_total_label
 from llx_mcp.result.relation_series import lists_of_rows
@@ -18,6 +20,10 @@ _MIN_PARTS_ALONE = 3
 _MIN_DIGITS = 3
 _MAX_RATIO = 10
 _SAMPLE = 200
+# A sum can be that of several sets of rows.
+_WAY_BITS = 2
+# One wrong digit explains what is broken, so less must hold elsewhere.
+_MIN_BITS_OF_SLIP = 14
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +95,8 @@ def _check_list(
     fields: Sequence[RowNumbers], rows: range, totals: Sequence[int], texts: Sequence[str], found: RelationFindings
 ) -> None:
     """Check the totals of one list, by the way of adding up that holds for most of its numbers."""
-    held_ways: set[int] = set()
+    bits_of_way: Counter[int] = Counter()
+    nearly: list[tuple[RowNumbers, list[int], int, int]] = []
     open_totals: list[tuple[int, list[list[int]], list[RowNumbers]]] = []
     for total in totals:
         ways = _ways_to_add(rows, totals, total)
@@ -104,12 +111,17 @@ def _check_list(
             found.confirm((node, position) for node, position in cells if position is not None)
         rest = [field for field in fields if field not in holding and field.units[total] is not None]
         if holding:
-            held_ways.add(way)
+            bits_of_way[way] += sum(abs(field.units[total] or 0).bit_length() - _WAY_BITS for field in holding)
             # One number of a row can be wrong; where several are, the row is another kind of total.
-            for field in rest if len(rest) <= max(1, len(fields) // 3) else ():
-                _report(field, ways[way], total, texts, found)
+            if len(rest) <= max(1, len(fields) // 3):
+                nearly += [(field, ways[way], total, way) for field in rest]
         elif rest:
             open_totals.append((total, ways, rest))
+    for field, parts, total, way in nearly:
+        has_slip = any(suspect.is_one_digit_off for suspect in _suspects(field, parts, total))
+        if bits_of_way[way] >= (_MIN_BITS_OF_SLIP if has_slip else MIN_BITS):
+            _report(field, parts, total, texts, found)
+    held_ways = {way for way, bits in bits_of_way.items() if bits >= _MIN_BITS_OF_SLIP}
     for total, ways, rest in open_totals:
         if len(rest) == 1:
             _judge_alone(rest[0], ways, (rows, totals, total), held_ways, texts, found)

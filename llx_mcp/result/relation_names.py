@@ -40,6 +40,8 @@ _WORDS: dict[str, str] = {
     "identifier": "id no nr number position pos index line year month day days code account reference ref page "
     "phone zip row item rank",
     "index": "index line row item no nr number pos id",
+    "period": "current prior previous actual budget forecast plan year ytd vorjahr geschaftsjahr jahr annee exercice "
+    "anno ejercicio this last",
     "start": "start begin beginning from since von ab beginn anfang debut inizio dal inicio desde van admission "
     "commencement opened checkin departure",
     "end": "end ending finish to until till through bis ende fin fine al hasta tot discharge closed checkout arrival",

@@ -11,6 +11,7 @@ from collections.abc import Hashable, Iterator, Sequence
 from llx_mcp.result.normalize import normalize_name, normalize_text
 from llx_mcp.result.outline import Node, walk_nodes
 from llx_mcp.result.relation_findings import RelationFindings
+from llx_mcp.result.relation_names import has_role
 from llx_mcp.result.relation_series import lists_of_rows
 from llx_mcp.result.relation_tables import Cell, NumberColumn, NumberReader, NumberTable, last_name
 
@@ -104,7 +105,7 @@ def _pivot_lists(lists: Sequence[Node], reader: NumberReader) -> Iterator[Number
 
 def _turn(element: Node, reader: NumberReader) -> Iterator[NumberTable]:
     """Yield each short table of line items turned: its columns of numbers are rows, its line items columns."""
-    numbers = _numbers(element, reader)
+    numbers = [node for node in _numbers(element, reader) if _is_period(last_name(node))]
     if len(numbers) < _MIN_ROWS or not _labels(element):
         return
     label = _labels(element)[0]
@@ -123,6 +124,11 @@ def _turn(element: Node, reader: NumberReader) -> Iterator[NumberTable]:
                     if (number := units.units[row]) is not None
                 ]
         yield from _arrange(element, keyed, decimals)
+
+
+def _is_period(name: str) -> bool:
+    """Whether a name is that of a column for one period or scenario: `2024`, `q1`, `prior year`, `budget`."""
+    return any(char.isdigit() for char in name) or has_role(name, "period")
 
 
 def _arrange(rows_of: Node, keyed: Sequence[Keyed], decimals: int) -> Iterator[NumberTable]:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import combinations
 
 from llx_mcp.result.relation_breaks import describe_break
 from llx_mcp.result.relation_candidates import find_products, find_residual, find_sums
@@ -98,9 +99,17 @@ def _distinct(table: NumberTable, relation: Relation, rows: Sequence[int]) -> li
     for row in rows:
         numbers = tuple(table.columns[index].units[row] for index in relation.columns)
         says_little = find_residual(table, relation, row, check_ones=True) is None
-        if not says_little and sum(map(bool, numbers)) >= 3:
+        if says_little or sum(map(bool, numbers)) < 3:
+            continue
+        if not (table.has_gaps and any(_are_alike(numbers, other) for other in seen)):
             seen.setdefault(numbers, row)
     return list(seen.values())
+
+
+def _are_alike(numbers: Sequence[int | None], others: Sequence[int | None]) -> bool:
+    """Whether two rows nearly have the same numbers, as those of a period and the same period restated."""
+    pairs = ((number or 0, other or 0) for number, other in zip(numbers, others, strict=True))
+    return all(abs(number - other) * 100 <= abs(number) for number, other in pairs)
 
 
 def _is_explained(table: NumberTable, relation: Relation, row: int, residual: Fraction) -> bool:
@@ -122,9 +131,18 @@ def _is_proven(table: NumberTable, tested: Tested, needed: float) -> bool:
     # It must be as certain without one of its rows: else it could not be told that this row breaks it.
     num_supporting = len(rows) - (0 if tested.broken else 1)
     terms = [[table.columns[index].units[row] or 0 for row in rows] for index in tested.relation.columns]
-    if count_bits(terms, num_supporting, 0.0) < needed:
+    combined = _combine(tested.relation, terms)
+    if count_bits(terms, num_supporting, 0.0, combined) < needed:
         return False
-    return count_bits(terms, num_supporting, _share_by_chance(table, tested.relation, rows)) >= needed
+    return count_bits(terms, num_supporting, _share_by_chance(table, tested.relation, rows), combined) >= needed
+
+
+def _combine(relation: Relation, terms: Sequence[Sequence[int]]) -> list[list[int]]:
+    """Return the sums of each two terms of a longer sum."""
+    if len(relation.weights) <= 3:
+        return []
+    weighted = [[weight * number for number in term] for weight, term in zip(relation.weights, terms, strict=True)]
+    return [[a + b for a, b in zip(one, other, strict=True)] for one, other in combinations(weighted, 2)]
 
 
 def _share_by_chance(table: NumberTable, relation: Relation, rows: Sequence[int]) -> float:

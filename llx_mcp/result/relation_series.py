@@ -11,10 +11,12 @@ from llx_mcp.result.relation_evidence import MIN_BITS, allows_broken, count_bits
 from llx_mcp.result.relation_findings import BrokenRelation, RelationFindings, Suspect
 from llx_mcp.result.relation_names import has_role
 from llx_mcp.result.relation_tables import NumberColumn, NumberTable
+from llx_mcp.result.relation_values import count_digit_changes
 
 _MAX_COLUMNS = 12
 _NUM_SEEDS = 24
 _MIN_COUNTED = 6
+_MIN_COUNTED_UNNAMED = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,10 +181,10 @@ def _suspect(column: NumberColumn, row: int, needed: int) -> Suspect | None:
 
 def _check_count(table: NumberTable, column: NumberColumn, found: RelationFindings) -> None:
     """Find numbers that break a count, such as the position of each item of an invoice."""
-    one = 10**table.decimals
+    one, is_index = 10**table.decimals, has_role(column.last_name, "index")
     for rows in lists_of_rows(table.rows):
         units = [column.units[row] for row in rows]
-        if len(rows) < _MIN_COUNTED:
+        if len(rows) < (_MIN_COUNTED if is_index else _MIN_COUNTED_UNNAMED):
             continue
         steps = [None if a is None or b is None else b - a for a, b in zip(units, units[1:], strict=False)]
         num_broken = sum(step != one for step in steps)
@@ -227,19 +229,13 @@ def _judge_count(
         return
     beside = [units[near] for near in (at - 1, at + 1) if 0 <= near < len(units)]
     is_inner = len(beside) == 2
-    # Equal ranks are usual, and so is a last row that starts anew or sums up.
-    if (shown in beside and not has_role(column.last_name, "index")) or not (
-        is_inner or _is_one_digit_off(shown, wanted)
-    ):
+    # Equal ranks are usual, and so is a last row of another kind.
+    if not has_role(column.last_name, "index") and (shown in beside or not is_inner):
+        return
+    if not is_inner and count_digit_changes(shown, wanted) != 1:
         return
     shown_beside = " and ".join(table.format(number, column.step) for number in beside if number is not None)
     why = f"{column.label} counts up by 1, but {table.format(shown, column.step)} stands {'between' if is_inner else 'beside'}"
     found.broken.append(
         BrokenRelation("order", [Suspect(*column.cells(row)[0], shown, wanted)], f"{why} {shown_beside}")
-    )
-
-
-def _is_one_digit_off(shown: int, wanted: int) -> bool:
-    return sum(a != b for a, b in zip(str(shown), str(wanted), strict=False)) == 1 and len(str(shown)) == len(
-        str(wanted)
     )

@@ -18,6 +18,8 @@ from llx_mcp.result.relation_tables import NumberColumn, NumberTable, is_amount
 
 # A total that is ten times the sum is of something else.
 _MAX_RATIO = 10
+# Without another hint at what went wrong, some elements of the list are missing at most.
+_MAX_STRICT_RATIO = 2
 _MIN_SIGNIFICANT_DIGITS = 4
 _MAX_BROKEN_SHARE = 0.1
 # More of the other numbers of an object are not tried to explain a difference.
@@ -69,9 +71,9 @@ def _choose_broken(
         if _has_slip(table, relation, row):
             return relation
     (first, *others) = relations
-    if others or _is_far_off(table, first, row):
+    if others or _is_far_off(table, first, row, _MAX_STRICT_RATIO):
         return None
-    return first if holds_elsewhere or _is_strict(table, first) else None
+    return first if holds_elsewhere or _is_strict(table, first, row) else None
 
 
 def _residual(table: NumberTable, relation: Relation, row: int) -> int:
@@ -108,12 +110,12 @@ def _has_few_digits(table: NumberTable, relation: Relation, row: int) -> bool:
     return max(map(len, texts)) < _MIN_SIGNIFICANT_DIGITS
 
 
-def _is_far_off(table: NumberTable, relation: Relation, row: int) -> bool:
+def _is_far_off(table: NumberTable, relation: Relation, row: int, ratio: int = _MAX_RATIO) -> bool:
     total = abs(table.columns[relation.columns[-1]].units[row] or 0)
     parts = abs(
         _residual(table, relation, row) - relation.weights[-1] * (table.columns[relation.columns[-1]].units[row] or 0)
     )
-    return max(total, parts) > _MAX_RATIO * max(min(total, parts), 1)
+    return max(total, parts) > ratio * max(min(total, parts), 1)
 
 
 def _has_slip(table: NumberTable, relation: Relation, row: int) -> bool:
@@ -122,11 +124,13 @@ def _has_slip(table: NumberTable, relation: Relation, row: int) -> bool:
     return any(suspect.is_one_digit_off for suspect in broken.suspects)
 
 
-def _is_strict(table: NumberTable, relation: Relation) -> bool:
+def _is_strict(table: NumberTable, relation: Relation, row: int) -> bool:
     """Whether the names say that the list is complete and what its total is."""
     if len(relation.columns) != 2:
         return False
     part, total = (table.columns[index] for index in relation.columns)
+    if not has_role(part.last_name, "amount") or _has_few_digits(table, relation, row):
+        return False
     list_name = part.list_name
     return consists_of(list_name, "lines") and consists_of(total.last_name, "strict")
 
@@ -169,7 +173,8 @@ def _can_be_summed(table: NumberTable, column: NumberColumn) -> bool:
     if has_role(name, "price") and not (has_role(name, "total") or has_role(name, "amount")):
         return False
     siblings = [other for other in table.columns if other.is_sum and other.list_name == column.list_name]
-    amounts = [other for other in siblings if has_role(other.last_name, "amount")]
+    named = [other for other in siblings if has_role(other.last_name, "amount")]
+    amounts = [other for other in named if not has_role(other.last_name, "price")] or named
     return len(siblings) == 1 or amounts == [column] or has_role(name, "tax")
 
 

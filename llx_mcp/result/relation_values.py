@@ -114,11 +114,12 @@ def format_units(units: int, decimals: int) -> str:
 
 
 def count_digit_changes(shown: int, needed: int) -> int:
-    """Return how many digits differ between two numbers of the same length; a large number where they are unlike."""
-    first, second = str(shown), str(needed)
-    if len(first) != len(second):
-        return len(first) + len(second)
-    return sum(one != other for one, other in zip(first, second, strict=True))
+    """Return how many digits differ between two numbers; a number that starts with fewer digits starts with zeros."""
+    if (shown < 0) != (needed < 0) and shown and needed:
+        return len(str(shown))
+    first, second = str(abs(shown)), str(abs(needed))
+    length = max(len(first), len(second))
+    return sum(one != other for one, other in zip(first.zfill(length), second.zfill(length), strict=True))
 
 
 def _as_day(text: str) -> Day:
