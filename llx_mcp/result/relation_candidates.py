@@ -42,8 +42,18 @@ def find_sums(
     for row in found.deadline.limit(seeds):
         numbers = {index: units for index, column in enumerate(columns) if (units := column.units[row])}
         candidates.update(set(_sums_of_row(numbers)))
+        candidates.update(_totals_of_row(columns, numbers))
     num_tried = len(columns) ** 3 + (len(columns) ** 4 if len(columns) <= _MAX_PAIR_SUM_COLUMNS else 0)
     yield from ((relation, num_tried) for relation in _most_frequent(candidates, columns, seeds))
+
+
+def _totals_of_row(columns: Sequence[NumberColumn], numbers: dict[int, int]) -> Iterator[Relation]:
+    """Yield the sums of lists that are another number of the row."""
+    for index, number in numbers.items():
+        if columns[index].is_sum:
+            for total, other in numbers.items():
+                if other == number and total != index and not (columns[total].is_sum and total < index):
+                    yield Relation((index, total), (1, -1))
 
 
 def _sums_of_row(numbers: dict[int, int]) -> Iterator[Relation]:

@@ -6,14 +6,14 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
-from itertools import combinations, permutations
+from itertools import combinations, islice, permutations
 
 from llx_mcp.result.outline import Node, ancestor_position, levels_between, walk_members
 from llx_mcp.result.relation_evidence import MIN_BITS, allows_broken
 from llx_mcp.result.relation_findings import BrokenRelation, RelationFindings, Suspect
 from llx_mcp.result.relation_names import has_role, without_role
 from llx_mcp.result.relation_series import lists_of_rows
-from llx_mcp.result.relation_tables import relative_label, relative_name
+from llx_mcp.result.relation_tables import MAX_FIELDS, relative_label, relative_name
 from llx_mcp.result.relation_values import Day, is_no_date, read_days
 from llx_mcp.result.sanitize import dump_json
 
@@ -28,6 +28,8 @@ _MIN_EVEN = 5
 _MIN_EVEN_DAYS = 10
 # Payments are moved to the next working day.
 _MAX_MOVED_DAYS = 5
+_WEEKEND = (5, 6)
+_HOLIDAYS = ((1, 1), (5, 1), (12, 24), (12, 25), (12, 26), (12, 31))
 _MIN_PERIODS = 6
 _MAX_COLUMNS = 20
 _MAX_REVERSED_SHARE = 0.1
@@ -80,7 +82,7 @@ def check_dates(rows: Node, found: RelationFindings) -> list[DateColumn]:
 
 
 def _date_columns(rows: Node) -> Iterator[DateColumn]:
-    for node in walk_members(rows):
+    for node in islice(walk_members(rows), MAX_FIELDS):
         name = relative_name(node, rows)
         years = any(has_role(name, role) for role in ("start", "end")) or "date" in name.split()
         days = read_days(node, years=years) if node.has_scalars else None
@@ -205,11 +207,18 @@ def _check_even(column: DateColumn, rows: Sequence[int], found: RelationFindings
         found.confirm((column.node, column.positions[row] or 0) for at, (row, _) in enumerate(known) if at not in odd)
         for at in odd:
             wanted = _as_date(expected[at], is_months=is_months)
-            if wanted is not None and abs((wanted - dates[at]).days) > _MAX_MOVED_DAYS:
+            if wanted is not None and not _may_be_moved(wanted, dates[at], [day for day in dates if day != dates[at]]):
                 row = known[at][0]
                 why = f"{column.label} has even distances, which {column.text(row)} breaks: {wanted} would fit"
                 found.broken.append(BrokenRelation("order", [column.suspect(row)], why, 0.5))
         return
+
+
+def _may_be_moved(wanted: date, shown: date, others: Sequence[date]) -> bool:
+    """Whether a date may have been moved off a weekend or a holiday, as the others do not show otherwise."""
+    if abs((wanted - shown).days) > _MAX_MOVED_DAYS or any(day.weekday() in _WEEKEND for day in others):
+        return False
+    return wanted.weekday() in _WEEKEND or (wanted.month, wanted.day) in _HOLIDAYS
 
 
 def _day_of_month(day: date) -> int:

@@ -24,6 +24,7 @@ from llx_mcp.result.relation_tables import NumberTable, is_amount
 _MAX_COLUMNS = 60
 # With fewer rows that hold exactly, a difference of one unit counts as rounding.
 _MIN_EXACT_ROWS = 8
+_NUM_PROBED = 40
 
 
 @dataclass(frozen=True)
@@ -54,13 +55,23 @@ def check_rows(table: NumberTable, found: RelationFindings, *, with_products: bo
         )
     checked: list[Tested] = []
     products = find_products(table, columns, found) if with_products else ()
-    for relation, num_tried in (*find_sums(table, columns, found), *products):
+    for relation, num_tried in found.deadline.limit((*find_sums(table, columns, found), *products)):
+        if not _holds_mostly(table, relation):
+            continue
         tested = _test(table, relation)
         needed = MIN_BITS + math.log2(max(num_tried, 1))
         if _is_proven(table, tested, needed):
             checked.append(tested)
     for tested in sorted(checked, key=lambda one: len(one.relation.columns)):
         _record(table, tested, found)
+
+
+def _holds_mostly(table: NumberTable, relation: Relation) -> bool:
+    """Whether a relation holds in most of the first rows and of others, so that all rows are worth a test."""
+    step = max(table.num_rows // _NUM_PROBED, 1)
+    residuals = [find_residual(table, relation, row) for row in range(0, table.num_rows, step)]
+    known = [residual for residual in residuals if residual is not None]
+    return sum(residual == 0 for residual in known) * 3 >= len(known) * 2
 
 
 def _test(table: NumberTable, relation: Relation) -> Tested:
@@ -99,7 +110,7 @@ def _distinct(table: NumberTable, relation: Relation, rows: Sequence[int]) -> li
     for row in rows:
         numbers = tuple(table.columns[index].units[row] for index in relation.columns)
         says_little = find_residual(table, relation, row, check_ones=True) is None
-        if says_little or sum(map(bool, numbers)) < 3:
+        if says_little or sum(map(bool, numbers)) < min(len(numbers), 3):
             continue
         if not (table.has_gaps and any(_are_alike(numbers, other) for other in seen)):
             seen.setdefault(numbers, row)

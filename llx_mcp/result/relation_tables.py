@@ -3,6 +3,7 @@
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from llx_mcp.result.normalize import normalize_name
 from llx_mcp.result.outline import Node, ancestor_position, levels_between, walk_nodes
@@ -11,6 +12,8 @@ from llx_mcp.result.relation_names import has_role
 from llx_mcp.result.relation_values import Numbers, format_units, read_numbers
 
 Cell = tuple[Node, int]
+# Of the fields of one object, so many are compared.
+MAX_FIELDS = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +106,7 @@ def find_row_nodes(root: Node) -> Iterator[Node]:
 def build_table(rows: Node, reader: NumberReader) -> NumberTable | None:
     """Build the table of the objects of a node; None where they hold no numbers."""
     found: list[tuple[Node, Numbers, bool]] = []
-    for node, in_list in _walk_fields(rows):
+    for node, in_list in islice(_walk_fields(rows), MAX_FIELDS):
         if (numbers := reader.read(node)) is not None:
             found.append((node, numbers, in_list))
     if not found:
@@ -116,6 +119,11 @@ def build_table(rows: Node, reader: NumberReader) -> NumberTable | None:
 def is_amount(column: NumberColumn) -> bool:
     """Whether the name of a column does not speak against an amount, as those of rates, days and positions do."""
     return not any(has_role(column.last_name, role) for role in ("rate", "days", "identifier", "quantity"))
+
+
+def count_fields_left_out(rows: Node) -> int:
+    """Return how many fields of the objects of a node are too many for a table."""
+    return max(0, sum(1 for _ in _walk_fields(rows)) - MAX_FIELDS)
 
 
 def relative_label(node: Node, rows: Node) -> str:

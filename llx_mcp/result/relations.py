@@ -15,7 +15,13 @@ from llx_mcp.result.relation_labels import check_total_rows
 from llx_mcp.result.relation_pivots import find_pivots
 from llx_mcp.result.relation_rows import check_rows
 from llx_mcp.result.relation_series import Flow, check_series
-from llx_mcp.result.relation_tables import NumberReader, NumberTable, build_table, find_row_nodes
+from llx_mcp.result.relation_tables import (
+    NumberReader,
+    NumberTable,
+    build_table,
+    count_fields_left_out,
+    find_row_nodes,
+)
 from llx_mcp.result.relation_totals import check_named_parts, check_totals
 from llx_mcp.result.schema_check import TIME_IS_UP
 
@@ -54,6 +60,8 @@ def check_relations(root: Node, deadline: Deadline) -> RelationCheck:
             if (table := build_table(rows, reader)) is not None:
                 tables[id(rows)] = table
                 flows += _check_table(table, found)
+            if left_out := count_fields_left_out(rows):
+                found.unchecked["fields were not compared with the others of their object: too many fields"] += left_out
         if deadline.is_over:
             # What was compared before the time was up counts as well, since more could have been found in it.
             found.unchecked[f"values were not compared with one another: {TIME_IS_UP}"] += _count_values(rows)
