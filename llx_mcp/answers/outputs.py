@@ -270,6 +270,14 @@ class ReviewCounts(Output):
     unchecked_citations: int | None = Field(
         default=None, description="Values whose citation could not be compared with its page."
     )
+    broken_sums: int = Field(
+        description="Values that break a sum, a product or a running balance which nearly all rows or the names of "
+        "fields show (kind `sum`)."
+    )
+    broken_orders: int = Field(
+        description="Values that break an order, such as a date in a sorted list, or an end before its start (kind "
+        "`order`)."
+    )
     low_confidence: int = Field(description="Values with a confidence below the threshold (kind `confidence`).")
     duplicates: int = Field(description="Rows that repeat an earlier row of their list (kind `duplicate`).")
     short_metadata: int = Field(description="Lists with less metadata than elements (kind `metadata`).")
@@ -286,6 +294,8 @@ COUNT_FIELDS = {
     "quote": "quote_mismatches",
     "page": "not_on_page",
     "ambiguous": "ambiguous_citations",
+    "sum": "broken_sums",
+    "order": "broken_orders",
     "confidence": "low_confidence",
     "duplicate": "duplicates",
     "metadata": "short_metadata",

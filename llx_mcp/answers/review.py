@@ -21,6 +21,7 @@ from llx_mcp.answers.requests import REVIEW_THRESHOLD, JobRequest, round_chars
 from llx_mcp.answers.review_checks import (
     CitationFindings,
     Findings,
+    check_arithmetic,
     check_citations,
     check_confidence,
     check_duplicates,
@@ -44,7 +45,9 @@ REVIEW_SECONDS = 5.0
 # The share of that time for the schema, which comes first.
 _SCHEMA_SHARE = 0.5
 # The share of what is then left for the citations.
-_CITATIONS_SHARE = 0.8
+_CITATIONS_SHARE = 0.6
+# The share of what is left then for sums and orders.
+_RELATIONS_SHARE = 0.5
 # The service gives no confidence above this many pages.
 _MAX_CONFIDENCE_PAGES = 100
 
@@ -101,6 +104,7 @@ def review_job(
     found = [
         *broken,
         *(compared.findings if compared is not None else [check_quotes(document, deadline)]),
+        *check_arithmetic(document, deadline.share(_RELATIONS_SHARE)),
         check_confidence(document, threshold),
         check_duplicates(document, deadline),
         check_metadata(document),

@@ -12,6 +12,8 @@ from llx_mcp.result.document import Column, Document, is_scalar
 from llx_mcp.result.outline import walk_nodes
 from llx_mcp.result.paths import show_path
 from llx_mcp.result.quote_match import quotes_contain_value
+from llx_mcp.result.relation_findings import WrongValue
+from llx_mcp.result.relations import check_relations
 from llx_mcp.result.sanitize import dump_json, sanitize_json
 from llx_mcp.result.schema_check import TIME_IS_UP, BrokenRule, SchemaCheck
 
@@ -136,6 +138,16 @@ def check_quotes(document: Document, deadline: Deadline) -> Findings:
     return Findings("quote", fields, _list_unchecked(unchecked, "compared with their quotes"))
 
 
+def check_arithmetic(document: Document, deadline: Deadline) -> list[Findings]:
+    """Find values that break a sum or an order which other values show."""
+    check = check_relations(document.root, deadline)
+    unchecked = [f"{count:,} {what}" for what, count in check.unchecked.items()]
+    return [
+        _of_wrong_values("sum", check.wrong, unchecked),
+        _of_wrong_values("order", check.wrong),
+    ]
+
+
 def check_confidence(document: Document, threshold: float) -> Findings:
     """Find values with a confidence below the threshold."""
     fields: list[FieldFindings] = []
@@ -230,6 +242,24 @@ def check_metadata(document: Document) -> Findings:
         return f"metadata for the first {has} of {wants} elements"
 
     return Findings("metadata", fields, explain=explain)
+
+
+def _of_wrong_values(kind: str, wrong: Iterable[WrongValue], unchecked: Sequence[str] = ()) -> Findings:
+    """Return the wrong values of one kind by field; they come with the worst first."""
+    of_field: dict[int, list[WrongValue]] = {}
+    for value in wrong:
+        if value.kind == kind:
+            of_field.setdefault(id(value.node), []).append(value)
+    fields = [
+        FieldFindings(values[0].node, sorted({value.position for value in values}), values[0].position, rank)
+        for rank, values in enumerate(of_field.values())
+    ]
+    reasons = {(key, values[0].position): values[0].why for key, values in of_field.items()}
+
+    def explain(group: Group) -> str:
+        return reasons[id(group.worst.node), group.worst.worst]
+
+    return Findings(kind, fields, unchecked, explain)
 
 
 def _of_rule(broken: BrokenRule) -> FieldFindings:

@@ -72,6 +72,8 @@ def test_each_kind_of_finding_is_counted_and_shown_with_its_provenance() -> None
         "schema_violations": 3,
         "missing_required": 2,
         "quote_mismatches": 1,
+        "broken_sums": 0,
+        "broken_orders": 0,
         "low_confidence": 1,
         "duplicates": 1,
         "short_metadata": 1,
