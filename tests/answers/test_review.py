@@ -341,7 +341,7 @@ def test_each_kind_shows_its_worst_group_before_any_kind_shows_more() -> None:
     tree = {name: cited(0.5, 1, "other words that are quoted at some length") for name in result}
     # These have no metadata, and their rows are short.
     result |= {f"number_{index}": index for index in range(20)}
-    rows = review_of(build_job(result, tree), max_chars=1_550).structured["findings"]["rows"]
+    rows = review_of(build_job(result, tree), max_chars=1_500).structured["findings"]["rows"]
     assert [row[0] for row in rows] == ["quote", "confidence", "citation"]
 
 
