@@ -71,4 +71,7 @@ def _explain(
     result = numbers[-1] + residual
     step = steps[-1]
     shown, difference = table.format(round(result), step), table.format(abs(round(residual)), step)
+    if len(terms) == 2:
+        # The sum of a list is its own result.
+        return f"{terms[0]}, but {terms[1]}: difference {difference}"
     return f"{left} = {shown}, but {terms[-1]}: difference {difference}"

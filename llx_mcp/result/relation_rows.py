@@ -58,7 +58,7 @@ def check_rows(table: NumberTable, found: RelationFindings, *, with_products: bo
         )
     checked: list[Tested] = []
     products = find_products(table, columns, found) if with_products else ()
-    for relation, num_tried in found.deadline.limit((*find_sums(table, columns, found), *products)):
+    for relation, num_tried in found.deadline.limit((*find_sums(table, columns), *products)):
         if not _holds_mostly(table, relation):
             continue
         tested = _test(table, relation)

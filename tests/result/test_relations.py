@@ -24,7 +24,7 @@ def invoice(**totals: float) -> dict[str, Any]:
 def test_total_that_is_not_the_sum_of_its_list_is_wrong() -> None:
     assert findings(invoice(total=NET)) == []
     assert findings(invoice(total=785.32)) == [
-        ("sum", "total", "sum of line_items[*].amount 775.32 = 775.32, but total 785.32: difference 10.00")
+        ("sum", "total", "sum of line_items[*].amount 775.32, but total 785.32: difference 10.00")
     ]
 
 
@@ -40,7 +40,7 @@ def test_list_that_lacks_a_row_is_said_of_its_total() -> None:
     result = invoice(total=NET)
     del result["line_items"][1]
     assert findings(result) == [
-        ("sum", "total", "sum of line_items[*].amount 475.35 = 475.35, but total 775.32: difference 299.97")
+        ("sum", "total", "sum of line_items[*].amount 475.35, but total 775.32: difference 299.97")
     ]
 
 
@@ -152,7 +152,7 @@ def test_assets_are_liabilities_and_equity() -> None:
 
 
 def test_segments_add_up_to_the_company_in_a_list_of_numbers_with_labels() -> None:
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"period": f"Q{quarter}", "segment": segment, "value": value}
         for quarter, values in enumerate([(3_757, 10_234), (3_559, 9_232), (7_484, 20_348), (7_088, 20_371)])
         for segment, value in (("services", values[0]), ("products", values[1]), ("company", sum(values)))
@@ -191,6 +191,20 @@ def test_period_that_ends_before_it_starts_is_wrong(start: str, end: str) -> Non
     assert findings({start: "2024-03-01", end: "2023-03-01"}) == [
         ("order", end, f"{end} 2023-03-01 is before {start} 2024-03-01")
     ]
+
+
+def test_due_date_is_the_stated_days_after_the_invoice() -> None:
+    terms = {"invoice_date": "2026-04-14", "payment": {"days": 30}}
+    assert findings({**terms, "due_date": "2026-05-14"}) == []
+    assert findings({**terms, "due_date": "2026-05-24"}) == [
+        (
+            "order",
+            "due_date",
+            "invoice_date 2026-04-14 + 30 days (payment.days) = 2026-05-14, but due_date is 2026-05-24",
+        )
+    ]
+    # Those of a discount.
+    assert findings({**terms, "due_date": "2026-06-02"}) == []
 
 
 def test_periods_that_nearly_all_run_backwards_are_no_faults() -> None:

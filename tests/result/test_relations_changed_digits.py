@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from llx_mcp.local.samples import SAMPLES, Sample, read_sample
+from llx_mcp.local.samples import SAMPLES, read_sample
 from tests.conftest import CORPUS_JOBS
 from tests.result.relation_documents import (
     DOCUMENTS,
@@ -22,11 +22,11 @@ from tests.result.relation_documents import (
 # Each with another document.
 _SAMPLES = [sample for sample in SAMPLES if sample.name in {"invoice", "statement", "lab_report", "loan_agreement"}]
 # Of a result with more values, so many are tried.
-_MAX_TRIED = 150
+_MAX_TRIED = 60
 _SEED = 2_026
 # The results of each kind of document, and of unrelated numbers.
-_NUM_MADE_UP = 12
-_NUM_UNRELATED = 400
+_NUM_MADE_UP = 8
+_NUM_UNRELATED = 150
 
 
 def try_digits(result: Any, max_tried: int = _MAX_TRIED) -> tuple[Counter[str], Counter[str]]:
@@ -41,21 +41,18 @@ def try_digits(result: Any, max_tried: int = _MAX_TRIED) -> tuple[Counter[str], 
     return tried, found
 
 
-@pytest.mark.parametrize("sample", _SAMPLES, ids=lambda sample: str(sample.name))
-def test_nine_of_ten_wrong_digits_in_the_sums_of_a_sample_are_found(sample: Sample) -> None:
-    result = json.loads(read_sample(sample))["extract_result"]
-    assert findings(result) == []
-    tried, found = try_digits(result)
-    assert found["sum"] >= 0.9 * tried["sum"]
+def test_values_of_samples_give_no_finding() -> None:
+    for sample in _SAMPLES:
+        assert findings(json.loads(read_sample(sample))["extract_result"]) == [], sample.name
 
 
-def test_nine_of_ten_wrong_digits_in_all_samples_are_found() -> None:
+def test_nine_of_ten_wrong_digits_in_samples_are_found() -> None:
     num_tried = num_found = 0
     for sample in _SAMPLES:
-        result = json.loads(read_sample(sample))["extract_result"]
-        tried, found = try_digits(result)
+        tried, found = try_digits(json.loads(read_sample(sample))["extract_result"])
+        assert found["sum"] >= 0.9 * tried["sum"], sample.name
         num_tried, num_found = num_tried + tried.total(), num_found + found.total()
-    assert num_tried > 250
+    assert num_tried > 120
     assert num_found >= 0.9 * num_tried
 
 
@@ -84,7 +81,7 @@ def test_made_up_documents_show_their_wrong_digits_and_nothing_else(
     for seed in range(_NUM_MADE_UP):
         result = build(random.Random(seed))
         assert findings(result) == [], seed
-        more_tried, more_found = try_digits(result, 12)
+        more_tried, more_found = try_digits(result, 10)
         tried, found = tried + more_tried, found + more_found
     assert tried["sum"] >= 50
     assert found["sum"] >= 0.9 * tried["sum"]
