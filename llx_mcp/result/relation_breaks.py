@@ -57,6 +57,9 @@ def _explain(
     residual: Fraction,
 ) -> str:
     steps = [table.columns[index].step for index in relation.columns]
+    if not relation.divisor:
+        # What is added up has the same unit.
+        steps = [min(steps)] * len(steps)
     shown_numbers = map(table.format, numbers, steps)
     terms = [f"{label} {number}" for label, number in zip(labels, shown_numbers, strict=True)]
     if relation.divisor:
