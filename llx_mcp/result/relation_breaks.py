@@ -57,6 +57,9 @@ def _explain(
     residual: Fraction,
 ) -> str:
     steps = [table.columns[index].step for index in relation.columns]
+    if not relation.divisor:
+        # What is added up has the same unit.
+        steps = [min(steps)] * len(steps)
     shown_numbers = map(table.format, numbers, steps)
     terms = [f"{label} {number}" for label, number in zip(labels, shown_numbers, strict=True)]
     if relation.divisor:
@@ -71,4 +74,7 @@ def _explain(
     result = numbers[-1] + residual
     step = steps[-1]
     shown, difference = table.format(round(result), step), table.format(abs(round(residual)), step)
+    if len(terms) == 2:
+        # The sum of a list is its own result.
+        return f"{terms[0]}, but {terms[1]}: difference {difference}"
     return f"{left} = {shown}, but {terms[-1]}: difference {difference}"

@@ -33,13 +33,11 @@ def _most_frequent(
             yield relation
 
 
-def find_sums(
-    table: NumberTable, columns: Sequence[NumberColumn], found: RelationFindings
-) -> Iterator[tuple[Relation, int]]:
+def find_sums(table: NumberTable, columns: Sequence[NumberColumn]) -> Iterator[tuple[Relation, int]]:
     """Yield sums that hold in several rows, and how many were tried."""
     candidates: Counter[Relation] = Counter()
     seeds = _seed_rows(table, columns)
-    for row in found.deadline.limit(seeds):
+    for row in seeds:
         numbers = {index: units for index, column in enumerate(columns) if (units := column.units[row])}
         candidates.update(set(_sums_of_row(numbers)))
         candidates.update(_totals_of_row(columns, numbers))
@@ -114,7 +112,7 @@ def find_products(
         found.unchecked["fields were not compared as factors: too many fields"] += len(plain) - _MAX_PRODUCT_COLUMNS
         plain = plain[:_MAX_PRODUCT_COLUMNS]
     holding: Counter[Relation] = Counter()
-    for row in found.deadline.limit(_seed_rows(table, columns, _NUM_PRODUCT_SEEDS)):
+    for row in _seed_rows(table, columns, _NUM_PRODUCT_SEEDS):
         numbers = {index: units for index in plain if (units := columns[index].units[row]) is not None}
         holding.update(_products_of_row(table, numbers))
     num_tried = len(_DIVISORS) * len(plain) ** 3

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
-from itertools import combinations, islice, permutations
+from itertools import islice, pairwise, permutations
 
 from llx_mcp.result.outline import Node, ancestor_position, levels_between, walk_members
 from llx_mcp.result.relation_evidence import MIN_BITS, allows_broken
@@ -65,7 +65,7 @@ class DateColumn:
 
 def check_dates(rows: Node, found: RelationFindings) -> list[DateColumn]:
     """Find dates that break an order or are none, and return the columns of dates below the objects of a node."""
-    columns = list(found.deadline.limit(_date_columns(rows)))
+    columns = list(_date_columns(rows))
     _check_calendar(rows, found)
     if rows.parent is not None:
         in_lists = list(lists_of_rows(rows))
@@ -99,7 +99,7 @@ def _date_columns(rows: Node) -> Iterator[DateColumn]:
 
 def _check_calendar(rows: Node, found: RelationFindings) -> None:
     """Find dates that no calendar has, such as 2026-02-30."""
-    for node in found.deadline.limit(walk_members(rows)):
+    for node in islice(walk_members(rows), MAX_FIELDS):
         texts = [position for position, value in enumerate(node.values) if is_no_date(value)]
         is_of_dates = len(texts) * 2 < len(node.values) or _is_named_as_date(relative_name(node, rows))
         for position in texts if is_of_dates else ():
@@ -143,8 +143,8 @@ def _find_out_of_order(known: Sequence[tuple[int, Day]]) -> tuple[list[int], boo
     if len(known) < (_MIN_SORTED if has_days else _MIN_SORTED_MONTHS):
         return [], False
     firsts = [day.first for _, day in known]
-    falls = sum(b < a for a, b in zip(firsts, firsts[1:], strict=False))
-    rises = sum(b > a for a, b in zip(firsts, firsts[1:], strict=False))
+    falls = sum(b < a for a, b in pairwise(firsts))
+    rises = sum(b > a for a, b in pairwise(firsts))
     sign = 1 if rises >= falls else -1
     signed = [sign * first for first in firsts]
     out = _outside_longest_run(signed)
@@ -228,7 +228,7 @@ def _day_of_month(day: date) -> int:
 
 def _continue_evenly(numbers: Sequence[tuple[int, int]]) -> list[tuple[int, int]] | None:
     """Return what evenly spaced numbers would be, by what most of them say; None where they stand still."""
-    steps = Counter(b[0] - a[0] for a, b in zip(numbers, numbers[1:], strict=False))
+    steps = Counter(b[0] - a[0] for a, b in pairwise(numbers))
     step, count = steps.most_common(1)[0]
     if not step or count < 2:
         return None
@@ -282,7 +282,7 @@ def _check_pair(first: DateColumn, second: DateColumn, found: RelationFindings) 
 def _check_periods(first: DateColumn, second: DateColumn, rows: Node, found: RelationFindings) -> None:
     """Find periods that do not follow on the one before, where nearly all others do."""
     for list_rows in lists_of_rows(rows):
-        pairs = [(a, b) for a, b in zip(list_rows, list_rows[1:], strict=False)]
+        pairs = [(a, b) for a, b in pairwise(list_rows)]
         for is_reversed in (False, True):
             gaps: list[tuple[int, int, int]] = []
             for a, b in pairs:
@@ -309,17 +309,3 @@ def _judge_periods(
             continue
         why = f"{first.label} {first.text(after)} does not follow on {second.label} {second.text(before)} before it"
         found.broken.append(BrokenRelation("order", [first.suspect(after), second.suspect(before)], why, 0.3))
-
-
-def is_after(days: int, first: DateColumn, second: DateColumn, row: int) -> bool:
-    """Whether the second date of a row is so many days after the first."""
-    start, end = first.days[row], second.days[row]
-    return start is not None and end is not None and start.last == start.first and start.first + days == end.first
-
-
-def pairs_of_due_dates(columns: Sequence[DateColumn]) -> Iterator[tuple[DateColumn, DateColumn]]:
-    """Yield the dates of a document with the date on which something is due."""
-    for first, second in combinations(columns, 2):
-        for early, late in ((first, second), (second, first)):
-            if has_role(early.name, "early") and has_role(late.name, "late"):
-                yield early, late

@@ -43,6 +43,7 @@ def count_bits(
     num_supporting: int,
     share_by_chance: float,
     combined: Sequence[Sequence[int]] = (),
+    num_ignored: int = 0,
 ) -> float:
     """Return how unlikely it is that a relation holds in all these rows by chance, in bits.
 
@@ -52,8 +53,10 @@ def count_bits(
         share_by_chance: the share of wrong pairings of the same numbers that hold.
         combined: the sums of several terms in these rows. Where they hardly differ, such as those of a column and of
             nearly the same numbers with a minus, the relation says little.
+        num_ignored: how many terms may differ little: one factor, such as a rate, for the other two tell enough.
     """
-    bits = min((_count_bits(numbers) for numbers in terms if min(numbers) != max(numbers)), default=math.inf)
+    known = sorted(_count_bits(numbers) for numbers in terms if min(numbers) != max(numbers))
+    bits = known[min(num_ignored, len(known) - 1)] if known else math.inf
     for numbers in combined:
         bits = min(bits, _count_bits(numbers))
     if bits is math.inf or share_by_chance >= 1:

@@ -18,13 +18,16 @@ from llx_mcp.result.relation_evidence import (
     shifts,
 )
 from llx_mcp.result.relation_findings import RelationFindings
-from llx_mcp.result.relation_tables import NumberTable, is_amount
+from llx_mcp.result.relation_names import has_role
+from llx_mcp.result.relation_tables import NumberColumn, NumberTable, is_amount
 
 # More columns are not tried in pairs.
 _MAX_COLUMNS = 60
 # With fewer rows that hold exactly, a difference of one unit counts as rounding.
 _MIN_EXACT_ROWS = 8
 _NUM_PROBED = 40
+# Names say as much as some rows.
+_BITS_OF_NAMES = 16
 
 
 @dataclass(frozen=True)
@@ -55,15 +58,28 @@ def check_rows(table: NumberTable, found: RelationFindings, *, with_products: bo
         )
     checked: list[Tested] = []
     products = find_products(table, columns, found) if with_products else ()
-    for relation, num_tried in found.deadline.limit((*find_sums(table, columns, found), *products)):
+    for relation, num_tried in found.deadline.limit((*find_sums(table, columns), *products)):
         if not _holds_mostly(table, relation):
             continue
         tested = _test(table, relation)
-        needed = MIN_BITS + math.log2(max(num_tried, 1))
+        needed = MIN_BITS + math.log2(max(num_tried, 1)) - (_BITS_OF_NAMES if _is_named(columns, relation) else 0)
         if _is_proven(table, tested, needed):
             checked.append(tested)
     for tested in sorted(checked, key=lambda one: len(one.relation.columns)):
         _record(table, tested, found)
+
+
+def _is_named(columns: Sequence[NumberColumn], relation: Relation) -> bool:
+    """Whether the names of factors and product say what they are: a quantity and a price, or a rate."""
+    if not relation.divisor:
+        return False
+    first, second, total = (columns[index].last_name for index in relation.columns)
+    if relation.divisor == 1:
+        pairs = ((first, second), (second, first))
+        return any(has_role(one, "quantity") and has_role(other, "price") for one, other in pairs) and (
+            has_role(total, "amount")
+        )
+    return has_role(second, "rate") and any(has_role(total, role) for role in ("tax", "amount", "gross"))
 
 
 def _holds_mostly(table: NumberTable, relation: Relation) -> bool:
@@ -143,9 +159,11 @@ def _is_proven(table: NumberTable, tested: Tested, needed: float) -> bool:
     num_supporting = len(rows) - (0 if tested.broken else 1)
     terms = [[table.columns[index].units[row] or 0 for row in rows] for index in tested.relation.columns]
     combined = _combine(tested.relation, terms)
-    if count_bits(terms, num_supporting, 0.0, combined) < needed:
+    num_ignored = 1 if tested.relation.divisor else 0
+    if count_bits(terms, num_supporting, 0.0, combined, num_ignored) < needed:
         return False
-    return count_bits(terms, num_supporting, _share_by_chance(table, tested.relation, rows), combined) >= needed
+    by_chance = _share_by_chance(table, tested.relation, rows)
+    return count_bits(terms, num_supporting, by_chance, combined, num_ignored) >= needed
 
 
 def _combine(relation: Relation, terms: Sequence[Sequence[int]]) -> list[list[int]]:

@@ -10,6 +10,7 @@ from llx_mcp.result.deadline import Deadline
 from llx_mcp.result.outline import Node, walk_members
 from llx_mcp.result.relation_balances import check_balances, row_node_around
 from llx_mcp.result.relation_dates import check_dates
+from llx_mcp.result.relation_due import check_due_dates
 from llx_mcp.result.relation_findings import RelationFindings, WrongValue, find_wrong_values
 from llx_mcp.result.relation_labels import check_total_rows
 from llx_mcp.result.relation_pivots import find_pivots
@@ -56,10 +57,11 @@ def check_relations(root: Node, deadline: Deadline) -> RelationCheck:
     reader = NumberReader()
     for rows in find_row_nodes(root):
         if not deadline.is_over:
-            check_dates(rows, found)
+            dates = check_dates(rows, found)
             if (table := build_table(rows, reader)) is not None:
                 tables[id(rows)] = table
                 flows += _check_table(table, found)
+                check_due_dates(dates, table, found)
             if left_out := count_fields_left_out(rows):
                 found.unchecked["fields were not compared with the others of their object: too many fields"] += left_out
         if deadline.is_over:

@@ -132,6 +132,54 @@ def test_large_document_has_no_confidence_above_100_pages() -> None:
     )
 
 
+def test_broken_sum_names_the_value_that_mends_it_with_its_page_and_the_numbers() -> None:
+    amounts = [12.5, 80.25, 99.9, 1_041.85]
+    result = {
+        "issue_date": "2026-03-01",
+        "due_date": "2026-02-01",
+        "line_items": [{"quantity": at + 1, "amount": amount} for at, amount in enumerate(amounts)],
+        "total": 1_334.5,
+    }
+    tree = {"total": cited(0.9, 3, "Total 1,334.50")}
+    answer = review_of(build_job(result, tree))
+    assert answer.structured["counts"]["broken_sums"] == answer.structured["counts"]["broken_orders"] == 1
+    why = "sum of line_items[*].amount 1,234.50, but total 1,334.50: difference 100.00"
+    assert rows_of(answer.structured, "sum") == [["total", 1, 1, None, None, [1334.5, 3, 0.9], why]]
+    assert rows_of(answer.structured, "order") == [
+        [
+            "due_date",
+            1,
+            1,
+            None,
+            None,
+            ["2026-02-01", None, None],
+            "due_date 2026-02-01 is before issue_date 2026-03-01",
+        ]
+    ]
+    assert f"\nsum | total = 1334.5 [p. 3, 0.9] | {why}\n" in answer.text
+    kinds = [row[0] for row in answer.structured["findings"]["rows"]]
+    assert kinds == ["sum", "order", "citation", "citation"]
+
+
+def test_broken_sums_of_one_field_are_one_group() -> None:
+    rows = [{"net": 100 + 7 * at, "tax": 19 + 3 * at, "gross": 119 + 10 * at} for at in range(60)]
+    rows[5]["gross"] += 300
+    rows[50]["gross"] += 300
+    review = review_of(build_job({"invoices": rows})).structured
+    assert review["counts"]["broken_sums"] == 2
+    (group,) = rows_of(review, "sum")
+    assert group[:5] == ["invoices[*].gross", 2, 60, "[5] [50]", "invoices[50].gross"]
+    assert "= 619, but gross 919: difference 300" in group[6]
+
+
+def test_values_that_are_not_compared_in_time_are_counted() -> None:
+    looks = itertools.count()
+    rows = [{"a": at, "b": at * 2, "c": at * 3} for at in range(50)]
+    structured = review_of(build_job({"rows": rows}), clock=lambda: next(looks) * 3.0).structured
+    reasons = [reason for reason in structured["unavailable_checks"] if "compared with one another" in reason]
+    assert reasons == ["150 values were not compared with one another: the time for the review was up"]
+
+
 def test_threshold_decides_which_confidence_is_low() -> None:
     tree = {"a": cited(0.5, 1, "1"), "b": cited(0.6, 1, "2")}
     counts = [

@@ -80,7 +80,11 @@ def invoice(rng: random.Random) -> dict[str, Any]:
         ]
     )  # fmt: skip
     lines, quantity, price, amount, net, tax, gross, issued, due = names
-    write = rng.choice([float, lambda number: f"{number:,.2f} EUR"])
+    is_text = rng.random() < 0.5
+
+    def write(number: Decimal) -> Any:
+        return f"{number:,.2f} EUR" if is_text else float(number)
+
     rows, total = [], Decimal(0)
     for index in range(rng.randint(3, 30)):
         count, each = rng.randint(1, 20), money(rng)
@@ -101,12 +105,12 @@ def statement(rng: random.Random) -> dict[str, Any]:
     has_columns, is_newest_first = rng.random() < 0.5, rng.random() < 0.5
     opening = balance = money(rng, 100_000, 5_000_000)
     day, rows = date(2025, 1, 1), []
-    credits = debits = Decimal(0)
+    paid_in = paid_out = Decimal(0)
     for _ in range(rng.randint(15, 60)):
         day += timedelta(days=rng.randint(0, 3))
         amount, is_credit = money(rng), rng.random() < 0.5
         balance += amount if is_credit else -amount
-        credits, debits = credits + amount * is_credit, debits + amount * (not is_credit)
+        paid_in, paid_out = paid_in + amount * is_credit, paid_out + amount * (not is_credit)
         row: dict[str, Any] = {"date": day.isoformat()}
         if has_columns:
             row |= {"credit": float(amount) if is_credit else None, "debit": None if is_credit else float(amount)}
@@ -115,8 +119,8 @@ def statement(rng: random.Random) -> dict[str, Any]:
         rows.append({**row, "balance": float(balance)})
     return {
         "opening_balance": float(opening),
-        "total_credits": float(credits),
-        "total_debits": float(debits),
+        "total_credits": float(paid_in),
+        "total_debits": float(paid_out),
         "closing_balance": float(balance),
         "transactions": rows[::-1] if is_newest_first else rows,
     }
@@ -213,10 +217,43 @@ def budget(rng: random.Random) -> dict[str, Any]:
 
 
 DOCUMENTS = (invoice, statement, payroll, balance_sheet, swimming, loan, budget)
-_NAMES = (
-    "alpha beta gamma delta value score count total amount quantity price net tax gross balance rank age height weight "
-    "year rate share debit credit length width points wins losses games temperature low high population area"
-).split()
+_NAMES = [
+    "alpha",
+    "beta",
+    "gamma",
+    "delta",
+    "value",
+    "score",
+    "count",
+    "total",
+    "amount",
+    "quantity",
+    "price",
+    "net",
+    "tax",
+    "gross",
+    "balance",
+    "rank",
+    "age",
+    "height",
+    "weight",
+    "year",
+    "rate",
+    "share",
+    "debit",
+    "credit",
+    "length",
+    "width",
+    "points",
+    "wins",
+    "losses",
+    "games",
+    "temperature",
+    "low",
+    "high",
+    "population",
+    "area",
+]
 
 
 def unrelated(rng: random.Random) -> dict[str, Any]:
@@ -265,7 +302,7 @@ def _unrelated_column(rng: random.Random, num_rows: int) -> list[Any]:
         lambda: rng.randint(1, 20) * 1_000,
         lambda: f"{rng.randint(1, 9_999):,}.{rng.randint(0, 99):02d} EUR",
         lambda: rng.choice([None, rng.randint(1, 50)]),
-        lambda: (date(2020, 1, 1) + timedelta(days=rng.randint(0, 2_000))).isoformat(),
+        (date(2020, 1, 1) + timedelta(days=rng.randint(0, 2_000))).isoformat,
     ]
     kind = rng.randrange(len(kinds) + 2)
     if kind < len(kinds):
