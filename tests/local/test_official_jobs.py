@@ -468,6 +468,25 @@ def test_invalid_upload_is_refused_and_stores_nothing(
     assert store.files.list_files() == before
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "detail"), [("a.pdf", b"", "The file is empty"), ("", b"%PDF", "The file has no name")]
+)
+def test_file_without_content_or_name_is_refused(
+    url: str, client: LlamaCloud, store: JobStore, name: str, content: bytes, detail: str
+) -> None:
+    before = store.files.list_files()
+    with pytest.raises(llama_cloud.BadRequestError, match="The file is empty"):
+        client.files.create(file=("a.pdf", b""), purpose="extract")
+    body = (
+        b'--b\r\nContent-Disposition: form-data; name="purpose"\r\n\r\nextract\r\n--b\r\n'
+        b'Content-Disposition: form-data; name="file"; filename="%s"\r\n\r\n%s\r\n--b--\r\n'
+    ) % (name.encode(), content)
+    headers = {**KEY, "Content-Type": "multipart/form-data; boundary=b"}
+    response = httpx.post(f"{url}/api/v1/beta/files", content=body, headers=headers)
+    assert (response.status_code, response.json()) == (400, {"detail": detail})
+    assert store.files.list_files() == before
+
+
 def test_head_returns_405(url: str) -> None:
     headers = {"Authorization": "Bearer llx-local"}
     for path in ("/", "/api/v2/extract", f"/api/v2/extract/{SAMPLES[0].job_id}", "/api/v1/beta/files"):
