@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 import anyio.lowlevel
 import anyio.to_thread
 
+from llx_mcp.jobs.creation_source import CreationSource
 from llx_mcp.jobs.source import JobSource, OpenSource
 from llx_mcp.models import Job, JobPage
 from llx_mcp.scope import DEFAULT_SCOPE, JobFilter, Scope
@@ -15,7 +16,9 @@ THREAD_BYTES = 1 << 20
 
 
 class Bodies:
-    """A job source that takes each body from a function and counts its fetches."""
+    """A job source that takes each body from a function and counts its fetches. It creates nothing."""
+
+    creation: CreationSource
 
     def __init__(self, body_of: Callable[[str], bytes]) -> None:
         self.body_of = body_of

@@ -19,6 +19,7 @@ from llx_mcp.errors import ArgumentError, LlxError
 from llx_mcp.jobs.cache import MAX_BYTES, CachedJob, JobCache, parse_cached
 from llx_mcp.jobs.call_limit import limit_call
 from llx_mcp.jobs.clock import Clock
+from llx_mcp.jobs.creation_options import CreationOptions
 from llx_mcp.jobs.fetcher import JobFetcher
 from llx_mcp.jobs.poll_schedule import PollSchedule
 from llx_mcp.jobs.source import OpenSource
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from llx_mcp.answers.dispatch import Question
     from llx_mcp.answers.header import Header
     from llx_mcp.answers.wait_report import WaitReport
+    from llx_mcp.jobs.creation import JobCreator
     from llx_mcp.jobs.executor import AnswerExecutor
     from llx_mcp.jobs.joined import JoinedJobs
     from llx_mcp.jobs.poller import JobPoller
@@ -49,12 +51,14 @@ class ReaderOptions:
         requests_per_minute: the rate limit of the key, if it is known; otherwise it is learned from refusals.
         cache_bytes: budget for finished jobs in memory, in compressed bytes.
         call_seconds: how long one call may take; the timeout of a wait comes on top.
+        creation: what the operator allows besides reading.
     """
 
     schedule: PollSchedule = field(default_factory=PollSchedule)
     requests_per_minute: float | None = None
     cache_bytes: int = MAX_BYTES
     call_seconds: float = CALL_SECONDS
+    creation: CreationOptions = field(default_factory=CreationOptions)
 
 
 class JobReader:
@@ -83,6 +87,14 @@ class JobReader:
         from llx_mcp.jobs.executor import AnswerExecutor
 
         return AnswerExecutor(self.fetcher.cache, self._stack, self._group)
+
+    @cached_property
+    def creator(self) -> "JobCreator":
+        """Plans and creates jobs."""
+        from llx_mcp.jobs.creation import JobCreator
+
+        options = self._options
+        return JobCreator(self.fetcher, options.creation, self.clock, self._group, call_seconds=options.call_seconds)
 
     @cached_property
     def joined(self) -> "JoinedJobs":
