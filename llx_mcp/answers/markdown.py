@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
+from llx_mcp.answers.creation_text import CREATION_PARTS
 from llx_mcp.answers.output_base import Output
 from llx_mcp.answers.outputs import (
     COUNT_FIELDS,
@@ -298,6 +299,7 @@ def _render_nothing(_: Any) -> str:
 
 # Every part of every output; what is not here is rendered in the head.
 PARTS: dict[str, Callable[[Any], str]] = {
+    **CREATION_PARTS,
     "jobs": _render_jobs,
     "summaries": lambda outputs: "".join(f"\n---\n{render(output)}" for output in outputs),
     "error": lambda message: f"Reason given by the service: {dump_json(message)}\n",

@@ -3,6 +3,7 @@
 import argparse
 import gc
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
@@ -14,12 +15,13 @@ from llx_mcp.cli.options import (
     EXPORT_FORMATS,
     Command,
     add_choice,
+    add_creation,
     add_source,
     parse_max_chars,
     parse_port,
     parse_seconds,
 )
-from llx_mcp.cli.setup import explain_port, is_local, set_up, set_up_settings
+from llx_mcp.cli.setup import build_creation_options, explain_port, is_local, set_up, set_up_settings
 from llx_mcp.errors import ArgumentError
 from llx_mcp.scope import KNOWN_STATUSES
 
@@ -34,6 +36,7 @@ _SERVING = (
 def _add_serve_flags(serve: argparse.ArgumentParser) -> None:
     serve.add_argument("--http", action="store_true", help="serve streamable HTTP on 127.0.0.1 instead of stdio")
     serve.add_argument("--port", type=parse_port, help=f"port for --http; 0 picks a free one (default: {_HTTP_PORT})")
+    add_creation(serve)
     add_source(serve)
 
 
@@ -104,6 +107,7 @@ def _run_serve(arguments: argparse.Namespace) -> int:
     gc.disable()
     setup = set_up(arguments)
     log_level = setup.settings.log_level
+    options = replace(setup.reader_options, creation=build_creation_options(arguments, setup.settings))
     if arguments.http:
         from llx_mcp.server.http import serve_http
 
@@ -113,7 +117,7 @@ def _run_serve(arguments: argparse.Namespace) -> int:
                 setup.open_source,
                 redactor=setup.redactor,
                 port=port,
-                options=setup.reader_options,
+                options=options,
                 log_level=log_level,
             )
     elif arguments.port is not None:
@@ -123,7 +127,7 @@ def _run_serve(arguments: argparse.Namespace) -> int:
 
         if sys.stdin.isatty():
             sys.stderr.write(_SERVING)
-        serve_stdio(setup.open_source, redactor=setup.redactor, options=setup.reader_options, log_level=log_level)
+        serve_stdio(setup.open_source, redactor=setup.redactor, options=options, log_level=log_level)
     return 0
 
 

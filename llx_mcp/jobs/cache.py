@@ -163,6 +163,11 @@ class JobCache:
         self._count(key, entry)
         return cached
 
+    def forget(self, job_id: str) -> None:
+        """Drop a job of every credential, because it was deleted."""
+        for key in [key for key in self._entries if key.job_id == job_id]:
+            self._drop(key)
+
     async def compress(self, key: JobKey) -> None:
         """Compress a job that was cached without compression."""
         entry = self._entries.get(key)

@@ -40,6 +40,8 @@ _NEEDED_LIFETIME = timedelta(hours=25)
 # Slower uploads are stopped.
 _UPLOAD_BYTES_A_SECOND = 250_000
 _MAX_VALIDATED = 64
+# It is not known what a generation costs, so it is not repeated often.
+_MAX_GENERATIONS = 2
 
 
 async def count_no_pages(_: LocalDocument) -> int | None:
@@ -127,6 +129,19 @@ class JobCreator:
         if usable is None:
             usable = (await self._upload(document, request.scope, requests)).id
         return usable, name
+
+    async def generate_schema(self, document_id: str, wish: str, scope: Scope) -> dict[str, Any]:
+        """Return a schema for a document, by the service's own generation, ready for use.
+
+        Raises:
+            LlxError: the service gives no schema, or none that it accepts itself.
+        """
+        with limit_creation(self._call_seconds):
+            requests = await self._open()
+            generated = await requests.send(
+                lambda creation: creation.generate_schema(wish, document_id, scope), max_tries=_MAX_GENERATIONS
+            )
+            return await self.validate(generated["data_schema"])
 
     async def validate(self, data_schema: Mapping[str, Any]) -> dict[str, Any]:
         """Return a schema as the service will use it.

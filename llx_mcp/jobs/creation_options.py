@@ -1,6 +1,6 @@
 """What the operator allows besides reading."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from llx_mcp.settings import Permission
@@ -17,5 +17,5 @@ class CreationOptions:
     """
 
     allowed: frozenset[Permission] = frozenset()
-    folders: tuple[Path, ...] = field(default_factory=lambda: (Path.cwd(),))
+    folders: tuple[Path, ...] = ()
     max_pages: int | None = None

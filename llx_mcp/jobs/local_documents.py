@@ -109,7 +109,7 @@ def open_document(path: str, folders: Sequence[Path]) -> Iterator[BufferedReader
 def _locate(path: str, folders: Sequence[Path]) -> tuple[str, tuple[str, ...]]:
     """Return the folder that a path leads into, and the parts of the path below it."""
     if not folders:
-        raise ArgumentError("file: this server reads no files of its machine. Give document_id instead.")
+        raise ArgumentError("file: this server reads no files of this machine. Give document_id instead.")
     if not path.strip() or "\0" in path:
         raise ArgumentError("file: this is not a path. Give the path of one file.")
     try:

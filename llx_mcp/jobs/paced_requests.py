@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, TypeVar
 
-from llx_mcp.errors import BadResponseError, LlxError, RateLimitedError, UnavailableError
+from llx_mcp.errors import BadResponseError, LlxError
 from llx_mcp.jobs.clock import Clock
 from llx_mcp.jobs.creation_source import CreationSource
 from llx_mcp.jobs.rate_limited_source import RateLimitedSource
@@ -25,8 +25,8 @@ class PacedRequests:
         self._source = source
         self._clock = clock
 
-    async def send(self, call: Callable[[CreationSource], Awaitable[Result]]) -> Result:
-        """Send a request until it is answered, at most 6 times.
+    async def send(self, call: Callable[[CreationSource], Awaitable[Result]], *, max_tries: int = _MAX_TRIES) -> Result:
+        """Send a request until it is answered.
 
         The request must be harmless to repeat, or raise `UnclearOutcomeError` where it is not: that is not repeated.
 
@@ -39,7 +39,7 @@ class PacedRequests:
             with self._source.count_request():
                 return await call(creation)
 
-        return await self._repeat(attempt)
+        return await self._repeat(attempt, max_tries)
 
     async def fetch_job(self, job_id: str, expand: tuple[str, ...], scope: Scope) -> "Job":
         """Fetch a job with the named sections.
@@ -57,13 +57,14 @@ class PacedRequests:
         """
         return await self._repeat(lambda: self._source.list_jobs(wanted, scope, max_tries=1))
 
-    async def _repeat(self, attempt: Callable[[], Awaitable[Result]]) -> Result:
-        for number in range(_MAX_TRIES):
+    async def _repeat(self, attempt: Callable[[], Awaitable[Result]], max_tries: int = _MAX_TRIES) -> Result:
+        for number in range(max_tries):
             await self._wait_for_turn()
             try:
                 return await attempt()
             except LlxError as exc:
-                if number == _MAX_TRIES - 1 or not _is_repeatable(exc):
+                # A gateway's page in place of an answer passes too.
+                if number == max_tries - 1 or not (exc.is_transient or isinstance(exc, BadResponseError)):
                     raise
             await self._clock.sleep(_FIRST_PAUSE_SECONDS * 2**number)
         raise AssertionError("the last try either returns or raises")
@@ -72,10 +73,3 @@ class PacedRequests:
         # After each pause another task may have used the request that became free.
         while (seconds := self._source.rate.wait_seconds(self._clock.monotonic())) > 0:
             await self._clock.sleep(seconds)
-
-
-def _is_repeatable(error: LlxError) -> bool:
-    if isinstance(error, RateLimitedError | UnavailableError):
-        return True
-    # A gateway's page in place of an answer passes too.
-    return error.is_transient or isinstance(error, BadResponseError)

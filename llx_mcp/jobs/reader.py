@@ -32,11 +32,13 @@ if TYPE_CHECKING:
     from llx_mcp.answers.dispatch import Question
     from llx_mcp.answers.header import Header
     from llx_mcp.answers.wait_report import WaitReport
+    from llx_mcp.jobs.cancellation import JobCanceller
     from llx_mcp.jobs.creation import JobCreator
     from llx_mcp.jobs.executor import AnswerExecutor
     from llx_mcp.jobs.joined import JoinedJobs
     from llx_mcp.jobs.poller import JobPoller
     from llx_mcp.jobs.progress import JobSnapshot, OnProgress, WaitProgress
+    from llx_mcp.jobs.schema_suggestion import SchemaSuggester
     from llx_mcp.models import Job
 
 MAX_JOBS = 100
@@ -95,6 +97,22 @@ class JobReader:
 
         options = self._options
         return JobCreator(self.fetcher, options.creation, self.clock, self._group, call_seconds=options.call_seconds)
+
+    @cached_property
+    def canceller(self) -> "JobCanceller":
+        """Cancels and deletes jobs."""
+        from llx_mcp.jobs.cancellation import JobCanceller
+
+        options = self._options
+        can_cancel = "cancel" in options.creation.allowed
+        return JobCanceller(self.fetcher, self.clock, call_seconds=options.call_seconds, can_cancel=can_cancel)
+
+    @cached_property
+    def suggester(self) -> "SchemaSuggester":
+        """Suggests schemas."""
+        from llx_mcp.jobs.schema_suggestion import SchemaSuggester
+
+        return SchemaSuggester(self.creator)
 
     @cached_property
     def joined(self) -> "JoinedJobs":

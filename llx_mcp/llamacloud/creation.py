@@ -153,6 +153,8 @@ class CreationClient:
         except AttemptFailed as exc:
             is_certain = exc.is_refused or not is_unclear
             error = exc.error if is_certain else UnclearOutcomeError(str(exc.error), has_ended=exc.has_ended)
+            # The service can say that a request must not be sent again.
+            error.is_transient = error.is_transient and exc.is_retryable
         # Raised outside of the handler, so that it has no context: httpx's exceptions hold the key.
         raise error
 
