@@ -1,8 +1,10 @@
 """Writes the values of a result as JSON, JSON lines, CSV, Parquet or an Excel workbook."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO, Any, TypeAlias
 
 from llx_mcp.errors import ConfigurationError
@@ -50,6 +52,26 @@ def export(document: Document, path: str, format_name: str, target: IO[bytes], *
     return ExportResult(len(matches if is_one_value else list_elements(matches)), notes)
 
 
+@contextmanager
+def replace_file(path: Path) -> Iterator[IO[bytes]]:
+    """Open a file to write. It replaces one of the same name at the end, and only if nothing has failed.
+
+    Raises:
+        OSError: it cannot be written; the error names the file.
+    """
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        with partial.open("wb") as target:
+            yield target
+        partial.replace(path)
+    except OSError as exc:
+        # The partial file is not the one that the user named.
+        exc.filename = str(path)
+        raise
+    finally:
+        partial.unlink(missing_ok=True)
+
+
 def _write_json(document: Document, matches: list[Location], target: IO[bytes], provenance: bool) -> list[str]:
     if provenance:
         values: Any = _with_provenance(document, list_elements(matches))
@@ -57,7 +79,7 @@ def _write_json(document: Document, matches: list[Location], target: IO[bytes], 
         values = matches[0].value
     else:
         values = [location.value for location in matches]
-    target.write(_encode(values, indent=2) + b"\n")
+    target.write(encode_json(values, indent=2) + b"\n")
     return []
 
 
@@ -65,7 +87,7 @@ def _write_jsonl(document: Document, matches: list[Location], target: IO[bytes],
     locations = list_elements(matches)
     values = _with_provenance(document, locations) if provenance else [location.value for location in locations]
     for value in values:
-        target.write(_encode(value) + b"\n")
+        target.write(encode_json(value) + b"\n")
     return []
 
 
@@ -130,10 +152,10 @@ def _make_distinct(names: list[str]) -> list[str]:
     return list(distinct)
 
 
-def _encode(value: Any, indent: int | None = None) -> bytes:
+def encode_json(value: Any, indent: int | None = None) -> bytes:
+    """Return a value as JSON in UTF-8; a lone surrogate becomes its escape."""
     separators = None if indent else (",", ":")
     text = json.dumps(value, ensure_ascii=False, indent=indent, separators=separators)
-    # UTF-8 cannot hold a lone surrogate. Its escape is valid JSON.
     return text.encode("utf-8", "backslashreplace")
 
 

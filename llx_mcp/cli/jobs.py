@@ -128,7 +128,7 @@ def export_values(
         LlxError: the job cannot be read or has no result, or the path or the format is not valid.
         OSError: the file cannot be written.
     """
-    from llx_mcp.cli.export_formats import export
+    from llx_mcp.cli.export_formats import export, replace_file
 
     document = run_waiting(lambda _: _fetch_document(setup, request))
     if output is None:
@@ -136,17 +136,8 @@ def export_values(
         sys.stdout.buffer.flush()
         _print_notes(exported.notes)
         return
-    partial = output.with_name(f".{output.name}.partial")
-    try:
-        with partial.open("wb") as target:
-            exported = export(document, path, format_name, target, provenance=provenance)
-        partial.replace(output)
-    except OSError as exc:
-        # The partial file is not the one that the user named.
-        exc.filename = str(output)
-        raise
-    finally:
-        partial.unlink(missing_ok=True)
+    with replace_file(output) as target:
+        exported = export(document, path, format_name, target, provenance=provenance)
     noun = "record" if exported.num_records == 1 else "records"
     print(f"{exported.num_records} {noun} of {request.job_id} in {output}", file=sys.stderr)
     _print_notes(exported.notes)

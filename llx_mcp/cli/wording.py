@@ -25,16 +25,20 @@ _FLAGS_OF_ARGUMENTS = {
     "created_since": "--since",
     "created_until": "--until",
     "cursor": "--cursor",
+    "data_schema": "--schema",
     "document": "--document",
     "expand": "--expand",
+    "file": "FILE",
     "job_id": "ID",
     "job_ids": "ID",
+    "like_job": "--like",
     "max_chars": "--max-chars",
     "organization_id": "--organization-id",
     "page_token": "--cursor",
     "path": "--path",
     "project_id": "--project-id",
     "status": "--status",
+    "target_pages": "--target-pages",
     "timeout_seconds": "--timeout",
 }
 _TOOLS_WITHOUT_COMMAND = ("find_in_extract_result", "query_extract_result", "review_extract_job")
@@ -48,7 +52,8 @@ _NOT_FLAGS: Mapping[str, frozenset[str]] = {
 _UNMISTAKABLE = {
     **_COMMANDS_OF_TOOLS,
     **{tool: f"{tool} ({_IN_CLIENT})" for tool in _TOOLS_WITHOUT_COMMAND},
-    **{name: _FLAGS_OF_ARGUMENTS[name] for name in ("max_chars", "timeout_seconds")},
+    **{name: _FLAGS_OF_ARGUMENTS[name] for name in ("max_chars", "timeout_seconds", "target_pages")},
+    "again=true": "--again",
 }
 _NAME = re.compile("|".join(map(re.escape, _UNMISTAKABLE)))
 # An error about an argument begins with its name. Further on, the same word may be a field of the document.
