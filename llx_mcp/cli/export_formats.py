@@ -1,10 +1,8 @@
 """Writes the values of a result as JSON, JSON lines, CSV, Parquet or an Excel workbook."""
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import IO, Any, TypeAlias
 
 from llx_mcp.errors import ConfigurationError
@@ -50,26 +48,6 @@ def export(document: Document, path: str, format_name: str, target: IO[bytes], *
     notes = WRITERS[format_name](document, matches, target, provenance)
     is_one_value = format_name == "json" and not provenance
     return ExportResult(len(matches if is_one_value else list_elements(matches)), notes)
-
-
-@contextmanager
-def replace_file(path: Path) -> Iterator[IO[bytes]]:
-    """Open a file to write. It replaces one of the same name at the end, and only if nothing has failed.
-
-    Raises:
-        OSError: it cannot be written; the error names the file.
-    """
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        with partial.open("wb") as target:
-            yield target
-        partial.replace(path)
-    except OSError as exc:
-        # The partial file is not the one that the user named.
-        exc.filename = str(path)
-        raise
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _write_json(document: Document, matches: list[Location], target: IO[bytes], provenance: bool) -> list[str]:

@@ -11,6 +11,7 @@ import anyio.to_thread
 
 from llx_mcp.answers.requests import JobRequest
 from llx_mcp.cli.extract_files import FileState
+from llx_mcp.cli.files import replace_file
 from llx_mcp.cli.wording import describe_error, print_error
 from llx_mcp.errors import ArgumentError
 from llx_mcp.jobs.reader import JobReader
@@ -93,8 +94,6 @@ class ResultWriter:
                     self._print_line(state, None)
 
     def _export(self, file: str, job: "Job") -> None:
-        from llx_mcp.cli.export_formats import replace_file
-
         path = self._output.get_path(file)
         if path is None:
             self._write(job, sys.stdout.buffer)

@@ -9,6 +9,7 @@ from llx_mcp.answers.budget import Answer
 from llx_mcp.answers.output_base import Output
 from llx_mcp.answers.outputs import JobListOutput, JobOutput, WaitOutput
 from llx_mcp.answers.requests import JobListRequest, JobRequest, WaitRequest
+from llx_mcp.cli.files import replace_file
 from llx_mcp.cli.setup import CommandSetup, open_store
 from llx_mcp.cli.waiting_line import WaitingLine, run_waiting
 from llx_mcp.cli.wording import describe_error, print_error, render_for_people
@@ -128,7 +129,7 @@ def export_values(
         LlxError: the job cannot be read or has no result, or the path or the format is not valid.
         OSError: the file cannot be written.
     """
-    from llx_mcp.cli.export_formats import export, replace_file
+    from llx_mcp.cli.export_formats import export
 
     document = run_waiting(lambda _: _fetch_document(setup, request))
     if output is None:
