@@ -17,11 +17,15 @@ _OUTCOMES = {
 }
 
 
+def _plural(count: int, word: str) -> str:
+    return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"
+
+
 def _render_document(document: DocumentFacts) -> str:
     facts = [dump_json(document.name)]
     facts += [document.document_id] if document.document_id not in (None, document.name) else []
-    facts += [f"{document.bytes:,} bytes"] if document.bytes is not None else []
-    facts += [f"{document.pages} pages"] if document.pages is not None else []
+    facts += [_plural(document.bytes, "byte")] if document.bytes is not None else []
+    facts += [_plural(document.pages, "page")] if document.pages is not None else []
     return f"Document: {' · '.join(map(str, facts))}\n"
 
 
@@ -31,10 +35,10 @@ def _render_settings(settings: JobSettings) -> str:
         settings.target,
         settings.configuration_id or "",
         f"pages {settings.target_pages}" if settings.target_pages else "",
-        f"at most {settings.max_pages} pages" if settings.max_pages else "",
+        f"at most {_plural(settings.max_pages, 'page')}" if settings.max_pages else "",
         "" if settings.citations else "no citations",
         "" if settings.confidence else "no confidence",
-        f"{settings.num_fields} fields" if settings.num_fields else "",
+        _plural(settings.num_fields, "field") if settings.num_fields else "",
         f"such as {', '.join(map(dump_json, settings.fields))}" if settings.fields else "",
         f"instructions {dump_json(settings.instructions)}" if settings.instructions else "",
     ]
@@ -43,10 +47,10 @@ def _render_settings(settings: JobSettings) -> str:
 
 def _render_estimate(estimate: CostEstimate) -> str:
     facts = [
-        f"{estimate.pages} pages" if estimate.pages is not None else "",
-        f"at most {estimate.most_pages} pages" if estimate.most_pages is not None else "",
-        f"{estimate.credits} credits" if estimate.credits is not None else "",
-        f"{estimate.credits_a_page} credits a page" if estimate.credits_a_page is not None else "",
+        _plural(estimate.pages, "page") if estimate.pages is not None else "",
+        f"at most {_plural(estimate.most_pages, 'page')}" if estimate.most_pages is not None else "",
+        _plural(estimate.credits, "credit") if estimate.credits is not None else "",
+        f"{_plural(estimate.credits_a_page, 'credit')} a page" if estimate.credits_a_page is not None else "",
     ]
     return f"Estimate: {' · '.join(filter(None, facts))}. {estimate.note}\n"
 

@@ -95,10 +95,9 @@ def _describe(plan: "CreationPlan", outcome: str, job: "Job | None", **known: An
     document = describe_document(plan)
     if job is not None and job.document:
         document = DocumentFacts(**document.structured() | {"document_id": sanitize_line(job.document, _ID_CHARS)})
-    estimate = _describe_estimate(plan)
-    return CreateOutput(
-        **known, outcome=outcome, document=document, settings=_describe_settings(plan), estimate=estimate
-    )
+    if outcome != "exists":
+        known["estimate"] = _describe_estimate(plan)
+    return CreateOutput(**known, outcome=outcome, document=document, settings=_describe_settings(plan))
 
 
 def _describe_settings(plan: "CreationPlan") -> JobSettings:
