@@ -93,6 +93,19 @@ class PdfProcesses:
         except _DIED:
             raise PdfError(f"Page {page_index} cannot be drawn: it needs too much memory or time") from None
 
+    async def count_pages(self, content: bytes, *, total_seconds: float = PAGE_SECONDS) -> int:
+        """Return the number of pages of a PDF. None of them is read.
+
+        Raises:
+            PdfError: The content is not a PDF that can be opened, or that takes too much time or memory.
+        """
+        try:
+            async with self._start(content, "read", 0, total_seconds=total_seconds) as process:
+                with anyio.fail_after(total_seconds):
+                    return await (await _send(process, content, total_seconds)).read_number()
+        except (TimeoutError, *_DIED):
+            raise PdfError("The document cannot be read within the limits of time and memory") from None
+
     async def read_text(
         self,
         content: bytes,
