@@ -7,13 +7,13 @@ from llx_mcp.answers.creation_outputs import CostEstimate, DocumentFacts, JobSet
 from llx_mcp.result.sanitize import dump_json
 
 _OUTCOMES = {
-    "created": "Created.",
-    "exists": "This job was there already: the same document and options within a day. Nothing was created.",
-    "not_created": "Nothing was created: the person did not agree.",
-    "cancelled": "Cancelled.",
-    "cancelling": "The service was asked to cancel the job, and it has not ended yet.",
-    "had_ended": "The job had ended before, so there was nothing to cancel.",
-    "deleted": "Deleted, with its result.",
+    "created": "a new job.",
+    "exists": "there was a job of the same document and options within a day. Nothing was created.",
+    "not_created": "the person did not agree, and nothing was uploaded or billed.",
+    "cancelled": "the job was stopped.",
+    "cancelling": "the service was asked to cancel the job, which has not ended yet.",
+    "had_ended": "the job had ended before, so there was nothing to cancel.",
+    "deleted": "the job is gone, with its result.",
 }
 
 
@@ -36,8 +36,7 @@ def _render_settings(settings: JobSettings) -> str:
         settings.configuration_id or "",
         f"pages {settings.target_pages}" if settings.target_pages else "",
         f"at most {_plural(settings.max_pages, 'page')}" if settings.max_pages else "",
-        "" if settings.citations else "no citations",
-        "" if settings.confidence else "no confidence",
+        f"without {' and '.join(settings.without)}" if settings.without else "",
         _plural(settings.num_fields, "field") if settings.num_fields else "",
         f"such as {', '.join(map(dump_json, settings.fields))}" if settings.fields else "",
         f"instructions {dump_json(settings.instructions)}" if settings.instructions else "",
@@ -56,7 +55,7 @@ def _render_estimate(estimate: CostEstimate) -> str:
 
 
 CREATION_PARTS: dict[str, Callable[[Any], str]] = {
-    "outcome": lambda outcome: f"{_OUTCOMES.get(outcome, outcome)}\n",
+    "outcome": lambda outcome: f"{outcome}: {_OUTCOMES[outcome]}\n" if outcome in _OUTCOMES else f"{outcome}\n",
     "document": _render_document,
     "settings": _render_settings,
     "estimate": _render_estimate,

@@ -107,6 +107,9 @@ def _describe_settings(plan: "CreationPlan") -> JobSettings:
         known["configuration_id"] = sanitize_line(plan.request.configuration_id, _ID_CHARS)
     if words := options.get("system_prompt"):
         known["instructions"] = sanitize_line(str(words), _INSTRUCTIONS_CHARS)
+    switches = {"citations": "cite_sources", "confidence": "confidence_scores"}
+    if without := [words for words, name in switches.items() if not options.get(name)]:
+        known["without"] = without
     schema = options.get("data_schema")
     if isinstance(schema, Mapping):
         properties = schema.get("properties")
@@ -116,8 +119,6 @@ def _describe_settings(plan: "CreationPlan") -> JobSettings:
     return JobSettings(
         tier=options.get("tier") or DEFAULT_TIER,
         target=options.get("extraction_target") or "per_doc",
-        citations=bool(options.get("cite_sources")),
-        confidence=bool(options.get("confidence_scores")),
         **known,
     )
 

@@ -142,8 +142,7 @@ async def test_whole_loop_from_a_file_to_its_values(workshop: Workshop, mode: st
         assert (created["outcome"], created["status"]) == ("created", "PENDING")
         assert created["document"]["name"] == "invoice.pdf"
         assert created["settings"] | {"fields": []} == {
-            "tier": "cost_effective", "target": "per_doc", "citations": True, "confidence": True, "num_fields": 33,
-            "fields": [],
+            "tier": "cost_effective", "target": "per_doc", "num_fields": 33, "fields": [],
         }  # fmt: skip
         assert created["settings"]["fields"][:2] == ["invoice_number", "invoice_date"]
         assert f'wait_for_extract_job(job_id="{created["job_id"]}")' in next_steps(created)
