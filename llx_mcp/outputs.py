@@ -5,6 +5,15 @@ from llx_mcp.outputs import JobOutput
 job = JobOutput.model_validate(result.structured_content)
 """
 
+from llx_mcp.answers.creation_outputs import (
+    CancelOutput,
+    CostEstimate,
+    CreateOutput,
+    DeleteOutput,
+    DocumentFacts,
+    JobSettings,
+    SuggestOutput,
+)
 from llx_mcp.answers.output_base import Output
 from llx_mcp.answers.outputs import (
     Call,
@@ -30,14 +39,20 @@ from llx_mcp.answers.read_outputs import Citation, Entry, ReadOutput, Value
 
 __all__ = [
     "Call",
+    "CancelOutput",
     "Citation",
+    "CostEstimate",
     "Counts",
+    "CreateOutput",
+    "DeleteOutput",
+    "DocumentFacts",
     "Entry",
     "Facts",
     "JobListFacts",
     "JobListOutput",
     "JobOutput",
     "JobSearch",
+    "JobSettings",
     "NextStep",
     "Omission",
     "Output",
@@ -48,6 +63,7 @@ __all__ = [
     "SearchCounts",
     "SearchOutput",
     "Sections",
+    "SuggestOutput",
     "Table",
     "Value",
     "WaitCounts",

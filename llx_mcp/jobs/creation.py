@@ -18,7 +18,6 @@ from llx_mcp.jobs.clock import Clock
 from llx_mcp.jobs.configurations import build_fingerprint, override_options, read_configuration, select_options
 from llx_mcp.jobs.creation_options import CreationOptions
 from llx_mcp.jobs.creation_plan import CreatedJob, CreationPlan, CreationRequest, check_choices, check_document
-from llx_mcp.jobs.document_types import PICTURES, get_type
 from llx_mcp.jobs.existing_jobs import ExistingJobs
 from llx_mcp.jobs.fetcher import JobFetcher
 from llx_mcp.jobs.local_documents import LocalDocument, open_unchanged, read_document
@@ -99,7 +98,7 @@ class JobCreator:
             requests = await self._open()
             document = await self._read_document(request)
             options = await self.build_options(request) if options is None else options
-            pages = None if document is None else await self._get_pages(document)
+            pages = None if document is None else await self._count_pages(document)
             options, is_capped = self._limit_pages(options, estimate_pages(options, pages), pages)
             estimate = estimate_pages(options, pages)
             name, files, usable = await self._find_document(request, document, requests)
@@ -192,9 +191,6 @@ class JobCreator:
         if not request.file:
             return None
         return await anyio.to_thread.run_sync(read_document, request.file, self._options.folders)
-
-    async def _get_pages(self, document: LocalDocument) -> int | None:
-        return 1 if get_type(document.name) in PICTURES else await self._count_pages(document)
 
     async def _copy_options(self, request: CreationRequest, requests: PacedRequests) -> dict[str, Any]:
         job = await requests.fetch_job(request.like_job or "", ("configuration",), request.scope)

@@ -95,10 +95,9 @@ def _describe(plan: "CreationPlan", outcome: str, job: "Job | None", **known: An
     document = describe_document(plan)
     if job is not None and job.document:
         document = DocumentFacts(**document.structured() | {"document_id": sanitize_line(job.document, _ID_CHARS)})
-    estimate = _describe_estimate(plan)
-    return CreateOutput(
-        **known, outcome=outcome, document=document, settings=_describe_settings(plan), estimate=estimate
-    )
+    if outcome != "exists":
+        known["estimate"] = _describe_estimate(plan)
+    return CreateOutput(**known, outcome=outcome, document=document, settings=_describe_settings(plan))
 
 
 def _describe_settings(plan: "CreationPlan") -> JobSettings:
@@ -108,6 +107,9 @@ def _describe_settings(plan: "CreationPlan") -> JobSettings:
         known["configuration_id"] = sanitize_line(plan.request.configuration_id, _ID_CHARS)
     if words := options.get("system_prompt"):
         known["instructions"] = sanitize_line(str(words), _INSTRUCTIONS_CHARS)
+    switches = {"citations": "cite_sources", "confidence": "confidence_scores"}
+    if without := [words for words, name in switches.items() if not options.get(name)]:
+        known["without"] = without
     schema = options.get("data_schema")
     if isinstance(schema, Mapping):
         properties = schema.get("properties")
@@ -117,8 +119,6 @@ def _describe_settings(plan: "CreationPlan") -> JobSettings:
     return JobSettings(
         tier=options.get("tier") or DEFAULT_TIER,
         target=options.get("extraction_target") or "per_doc",
-        citations=bool(options.get("cite_sources")),
-        confidence=bool(options.get("confidence_scores")),
         **known,
     )
 

@@ -94,9 +94,20 @@ class JobReader:
     def creator(self) -> "JobCreator":
         """Plans and creates jobs."""
         from llx_mcp.jobs.creation import JobCreator
+        from llx_mcp.jobs.page_count import PageCounter
+        from llx_mcp.pdf.processes import PdfProcesses
 
+        processes = PdfProcesses()
+        self._stack.push_async_callback(processes.close)
         options = self._options
-        return JobCreator(self.fetcher, options.creation, self.clock, self._group, call_seconds=options.call_seconds)
+        return JobCreator(
+            self.fetcher,
+            options.creation,
+            self.clock,
+            self._group,
+            call_seconds=options.call_seconds,
+            count_pages=PageCounter(processes, options.creation.folders).count,
+        )
 
     @cached_property
     def canceller(self) -> "JobCanceller":

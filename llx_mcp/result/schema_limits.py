@@ -29,7 +29,7 @@ def check_limits(schema: Mapping[str, Any]) -> None:
         raise ArgumentError('data_schema is empty. Describe the fields: {"type":"object","properties":{…}}.')
     if schema.get("type", "object") != "object":
         raise ArgumentError('data_schema: the type of the root must be "object". Put a list into a property of it.')
-    if not any(isinstance(schema.get(name), dict) and schema[name] for name in ("properties", "$ref", "anyOf")):
+    if not any(schema.get(name) for name in ("properties", "$ref", "anyOf", "oneOf", "allOf")):
         raise ArgumentError("data_schema.properties: there is no property. Describe each field that you want.")
     properties = 0
     for path, level in _walk_properties(schema, "data_schema", 1, 0):

@@ -27,14 +27,20 @@ from llx_mcp.answers.requests import JobRequest, ReadOptions
 from llx_mcp.models import Job
 from llx_mcp.outputs import (
     Call,
+    CancelOutput,
     Citation,
+    CostEstimate,
     Counts,
+    CreateOutput,
+    DeleteOutput,
+    DocumentFacts,
     Entry,
     Facts,
     JobListFacts,
     JobListOutput,
     JobOutput,
     JobSearch,
+    JobSettings,
     NextStep,
     Omission,
     Output,
@@ -45,6 +51,7 @@ from llx_mcp.outputs import (
     SearchCounts,
     SearchOutput,
     Sections,
+    SuggestOutput,
     Table,
     Value,
     WaitCounts,
@@ -53,7 +60,19 @@ from llx_mcp.outputs import (
 from llx_mcp.result.sections import JobSections
 from tests.generated_jobs import NOW
 
-TOOL_OUTPUTS = (JobOutput, WaitOutput, ReadOutput, SearchOutput, QueryOutput, ReviewOutput, JobListOutput)
+TOOL_OUTPUTS = (
+    JobOutput,
+    WaitOutput,
+    ReadOutput,
+    SearchOutput,
+    QueryOutput,
+    ReviewOutput,
+    JobListOutput,
+    CreateOutput,
+    CancelOutput,
+    DeleteOutput,
+    SuggestOutput,
+)
 # The text form has these elsewhere: in titles, in how a cell is written, and in the call for the next page.
 NOT_RENDERED = {"notice", "cursor", "cells"}
 
@@ -188,7 +207,35 @@ FOUND: dict[str, Any] = {
     "hits": Table(columns=["path", "values"], cells="[value, page, confidence]", rows=[["hit-path", {"name": CELL}]]),
     "similar_names": ["similar-name"],
 }
+DOCUMENT = DocumentFacts(name="document-name", document_id="document-id", bytes=301, pages=302)
 FULL: tuple[Output, ...] = (
+    CreateOutput(
+        **JOB_HEAD,
+        outcome="created",
+        document=DOCUMENT,
+        settings=JobSettings(
+            tier="settings-tier",
+            target="settings-target",
+            configuration_id="settings-configuration",
+            target_pages="303-304",
+            max_pages=305,
+            without=["settings-without"],
+            instructions="settings-instructions",
+            num_fields=306,
+            fields=["settings-field"],
+        ),
+        estimate=CostEstimate(pages=307, most_pages=308, credits=309, credits_a_page=310, note="estimate-note"),
+    ),
+    CancelOutput(**JOB_HEAD, outcome="cancelled"),
+    DeleteOutput(**JOB_HEAD, outcome="deleted"),
+    SuggestOutput(
+        document=DOCUMENT,
+        notice="Data.",
+        fields=["field-line"],
+        data_schema={"type": "schema-type"},
+        omitted=[OMISSION],
+        next_steps=[STEP],
+    ),
     JobOutput(**SUMMARY),
     WaitOutput(**SUMMARY),
     WaitOutput(waited=WAITED, jobs=JOB_TABLE, summaries=[JobOutput(**SUMMARY)], omitted=[OMISSION], next_steps=[STEP]),
@@ -289,4 +336,4 @@ def test_every_part_of_every_output_has_a_renderer() -> None:
 def test_answer_has_both_forms_of_one_output() -> None:
     output = FULL[0]
     answer = Answer(output.structured(), render(output))
-    assert JobOutput.model_validate(answer.structured) == output
+    assert type(output).model_validate(answer.structured) == output
