@@ -5,7 +5,7 @@ All state is in the service. Doing the same again finds the files and jobs that 
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anyio
 
@@ -98,6 +98,7 @@ class FileExtractor:
         self._reader = reader
         self._request = request
         self._on_change = on_change
+        self._options: dict[str, Any] = {}
 
     async def plan(self) -> None:
         """Check all files, and look for their jobs. This uploads and creates nothing.
@@ -105,32 +106,13 @@ class FileExtractor:
         Raises:
             LlxError: what to extract is not accepted, or the service cannot be asked.
         """
-        creator = self._reader.creator
-        options = await creator.build_options(self._request)
-
-        async def plan(state: FileState) -> None:
-            state.plan = await creator.plan(replace(self._request, file=state.path), options)
-
-        await self._for_each(self.states, plan)
+        options = await self._reader.creator.build_options(self._request)
+        await self._for_each(self.states, lambda state: self._plan(state, options))
+        self._options = options
 
     async def create(self) -> None:
         """Upload the files and create their jobs, where there are none."""
-        creator = self._reader.creator
-
-        async def create(state: FileState) -> None:
-            assert state.plan is not None  # noqa: S101 - those without a plan have an error
-            try:
-                state.created = await creator.create(state.plan)
-            except UnclearOutcomeError:
-                if self._request.again:
-                    # The new job could not be told from those that there were before.
-                    raise
-                await self._reader.clock.sleep(_PAUSE_SECONDS)
-                # The plan finds the job if it was created after all.
-                state.plan = await creator.plan(state.plan.request, dict(state.plan.options))
-                state.created = await creator.create(state.plan)
-
-        await self._for_each([state for state in self.states if state.error is None], create)
+        await self._for_each([state for state in self.states if state.error is None], self._create)
 
     async def wait(self, timeout_seconds: float, on_end: OnEnd) -> None:
         """Wait until all jobs have ended, or the time is up.
@@ -146,6 +128,23 @@ class FileExtractor:
         for states in self._batch():
             seconds = max(until - self._reader.clock.monotonic(), 0.0)
             await self._wait_for(states, seconds, on_end)
+
+    async def _plan(self, state: FileState, options: dict[str, Any]) -> None:
+        state.plan = await self._reader.creator.plan(replace(self._request, file=state.path), options)
+
+    async def _create(self, state: FileState) -> None:
+        assert state.plan is not None  # noqa: S101 - those without a plan have an error
+        creator = self._reader.creator
+        try:
+            state.created = await creator.create(state.plan)
+        except UnclearOutcomeError:
+            if self._request.again:
+                # The new job could not be told from those that there were before.
+                raise
+            await self._reader.clock.sleep(_PAUSE_SECONDS)
+            # This plan finds the job if it was created after all.
+            await self._plan(state, self._options)
+            state.created = await creator.create(state.plan)
 
     async def _for_each(self, states: Sequence[FileState], work: Callable[[FileState], Awaitable[None]]) -> None:
         """Do some work for each file, a few at a time, and note its errors. Some errors end it for all."""

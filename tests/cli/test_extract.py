@@ -98,8 +98,9 @@ def test_without_a_terminal_the_cost_needs_yes(folder: Path, api: EmbeddedApi) -
     arguments = ("extract", "invoice.pdf", "statement.pdf", "--schema", "schema.json", "--tier", "agentic")
     run = run_command(*arguments, exit_status=2)
     assert "--yes" in run.stderr
-    assert "Nothing was uploaded. 2 jobs to create. Tier agentic: about 25 credits a page." in run.stderr
-    assert "The number of pages of 2 documents is not known." in run.stderr
+    assert (
+        "Nothing was uploaded. 2 jobs to create. Tier agentic: about 25 credits a page. 42 pages, about 1,050 credits."
+    ) in run.stderr
     assert {request.path for request in api.requests if request.method == "POST"} == {
         "/api/v2/extract/schema/validation"
     }
@@ -122,11 +123,15 @@ def test_on_a_terminal_the_person_is_asked(
     assert count(api, "POST", "/api/v2/extract") == count(api, "POST", "/api/v1/beta/files") == num_jobs
 
 
-def test_pages_and_credits_of_a_picture_are_estimated(folder: Path, api: EmbeddedApi) -> None:
-    (folder / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n and more")
-    run = run_command("extract", "a.png", "invoice.pdf", "--schema", "schema.json", exit_status=2)
-    assert "2 jobs to create. Tier cost_effective: about 8 credits a page. 1 page, about 8 credits." in run.stderr
-    assert "The number of pages of 1 document is not known." in run.stderr
+def test_documents_whose_pages_are_not_known_are_counted(folder: Path, api: EmbeddedApi) -> None:
+    (folder / "a.txt").write_text("a text")
+    (folder / "copy.pdf").write_bytes((folder / "invoice.pdf").read_bytes())
+    arguments = ("a.txt", "invoice.pdf", "copy.pdf", "missing.pdf", "--schema", "schema.json")
+    run = run_command("extract", *arguments, exit_status=2)
+    assert (
+        "2 jobs to create, 1 file that cannot be used. Tier cost_effective: about 8 credits a page. 2 pages, about 16 "
+        "credits. The number of pages of 1 document is not known."
+    ) in run.stderr
 
 
 def interrupt(arguments: list[str], *, after: str) -> subprocess.CompletedProcess[str]:

@@ -196,14 +196,17 @@ def test_interrupted_at_any_moment_it_goes_on_where_it_was(tmp_path: Path, secon
     "fault",
     ["unavailable:method=POST,path=/extract$,when=after,skip=1,times=2", "unavailable:method=POST,path=/files$,times=3",
      "unavailable:method=GET,path=/files$,times=3", "rate-limited:retry_after=3,times=4",
-     "not-json:method=POST,path=/extract$,when=after,times=1", "unavailable:method=GET,path=/extract,share=0.3,seed=4"],
+     "not-json:method=POST,path=/extract$,when=after,times=1",
+     # The answer is lost, and the jobs cannot be listed either.
+     "not-json:method=POST,path=/extract$,when=after,times=1 unavailable:method=GET,path=/extract$,times=6",
+     "unavailable:method=GET,path=/extract,share=0.3,seed=4"],
 )  # fmt: skip
 def test_faults_neither_lose_nor_repeat_a_job(tmp_path: Path, fault: str) -> None:
     files = write_files(tmp_path, [f"document {number}" for number in range(8)])
 
     @virtual
     async def run() -> None:
-        service = Service(fault)
+        service = Service(*fault.split())
         states = await extract(service, files, build_output(tmp_path))
         assert {state.status for state in states} == {"COMPLETED"}
         assert service.num_created == 8
