@@ -34,7 +34,7 @@ from llx_mcp.jobs.source import OpenSource, get_redactor
 from llx_mcp.redaction import Redactor
 from llx_mcp.server.answer_filter import AnswerFilter
 from llx_mcp.server.completions import Completions
-from llx_mcp.server.prompts import load_prompts
+from llx_mcp.server.prompts import list_prompts
 from llx_mcp.server.resources import add_resources, hint_freshness
 from llx_mcp.server.stdio import open_stdio
 from llx_mcp.server.subscriptions import JobSubscriptions
@@ -43,7 +43,7 @@ from llx_mcp.server.tools.results import tool_error
 from llx_mcp.server.tools.schemas import compact_schema, explain_arguments, hide_arguments
 from llx_mcp.server.toolset import build_instructions, describe_effects, list_hidden_arguments, list_modules
 from llx_mcp.server.wait_task import WaitForJobs
-from llx_mcp.settings import LogLevel
+from llx_mcp.settings import LogLevel, Permission
 
 _ICON = (
     "data:image/svg+xml;base64,PHN2ZyB4bWxucz0iaHR0cDovL3d3dy53My5vcmcvMjAwMC9zdmciIHZpZXdCb3g9IjAgMCAyNCAyNCI+PHBhdGgg"
@@ -62,12 +62,14 @@ class ExtractServer(MCPServer[JobReader]):
     Attributes:
         readers: the job readers of all runs of the server that have not ended.
         hidden_arguments: arguments that tools do not have on this server, by tool.
+        allowed: what the server may do besides reading.
     """
 
     def __init__(self, **arguments: Any) -> None:
         super().__init__(**arguments)
         self.readers: set[JobReader] = set()
         self.hidden_arguments: Mapping[str, frozenset[str]] = {}
+        self.allowed: frozenset[Permission] = frozenset()
         self._num_open_calls = 0
         self._is_idle = anyio.Event()
 
@@ -153,16 +155,17 @@ class ExtractServer(MCPServer[JobReader]):
                     for argument in prompt.arguments
                 ],
             )
-            for prompt in load_prompts().values()
+            for prompt in list_prompts(self.allowed).values()
         ]
 
     async def get_prompt(
         self, name: str, arguments: dict[str, Any] | None = None, context: Context[JobReader, Any] | None = None
     ) -> GetPromptResult | InputRequiredResult:
         """Return a prompt with its arguments filled in. An unknown name or a bad argument is error −32602."""
-        prompt = load_prompts().get(name)
+        prompts = list_prompts(self.allowed)
+        prompt = prompts.get(name)
         if prompt is None:
-            raise MCPError(INVALID_PARAMS, f"No prompt {name!r}; there are: {', '.join(load_prompts())}.")
+            raise MCPError(INVALID_PARAMS, f"No prompt {name!r}; there are: {', '.join(prompts)}.")
         try:
             text = prompt.render(arguments or {})
         except ArgumentError as exc:
@@ -229,6 +232,7 @@ def build_server(
     server.completion()(completions.complete)  # type: ignore[no-untyped-call] # of the SDK
     server.middleware.append(server.count_call)
     server.hidden_arguments = list_hidden_arguments(creation)
+    server.allowed = creation.allowed
     for module in list_modules(creation.allowed):
         server.add_tool(
             getattr(module, module.__name__.rpartition(".")[2]),

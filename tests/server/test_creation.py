@@ -1,6 +1,7 @@
 """The tools that create, cancel and delete exist where they are allowed, ask the person, and explain themselves."""
 
 import json
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -11,6 +12,7 @@ import jsonschema
 import pytest
 from mcp import Client
 from mcp.client import ClientRequestContext
+from mcp.shared.exceptions import MCPError
 from mcp_types import ElicitRequestParams, ElicitResult
 
 from llx_mcp.answers.limits import MAX_CHARS
@@ -98,6 +100,28 @@ async def test_nothing_speaks_of_creating_where_nothing_is_allowed(workshop: Wor
     for text in texts:
         lowered = text.lower()
         assert not any(word in lowered for word in (*NEW_TOOLS, "create a ", "creates", "create,", "again=true"))
+
+
+@pytest.mark.parametrize("allowed", [set(), {"cancel"}, {"create"}, ALL])
+async def test_prompt_that_creates_exists_only_where_that_is_allowed(workshop: Workshop, allowed: Any) -> None:
+    async with connect(workshop, allowed=frozenset(allowed)) as client:
+        names = [prompt.name for prompt in (await client.list_prompts()).prompts]
+        assert ("extract_document" in names) is ("create" in allowed)
+        assert len(names) == 5 + ("create" in allowed)
+        if "create" in allowed:
+            prompt = await client.get_prompt("extract_document", {"document": "invoice.pdf", "wish": "the total"})
+            (message,) = prompt.messages
+            text = message.content.model_dump()["text"]
+            assert "<document>\ninvoice.pdf\n</document>" in text
+            assert "<wish>\nthe total\n</wish>" in text
+            tools = {tool.name for tool in (await client.list_tools()).tools}
+            assert set(re.findall(r"\b\w+_extract_\w+\b", text)) <= tools
+            # Without arguments, the model asks the person.
+            await client.get_prompt("extract_document")
+        else:
+            with pytest.raises(MCPError, match="No prompt 'extract_document'") as caught:
+                await client.get_prompt("extract_document", {})
+            assert "create" not in str(caught.value)
 
 
 def test_instructions_stay_short() -> None:
