@@ -131,7 +131,9 @@ def trim_band(band: Rect, is_blank: Sequence[bool]) -> Rect:
 
 
 def _find_blank_run(is_blank: Sequence[bool]) -> int:
-    """Return the middle of the first rows without print; 0 where there are none."""
+    """Return the middle of the first rows without print; 0 where there are none, or the edge is one of them."""
+    if all(is_blank[: _EDGE_ROWS + 1]):
+        return 0
     start = next((row for row in range(_EDGE_ROWS, len(is_blank)) if is_blank[row]), 0)
     end = next((row for row in range(start, len(is_blank)) if not is_blank[row]), len(is_blank))
     return (start + end) // 2 if start else 0

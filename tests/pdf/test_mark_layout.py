@@ -84,6 +84,11 @@ def test_band_ends_between_two_lines_of_text() -> None:
     assert trim_band(Rect(0, 100, 600, 200), rows) == Rect(0, 108, 600, 192)
 
 
+def test_band_that_ends_between_two_lines_stays() -> None:
+    rows = [True] * 4 + [False] * 92 + [True] * 4
+    assert trim_band(Rect(0, 100, 600, 200), rows) == Rect(0, 100, 600, 200)
+
+
 def test_band_without_a_blank_row_near_its_edges_stays() -> None:
     assert trim_band(Rect(0, 100, 600, 200), [False] * 100) == Rect(0, 100, 600, 200)
 
