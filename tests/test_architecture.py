@@ -23,7 +23,7 @@ LAYERS = [
     {"server"},
     {"backends"},
     {"jobs", "llamacloud", "local"},
-    {"workers"},
+    {"workers", "pdf"},
     {"answers"},
     {"query", "evidence"},
     {"result"},
@@ -43,16 +43,17 @@ LIBRARIES = {
     "jsonschema": {"local", "result"},
     "re2": {"result"},
     "referencing": {"result"},
-    "pypdfium2": {"local"},
+    "pypdfium2": {"pdf"},
+    "PIL": {"pdf"},
     "pydantic": {"models", "settings", "answers", "server", "backends", "local"},
     "pydantic_settings": {"settings"},
     "openpyxl": {"cli"},
     "pyarrow": {"cli"},
     "rich": {"cli"},
-    "msgspec": {"models", "raw_json", "result", "evidence", "answers", "workers", "local"},
+    "msgspec": {"models", "raw_json", "result", "evidence", "answers", "workers", "pdf", "local"},
 }
 # The embedded API could be a package of its own: it imports nothing else of ours.
-LOCAL_IMPORTS = {"models", "raw_json"}
+LOCAL_IMPORTS = {"models", "raw_json", "pdf"}
 
 
 def module_name(path: Path) -> str:

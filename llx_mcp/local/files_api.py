@@ -252,8 +252,7 @@ def _http_errors() -> Iterator[None]:
     try:
         yield
     except ScreenshotError as exc:
-        status = 501 if exc.is_not_installed else 422
-        raise HTTPException(status, str(exc), DO_NOT_RETRY) from None
+        raise HTTPException(422, str(exc), DO_NOT_RETRY) from None
 
 
 def _parse_page_index(request: Request) -> int:

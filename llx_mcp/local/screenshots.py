@@ -1,6 +1,5 @@
-"""Page screenshots, rendered by pdfium in processes that end. This needs the extra `llx-mcp[local]`."""
+"""Page screenshots, rendered by pdfium in processes that end."""
 
-import importlib.util
 import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -9,7 +8,7 @@ from dataclasses import dataclass, field
 
 import anyio
 
-from llx_mcp.local.page_process import DrawingError, DrawingProcesses
+from llx_mcp.pdf.processes import PdfError, PdfProcesses
 
 PAGE_SECONDS = 10.0
 LIST_SECONDS = 60.0
@@ -25,15 +24,7 @@ LoadContent = Callable[[], Awaitable[bytes]]
 
 
 class ScreenshotError(Exception):
-    """A page cannot be rendered. The message gives the reason and the next step.
-
-    Attributes:
-        is_not_installed: Whether pypdfium2 or pillow is missing. Otherwise the file is not a PDF, or needs too much.
-    """
-
-    def __init__(self, message: str, *, is_not_installed: bool = False) -> None:
-        super().__init__(message)
-        self.is_not_installed = is_not_installed
+    """A page cannot be rendered. The message gives the reason."""
 
 
 @dataclass(slots=True)
@@ -78,7 +69,7 @@ class PageRenderer:
         self._list_seconds = list_seconds
         self._clock = clock
         self._slots = anyio.Semaphore(_MAX_PROCESSES)
-        self._processes = DrawingProcesses()
+        self._processes = PdfProcesses()
         self._files: OrderedDict[str, _File] = OrderedDict()
         self._images: OrderedDict[tuple[str, int], bytes] = OrderedDict()
         self._cached_bytes = 0
@@ -92,7 +83,7 @@ class PageRenderer:
             load_content: Returns the PDF.
 
         Raises:
-            ScreenshotError: The content is not a PDF, or needs too much, or the extra is not installed.
+            ScreenshotError: The content is not a PDF, or needs too much.
         """
         if not 0 <= page_index <= _LAST_PAGE:
             return None
@@ -110,7 +101,7 @@ class PageRenderer:
         """Return the size in bytes of the image of each page.
 
         Raises:
-            ScreenshotError: The content is not a PDF, or needs too much, or the extra is not installed.
+            ScreenshotError: The content is not a PDF, or needs too much.
         """
         async with self._lock(sha256) as file:
             if file.image_sizes is None:
@@ -125,7 +116,6 @@ class PageRenderer:
 
     @asynccontextmanager
     async def _lock(self, sha256: str) -> AsyncIterator[_File]:
-        _check_installed()
         file = self._files.setdefault(sha256, _File(sha256))
         self._files.move_to_end(sha256)
         if len(self._files) > _MAX_FILES:
@@ -150,7 +140,7 @@ class PageRenderer:
                 file.num_pages = await self._processes.draw(
                     content, first, last, receive, page_seconds=self._page_seconds, total_seconds=total_seconds
                 )
-            except DrawingError as exc:
+            except PdfError as exc:
                 file.failures[first, last] = self._clock() + _FAILURE_SECONDS, str(exc)
                 raise ScreenshotError(str(exc)) from None
 
@@ -162,9 +152,3 @@ class PageRenderer:
         while self._cached_bytes > _MAX_CACHE_BYTES:
             _, removed = self._images.popitem(last=False)
             self._cached_bytes -= len(removed)
-
-
-def _check_installed() -> None:
-    if not all(importlib.util.find_spec(name) for name in ("pypdfium2", "PIL")):
-        message = "Page screenshots need pypdfium2 and pillow: pip install 'llx-mcp[local]'."
-        raise ScreenshotError(message, is_not_installed=True)

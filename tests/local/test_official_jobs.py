@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import sys
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -390,15 +389,6 @@ def test_screenshots_of_non_pdf_return_422(url: str, client: LlamaCloud) -> None
     path = f"/api/v1/files/{file.id}/page_screenshots"
     response = httpx.get(f"{url}{path}", headers={"Authorization": "Bearer llx-local"})
     assert (response.status_code, "not a PDF" in str(response.json()["detail"])) == (422, True)
-
-
-def test_screenshots_without_pypdfium2_return_501_with_install_command(
-    client: LlamaCloud, url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(sys.modules, "pypdfium2", None)
-    path = f"/api/v1/files/{INVOICE_ID}/page_screenshots"
-    response = httpx.get(f"{url}{path}", headers={"Authorization": "Bearer llx-local"})
-    assert (response.status_code, "llx-mcp[local]" in response.json()["detail"]) == (501, True)
 
 
 def test_schema_is_validated(client: LlamaCloud) -> None:

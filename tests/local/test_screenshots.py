@@ -12,7 +12,7 @@ from llx_mcp.local import JobStore, create_app
 from llx_mcp.local.screenshots import PageRenderer, ScreenshotError
 from tests.fake_clock import FakeClock
 from tests.local.clients import connect, list_children
-from tests.local.pdfs import build_heavy_pdf, build_pdf
+from tests.pdf_files import build_heavy_pdf, build_pdf
 from tests.platforms import HAS_PROC
 
 HEAVY = build_heavy_pdf(num_pages=2)

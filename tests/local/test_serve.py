@@ -15,7 +15,7 @@ import pytest
 from llx_mcp.local import SAMPLES
 from llx_mcp.local.scenarios import SCENARIOS
 from tests.local.clients import is_running, list_children
-from tests.local.pdfs import build_heavy_pdf
+from tests.pdf_files import build_heavy_pdf
 from tests.platforms import HAS_PROC
 
 LLX = [sys.executable, "-m", "llx_mcp"]
