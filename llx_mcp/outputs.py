@@ -27,6 +27,7 @@ from llx_mcp.answers.outputs import (
     WaitOutput,
 )
 from llx_mcp.answers.read_outputs import Citation, Entry, ReadOutput, Value
+from llx_mcp.answers.source_outputs import SourceTextOutput
 
 __all__ = [
     "Call",
@@ -48,6 +49,7 @@ __all__ = [
     "SearchCounts",
     "SearchOutput",
     "Sections",
+    "SourceTextOutput",
     "Table",
     "Value",
     "WaitCounts",

@@ -54,6 +54,7 @@ class Settings(KeySettings):
         cache_bytes: memory for finished jobs, in compressed bytes.
         poll_max_seconds: longest interval between two polls of a job.
         call_seconds: how long one call may take; the timeout of a wait comes on top.
+        check_citations: whether reading, searching and reviewing check citations against the text of the document.
         log_level: level of the log on stderr.
     """
 
@@ -66,6 +67,7 @@ class Settings(KeySettings):
     cache_bytes: int | None = Field(None, ge=0, validation_alias="LLX_MCP_CACHE_BYTES")
     poll_max_seconds: float | None = Field(None, ge=0.5, le=3_600, validation_alias="LLX_MCP_POLL_MAX_SECONDS")
     call_seconds: float = Field(CALL_SECONDS, ge=1, le=3_600, validation_alias="LLX_MCP_CALL_SECONDS")
+    check_citations: bool = Field(True, validation_alias="LLX_MCP_CHECK_CITATIONS")
     log_level: LogLevel = Field("WARNING", validation_alias="LLX_MCP_LOG_LEVEL")
 
     @field_validator("region", "log_level", mode="before")

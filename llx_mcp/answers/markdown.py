@@ -125,6 +125,18 @@ def hit_line(row: Row) -> str:
     return f"{path}: {'; '.join(fields)}"
 
 
+def source_line(row: Row) -> str:
+    """Render one line of the document: `page:line | "text"`."""
+    page, line, text = row
+    return f"{page}:{line} | {dump_json(text)}"
+
+
+def source_place(row: Row) -> str:
+    """Render one place of the document: `page:line | how it was found | "words"`."""
+    page, line, how, words = row
+    return f"{page}:{line} | {how} | {dump_json(words)}"
+
+
 def finding_line(row: Row) -> str:
     """Render one group of findings: `kind | path | 3 of 9: [0] [3] [7] | example = value [page, confidence] | why`.
 
@@ -322,6 +334,12 @@ PARTS: dict[str, Callable[[Any], str]] = {
         f"\nTo check, worst kind first ({_DATA}); path, how many, an example = value [page, confidence], why",
         finding_line,
     ),
+    "origin": lambda origin: f"From {origin}.\n",
+    "problem": lambda problem: f"The document's text cannot be read: {dump_json(problem)}\n",
+    "num_places": lambda count: f"{_plural(count, 'place')}.\n",
+    "places": _titled(f"\nPlaces, best first ({_DATA}); page:line, how", source_place),
+    "lines": _titled(f"\nLines ({_DATA}); page:line", source_line),
+    "unread": lambda reasons: "".join(f"Without text: page {reason}.\n" for reason in reasons),
     "result": _render_result,
     "result_as_tables": _render_result_as_tables,
     "cited_result": _render_cited_result,

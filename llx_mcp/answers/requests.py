@@ -20,6 +20,8 @@ INCLUDE: tuple[Include, ...] = ("provenance", "quotes", "boxes")
 DEFAULT_INCLUDE: tuple[Include, ...] = ("provenance",)
 # A review is a list of what to look at, and each group of findings can be seen whole with a further call.
 REVIEW_CHARS = 2_000
+# Some hundred words of the document.
+SOURCE_CHARS = 2_000
 # The matches that a search shows.
 DEFAULT_HITS = 4
 MAX_HITS = 200
@@ -135,6 +137,29 @@ class ReadOptions:
         include = None if self.include == DEFAULT_INCLUDE else list(self.include)
         max_chars = None if request.max_chars == DEFAULT_CHARS else request.max_chars
         return request.call("read_extract_result", path=self.path, include=include, max_chars=max_chars, cursor=cursor)
+
+
+@dataclass(frozen=True, slots=True)
+class SourceOptions:
+    """Which part of the document's text to read. One of the first three is given; without any it is the first pages.
+
+    Attributes:
+        path: JSONPath of a value: the words around the place where it stands.
+        pages: page numbers, such as `3-5,9`.
+        text: words to look for.
+        cursor: cursor from the previous page of the answer; None for the first.
+    """
+
+    path: str | None = None
+    pages: str | None = None
+    text: str | None = None
+    cursor: str | None = None
+
+    @property
+    def given(self) -> dict[str, str]:
+        """What is given, by the name of the argument."""
+        names = ("path", "pages", "text")
+        return {name: value for name in names if (value := getattr(self, name))}
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,8 @@ from typing import Literal
 
 import msgspec
 
+# The problem of a text that the next call may have.
+STILL_READING = "the document is still being read"
 Origin = Literal["parse_job", "document", "none"]
 # x, y, width and height in PDF points, from the top left corner of the page.
 WordBox = tuple[float, float, float, float]

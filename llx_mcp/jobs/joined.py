@@ -1,8 +1,8 @@
 """Questions about several jobs. An error of one job is reported for that job, and the others are answered."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import anyio
 
@@ -10,9 +10,10 @@ from llx_mcp.answers.budget import Answer
 from llx_mcp.answers.dispatch import QUERY_SECONDS, JoinedQueryQuestion, SearchQuestion
 from llx_mcp.answers.header import build_header
 from llx_mcp.answers.joined import SearchReport
-from llx_mcp.answers.requests import JobsRequest
+from llx_mcp.answers.requests import JobRequest, JobsRequest
 from llx_mcp.errors import ArgumentError, LlxError, NotFoundError, UnreachableError, excerpt
 from llx_mcp.jobs.cache import CachedJob
+from llx_mcp.jobs.cached_source import CachedSource
 from llx_mcp.jobs.call_limit import limit_call
 from llx_mcp.jobs.executor import AnswerExecutor
 from llx_mcp.jobs.fetcher import JobFetcher
@@ -27,6 +28,8 @@ _FETCH_SHARE = 0.7
 _ID_CHARS = 64
 
 Outcomes = Mapping[str, CachedJob | LlxError]
+Sources = Mapping[str, CachedSource | None]
+FindSource = Callable[[CachedJob, JobRequest, Literal["checks"]], Awaitable[CachedSource | None]]
 
 
 class JoinedJobs:
@@ -36,12 +39,16 @@ class JoinedJobs:
         fetcher: fetches and caches jobs.
         executor: answers questions about cached jobs.
         call_seconds: how long one call may take.
+        find_source: returns the text of the document of a job, where it is wanted to check citations.
     """
 
-    def __init__(self, fetcher: JobFetcher, executor: AnswerExecutor, call_seconds: float) -> None:
+    def __init__(
+        self, fetcher: JobFetcher, executor: AnswerExecutor, call_seconds: float, find_source: FindSource
+    ) -> None:
         self._fetcher = fetcher
         self._executor = executor
         self._call_seconds = call_seconds
+        self._find_source = find_source
 
     async def query(self, request: JobsRequest, sql: str, deadline_seconds: float = QUERY_SECONDS) -> Answer:
         """Return the rows of one SELECT over the tables of all jobs.
@@ -75,11 +82,25 @@ class JoinedJobs:
             now = self._fetcher.service_now()
             rows = [build_fetched_row(job_id, _job_of(found), now) for job_id, found in outcomes.items()]
             report = SearchReport(rows, request, text)
-            await self._search_each(report, request, text, outcomes, max(limit // len(rows), 1))
+            sources = await self._find_sources(request, outcomes)
+            await self._search_each(report, request, text, outcomes, sources, max(limit // len(rows), 1))
         return report.build()
 
+    async def _find_sources(self, request: JobsRequest, outcomes: Outcomes) -> Sources:
+        """Return the text of the document of each job, all found at once."""
+        sources: dict[str, CachedSource | None] = {}
+
+        async def find(job_id: str, cached: CachedJob) -> None:
+            sources[job_id] = await self._find_source(cached, request.job_request(job_id), "checks")
+
+        async with anyio.create_task_group() as tasks:
+            for job_id, found in outcomes.items():
+                if isinstance(found, CachedJob):
+                    tasks.start_soon(find, job_id, found)
+        return sources
+
     async def _search_each(
-        self, report: SearchReport, request: JobsRequest, text: str, outcomes: Outcomes, limit: int
+        self, report: SearchReport, request: JobsRequest, text: str, outcomes: Outcomes, sources: Sources, limit: int
     ) -> None:
         num_found, error = 0, None
         shown = _show_ids(outcomes)
@@ -94,7 +115,8 @@ class JoinedJobs:
             header = replace(header, job_id=shown[job_id])
             key = await self._fetcher.build_key(job_id, request.scope)
             try:
-                report.add(await self._executor.answer(key, cached, SearchQuestion(single, header, text, limit)))
+                question = SearchQuestion(single, header, text, limit)
+                report.add(await self._executor.answer(key, cached, question, sources.get(job_id)))
                 num_found += 1
             except LlxError as exc:
                 error = exc

@@ -10,7 +10,28 @@ from llx_mcp.redaction import Redactor
 from llx_mcp.scope import DEFAULT_SCOPE, JobFilter, Scope
 
 if TYPE_CHECKING:
+    from llx_mcp.evidence.pages import SourceText
     from llx_mcp.models import Job, JobPage
+
+
+class DocumentSource(Protocol):
+    """Reads the documents of jobs with one key."""
+
+    async def fetch_parse_pages(
+        self, parse_job_id: str, scope: Scope = DEFAULT_SCOPE, *, max_tries: int | None = None
+    ) -> "SourceText":
+        """Fetch the text of a parse job; `problem` says why there is none."""
+        ...
+
+    async def fetch_content(self, file_id: str, scope: Scope = DEFAULT_SCOPE, *, max_tries: int | None = None) -> bytes:
+        """Fetch the content of a file."""
+        ...
+
+    async def fetch_screenshot(
+        self, file_id: str, page_index: int, scope: Scope = DEFAULT_SCOPE, *, max_tries: int | None = None
+    ) -> bytes | None:
+        """Fetch the picture of one page, counted from 0; None where there is none."""
+        ...
 
 
 class JobSource(Protocol):
@@ -19,6 +40,11 @@ class JobSource(Protocol):
     @property
     def clock_offset_seconds(self) -> float:
         """How many seconds the service's clock is ahead of this machine's, by the `Date` of its latest response."""
+        ...
+
+    @property
+    def documents(self) -> DocumentSource:
+        """Reads the documents of the jobs."""
         ...
 
     def identity(self) -> str:

@@ -44,12 +44,14 @@ class RequestContext:
         region: `na`, `eu`, or the host of a self-hosted service.
         base_url: where the request goes.
         key: the key to send, and to remove from every text.
+        subject: what a request is about that is about no job, such as `the document`; None for a job or a list of jobs.
     """
 
     job_id: str | None
     region: str
     base_url: str
     key: ApiKey
+    subject: str | None = None
 
     @property
     def host(self) -> str:
@@ -178,6 +180,8 @@ def map_other_job(job_id: str, context: RequestContext) -> BadResponseError:
 def map_large_body(max_bytes: int, context: RequestContext) -> BadResponseError:
     """Return the error for a body that is larger than the limit."""
     subject = "The response" if context.job_id is None else f"Job {context.quoted_id}"
+    if context.subject is not None:
+        subject = context.subject[:1].upper() + context.subject[1:]
     return BadResponseError(
         f"{subject} is larger than {max_bytes / _MIB:,.1f} MiB, the limit of this server. Retrying does not help. To "
         "read it, raise LLX_MCP_MAX_BODY_BYTES."
@@ -308,6 +312,13 @@ def _describe_unexpected_status(status: int, context: RequestContext) -> str:
 
 
 def _describe_not_found(status: int, context: RequestContext) -> str:
+    if context.subject is not None:
+        if status == 403:
+            return f"This key may not read {context.subject} (HTTP 403). Check the project and the organization."
+        return (
+            f"LlamaCloud has no longer {context.subject}, or it cannot be seen with this key (HTTP 404). Most source "
+            "files are deleted after 48 hours."
+        )
     if context.job_id is None:
         text = f"{context.host_and_region} does not list jobs for this key (HTTP {status})."
         return f"{text} Check the project, the region and LLAMA_CLOUD_BASE_URL."

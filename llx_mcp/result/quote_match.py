@@ -20,7 +20,7 @@ _LONG_VALUE_CHARS = 200
 _MIN_QUOTE_WORDS = 5
 _MAX_NUMERIC_WORDS = 3
 # A document may give a number in thousands, in millions or as a percentage.
-_SCALES = (1.0, 1e3, 1e6, 1e9, 1e12, 1e-2, 1e2, 1e-3, 1e-6)
+SCALES = (1.0, 1e3, 1e6, 1e9, 1e12, 1e-2, 1e2, 1e-3, 1e-6)
 _TOLERANCE = 1e-9
 # The limit up to which a number is compared; a larger one counts as contained.
 _MAX_NUMBER = 1e300
@@ -72,9 +72,10 @@ def _common_share(words: list[str], others: list[str]) -> float:
 
 def _contains_number(quote: str, value: float) -> bool:
     numbers = numbers_in(quote[:_MAX_QUOTE_CHARS])
-    for scale in _SCALES:
-        scaled = value / scale
-        if any(abs(abs(number) - abs(scaled)) <= _TOLERANCE * max(abs(scaled), 1.0) for number in numbers):
+    for scale in SCALES:
+        scaled = abs(value / scale)
+        # The tolerance is relative, so that 0 is no other number in trillions.
+        if any(abs(abs(number) - scaled) <= _TOLERANCE * scaled for number in numbers):
             return True
     if value == int(value) and 0 <= value < len(_NUMBER_WORDS):
         return _NUMBER_WORDS[int(value)] in normalize_text(quote)

@@ -46,6 +46,7 @@ from llx_mcp.server.tools import (
     list_extract_jobs,
     query_extract_result,
     read_extract_result,
+    read_source_text,
     review_extract_job,
     wait_for_extract_job,
 )
@@ -75,6 +76,7 @@ TOOLS = (
     get_extract_job,
     wait_for_extract_job,
     read_extract_result,
+    read_source_text,
     find_in_extract_result,
     query_extract_result,
     review_extract_job,

@@ -135,7 +135,7 @@ async def test_error_inside_a_reader_is_raised_unchanged() -> None:
 
 async def test_compressed_body_is_returned_in_the_same_bytes() -> None:
     body = body_of(rows=5_000)
-    job = CachedJob.of(Job.parse(body))
+    job = CachedJob(Job.parse(body))
     before = job.num_cached_bytes
     await job.compress()
     assert await job.body() == body
@@ -163,7 +163,7 @@ class FailingPool(WorkerPool):
         self.steps: list[Step] = []
         self.jobs: list[object] = []
 
-    async def answer(self, job: object, name: str, fetch_body: object, steps: Any) -> Any:
+    async def answer(self, job: object, name: str, fetch_body: object, steps: Any, source: object = None) -> Any:
         """Remember the steps and fail."""
         self.jobs.append(job)
         self.steps = list(steps)
@@ -175,7 +175,7 @@ async def ask_failing(question: Question, error: Exception, rows: int = 5_000) -
     async with AsyncExitStack() as stack, anyio.create_task_group() as group:
         executor = AnswerExecutor(JobCache(SystemClock()), stack, group)
         executor._pool = pool = FailingPool(group, lambda: error)
-        cached = CachedJob.of(Job.parse(body_of(rows=rows)))
+        cached = CachedJob(Job.parse(body_of(rows=rows)))
         try:
             await executor.answer(JobKey("key", DEFAULT_SCOPE, "ext-1"), cached, question)
         except LlxError as exc:
@@ -339,7 +339,7 @@ async def test_only_a_question_that_may_last_is_asked_in_a_worker_about_a_small_
         async with AsyncExitStack() as stack, anyio.create_task_group() as group:
             executor = AnswerExecutor(JobCache(SystemClock()), stack, group)
             executor._pool = pool = FailingPool(group, lambda: WorkerDiedError(""))
-            cached = CachedJob.of(Job.parse(body_of()))
+            cached = CachedJob(Job.parse(body_of()))
             with contextlib.suppress(LlxError):
                 await executor.answer(JobKey("key", DEFAULT_SCOPE, "ext-1"), cached, question)
             used[kind] = bool(pool.jobs)

@@ -75,6 +75,8 @@ def test_quote_contains_the_value(value: Any, quote: str) -> None:
     ("value", "quote"),
     [
         (12.5, "Total: $12.60"),
+        (129.6, "0 of 9"),
+        (0, "12"),
         (1234, "no number"),
         (50930075, "509.89 30,075.02"),
         (17, "see page 3 of 1,000,000"),

@@ -8,7 +8,7 @@ import pytest
 
 from llx_mcp.errors import ArgumentError, BadResponseError, NotFoundError
 from llx_mcp.llamacloud import open_client
-from llx_mcp.llamacloud.client import DownloadedFile
+from llx_mcp.llamacloud.documents import DownloadedFile
 from tests.llamacloud.service import BASE_URL, KEY, Handler, assert_no_key, settings_with
 
 STORAGE = "https://storage.example.com/a/b.pdf?signature=abc123"
@@ -35,7 +35,7 @@ def service(url: object = STORAGE, file: object = None, seen: list[httpx.Request
 async def fetch(handler: Handler, file_id: str = "dfl-1") -> DownloadedFile:
     """Fetch a document from a service in memory."""
     async with open_client(settings_with(project_id=PROJECT), transport=httpx.MockTransport(handler)) as client:
-        return await client.fetch_document(file_id)
+        return await client.documents.fetch_document(file_id)
 
 
 async def test_document_is_fetched_without_sending_the_key_to_storage(caplog: pytest.LogCaptureFixture) -> None:
