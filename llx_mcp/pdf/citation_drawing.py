@@ -5,15 +5,15 @@ This runs in the bounded process of the package.
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 
 from PIL import Image
 
+from llx_mcp.pdf.frames import CAPTION, IMAGE, Frames, build_frame
 from llx_mcp.pdf.mark_drawing import MarkDrawing, join_marks, shift
 from llx_mcp.pdf.mark_layout import Rect, choose_band, choose_scale, choose_view, clean_boxes, trim_band
 from llx_mcp.pdf.page_images import ImagePage, PdfPage, find_blank_rows, find_ink, open_page, save_image
+from llx_mcp.pdf.pictures import Mark, Picture, PictureOptions, decode_request, encode_caption
 
-MAX_BYTES = 300_000
 # What is printed beside the boxes is looked for at this scale, and in at most this many pixels a side.
 _PROBE_SCALE = 2.0
 _PROBE_PIXELS = 1_200
@@ -22,66 +22,24 @@ _WEBP_QUALITIES = (80, 60)
 _SHRINK = 0.8
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """One passage to mark.
+def draw_marked_page(content: bytes, request_bytes: int) -> Frames:
+    """Yield what the picture shows, then the picture.
 
-    Attributes:
-        number: shown beside its first box where there are several marks.
-        boxes: each x, y, width and height, in points from the top left corner of the page; not validated.
+    Args:
+        content: the request as `encode_request` writes it, then the document or the image.
+        request_bytes: the size of the request.
     """
-
-    number: int
-    boxes: Sequence[Sequence[float]]
-
-
-@dataclass(frozen=True, slots=True)
-class PictureOptions:
-    """How to draw a picture.
-
-    Attributes:
-        page_index: the page, counted from 0.
-        page_size: width and height of the page that the boxes refer to; None for that of the document.
-        max_width: the maximum width in pixels.
-        whole_page: show the whole page, not only the neighbourhood of the boxes.
-        png_only: return PNG even where WebP would look better in the same size.
-        max_bytes: the maximum size of the encoded picture.
-    """
-
-    page_index: int = 0
-    page_size: tuple[float, float] | None = None
-    max_width: int = 1_000
-    whole_page: bool = False
-    png_only: bool = False
-    max_bytes: int = MAX_BYTES
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """A picture.
-
-    Attributes:
-        content: the encoded image.
-        mime_type: `image/png` or `image/webp`.
-        width: in pixels.
-        height: in pixels.
-        boxes: for each mark that is drawn, by its number, its rectangles in pixels: left, top, right, bottom.
-        undrawn: the numbers of the marks without a box on the page.
-    """
-
-    content: bytes
-    mime_type: str
-    width: int
-    height: int
-    boxes: dict[int, list[tuple[float, ...]]] = field(default_factory=dict)
-    undrawn: list[int] = field(default_factory=list)
+    marks, options = decode_request(content[:request_bytes])
+    picture = draw_citation(content[request_bytes:], marks, options)
+    yield build_frame(CAPTION, encode_caption(picture))
+    yield build_frame(IMAGE, picture.content)
 
 
 def draw_citation(content: bytes, marks: Sequence[Mark], options: PictureOptions) -> Picture:
     """Draw the marks on a page of a PDF, or on an image of the page.
 
     Raises:
-        CitationError: the PDF has no such page, or the image is too large.
+        UnreadableError: the content cannot be opened, the PDF has no such page, or the image is too large.
     """
     size = options.page_size if options.page_size and _is_size(options.page_size) else None
     with open_page(content, options.page_index, size) as page:

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from llx_mcp.pdf.mark_layout import Rect
+from llx_mcp.pdf.opening import UnreadableError, is_pdf, open_document
 
 if TYPE_CHECKING:
     import pypdfium2
@@ -18,13 +19,8 @@ if TYPE_CHECKING:
 # Beyond this, an image is a decompression bomb. Decoded it takes 200 MB.
 _MAX_PIXELS = 1 << 26
 _FORMATS = ("PNG", "JPEG", "WEBP")
-_PDF_HEAD_BYTES = 1_024
 # A pixel is printed where it differs this much from the background, of 255.
 _INK = 48
-
-
-class CitationError(Exception):
-    """A picture cannot be drawn. The message says why."""
 
 
 class PdfPage:
@@ -82,31 +78,38 @@ def open_page(content: bytes, index: int, page_size: tuple[float, float] | None)
         page_size: width and height in points of the page that an image shows.
 
     Raises:
-        CitationError: the PDF has no such page, or the image is too large.
+        UnreadableError: the content cannot be opened, the PDF has no such page, or the image is too large.
     """
-    if b"%PDF-" not in content[:_PDF_HEAD_BYTES]:
+    if not is_pdf(content):
         yield ImagePage(content, page_size)
         return
-    import pypdfium2
-
-    with pypdfium2.PdfDocument(content) as document:
+    with open_document(content) as document:
         if not 0 <= index < len(document):
-            raise CitationError(f"the document has {len(document)} pages, and no page {index + 1}")
+            raise UnreadableError(f"the document has {len(document)} pages, and no page {index + 1}")
         yield PdfPage(document[index])
 
 
 def _open_image(content: bytes) -> Image.Image:
     # Pillow only warns up to twice its own limit. This limit is checked before anything is decoded.
     Image.MAX_IMAGE_PIXELS = None
-    image = Image.open(io.BytesIO(content), formats=_FORMATS)
+    try:
+        image = Image.open(io.BytesIO(content), formats=_FORMATS)
+    except UnidentifiedImageError:
+        raise UnreadableError("it is neither a PDF nor a PNG, JPEG or WebP image") from None
     if image.width * image.height > _MAX_PIXELS:
-        raise CitationError(f"the image of the page is too large: {image.width} x {image.height} pixels")
-    upright: Image.Image = ImageOps.exif_transpose(image)
-    if upright.has_transparency_data:
-        # Transparent parts would become black.
-        layer = upright.convert("RGBA")
-        upright = Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)
-    return upright.convert("RGB")
+        raise UnreadableError(f"the image of the page is too large: {image.width} x {image.height} pixels")
+    try:
+        return _flatten(ImageOps.exif_transpose(image))
+    except (OSError, SyntaxError):
+        raise UnreadableError("the image of the page is damaged") from None
+
+
+def _flatten(image: Image.Image) -> Image.Image:
+    """Return an image without transparent parts, which would become black, on white."""
+    if not image.has_transparency_data:
+        return image.convert("RGB")
+    layer = image.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer).convert("RGB")
 
 
 def find_ink(image: Image.Image) -> Image.Image:

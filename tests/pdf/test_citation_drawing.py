@@ -10,11 +10,12 @@ from typing import Any
 
 import pypdfium2
 import pytest
-from PIL import Image, ImageDraw, UnidentifiedImageError
+from PIL import Image, ImageDraw
 
 from llx_mcp.local.samples import SAMPLES, read_document, read_sample
-from llx_mcp.pdf.citation_drawing import MAX_BYTES, Mark, Picture, PictureOptions, draw_citation
-from llx_mcp.pdf.page_images import CitationError
+from llx_mcp.pdf.citation_drawing import draw_citation
+from llx_mcp.pdf.opening import UnreadableError
+from llx_mcp.pdf.pictures import MAX_BYTES, Mark, Picture, PictureOptions
 from llx_mcp.result.normalize import normalize_text
 from llx_mcp.result.quote_match import quotes_contain_value
 
@@ -273,17 +274,17 @@ def test_rotated_page_is_marked_as_it_is_displayed(corpus: Path) -> None:
 def test_image_that_is_a_decompression_bomb_is_refused() -> None:
     bomb = encode(Image.new("1", (20_000, 20_000)))
     assert len(bomb) < 100_000
-    with pytest.raises(CitationError, match="20000 x 20000 pixels"):
+    with pytest.raises(UnreadableError, match="20000 x 20000 pixels"):
         draw_citation(bomb, [Mark(1, [BOX])], PictureOptions(page_size=PAGE))
 
 
 def test_page_that_does_not_exist_is_said_to_be_missing() -> None:
-    with pytest.raises(CitationError, match="2 pages, and no page 8"):
+    with pytest.raises(UnreadableError, match="2 pages, and no page 8"):
         draw_citation(read_document(SAMPLES[0]), [], PictureOptions(7))
 
 
 def test_content_that_is_no_picture_is_refused() -> None:
-    with pytest.raises(UnidentifiedImageError):
+    with pytest.raises(UnreadableError, match="neither a PDF nor a PNG"):
         draw_citation(b"GIF89a nothing", [], PictureOptions())
 
 
