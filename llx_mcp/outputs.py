@@ -5,6 +5,7 @@ from llx_mcp.outputs import JobOutput
 job = JobOutput.model_validate(result.structured_content)
 """
 
+from llx_mcp.answers.citation_outputs import CitationOutput, PageImage
 from llx_mcp.answers.output_base import Output
 from llx_mcp.answers.outputs import (
     Call,
@@ -32,6 +33,7 @@ from llx_mcp.answers.source_outputs import SourceTextOutput
 __all__ = [
     "Call",
     "Citation",
+    "CitationOutput",
     "Counts",
     "Entry",
     "Facts",
@@ -42,6 +44,7 @@ __all__ = [
     "NextStep",
     "Omission",
     "Output",
+    "PageImage",
     "QueryOutput",
     "ReadOutput",
     "ReviewCounts",

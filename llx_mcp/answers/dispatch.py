@@ -79,6 +79,13 @@ class SourceTextQuestion(msgspec.Struct, frozen=True, tag="source_text"):
     options: SourceOptions
 
 
+class CitationsQuestion(msgspec.Struct, frozen=True, tag="citations"):
+    """Where in the document do the values at some paths stand? The answer is not shown as it is."""
+
+    request: JobRequest
+    paths: tuple[str, ...]
+
+
 class JoinedQueryQuestion(msgspec.Struct, frozen=True, tag="joined_query"):
     """What does a SELECT over the tables of several jobs return?"""
 
@@ -88,7 +95,15 @@ class JoinedQueryQuestion(msgspec.Struct, frozen=True, tag="joined_query"):
     deadline_seconds: float = QUERY_SECONDS
 
 
-Question = SummaryQuestion | ReadQuestion | SearchQuestion | ReviewQuestion | QueryQuestion | SourceTextQuestion
+Question = (
+    SummaryQuestion
+    | ReadQuestion
+    | SearchQuestion
+    | ReviewQuestion
+    | QueryQuestion
+    | SourceTextQuestion
+    | CitationsQuestion
+)
 
 
 class LoadJob(msgspec.Struct, frozen=True, tag="load"):
@@ -251,6 +266,10 @@ class ResultReader:
                 from llx_mcp.answers.source_text import read_source_text
 
                 return read_source_text(self.sections, header, request, options, self.source, evidence)
+            case CitationsQuestion(_, paths):
+                from llx_mcp.answers.cited_values import find_cited_values
+
+                return find_cited_values(self.sections, paths, self.source, evidence).as_answer()
             case QueryQuestion():
                 return self._query(question)
 

@@ -25,6 +25,9 @@ SOURCE_CHARS = 2_000
 # The matches that a search shows.
 DEFAULT_HITS = 4
 MAX_HITS = 200
+# Pictures of pages: the most pages in one answer, and their width in pixels.
+MAX_PICTURES = 4
+MIN_WIDTH, DEFAULT_WIDTH, MAX_WIDTH = 200, 1_000, 2_000
 # The cut-off for review that LlamaExtract documents.
 REVIEW_THRESHOLD = 0.8
 
@@ -32,6 +35,7 @@ REVIEW_THRESHOLD = 0.8
 SAME = "<the same>"
 
 _ID_CHARS = 64
+_URI_CHARS = 400
 _ROUND_UP = 100
 _IDS_SHARE = 0.1
 _FILE_ID = re.compile(r"(dfl|pjb)-|[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}\Z", re.IGNORECASE)
@@ -92,6 +96,11 @@ class JobRequest:
         """Return the URI of this job, or of one of its sections, as a resource."""
         job_id = SAME if len(self.job_id) > _ID_CHARS else quote(self.job_id, safe="")
         return f"llx://jobs/{job_id}/{section}".rstrip("/")
+
+    def citation_resource(self, paths: Sequence[str]) -> str | None:
+        """Return the URI of the picture that shows values; None where it would be longer than a call should be."""
+        uri = self.resource(f"citations/{quote(','.join(paths), safe='')}")
+        return uri if len(uri) <= _URI_CHARS else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +169,25 @@ class SourceOptions:
         """What is given, by the name of the argument."""
         names = ("path", "pages", "text")
         return {name: value for name in names if (value := getattr(self, name))}
+
+
+@dataclass(frozen=True, slots=True)
+class CitationOptions:
+    """Which values to show in the document, and how.
+
+    Attributes:
+        paths: JSONPaths of values.
+        max_width: the maximum width of a picture in pixels.
+        whole_page: whether to show whole pages, not only what is around the cited words.
+        png_only: whether every picture must be a PNG, even where WebP would look better.
+        max_pictures: the most pages to show.
+    """
+
+    paths: tuple[str, ...]
+    max_width: int = DEFAULT_WIDTH
+    whole_page: bool = False
+    png_only: bool = False
+    max_pictures: int = MAX_PICTURES
 
 
 @dataclass(frozen=True, slots=True)

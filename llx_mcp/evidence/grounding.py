@@ -96,9 +96,7 @@ class Grounder:
         for number in numbers:
             if (found := self._find_number(number, limit, deadline)).total:
                 return found
-        return self._document.collect(
-            self._document.find_similar(needle, _MIN_SIMILARITY, deadline), limit, deadline
-        )
+        return self._document.collect(self._document.find_similar(needle, _MIN_SIMILARITY, deadline), limit, deadline)
 
     def search(self, text: str, limit: int = 10, *, deadline: Deadline = _FOREVER) -> Places:
         """Return where words stand that a user looks for: as given, else the same words, else similar words."""
@@ -124,9 +122,7 @@ class Grounder:
         )
         return self._document.collect(hits, limit, deadline)
 
-    def _contains(
-        self, value: Any, citations: Sequence[CitedPassage], checks: Sequence[CitationCheck]
-    ) -> bool | None:
+    def _contains(self, value: Any, citations: Sequence[CitedPassage], checks: Sequence[CitationCheck]) -> bool | None:
         """Whether the quotes, as they stand on their pages, contain a value; None where none could be compared."""
         if all(check.verdict == "unchecked" for check in checks):
             return None

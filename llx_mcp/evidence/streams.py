@@ -15,12 +15,16 @@ _SEPARATOR = "\x00"
 _POINT = "\x01"
 _DECIMAL = re.compile(r"(?<=\d)[.,٫](?=\d)")
 # Soft hyphens, hyphens at line ends as PDF readers report them, and other characters without width.
-_INVISIBLE = re.compile("[\x01-\x08\x0e-\x1f\x7f\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufe00-\ufe0f\ufeff\ufffe]")
+_INVISIBLE = re.compile(
+    "[\x01-\x08\x0e-\x1f\x7f\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufe00-\ufe0f\ufeff\ufffe]"
+)
 _ACCENTS = re.compile("[\u0300-\u036f]")
 # The vowel signs of these scripts are neither letters nor digits to `re`.
 _SIGNS = "\u0900-\u0dff\u0e00-\u0eff\u0f00-\u109f\u1780-\u17ff"
 _JUNK = re.compile(f"[^\\w%{_SEPARATOR}{_POINT}{_SIGNS}]+|_+")
-_WITHOUT_SPACES = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
+_WITHOUT_SPACES = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]"
+)
 _GRAM = 2
 
 

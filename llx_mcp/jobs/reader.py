@@ -33,12 +33,14 @@ if TYPE_CHECKING:
     from llx_mcp.answers.header import Header
     from llx_mcp.answers.wait_report import WaitReport
     from llx_mcp.jobs.cached_source import CachedSource
+    from llx_mcp.jobs.citation_pictures import CitationPictures
     from llx_mcp.jobs.executor import AnswerExecutor
     from llx_mcp.jobs.joined import JoinedJobs
     from llx_mcp.jobs.poller import JobPoller
     from llx_mcp.jobs.progress import JobSnapshot, OnProgress, WaitProgress
     from llx_mcp.jobs.source_texts import SourceTexts
     from llx_mcp.models import Job
+    from llx_mcp.pdf.processes import PdfProcesses
 
 MAX_JOBS = 100
 # An answer waits for the text of the document for at most this share of the time of a call.
@@ -95,14 +97,27 @@ class JobReader:
         return AnswerExecutor(self.fetcher.cache, self._stack, self._group)
 
     @cached_property
-    def sources(self) -> "SourceTexts":
-        """Fetches the texts of the documents of jobs."""
-        from llx_mcp.jobs.source_texts import SourceTexts
+    def _pdfs(self) -> "PdfProcesses":
         from llx_mcp.pdf.processes import PdfProcesses
 
         processes = PdfProcesses()
         self._stack.push_async_callback(processes.close)
-        return SourceTexts(self.fetcher.open, processes, self.clock, self._group, self.fetcher.cache.entries)
+        return processes
+
+    @cached_property
+    def sources(self) -> "SourceTexts":
+        """Fetches the texts of the documents of jobs."""
+        from llx_mcp.jobs.source_texts import SourceTexts
+
+        return SourceTexts(self.fetcher.open, self._pdfs, self.clock, self._group, self.fetcher.cache.entries)
+
+    @cached_property
+    def citations(self) -> "CitationPictures":
+        """Shows values where they stand in their documents."""
+        from llx_mcp.jobs.citation_pictures import CitationPictures
+
+        seconds = self._options.call_seconds
+        return CitationPictures(self.fetcher, self._executor, self.sources, self._pdfs, self._find_source, seconds)
 
     @cached_property
     def joined(self) -> "JoinedJobs":

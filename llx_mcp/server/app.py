@@ -48,6 +48,7 @@ from llx_mcp.server.tools import (
     read_extract_result,
     read_source_text,
     review_extract_job,
+    show_citation,
     wait_for_extract_job,
 )
 from llx_mcp.server.tools.results import tool_error
@@ -77,6 +78,7 @@ TOOLS = (
     wait_for_extract_job,
     read_extract_result,
     read_source_text,
+    show_citation,
     find_in_extract_result,
     query_extract_result,
     review_extract_job,
