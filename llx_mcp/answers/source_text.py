@@ -21,7 +21,7 @@ from llx_mcp.result.deadline import Deadline
 from llx_mcp.result.document import Document, Leaf, is_scalar
 from llx_mcp.result.jsonpath import PathError, explain_no_match, find_locations, parse_path
 from llx_mcp.result.location import Location
-from llx_mcp.result.sanitize import sanitize_line, sanitize_text
+from llx_mcp.result.sanitize import sanitize_line, sanitize_text, truncate
 from llx_mcp.result.sections import JobSections
 
 _ORIGINS = {"parse_job": "the text that the parse job read", "document": "the text layer of the document"}
@@ -36,6 +36,9 @@ _WORDS_CHARS = 120
 _PROBLEM_CHARS = 400
 _UNREAD_CHARS = 200
 _MAX_UNREAD = 5
+_COLUMNS = ("page", "line", "text")
+# The lengths to which a line is cut that does not fit alone: a word can be of any length.
+_CUTS = (2_000, 1_000, 400, 200, 100, 50, 20)
 _LONGEST_CURSOR = "x" * 40
 
 
@@ -204,16 +207,21 @@ class _SourceText:
     def _take_lines(self, room: Cost, groups: Iterator[list[Line]]) -> tuple[TableBuilder, PagePosition]:
         """Return a table of lines, and where it ends."""
         taken: list[int] = []
+        first_row: list[list[Any]] = []
 
         def iter_rows() -> Iterator[list[Any]]:
             first = self._start.leaves
             for lines in islice(groups, self._start.rows, None):
-                taken.append(len(lines[first:]))
-                yield from ([line.page, line.number, sanitize_text(line.text)] for line in lines[first:])
+                rows = [[line.page, line.number, sanitize_text(line.text)] for line in lines[first:]]
+                taken.append(len(rows))
+                first_row.extend(rows[:1])
+                yield from rows
                 first = 0
 
-        table = TableBuilder("lines", ("page", "line", "text"), iter_rows(), source_line)
+        table = TableBuilder("lines", _COLUMNS, iter_rows(), source_line)
         table.fill(room)
+        if first_row and not table.rows:
+            table = _cut_line(room, first_row[0])
         left, end = len(table.rows), self._start
         for num_lines in taken:
             if left < num_lines:
@@ -263,6 +271,18 @@ class _SourceText:
             raise PathError(explain_no_match(path, segments, document.root))
         for location in locations:
             yield from _leaves_of(document, location)
+
+
+def _cut_line(room: Cost, row: list[Any]) -> TableBuilder:
+    """Return a table of one line that is too long for any page of an answer, cut so that it fits."""
+    page, line, text = row
+    table = TableBuilder("lines", _COLUMNS, iter(()), source_line)
+    for num_chars in _CUTS:
+        table = TableBuilder("lines", _COLUMNS, iter([[page, line, truncate(text, num_chars)]]), source_line)
+        table.fill(room)
+        if table.rows:
+            break
+    return table
 
 
 def _leaves_of(document: Document, location: Location) -> Iterator[Leaf]:
