@@ -1,6 +1,7 @@
 """All pages of a document, indexed: where a text stands in it."""
 
-from collections import Counter
+import heapq
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -109,7 +110,7 @@ class DocumentIndex:
 
     def _rank_pages(self, needle: Needle, skip: PageIndex | None) -> list[PageIndex]:
         """Return the pages that have most of the tokens of a text; rare tokens count more."""
-        weights: Counter[PageIndex] = Counter()
+        weights: defaultdict[PageIndex, float] = defaultdict(float)
         for gram in dict.fromkeys(needle.grams[:_MAX_GRAMS]):
             pages = self.postings.get(gram, ())
             for page in pages:
@@ -118,7 +119,9 @@ class DocumentIndex:
             pages = self.postings[gram]
             for page in pages:
                 weights[page] += 0.5 / len(pages)
-        return [page for page, _ in weights.most_common(_NUM_CANDIDATES + 1) if page is not skip][:_NUM_CANDIDATES]
+        if skip is not None:
+            weights.pop(skip, None)
+        return heapq.nlargest(_NUM_CANDIDATES, weights, key=weights.__getitem__)
 
     def _misread_tokens(self, needle: Needle) -> Iterator[str]:
         """Yield tokens of the document that differ in few characters from tokens of a text that it has not."""

@@ -6,7 +6,9 @@ from typing import Any, Protocol
 
 from llx_mcp.evidence.checks import SEVERITY, Check, CitationCheck, Verdict
 from llx_mcp.evidence.document_index import SCORE_MARGIN, DocumentIndex, Hit
+from llx_mcp.evidence.fragments import Part, find_continued, find_parts
 from llx_mcp.evidence.markup import strip_markup
+from llx_mcp.evidence.misread import find_misread
 from llx_mcp.evidence.page_index import PageIndex
 from llx_mcp.evidence.pages import SourceText
 from llx_mcp.evidence.places import Place, Places, Rectangle, Span, build_place, share_covered
@@ -14,16 +16,17 @@ from llx_mcp.evidence.similar import find_similar
 from llx_mcp.evidence.streams import Needle, build_needle
 from llx_mcp.evidence.values import locate_date, locate_value, parse_iso_date
 from llx_mcp.result.deadline import Deadline
-from llx_mcp.result.normalize import numbers_in
-from llx_mcp.result.quote_match import quotes_contain_value
+from llx_mcp.result.quote_match import quotes_contain_value, read_amount
 
 # A longer text is compared up to here.
 _MAX_CHARS = 20_000
 _MIN_SIMILARITY = 0.82
+# How much of a value a quote must be, and how like the rest must be to what stands on the page.
+_MIN_SHARE_QUOTED = 0.25
+_MIN_VALUE_SIMILARITY = 0.95
 _MIN_SEARCH_SIMILARITY = 0.75
 _MAX_ON_PAGE = 50
-# A quote this short is recognised in spite of a misread character only where the value itself stands.
-_MAX_SHORT_CHARS = 16
+_MAX_PLACES = 5
 _FOREVER = Deadline(float("inf"))
 
 TIME_IS_UP = "the time for checking was up"
@@ -78,7 +81,7 @@ class Grounder:
         decisive = next((check for check in checks if check.verdict == verdict), checks[0])
         return Check(verdict, decisive.reason, contains, decisive, checks)
 
-    def find_value(self, value: Any, *, limit: int = 5, deadline: Deadline = _FOREVER) -> Places:
+    def find_value(self, value: Any, *, limit: int = _MAX_PLACES, deadline: Deadline = _FOREVER) -> Places:
         """Return where a value stands that has no citation: as text, as a number in any format, or as a date.
 
         Null, booleans, objects and lists stand nowhere.
@@ -92,8 +95,7 @@ class Grounder:
             return found
         if parse_iso_date(value) is not None:
             return self._find_date(value, limit, deadline)
-        numbers = numbers_in(value) if len(needle.tokens) <= 3 and len(value) < 40 else frozenset()
-        for number in numbers:
+        for number in read_amount(value):
             if (found := self._find_number(number, limit, deadline)).total:
                 return found
         return self._document.collect(self._document.find_similar(needle, _MIN_SIMILARITY, deadline), limit, deadline)
@@ -130,8 +132,24 @@ class Grounder:
         is_exact = all(place.match == "exact" for check in checks for place in check.places)
         if is_exact and quotes_contain_value(value, quotes):
             return True
-        passages = [self._text(check.places) or quote for check, quote in zip(checks, quotes, strict=False)]
-        return quotes_contain_value(value, passages) or any(check.value_place is not None for check in checks)
+        passages = [
+            self._text(check.places) or citation.quote or "" for check, citation in zip(checks, citations, strict=True)
+        ]
+        return quotes_contain_value(value, passages) or any(
+            self._goes_on(value, check.places) for check in checks if check.places
+        )
+
+    def _goes_on(self, value: Any, places: Sequence[Place]) -> bool:
+        """Whether a quote is part of a longer text, and the rest of the text stands on the page around it."""
+        place, text = places[0], self._text(places)
+        if not isinstance(value, str) or not _MIN_SHARE_QUOTED * len(value) <= len(text) <= len(value) * 2:
+            return False
+        page, needle = self._document.by_number[place.page], build_needle(value[:_MAX_CHARS])
+        spans = page.find_exact(needle, _MAX_ON_PAGE) or filter(
+            None, [find_similar(page, needle, _MIN_VALUE_SIMILARITY)]
+        )
+        size = place.last - place.first + 1
+        return any(min(span.last, place.last) - max(span.first, place.first) + 1 > size / 2 for span in spans)
 
     def _text(self, places: Sequence[Place]) -> str:
         pages = self._document.by_number
@@ -147,7 +165,7 @@ class Grounder:
         needles = _build_needles(citation.quote)
         page = self._document.by_number.get(citation.page) if isinstance(citation.page, int) else None
         if page is None or not page.page.words:
-            elsewhere = self._find_text(needles, 5, deadline) if needles else Places()
+            elsewhere = self._find_text(needles, _MAX_PLACES, deadline) if needles else Places()
             return CitationCheck("unchecked", self._explain_missing(citation.page, page), elsewhere=elsewhere)
         if not needles:
             return self._check_symbols(page, citation.quote)
@@ -172,23 +190,61 @@ class Grounder:
     def _check_on_page(
         self, value: Any, citation: CitedPassage, page: PageIndex, needles: list[Needle], deadline: Deadline
     ) -> CitationCheck:
-        for needle in needles:
-            if spans := page.find_exact(needle, _MAX_ON_PAGE):
-                return self._stands(value, citation, page, spans)
-        if misread := self._find_misread(value, page, needles[-1]):
+        exact = next(filter(None, (page.find_exact(needle, _MAX_ON_PAGE) for needle in needles)), [])
+        if not exact and (misread := find_misread(page, needles[-1], value)):
             return self._stands(value, citation, page, [misread])
-        elsewhere = self._document.collect(self._document.find_exact(needles, deadline, page), 5, deadline)
+        if exact and exact[0].score == 1.0:
+            return self._stands(value, citation, page, exact)
+        elsewhere = self._find_exact_elsewhere(needles, page, deadline, is_here=bool(exact))
         if elsewhere.total:
             return _stands_elsewhere(elsewhere)
-        similar = self._document.find_similar(needles[-1], _MIN_SIMILARITY, deadline, page)
-        here = find_similar(page, needles[-1], _MIN_SIMILARITY)
+        if exact:
+            return self._stands(value, citation, page, exact)
+        if parts := self._find_parts(page, citation.quote or "", needles[-1]):
+            return self._stands_in_parts(value, parts)
+        return self._check_similar(value, citation, page, needles[-1], deadline)
+
+    def _find_exact_elsewhere(
+        self, needles: list[Needle], page: PageIndex, deadline: Deadline, *, is_here: bool
+    ) -> Places:
+        """Return where else a quote stands; only where it fits better, if it stands on its page, too."""
+        hits = self._document.find_exact(needles, deadline, page)
+        better = (hit for hit in hits if hit.span.score == 1.0 or not is_here)
+        return self._document.collect(better, _MAX_PLACES, deadline)
+
+    def _find_parts(self, page: PageIndex, quote: str, needle: Needle) -> list[Part]:
+        """Return the parts in which a quote stands on its page, or on its page and the one before or after it."""
+        if parts := find_parts(page, strip_markup(quote[:_MAX_CHARS]), _MIN_SIMILARITY):
+            return parts
+        number = page.page.number
+        before, after = (self._document.by_number.get(number + step) for step in (-1, 1))
+        if after is not None and (parts := find_continued(page, after, needle, _MIN_SIMILARITY)):
+            return parts
+        # The part on the cited page comes first.
+        return find_continued(before, page, needle, _MIN_SIMILARITY)[::-1] if before is not None else []
+
+    def _check_similar(
+        self, value: Any, citation: CitedPassage, page: PageIndex, needle: Needle, deadline: Deadline
+    ) -> CitationCheck:
+        """Check a quote that stands nowhere character by character."""
+        similar = self._document.find_similar(needle, _MIN_SIMILARITY, deadline, page)
+        here = find_similar(page, needle, _MIN_SIMILARITY)
         best = similar[0].span.score if similar else 0.0
-        if here is not None and here.score >= best - SCORE_MARGIN:
+        if here is not None and here.score >= best - SCORE_MARGIN and self._is_same_value(value, citation, page, here):
             return self._stands(value, citation, page, [here])
         if page.page.problem or not page.is_whole:
             return CitationCheck("unchecked", page.page.problem or "the page has too many words to search them all")
+        if deadline.is_over:
+            return CitationCheck("unchecked", TIME_IS_UP)
         similar = [hit for hit in similar if hit.span.score >= best - SCORE_MARGIN]
-        return _stands_elsewhere(self._document.collect(similar, 5, deadline))
+        return _stands_elsewhere(self._document.collect(similar, _MAX_PLACES, deadline))
+
+    def _is_same_value(self, value: Any, citation: CitedPassage, page: PageIndex, span: Span) -> bool:
+        """Whether a similar passage differs from a quote in other words than the value's."""
+        if not quotes_contain_value(value, [citation.quote or ""]):
+            return True
+        around = Span(max(span.first - 1, 0), span.last + 1)
+        return quotes_contain_value(value, [page.text(around)])
 
     def _stands(self, value: Any, citation: CitedPassage, page: PageIndex, spans: list[Span]) -> CitationCheck:
         """Return that a quote stands on its page, in one of some places."""
@@ -196,6 +252,12 @@ class Grounder:
         values = locate_value(page, value, span)
         value_place = self._place(page, self._choose(page, values, citation.boxes)) if values else None
         return CitationCheck("verified", places=(self._place(page, span),), value_place=value_place)
+
+    def _stands_in_parts(self, value: Any, parts: list[Part]) -> CitationCheck:
+        located = ((part.page, locate_value(part.page, value, part.span)) for part in parts)
+        value_place = next((self._place(page, spans[0]) for page, spans in located if spans), None)
+        places = tuple(self._place(part.page, part.span) for part in parts)
+        return CitationCheck("verified", places=places, value_place=value_place)
 
     def _choose(self, page: PageIndex, spans: list[Span], boxes: Sequence[Rectangle]) -> Span:
         """Return the span that lies on the boxes of the service; the first one where they do not tell."""
@@ -205,20 +267,6 @@ class Grounder:
 
     def _place(self, page: PageIndex, span: Span) -> Place:
         return build_place(page.page, span, self._document.source.box_of)
-
-    def _find_misread(self, value: Any, page: PageIndex, needle: Needle) -> Span | None:
-        """Return where the value itself stands on the page in nearly the same characters as a short quote."""
-        from rapidfuzz.distance import Levenshtein
-
-        size = len(needle.stream)
-        if not 1 < size <= _MAX_SHORT_CHARS:
-            return None
-        for span in locate_value(page, value, Span(0, len(page.page.words) - 1)):
-            words = build_needle(page.text(span)).stream
-            distance = Levenshtein.distance(words, needle.stream)
-            if span.score == 1.0 and distance <= (1 if size < 10 else 2):
-                return Span(span.first, span.last, 1 - distance / size, "fuzzy")
-        return None
 
 
 def _stands_elsewhere(elsewhere: Places) -> CitationCheck:

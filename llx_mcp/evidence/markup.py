@@ -25,11 +25,7 @@ _SPACES = frozenset({"quad", "qquad", "newline", "hline", "hfill", "par", "item"
 
 
 def strip_markup(text: str) -> str:
-    """Return a text without Markdown, HTML and LaTeX; the same text where it has none.
-
-    >>> strip_markup(r"| **Net** | $12.5\\%$ | [notes](#n) | H<sub>2</sub>O |")
-    ' Net   12.5%   notes   H2O '
-    """
+    """Return a text without Markdown, HTML and LaTeX; the same text where it has none."""
     if not _HAS_MARKUP.search(text):
         return text
     text = _GLUED_TAG.sub("", html.unescape(text))

@@ -3,18 +3,24 @@
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from functools import cached_property
+from itertools import islice
 
 from llx_mcp.evidence.pages import SourcePage
 from llx_mcp.evidence.places import Span
-from llx_mcp.evidence.streams import Needle, TokenStream, build_stream, has_no_spaces, split_grams
+from llx_mcp.evidence.streams import JOINED, Needle, TokenStream, build_stream, has_no_spaces, split_grams
 
 # A page of a document has some hundred words. What lies beyond these limits is not searched.
 MAX_WORDS = 100_000
 MAX_WORD_CHARS = 1_000
 # How many occurrences are looked at where most of them turn out to be parts of longer words.
 _MAX_TRIES = 500
+# Shorter texts without spaces are not taken for words that were joined.
+_MIN_JOINED_CHARS = 4
 # A text of this length that begins or ends within a word is rather two words that were joined than chance.
 _MIN_CHARS_WITHIN_WORDS = 12
+# A number of this length is recognised whatever its groups.
+_MIN_GROUPED_CHARS = 8
+_JOINED_SCORE = 0.95
 
 
 class PageIndex:
@@ -51,6 +57,12 @@ class PageIndex:
         return self.stream.replace(".", " ")
 
     @cached_property
+    def _joined(self) -> tuple[str, list[int]]:
+        """The stream without spaces and points, and where each of its characters stands in the stream."""
+        positions = [index for index, char in enumerate(self.stream) if char not in " ."]
+        return self.stream.translate(JOINED), positions
+
+    @cached_property
     def positions(self) -> dict[str, list[int]]:
         """Where each token, or pair of characters of a script without spaces, starts in the stream."""
         found: dict[str, list[int]] = {}
@@ -74,8 +86,8 @@ class PageIndex:
             return []
         start, end = self._bounds(within)
         found: list[Span] = []
-        for position, score in self._occurrences(needle, start, end):
-            found.append(self.span(position, position + len(needle.stream), score))
+        for position, after, score in self._occurrences(needle, start, end):
+            found.append(self.span(position, after, score))
             if len(found) == limit:
                 break
         return found
@@ -110,24 +122,46 @@ class PageIndex:
         start = starts[first] if first < len(starts) else len(self.stream)
         return start, (starts[after - 1] + len(self.tokens.tokens[after - 1]) if after else 0)
 
-    def _occurrences(self, needle: Needle, start: int, end: int) -> Iterator[tuple[int, float]]:
-        """Yield where a text starts in a part of the stream, with a score."""
-        if len(needle.grams) == 1 and "." not in needle.stream:
-            size = len(needle.stream)
-            for position in self.positions.get(needle.stream, ()):
-                if start <= position <= end - size and self._is_token(position, size):
-                    yield position, 1.0
+    def _occurrences(self, needle: Needle, start: int, end: int) -> Iterator[tuple[int, int, float]]:
+        """Yield where a text starts and ends in a part of the stream, with a score."""
+        text = needle.stream
+        if len(needle.grams) == 1 and (text in self.positions or len(text) < _MIN_JOINED_CHARS):
+            for position in self.positions.get(text, ()):
+                if start <= position <= end - len(text) and self._is_token(position, len(text)):
+                    yield position, position + len(text), 1.0
             return
-        stream, text = self.stream, needle.stream
-        if "." in text and text not in stream:
-            stream, text = self.loose_stream, text.replace(".", " ")
+        found = list(islice(self._search(self.stream, text, len(needle.tokens), start, end), _MAX_TRIES))
+        if not found and "." in text:
+            loose = text.replace(".", " ")
+            found = list(self._search(self.loose_stream, loose, len(needle.tokens), start, end))
+        yield from ((position, position + len(text), score) for position, score in found)
+        if not found:
+            yield from self._search_joined(needle, start, end)
+
+    def _search(self, stream: str, text: str, num_tokens: int, start: int, end: int) -> Iterator[tuple[int, float]]:
+        """Yield where a text stands in a part of the stream, with a score."""
         position = stream.find(text, start, end)
         for _ in range(_MAX_TRIES):
             if position < 0:
                 return
-            if score := self._score_edges(position, position + len(text), len(needle.tokens)):
+            if score := self._score_edges(position, position + len(text), num_tokens):
                 yield position, score
             position = stream.find(text, position + 1, end)
+
+    def _search_joined(self, needle: Needle, start: int, end: int) -> Iterator[tuple[int, int, float]]:
+        """Yield where a long text with digits stands that is grouped otherwise, such as an account number."""
+        text = needle.joined
+        if len(text) < _MIN_GROUPED_CHARS or not any(map(str.isdigit, text)):
+            return
+        stream, positions = self._joined
+        position = stream.find(text)
+        for _ in range(_MAX_TRIES):
+            if position < 0:
+                return
+            first, after = positions[position], positions[position + len(text) - 1] + 1
+            if start <= first and after <= end and self._is_token(first, after - first):
+                yield first, after, _JOINED_SCORE
+            position = stream.find(text, position + 1)
 
     def _is_token(self, position: int, size: int) -> bool:
         return self._starts(position) and self._ends(position + size)
@@ -136,7 +170,7 @@ class PageIndex:
         """Return 1 where a part of the stream begins and ends with whole words, less where it may do, else 0."""
         if self._is_token(start, end - start):
             return 1.0
-        return 0.95 if num_tokens > 1 and end - start >= _MIN_CHARS_WITHIN_WORDS else 0.0
+        return _JOINED_SCORE if num_tokens > 1 and end - start >= _MIN_CHARS_WITHIN_WORDS else 0.0
 
     def _starts(self, position: int) -> bool:
         starts = self.tokens.starts

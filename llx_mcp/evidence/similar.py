@@ -104,8 +104,8 @@ def _list_candidates(page: PageIndex, text: str) -> Iterator[tuple[int, int]]:
         hits.setdefault(group, []).append((position, offset))
         hits.setdefault(group - 1, []).append((position, offset))
     ranked = sorted(hits.values(), key=lambda group: len({offset for _, offset in group}), reverse=True)
-    for group in ranked[:_NUM_CANDIDATES]:
-        (first, offset), (last, last_offset) = min(group), max(group)
+    for candidate in ranked[:_NUM_CANDIDATES]:
+        (first, offset), (last, last_offset) = min(candidate), max(candidate)
         start = page.snap(first - offset, 3)
         end = page.snap(last + len(text) - last_offset, 3)
         if start < end:

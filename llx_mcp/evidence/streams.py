@@ -10,6 +10,8 @@ import unicodedata
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 
+from llx_mcp.result.normalize import WITHOUT_SPACES
+
 # Between the words of a page, which are normalised together.
 _SEPARATOR = "\x00"
 _POINT = "\x01"
@@ -22,10 +24,9 @@ _ACCENTS = re.compile("[\u0300-\u036f]")
 # The vowel signs of these scripts are neither letters nor digits to `re`.
 _SIGNS = "\u0900-\u0dff\u0e00-\u0eff\u0f00-\u109f\u1780-\u17ff"
 _JUNK = re.compile(f"[^\\w%{_SEPARATOR}{_POINT}{_SIGNS}]+|_+")
-_WITHOUT_SPACES = re.compile(
-    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]"
-)
 _GRAM = 2
+# Removes what may stand between the digits of one number.
+JOINED = str.maketrans("", "", ". ")
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,11 @@ class Needle:
 
     stream: str
     tokens: tuple[str, ...]
+
+    @cached_property
+    def joined(self) -> str:
+        """The stream without spaces and points."""
+        return self.stream.translate(JOINED)
 
     @cached_property
     def grams(self) -> tuple[str, ...]:
@@ -71,7 +77,8 @@ def split_words(words: list[str]) -> list[list[str]]:
     if not text.isascii():
         text = _fold(text)
     text = _DECIMAL.sub(_POINT, text.casefold())
-    return [word.replace(_POINT, ".").split() for word in _JUNK.sub(" ", text).split(_SEPARATOR)] if words else []
+    text = _JUNK.sub(" ", text).replace("%", " % ").replace(_POINT, ".")
+    return [word.split() for word in text.split(_SEPARATOR)] if words else []
 
 
 def build_stream(words: list[str]) -> TokenStream:
@@ -105,14 +112,14 @@ def build_needle(text: str) -> Needle:
 
 def split_grams(token: str) -> list[tuple[int, str]]:
     """Return a token, or its pairs of characters where its script has no spaces, each with its start in the token."""
-    if token.isascii() or len(token) <= _GRAM or not _WITHOUT_SPACES.search(token):
+    if token.isascii() or len(token) <= _GRAM or not WITHOUT_SPACES.search(token):
         return [(0, token)]
     return [(start, token[start : start + _GRAM]) for start in range(len(token) - _GRAM + 1)]
 
 
 def has_no_spaces(char: str) -> bool:
     """Whether a character is of a script without spaces between words, such as Japanese, Chinese or Thai."""
-    return _WITHOUT_SPACES.match(char) is not None
+    return WITHOUT_SPACES.match(char) is not None
 
 
 def _fold(text: str) -> str:

@@ -10,7 +10,7 @@ from llx_mcp.evidence.places import Span
 from llx_mcp.evidence.similar import find_similar
 from llx_mcp.evidence.streams import build_needle
 from llx_mcp.result.normalize import numbers_in
-from llx_mcp.result.quote_match import SCALES, quotes_contain_value
+from llx_mcp.result.quote_match import SCALES, quotes_contain_value, read_amount
 
 # A number that is given in thousands, in millions or as a percentage is a worse match than the number itself.
 _SCALED_SCORE = 0.8
@@ -97,7 +97,7 @@ def locate_value(page: PageIndex, value: Any, within: Span, limit: int = 20) -> 
         return sorted(found, key=lambda span: page.text(span) != value)
     if parse_iso_date(value) is not None:
         return locate_date(page, value, within)[:limit]
-    numbers = numbers_in(value[:_MAX_NUMBER_CHARS]) if len(needle.tokens) <= 3 else frozenset()
+    numbers = read_amount(value)
     if found := [span for number in numbers for span in _locate_number(page, number, within)]:
         return found[:limit]
     similar = find_similar(page, needle, _MIN_SIMILARITY)

@@ -2,11 +2,12 @@
 
 import random
 from collections.abc import Callable
+from itertools import pairwise
 
 Distortion = Callable[[str, random.Random], str]
 _LIGATURES = {"ffi": "ﬃ", "ffl": "ﬄ", "ff": "ﬀ", "fi": "ﬁ", "fl": "ﬂ"}
 _ALPHABET = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-_PLAIN = str.maketrans("“”„‘’–—−‐‑", "\"\"\"''-----")
+_PLAIN = str.maketrans("“”„‘’–—−‐‑", '"""\'\'-----')
 _CURLY = str.maketrans({'"': "”", "'": "’", "-": "–"})
 _ACCENTED = str.maketrans("aeiouAEIOUcn", "áèîöúÀÉÍÔÜçñ")
 
@@ -25,7 +26,7 @@ def _cells(quote: str, rng: random.Random) -> str:
 
 def _html_cells(quote: str, rng: random.Random) -> str:
     words = quote.replace("&", "&amp;").split()
-    return f"<table><tr><td>{' '.join(words[:2])}</td><td colspan=\"2\">{'<br/>'.join(words[2:])}</td></tr></table>"
+    return f'<table><tr><td>{" ".join(words[:2])}</td><td colspan="2">{"<br/>".join(words[2:])}</td></tr></table>'
 
 
 def _emphasis(word: str, rng: random.Random) -> str:
@@ -58,7 +59,7 @@ def _ligatures(quote: str, rng: random.Random) -> str:
 def _join_words(quote: str, rng: random.Random) -> str:
     words = quote.split()
     joined = words[0] if words else ""
-    for before, word in zip(words, words[1:], strict=False):
+    for before, word in pairwise(words):
         # Two numbers that run into each other are another number.
         is_digits = before[-1].isdigit() and word[0].isdigit()
         joined += ("" if rng.random() < 0.3 and not is_digits else " ") + word
@@ -66,10 +67,7 @@ def _join_words(quote: str, rng: random.Random) -> str:
 
 
 def _misread(quote: str, rng: random.Random) -> str:
-    changed = [
-        rng.choice(_ALPHABET) if char.isalnum() and rng.random() < 0.02 else char
-        for char in quote
-    ]
+    changed = [rng.choice(_ALPHABET) if char.isalnum() and rng.random() < 0.02 else char for char in quote]
     return "".join(changed)
 
 
