@@ -4,7 +4,7 @@ import errno
 import hmac
 import logging
 import secrets
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from datetime import UTC, datetime
 
@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from llx_mcp.local.body_limit import DEFAULT_UPLOAD_BYTES, BodyLimitMiddleware
 from llx_mcp.local.configurations_api import build_configuration_routes
 from llx_mcp.local.database import StoreProblem, StoreProblemError
+from llx_mcp.local.document_texts import DocumentTexts
 from llx_mcp.local.endpoints import DO_NOT_RETRY, ApiContext, Endpoint, build_route, has_api_key
 from llx_mcp.local.fault_middleware import FaultMiddleware
 from llx_mcp.local.faults import FaultError, FaultInjector, describe_fault, parse_faults
@@ -28,6 +29,7 @@ from llx_mcp.local.host_check import HostCheckMiddleware
 from llx_mcp.local.job_queries import JobFilter, ListedJob
 from llx_mcp.local.job_store import JobStore
 from llx_mcp.local.jobs_api import build_job_routes
+from llx_mcp.local.parse_api import build_parse_routes
 from llx_mcp.local.screenshots import PageRenderer
 from llx_mcp.local.status_page import render_status_page
 
@@ -72,7 +74,7 @@ def create_app(
     """
     context = ApiContext(store, clock)
     injector = faults or FaultInjector()
-    renderer = PageRenderer()
+    renderer, texts = PageRenderer(), DocumentTexts()
     return Starlette(
         routes=[
             build_route("GET", "/", _build_status_endpoint(context, injector, page_token), requires_key=False),
@@ -80,6 +82,7 @@ def create_app(
             *build_file_routes(context, renderer, secrets.token_bytes(32)),
             *build_configuration_routes(context),
             *build_job_routes(context),
+            *build_parse_routes(context, texts),
         ],
         exception_handlers={
             HTTPException: _render_http_error,
@@ -93,18 +96,19 @@ def create_app(
             Middleware(BodyLimitMiddleware, upload_path=FILES_PATH, max_upload_bytes=max_upload_bytes),
             Middleware(FaultMiddleware, injector=injector),
         ],
-        lifespan=_close_at_end(renderer, lifespan),
+        lifespan=_close_at_end([renderer.close, texts.close], lifespan),
     )
 
 
-def _close_at_end(renderer: PageRenderer, lifespan: AppLifespan | None) -> AppLifespan:
+def _close_at_end(closers: Sequence[Callable[[], Awaitable[None]]], lifespan: AppLifespan | None) -> AppLifespan:
     @asynccontextmanager
     async def run(app: Starlette) -> AsyncIterator[None]:
         try:
             async with lifespan(app) if lifespan else nullcontext():
                 yield
         finally:
-            await renderer.close()
+            for close in closers:
+                await close()
 
     return run
 

@@ -95,6 +95,13 @@ class FileStore:
             ).fetchone()
         return None if row is None else _build_file(*row)
 
+    def find_content(self, sha256: str) -> StoredFile | None:
+        """Return the newest file with a content; None if there is none."""
+        query = f"SELECT {_COLUMNS} FROM files WHERE sha256 = ? ORDER BY position DESC LIMIT 1"  # noqa: S608  # nosec B608 # constant column names
+        with self._database.connection() as db:
+            row = db.execute(query, (sha256,)).fetchone()
+        return None if row is None else _build_file(*row)
+
     def get_content(self, file: StoredFile) -> bytes | None:
         """Return the bytes of a file; None if it was deleted since."""
         with self._database.connection() as db:

@@ -18,6 +18,7 @@ from llx_mcp.local.job_queries import JobFilter, ListedJob, has_waiting_jobs, se
 from llx_mcp.local.job_rows import LIFECYCLE_COLUMNS, build_lifecycle
 from llx_mcp.local.lifecycle import JobLifecycle, Timeline, sections_at
 from llx_mcp.local.parse_jobs import read_parse_job_id
+from llx_mcp.local.parse_store import ParseJobStore
 from llx_mcp.local.timestamps import to_unix_seconds
 from llx_mcp.models import Job
 from llx_mcp.raw_json import is_null, join_json, split_json
@@ -74,6 +75,7 @@ class JobStore:
         files: The uploaded documents.
         configurations: The saved configurations.
         deliveries: The webhook deliveries.
+        parse_jobs: The parse jobs that jobs name.
     """
 
     def __init__(self, path: Path | None = None) -> None:
@@ -89,6 +91,7 @@ class JobStore:
         self.files = FileStore(self._database)
         self.configurations = ConfigurationStore(self._database)
         self.deliveries = DeliveryStore(self._database)
+        self.parse_jobs = ParseJobStore(self._database, self.files)
 
     def import_job(self, body: bytes, timeline: Timeline | None = None, *, document_sha256: str | None = None) -> str:
         """Store a job, replacing one with the same id, and return its id.
@@ -146,6 +149,7 @@ class JobStore:
                 project_id=spec.project_id,
                 configuration_id=spec.configuration_id,
                 file_input=spec.file_input,
+                parse_job_id=read_parse_job_id(spec.recorded.sections) if spec.recorded else None,
                 started=now.timestamp(),
                 overrides=msgspec.json.encode(dict(spec.sections) | {"id": job_id}),
                 webhooks=spec.webhooks,

@@ -1,5 +1,6 @@
 """Opens a PDF, or says why it cannot be opened. Runs in the pdfium process."""
 
+import contextlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -35,6 +36,10 @@ def open_document(content: bytes) -> "pypdfium2.PdfDocument":
     if not is_pdf(content):
         raise UnreadableError("it is not a PDF")
     try:
-        return pypdfium2.PdfDocument(content)
+        document = pypdfium2.PdfDocument(content)
     except pypdfium2.PdfiumError as exc:
         raise UnreadableError(_REASONS.get(exc.err_code or 0, "it is damaged")) from None
+    # Otherwise pages lack what is filled in.
+    with contextlib.suppress(pypdfium2.PdfiumError):
+        document.init_forms()
+    return document

@@ -16,6 +16,7 @@ from anyio.streams.buffered import BufferedByteReceiveStream
 from llx_mcp.evidence.pages import SourcePage, SourceText
 from llx_mcp.pdf.frames import END, ERROR, HEADER
 from llx_mcp.pdf.pictures import Mark, Picture, PictureOptions, decode_picture, encode_request
+from llx_mcp.pdf.text_reading import NOT_READ
 
 __all__ = ["PdfError", "PdfProcesses", "SourcePage", "SourceText"]
 
@@ -244,7 +245,7 @@ def _build_text(pages: Sequence[SourcePage], num_pages: int, reason: str) -> Sou
     problem = ""
     if not any(page.words for page in pages):
         problem = pages[0].problem if pages else "the document has no pages"
-    unread = [SourcePage(number=number, problem=f"not read: {reason}") for number in missing]
+    unread = [SourcePage(number=number, problem=f"{NOT_READ}{reason}") for number in missing]
     return SourceText(origin="document", pages=[*pages, *unread], problem=problem)
 
 

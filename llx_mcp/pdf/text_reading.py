@@ -15,9 +15,11 @@ if TYPE_CHECKING:
 MAX_PAGE_CHARS = 200_000
 MAX_CHARS = 6_000_000
 MAX_WORDS = 800_000
+NOT_READ = "not read: "
 NO_TEXT = "no text layer: the page may be scanned"
 
 _MAX_LABEL_CHARS = 40
+_MAX_ANNOTATIONS = 1_000
 _MAX_CHARACTER = 0x10FFFF
 _UNKNOWN = "\N{REPLACEMENT CHARACTER}"
 # A hyphen at the end of a line, which pdfium reports as either of two codes, joined to the next line.
@@ -60,7 +62,7 @@ def _read_page(document: "pypdfium2.PdfDocument", index: int) -> tuple[dict[str,
     num_read = 0
     try:
         page["printed_number"] = _read_label(document, index)
-        loaded = document[index]
+        loaded = _load_page(document, index)
         geometry = PageGeometry.of(loaded)
         page |= {"width": geometry.width, "height": geometry.height}
         text_page = loaded.get_textpage()
@@ -72,8 +74,34 @@ def _read_page(document: "pypdfium2.PdfDocument", index: int) -> tuple[dict[str,
         text_page.close()
         loaded.close()
     except (pypdfium2.PdfiumError, ValueError, ArithmeticError, MemoryError):
-        page["problem"] = "not read: the page is damaged, or needs too much memory"
+        page["problem"] = f"{NOT_READ}the page is damaged, or needs too much memory"
     return page, num_read
+
+
+def _load_page(document: "pypdfium2.PdfDocument", index: int) -> "pypdfium2.PdfPage":
+    """Load a page, with the texts of form fields, notes and stamps as part of its content."""
+    import pypdfium2.raw
+
+    page = document[index]
+    if not _has_texts(page):
+        return page
+    pypdfium2.raw.FPDFPage_Flatten(page.raw, pypdfium2.raw.FLAT_NORMALDISPLAY)
+    page.close()
+    return document[index]
+
+
+def _has_texts(page: "pypdfium2.PdfPage") -> bool:
+    """Return whether one of the first annotations of a page may have a text that the page shows."""
+    import pypdfium2.raw as pdfium
+
+    kinds = (pdfium.FPDF_ANNOT_WIDGET, pdfium.FPDF_ANNOT_FREETEXT, pdfium.FPDF_ANNOT_STAMP)
+    for index in range(min(pdfium.FPDFPage_GetAnnotCount(page.raw), _MAX_ANNOTATIONS)):
+        annotation = pdfium.FPDFPage_GetAnnot(page.raw, index)
+        kind = pdfium.FPDFAnnot_GetSubtype(annotation)
+        pdfium.FPDFPage_CloseAnnot(annotation)
+        if kind in kinds:
+            return True
+    return False
 
 
 def _read_label(document: "pypdfium2.PdfDocument", index: int) -> str | None:

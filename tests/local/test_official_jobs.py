@@ -16,6 +16,7 @@ from llx_mcp.local.samples import read_document, read_sample
 from llx_mcp.local.scenarios import SCENARIO_HEADER
 from llx_mcp.raw_json import decode_json, split_json
 from tests.local.clients import Clock
+from tests.pdf_files import build_pages, write_lines
 
 BY_NAME = {sample.name: sample for sample in SAMPLES}
 CONFIGURATION: Any = {"data_schema": {"type": "object", "properties": {"total": {"type": "number"}}}}
@@ -389,6 +390,25 @@ def test_screenshots_of_non_pdf_return_422(url: str, client: LlamaCloud) -> None
     path = f"/api/v1/files/{file.id}/page_screenshots"
     response = httpx.get(f"{url}{path}", headers={"Authorization": "Bearer llx-local"})
     assert (response.status_code, "not a PDF" in str(response.json()["detail"])) == (422, True)
+
+
+def test_pages_and_documents_that_cannot_be_read_have_failed(client: LlamaCloud, store: JobStore, clock: Clock) -> None:
+    damaged = build_pages([(write_lines("text"), b"/MediaBox[0 0 600 800]")], tree=b"/Kids[6 0 R 99 0 R]/Count 2")
+    for name, content in (("page", damaged), ("document", b"plain")):
+        file = store.files.put_file(content, f"{name}.pdf", clock(), project_id=OTHER_PROJECT)
+        metadata = {"field_metadata": {}, "parse_job_id": f"pjb-{name}"}
+        job = {"id": f"ext-{name}", "status": "COMPLETED", "file_input": file.file_id, "extract_metadata": metadata}
+        store.import_job(json.dumps(job).encode())
+    answer = client.parsing.get("pjb-page", expand=["text", "markdown", "items", "metadata"])
+    assert answer.text
+    assert answer.markdown
+    assert answer.items
+    assert [page.text for page in answer.text.pages] == ["text"]
+    for section in (answer.markdown, answer.items):
+        assert [page.success for page in section.pages] == [True, False]
+    failed = client.parsing.get("pjb-document", expand=["text"])
+    assert (failed.job.status, failed.text) == ("FAILED", None)
+    assert failed.job.error_message == "The document cannot be read: it is not a PDF"
 
 
 def test_schema_is_validated(client: LlamaCloud) -> None:

@@ -31,6 +31,32 @@ def find_ink(pdf: bytes) -> tuple[float, ...]:
     return tuple(pixel / 2 for pixel in edges)
 
 
+def build_form_pdf(field: bytes, *, flags: int = 4, attributes: bytes = b"") -> bytes:
+    """Build a PDF with a field that is filled in, and nothing else."""
+    common = b"/Type/Annot/FT/Tx/T(name)/V(HHHH)/Rect[100 500 300 520]/F %d/DA(/F 12 Tf 0 g)" % flags
+    return build_text_pdf(
+        b"",
+        attributes=A4 + attributes + b"/Annots[<<%b>>]" % (common + field),
+        streams=[
+            (
+                b"/Type/XObject/Subtype/Form/BBox[0 0 200 20]/Resources<</Font<</F 3 0 R>>>>",
+                write_lines("HHHH", x=2, y=5),
+            )
+        ],
+        catalog=b"/AcroForm<</Fields[7 0 R]/NeedAppearances true/DR<</Font<</F 3 0 R>>>>>>",
+    )
+
+
+def check_ink(pdf: bytes, page: SourcePage) -> None:
+    """Check that the one word of a page stands where the page has ink."""
+    ((x, y, width, height),) = page.boxes
+    left, top, right, bottom = find_ink(pdf)
+    assert x - 0.5 <= left < right <= x + width + 0.5
+    assert y - 0.5 <= top < bottom <= y + height + 0.5
+    # A box has the height of its font, and the letter H has two thirds of that.
+    assert (right - left) * (bottom - top) > 0.5 * width * height
+
+
 def test_words_come_by_line() -> None:
     (page,) = read_pages(build_text_pdf(write_lines("Total due  119.00", "Paid 0.00")))
     assert read_lines(page) == [["Total", "due", "119.00"], ["Paid", "0.00"]]
@@ -42,12 +68,7 @@ def test_words_come_by_line() -> None:
 def test_boxes_stand_where_a_turned_and_cropped_page_shows_the_words(degrees: int, crop: bytes) -> None:
     pdf = build_text_pdf(write_lines("HHHH"), attributes=A4 + crop + b"/Rotate %d" % degrees)
     (page,) = read_pages(pdf)
-    ((x, y, width, height),) = page.boxes
-    left, top, right, bottom = find_ink(pdf)
-    assert x - 0.5 <= left < right <= x + width + 0.5
-    assert y - 0.5 <= top < bottom <= y + height + 0.5
-    # A box has the height of its font, and the letter H has two thirds of that.
-    assert (right - left) * (bottom - top) > 0.5 * width * height
+    check_ink(pdf, page)
     _, (_, _, image) = run("draw", pdf, [0, 0])
     assert Image.open(io.BytesIO(image)).size == (2 * page.width, 2 * page.height)
 
@@ -56,6 +77,25 @@ def test_page_that_does_not_begin_at_zero_is_measured_from_its_own_corner() -> N
     moved = build_text_pdf(write_lines("moved", x=-100, y=1_700), attributes=b"/MediaBox[-200 1000 400 1800]")
     plain = build_text_pdf(write_lines("moved", x=100, y=700))
     assert read_pages(moved)[0].boxes[0] == pytest.approx(read_pages(plain)[0].boxes[0])
+
+
+@pytest.mark.parametrize("kind", ["Widget", "FreeText", "Stamp"])
+@pytest.mark.parametrize("degrees", [0, 90])
+def test_text_that_was_filled_in_or_added_is_read_where_it_is_drawn(kind: str, degrees: int) -> None:
+    pdf = build_form_pdf(b"/Subtype/%b/AP<</N 5 0 R>>" % kind.encode(), attributes=b"/Rotate %d" % degrees)
+    (page,) = read_pages(pdf)
+    assert page.words == ["HHHH"]
+    check_ink(pdf, page)
+
+
+def test_field_without_an_appearance_is_read() -> None:
+    (page,) = read_pages(build_form_pdf(b"/Subtype/Widget"))
+    assert page.words == ["HHHH"]
+
+
+def test_hidden_field_is_not_read() -> None:
+    (page,) = read_pages(build_form_pdf(b"/Subtype/Widget/AP<</N 5 0 R>>", flags=2))
+    assert page.words == []
 
 
 def test_words_outside_of_the_shown_page_are_left_out() -> None:
