@@ -5,7 +5,6 @@ from pydantic import Field
 from llx_mcp.answers.output_base import Output
 from llx_mcp.answers.outputs import JobAnswer, Table
 
-
 # The picture marks what the service cites.
 AS_CITED = "as cited"
 

@@ -86,6 +86,14 @@ class CitationsQuestion(msgspec.Struct, frozen=True, tag="citations"):
     paths: tuple[str, ...]
 
 
+class ReportQuestion(msgspec.Struct, frozen=True, tag="report"):
+    """Which values are there, with provenance and checks? The answer is not shown as it is."""
+
+    request: JobRequest
+    threshold: float
+    max_values: int
+
+
 class JoinedQueryQuestion(msgspec.Struct, frozen=True, tag="joined_query"):
     """What does a SELECT over the tables of several jobs return?"""
 
@@ -103,6 +111,7 @@ Question = (
     | QueryQuestion
     | SourceTextQuestion
     | CitationsQuestion
+    | ReportQuestion
 )
 
 
@@ -270,6 +279,10 @@ class ResultReader:
                 from llx_mcp.answers.cited_values import find_cited_values
 
                 return find_cited_values(self.sections, paths, self.source, evidence).as_answer()
+            case ReportQuestion(_, threshold, max_values):
+                from llx_mcp.answers.report_values import list_report_values
+
+                return list_report_values(self.sections, evidence, threshold, max_values).as_answer()
             case QueryQuestion():
                 return self._query(question)
 

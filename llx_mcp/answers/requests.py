@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 from urllib.parse import quote
 
-from llx_mcp.answers.limits import DEFAULT_CHARS, MAX_CHARS, Section
+from llx_mcp.answers.limits import DEFAULT_CHARS, DEFAULT_WIDTH, MAX_CHARS, MAX_PICTURES, Section
 from llx_mcp.answers.outputs import Call
 from llx_mcp.result.sanitize import INVISIBLE, dump_json, sanitize_line
 from llx_mcp.scope import DEFAULT_SCOPE, Scope
@@ -25,11 +25,6 @@ SOURCE_CHARS = 2_000
 # The matches that a search shows.
 DEFAULT_HITS = 4
 MAX_HITS = 200
-# Pictures of pages: the most pages in one answer, and their width in pixels.
-MAX_PICTURES = 4
-MIN_WIDTH, DEFAULT_WIDTH, MAX_WIDTH = 200, 1_000, 2_000
-# The cut-off for review that LlamaExtract documents.
-REVIEW_THRESHOLD = 0.8
 
 # In a call, for an argument that is longer than a call should be.
 SAME = "<the same>"

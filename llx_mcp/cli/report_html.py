@@ -155,7 +155,9 @@ def _render_figure(figure: Figure, threshold: float) -> Markup:
     alternative = _cut(f"{figure.title} of the document, with the words cited for {paths} outlined.", _NOTE_CHARS)
     image = element("img", src=source, alt=alternative, width=figure.width, height=figure.height)
     note = [element("p", figure.note, class_="muted")] if figure.note else []
-    items = (element("li", _describe_value(value, threshold)) for value in figure.values)
+    numbers = figure.numbers or range(1, len(figure.values) + 1)
+    numbered = zip(numbers, figure.values, strict=True)
+    items = (element("li", _describe_value(value, threshold), value=number) for number, value in numbered)
     return element("figure", element("figcaption", element("h3", figure.title)), image, *note, element("ol", *items))
 
 

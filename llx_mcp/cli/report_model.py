@@ -76,8 +76,9 @@ class Figure:
         mime_type: its type.
         width: in pixels.
         height: in pixels.
-        values: the values, by the numbers on the picture: the first has number 1.
+        values: the values that it shows.
         note: how the boxes came about, or what is missing.
+        numbers: the number of each value on the picture; 1, 2 and so on where none are given.
     """
 
     title: str
@@ -87,6 +88,7 @@ class Figure:
     height: int
     values: Sequence[ReportValue]
     note: str = ""
+    numbers: Sequence[int] = ()
 
 
 @dataclass(frozen=True, slots=True)

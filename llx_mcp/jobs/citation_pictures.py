@@ -11,8 +11,9 @@ from llx_mcp.answers.budget import Answer
 from llx_mcp.answers.citation_answer import CITATION_CHARS, build_citation_answer
 from llx_mcp.answers.citation_outputs import PageImage
 from llx_mcp.answers.cited_values import CitedValue, CitedValues
-from llx_mcp.answers.dispatch import CitationsQuestion
+from llx_mcp.answers.dispatch import CitationsQuestion, ReportQuestion
 from llx_mcp.answers.header import Header, build_header
+from llx_mcp.answers.report_values import ReportRows
 from llx_mcp.answers.requests import CitationOptions, JobRequest
 from llx_mcp.errors import LlxError, excerpt
 from llx_mcp.jobs.cache import CachedJob, JobKey
@@ -125,6 +126,27 @@ class CitationPictures:
             found = await self._find_values(request, cached, key, options)
             pages, reasons = await _Drawing(self._sources, self._pdfs, key, cached, options).draw(found.values)
             return ShownValues(header, options.paths, found, tuple(pages), tuple(reasons))
+
+    async def list_values(self, request: JobRequest, threshold: float, max_values: int) -> ReportRows:
+        """Return the values of a job with their checks, in document order; none where it has no result.
+
+        Args:
+            request: the job.
+            threshold: a confidence below this is low, 0 to 1.
+            max_values: the most values to list.
+
+        Raises:
+            LlxError: the job cannot be read.
+        """
+        with limit_call(self._call_seconds) as call:
+            cached = await self._fetcher.fetch_job(request)
+            call.is_fetched = True
+            if not cached.job.has_result:
+                return ReportRows()
+            key = await self._fetcher.build_key(request.job_id, request.scope)
+            source = await self._find_source(cached, request, "text")
+            question = ReportQuestion(request, threshold, max_values)
+            return ReportRows.of_answer(await self._executor.answer(key, cached, question, source))
 
     async def _find_values(
         self, request: JobRequest, cached: CachedJob, key: JobKey, options: CitationOptions

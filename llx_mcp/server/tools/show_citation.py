@@ -7,8 +7,8 @@ from mcp_types import CallToolResult
 from pydantic import BeforeValidator, Field
 
 from llx_mcp.answers.citation_outputs import CitationOutput
-from llx_mcp.answers.limits import DEFAULT_CHARS
-from llx_mcp.answers.requests import DEFAULT_WIDTH, MAX_WIDTH, MIN_WIDTH, CitationOptions
+from llx_mcp.answers.limits import DEFAULT_CHARS, DEFAULT_WIDTH, MAX_WIDTH, MIN_WIDTH
+from llx_mcp.answers.requests import CitationOptions
 from llx_mcp.jobs.reader import JobReader
 from llx_mcp.result.paths import split_paths
 from llx_mcp.server.tools.arguments import JobId, OrganizationId, ProjectId, build_request, build_scope
