@@ -349,7 +349,8 @@ PARTS: dict[str, Callable[[Any], str]] = {
         finding_line,
     ),
     "citations": _titled(
-        f"\nValues by their number ({_DATA}); confidence, page, path = value, quote, check; marked as cited, unless it says otherwise", citation_line
+        f"\nValues by their number ({_DATA}); confidence, page, path = value, quote, check; marked as cited, or as said",
+        citation_line,
     ),
     "pictures": lambda images: "".join(_render_image(image) for image in images),
     "without_picture": lambda reasons: "".join(f"No picture: {reason}\n" for reason in reasons),

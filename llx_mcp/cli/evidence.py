@@ -104,6 +104,8 @@ def _print_shown(setup: CommandSetup, request: "JobRequest", shown: "ShownValues
     from llx_mcp.cli.wording import render_for_people
 
     structured = redact_answer(setup, shown.build_answer(request))
+    # The pictures are files here, which are named as they are written.
+    structured.pop("pictures", None)
     text = render_for_people(CitationOutput.model_validate(structured), setup.source_flags)
     print(text, end="", file=sys.stderr if to_stderr else sys.stdout)
 
@@ -111,6 +113,7 @@ def _print_shown(setup: CommandSetup, request: "JobRequest", shown: "ShownValues
 def _write_pictures(shown: "ShownValues", output: Path) -> None:
     """Write the first picture to the file, and further ones beside it."""
     from llx_mcp.cli.files import replace_file
+    from llx_mcp.jobs.citation_pictures import name_values
 
     for number, page in enumerate(shown.pages, start=1):
         if output == _STDOUT:
@@ -122,7 +125,7 @@ def _write_pictures(shown: "ShownValues", output: Path) -> None:
         path = output if number == 1 else output.with_stem(f"{output.stem}-{number}")
         with replace_file(path) as target:
             target.write(page.picture.content)
-        print(f"page {page.page} in {path}", file=sys.stderr)
+        print(f"page {page.page}, with {name_values(page.numbers)}, in {path}", file=sys.stderr)
 
 
 def _run_report(arguments: argparse.Namespace) -> int:

@@ -155,10 +155,17 @@ def _render_figure(figure: Figure, threshold: float) -> Markup:
     alternative = _cut(f"{figure.title} of the document, with the words cited for {paths} outlined.", _NOTE_CHARS)
     image = element("img", src=source, alt=alternative, width=figure.width, height=figure.height)
     note = [element("p", figure.note, class_="muted")] if figure.note else []
-    numbers = figure.numbers or range(1, len(figure.values) + 1)
-    numbered = zip(numbers, figure.values, strict=True)
+    items = _list_values(figure, threshold)
+    return element("figure", element("figcaption", element("h3", figure.title)), image, *note, items)
+
+
+def _list_values(figure: Figure, threshold: float) -> Markup:
+    """Return the values of a figure; a picture has numbers only where it shows several."""
+    if len(figure.values) == 1:
+        return element("p", _describe_value(figure.values[0], threshold))
+    numbered = zip(figure.numbers or range(1, len(figure.values) + 1), figure.values, strict=True)
     items = (element("li", _describe_value(value, threshold), value=number) for number, value in numbered)
-    return element("figure", element("figcaption", element("h3", figure.title)), image, *note, element("ol", *items))
+    return element("ol", *items)
 
 
 def _describe_value(value: ReportValue, threshold: float) -> Markup:

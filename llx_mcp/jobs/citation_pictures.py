@@ -190,12 +190,12 @@ class _Drawing:
         reasons = list(_explain_unknown(values))
         for page, numbers in by_page.items():
             if len(pages) == self._options.max_pictures:
-                reasons.append(f"{_name(numbers)}: only {self._options.max_pictures} pages are shown at once")
+                reasons.append(f"{name_values(numbers)}: only {self._options.max_pictures} pages are shown at once")
                 continue
             try:
                 pages.append(await self._draw_page(page, {number: values[number - 1] for number in numbers}))
             except (PdfError, LlxError) as exc:
-                reasons.append(f"{_name(numbers)}, page {page}: {excerpt(str(exc), _REASON_CHARS)}")
+                reasons.append(f"{name_values(numbers)}, page {page}: {excerpt(str(exc), _REASON_CHARS)}")
         return pages, reasons
 
     async def _draw_page(self, page: int, values: dict[int, CitedValue]) -> ShownPage:
@@ -225,8 +225,9 @@ class _Drawing:
 def _explain_unknown(values: Sequence[CitedValue]) -> Iterator[str]:
     unknown = [number for number, value in enumerate(values, start=1) if value.shown_page is None]
     if unknown:
-        yield f"{_name(unknown)}: no page is known"
+        yield f"{name_values(unknown)}: no page is known"
 
 
-def _name(numbers: Sequence[int]) -> str:
+def name_values(numbers: Sequence[int]) -> str:
+    """Return what values are called by their numbers, such as `values 1, 2`."""
     return f"value{'s' if len(numbers) > 1 else ''} {', '.join(map(str, numbers))}"
