@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from llx_mcp.errors import ConfigurationError
 from llx_mcp.jobs.poll_schedule import PollSchedule
-from llx_mcp.jobs.reader import ReaderOptions
+from llx_mcp.jobs.reader_options import ReaderOptions
 from llx_mcp.jobs.source import JobSource, OpenSource
 from llx_mcp.settings import Settings
 

@@ -60,6 +60,7 @@ class ReviewQuestion(msgspec.Struct, frozen=True, tag="review"):
     request: JobRequest
     header: Header
     threshold: float
+    check_citations: bool = True
 
 
 class QueryQuestion(msgspec.Struct, frozen=True, tag="query"):
@@ -252,7 +253,7 @@ class ResultReader:
             ArgumentError: the question cannot be answered as it is.
             ValueError: the result or the metadata is not JSON that can be read.
         """
-        evidence = self.evidence if with_source else None
+        source, evidence = (self.source, self.evidence) if with_source else (None, None)
         # Each question imports what it needs: a worker starts for one of them.
         match question:
             case SummaryQuestion(request, header):
@@ -267,18 +268,18 @@ class ResultReader:
                 from llx_mcp.answers.search import find_text
 
                 return find_text(self.sections, header, request, text, limit, self._search, evidence)
-            case ReviewQuestion(request, header, threshold):
+            case ReviewQuestion(request, header, threshold, _):
                 from llx_mcp.answers.review import review_job
 
                 return review_job(self.sections, header, request, threshold, evidence=evidence)
             case SourceTextQuestion(request, header, options):
                 from llx_mcp.answers.source_text import read_source_text
 
-                return read_source_text(self.sections, header, request, options, self.source, evidence)
+                return read_source_text(self.sections, header, request, options, source, evidence)
             case CitationsQuestion(_, paths):
                 from llx_mcp.answers.cited_values import find_cited_values
 
-                return find_cited_values(self.sections, paths, self.source, evidence).as_answer()
+                return find_cited_values(self.sections, paths, source, evidence).as_answer()
             case ReportQuestion(_, threshold, max_values):
                 from llx_mcp.answers.report_values import list_report_values
 

@@ -349,7 +349,7 @@ PARTS: dict[str, Callable[[Any], str]] = {
         finding_line,
     ),
     "citations": _titled(
-        f"\nValues by their number ({_DATA}); confidence, page, path = value, quote, check; marked as cited, or as said",
+        f"\nValues by their number ({_DATA}); confidence, page, path = value, quote, check; marked as cited or said",
         citation_line,
     ),
     "pictures": lambda images: "".join(_render_image(image) for image in images),

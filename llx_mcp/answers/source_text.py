@@ -74,24 +74,26 @@ def read_source_text(
     """
     if len(options.given) > 1:
         raise ArgumentError("Give one of path, pages and text; without any, the text begins with the first page.")
-    # What to do about a job without a result does not matter here: its document may have a text.
-    builder = start_answer(replace(header, next_steps=()), request.max_chars, SourceTextOutput)
     if source is None or evidence is None or not source.pages:
-        _add_problem(builder, request, options, source.problem if source else "the text was not fetched")
+        builder = start_answer(header, request.max_chars, SourceTextOutput)
+        problem = source.problem if source else "the text was not fetched"
+        builder.add("problem", sanitize_line(problem or "the document has no text", _PROBLEM_CHARS))
+        if not header.next_steps:
+            builder.add_next_steps([_build_step(request, options, problem)])
         return builder.build()
+    # What to do about a job without a result does not matter here: its document has a text.
+    builder = start_answer(replace(header, next_steps=()), request.max_chars, SourceTextOutput)
     builder.add("origin", _ORIGINS.get(source.origin, source.origin))
     _SourceText(sections, request, options, source, evidence).add_to(builder)
     return builder.build()
 
 
-def _add_problem(builder: AnswerBuilder, request: JobRequest, options: SourceOptions, problem: str) -> None:
-    builder.add("problem", sanitize_line(problem or "the document has no text", _PROBLEM_CHARS))
+def _build_step(request: JobRequest, options: SourceOptions, problem: str) -> NextStep:
+    """Build what to do where there is no text."""
     if problem == STILL_READING:
-        steps = [NextStep(text="In some seconds:", call=_build_call(request, options))]
-    else:
-        call = request.call("read_extract_result", path=options.path, include=["provenance", "quotes"])
-        steps = [NextStep(text="The words that the service quotes for each value:", call=call)]
-    builder.add_next_steps(steps)
+        return NextStep(text="In some seconds:", call=_build_call(request, options))
+    call = request.call("read_extract_result", path=options.path, include=["provenance", "quotes"])
+    return NextStep(text="The words that the service quotes for each value:", call=call)
 
 
 def _build_call(request: JobRequest, options: SourceOptions, **arguments: Any) -> Call:

@@ -15,7 +15,7 @@ from llx_mcp.scope import Scope
 from llx_mcp.settings import Settings, load_settings
 
 if TYPE_CHECKING:
-    from llx_mcp.jobs.reader import ReaderOptions
+    from llx_mcp.jobs.reader_options import ReaderOptions
     from llx_mcp.jobs.source import OpenSource
     from llx_mcp.local import JobStore
 

@@ -11,7 +11,7 @@ from llx_mcp.evidence.pages import SourceText
 from llx_mcp.evidence.places import Place, Places, Span, build_place
 from llx_mcp.evidence.similar import find_similar
 from llx_mcp.evidence.streams import Needle
-from llx_mcp.evidence.values import NumberIndex
+from llx_mcp.evidence.values import locate_number
 from llx_mcp.result.deadline import Deadline
 
 # How many places are counted on one page, and in all.
@@ -20,7 +20,13 @@ _MAX_TOTAL = 1_000
 # How many pages are searched for similar text.
 _NUM_CANDIDATES = 6
 _MAX_GRAMS = 100
+# Similar text is looked for on the pages up to this many words.
+_MAX_WORDS = 1_000_000
 _MAX_MISREAD_TOKENS = 12
+_SHORT_PIECE, _LONG_PIECE = 3, 6
+_SHORT_CHARS = 40
+_MAX_PIECES = 16
+_MIN_PIECE_SHARE = 0.4
 _MIN_MISREAD_CHARS = 4
 # A place counts as worse than another one where its score is lower by more than this.
 SCORE_MARGIN = 0.02
@@ -45,13 +51,16 @@ class DocumentIndex:
         self.source = source
         self.pages = [PageIndex(page) for page in source.pages]
         self.by_number = {page.page.number: page for page in self.pages}
-        self._numbers: dict[int, NumberIndex] = {}
 
     @cached_property
     def postings(self) -> dict[str, list[PageIndex]]:
         """For each token, or pair of characters of a script without spaces, the pages that have it."""
         found: dict[str, list[PageIndex]] = {}
+        num_words = 0
         for page in self.pages:
+            num_words += len(page.words)
+            if num_words > _MAX_WORDS:
+                break
             for gram in page.positions:
                 found.setdefault(gram, []).append(page)
         return found
@@ -72,9 +81,13 @@ class DocumentIndex:
         is_cut = len(found) == _MAX_TOTAL or deadline.is_over
         return Places(tuple(map(self.place, best)), len(found), num_pages, is_cut)
 
+    def find_text(self, needles: list[Needle], limit: int, deadline: Deadline) -> Places:
+        """Return where any of the texts stands character by character, best first."""
+        return self.collect(self.find_exact(needles, deadline), limit, deadline)
+
     def find_exact(self, needles: list[Needle], deadline: Deadline, skip: PageIndex | None = None) -> Iterator[Hit]:
         """Yield where any of the texts stands character by character."""
-        for page in deadline.limit(self.pages):
+        for page in self.until(deadline):
             if page is skip:
                 continue
             for needle in needles:
@@ -86,30 +99,36 @@ class DocumentIndex:
         self, needle: Needle, min_score: float, deadline: Deadline, skip: PageIndex | None = None
     ) -> list[Hit]:
         """Return where a similar text stands, best first, one place on each page."""
-        found = []
-        for page in deadline.limit(self._rank_pages(needle, skip)):
-            span = find_similar(page, needle, min_score)
-            if span is not None:
-                found.append(Hit(page, span))
-        return sorted(found, key=lambda hit: -hit.span.score)
+        for rank in (self._rank_by_tokens, self._rank_by_pieces):
+            pages = {page: weight for page, weight in rank(needle, deadline).items() if page is not skip}
+            best = heapq.nlargest(_NUM_CANDIDATES, pages, key=pages.__getitem__)
+            spans = ((page, find_similar(page, needle, min_score)) for page in best if not deadline.is_over)
+            if found := [Hit(page, span) for page, span in spans if span is not None]:
+                return sorted(found, key=lambda hit: -hit.span.score)
+        return []
 
     def find_number(self, value: float, deadline: Deadline) -> Iterator[Hit]:
-        """Yield where a number stands in any format, in its own scale before others."""
+        """Yield where a number stands in any format; where it stands nowhere, where it does in another scale."""
         scaled: list[Hit] = []
-        for page in deadline.limit(self.pages):
-            for span in self.numbers(page).find(value)[:_MAX_ON_PAGE]:
+        is_found = False
+        for page in self.until(deadline):
+            for span in locate_number(page, value, page.whole)[:_MAX_ON_PAGE]:
                 if span.score < 1:
                     scaled.append(Hit(page, span))
                 else:
+                    is_found = True
                     yield Hit(page, span)
-        yield from scaled
+        yield from () if is_found else scaled
 
-    def numbers(self, page: PageIndex) -> NumberIndex:
-        """Return the numbers of a page."""
-        return self._numbers.setdefault(page.page.number, NumberIndex(page))
+    def until(self, deadline: Deadline) -> Iterator[PageIndex]:
+        """Yield the pages until the time is up."""
+        for page in self.pages:
+            if deadline.is_over:
+                return
+            yield page
 
-    def _rank_pages(self, needle: Needle, skip: PageIndex | None) -> list[PageIndex]:
-        """Return the pages that have most of the tokens of a text; rare tokens count more."""
+    def _rank_by_tokens(self, needle: Needle, deadline: Deadline) -> dict[PageIndex, float]:
+        """Return how many of the tokens of a text the pages have; rare tokens count more."""
         weights: defaultdict[PageIndex, float] = defaultdict(float)
         for gram in dict.fromkeys(needle.grams[:_MAX_GRAMS]):
             pages = self.postings.get(gram, ())
@@ -119,9 +138,16 @@ class DocumentIndex:
             pages = self.postings[gram]
             for page in pages:
                 weights[page] += 0.5 / len(pages)
-        if skip is not None:
-            weights.pop(skip, None)
-        return heapq.nlargest(_NUM_CANDIDATES, weights, key=weights.__getitem__)
+        return weights
+
+    def _rank_by_pieces(self, needle: Needle, deadline: Deadline) -> dict[PageIndex, float]:
+        """Return how many short pieces of a text the pages have, in whose tokens characters were misread or split."""
+        text = needle.stream
+        size = _SHORT_PIECE if len(text) < _SHORT_CHARS else _LONG_PIECE
+        step = max(1, (len(text) - size) // _MAX_PIECES)
+        pieces = [text[start : start + size] for start in range(0, len(text) - size + 1, step)]
+        counts = {page: sum(piece in page.stream for piece in pieces) for page in self.until(deadline)}
+        return {page: float(count) for page, count in counts.items() if count >= len(pieces) * _MIN_PIECE_SHARE}
 
     def _misread_tokens(self, needle: Needle) -> Iterator[str]:
         """Yield tokens of the document that differ in few characters from tokens of a text that it has not."""

@@ -55,7 +55,7 @@ def find_continued(page: PageIndex, following: PageIndex, needle: Needle, min_sc
 
 def _find(page: PageIndex, needle: Needle, min_score: float, start: int = 0) -> Span | None:
     """Return the first place of a text from a word on."""
-    within = Span(start, len(page.page.words) - 1)
+    within = Span(start, page.whole.last)
     if exact := page.find_exact(needle, 1, within):
         return exact[0]
     similar = find_similar(page, needle, min_score)

@@ -23,7 +23,7 @@ def find_misread(page: PageIndex, needle: Needle, value: Any) -> Span | None:
     if not _MIN_VALUE_CHARS <= len(quote) <= _MAX_CHARS:
         return None
     text = _compact(value) if isinstance(value, str) else ""
-    for span in locate_value(page, value, Span(0, len(page.page.words) - 1)):
+    for span in locate_value(page, value, page.whole):
         words = _compact(page.text(span))
         # A text must be all of its words: `%` is not all of `12%`.
         is_value = not text or words == text or any(map(str.isdigit, text))
@@ -56,13 +56,13 @@ def _extend(page: PageIndex, span: Span, before: str, after: str) -> Span | None
     first, last = span.first, span.last
     while before and first > 0:
         first -= 1
-        word = _compact(page.page.words[first])
+        word = _compact(page.words[first])
         if not before.endswith(word):
             return None
         before = before.removesuffix(word)
-    while after and last < len(page.page.words) - 1:
+    while after and last < len(page.words) - 1:
         last += 1
-        word = _compact(page.page.words[last])
+        word = _compact(page.words[last])
         if not after.startswith(word):
             return None
         after = after.removeprefix(word)

@@ -5,13 +5,14 @@ from collections.abc import Iterator
 from functools import cached_property
 from itertools import islice
 
+from llx_mcp.evidence.numbers import number_key, read_numbers
 from llx_mcp.evidence.pages import SourcePage
 from llx_mcp.evidence.places import Span
 from llx_mcp.evidence.streams import JOINED, Needle, TokenStream, build_stream, has_no_spaces, split_grams
 
 # A page of a document has some hundred words. What lies beyond these limits is not searched.
-MAX_WORDS = 100_000
-MAX_WORD_CHARS = 1_000
+_MAX_WORDS = 100_000
+_MAX_WORD_CHARS = 1_000
 # How many occurrences are looked at where most of them turn out to be parts of longer words.
 _MAX_TRIES = 500
 # Shorter texts without spaces are not taken for words that were joined.
@@ -36,15 +37,33 @@ class PageIndex:
     @property
     def is_whole(self) -> bool:
         """Whether all words of the page are searched."""
-        return len(self.page.words) <= MAX_WORDS
+        return len(self.page.words) <= _MAX_WORDS
+
+    @cached_property
+    def words(self) -> list[str]:
+        """The words that are searched."""
+        words = self.page.words[:_MAX_WORDS]
+        is_plain = max(map(len, words), default=0) <= _MAX_WORD_CHARS
+        return words if is_plain else [word[:_MAX_WORD_CHARS] for word in words]
 
     @cached_property
     def tokens(self) -> TokenStream:
         """The tokens of the page."""
-        words = self.page.words[:MAX_WORDS]
-        if sum(map(len, words)) > MAX_WORDS * 10 or max(map(len, words), default=0) > MAX_WORD_CHARS:
-            words = [word[:MAX_WORD_CHARS] for word in words]
-        return build_stream(words)
+        return build_stream(self.words)
+
+    @cached_property
+    def numbers(self) -> dict[float, list[Span]]:
+        """The words of each number, by `number_key`."""
+        found: dict[float, list[Span]] = {}
+        for span, numbers in read_numbers(self.words, self.whole):
+            for key in set(map(number_key, numbers)):
+                found.setdefault(key, []).append(span)
+        return found
+
+    @property
+    def whole(self) -> Span:
+        """All words of the page."""
+        return Span(0, len(self.words) - 1)
 
     @property
     def stream(self) -> str:
@@ -98,7 +117,7 @@ class PageIndex:
 
     def text(self, span: Span) -> str:
         """Return the words of a span."""
-        return " ".join(self.page.words[span.first : span.last + 1])
+        return " ".join(self.words[span.first : span.last + 1])
 
     def span(self, start: int, end: int, score: float = 1.0) -> Span:
         """Return the words of a part of the stream."""

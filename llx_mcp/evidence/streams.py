@@ -24,7 +24,10 @@ _ACCENTS = re.compile("[\u0300-\u036f]")
 # The vowel signs of these scripts are neither letters nor digits to `re`.
 _SIGNS = "\u0900-\u0dff\u0e00-\u0eff\u0f00-\u109f\u1780-\u17ff"
 _JUNK = re.compile(f"[^\\w%{_SEPARATOR}{_POINT}{_SIGNS}]+|_+")
+# Longer texts are searched up to here.
+MAX_CHARS = 20_000
 _GRAM = 2
+_MAX_CACHED_CHARS = 300
 # Removes what may stand between the digits of one number.
 JOINED = str.maketrans("", "", ". ")
 
@@ -103,9 +106,17 @@ def build_stream(words: list[str]) -> TokenStream:
     return TokenStream("".join(parts), tokens, starts, indices)
 
 
-@lru_cache(maxsize=4096)
 def build_needle(text: str) -> Needle:
     """Return the stream of a text that is looked for."""
+    return _cached_needle(text) if len(text) <= _MAX_CACHED_CHARS else _build_needle(text)
+
+
+@lru_cache(maxsize=4096)
+def _cached_needle(text: str) -> Needle:
+    return _build_needle(text)
+
+
+def _build_needle(text: str) -> Needle:
     found = build_stream(text.split())
     return Needle(found.stream, tuple(found.tokens))
 

@@ -3,9 +3,8 @@
 An answer never fails because there is no picture: it then says why, with the quote and the page as text.
 """
 
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
 from llx_mcp.answers.budget import Answer
 from llx_mcp.answers.citation_answer import CITATION_CHARS, build_citation_answer
@@ -17,20 +16,17 @@ from llx_mcp.answers.report_values import ReportRows
 from llx_mcp.answers.requests import CitationOptions, JobRequest
 from llx_mcp.errors import LlxError, excerpt
 from llx_mcp.jobs.cache import CachedJob, JobKey
-from llx_mcp.jobs.cached_source import CachedSource
 from llx_mcp.jobs.call_limit import limit_call
+from llx_mcp.jobs.evidence import EvidenceFinder
 from llx_mcp.jobs.executor import AnswerExecutor
 from llx_mcp.jobs.fetcher import JobFetcher
-from llx_mcp.jobs.source_texts import SourceTexts
 from llx_mcp.pdf.pictures import Mark, Picture, PictureOptions
-from llx_mcp.pdf.processes import PdfError, PdfProcesses
+from llx_mcp.pdf.processes import PdfError
 
 DRAW_SECONDS = 10.0
 _REASON_CHARS = 200
 _SCREENSHOT = "the service's screenshot of the page"
 _DOCUMENT = "drawn from the document"
-
-FindSource = Callable[[CachedJob, JobRequest, Literal["text"]], Awaitable[CachedSource | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,29 +81,19 @@ class CitationPictures:
     """Shows values where they stand in the documents of jobs."""
 
     def __init__(
-        self,
-        fetcher: JobFetcher,
-        executor: AnswerExecutor,
-        sources: SourceTexts,
-        pdfs: PdfProcesses,
-        find_source: FindSource,
-        call_seconds: float,
+        self, fetcher: JobFetcher, executor: AnswerExecutor, evidence: EvidenceFinder, call_seconds: float
     ) -> None:
         """Start without any picture.
 
         Args:
             fetcher: fetches and caches jobs.
             executor: answers questions about cached jobs.
-            sources: fetches documents, and pictures of their pages.
-            pdfs: draws pictures.
-            find_source: returns the text of the document of a job.
+            evidence: finds the texts of documents, and the documents themselves.
             call_seconds: how long one call may take.
         """
         self._fetcher = fetcher
         self._executor = executor
-        self._sources = sources
-        self._pdfs = pdfs
-        self._find_source = find_source
+        self._evidence = evidence
         self._call_seconds = call_seconds
 
     async def show(self, request: JobRequest, options: CitationOptions) -> ShownValues:
@@ -124,7 +110,7 @@ class CitationPictures:
                 return ShownValues(header, options.paths, CitedValues())
             key = await self._fetcher.build_key(request.job_id, request.scope)
             found = await self._find_values(request, cached, key, options)
-            pages, reasons = await _Drawing(self._sources, self._pdfs, key, cached, options).draw(found.values)
+            pages, reasons = await _Drawing(self._evidence, key, cached, options).draw(found.values)
             return ShownValues(header, options.paths, found, tuple(pages), tuple(reasons))
 
     async def list_values(self, request: JobRequest, threshold: float, max_values: int) -> ReportRows:
@@ -144,20 +130,20 @@ class CitationPictures:
             if not cached.job.has_result:
                 return ReportRows()
             key = await self._fetcher.build_key(request.job_id, request.scope)
-            source = await self._find_source(cached, request, "text")
             question = ReportQuestion(request, threshold, max_values)
+            source = await self._evidence.find(key, cached, question)
             return ReportRows.of_answer(await self._executor.answer(key, cached, question, source))
 
     async def _find_values(
         self, request: JobRequest, cached: CachedJob, key: JobKey, options: CitationOptions
     ) -> CitedValues:
         question = CitationsQuestion(request, options.paths)
-        source = await self._find_source(cached, request, "text")
+        source = await self._evidence.find(key, cached, question)
         found = CitedValues.of_answer(await self._executor.answer(key, cached, question, source))
         if all(value.box_origin in ("cited", "words") or value.shown_page is None for value in found.values):
             return found
         # The text of a parse job has blocks, or no boxes at all. The document may have a text layer.
-        layer = await self._sources.fetch_text_layer(key, cached)
+        layer = await self._evidence.texts.fetch_text_layer(key, cached)
         if layer.problem:
             return found
         precise = CitedValues.of_answer(await self._executor.answer(key, cached, question, layer))
@@ -171,11 +157,9 @@ def _choose_precise(value: CitedValue, precise: CitedValue) -> CitedValue:
 class _Drawing:
     """Draws the pages of one answer."""
 
-    def __init__(
-        self, sources: SourceTexts, pdfs: PdfProcesses, key: JobKey, cached: CachedJob, options: CitationOptions
-    ) -> None:
-        self._sources = sources
-        self._pdfs = pdfs
+    def __init__(self, evidence: EvidenceFinder, key: JobKey, cached: CachedJob, options: CitationOptions) -> None:
+        self._texts = evidence.texts
+        self._pdfs = evidence.pdfs
         self._key = key
         self._cached = cached
         self._options = options
@@ -205,14 +189,14 @@ class _Drawing:
             page - 1, size, self._options.max_width, self._options.whole_page, self._options.png_only
         )
         # Boxes are in points, so they can be placed on a screenshot only where the size of the page is known.
-        screenshot = await self._sources.fetch_screenshot(self._key, self._cached, page - 1) if size else None
+        screenshot = await self._texts.fetch_screenshot(self._key, self._cached, page - 1) if size else None
         if screenshot is not None:
             try:
                 return await self._draw(screenshot, _SCREENSHOT, page, marks, options)
             except PdfError:
                 # The document is the second way to the page.
                 pass
-        content = await self._sources.fetch_document_bytes(self._key, self._cached)
+        content = await self._texts.fetch_document_bytes(self._key, self._cached)
         return await self._draw(content, _DOCUMENT, page, marks, options)
 
     async def _draw(

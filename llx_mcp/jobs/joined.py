@@ -1,8 +1,8 @@
 """Questions about several jobs. An error of one job is reported for that job, and the others are answered."""
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import anyio
 
@@ -10,11 +10,12 @@ from llx_mcp.answers.budget import Answer
 from llx_mcp.answers.dispatch import QUERY_SECONDS, JoinedQueryQuestion, SearchQuestion
 from llx_mcp.answers.header import build_header
 from llx_mcp.answers.joined import SearchReport
-from llx_mcp.answers.requests import JobRequest, JobsRequest
+from llx_mcp.answers.requests import JobsRequest
 from llx_mcp.errors import ArgumentError, LlxError, NotFoundError, UnreachableError, excerpt
 from llx_mcp.jobs.cache import CachedJob
 from llx_mcp.jobs.cached_source import CachedSource
 from llx_mcp.jobs.call_limit import limit_call
+from llx_mcp.jobs.evidence import EvidenceFinder
 from llx_mcp.jobs.executor import AnswerExecutor
 from llx_mcp.jobs.fetcher import JobFetcher
 from llx_mcp.jobs.job_rows import build_fetched_row
@@ -29,7 +30,6 @@ _ID_CHARS = 64
 
 Outcomes = Mapping[str, CachedJob | LlxError]
 Sources = Mapping[str, CachedSource | None]
-FindSource = Callable[[CachedJob, JobRequest, Literal["checks"]], Awaitable[CachedSource | None]]
 
 
 class JoinedJobs:
@@ -39,16 +39,16 @@ class JoinedJobs:
         fetcher: fetches and caches jobs.
         executor: answers questions about cached jobs.
         call_seconds: how long one call may take.
-        find_source: returns the text of the document of a job, where it is wanted to check citations.
+        evidence: finds the texts of the documents.
     """
 
     def __init__(
-        self, fetcher: JobFetcher, executor: AnswerExecutor, call_seconds: float, find_source: FindSource
+        self, fetcher: JobFetcher, executor: AnswerExecutor, call_seconds: float, evidence: EvidenceFinder
     ) -> None:
         self._fetcher = fetcher
         self._executor = executor
         self._call_seconds = call_seconds
-        self._find_source = find_source
+        self._evidence = evidence
 
     async def query(self, request: JobsRequest, sql: str, deadline_seconds: float = QUERY_SECONDS) -> Answer:
         """Return the rows of one SELECT over the tables of all jobs.
@@ -91,7 +91,8 @@ class JoinedJobs:
         sources: dict[str, CachedSource | None] = {}
 
         async def find(job_id: str, cached: CachedJob) -> None:
-            sources[job_id] = await self._find_source(cached, request.job_request(job_id), "checks")
+            key = await self._fetcher.build_key(job_id, request.scope)
+            sources[job_id] = await self._evidence.find_for_checks(key, cached)
 
         async with anyio.create_task_group() as tasks:
             for job_id, found in outcomes.items():

@@ -7,66 +7,37 @@ first request, which keeps the start of the server fast.
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
-from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import anyio
 from anyio.abc import TaskGroup
 
 from llx_mcp.answers.requests import JobListRequest, JobRequest, SourceOptions, Until, WaitRequest
 from llx_mcp.errors import ArgumentError, LlxError
-from llx_mcp.jobs.byte_cache import MAX_BYTES
 from llx_mcp.jobs.cache import CachedJob, JobCache, parse_cached
 from llx_mcp.jobs.call_limit import limit_call
 from llx_mcp.jobs.clock import Clock
 from llx_mcp.jobs.fetcher import JobFetcher
-from llx_mcp.jobs.poll_schedule import PollSchedule
+from llx_mcp.jobs.reader_options import ReaderOptions
 from llx_mcp.jobs.source import OpenSource
 from llx_mcp.jobs.task_tokens import TokenSigner
 from llx_mcp.scope import DEFAULT_SCOPE, Scope
-from llx_mcp.settings import CALL_SECONDS
 
 if TYPE_CHECKING:
     from llx_mcp.answers.budget import Answer
     from llx_mcp.answers.dispatch import Question
     from llx_mcp.answers.header import Header
     from llx_mcp.answers.wait_report import WaitReport
-    from llx_mcp.jobs.cached_source import CachedSource
     from llx_mcp.jobs.citation_pictures import CitationPictures
+    from llx_mcp.jobs.evidence import EvidenceFinder
     from llx_mcp.jobs.executor import AnswerExecutor
     from llx_mcp.jobs.joined import JoinedJobs
     from llx_mcp.jobs.poller import JobPoller
     from llx_mcp.jobs.progress import JobSnapshot, OnProgress, WaitProgress
-    from llx_mcp.jobs.source_texts import SourceTexts
     from llx_mcp.models import Job
-    from llx_mcp.pdf.processes import PdfProcesses
 
 MAX_JOBS = 100
-# An answer waits for the text of the document for at most this share of the time of a call.
-_SOURCE_SHARE = 0.25
-
-# How an answer uses the text of the document: not, where it is cached, to check citations, or because it is about it.
-SourceNeed = Literal["none", "cached", "checks", "text"]
-
-
-@dataclass(frozen=True, slots=True)
-class ReaderOptions:
-    """How a reader polls and caches jobs.
-
-    Attributes:
-        schedule: poll intervals.
-        requests_per_minute: the rate limit of the key, if it is known; otherwise it is learned from refusals.
-        cache_bytes: budget for finished jobs in memory, in compressed bytes.
-        call_seconds: how long one call may take; the timeout of a wait comes on top.
-        check_citations: whether reading, searching and reviewing fetch the text of the document.
-    """
-
-    schedule: PollSchedule = field(default_factory=PollSchedule)
-    requests_per_minute: float | None = None
-    cache_bytes: int = MAX_BYTES
-    call_seconds: float = CALL_SECONDS
-    check_citations: bool = True
 
 
 class JobReader:
@@ -97,34 +68,25 @@ class JobReader:
         return AnswerExecutor(self.fetcher.cache, self._stack, self._group)
 
     @cached_property
-    def _pdfs(self) -> "PdfProcesses":
-        from llx_mcp.pdf.processes import PdfProcesses
+    def evidence(self) -> "EvidenceFinder":
+        """Finds the texts of the documents of jobs."""
+        from llx_mcp.jobs.evidence import open_evidence
 
-        processes = PdfProcesses()
-        self._stack.push_async_callback(processes.close)
-        return processes
-
-    @cached_property
-    def sources(self) -> "SourceTexts":
-        """Fetches the texts of the documents of jobs."""
-        from llx_mcp.jobs.source_texts import SourceTexts
-
-        return SourceTexts(self.fetcher.open, self._pdfs, self.clock, self._group, self.fetcher.cache.entries)
+        return open_evidence(self.fetcher, self.clock, self._stack, self._group, self._options)
 
     @cached_property
     def citations(self) -> "CitationPictures":
         """Shows values where they stand in their documents."""
         from llx_mcp.jobs.citation_pictures import CitationPictures
 
-        seconds = self._options.call_seconds
-        return CitationPictures(self.fetcher, self._executor, self.sources, self._pdfs, self._find_source, seconds)
+        return CitationPictures(self.fetcher, self._executor, self.evidence, self._options.call_seconds)
 
     @cached_property
     def joined(self) -> "JoinedJobs":
         """Answers questions about several jobs."""
         from llx_mcp.jobs.joined import JoinedJobs
 
-        return JoinedJobs(self.fetcher, self._executor, self._options.call_seconds, self._find_source)
+        return JoinedJobs(self.fetcher, self._executor, self._options.call_seconds, self.evidence)
 
     async def fetch(self, request: JobRequest) -> "Job":
         """Return the job with all its sections, from the cache or from a fetch that concurrent callers share.
@@ -143,7 +105,7 @@ class JobReader:
         """
         from llx_mcp.answers.dispatch import SummaryQuestion
 
-        return await self._fetch_and_answer(request, lambda header: SummaryQuestion(request, header), "cached")
+        return await self._fetch_and_answer(request, lambda header: SummaryQuestion(request, header))
 
     async def read(self, request: JobRequest, path: str, cursor: str | None, include: Sequence[str]) -> "Answer":
         """Return the values at a path, one page of them.
@@ -155,7 +117,7 @@ class JobReader:
         from llx_mcp.answers.requests import ReadOptions
 
         options = ReadOptions(path, cursor, tuple(include))
-        return await self._fetch_and_answer(request, lambda header: ReadQuestion(request, header, options), "checks")
+        return await self._fetch_and_answer(request, lambda header: ReadQuestion(request, header, options))
 
     async def find(self, request: JobRequest, text: str, limit: int) -> "Answer":
         """Return what a result says about some words, best match first.
@@ -165,11 +127,7 @@ class JobReader:
         """
         from llx_mcp.answers.dispatch import SearchQuestion
 
-        return await self._fetch_and_answer(
-            request,
-            lambda header: SearchQuestion(request, header, text, limit),
-            "checks",
-        )
+        return await self._fetch_and_answer(request, lambda header: SearchQuestion(request, header, text, limit))
 
     async def query(self, request: JobRequest, sql: str, deadline_seconds: float | None = None) -> "Answer":
         """Return the rows of one SELECT over the result's tables.
@@ -190,9 +148,7 @@ class JobReader:
         """
         from llx_mcp.answers.dispatch import SourceTextQuestion
 
-        return await self._fetch_and_answer(
-            request, lambda header: SourceTextQuestion(request, header, options), "text"
-        )
+        return await self._fetch_and_answer(request, lambda header: SourceTextQuestion(request, header, options))
 
     async def review(self, request: JobRequest, threshold: float, *, check_citations: bool = True) -> "Answer":
         """Return what to check in a result.
@@ -208,9 +164,7 @@ class JobReader:
         from llx_mcp.answers.dispatch import ReviewQuestion
 
         return await self._fetch_and_answer(
-            request,
-            lambda header: ReviewQuestion(request, header, threshold),
-            "checks" if check_citations else "none",
+            request, lambda header: ReviewQuestion(request, header, threshold, check_citations)
         )
 
     async def wait(
@@ -355,37 +309,21 @@ class JobReader:
         from llx_mcp.answers.header import build_header
 
         header = build_header(cached.job, request, now=self.fetcher.service_now(), waited_seconds=waited_seconds)
-        source = await self._find_source(cached, request, "cached")
-        return await self._answer(cached, SummaryQuestion(request, header), source)
+        return await self._answer(cached, SummaryQuestion(request, header))
 
-    async def _fetch_and_answer(
-        self,
-        request: JobRequest,
-        build: "Callable[[Header], Question]",
-        need: SourceNeed = "none",
-    ) -> "Answer":
+    async def _fetch_and_answer(self, request: JobRequest, build: "Callable[[Header], Question]") -> "Answer":
         from llx_mcp.answers.header import build_header
 
         with limit_call(self._options.call_seconds) as call:
             cached = await self.fetcher.fetch_job(request)
             call.is_fetched = True
-            source = await self._find_source(cached, request, need)
             header = build_header(cached.job, request, now=self.fetcher.service_now())
-            return await self._answer(cached, build(header), source)
+            return await self._answer(cached, build(header))
 
-    async def _find_source(self, cached: CachedJob, request: JobRequest, need: SourceNeed) -> "CachedSource | None":
-        """Return the text of a job's document as far as an answer needs it, or what says why there is none."""
-        key = await self.fetcher.build_key(request.job_id, request.scope)
-        if need == "cached":
-            return self.sources.peek(key)
-        has_citations = self._options.check_citations and cached.job.has_result
-        if need == "text" or (need == "checks" and has_citations):
-            return await self.sources.fetch(key, cached, self._options.call_seconds * _SOURCE_SHARE)
-        return None
-
-    async def _answer(self, cached: CachedJob, question: "Question", source: "CachedSource | None" = None) -> "Answer":
+    async def _answer(self, cached: CachedJob, question: "Question") -> "Answer":
         request = question.request
         key = await self.fetcher.build_key(request.job_id, request.scope)
+        source = await self.evidence.find(key, cached, question)
         return await self._executor.answer(key, cached, question, source)
 
     async def _open_poller(self) -> "JobPoller":

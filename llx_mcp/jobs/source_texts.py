@@ -235,8 +235,8 @@ class SourceTexts:
         try:
             text = await self._pdfs.read_text(content, total_seconds=_PDF_SECONDS)
         except PdfError as exc:
-            return build_missing(f"the file: {exc}")
-        return build_missing(f"the file: {text.problem}") if text.problem else await cache_source(text)
+            return build_missing(str(exc))
+        return build_missing(f"the file has no text: {text.problem}") if text.problem else await cache_source(text)
 
     async def _share_content(self, document: DocumentKey) -> bytes:
         # The file is the same, whichever text is read.
@@ -247,7 +247,7 @@ class SourceTexts:
 
     async def _fetch_content(self, key: BytesKey) -> bytes:
         if not key.document.file_id:
-            raise NotFoundError("The job was made from a parse job, and does not name its file.")
+            raise NotFoundError("The job does not name its file.")
         source = await self._open()
         content = await source.documents.fetch_content(key.document.file_id, key.document.scope, max_tries=_TRIES)
         if len(content) <= self._cache.max_bytes * _FILE_SHARE:

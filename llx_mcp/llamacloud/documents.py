@@ -20,6 +20,9 @@ FILE_PREFIX = "dfl-"
 MAX_DOCUMENT_BYTES = 128 * 1024 * 1024
 MAX_SCREENSHOT_BYTES = 16 * 1024 * 1024
 
+# What is read of one document: some thousand pages, which take some hundred megabytes of memory meanwhile.
+_MAX_WORDS = 2_000_000
+_TOO_LONG = f"not read: the pages before it have more than {_MAX_WORDS:,} words"
 # Pages that a thread reads before other work runs: some hundredths of a second.
 _PAGES_A_STEP = 20
 _PNG, _JPEG, _RIFF, _WEBP = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"RIFF", b"WEBP"
@@ -166,6 +169,13 @@ async def _read_pages(parsed: ParsedPages) -> list[SourcePage]:
         return [parsed.read_page(number) for number in numbers]
 
     pages: list[SourcePage] = []
+    num_words = 0
     for start in range(0, len(parsed.numbers), _PAGES_A_STEP):
-        pages += await anyio.to_thread.run_sync(read, parsed.numbers[start : start + _PAGES_A_STEP])
+        numbers = parsed.numbers[start : start + _PAGES_A_STEP]
+        if num_words > _MAX_WORDS:
+            pages += [SourcePage(number, problem=_TOO_LONG) for number in numbers]
+            continue
+        found = await anyio.to_thread.run_sync(read, numbers)
+        num_words += sum(len(page.words) for page in found)
+        pages += found
     return pages

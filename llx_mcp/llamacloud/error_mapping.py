@@ -316,8 +316,8 @@ def _describe_not_found(status: int, context: RequestContext) -> str:
         if status == 403:
             return f"This key may not read {context.subject} (HTTP 403). Check the project and the organization."
         return (
-            f"LlamaCloud has no longer {context.subject}, or it cannot be seen with this key (HTTP 404). Most source "
-            "files are deleted after 48 hours."
+            f"LlamaCloud does not have {context.subject} any more, or this key cannot see it (HTTP 404). Documents "
+            "expire, most of them after 48 hours."
         )
     if context.job_id is None:
         text = f"{context.host_and_region} does not list jobs for this key (HTTP {status})."

@@ -29,6 +29,7 @@ MAX_MARKS = 100
 
 _START_CODE = "import sys; sys.path[:] = {path!r}; from llx_mcp.pdf.child import main; main()"
 _MAX_PROCESSES = 2
+_END_SECONDS = 2.0
 _MAX_FRAME_BYTES = 128 << 20
 # Pages beyond those that can be read are listed up to this number.
 _MAX_LISTED_PAGES = 10_000
@@ -184,6 +185,10 @@ class PdfProcesses:
             try:
                 self._check_open()
                 yield process
+                await _wait_for_end(process)
+            except _DIED:
+                await _wait_for_end(process)
+                raise
             finally:
                 _kill(process)
                 await process.aclose()
@@ -247,6 +252,12 @@ def _build_text(pages: Sequence[SourcePage], num_pages: int, reason: str) -> Sou
         problem = pages[0].problem if pages else "the document has no pages"
     unread = [SourcePage(number=number, problem=f"{NOT_READ}{reason}") for number in missing]
     return SourceText(origin="document", pages=[*pages, *unread], problem=problem)
+
+
+async def _wait_for_end(process: anyio.abc.Process) -> None:
+    """Let a process that has nothing more to send end by itself: to kill it just then makes asyncio log a warning."""
+    with anyio.move_on_after(_END_SECONDS):
+        await process.wait()
 
 
 def _kill(process: anyio.abc.Process) -> None:

@@ -14,6 +14,8 @@ from llx_mcp.result.normalize import (
 )
 
 _WORD = re.compile(r"\d+(?:[.,]\d+)+|\w+")
+# The marks of 2026年3月31日, and of other scripts.
+_DATE_MARK = re.compile(r"(?<=\d)[^\W\d_a-z]+|[^\W\d_a-z]+(?=\d)")
 _DATE_WORD = re.compile(r"\w+")
 _DATE = re.compile(r"(\d{4})-(\d{1,2})(?:-(\d{1,2}))?(?:[Tt ].*)?\Z")
 _NUMBER_WORDS = (
@@ -146,7 +148,7 @@ def _contains_number(quote: str, value: float) -> bool:
         # The tolerance is relative, so that 0 is no other number in trillions.
         if any(abs(abs(number) - scaled) <= _TOLERANCE * scaled for number in numbers):
             return True
-    if value == int(value) and 0 <= value < len(_NUMBER_WORDS):
+    if value.is_integer() and 0 <= value < len(_NUMBER_WORDS):
         return _NUMBER_WORDS[int(value)] in normalize_text(quote)
     return False
 
@@ -154,6 +156,7 @@ def _contains_number(quote: str, value: float) -> bool:
 def _contains_date(quotes: str, parts: tuple[str | None, ...]) -> bool:
     """Whether normalised quotes contain a date, given as year, month and day; the day may be None."""
     year, month, day = parts[0] or "", int(parts[1] or 0), int(parts[2] or 0)
+    quotes = _DATE_MARK.sub(" ", quotes)
     words = set(_DATE_WORD.findall(quotes))
     numbers = {int(word) for word in words if word.isdigit() and word.isascii() and len(word) < 5}
     numbers |= {int(match) for match in re.findall(r"(?<!\d)\d{1,2}(?=st|nd|rd|th)", quotes)}

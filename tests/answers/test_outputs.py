@@ -16,6 +16,7 @@ from llx_mcp.answers.dispatch import (
     ResultReader,
     ReviewQuestion,
     SearchQuestion,
+    SourceTextQuestion,
     Step,
     SummaryQuestion,
     decode_step,
@@ -23,7 +24,7 @@ from llx_mcp.answers.dispatch import (
 )
 from llx_mcp.answers.header import build_header
 from llx_mcp.answers.markdown import PARTS, render
-from llx_mcp.answers.requests import JobRequest, ReadOptions
+from llx_mcp.answers.requests import JobRequest, ReadOptions, SourceOptions
 from llx_mcp.models import Job
 from llx_mcp.outputs import (
     Call,
@@ -45,6 +46,7 @@ from llx_mcp.outputs import (
     SearchCounts,
     SearchOutput,
     Sections,
+    SourceTextOutput,
     Table,
     Value,
     WaitCounts,
@@ -53,7 +55,16 @@ from llx_mcp.outputs import (
 from llx_mcp.result.sections import JobSections
 from tests.generated_jobs import NOW
 
-TOOL_OUTPUTS = (JobOutput, WaitOutput, ReadOutput, SearchOutput, QueryOutput, ReviewOutput, JobListOutput)
+TOOL_OUTPUTS = (
+    JobOutput,
+    WaitOutput,
+    ReadOutput,
+    SourceTextOutput,
+    SearchOutput,
+    QueryOutput,
+    ReviewOutput,
+    JobListOutput,
+)
 # The text form has these elsewhere: in titles, in how a cell is written, and in the call for the next page.
 NOT_RENDERED = {"notice", "cursor", "cells"}
 
@@ -64,6 +75,7 @@ def questions(request: JobRequest, job: Job) -> list[tuple[Question, type[Output
     return [
         (SummaryQuestion(request, header), JobOutput),
         (ReadQuestion(request, header, ReadOptions("$", None, ("provenance", "quotes", "boxes"))), ReadOutput),
+        (SourceTextQuestion(request, header, SourceOptions(text="a")), SourceTextOutput),
         (SearchQuestion(request, header, "a"), SearchOutput),
         (ReviewQuestion(request, header, 0.9), ReviewOutput),
         (QueryQuestion(request, header, "SELECT * FROM fields", 30), QueryOutput),
@@ -206,6 +218,16 @@ FULL: tuple[Output, ...] = (
         ],
         cursor="the-cursor",
     ),
+    SourceTextOutput(
+        **JOB_HEAD,
+        origin="the-origin",
+        problem="the-problem",
+        num_places=81,
+        places=Table(columns=["page", "line", "how", "words"], rows=[[82, 83, "the-way", "the-words"]]),
+        lines=Table(columns=["page", "line", "text"], rows=[[84, 85, "the-line"]]),
+        unread=["86: unread-reason"],
+        cursor="the-cursor",
+    ),
     SearchOutput(
         **JOB_HEAD,
         **FOUND,
@@ -255,7 +277,7 @@ def leaves_of(structured: Any) -> Iterator[str]:
 @pytest.mark.parametrize("output", FULL, ids=lambda output: type(output).__name__)
 def test_every_field_is_in_the_text_form(output: Output) -> None:
     text = render(output)
-    fixed_columns = {"lowest_confidence", "hits", "findings"}
+    fixed_columns = {"lowest_confidence", "hits", "findings", "places", "lines"}
     structured = output.structured()
     # What each job says has the fields of one job.
     structured |= structured.pop("searches", [{}])[0]

@@ -1,4 +1,4 @@
-"""The text layer of a PDF, as the pages that citations are checked against."""
+"""Documents whose citations are checked: the text layer of a PDF, or pages with given texts."""
 
 from collections.abc import Iterator
 from functools import lru_cache
@@ -16,6 +16,20 @@ def read_source(pdf: bytes) -> SourceText:
         return SourceText("document", [_read_page(document, index) for index in range(len(document))])
     finally:
         document.close()
+
+
+def build_source(*texts: str) -> SourceText:
+    """Return a document of pages with these texts, without boxes."""
+    return SourceText("document", [_build_page(number, text) for number, text in enumerate(texts, 1)])
+
+
+def _build_page(number: int, text: str) -> SourcePage:
+    words: list[str] = []
+    line_starts: list[int] = []
+    for line in filter(str.split, text.splitlines()):
+        line_starts.append(len(words))
+        words += line.split()
+    return SourcePage(number, words, line_starts)
 
 
 def _read_page(document: pypdfium2.PdfDocument, index: int) -> SourcePage:

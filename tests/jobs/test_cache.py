@@ -11,7 +11,7 @@ import anyio.lowlevel
 from llx_mcp.answers.requests import JobRequest
 from llx_mcp.jobs.byte_cache import CachedBytes
 from llx_mcp.jobs.cache import CachedJob, JobCache, JobKey, parse_cached
-from llx_mcp.jobs.reader import ReaderOptions
+from llx_mcp.jobs.reader_options import ReaderOptions
 from llx_mcp.models import Job
 from llx_mcp.scope import Scope
 from tests.jobs.service import Service, reading

@@ -179,7 +179,7 @@ async def test_scanned_document_says_that_it_has_no_text_layer() -> None:
     service.documents.files["dfl-1"] = b"%PDF"
     service.pdfs.result = SourceText("document", [SourcePage(1, problem="scan")], problem="no text layer")
     async with service.open() as texts:
-        assert (await words(texts, job(parse_job=None))).endswith("the file: no text layer")
+        assert (await words(texts, job(parse_job=None))).endswith("the file has no text: no text layer")
 
 
 @virtual

@@ -102,8 +102,8 @@ async def test_invalid_file_is_an_error() -> None:
 async def test_document_that_is_gone_or_that_the_key_may_not_read_is_said_to_be_so() -> None:
     gone = await document_failure(answer(404, {"detail": "Source file not found in storage"}))
     assert isinstance(gone, NotFoundError)
-    assert "no longer the source file" in str(gone)
-    assert "deleted after 48 hours" in str(gone)
+    assert "does not have the source file any more" in str(gone)
+    assert "expire, most of them after 48 hours" in str(gone)
     assert '"Source file not found in storage"' in str(gone)
     assert "does not list jobs" not in str(gone)
     forbidden = await document_failure(answer(403, {"detail": "no"}))
@@ -167,6 +167,17 @@ async def test_many_pages_are_read_in_their_order() -> None:
     assert [page.words for page in source.pages] == [["page", str(number)] for number in range(1, 102)]
 
 
+async def test_pages_after_a_great_many_words_are_not_read_and_say_so() -> None:
+    text = "w " * 500_000
+    pages = [{"page_number": number, "text": text} for number in range(1, 6)]
+    # Pages are read in steps, and the limit is checked before each.
+    pages += [{"page_number": number, "text": "w"} for number in range(6, 30)]
+    source = await fetch_pages(answer(200, {"text": {"pages": pages}}))
+    assert source.pages[19].words == ["w"]
+    assert [page.words for page in source.pages[20:]] == [[]] * 9
+    assert source.pages[20].problem == "not read: the pages before it have more than 2,000,000 words"
+
+
 @pytest.mark.parametrize("job", [{"status": "RUNNING"}, {"status": "FAILED"}, {"status": "COMPLETED"}])
 async def test_parse_job_without_a_text_says_why(job: dict[str, str]) -> None:
     source = await fetch_pages(answer(200, {"job": job, "text": {"pages": [{"page_number": 1, "text": ""}]}}))
@@ -186,7 +197,7 @@ async def test_expand_values_that_the_service_does_not_know_are_left_out() -> No
 @pytest.mark.parametrize(
     ("handler", "error", "words"),
     [
-        (answer(404, {"detail": "no"}), NotFoundError, "no longer the parse job of the document"),
+        (answer(404, {"detail": "no"}), NotFoundError, "does not have the parse job of the document any more"),
         (answer(403, {"detail": "no"}), NotFoundError, "may not read the parse job of the document"),
         (answer(422, {"detail": "no"}), RejectedError, "rejected"),
         (answer(429, {"detail": "no"}), RateLimitedError, "rate limit"),

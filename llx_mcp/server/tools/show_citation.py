@@ -35,7 +35,7 @@ async def show_citation(
     path: Paths,
     *,
     max_width: Width = DEFAULT_WIDTH,
-    whole_page: bool = False,
+    whole_page: Annotated[bool, Field(description="Not only around the words.")] = False,
     project_id: ProjectId = None,
     organization_id: OrganizationId = None,
 ) -> Annotated[CallToolResult, CitationOutput]:
