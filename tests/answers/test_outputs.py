@@ -29,6 +29,7 @@ from llx_mcp.models import Job
 from llx_mcp.outputs import (
     Call,
     Citation,
+    CitationOutput,
     Counts,
     Entry,
     Facts,
@@ -39,6 +40,7 @@ from llx_mcp.outputs import (
     NextStep,
     Omission,
     Output,
+    PageImage,
     QueryOutput,
     ReadOutput,
     ReviewCounts,
@@ -60,6 +62,7 @@ TOOL_OUTPUTS = (
     WaitOutput,
     ReadOutput,
     SourceTextOutput,
+    CitationOutput,
     SearchOutput,
     QueryOutput,
     ReviewOutput,
@@ -218,6 +221,15 @@ FULL: tuple[Output, ...] = (
         ],
         cursor="the-cursor",
     ),
+    CitationOutput(
+        **JOB_HEAD,
+        citations=Table(
+            columns=["number", "path", "value", "confidence", "page", "quote", "check", "marked"],
+            rows=[[221, "cited-path", "cited-value", 0.222, 223, "cited-quote", "the-check", "words-found"]],
+        ),
+        pictures=[PageImage(page=224, numbers=[225], drawn_from="drawn-from", resource="llx://picture")],
+        without_picture=["picture-reason"],
+    ),
     SourceTextOutput(
         **JOB_HEAD,
         origin="the-origin",
@@ -277,7 +289,7 @@ def leaves_of(structured: Any) -> Iterator[str]:
 @pytest.mark.parametrize("output", FULL, ids=lambda output: type(output).__name__)
 def test_every_field_is_in_the_text_form(output: Output) -> None:
     text = render(output)
-    fixed_columns = {"lowest_confidence", "hits", "findings", "places", "lines"}
+    fixed_columns = {"lowest_confidence", "hits", "findings", "places", "lines", "citations"}
     structured = output.structured()
     # What each job says has the fields of one job.
     structured |= structured.pop("searches", [{}])[0]

@@ -28,6 +28,7 @@ SNAPSHOTS = Path(__file__).parent / "snapshots"
 REQUIRED: dict[str, dict[str, Any]] = {
     "find_in_extract_result": {"text": "x"},
     "query_extract_result": {"sql": "SELECT 1"},
+    "show_citation": {"path": "$"},
 }
 INVOICE, STATEMENT, LAB_REPORT, LOAN = (sample.job_id for sample in SAMPLES[:4])
 TOOLS = (
@@ -35,6 +36,7 @@ TOOLS = (
     "wait_for_extract_job",
     "read_extract_result",
     "read_source_text",
+    "show_citation",
     "find_in_extract_result",
     "query_extract_result",
     "review_extract_job",
@@ -271,8 +273,9 @@ async def test_resources_hold_the_whole_job(mode: str) -> None:
             "llx://jobs/{job_id}/metadata",
             "llx://jobs/{job_id}/configuration",
             "llx://jobs/{job_id}/tables/{table}",
+            "llx://jobs/{job_id}/citations/{path}",
         ]
-        uris = [template.uri_template.format(job_id=STATEMENT, table="transactions") for template in templates]
+        uris = [template.uri_template.format(job_id=STATEMENT, table="transactions", path="$") for template in templates]
         read = [await client.read_resource(uri) for uri in uris[:4]]
         (table,) = (await client.read_resource(uris[4])).contents
         contents: list[Any] = [resource.contents[0] for resource in read]
