@@ -1,12 +1,13 @@
 """`make bench`: run each benchmark in turn."""
 
-from benchmarks import questions, reading, startup, tokens, waiting
+from benchmarks import grounding, questions, reading, startup, tokens, waiting
 
 for title, run in (
     ("Start-up", startup.run),
     ("Tokens", tokens.run),
     ("Questions", questions.run),
     ("Reading", reading.run),
+    ("Grounding", grounding.run),
     ("Waiting", waiting.run),
 ):
     print(f"\n## {title}\n")

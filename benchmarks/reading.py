@@ -167,7 +167,7 @@ async def _kept(body: bytes) -> int:
     """What the store holds of the job, once it is compressed."""
     from llx_mcp.jobs.cache import CachedJob
 
-    kept = CachedJob.of(Job.parse(body))
+    kept = CachedJob(Job.parse(body))
     await kept.compress()
     return kept.num_cached_bytes
 

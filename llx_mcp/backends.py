@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from llx_mcp.errors import ConfigurationError
 from llx_mcp.jobs.poll_schedule import PollSchedule
-from llx_mcp.jobs.reader import ReaderOptions
+from llx_mcp.jobs.reader_options import ReaderOptions
 from llx_mcp.jobs.source import JobSource, OpenSource
 from llx_mcp.settings import Settings
 
@@ -45,7 +45,11 @@ def open_cloud_backend(settings: Settings) -> OpenSource:
 
 def build_reader_options(settings: Settings) -> ReaderOptions:
     """Build the options of a reader from the settings; defaults fill what is not set."""
-    options = ReaderOptions(requests_per_minute=settings.requests_per_minute, call_seconds=settings.call_seconds)
+    options = ReaderOptions(
+        requests_per_minute=settings.requests_per_minute,
+        call_seconds=settings.call_seconds,
+        check_citations=settings.check_citations,
+    )
     if settings.poll_max_seconds is not None:
         options = replace(options, schedule=PollSchedule().with_longest(settings.poll_max_seconds))
     if settings.cache_bytes is not None:

@@ -5,6 +5,7 @@ from llx_mcp.outputs import JobOutput
 job = JobOutput.model_validate(result.structured_content)
 """
 
+from llx_mcp.answers.citation_outputs import CitationOutput, PageImage
 from llx_mcp.answers.creation_outputs import (
     CancelOutput,
     CostEstimate,
@@ -36,11 +37,13 @@ from llx_mcp.answers.outputs import (
     WaitOutput,
 )
 from llx_mcp.answers.read_outputs import Citation, Entry, ReadOutput, Value
+from llx_mcp.answers.source_outputs import SourceTextOutput
 
 __all__ = [
     "Call",
     "CancelOutput",
     "Citation",
+    "CitationOutput",
     "CostEstimate",
     "Counts",
     "CreateOutput",
@@ -56,6 +59,7 @@ __all__ = [
     "NextStep",
     "Omission",
     "Output",
+    "PageImage",
     "QueryOutput",
     "ReadOutput",
     "ReviewCounts",
@@ -63,6 +67,7 @@ __all__ = [
     "SearchCounts",
     "SearchOutput",
     "Sections",
+    "SourceTextOutput",
     "SuggestOutput",
     "Table",
     "Value",

@@ -58,6 +58,7 @@ class Settings(KeySettings):
         call_seconds: how long one call may take; the timeout of a wait comes on top.
         allow: what the server may do besides reading; by default nothing.
         max_pages: most pages of one created job; None sets no limit.
+        check_citations: whether reading, searching and reviewing check citations against the text of the document.
         log_level: level of the log on stderr.
     """
 
@@ -72,6 +73,7 @@ class Settings(KeySettings):
     call_seconds: float = Field(CALL_SECONDS, ge=1, le=3_600, validation_alias="LLX_MCP_CALL_SECONDS")
     allow: Annotated[frozenset[Permission], NoDecode] = Field(frozenset(), validation_alias="LLX_MCP_ALLOW")
     max_pages: int | None = Field(None, ge=1, validation_alias="LLX_MCP_MAX_PAGES")
+    check_citations: bool = Field(True, validation_alias="LLX_MCP_CHECK_CITATIONS")
     log_level: LogLevel = Field("WARNING", validation_alias="LLX_MCP_LOG_LEVEL")
 
     @field_validator("region", "log_level", mode="before")

@@ -41,6 +41,7 @@ LIBRARIES = {
     "uvicorn": {"local", "server"},
     "pytest": {"pytest_plugin"},
     "jsonschema": {"local", "result"},
+    "rapidfuzz": {"evidence"},
     "re2": {"result"},
     "referencing": {"result"},
     "pypdfium2": {"pdf"},

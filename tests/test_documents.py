@@ -19,7 +19,7 @@ from llx_mcp.answers.limits import Section
 from llx_mcp.backends import open_local_backend
 from llx_mcp.cli.main import build_parser
 from llx_mcp.jobs.creation_options import CreationOptions
-from llx_mcp.jobs.reader import ReaderOptions
+from llx_mcp.jobs.reader_options import ReaderOptions
 from llx_mcp.local import SAMPLES
 from llx_mcp.server.app import build_server
 from llx_mcp.server.prompts import load_prompts
@@ -47,7 +47,7 @@ async def test_tables_name_every_tool_resource_and_prompt() -> None:
         tools = [tool.name for tool in (await client.list_tools()).tools]
         templates = [template.uri_template for template in (await client.list_resource_templates()).resource_templates]
         prompts = [prompt.name for prompt in (await client.list_prompts()).prompts]
-    assert re.findall(r"^\| `(\w+_extract_\w+)` \|", README, re.MULTILINE) == tools
+    assert re.findall(r"^\| `(\w+_(?:extract|source)_\w+)` \|", README, re.MULTILINE) == tools
     guide = PAGES["docs/reading-results.md"]
     assert [name for name in [*templates, *prompts] if f"| `{name}` |" not in guide] == []
     models = re.findall(r"^\| `(\w+)` \| `(\w+Output)` \|", PAGES["docs/answer-format.md"], re.MULTILINE)
@@ -55,6 +55,7 @@ async def test_tables_name_every_tool_resource_and_prompt() -> None:
         "get_extract_job",
         "wait_for_extract_job",
         "read_extract_result",
+        "read_source_text",
         "find_in_extract_result",
         "query_extract_result",
         "review_extract_job",

@@ -5,7 +5,7 @@ import pytest
 from llx_mcp.backends import build_reader_options
 from llx_mcp.errors import ConfigurationError
 from llx_mcp.jobs.poll_schedule import PollSchedule
-from llx_mcp.jobs.reader import ReaderOptions
+from llx_mcp.jobs.reader_options import ReaderOptions
 from llx_mcp.settings import check_base_url, load_settings
 
 

@@ -16,12 +16,14 @@ from llx_mcp.answers.budget import Answer
 from llx_mcp.answers.header import Header, start_answer
 from llx_mcp.answers.output_base import Output
 from llx_mcp.answers.outputs import QueryOutput
-from llx_mcp.answers.requests import DEFAULT_HITS, JobRequest, JobsRequest, ReadOptions
+from llx_mcp.answers.requests import DEFAULT_HITS, JobRequest, JobsRequest, ReadOptions, SourceOptions
 from llx_mcp.answers.wait_report import JobRow
+from llx_mcp.evidence.pages import SourceText
 from llx_mcp.raw_json import split_json
 from llx_mcp.result.sections import JobSections
 
 if TYPE_CHECKING:
+    from llx_mcp.evidence.grounding import Grounder
     from llx_mcp.query.engine import Engine
     from llx_mcp.result.object_search import ObjectSearch
 
@@ -58,6 +60,7 @@ class ReviewQuestion(msgspec.Struct, frozen=True, tag="review"):
     request: JobRequest
     header: Header
     threshold: float
+    check_citations: bool = True
 
 
 class QueryQuestion(msgspec.Struct, frozen=True, tag="query"):
@@ -69,6 +72,29 @@ class QueryQuestion(msgspec.Struct, frozen=True, tag="query"):
     deadline_seconds: float = QUERY_SECONDS
 
 
+class SourceTextQuestion(msgspec.Struct, frozen=True, tag="source_text"):
+    """What does the document say at a place?"""
+
+    request: JobRequest
+    header: Header
+    options: SourceOptions
+
+
+class CitationsQuestion(msgspec.Struct, frozen=True, tag="citations"):
+    """Where in the document do the values at some paths stand? The answer is not shown as it is."""
+
+    request: JobRequest
+    paths: tuple[str, ...]
+
+
+class ReportQuestion(msgspec.Struct, frozen=True, tag="report"):
+    """Which values are there, with provenance and checks? The answer is not shown as it is."""
+
+    request: JobRequest
+    threshold: float
+    max_values: int
+
+
 class JoinedQueryQuestion(msgspec.Struct, frozen=True, tag="joined_query"):
     """What does a SELECT over the tables of several jobs return?"""
 
@@ -78,7 +104,16 @@ class JoinedQueryQuestion(msgspec.Struct, frozen=True, tag="joined_query"):
     deadline_seconds: float = QUERY_SECONDS
 
 
-Question = SummaryQuestion | ReadQuestion | SearchQuestion | ReviewQuestion | QueryQuestion
+Question = (
+    SummaryQuestion
+    | ReadQuestion
+    | SearchQuestion
+    | ReviewQuestion
+    | QueryQuestion
+    | SourceTextQuestion
+    | CitationsQuestion
+    | ReportQuestion
+)
 
 
 class LoadJob(msgspec.Struct, frozen=True, tag="load"):
@@ -95,6 +130,10 @@ class LoadJobs(msgspec.Struct, frozen=True, tag="load_jobs"):
     sizes: dict[str, int]
 
 
+class LoadSource(msgspec.Struct, frozen=True, tag="load_source"):
+    """Load the text of the document of the job that is held; the body of the frame is what `encode_source` returned."""
+
+
 class DecodeJob(msgspec.Struct, frozen=True, tag="decode"):
     """Decode the result and its metadata, which takes the longer the larger the job is."""
 
@@ -105,7 +144,7 @@ class BuildTables(msgspec.Struct, frozen=True, tag="build"):
     sql: str
 
 
-Message = Question | JoinedQueryQuestion | LoadJob | LoadJobs | DecodeJob | BuildTables
+Message = Question | JoinedQueryQuestion | LoadJob | LoadJobs | LoadSource | DecodeJob | BuildTables
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -114,10 +153,12 @@ class Step(msgspec.Struct, frozen=True):
     Attributes:
         message: what to do.
         seconds: the time limit.
+        with_source: whether a question is answered with the text of the document that the worker holds.
     """
 
     message: Message
     seconds: float
+    with_source: bool = False
 
 
 def _encode_output(value: Any) -> Any:
@@ -165,10 +206,29 @@ def explain_unreadable(error: ValueError | RecursionError) -> str:
 
 
 class ResultReader:
-    """Answers questions about one job, and caches what was decoded and built."""
+    """Answers questions about one job, and caches what was decoded and built.
 
-    def __init__(self, sections: JobSections) -> None:
+    Attributes:
+        sections: the sections of the job.
+        source: the text of its document; None where it was not asked for or is not at hand.
+    """
+
+    def __init__(self, sections: JobSections, source: SourceText | None = None) -> None:
         self.sections = sections
+        self.source = source
+
+    def load_source(self, source: SourceText) -> None:
+        """Answer with this text of the document from now on, and prepare what checks citations against it."""
+        self.source = source
+        self.__dict__.pop("evidence", None)
+        _ = self.evidence
+
+    @cached_property
+    def evidence(self) -> "Grounder | None":
+        """What checks citations against the text of the document; None where that is not at hand."""
+        from llx_mcp.evidence.grounding import Grounder
+
+        return None if self.source is None else Grounder(self.source)
 
     @cached_property
     def _search(self) -> "ObjectSearch":
@@ -182,31 +242,48 @@ class ResultReader:
 
         return Engine(self.sections.document)
 
-    def answer(self, question: Question) -> Answer:
+    def answer(self, question: Question, *, with_source: bool = True) -> Answer:
         """Answer one question.
+
+        Args:
+            question: the question.
+            with_source: whether to use the text of the document, where there is one.
 
         Raises:
             ArgumentError: the question cannot be answered as it is.
             ValueError: the result or the metadata is not JSON that can be read.
         """
+        source, evidence = (self.source, self.evidence) if with_source else (None, None)
         # Each question imports what it needs: a worker starts for one of them.
         match question:
             case SummaryQuestion(request, header):
                 from llx_mcp.answers.summary import summarize
 
-                return summarize(self.sections, header, request)
+                return summarize(self.sections, header, request, evidence)
             case ReadQuestion(request, header, options):
                 from llx_mcp.answers.page import read_page
 
-                return read_page(self.sections, header, request, options)
+                return read_page(self.sections, header, request, options, evidence)
             case SearchQuestion(request, header, text, limit):
                 from llx_mcp.answers.search import find_text
 
-                return find_text(self.sections, header, request, text, limit, self._search)
-            case ReviewQuestion(request, header, threshold):
+                return find_text(self.sections, header, request, text, limit, self._search, evidence)
+            case ReviewQuestion(request, header, threshold, _):
                 from llx_mcp.answers.review import review_job
 
-                return review_job(self.sections, header, request, threshold)
+                return review_job(self.sections, header, request, threshold, evidence=evidence)
+            case SourceTextQuestion(request, header, options):
+                from llx_mcp.answers.source_text import read_source_text
+
+                return read_source_text(self.sections, header, request, options, source, evidence)
+            case CitationsQuestion(_, paths):
+                from llx_mcp.answers.cited_values import find_cited_values
+
+                return find_cited_values(self.sections, paths, source, evidence).as_answer()
+            case ReportQuestion(_, threshold, max_values):
+                from llx_mcp.answers.report_values import list_report_values
+
+                return list_report_values(self.sections, evidence, threshold, max_values).as_answer()
             case QueryQuestion():
                 return self._query(question)
 

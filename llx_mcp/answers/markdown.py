@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
+from llx_mcp.answers.citation_outputs import AS_CITED, PageImage
 from llx_mcp.answers.creation_text import CREATION_PARTS
 from llx_mcp.answers.output_base import Output
 from llx_mcp.answers.outputs import (
@@ -82,6 +83,13 @@ def value_line(row: Row) -> str:
     return line if quote is None else f"{line} | {dump_json(quote)}"
 
 
+def citation_line(row: Row) -> str:
+    """Render a value that a picture shows: `1 | 0.31 | p. 1 | total = 12.5 | "Total 12.50" | verified`."""
+    number, path, value, confidence, page, quote, check, marked = row
+    line = value_line([path, value, confidence, page, quote])
+    return " | ".join([str(number), line, check, *([] if marked == AS_CITED else [f"marked: {marked or 'nothing'}"])])
+
+
 def job_line(row: Row) -> str:
     """Render one job of many, cells as JSON unless they are plain words, numbers or times."""
     return " | ".join(map(_plain_cell, row))
@@ -124,6 +132,18 @@ def hit_line(row: Row) -> str:
     path, cells = row
     fields = (f"{name} = {format_cell(cell)}" for name, cell in cells.items())
     return f"{path}: {'; '.join(fields)}"
+
+
+def source_line(row: Row) -> str:
+    """Render one line of the document: `page:line | "text"`."""
+    page, line, text = row
+    return f"{page}:{line} | {dump_json(text)}"
+
+
+def source_place(row: Row) -> str:
+    """Render one place of the document: `page:line | how it was found | "words"`."""
+    page, line, how, words = row
+    return f"{page}:{line} | {how} | {dump_json(words)}"
 
 
 def finding_line(row: Row) -> str:
@@ -285,6 +305,12 @@ def _render_sections(sections: Sections) -> str:
     return "".join(f"\n{name}: {dump_json(value)}\n" for name, value in sections.structured().items())
 
 
+def _render_image(image: PageImage) -> str:
+    numbers = ", ".join(map(str, image.numbers)) or "none"
+    uri = "" if image.resource is None else f", resource {image.resource}"
+    return f"Picture: page {image.page}, marked: {numbers}; {image.drawn_from}{uri}\n"
+
+
 def _titled(title: str, line: Callable[[Row], str], *, with_columns: bool = False) -> Callable[[Table], str]:
     def render_table(table: Table) -> str:
         rows = map(line, table.rows)
@@ -324,6 +350,18 @@ PARTS: dict[str, Callable[[Any], str]] = {
         f"\nTo check, worst kind first ({_DATA}); path, how many, an example = value [page, confidence], why",
         finding_line,
     ),
+    "citations": _titled(
+        f"\nValues by their number ({_DATA}); confidence, page, path = value, quote, check; marked as cited or said",
+        citation_line,
+    ),
+    "pictures": lambda images: "".join(_render_image(image) for image in images),
+    "without_picture": lambda reasons: "".join(f"No picture: {reason}\n" for reason in reasons),
+    "origin": lambda origin: f"From {origin}.\n",
+    "problem": lambda problem: f"The document's text cannot be read: {dump_json(problem)}\n",
+    "num_places": lambda count: f"{_plural(count, 'place')}.\n",
+    "places": _titled(f"\nPlaces, best first ({_DATA}); page:line, how", source_place),
+    "lines": _titled(f"\nLines ({_DATA}); page:line", source_line),
+    "unread": lambda reasons: "".join(f"Without text: page {reason}.\n" for reason in reasons),
     "result": _render_result,
     "result_as_tables": _render_result_as_tables,
     "cited_result": _render_cited_result,

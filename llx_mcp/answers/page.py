@@ -19,6 +19,7 @@ from llx_mcp.answers.outputs import Omission, Table
 from llx_mcp.answers.page_rows import PageRow, count_values, iter_page_rows, single
 from llx_mcp.answers.read_outputs import ReadOutput, Value
 from llx_mcp.answers.requests import DEFAULT_INCLUDE, JobRequest, ReadOptions
+from llx_mcp.evidence.grounding import Grounder
 from llx_mcp.result.document import Document
 from llx_mcp.result.jsonpath import PathError, explain_no_match, find_locations, parse_path
 from llx_mcp.result.location import Location
@@ -34,7 +35,13 @@ _LONGEST_CURSOR = "x" * 40
 _ENTRY_SHARE = 0.5
 
 
-def read_page(sections: JobSections, header: Header, request: JobRequest, options: ReadOptions) -> Answer:
+def read_page(
+    sections: JobSections,
+    header: Header,
+    request: JobRequest,
+    options: ReadOptions,
+    evidence: Grounder | None = None,
+) -> Answer:
     """Build the values at `options.path`, within `request.max_chars`.
 
     Raises:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 from urllib.parse import quote
 
-from llx_mcp.answers.limits import DEFAULT_CHARS, MAX_CHARS, Section
+from llx_mcp.answers.limits import DEFAULT_CHARS, DEFAULT_WIDTH, MAX_CHARS, MAX_PICTURES, Section
 from llx_mcp.answers.outputs import Call
 from llx_mcp.result.sanitize import INVISIBLE, dump_json, sanitize_line
 from llx_mcp.scope import DEFAULT_SCOPE, Scope
@@ -20,16 +20,17 @@ INCLUDE: tuple[Include, ...] = ("provenance", "quotes", "boxes")
 DEFAULT_INCLUDE: tuple[Include, ...] = ("provenance",)
 # A review is a list of what to look at, and each group of findings can be seen whole with a further call.
 REVIEW_CHARS = 2_000
+# Some hundred words of the document.
+SOURCE_CHARS = 2_000
 # The matches that a search shows.
 DEFAULT_HITS = 4
 MAX_HITS = 200
-# The cut-off for review that LlamaExtract documents.
-REVIEW_THRESHOLD = 0.8
 
 # In a call, for an argument that is longer than a call should be.
 SAME = "<the same>"
 
 _ID_CHARS = 64
+_URI_CHARS = 400
 _ROUND_UP = 100
 _IDS_SHARE = 0.1
 _FILE_ID = re.compile(r"(dfl|pjb)-|[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}\Z", re.IGNORECASE)
@@ -91,6 +92,11 @@ class JobRequest:
         job_id = SAME if len(self.job_id) > _ID_CHARS else quote(self.job_id, safe="")
         return f"llx://jobs/{job_id}/{section}".rstrip("/")
 
+    def citation_resource(self, paths: Sequence[str]) -> str | None:
+        """Return the URI of the picture that shows values; None where it would be longer than a call should be."""
+        uri = self.resource(f"citations/{quote(','.join(paths), safe='')}")
+        return uri if len(uri) <= _URI_CHARS else None
+
 
 @dataclass(frozen=True, slots=True)
 class JobsRequest:
@@ -135,6 +141,48 @@ class ReadOptions:
         include = None if self.include == DEFAULT_INCLUDE else list(self.include)
         max_chars = None if request.max_chars == DEFAULT_CHARS else request.max_chars
         return request.call("read_extract_result", path=self.path, include=include, max_chars=max_chars, cursor=cursor)
+
+
+@dataclass(frozen=True, slots=True)
+class SourceOptions:
+    """Which part of the document's text to read. One of the first three is given; without any it is the first pages.
+
+    Attributes:
+        path: JSONPath of a value: the words around the place where it stands.
+        pages: page numbers, such as `3-5,9`.
+        text: words to look for.
+        cursor: cursor from the previous page of the answer; None for the first.
+    """
+
+    path: str | None = None
+    pages: str | None = None
+    text: str | None = None
+    cursor: str | None = None
+
+    @property
+    def given(self) -> dict[str, str]:
+        """What is given, by the name of the argument."""
+        names = ("path", "pages", "text")
+        return {name: value for name in names if (value := getattr(self, name))}
+
+
+@dataclass(frozen=True, slots=True)
+class CitationOptions:
+    """Which values to show in the document, and how.
+
+    Attributes:
+        paths: JSONPaths of values.
+        max_width: the maximum width of a picture in pixels.
+        whole_page: whether to show whole pages, not only what is around the cited words.
+        png_only: whether every picture must be a PNG, even where WebP would look better.
+        max_pictures: the most pages to show.
+    """
+
+    paths: tuple[str, ...]
+    max_width: int = DEFAULT_WIDTH
+    whole_page: bool = False
+    png_only: bool = False
+    max_pictures: int = MAX_PICTURES
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,10 +13,10 @@ from llx_mcp.answers.budget import Answer, AnswerBuilder, Cost, TableBuilder, bu
 from llx_mcp.answers.cells import CELLS
 from llx_mcp.answers.finding_groups import COLUMNS, DOUBTS, Group, build_rows, find_index_names, group_fields
 from llx_mcp.answers.header import Header, start_answer
-from llx_mcp.answers.limits import MAX_CHARS
+from llx_mcp.answers.limits import MAX_CHARS, REVIEW_THRESHOLD
 from llx_mcp.answers.markdown import finding_line
 from llx_mcp.answers.outputs import COUNT_FIELDS, Call, NextStep, Omission, ReviewCounts, ReviewOutput
-from llx_mcp.answers.requests import REVIEW_THRESHOLD, JobRequest, round_chars
+from llx_mcp.answers.requests import JobRequest, round_chars
 from llx_mcp.answers.review_checks import (
     Findings,
     check_citations,
@@ -27,6 +27,7 @@ from llx_mcp.answers.review_checks import (
     check_schema,
     without_listed,
 )
+from llx_mcp.evidence.grounding import Grounder
 from llx_mcp.result.deadline import Clock, Deadline
 from llx_mcp.result.document import Document
 from llx_mcp.result.paths import show_path
@@ -64,7 +65,12 @@ class _Part:
 
 
 def review_job(
-    sections: JobSections, header: Header, request: JobRequest, threshold: float, clock: Clock = time.thread_time
+    sections: JobSections,
+    header: Header,
+    request: JobRequest,
+    threshold: float,
+    clock: Clock = time.thread_time,
+    evidence: Grounder | None = None,
 ) -> Answer:
     """Build what to check in a job's result, within `request.max_chars`.
 
@@ -74,6 +80,7 @@ def review_job(
         request: the request.
         threshold: a confidence below this is low, 0 to 1.
         clock: counts the seconds of `REVIEW_SECONDS`.
+        evidence: the text of the document, to check citations against; None where there is none at hand.
 
     Raises:
         ValueError: the result or the metadata is not JSON that can be read.

@@ -13,6 +13,7 @@ from llx_mcp.answers.markdown import hit_line
 from llx_mcp.answers.outputs import NextStep, Omission, SearchCounts, SearchOutput
 from llx_mcp.answers.requests import DEFAULT_HITS, MAX_HITS, JobRequest
 from llx_mcp.errors import ArgumentError
+from llx_mcp.evidence.grounding import Grounder
 from llx_mcp.result.descriptions import describe_fields
 from llx_mcp.result.document import Document, is_scalar
 from llx_mcp.result.location import Location
@@ -55,6 +56,7 @@ def find_text(
     text: str,
     limit: int = DEFAULT_HITS,
     search: ObjectSearch | None = None,
+    evidence: Grounder | None = None,
 ) -> Answer:
     """Build what the result says about some words, best match first, within `request.max_chars`.
 
@@ -65,6 +67,7 @@ def find_text(
         text: what to search for.
         limit: the most matches to show.
         search: the prepared search of the job; prepared here where it is not given.
+        evidence: the text of the document, to check citations against; None where there is none at hand.
 
     Raises:
         ArgumentError: the text has nothing to search for.

@@ -26,6 +26,7 @@ from llx_mcp.answers.requests import JobRequest
 from llx_mcp.answers.schema_text import LEGEND as SCHEMA_LEGEND
 from llx_mcp.answers.schema_text import UNKNOWN, describe_schema
 from llx_mcp.answers.shape import Shape, describe_shape
+from llx_mcp.evidence.grounding import Grounder
 from llx_mcp.result.sanitize import sanitize_json, sanitize_text, truncate
 from llx_mcp.result.sections import JobSections
 from llx_mcp.result.sql_tables import FIELDS, find_sql_tables
@@ -46,7 +47,7 @@ _LOW_SHARE = 0.3
 _MAX_WHOLE_CHARS = 20_000
 
 
-def summarize(sections: JobSections, header: Header, request: JobRequest) -> Answer:
+def summarize(sections: JobSections, header: Header, request: JobRequest, evidence: Grounder | None = None) -> Answer:
     """Build what a job says, where it says it, and how confident it is, within `request.max_chars`.
 
     Raises:

@@ -1,4 +1,4 @@
-"""The commands `llx-mcp serve`, `get`, `wait`, `list`, `export`, `check` and `demo`."""
+"""The commands `llx-mcp serve`, `get`, `wait`, `list`, `export`, `check` and `demo`; `evidence` has two more."""
 
 import argparse
 import gc
@@ -7,7 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
-from llx_mcp.answers.limits import DEFAULT_CHARS, Section
+from llx_mcp.answers.limits import DEFAULT_CHARS, MAX_CHARS, MIN_CHARS, Section
+from llx_mcp.cli.evidence import EVIDENCE
 from llx_mcp.cli.options import (
     EXIT_COMPLETED,
     EXIT_FAILED,
@@ -17,9 +18,9 @@ from llx_mcp.cli.options import (
     add_choice,
     add_creation,
     add_source,
-    parse_max_chars,
     parse_port,
     parse_seconds,
+    parse_whole,
 )
 from llx_mcp.cli.setup import build_creation_options, explain_port, is_local, set_up, set_up_settings
 from llx_mcp.errors import ArgumentError
@@ -85,7 +86,7 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print the structured form of the answer")
     parser.add_argument(
         "--max-chars",
-        type=parse_max_chars,
+        type=parse_whole(MIN_CHARS, MAX_CHARS),
         default=DEFAULT_CHARS,
         metavar="N",
         help="most characters of the answer (default: %(default)s)",
@@ -269,6 +270,7 @@ COMMANDS = (
         add_flags=_add_export_flags,
         run=_run_export,
     ),
+    *EVIDENCE,
     Command(
         "check",
         "check that key, region and service work together",

@@ -22,7 +22,8 @@ from llx_mcp.errors import ArgumentError
 from llx_mcp.jobs.clock import SystemClock
 from llx_mcp.jobs.creation_options import CreationOptions
 from llx_mcp.jobs.creation_plan import CreationRequest
-from llx_mcp.jobs.reader import JobReader, ReaderOptions, open_reader
+from llx_mcp.jobs.reader import JobReader, open_reader
+from llx_mcp.jobs.reader_options import ReaderOptions
 
 
 def extract(

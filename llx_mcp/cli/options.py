@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn, TypeAlias, get_args
 
-from llx_mcp.answers.limits import MAX_CHARS, MIN_CHARS
 from llx_mcp.settings import LogLevel, Region, check_base_url, load_redactor, parse_permissions
 
 Flags: TypeAlias = Callable[[argparse.ArgumentParser], None]
@@ -206,12 +205,27 @@ def parse_port(text: str) -> int:
     return int(text)
 
 
-def parse_max_chars(text: str) -> int:
-    """Parse the budget of an answer for argparse."""
-    num_chars = int(text) if text.isascii() and text.isdigit() else 0
-    if not MIN_CHARS <= num_chars <= MAX_CHARS:
-        raise argparse.ArgumentTypeError(f"give a whole number from {MIN_CHARS:,} to {MAX_CHARS:,}")
-    return num_chars
+def parse_whole(least: int, most: int) -> Callable[[str], int]:
+    """Return what parses a whole number within bounds for argparse."""
+
+    def parse(text: str) -> int:
+        number = int(text) if text.isascii() and text.isdigit() else -1
+        if not least <= number <= most:
+            raise argparse.ArgumentTypeError(f"give a whole number from {least:,} to {most:,}")
+        return number
+
+    return parse
+
+
+def parse_share(text: str) -> float:
+    """Parse a number from 0 to 1 for argparse."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number <= 1:
+        raise argparse.ArgumentTypeError("give a number from 0 to 1")
+    return number
 
 
 def parse_seconds(text: str) -> float:

@@ -16,7 +16,7 @@ from llx_mcp.settings import Permission, Settings, load_settings
 
 if TYPE_CHECKING:
     from llx_mcp.jobs.creation_options import CreationOptions
-    from llx_mcp.jobs.reader import ReaderOptions
+    from llx_mcp.jobs.reader_options import ReaderOptions
     from llx_mcp.jobs.source import OpenSource
     from llx_mcp.local import JobStore
 

@@ -77,7 +77,7 @@ async def _record_document(client: "LlamaCloudClient", job: "Job", store: "JobSt
     if not job.document or job.document.startswith(PARSE_JOB_PREFIX):
         return None
     try:
-        document = await client.fetch_document(job.document)
+        document = await client.documents.fetch_document(job.document)
     except (UpstreamError, ArgumentError):
         return None
     file = store.files.put_file(

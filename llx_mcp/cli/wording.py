@@ -19,6 +19,7 @@ _COMMANDS_OF_TOOLS = {
     "get_extract_job": "llx-mcp get",
     "wait_for_extract_job": "llx-mcp wait",
     "read_extract_result": "llx-mcp export",
+    "show_citation": "llx-mcp show",
 }
 _FLAGS_OF_ARGUMENTS = {
     "configuration_id": "--configuration-id",
@@ -41,7 +42,12 @@ _FLAGS_OF_ARGUMENTS = {
     "target_pages": "--target-pages",
     "timeout_seconds": "--timeout",
 }
-_TOOLS_WITHOUT_COMMAND = ("find_in_extract_result", "query_extract_result", "review_extract_job")
+_TOOLS_WITHOUT_COMMAND = (
+    "find_in_extract_result",
+    "query_extract_result",
+    "read_source_text",
+    "review_extract_job",
+)
 _IN_CLIENT = "in an MCP client"
 # Arguments of tools that their commands do without: `wait` waits for all jobs, and `export` writes all pages.
 _NOT_FLAGS: Mapping[str, frozenset[str]] = {

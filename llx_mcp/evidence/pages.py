@@ -4,6 +4,8 @@ from typing import Literal
 
 import msgspec
 
+# The problem of a text that the next call may have.
+STILL_READING = "the document is still being read"
 Origin = Literal["parse_job", "document", "none"]
 # x, y, width and height in PDF points, from the top left corner of the page.
 WordBox = tuple[float, float, float, float]
@@ -49,13 +51,24 @@ class SourceText(msgspec.Struct, frozen=True, omit_defaults=True):
     problem: str = ""
 
 
+class _EncodedPages(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A `SourceText` whose pages are encoded already."""
+
+    origin: Origin = "none"
+    pages: list[msgspec.Raw] = []
+    box_of: Literal["word", "block"] = "word"
+    problem: str = ""
+
+
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(SourceText)
 
 
 def encode_source(source: SourceText) -> bytes:
     """Return the text of a document as MessagePack."""
-    return _encoder.encode(source)
+    # Page by page: one call for a document of thousands of pages would hold the interpreter lock for half a second.
+    pages = [msgspec.Raw(_encoder.encode(page)) for page in source.pages]
+    return _encoder.encode(_EncodedPages(source.origin, pages, source.box_of, source.problem))
 
 
 def decode_source(data: bytes | memoryview) -> SourceText:

@@ -1,30 +1,23 @@
-"""A cache of finished jobs with a byte budget, which evicts the least recently used.
+"""A cache of finished jobs.
 
 A finished job no longer changes, except for its usage, which billing records later. The cache holds the compressed
 body of a job, not its decoded tree.
 """
 
-import zlib
-from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from itertools import count
 from typing import TYPE_CHECKING, Literal
 
 import anyio.to_thread
 
+from llx_mcp.jobs.byte_cache import MAX_BYTES, THREAD_BYTES, ByteCache, CachedBytes
 from llx_mcp.jobs.clock import Clock
 from llx_mcp.scope import Scope
 
 if TYPE_CHECKING:
     from llx_mcp.models import Job
 
-MAX_BYTES = 256 * 1024 * 1024
-
-# Compressing a smaller body takes less time than starting a thread.
-_THREAD_BYTES = 1 << 18
-_FASTEST = 1
-_UNCOMPRESSED_SHARE = 0.25
 # A job without billed usage is fetched again after this time,
 _UNBILLED_SECONDS = 60.0
 # unless it ended so long ago that it will never be billed.
@@ -50,84 +43,40 @@ class JobKey:
     job_id: str
 
 
-@dataclass(eq=False, slots=True)
-class CachedJob:
-    """A job that was fetched with all its sections.
+class CachedJob(CachedBytes):
+    """A job that was fetched with all its sections; its bytes are the job's JSON, as the service sent it.
 
     Attributes:
         job: the job without its sections.
-        num_bytes: size of the uncompressed body.
         name: unique name of this body; a worker process uses it to recognize a job that it has decoded.
+        cached_at: when it was cached, by the monotonic clock.
+        is_billed: whether its usage will not change any more.
     """
 
-    job: "Job"
-    num_bytes: int
-    name: str
-    _body: bytes | None
-    _packed: bytes = b""
-    _compressing: anyio.Lock = field(default_factory=anyio.Lock)
-
-    @classmethod
-    def of(cls, job: "Job") -> "CachedJob":
+    def __init__(self, job: "Job") -> None:
         """Make a cached job from a job and the body that it was parsed from."""
-        return cls(job.without_sections(), len(job.body), f"{job.id}\n{next(_serial)}", job.body)
-
-    @property
-    def is_compressed(self) -> bool:
-        """Whether only the compressed body is held."""
-        return self._body is None
-
-    @property
-    def num_cached_bytes(self) -> int:
-        """Memory of the body as it is held."""
-        return len(self._body or b"") + len(self._packed)
-
-    async def body(self) -> bytes:
-        """Return the job's JSON, as the service sent it."""
-        if self._body is not None:
-            return self._body
-        if len(self._packed) < _THREAD_BYTES:
-            return zlib.decompress(self._packed)
-        return await anyio.to_thread.run_sync(zlib.decompress, self._packed)
-
-    async def compress(self) -> None:
-        """Replace the body by its compressed form."""
-        async with self._compressing:
-            body = self._body
-            if body is None:
-                return
-            if len(body) < _THREAD_BYTES:
-                self._packed = zlib.compress(body, _FASTEST)
-            else:
-                # zlib releases the interpreter lock.
-                self._packed = await anyio.to_thread.run_sync(zlib.compress, body, _FASTEST)
-            self._body = None
-
-
-@dataclass(eq=False, slots=True)
-class _Entry:
-    cached: CachedJob
-    cached_at: float
-    is_billed: bool
-    num_counted_bytes: int = 0
+        super().__init__(job.body)
+        self.job = job.without_sections()
+        self.name = f"{job.id}\n{next(_serial)}"
+        self.cached_at = 0.0
+        self.is_billed = False
 
 
 class JobCache:
-    """An in-memory LRU cache of finished jobs. The budget counts compressed bodies.
+    """Finished jobs within the budget of a cache.
 
-    A body that is not compressed yet does not count, because its size in the cache is not known. All such bodies
-    together are limited to a quarter of the budget, or to the newest body where that alone is larger.
+    Attributes:
+        entries: the cache, which may hold other things too.
     """
 
     def __init__(self, clock: Clock, max_bytes: int = MAX_BYTES) -> None:
+        self.entries = ByteCache(max_bytes)
         self._clock = clock
-        self._max_bytes = max_bytes
-        self._entries: OrderedDict[JobKey, _Entry] = OrderedDict()
-        self._num_bytes = 0
 
     def job_ids(self, identity: str) -> list[str]:
         """Return the ids of a credential's cached jobs, the latest used first."""
-        return list(dict.fromkeys(key.job_id for key in reversed(self._entries) if key.identity == identity))
+        keys = (key for key in self.entries.newest_first() if isinstance(key, JobKey))
+        return list(dict.fromkeys(key.job_id for key in keys if key.identity == identity))
 
     def find(self, key: JobKey, *, usage: UsageNeed = "recent") -> CachedJob | None:
         """Return a cached job; None if there is none, or none with such usage.
@@ -137,11 +86,11 @@ class JobCache:
             usage: `billed` needs the billed usage, `recent` also takes a job that was fetched within the last minute,
                 and `any` takes every job.
         """
-        entry = self._entries.get(key)
-        if entry is None or not self._has_usage(entry, usage):
+        cached = self.entries.peek(key)
+        if not isinstance(cached, CachedJob) or not self._has_usage(cached, usage):
             return None
-        self._entries.move_to_end(key)
-        return entry.cached
+        self.entries.find(key)
+        return cached
 
     async def put(self, key: JobKey, job: "Job", *, compressed: bool = True) -> CachedJob:
         """Cache a job if it has ended, and return it as a cached job in any case.
@@ -151,58 +100,26 @@ class JobCache:
             job: the job with all its sections.
             compressed: whether to compress it now; otherwise call `compress` later.
         """
-        cached = CachedJob.of(job)
-        if not job.is_terminal or not self._max_bytes:
-            return cached
-        if compressed:
-            await cached.compress()
-        else:
-            await self._limit_uncompressed(cached.num_bytes)
-        self._drop(key)
-        entry = self._entries[key] = _Entry(cached, self._clock.monotonic(), self._is_billed(job))
-        self._count(key, entry)
+        cached = CachedJob(job)
+        if job.is_terminal:
+            await self.entries.put(key, cached, compressed=compressed)
+            cached.cached_at = self._clock.monotonic()
+            cached.is_billed = self._is_billed(job)
         return cached
 
     def forget(self, job_id: str) -> None:
         """Drop a job of every credential, because it was deleted."""
-        for key in [key for key in self._entries if key.job_id == job_id]:
-            self._drop(key)
+        for key in [key for key in self.entries.newest_first() if isinstance(key, JobKey) and key.job_id == job_id]:
+            self.entries.drop(key)
 
     async def compress(self, key: JobKey) -> None:
         """Compress a job that was cached without compression."""
-        entry = self._entries.get(key)
-        if entry is None:
-            return
-        await entry.cached.compress()
-        if self._entries.get(key) is entry:
-            self._count(key, entry)
+        await self.entries.compress(key)
 
-    async def _limit_uncompressed(self, num_new_bytes: int) -> None:
-        """Compress the oldest of the uncompressed bodies until a new one fits beside the others."""
-        waiting = [(key, entry.cached) for key, entry in self._entries.items() if not entry.cached.is_compressed]
-        num_bytes = num_new_bytes + sum(cached.num_bytes for _, cached in waiting)
-        for key, cached in waiting:
-            if num_bytes <= self._max_bytes * _UNCOMPRESSED_SHARE:
-                return
-            await self.compress(key)
-            num_bytes -= cached.num_bytes
-
-    def _count(self, key: JobKey, entry: _Entry) -> None:
-        """Count a job if it is compressed, and evict the least recently used jobs while the budget is exceeded."""
-        size = entry.cached.num_cached_bytes if entry.cached.is_compressed else 0
-        if size > self._max_bytes:
-            # It would evict every other job, and itself in the end.
-            self._drop(key)
-            return
-        self._num_bytes += size - entry.num_counted_bytes
-        entry.num_counted_bytes = size
-        while self._num_bytes > self._max_bytes:
-            self._drop(next(iter(self._entries)))
-
-    def _has_usage(self, entry: _Entry, usage: UsageNeed) -> bool:
-        if entry.is_billed or usage == "any":
+    def _has_usage(self, cached: CachedJob, usage: UsageNeed) -> bool:
+        if cached.is_billed or usage == "any":
             return True
-        return usage == "recent" and self._clock.monotonic() - entry.cached_at < _UNBILLED_SECONDS
+        return usage == "recent" and self._clock.monotonic() - cached.cached_at < _UNBILLED_SECONDS
 
     def _is_billed(self, job: "Job") -> bool:
         if job.has_billed_usage:
@@ -210,15 +127,10 @@ class JobCache:
         # Some jobs are never billed, and older formats carry no usage.
         return job.updated_at is not None and self._clock.now() - job.updated_at > _MAX_BILLING_DELAY
 
-    def _drop(self, key: JobKey) -> None:
-        entry = self._entries.pop(key, None)
-        if entry is not None:
-            self._num_bytes -= entry.num_counted_bytes
-
 
 async def parse_cached(cached: CachedJob) -> "Job":
     """Return the job with all its sections."""
     from llx_mcp.models import Job
 
     body = await cached.body()
-    return Job.parse(body) if len(body) < _THREAD_BYTES else await anyio.to_thread.run_sync(Job.parse, body)
+    return Job.parse(body) if len(body) < THREAD_BYTES else await anyio.to_thread.run_sync(Job.parse, body)

@@ -17,6 +17,7 @@ from llx_mcp.answers.dispatch import (
     JoinedReader,
     LoadJob,
     LoadJobs,
+    LoadSource,
     Message,
     QueryQuestion,
     Question,
@@ -27,14 +28,16 @@ from llx_mcp.answers.dispatch import (
 )
 from llx_mcp.errors import ArgumentError, BadResponseError, LlxError
 from llx_mcp.jobs.cache import CachedJob, JobCache, JobKey
+from llx_mcp.jobs.cached_source import CachedSource, build_missing
 from llx_mcp.raw_json import split_json
 from llx_mcp.result.sections import JobSections
 
 if TYPE_CHECKING:
-    from llx_mcp.workers.pool import WorkerPool
+    from llx_mcp.workers.pool import SourceLoad, WorkerPool
     from llx_mcp.workers.worker import OutOfTimeError
 
-# Smaller jobs are read in this process, which cannot stop. The worst of them take some seconds for 1 MB.
+# Smaller jobs, and the texts of their documents, are read in this process, which cannot stop. The worst of them take
+# some seconds for 1 MB.
 WORKER_BYTES = 1 << 18
 # The most that the jobs of one query may have together: a worker needs a multiple of it, and there can be two.
 MAX_JOINED_BYTES = 128 << 20
@@ -55,6 +58,9 @@ _HINTS = {
     "summary": "Read one path at a time.",
     "read": "Read a longer path, or set a smaller max_chars.",
     "search": "Search for fewer words, or for rarer ones.",
+    "citations": "Name fewer values at once.",
+    "report": "Export the values instead.",
+    "source_text": "Read fewer pages at once, or look for fewer words.",
     "review": "Check one kind of problem at a time with a query over the table fields.",
     "query": "Ask for less: fewer rows, shorter texts, an aggregate instead of a join of everything with everything.",
 }
@@ -69,13 +75,16 @@ class AnswerExecutor:
         self._group = group
         self._pool: WorkerPool | None = None
 
-    async def answer(self, key: JobKey, cached: CachedJob, question: Question) -> Answer:
+    async def answer(
+        self, key: JobKey, cached: CachedJob, question: Question, source: CachedSource | None = None
+    ) -> Answer:
         """Answer one question.
 
         Args:
             key: where the job is cached, if it is. Questions with the same key take turns at one worker.
             cached: the job.
             question: the question.
+            source: the text of the document, or why there is none; None where the question does not need it.
 
         Raises:
             ArgumentError: the question cannot be answered as it was asked, or took too much time or memory.
@@ -84,10 +93,9 @@ class AnswerExecutor:
         """
         is_stoppable = isinstance(question, _WORKER_QUESTIONS) and cached.job.has_result
         try:
-            if cached.num_bytes >= WORKER_BYTES or is_stoppable:
-                steps = _steps_of(question, cached.num_bytes)
-                return await self._answer_in_worker(key, cached.name, cached.body, question, steps)
-            return await _answer_here(cached, question)
+            if is_stoppable or max(cached.num_bytes, source.num_bytes if source else 0) >= WORKER_BYTES:
+                return await self._answer_with_source(key, cached, question, source)
+            return await _answer_here(cached, question, source)
         finally:
             self._compress_later(key, cached)
 
@@ -127,6 +135,25 @@ class AnswerExecutor:
         if cached.job.is_terminal and not cached.is_compressed:
             self._group.start_soon(self._cache.compress, key)
 
+    async def _answer_with_source(
+        self, key: JobKey, cached: CachedJob, question: Question, source: CachedSource | None
+    ) -> Answer:
+        """Answer in a worker; without the text of the document where the worker cannot load it."""
+        from llx_mcp.workers.pool import SourceLoad
+        from llx_mcp.workers.worker import SourceError
+
+        load = None
+        if source is not None:
+            step = Step(LoadSource(), _read_seconds(source.num_bytes))
+            load = SourceLoad(source.name, source.body, step)
+        num_bytes = cached.num_bytes + (source.num_bytes if source else 0)
+        steps = _steps_of(question, num_bytes, with_source=load is not None)
+        try:
+            return await self._answer_in_worker(key, cached.name, cached.body, question, steps, load)
+        except SourceError as exc:
+            missing = build_missing(f"the text of the document takes too much time or memory to check ({exc})")
+        return await self._answer_with_source(key, cached, question, missing)
+
     async def _answer_in_worker(
         self,
         turn: Hashable,
@@ -134,6 +161,7 @@ class AnswerExecutor:
         fetch_body: Callable[[], Awaitable[bytes]],
         question: Question | JoinedQueryQuestion,
         steps: Sequence[Step],
+        source: "SourceLoad | None" = None,
     ) -> Answer:
         from llx_mcp.workers.pool import WorkerPool
         from llx_mcp.workers.worker import OutOfMemoryError, OutOfTimeError, UnreadableError, WorkerDiedError
@@ -143,7 +171,7 @@ class AnswerExecutor:
             self._stack.callback(self._pool.close)
         kind = _kind_of(question)
         try:
-            return await self._pool.answer(turn, name, fetch_body, steps)
+            return await self._pool.answer(turn, name, fetch_body, steps, source)
         except OutOfTimeError as exc:
             raise ArgumentError(_explain_late(exc, question)) from None
         except OutOfMemoryError:
@@ -163,9 +191,10 @@ class AnswerExecutor:
             ) from None
 
 
-async def _answer_here(cached: CachedJob, question: Question) -> Answer:
+async def _answer_here(cached: CachedJob, question: Question, source: CachedSource | None) -> Answer:
+    text = None if source is None else await source.read()
     try:
-        return ResultReader(JobSections(split_json(await cached.body()))).answer(question)
+        return ResultReader(JobSections(split_json(await cached.body())), text).answer(question)
     except (ValueError, RecursionError) as exc:
         raise _unreadable(question, explain_unreadable(exc)) from None
 
@@ -175,7 +204,7 @@ def _read_seconds(num_bytes: int) -> float:
     return _READ_SECONDS + _READ_SECONDS_PER_BYTE * num_bytes
 
 
-def _steps_of(question: Question, num_bytes: int) -> Sequence[Step]:
+def _steps_of(question: Question, num_bytes: int, *, with_source: bool = False) -> Sequence[Step]:
     """Return what to send to a worker, each with its time limit."""
     read_seconds = _read_seconds(num_bytes)
     load = Step(LoadJob(), read_seconds)
@@ -183,9 +212,9 @@ def _steps_of(question: Question, num_bytes: int) -> Sequence[Step]:
         case QueryQuestion(sql=sql, deadline_seconds=seconds):
             return load, Step(BuildTables(sql), read_seconds), Step(question, seconds + _GRACE_SECONDS)
         case ReviewQuestion():
-            return load, Step(DecodeJob(), read_seconds), Step(question, _REVIEW_SECONDS)
+            return load, Step(DecodeJob(), read_seconds), Step(question, _REVIEW_SECONDS, with_source)
         case _:
-            return load, Step(question, read_seconds)
+            return load, Step(question, read_seconds, with_source)
 
 
 def _joined_steps_of(question: JoinedQueryQuestion, sizes: dict[str, int]) -> Sequence[Step]:

@@ -115,7 +115,7 @@ class JobFetcher:
             LlxError: the job cannot be read; the message says what to do next.
         """
         cached = self.cache.find(await self.build_key(request.job_id, request.scope), usage="any")
-        return cached or (CachedJob.of(job) if job.body else await self.fetch_job(request))
+        return cached or (CachedJob(job) if job.body else await self.fetch_job(request))
 
     async def fetch_page(self, wanted: JobFilter, scope: Scope = DEFAULT_SCOPE) -> "JobPage":
         """Fetch one page of the jobs that pass every filter.

@@ -13,7 +13,9 @@ from llx_mcp.answers.joined import SearchReport
 from llx_mcp.answers.requests import JobsRequest
 from llx_mcp.errors import ArgumentError, LlxError, NotFoundError, UnreachableError, excerpt
 from llx_mcp.jobs.cache import CachedJob
+from llx_mcp.jobs.cached_source import CachedSource
 from llx_mcp.jobs.call_limit import limit_call
+from llx_mcp.jobs.evidence import EvidenceFinder
 from llx_mcp.jobs.executor import AnswerExecutor
 from llx_mcp.jobs.fetcher import JobFetcher
 from llx_mcp.jobs.job_rows import build_fetched_row
@@ -27,6 +29,7 @@ _FETCH_SHARE = 0.7
 _ID_CHARS = 64
 
 Outcomes = Mapping[str, CachedJob | LlxError]
+Sources = Mapping[str, CachedSource | None]
 
 
 class JoinedJobs:
@@ -36,12 +39,16 @@ class JoinedJobs:
         fetcher: fetches and caches jobs.
         executor: answers questions about cached jobs.
         call_seconds: how long one call may take.
+        evidence: finds the texts of the documents.
     """
 
-    def __init__(self, fetcher: JobFetcher, executor: AnswerExecutor, call_seconds: float) -> None:
+    def __init__(
+        self, fetcher: JobFetcher, executor: AnswerExecutor, call_seconds: float, evidence: EvidenceFinder
+    ) -> None:
         self._fetcher = fetcher
         self._executor = executor
         self._call_seconds = call_seconds
+        self._evidence = evidence
 
     async def query(self, request: JobsRequest, sql: str, deadline_seconds: float = QUERY_SECONDS) -> Answer:
         """Return the rows of one SELECT over the tables of all jobs.
@@ -75,11 +82,26 @@ class JoinedJobs:
             now = self._fetcher.service_now()
             rows = [build_fetched_row(job_id, _job_of(found), now) for job_id, found in outcomes.items()]
             report = SearchReport(rows, request, text)
-            await self._search_each(report, request, text, outcomes, max(limit // len(rows), 1))
+            sources = await self._find_sources(request, outcomes)
+            await self._search_each(report, request, text, outcomes, sources, max(limit // len(rows), 1))
         return report.build()
 
+    async def _find_sources(self, request: JobsRequest, outcomes: Outcomes) -> Sources:
+        """Return the text of the document of each job, all found at once."""
+        sources: dict[str, CachedSource | None] = {}
+
+        async def find(job_id: str, cached: CachedJob) -> None:
+            key = await self._fetcher.build_key(job_id, request.scope)
+            sources[job_id] = await self._evidence.find_for_checks(key, cached)
+
+        async with anyio.create_task_group() as tasks:
+            for job_id, found in outcomes.items():
+                if isinstance(found, CachedJob):
+                    tasks.start_soon(find, job_id, found)
+        return sources
+
     async def _search_each(
-        self, report: SearchReport, request: JobsRequest, text: str, outcomes: Outcomes, limit: int
+        self, report: SearchReport, request: JobsRequest, text: str, outcomes: Outcomes, sources: Sources, limit: int
     ) -> None:
         num_found, error = 0, None
         shown = _show_ids(outcomes)
@@ -94,7 +116,8 @@ class JoinedJobs:
             header = replace(header, job_id=shown[job_id])
             key = await self._fetcher.build_key(job_id, request.scope)
             try:
-                report.add(await self._executor.answer(key, cached, SearchQuestion(single, header, text, limit)))
+                question = SearchQuestion(single, header, text, limit)
+                report.add(await self._executor.answer(key, cached, question, sources.get(job_id)))
                 num_found += 1
             except LlxError as exc:
                 error = exc

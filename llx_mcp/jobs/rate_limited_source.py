@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 from llx_mcp.errors import RateLimitedError, UnavailableError
 from llx_mcp.jobs.clock import Clock
 from llx_mcp.jobs.rate_limit import RateLimit
-from llx_mcp.jobs.source import JobSource
+from llx_mcp.jobs.source import DocumentSource, JobSource
 from llx_mcp.scope import DEFAULT_SCOPE, JobFilter, Scope
 
 if TYPE_CHECKING:
+    from llx_mcp.evidence.pages import SourceText
     from llx_mcp.jobs.creation_source import CreationSource
     from llx_mcp.models import Job, JobPage
 
@@ -40,6 +41,11 @@ class RateLimitedSource:
     def clock_offset_seconds(self) -> float:
         """How far the service's clock is ahead of this machine's."""
         return self._source.clock_offset_seconds
+
+    @property
+    def documents(self) -> "RateLimitedDocuments":
+        """Reads the documents of the jobs."""
+        return RateLimitedDocuments(self._source.documents, self.rate, self._clock)
 
     def reserve_request(self) -> "RateLimitedSource":
         """Count one request now, and return a source whose first request is that one.
@@ -100,3 +106,35 @@ class RateLimitedSource:
                 self.rate.pause(self._clock.monotonic(), exc.retry_after_seconds)
             raise
         self.rate.note_success()
+
+
+class RateLimitedDocuments:
+    """Passes requests for documents on, and counts each in the rate limit of the key.
+
+    The limit is not learned from their responses: a refusal must not slow down the polling, whose own responses teach
+    it.
+    """
+
+    def __init__(self, source: DocumentSource, rate: RateLimit, clock: Clock) -> None:
+        self._source = source
+        self._rate = rate
+        self._clock = clock
+
+    async def fetch_parse_pages(
+        self, parse_job_id: str, scope: Scope = DEFAULT_SCOPE, *, max_tries: int | None = None
+    ) -> "SourceText":
+        """Fetch the text of a parse job."""
+        self._rate.spend(self._clock.monotonic())
+        return await self._source.fetch_parse_pages(parse_job_id, scope, max_tries=max_tries)
+
+    async def fetch_content(self, file_id: str, scope: Scope = DEFAULT_SCOPE, *, max_tries: int | None = None) -> bytes:
+        """Fetch the content of a file."""
+        self._rate.spend(self._clock.monotonic())
+        return await self._source.fetch_content(file_id, scope, max_tries=max_tries)
+
+    async def fetch_screenshot(
+        self, file_id: str, page_index: int, scope: Scope = DEFAULT_SCOPE, *, max_tries: int | None = None
+    ) -> bytes | None:
+        """Fetch the picture of one page."""
+        self._rate.spend(self._clock.monotonic())
+        return await self._source.fetch_screenshot(file_id, page_index, scope, max_tries=max_tries)

@@ -7,25 +7,22 @@ first request, which keeps the start of the server fast.
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import anyio
 from anyio.abc import TaskGroup
 
-from llx_mcp.answers.requests import JobListRequest, JobRequest, Until, WaitRequest
+from llx_mcp.answers.requests import JobListRequest, JobRequest, SourceOptions, Until, WaitRequest
 from llx_mcp.errors import ArgumentError, LlxError
-from llx_mcp.jobs.cache import MAX_BYTES, CachedJob, JobCache, parse_cached
+from llx_mcp.jobs.cache import CachedJob, JobCache, parse_cached
 from llx_mcp.jobs.call_limit import limit_call
 from llx_mcp.jobs.clock import Clock
-from llx_mcp.jobs.creation_options import CreationOptions
 from llx_mcp.jobs.fetcher import JobFetcher
-from llx_mcp.jobs.poll_schedule import PollSchedule
+from llx_mcp.jobs.reader_options import ReaderOptions
 from llx_mcp.jobs.source import OpenSource
 from llx_mcp.jobs.task_tokens import TokenSigner
 from llx_mcp.scope import DEFAULT_SCOPE, Scope
-from llx_mcp.settings import CALL_SECONDS
 
 if TYPE_CHECKING:
     from llx_mcp.answers.budget import Answer
@@ -33,7 +30,9 @@ if TYPE_CHECKING:
     from llx_mcp.answers.header import Header
     from llx_mcp.answers.wait_report import WaitReport
     from llx_mcp.jobs.cancellation import JobCanceller
+    from llx_mcp.jobs.citation_pictures import CitationPictures
     from llx_mcp.jobs.creation import JobCreator
+    from llx_mcp.jobs.evidence import EvidenceFinder
     from llx_mcp.jobs.executor import AnswerExecutor
     from llx_mcp.jobs.joined import JoinedJobs
     from llx_mcp.jobs.poller import JobPoller
@@ -42,25 +41,6 @@ if TYPE_CHECKING:
     from llx_mcp.models import Job
 
 MAX_JOBS = 100
-
-
-@dataclass(frozen=True, slots=True)
-class ReaderOptions:
-    """How a reader polls and caches jobs.
-
-    Attributes:
-        schedule: poll intervals.
-        requests_per_minute: the rate limit of the key, if it is known; otherwise it is learned from refusals.
-        cache_bytes: budget for finished jobs in memory, in compressed bytes.
-        call_seconds: how long one call may take; the timeout of a wait comes on top.
-        creation: what the operator allows besides reading.
-    """
-
-    schedule: PollSchedule = field(default_factory=PollSchedule)
-    requests_per_minute: float | None = None
-    cache_bytes: int = MAX_BYTES
-    call_seconds: float = CALL_SECONDS
-    creation: CreationOptions = field(default_factory=CreationOptions)
 
 
 class JobReader:
@@ -126,11 +106,25 @@ class JobReader:
         return SchemaSuggester(self.creator)
 
     @cached_property
+    def evidence(self) -> "EvidenceFinder":
+        """Finds the texts of the documents of jobs."""
+        from llx_mcp.jobs.evidence import open_evidence
+
+        return open_evidence(self.fetcher, self.clock, self._stack, self._group, self._options)
+
+    @cached_property
+    def citations(self) -> "CitationPictures":
+        """Shows values where they stand in their documents."""
+        from llx_mcp.jobs.citation_pictures import CitationPictures
+
+        return CitationPictures(self.fetcher, self._executor, self.evidence, self._options.call_seconds)
+
+    @cached_property
     def joined(self) -> "JoinedJobs":
         """Answers questions about several jobs."""
         from llx_mcp.jobs.joined import JoinedJobs
 
-        return JoinedJobs(self.fetcher, self._executor, self._options.call_seconds)
+        return JoinedJobs(self.fetcher, self._executor, self._options.call_seconds, self.evidence)
 
     async def fetch(self, request: JobRequest) -> "Job":
         """Return the job with all its sections, from the cache or from a fetch that concurrent callers share.
@@ -184,15 +178,32 @@ class JobReader:
         seconds = QUERY_SECONDS if deadline_seconds is None else deadline_seconds
         return await self._fetch_and_answer(request, lambda header: QueryQuestion(request, header, sql, seconds))
 
-    async def review(self, request: JobRequest, threshold: float) -> "Answer":
+    async def read_source_text(self, request: JobRequest, options: SourceOptions) -> "Answer":
+        """Return what the document of a job says: around a value, on some pages, or where some words stand.
+
+        Raises:
+            LlxError: the job cannot be read, or the arguments or the cursor cannot be used.
+        """
+        from llx_mcp.answers.dispatch import SourceTextQuestion
+
+        return await self._fetch_and_answer(request, lambda header: SourceTextQuestion(request, header, options))
+
+    async def review(self, request: JobRequest, threshold: float, *, check_citations: bool = True) -> "Answer":
         """Return what to check in a result.
+
+        Args:
+            request: the job and the budget.
+            threshold: a confidence below this is low, 0 to 1.
+            check_citations: whether to check the citations against the text of the document.
 
         Raises:
             LlxError: the job cannot be read.
         """
         from llx_mcp.answers.dispatch import ReviewQuestion
 
-        return await self._fetch_and_answer(request, lambda header: ReviewQuestion(request, header, threshold))
+        return await self._fetch_and_answer(
+            request, lambda header: ReviewQuestion(request, header, threshold, check_citations)
+        )
 
     async def wait(
         self, request: WaitRequest, timeout_seconds: float, on_progress: "OnProgress | None" = None
@@ -350,7 +361,8 @@ class JobReader:
     async def _answer(self, cached: CachedJob, question: "Question") -> "Answer":
         request = question.request
         key = await self.fetcher.build_key(request.job_id, request.scope)
-        return await self._executor.answer(key, cached, question)
+        source = await self.evidence.find(key, cached, question)
+        return await self._executor.answer(key, cached, question, source)
 
     async def _open_poller(self) -> "JobPoller":
         # Imported with the first wait, because it needs the job model.

@@ -10,8 +10,29 @@ from llx_mcp.redaction import Redactor
 from llx_mcp.scope import DEFAULT_SCOPE, JobFilter, Scope
 
 if TYPE_CHECKING:
+    from llx_mcp.evidence.pages import SourceText
     from llx_mcp.jobs.creation_source import CreationSource
     from llx_mcp.models import Job, JobPage
+
+
+class DocumentSource(Protocol):
+    """Reads the documents of jobs with one key."""
+
+    async def fetch_parse_pages(
+        self, parse_job_id: str, scope: Scope = DEFAULT_SCOPE, *, max_tries: int | None = None
+    ) -> "SourceText":
+        """Fetch the text of a parse job; `problem` says why there is none."""
+        ...
+
+    async def fetch_content(self, file_id: str, scope: Scope = DEFAULT_SCOPE, *, max_tries: int | None = None) -> bytes:
+        """Fetch the content of a file."""
+        ...
+
+    async def fetch_screenshot(
+        self, file_id: str, page_index: int, scope: Scope = DEFAULT_SCOPE, *, max_tries: int | None = None
+    ) -> bytes | None:
+        """Fetch the picture of one page, counted from 0; None where there is none."""
+        ...
 
 
 class JobSource(Protocol):
@@ -25,6 +46,11 @@ class JobSource(Protocol):
     @property
     def creation(self) -> "CreationSource":
         """The requests that create, cancel and delete."""
+        ...
+
+    @property
+    def documents(self) -> DocumentSource:
+        """Reads the documents of the jobs."""
         ...
 
     def identity(self) -> str:

@@ -4,52 +4,39 @@ import hashlib
 import hmac
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import anyio.to_thread
 
-from llx_mcp.errors import BadResponseError
 from llx_mcp.llamacloud.api_key import read_key
 from llx_mcp.llamacloud.creation import CreationClient
+from llx_mcp.llamacloud.documents import FILE_PREFIX, DocumentClient
 from llx_mcp.llamacloud.error_mapping import RequestContext, map_bad_body, map_other_job
 from llx_mcp.llamacloud.expand_values import ExpandValues
 from llx_mcp.llamacloud.requester import Requester, decode_object
 from llx_mcp.llamacloud.transport import Connection
-from llx_mcp.llamacloud.urls import FILES_PATH, JOBS_PATH, build_file_path, build_job_path, is_allowed_download_url
+from llx_mcp.llamacloud.urls import FILES_PATH, JOBS_PATH, build_job_path
 from llx_mcp.models import Job, JobPage
 from llx_mcp.scope import DEFAULT_SCOPE, JobFilter, Scope
 from llx_mcp.settings import Settings
 
-
-@dataclass(frozen=True, slots=True)
-class DownloadedFile:
-    """A file of the service.
-
-    Attributes:
-        name: its file name, or its id where the service gives no name.
-        project_id: a UUID, or None where the service gives none.
-        content: its bytes.
-    """
-
-    name: str
-    project_id: str | None
-    content: bytes
-
-
-_FILE_PREFIX = "dfl-"
 # Larger bodies are parsed in a thread, so that other requests do not wait.
 _PARSE_IN_THREAD_BYTES = 1 << 20
 
 
 class LlamaCloudClient:
-    """Reads extract jobs. Like the official clients, it retries 408, 409, 429, 5xx and lost connections."""
+    """Reads extract jobs. Like the official clients, it retries 408, 409, 429, 5xx and lost connections.
+
+    Attributes:
+        documents: reads the documents of jobs.
+    """
 
     def __init__(self, connection: Connection, settings: Settings) -> None:
         self._connection = connection
         self._settings = settings
         self._requester = Requester(connection, settings)
         self._expand_values = ExpandValues()
+        self.documents = DocumentClient(self._requester)
 
     @property
     def creation(self) -> CreationClient:
@@ -181,38 +168,12 @@ class LlamaCloudClient:
         files = decode_object(body).get("items")
         # The service may return an id with or without the prefix that jobs use.
         names = {
-            str(file.get("id", "")).removeprefix(_FILE_PREFIX): file["name"]
+            str(file.get("id", "")).removeprefix(FILE_PREFIX): file["name"]
             for file in (files if isinstance(files, list) else [])
             if isinstance(file, dict) and isinstance(file.get("name"), str)
         }
-        bare_ids = {file_id: file_id.removeprefix(_FILE_PREFIX) for file_id in file_ids}
+        bare_ids = {file_id: file_id.removeprefix(FILE_PREFIX) for file_id in file_ids}
         return {file_id: names[bare_id] for file_id, bare_id in bare_ids.items() if bare_id in names}
-
-    async def fetch_document(self, file_id: str) -> DownloadedFile:
-        """Send `GET /api/v1/beta/files/{file_id}` and `…/content`, and download the file from the URL they give.
-
-        Raises:
-            ConfigurationError: there is no usable key or address.
-            ArgumentError: the id cannot be sent.
-            UpstreamError: there is no document; the subclass says why.
-        """
-        path = build_file_path(file_id)
-        context = self._requester.build_context()
-        file = decode_object(
-            await self._requester.fetch_body(path, self._requester.build_scope(DEFAULT_SCOPE), context)
-        )
-        # The service may return an id with or without the prefix that jobs use.
-        if str(file.get("id", file_id)).removeprefix(_FILE_PREFIX) != file_id.removeprefix(_FILE_PREFIX):
-            raise BadResponseError("The service sent another file than the one that was requested. Try again later.")
-        url = decode_object(
-            await self._requester.fetch_body(f"{path}/content", self._requester.build_scope(DEFAULT_SCOPE), context)
-        ).get("url")
-        if not isinstance(url, str) or not is_allowed_download_url(url, context.base_url):
-            raise BadResponseError("The service gave no https URL to download the document from.")
-
-        content = await self._requester.download(url, context)
-        project_id = file.get("project_id")
-        return DownloadedFile(str(file.get("name") or file_id), str(project_id) if project_id else None, content)
 
 
 async def _parse_job(body: bytes, context: RequestContext) -> Job:

@@ -144,7 +144,7 @@ class CreationClient:
         is_unclear: bool = False,
     ) -> bytes:
         requester = self._requester
-        context: RequestContext = dataclasses.replace(requester.build_context(job_id), subject=subject)
+        context: RequestContext = dataclasses.replace(requester.build_context(job_id), needed=subject)
         in_scope = [*parameters, *(requester.build_scope(scope) if scope is not None else ())]
         refuse_key(context.key, [job_id or "", subject or "", *(value for _, value in in_scope)])
         url = build_url(context.base_url, path, in_scope)

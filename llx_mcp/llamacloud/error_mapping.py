@@ -44,7 +44,8 @@ class RequestContext:
         region: `na`, `eu`, or the host of a self-hosted service.
         base_url: where the request goes.
         key: the key to send, and to remove from every text.
-        subject: what the request needs, in words, such as `file "dfl-1"`; for requests that are not about a job.
+        subject: what a request is about that is about no job, such as `the document`; None for a job or a list of jobs.
+        needed: what a request to create needs, in words, such as `file "dfl-1"`.
     """
 
     job_id: str | None
@@ -52,6 +53,7 @@ class RequestContext:
     base_url: str
     key: ApiKey
     subject: str | None = None
+    needed: str | None = None
 
     @property
     def host(self) -> str:
@@ -195,6 +197,8 @@ def map_other_job(job_id: str, context: RequestContext) -> BadResponseError:
 def map_large_body(max_bytes: int, context: RequestContext) -> BadResponseError:
     """Return the error for a body that is larger than the limit."""
     subject = "The response" if context.job_id is None else f"Job {context.quoted_id}"
+    if context.subject is not None:
+        subject = context.subject[:1].upper() + context.subject[1:]
     return BadResponseError(
         f"{subject} is larger than {max_bytes / _MIB:,.1f} MiB, the limit of this server. Retrying does not help. To "
         "read it, raise LLX_MCP_MAX_BODY_BYTES."
@@ -316,7 +320,7 @@ def _describe_status(
 
 
 def _describe_billed(context: RequestContext) -> str:
-    if context.subject is not None:
+    if context.needed is not None:
         return "Nothing was created: "
     return "Reading a job is normally free, so this may concern the plan: "
 
@@ -332,7 +336,14 @@ def _describe_unexpected_status(status: int, context: RequestContext) -> str:
 
 def _describe_not_found(status: int, context: RequestContext) -> str:
     if context.subject is not None:
-        text = f"{_clean(context.subject, context.key)} cannot be seen with this key (HTTP {status})."
+        if status == 403:
+            return f"This key may not read {context.subject} (HTTP 403). Check the project and the organization."
+        return (
+            f"LlamaCloud does not have {context.subject} any more, or this key cannot see it (HTTP 404). Documents "
+            "expire, most of them after 48 hours."
+        )
+    if context.needed is not None:
+        text = f"{_clean(context.needed, context.key)} cannot be seen with this key (HTTP {status})."
         return f"{text} Check the id, the project and the region (now {context.region})."
     if context.job_id is None:
         text = f"{context.host_and_region} does not list jobs for this key (HTTP {status})."

@@ -36,6 +36,7 @@ class Requester:
         parameters: Sequence[tuple[str, str]],
         context: RequestContext,
         max_tries: int | None = None,
+        max_bytes: int | None = None,
     ) -> bytes:
         """Send a GET and return the body of the response.
 
@@ -44,6 +45,7 @@ class Requester:
             parameters: names and values of the query; a name may be repeated.
             context: what the request is about.
             max_tries: the most requests to send; None stands for the default of the retry rules.
+            max_bytes: the size limit of the response, where it is below that of the settings.
 
         Raises:
             ArgumentError: an argument cannot be sent, or holds the key.
@@ -53,21 +55,29 @@ class Requester:
         url = build_url(context.base_url, path, parameters)
 
         async def attempt(number: int) -> bytes:
-            return await self.connection.fetch_once(url, context, number)
+            return await self.connection.fetch_once(url, context, number, max_bytes=max_bytes)
 
         return await call_with_retries(attempt, max_tries, self.retry_seconds)
 
-    async def download(self, url: str, context: RequestContext) -> bytes:
+    async def download(
+        self, url: str, context: RequestContext, max_tries: int | None = None, max_bytes: int | None = None
+    ) -> bytes:
         """Send a GET to a signed URL, without the key, and return the body of the response.
+
+        Args:
+            url: the address.
+            context: what the request is about.
+            max_tries: as for `fetch_body`.
+            max_bytes: as for `fetch_body`.
 
         Raises:
             UpstreamError: there is no such body; the subclass says why.
         """
 
         async def attempt(number: int) -> bytes:
-            return await self.connection.fetch_once(url, context, number, with_key=False)
+            return await self.connection.fetch_once(url, context, number, with_key=False, max_bytes=max_bytes)
 
-        return await call_with_retries(attempt, max_seconds=self.retry_seconds)
+        return await call_with_retries(attempt, max_tries, self.retry_seconds)
 
     def build_scope(self, scope: Scope) -> list[tuple[str, str]]:
         """Return the parameters of a scope; where it is empty, those of the settings."""
@@ -77,14 +87,14 @@ class Requester:
         }
         return [(name, value) for name, value in parameters.items() if value]
 
-    def build_context(self, job_id: str | None = None) -> RequestContext:
-        """Return the context of a request about a job, or about none.
+    def build_context(self, job_id: str | None = None, subject: str | None = None) -> RequestContext:
+        """Return the context of a request about a job, or about something else.
 
         Raises:
             ConfigurationError: there is no usable key.
         """
         settings = self.settings
-        return RequestContext(job_id, settings.region_in_words, settings.base_url, read_key(settings))
+        return RequestContext(job_id, settings.region_in_words, settings.base_url, read_key(settings), subject)
 
 
 def decode_object(body: bytes) -> dict[str, object]:

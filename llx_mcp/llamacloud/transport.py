@@ -91,7 +91,15 @@ class Connection:
         """Seconds that the service's clock is ahead of this machine's, from its latest `Date` header; else 0."""
         return self._clock_offset_seconds
 
-    async def fetch_once(self, url: str, context: RequestContext, attempt: int, *, with_key: bool = True) -> bytes:
+    async def fetch_once(
+        self,
+        url: str,
+        context: RequestContext,
+        attempt: int,
+        *,
+        with_key: bool = True,
+        max_bytes: int | None = None,
+    ) -> bytes:
         """Send a GET once and return the body of a 200.
 
         Args:
@@ -99,11 +107,12 @@ class Connection:
             context: what the request is about, and the key to send.
             attempt: the number of this attempt, from 1.
             with_key: whether to send the key. A signed URL needs none and may lead to another host.
+            max_bytes: the size limit of the body, where it is below that of the connection.
 
         Raises:
             AttemptFailed: there is no such body; the exception says why, and whether to try again.
         """
-        return await self.send_once("GET", url, context, attempt, with_key=with_key)
+        return await self.send_once("GET", url, context, attempt, with_key=with_key, max_bytes=max_bytes)
 
     async def send_once(
         self,
@@ -114,6 +123,7 @@ class Connection:
         *,
         payload: Payload = _NO_PAYLOAD,
         with_key: bool = True,
+        max_bytes: int | None = None,
     ) -> bytes:
         """Send a request once and return the body of a successful response.
 
@@ -124,6 +134,7 @@ class Connection:
             attempt: the number of this attempt, from 1.
             payload: the body of the request.
             with_key: whether to send the key. A signed URL needs none and may lead to another host.
+            max_bytes: the size limit of the body of the response, where it is below that of the connection.
 
         Raises:
             AttemptFailed: there is no such body; the exception says why, and whether to try again.
@@ -138,7 +149,7 @@ class Connection:
             with anyio.fail_after(ATTEMPT_SECONDS):
                 async with self._http.stream(method, url, headers=headers, **_build_body(payload)) as response:
                     _log.debug("%s %s: HTTP %d (try %d)", method, log_url, response.status_code, attempt)
-                    return await self._read_response(response, context, attempt)
+                    return await self._read_response(response, context, attempt, max_bytes)
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, TimeoutError) as exc:
             failure = name_transport_failure(exc)
             _log.debug("%s %s: %s (try %d)", method, log_url, failure.name, attempt)
@@ -146,12 +157,16 @@ class Connection:
         # Raised outside of the handler, so that it has no context: the exception of httpx holds the request.
         raise failed
 
-    async def _read_response(self, response: httpx.Response, context: RequestContext, attempt: int) -> bytes:
+    async def _read_response(
+        self, response: httpx.Response, context: RequestContext, attempt: int, max_bytes: int | None
+    ) -> bytes:
         self._update_clock_offset(response)
         _check_coding(response, context, attempt)
         is_get = response.request.method == "GET"
         if response.status_code == _OK or (not is_get and response.status_code in _DONE):
-            return await self._read_body(response, context)
+            return await self._read_body(
+                response, context, min(max_bytes or self._max_body_bytes, self._max_body_bytes)
+            )
         body = await _read_error_body(response)
         raise map_status(response.status_code, response.headers, body, context, attempt)
 
@@ -160,13 +175,13 @@ class Connection:
         if offset is not None:
             self._clock_offset_seconds = offset
 
-    async def _read_body(self, response: httpx.Response, context: RequestContext) -> bytes:
+    async def _read_body(self, response: httpx.Response, context: RequestContext, max_bytes: int) -> bytes:
         chunks: list[bytes] = []
         size = 0
         async for chunk in response.aiter_bytes():
             size += len(chunk)
-            if size > self._max_body_bytes:
-                raise AttemptFailed(map_large_body(self._max_body_bytes, context), is_retryable=False)
+            if size > max_bytes:
+                raise AttemptFailed(map_large_body(max_bytes, context), is_retryable=False)
             chunks.append(chunk)
         return b"".join(chunks)
 

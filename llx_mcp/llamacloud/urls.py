@@ -8,6 +8,8 @@ from llx_mcp.errors import ArgumentError, ConfigurationError, excerpt
 JOBS_PATH = "/api/v2/extract"
 FILES_PATH = "/api/v1/beta/files"
 CONFIGURATIONS_PATH = "/api/v1/beta/configurations"
+PARSE_PATH = "/api/v2/parse"
+_SCREENSHOTS_PATH = "/api/v1/files/{}/page_screenshots"
 
 # Far longer than any real id. Percent-encoded it still fits into a URL of 64 KiB.
 _MAX_CHARS = 2_000
@@ -47,6 +49,26 @@ def build_configuration_path(configuration_id: str) -> str:
         raise ArgumentError("configuration_id is empty. Give the id of a saved configuration; it begins with cfg-.")
     _check_length_and_encoding("configuration_id", configuration_id)
     return f"{CONFIGURATIONS_PATH}/{_encode_segment(configuration_id)}"
+
+
+def build_parse_path(parse_job_id: str) -> str:
+    """Return the path of one parse job, with the id percent-encoded as its last segment.
+
+    Raises:
+        ArgumentError: the id is too long, or cannot be encoded.
+    """
+    _check_length_and_encoding("parse_job_id", parse_job_id)
+    return f"{PARSE_PATH}/{_encode_segment(parse_job_id)}"
+
+
+def build_screenshot_path(file_id: str, page_index: int) -> str:
+    """Return the path of the picture of one page of a file; pages count from 0.
+
+    Raises:
+        ArgumentError: the id is too long, or cannot be encoded.
+    """
+    _check_length_and_encoding("file_id", file_id)
+    return f"{_SCREENSHOTS_PATH.format(_encode_segment(file_id))}/{page_index}"
 
 
 def is_allowed_download_url(url: str, base_url: str) -> bool:

@@ -17,6 +17,8 @@ _FIND = (
     "AND (? IS NULL OR project_id IS NULL OR lower(project_id) = ?) ORDER BY position DESC LIMIT 20"
 )
 
+_MAX_CREDITS = 1e12
+
 
 @dataclass(frozen=True, slots=True)
 class ParseJob:
@@ -32,8 +34,8 @@ class ParseJob:
     job_id: str
     project_id: str
     file: StoredFile
-    created_at: Any
-    updated_at: Any
+    created_at: str | None
+    updated_at: str | None
     tier: str | None
     credits: float | None
 
@@ -87,15 +89,16 @@ class ParseJobStore:
             job_id,
             project_id,
             file,
-            _decode(sections, "created_at"),
-            _decode(sections, "updated_at"),
+            _decode_text(sections, "created_at"),
+            _decode_text(sections, "updated_at"),
             tier if isinstance(tier, str) else None,
-            credits_used if isinstance(credits_used, int | float) else None,
+            credits_used if isinstance(credits_used, int | float) and abs(credits_used) < _MAX_CREDITS else None,
         )
 
 
-def _decode(sections: dict[str, msgspec.Raw], name: str) -> Any:
-    return decode_json(sections[name]) if name in sections else None
+def _decode_text(sections: dict[str, msgspec.Raw], name: str) -> str | None:
+    value = decode_json(sections[name]) if name in sections else None
+    return value if isinstance(value, str) else None
 
 
 def _decode_entry(sections: dict[str, msgspec.Raw], name: str, key: str) -> Any:

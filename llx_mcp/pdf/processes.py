@@ -15,6 +15,7 @@ from anyio.streams.buffered import BufferedByteReceiveStream
 
 from llx_mcp.evidence.pages import SourcePage, SourceText
 from llx_mcp.pdf.frames import END, ERROR, HEADER
+from llx_mcp.pdf.pictures import Mark, Picture, PictureOptions, decode_picture, encode_request
 from llx_mcp.pdf.text_reading import NOT_READ
 
 __all__ = ["PdfError", "PdfProcesses", "SourcePage", "SourceText"]
@@ -23,9 +24,12 @@ MAX_DOCUMENT_BYTES = 256 << 20
 MAX_PAGES = 2_000
 PAGE_SECONDS = 10.0
 TOTAL_SECONDS = 30.0
+# The most passages that one picture marks.
+MAX_MARKS = 100
 
 _START_CODE = "import sys; sys.path[:] = {path!r}; from llx_mcp.pdf.child import main; main()"
 _MAX_PROCESSES = 2
+_END_SECONDS = 2.0
 _MAX_FRAME_BYTES = 128 << 20
 # Pages beyond those that can be read are listed up to this number.
 _MAX_LISTED_PAGES = 10_000
@@ -144,6 +148,34 @@ class PdfProcesses:
             raise PdfError(f"The document cannot be read: {reason}")
         return _build_text(pages, num_pages, reason)
 
+    async def draw_citation(
+        self, content: bytes, marks: Sequence[Mark], options: PictureOptions, *, total_seconds: float = PAGE_SECONDS
+    ) -> Picture:
+        """Draw a page with passages marked.
+
+        Args:
+            content: The PDF, or a PNG, JPEG or WebP image of the page.
+            marks: The passages, at most `MAX_MARKS`.
+            options: The page, and how to show it.
+            total_seconds: The maximum time.
+
+        Raises:
+            PdfError: The content is neither, has no such page, or the page takes too much time or memory.
+        """
+        request = encode_request(marks[:MAX_MARKS], options)
+        try:
+            async with self._start(content, "cite", len(request), total_seconds=total_seconds) as process:
+                with anyio.fail_after(total_seconds):
+                    replies = await _send(process, request + content, total_seconds)
+                    _, caption = await replies.read()
+                    _, image = await replies.read()
+                    return decode_picture(caption, image)
+        except TimeoutError:
+            raise PdfError(f"Page {options.page_index + 1} cannot be drawn within the time limit") from None
+        except _DIED:
+            reason = "it needs too much memory or time"
+            raise PdfError(f"Page {options.page_index + 1} cannot be drawn: {reason}") from None
+
     @asynccontextmanager
     async def _start(
         self, content: bytes, command: str, *numbers: int, total_seconds: float
@@ -166,6 +198,10 @@ class PdfProcesses:
             try:
                 self._check_open()
                 yield process
+                await _wait_for_end(process)
+            except _DIED:
+                await _wait_for_end(process)
+                raise
             finally:
                 _kill(process)
                 await process.aclose()
@@ -229,6 +265,12 @@ def _build_text(pages: Sequence[SourcePage], num_pages: int, reason: str) -> Sou
         problem = pages[0].problem if pages else "the document has no pages"
     unread = [SourcePage(number=number, problem=f"{NOT_READ}{reason}") for number in missing]
     return SourceText(origin="document", pages=[*pages, *unread], problem=problem)
+
+
+async def _wait_for_end(process: anyio.abc.Process) -> None:
+    """Let a process that has nothing more to send end by itself: to kill it just then makes asyncio log a warning."""
+    with anyio.move_on_after(_END_SECONDS):
+        await process.wait()
 
 
 def _kill(process: anyio.abc.Process) -> None:

@@ -30,7 +30,9 @@ _CHARACTERS = {code: _UNKNOWN for code in range(32) if not chr(code).isspace()} 
     # A document draws it only where it means a hyphen.
     0xAD: "-",
 }
-_TOKEN = re.compile(rf"\n|[^\s{_HYPHEN}]*{_HYPHEN}|[^\s{_HYPHEN}]+")
+# These end a word in scripts without spaces, so that a label and its value have boxes of their own.
+_STOPS = "，、。：；"
+_TOKEN = re.compile(rf"\n|[^\s{_HYPHEN}{_STOPS}]*[{_HYPHEN}{_STOPS}]|[^\s{_HYPHEN}{_STOPS}]+")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 _encode = msgspec.msgpack.Encoder().encode

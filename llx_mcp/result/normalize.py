@@ -8,6 +8,10 @@ import unicodedata
 from collections.abc import Iterable
 from functools import lru_cache
 
+# Scripts that write words without spaces between them.
+WITHOUT_SPACES = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]"
+)
 # Separates the texts that are processed together.
 _SEPARATOR = "\x00"
 _SPACES = re.compile(r"[^\S\x00]+")
@@ -18,9 +22,9 @@ _WORD_SEPARATORS = str.maketrans(dict.fromkeys("_-./\x00", " "))
 _DASHES_AND_QUOTES = str.maketrans("‐‑‒–—―−’‘‚‛“”„‟", "-------''''\"\"\"\"")
 
 _SIGN = r"(?:[-−(]\s?(?:[^\W\d_]{0,3}[$€£¥]?\s?)?)?"
-_NUMBER = re.compile(_SIGN + r"\d+(?:[.,'’]\d+)*")
+NUMBER = re.compile(_SIGN + r"\d+(?:[.,'’]\d+)*")
 # A space separates two numbers, unless groups of three digits follow: `1 234 567` is also one number.
-_SPACED_NUMBER = re.compile(_SIGN + r"(?<!\d)\d{1,3}(?:[ \u00a0\u202f]\d{3})+(?:[.,]\d+)?(?!\d)")
+SPACED_NUMBER = re.compile(_SIGN + r"(?<!\d)\d{1,3}(?:[ \u00a0\u202f]\d{3})+(?:[.,]\d+)?(?!\d)")
 _GROUPED_DIGITS = re.compile(r"\d{1,3}(?:([.,'’\u00a0\u202f ])\d{3})(?:\1\d{3})*")
 # Longer digit strings are beyond a double.
 _MAX_NUMBER_CHARS = 300
@@ -69,7 +73,7 @@ def extract_digits(texts: list[str]) -> list[str]:
 def numbers_in(text: str) -> frozenset[float]:
     """Return every number in a text, in every possible reading: `1,234` is both 1234 and 1.234."""
     found: set[float] = set()
-    for pattern in (_NUMBER, _SPACED_NUMBER):
+    for pattern in (NUMBER, SPACED_NUMBER):
         for match in pattern.finditer(text):
             found |= possible_numbers(match.group())
     return frozenset(found)

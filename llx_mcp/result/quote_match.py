@@ -3,15 +3,30 @@
 import re
 from typing import Any
 
-from llx_mcp.result.normalize import MONTHS, normalize_text, numbers_in
+from llx_mcp.result.normalize import (
+    MONTHS,
+    NUMBER,
+    SPACED_NUMBER,
+    WITHOUT_SPACES,
+    normalize_text,
+    numbers_in,
+    possible_numbers,
+)
 
-_WORD = re.compile(r"\w+")
+_WORD = re.compile(r"\d+(?:[.,]\d+)+|\w+")
+# The marks of 2026年3月31日, and of other scripts.
+_DATE_MARK = re.compile(r"(?<=\d)[^\W\d_a-z]+|[^\W\d_a-z]+(?=\d)")
+_DATE_WORD = re.compile(r"\w+")
 _DATE = re.compile(r"(\d{4})-(\d{1,2})(?:-(\d{1,2}))?(?:[Tt ].*)?\Z")
 _NUMBER_WORDS = (
     "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
 )  # fmt: skip
 # Words that name a month in English. "may" is left out, because it is more often a verb.
 _MONTH_WORDS = frozenset({*MONTHS, *(month[:3] for month in MONTHS), "sept"} - {"may"})
+# A number, or a year with a prefix: fy2024.
+_NUMBER_WORD = re.compile(r"(?:[^\W\d_]{1,3}(?=\d{4}))?(\d+(?:[.,]\d+)*)")
+_PLURAL = re.compile(r"e?s(?![^\W\d_])", re.IGNORECASE)
+_WITHIN_NUMBER = re.compile(r"\d[.,]\d")
 _NUMERIC_DATE = re.compile(r"(?<!\d)\d{1,4}([./-])\d{1,2}\1\d{1,4}(?!\d)")
 
 # The share of words that two texts must have in common to match.
@@ -19,8 +34,12 @@ _MIN_COMMON_SHARE = 0.8
 _LONG_VALUE_CHARS = 200
 _MIN_QUOTE_WORDS = 5
 _MAX_NUMERIC_WORDS = 3
+_MAX_UNIT_CHARS = 3
+_MAX_AMOUNT_CHARS = 40
+_MIN_JOINED_CHARS = 5
+_MAX_TRIES = 20
 # A document may give a number in thousands, in millions or as a percentage.
-_SCALES = (1.0, 1e3, 1e6, 1e9, 1e12, 1e-2, 1e2, 1e-3, 1e-6)
+SCALES = (1.0, 1e3, 1e6, 1e9, 1e12, 1e-2, 1e2, 1e-3, 1e-6)
 _TOLERANCE = 1e-9
 # The limit up to which a number is compared; a larger one counts as contained.
 _MAX_NUMBER = 1e300
@@ -41,14 +60,17 @@ def quotes_contain_value(value: Any, quotes: list[str]) -> bool:
             return True
         return any(_contains_number(quote, float(value)) for quote in quotes)
     text = str(value)
-    if any(text in quote for quote in quotes):
+    if any(_contains_words(quote, text) for quote in quotes):
         return True
     return _contains_text(normalize_text(" ".join(quotes)), normalize_text(text))
 
 
 def _contains_text(quotes: str, text: str) -> bool:
     """Whether quotes contain a text; both are normalised."""
-    if not text or text in quotes or text.replace(" ", "") in quotes.replace(" ", ""):
+    if not text or _contains_words(quotes, text):
+        return True
+    joined = text.replace(" ", "")
+    if len(joined) >= _MIN_JOINED_CHARS and not joined.isdigit() and joined in quotes.replace(" ", ""):
         return True
     if match := _DATE.match(text):
         return _contains_date(quotes, match.groups())
@@ -59,9 +81,58 @@ def _contains_text(quotes: str, text: str) -> bool:
         # The service may quote only the beginning of a long value.
         is_long_enough = len(quoted_words) >= _MIN_QUOTE_WORDS
         return is_long_enough and _common_share(quoted_words, words) >= _MIN_COMMON_SHARE
-    numbers = numbers_in(text)
-    is_numeric = bool(numbers) and len(words) <= _MAX_NUMERIC_WORDS
-    return is_numeric and not numbers.isdisjoint(numbers_in(quotes[:_MAX_QUOTE_CHARS]))
+    return _contains_numbers(text, words, quotes[:_MAX_QUOTE_CHARS])
+
+
+def _contains_words(quote: str, text: str) -> bool:
+    """Whether a quote contains a text that is not just a part of longer words or numbers: `per` is not in `peru`."""
+    start = quote.find(text)
+    for _ in range(_MAX_TRIES):
+        if start < 0:
+            return False
+        end = start + len(text)
+        if not _is_joined(quote, start) and not (
+            _is_joined(quote, end) and (_PLURAL.match(quote, end) is None or text[-1:].isdigit())
+        ):
+            return True
+        start = quote.find(text, start + 1)
+    return False
+
+
+def _is_joined(text: str, position: int) -> bool:
+    """Whether the characters before and after a position are of one word or of one number."""
+    before, after = text[max(position - 1, 0) : position], text[position : position + 1]
+    if before.isdigit() or after.isdigit():
+        nearby = text[max(position - 2, 0) : position + 2]
+        is_number = len(nearby) >= 3 and _WITHIN_NUMBER.search(nearby) is not None
+        return (before.isdigit() and after.isdigit()) or is_number
+    return before.isalpha() and after.isalpha() and not WITHOUT_SPACES.search(before + after)
+
+
+def _contains_numbers(text: str, words: list[str], quotes: str) -> bool:
+    """Whether quotes contain the numbers of a short text; one short word may be missing: a currency, a unit, `Q2`."""
+    quoted = numbers_in(quotes)
+    if not (amount := read_amount(text)).isdisjoint(quoted):
+        return True
+    numbers = [match[1] for word in words if (match := _NUMBER_WORD.fullmatch(word))]
+    others = [word for word in words if not _NUMBER_WORD.fullmatch(word)]
+    if amount or not numbers or len(words) > _MAX_NUMERIC_WORDS:
+        return False
+    missing = [word for word in others if word not in quotes]
+    is_unit = len(missing) <= 1 and all(len(word) <= _MAX_UNIT_CHARS for word in missing)
+    return is_unit and not any(possible_numbers(number).isdisjoint(quoted) for number in numbers)
+
+
+def read_amount(text: str) -> frozenset[float]:
+    """Return the number of a text that holds one and at most a currency or unit besides, in every possible reading."""
+    if len(text) > _MAX_AMOUNT_CHARS:
+        return frozenset()
+    amounts = [match.group() for match in SPACED_NUMBER.finditer(text)] or NUMBER.findall(text)
+    if len(amounts) != 1:
+        return frozenset()
+    others = _WORD.findall(text.replace(amounts[0], " "))
+    is_amount = len(others) <= 1 and all(len(word) <= _MAX_UNIT_CHARS for word in others)
+    return possible_numbers(amounts[0]) if is_amount else frozenset()
 
 
 def _common_share(words: list[str], others: list[str]) -> float:
@@ -72,11 +143,12 @@ def _common_share(words: list[str], others: list[str]) -> float:
 
 def _contains_number(quote: str, value: float) -> bool:
     numbers = numbers_in(quote[:_MAX_QUOTE_CHARS])
-    for scale in _SCALES:
-        scaled = value / scale
-        if any(abs(abs(number) - abs(scaled)) <= _TOLERANCE * max(abs(scaled), 1.0) for number in numbers):
+    for scale in SCALES:
+        scaled = abs(value / scale)
+        # The tolerance is relative, so that 0 is no other number in trillions.
+        if any(abs(abs(number) - scaled) <= _TOLERANCE * scaled for number in numbers):
             return True
-    if value == int(value) and 0 <= value < len(_NUMBER_WORDS):
+    if value.is_integer() and 0 <= value < len(_NUMBER_WORDS):
         return _NUMBER_WORDS[int(value)] in normalize_text(quote)
     return False
 
@@ -84,7 +156,8 @@ def _contains_number(quote: str, value: float) -> bool:
 def _contains_date(quotes: str, parts: tuple[str | None, ...]) -> bool:
     """Whether normalised quotes contain a date, given as year, month and day; the day may be None."""
     year, month, day = parts[0] or "", int(parts[1] or 0), int(parts[2] or 0)
-    words = set(_WORD.findall(quotes))
+    quotes = _DATE_MARK.sub(" ", quotes)
+    words = set(_DATE_WORD.findall(quotes))
     numbers = {int(word) for word in words if word.isdigit() and word.isascii() and len(word) < 5}
     numbers |= {int(match) for match in re.findall(r"(?<!\d)\d{1,2}(?=st|nd|rd|th)", quotes)}
     has_year = int(year) in numbers or int(year[2:]) in numbers

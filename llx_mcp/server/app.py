@@ -29,7 +29,8 @@ from llx_mcp import __version__
 from llx_mcp.answers.limits import MAX_CHARS
 from llx_mcp.errors import ArgumentError, LlxError, excerpt
 from llx_mcp.jobs.clock import Clock, SystemClock
-from llx_mcp.jobs.reader import JobReader, ReaderOptions, open_reader
+from llx_mcp.jobs.reader import JobReader, open_reader
+from llx_mcp.jobs.reader_options import ReaderOptions
 from llx_mcp.jobs.source import OpenSource, get_redactor
 from llx_mcp.redaction import Redactor
 from llx_mcp.server.answer_filter import AnswerFilter

@@ -8,7 +8,7 @@ from typing import NoReturn
 
 import anyio
 
-from llx_mcp.jobs.reader import ReaderOptions
+from llx_mcp.jobs.reader_options import ReaderOptions
 from llx_mcp.jobs.source import OpenSource
 from llx_mcp.redaction import Redactor
 from llx_mcp.server.app import ExtractServer, build_server

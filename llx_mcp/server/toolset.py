@@ -15,7 +15,9 @@ from llx_mcp.server.tools import (
     list_extract_jobs,
     query_extract_result,
     read_extract_result,
+    read_source_text,
     review_extract_job,
+    show_citation,
     suggest_extract_schema,
     wait_for_extract_job,
 )
@@ -25,6 +27,8 @@ TOOLS = (
     get_extract_job,
     wait_for_extract_job,
     read_extract_result,
+    read_source_text,
+    show_citation,
     find_in_extract_result,
     query_extract_result,
     review_extract_job,

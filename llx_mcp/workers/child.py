@@ -20,12 +20,14 @@ from llx_mcp.answers.dispatch import (
     JoinedReader,
     LoadJob,
     LoadJobs,
+    LoadSource,
     ResultReader,
     Step,
     decode_step,
     explain_unreadable,
 )
 from llx_mcp.errors import ArgumentError
+from llx_mcp.evidence.pages import decode_source
 from llx_mcp.raw_json import split_json
 from llx_mcp.result.sections import JobSections
 from llx_mcp.workers.frames import read_frame, write_frame
@@ -39,6 +41,7 @@ class LoadedJob:
     """The job that a worker holds, and the latest answers about it.
 
     Attributes:
+        num_bytes: size of the JSON of what is loaded.
         answer: takes an encoded step with a question, and returns the head and the body of the reply. It is cached
             by the bytes of the step, because models ask the same again.
     """
@@ -46,16 +49,28 @@ class LoadedJob:
     def __init__(self, body: bytes, sizes: Mapping[str, int] | None = None) -> None:
         """Load one job or, where `sizes` has the bytes of each, several."""
         self.reader: ResultReader | JoinedReader
+        self.num_bytes = len(body)
         if sizes is None:
             self.reader = ResultReader(JobSections(split_json(body)))
         else:
             self.reader = JoinedReader(split_body(body, sizes))
         self.answer = lru_cache(MAX_CACHED_ANSWERS)(self._answer)
 
+    def load_source(self, body: bytes) -> None:
+        """Load the text of the job's document. Answers that were given with another are dropped.
+
+        Raises:
+            ValueError: the bytes are not such a text.
+        """
+        if not isinstance(self.reader, ResultReader):
+            raise TypeError("several jobs have no document")
+        self.answer.cache_clear()
+        self.reader.load_source(decode_source(body))
+
     def handle(self, head: bytes, step: Step) -> tuple[bytes, bytes]:
         """Return the head and the body of the reply to a step."""
         match step.message:
-            case LoadJob() | LoadJobs():
+            case LoadJob() | LoadJobs() | LoadSource():
                 pass
             case DecodeJob() if isinstance(self.reader, ResultReader):
                 self.reader.decode()
@@ -66,14 +81,15 @@ class LoadedJob:
         return encode_reply(Reply()), b""
 
     def _answer(self, head: bytes) -> tuple[bytes, bytes]:
-        question = decode_step(head).message
-        if isinstance(question, LoadJob | LoadJobs | DecodeJob | BuildTables):
+        step = decode_step(head)
+        question = step.message
+        if isinstance(question, LoadJob | LoadJobs | LoadSource | DecodeJob | BuildTables):
             raise TypeError("not a question")
         if isinstance(question, JoinedQueryQuestion) and isinstance(self.reader, JoinedReader):
             return encode_answer(self.reader.answer(question))
         if isinstance(question, JoinedQueryQuestion) or isinstance(self.reader, JoinedReader):
             raise TypeError("not a question about what is loaded")
-        return encode_answer(self.reader.answer(question))
+        return encode_answer(self.reader.answer(question, with_source=step.with_source))
 
 
 def split_body(body: bytes, sizes: Mapping[str, int]) -> dict[str, memoryview]:
@@ -109,6 +125,9 @@ def serve(requests: IO[bytes], replies: IO[bytes]) -> None:
                     gc.collect()
                     job = LoadedJob(body, step.message.sizes if isinstance(step.message, LoadJobs) else None)
                     limit_memory(len(body))
+                if isinstance(step.message, LoadSource):
+                    limit_memory(job.num_bytes + len(body))
+                    job.load_source(body)
                 reply = job.handle(head, step)
             except ArgumentError as exc:
                 reply = encode_reply(Reply("argument", str(exc))), b""

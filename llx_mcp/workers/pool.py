@@ -1,6 +1,7 @@
 """The pool of worker processes. Workers stay alive between requests, and are killed when they exceed a time limit."""
 
 from collections.abc import Awaitable, Callable, Hashable, Sequence
+from dataclasses import dataclass
 
 import anyio
 import anyio.abc
@@ -8,12 +9,28 @@ import anyio.to_thread
 
 from llx_mcp.answers.budget import Answer
 from llx_mcp.answers.dispatch import Step, encode_step
+from llx_mcp.errors import ArgumentError
 from llx_mcp.workers.turns import TurnQueue
-from llx_mcp.workers.worker import OutOfTimeError, Worker, WorkerDiedError
+from llx_mcp.workers.worker import OutOfTimeError, SourceError, Worker, WorkerDiedError, WorkerError
 
 IDLE_SECONDS = 60.0
 MAX_WORKERS = 2
 _REAP_INTERVAL_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class SourceLoad:
+    """The text of a document that a worker needs beside a job.
+
+    Attributes:
+        name: its name; a worker that holds it does not need the body again.
+        fetch_body: returns the encoded text.
+        step: loads it.
+    """
+
+    name: str
+    fetch_body: Callable[[], Awaitable[bytes]]
+    step: Step
 
 
 class WorkerPool:
@@ -39,7 +56,12 @@ class WorkerPool:
         return len(self._workers)
 
     async def answer(
-        self, job: Hashable, name: str, fetch_body: Callable[[], Awaitable[bytes]], steps: Sequence[Step]
+        self,
+        job: Hashable,
+        name: str,
+        fetch_body: Callable[[], Awaitable[bytes]],
+        steps: Sequence[Step],
+        source: SourceLoad | None = None,
     ) -> Answer:
         """Send the steps of a question to one worker, and return its answer.
 
@@ -49,8 +71,10 @@ class WorkerPool:
             fetch_body: returns the job's JSON if the worker does not hold it.
             steps: what to send. The first loads the job and is left out where the worker holds it, the last is a
                 question.
+            source: the text of the document, where the question needs it.
 
         Raises:
+            SourceError: the worker could not load the text of the document, and was killed.
             WorkerError: the worker was killed or ended, or could not read the job.
             ArgumentError: the question cannot be answered as it is.
             UnicodeEncodeError: a text of the question has half of a surrogate pair.
@@ -61,10 +85,12 @@ class WorkerPool:
             try:
                 if worker.name != name:
                     body = await fetch_body()
-                    worker.name = None
+                    worker.name = worker.source_name = None
                     await _exchange(worker, *load, body)
                     del body
                     worker.name = name
+                if source is not None and worker.source_name != source.name:
+                    await _load_source(worker, source)
                 answer = None
                 for step, head in others:
                     answer = await _exchange(worker, step, head)
@@ -127,6 +153,17 @@ class WorkerPool:
                     self._idle.remove(worker)
                     self._end(worker)
         self._is_reaping = False
+
+
+async def _load_source(worker: Worker, source: SourceLoad) -> None:
+    body = await source.fetch_body()
+    worker.source_name = None
+    try:
+        await _exchange(worker, source.step, encode_step(source.step), body)
+    except (WorkerError, ArgumentError) as exc:
+        worker.is_ready = False
+        raise SourceError(str(exc)) from None
+    worker.source_name = source.name
 
 
 async def _exchange(worker: Worker, step: Step, head: bytes, body: bytes = b"") -> Answer | None:

@@ -45,6 +45,10 @@ class WorkerDiedError(WorkerError):
     """A worker ended, or its reply was not valid. The message says how."""
 
 
+class SourceError(WorkerError):
+    """A worker could not load the text of the document. The job itself can be read without it."""
+
+
 class UnreadableError(WorkerError):
     """A worker could not read the job. The message is that of `explain_unreadable`."""
 
@@ -56,6 +60,7 @@ class Worker:
     Attributes:
         process: the process, with pipes for its standard input and output.
         name: the name of the job that it holds; None if it holds none.
+        source_name: the name of the text of the document that it holds for this job; None if it holds none.
         used_at: when it last had a turn, in seconds of the event loop's clock.
         is_ready: whether it waits for a message. The caller unsets it before an exchange, which sets it at its end. A
             worker that is not ready after a turn must be ended.
@@ -63,6 +68,7 @@ class Worker:
 
     process: subprocess.Popen[bytes]
     name: str | None = None
+    source_name: str | None = None
     used_at: float = 0.0
     is_ready: bool = True
 

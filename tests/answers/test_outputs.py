@@ -16,6 +16,7 @@ from llx_mcp.answers.dispatch import (
     ResultReader,
     ReviewQuestion,
     SearchQuestion,
+    SourceTextQuestion,
     Step,
     SummaryQuestion,
     decode_step,
@@ -23,12 +24,13 @@ from llx_mcp.answers.dispatch import (
 )
 from llx_mcp.answers.header import build_header
 from llx_mcp.answers.markdown import PARTS, render
-from llx_mcp.answers.requests import JobRequest, ReadOptions
+from llx_mcp.answers.requests import JobRequest, ReadOptions, SourceOptions
 from llx_mcp.models import Job
 from llx_mcp.outputs import (
     Call,
     CancelOutput,
     Citation,
+    CitationOutput,
     CostEstimate,
     Counts,
     CreateOutput,
@@ -44,6 +46,7 @@ from llx_mcp.outputs import (
     NextStep,
     Omission,
     Output,
+    PageImage,
     QueryOutput,
     ReadOutput,
     ReviewCounts,
@@ -51,6 +54,7 @@ from llx_mcp.outputs import (
     SearchCounts,
     SearchOutput,
     Sections,
+    SourceTextOutput,
     SuggestOutput,
     Table,
     Value,
@@ -64,6 +68,8 @@ TOOL_OUTPUTS = (
     JobOutput,
     WaitOutput,
     ReadOutput,
+    SourceTextOutput,
+    CitationOutput,
     SearchOutput,
     QueryOutput,
     ReviewOutput,
@@ -83,6 +89,7 @@ def questions(request: JobRequest, job: Job) -> list[tuple[Question, type[Output
     return [
         (SummaryQuestion(request, header), JobOutput),
         (ReadQuestion(request, header, ReadOptions("$", None, ("provenance", "quotes", "boxes"))), ReadOutput),
+        (SourceTextQuestion(request, header, SourceOptions(text="a")), SourceTextOutput),
         (SearchQuestion(request, header, "a"), SearchOutput),
         (ReviewQuestion(request, header, 0.9), ReviewOutput),
         (QueryQuestion(request, header, "SELECT * FROM fields", 30), QueryOutput),
@@ -253,6 +260,25 @@ FULL: tuple[Output, ...] = (
         ],
         cursor="the-cursor",
     ),
+    CitationOutput(
+        **JOB_HEAD,
+        citations=Table(
+            columns=["number", "path", "value", "confidence", "page", "quote", "check", "marked"],
+            rows=[[221, "cited-path", "cited-value", 0.222, 223, "cited-quote", "the-check", "words-found"]],
+        ),
+        pictures=[PageImage(page=224, numbers=[225], drawn_from="drawn-from", resource="llx://picture")],
+        without_picture=["picture-reason"],
+    ),
+    SourceTextOutput(
+        **JOB_HEAD,
+        origin="the-origin",
+        problem="the-problem",
+        num_places=81,
+        places=Table(columns=["page", "line", "how", "words"], rows=[[82, 83, "the-way", "the-words"]]),
+        lines=Table(columns=["page", "line", "text"], rows=[[84, 85, "the-line"]]),
+        unread=["86: unread-reason"],
+        cursor="the-cursor",
+    ),
     SearchOutput(
         **JOB_HEAD,
         **FOUND,
@@ -302,7 +328,7 @@ def leaves_of(structured: Any) -> Iterator[str]:
 @pytest.mark.parametrize("output", FULL, ids=lambda output: type(output).__name__)
 def test_every_field_is_in_the_text_form(output: Output) -> None:
     text = render(output)
-    fixed_columns = {"lowest_confidence", "hits", "findings"}
+    fixed_columns = {"lowest_confidence", "hits", "findings", "places", "lines", "citations"}
     structured = output.structured()
     # What each job says has the fields of one job.
     structured |= structured.pop("searches", [{}])[0]

@@ -19,7 +19,8 @@ from llx_mcp.cli.extract_results import Output, ResultWriter
 from llx_mcp.cli.extract_run import build_options, get_exit_status
 from llx_mcp.errors import LlxError, OutOfCreditsError
 from llx_mcp.jobs.creation_plan import CreationRequest
-from llx_mcp.jobs.reader import JobReader, ReaderOptions, open_reader
+from llx_mcp.jobs.reader import JobReader, open_reader
+from llx_mcp.jobs.reader_options import ReaderOptions
 from llx_mcp.jobs.source import JobSource, OpenSource
 from llx_mcp.llamacloud import open_client
 from llx_mcp.local import JobStore, create_app

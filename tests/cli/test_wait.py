@@ -12,7 +12,7 @@ from llx_mcp.cli.setup import CommandSetup
 from llx_mcp.cli.wait import describe_snapshot, draw, get_exit_status, wait_for_many
 from llx_mcp.errors import NotFoundError, UnavailableError
 from llx_mcp.jobs.progress import JobSnapshot, WaitProgress
-from llx_mcp.jobs.reader import ReaderOptions
+from llx_mcp.jobs.reader_options import ReaderOptions
 from llx_mcp.local import SAMPLE_RUNNING_ID
 from llx_mcp.models import Job
 from llx_mcp.outputs import WaitOutput

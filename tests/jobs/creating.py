@@ -14,7 +14,8 @@ from llx_mcp.backends import local_settings
 from llx_mcp.jobs.creation import JobCreator
 from llx_mcp.jobs.creation_options import CreationOptions
 from llx_mcp.jobs.creation_plan import CreatedJob, CreationRequest
-from llx_mcp.jobs.reader import JobReader, ReaderOptions, open_reader
+from llx_mcp.jobs.reader import JobReader, open_reader
+from llx_mcp.jobs.reader_options import ReaderOptions
 from llx_mcp.llamacloud import open_client
 from llx_mcp.local import SAMPLES, JobStore, create_app, open_store
 from llx_mcp.local.samples import read_document

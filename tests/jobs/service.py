@@ -14,7 +14,8 @@ from pydantic import SecretStr
 from starlette.types import Message, Receive, Scope, Send
 
 from llx_mcp.jobs.clock import Clock
-from llx_mcp.jobs.reader import JobReader, ReaderOptions, open_reader
+from llx_mcp.jobs.reader import JobReader, open_reader
+from llx_mcp.jobs.reader_options import ReaderOptions
 from llx_mcp.jobs.source import OpenSource
 from llx_mcp.llamacloud import open_client
 from llx_mcp.local import JobStore, create_app

@@ -9,8 +9,9 @@ import anyio
 import anyio.lowlevel
 
 from llx_mcp.answers.requests import JobRequest
+from llx_mcp.jobs.byte_cache import CachedBytes
 from llx_mcp.jobs.cache import CachedJob, JobCache, JobKey, parse_cached
-from llx_mcp.jobs.reader import ReaderOptions
+from llx_mcp.jobs.reader_options import ReaderOptions
 from llx_mcp.models import Job
 from llx_mcp.scope import Scope
 from tests.jobs.service import Service, reading
@@ -257,9 +258,9 @@ async def test_only_large_bodies_are_compressed_and_read_in_a_thread() -> None:
     found = []
     for num_bytes in (200_000, 300_000):
         body = job().body.ljust(num_bytes)
-        cached = CachedJob.of(Job.parse(body))
+        cached = CachedJob(Job.parse(body))
         found.append([await needs_thread(lambda: parse_cached(cached)), await needs_thread(cached.compress)])  # noqa: B023 - called at once
-        noise = CachedJob(job(), num_bytes, "noise", random.Random(0).randbytes(num_bytes))
+        noise = CachedBytes(random.Random(0).randbytes(num_bytes))
         await noise.compress()
         found[-1].append(await needs_thread(noise.body))
     assert found == [[False] * 3, [True] * 3]

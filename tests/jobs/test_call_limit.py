@@ -9,7 +9,8 @@ from llx_mcp.answers.requests import JobListRequest, JobRequest, WaitRequest
 from llx_mcp.errors import ArgumentError, RateLimitedError, UnreachableError
 from llx_mcp.jobs.call_limit import limit_call
 from llx_mcp.jobs.progress import JobSnapshot, WaitProgress
-from llx_mcp.jobs.reader import JobReader, ReaderOptions
+from llx_mcp.jobs.reader import JobReader
+from llx_mcp.jobs.reader_options import ReaderOptions
 from llx_mcp.models import Job
 from llx_mcp.scope import JobFilter
 from tests.jobs.service import Seen, Service, reading

@@ -21,13 +21,16 @@ from llx_mcp.answers.dispatch import (
     ReadQuestion,
     ReviewQuestion,
     SearchQuestion,
+    SourceTextQuestion,
     Step,
     SummaryQuestion,
 )
 from llx_mcp.answers.header import Header
-from llx_mcp.answers.requests import JobRequest, ReadOptions
+from llx_mcp.answers.requests import JobRequest, ReadOptions, SourceOptions
 from llx_mcp.errors import ArgumentError, BadResponseError, LlxError
+from llx_mcp.evidence.pages import SourcePage, SourceText
 from llx_mcp.jobs.cache import CachedJob, JobCache, JobKey
+from llx_mcp.jobs.cached_source import CachedSource, build_missing, cache_source
 from llx_mcp.jobs.clock import Clock, SystemClock
 from llx_mcp.jobs.executor import WORKER_BYTES, AnswerExecutor
 from llx_mcp.jobs.reader import JobReader, open_reader
@@ -135,7 +138,7 @@ async def test_error_inside_a_reader_is_raised_unchanged() -> None:
 
 async def test_compressed_body_is_returned_in_the_same_bytes() -> None:
     body = body_of(rows=5_000)
-    job = CachedJob.of(Job.parse(body))
+    job = CachedJob(Job.parse(body))
     before = job.num_cached_bytes
     await job.compress()
     assert await job.body() == body
@@ -149,6 +152,7 @@ QUESTIONS: dict[str, Question] = {
     "summary": SummaryQuestion(REQUEST, HEADER),
     "read": ReadQuestion(REQUEST, HEADER, ReadOptions("rows", None, ())),
     "search": SearchQuestion(REQUEST, HEADER, "word"),
+    "source_text": SourceTextQuestion(REQUEST, HEADER, SourceOptions()),
     "review": ReviewQuestion(REQUEST, HEADER, 0.8),
     "query": QueryQuestion(REQUEST, HEADER, "SELECT 1", 2.0),
 }
@@ -163,7 +167,7 @@ class FailingPool(WorkerPool):
         self.steps: list[Step] = []
         self.jobs: list[object] = []
 
-    async def answer(self, job: object, name: str, fetch_body: object, steps: Any) -> Any:
+    async def answer(self, job: object, name: str, fetch_body: object, steps: Any, source: object = None) -> Any:
         """Remember the steps and fail."""
         self.jobs.append(job)
         self.steps = list(steps)
@@ -175,7 +179,7 @@ async def ask_failing(question: Question, error: Exception, rows: int = 5_000) -
     async with AsyncExitStack() as stack, anyio.create_task_group() as group:
         executor = AnswerExecutor(JobCache(SystemClock()), stack, group)
         executor._pool = pool = FailingPool(group, lambda: error)
-        cached = CachedJob.of(Job.parse(body_of(rows=rows)))
+        cached = CachedJob(Job.parse(body_of(rows=rows)))
         try:
             await executor.answer(JobKey("key", DEFAULT_SCOPE, "ext-1"), cached, question)
         except LlxError as exc:
@@ -339,11 +343,11 @@ async def test_only_a_question_that_may_last_is_asked_in_a_worker_about_a_small_
         async with AsyncExitStack() as stack, anyio.create_task_group() as group:
             executor = AnswerExecutor(JobCache(SystemClock()), stack, group)
             executor._pool = pool = FailingPool(group, lambda: WorkerDiedError(""))
-            cached = CachedJob.of(Job.parse(body_of()))
+            cached = CachedJob(Job.parse(body_of()))
             with contextlib.suppress(LlxError):
                 await executor.answer(JobKey("key", DEFAULT_SCOPE, "ext-1"), cached, question)
             used[kind] = bool(pool.jobs)
-    assert used == {"summary": False, "read": False, "search": False, "review": True, "query": True}
+    assert {kind for kind, is_asked in used.items() if is_asked} == {"review", "query"}
 
 
 async def test_question_about_a_job_without_a_result_needs_no_worker() -> None:
@@ -351,3 +355,51 @@ async def test_question_about_a_job_without_a_result_needs_no_worker() -> None:
         with contextlib.suppress(ArgumentError):
             await reader.review(REQUEST, 0.8)
         assert reader._executor._pool is None
+
+
+async def read_document(source: CachedSource | None, rows: int = 3) -> tuple[dict[str, Any], bool]:
+    """Return the answer about the text of a document, and whether a worker gave it."""
+    async with AsyncExitStack() as stack, anyio.create_task_group() as group:
+        executor = AnswerExecutor(JobCache(SystemClock()), stack, group)
+        cached = CachedJob(Job.parse(body_of(rows=rows)))
+        answer = await executor.answer(JobKey("key", DEFAULT_SCOPE, "ext-1"), cached, QUESTIONS["source_text"], source)
+        has_worker = executor._pool is not None
+        await stack.aclose()
+        group.cancel_scope.cancel()
+    return answer.structured, has_worker
+
+
+@pytest.mark.parametrize(
+    ("num_words", "rows", "has_worker"), [(3, 3, False), (60_000, 3, True), (3, 5_000, True), (60_000, 5_000, True)]
+)
+async def test_long_text_is_read_in_a_worker_and_a_short_one_with_the_job(
+    num_words: int, rows: int, has_worker: bool
+) -> None:
+    source = await cache_source(SourceText("document", [SourcePage(1, ["word"] * num_words, [0])]))
+    answer, is_from_worker = await read_document(source, rows)
+    assert answer["lines"]["rows"][0][2].startswith("word word word")
+    assert is_from_worker == has_worker
+
+
+async def test_reason_why_there_is_no_text_reaches_the_answer() -> None:
+    for rows in (3, 5_000):
+        answer, _ = await read_document(build_missing("the file is gone"), rows)
+        assert answer["problem"] == "the file is gone"
+
+
+async def test_job_is_answered_without_a_text_that_a_worker_cannot_load() -> None:
+    broken = CachedSource(b"not a text".ljust(WORKER_BYTES))
+    answer, _ = await read_document(broken)
+    assert "takes too much time or memory" in answer["problem"]
+
+
+async def test_question_that_is_not_about_the_text_is_answered_without_it() -> None:
+    broken = CachedSource(b"not a text".ljust(WORKER_BYTES))
+    async with AsyncExitStack() as stack, anyio.create_task_group() as group:
+        executor = AnswerExecutor(JobCache(SystemClock()), stack, group)
+        cached = CachedJob(Job.parse(body_of()))
+        key = JobKey("key", DEFAULT_SCOPE, "ext-1")
+        answer = await executor.answer(key, cached, QUESTIONS["review"], broken)
+        assert answer.structured["counts"]["values"] == 6
+        await stack.aclose()
+        group.cancel_scope.cancel()

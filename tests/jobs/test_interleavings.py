@@ -20,6 +20,7 @@ from llx_mcp.models import TERMINAL_STATUSES, Job, JobPage
 from llx_mcp.scope import JobFilter
 from tests.jobs.virtual_time import START, VirtualClock, run_virtual, virtual
 from tests.jobs.waits import nothing_left
+from tests.sources import Documents
 
 NUM_JOBS = 6
 NUM_EXAMPLES = 1_000
@@ -93,6 +94,11 @@ class Script:
     def identity(self) -> str:
         """Return the same identity for all."""
         return "digest"
+
+    @property
+    def documents(self) -> Documents:
+        """No documents."""
+        return Documents()
 
     def derive_key(self, purpose: str) -> bytes:
         """Return the purpose itself, which is no secret."""

@@ -15,7 +15,8 @@ from llx_mcp.errors import ArgumentError, AuthenticationError, NotFoundError
 from llx_mcp.jobs import executor
 from llx_mcp.jobs.clock import SystemClock
 from llx_mcp.jobs.executor import WORKER_BYTES
-from llx_mcp.jobs.reader import JobReader, ReaderOptions, open_reader
+from llx_mcp.jobs.reader import JobReader, open_reader
+from llx_mcp.jobs.reader_options import ReaderOptions
 from llx_mcp.workers.pool import WorkerPool
 from tests.jobs.virtual_time import VirtualClock, virtual
 from tests.platforms import LIMITS_MEMORY

@@ -27,7 +27,7 @@ class Pages(Bodies):
 
     def __init__(self, *documents: str | None) -> None:
         super().__init__(lambda _: b"")
-        self.documents = documents
+        self.names = documents
         self.largest = 100
         self.num_good = 100
         self.wanted: list[JobFilter] = []
@@ -45,7 +45,7 @@ class Pages(Bodies):
         number = int(wanted.page_token or 0)
         items = tuple(
             Job(id=f"ext-{number}-{index}", status="RUNNING", file_input=document)
-            for index, document in enumerate(self.documents)
+            for index, document in enumerate(self.names)
         )
         return JobPage(items, str(number + 1))
 

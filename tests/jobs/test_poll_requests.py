@@ -13,7 +13,8 @@ from llx_mcp.errors import (
     RateLimitedError,
 )
 from llx_mcp.jobs.progress import WaitProgress
-from llx_mcp.jobs.reader import JobReader, ReaderOptions
+from llx_mcp.jobs.reader import JobReader
+from llx_mcp.jobs.reader_options import ReaderOptions
 from tests.jobs.service import Lists, Service, reading
 from tests.jobs.virtual_time import VirtualClock, virtual
 from tests.jobs.waits import LONG, is_idle, statuses, wait_for

@@ -12,14 +12,17 @@ from hypothesis import strategies as st
 from starlette.types import ASGIApp, Message
 
 from llx_mcp.local import SAMPLES, create_app, open_store
+from llx_mcp.local.samples import read_sample
 
 INVOICE_FILE = "dfl-sample0invoice00000000000000"
+PARSE_JOB = json.loads(read_sample(SAMPLES[0]))["extract_metadata"]["parse_job_id"]
 DEEP = 100_000
 FILES, JOBS = b"/api/v1/beta/files", b"/api/v2/extract"
 # Requests, each with the values of its query.
 PATHS = {
     "GET": [b"/", JOBS, JOBS + b"/{id}", FILES, FILES + b"/{id}", FILES + b"/{id}/content", b"/_files/{id}",
-            b"/api/v1/files/{id}/page_screenshots/{id}", b"/_files/{id}/pages/{id}", b"/_admin/faults", b"/{id}"],
+            b"/api/v1/files/{id}/page_screenshots/{id}", b"/_files/{id}/pages/{id}", b"/_admin/faults", b"/{id}",
+            b"/api/v2/parse/{id}"],
     "POST": [JOBS, JOBS + b"/{id}/cancel", JOBS + b"/schema/validation", FILES,
              b"/api/v1/files/{id}/page_screenshots/{id}/presigned_url"],
     "DELETE": [JOBS + b"/{id}", FILES + b"/{id}", b"/_admin/faults"],
@@ -36,7 +39,7 @@ ODD_TEXTS = [
     b"true", b"null", b"[]", "é日".encode(), b"../..", b"%2F", b"' OR 1=1 --", b"0001-01-01T00:00:00+14:00",
     b"9999-12-31T23:59:59-14:00", b"0001-01-01", b"99999999999999", b"2026-01-01T00:00:00", b"PENDING", b"id desc,name",
     b"MTIz", b"5a3d1f0e-6c1b-4e0a-9f57-2b6d8c4e1a90", INVOICE_FILE.encode(), SAMPLES[0].job_id.encode(),
-    SAMPLES[5].job_id.encode(), b"data_schema", b"x" * 3000,
+    SAMPLES[5].job_id.encode(), PARSE_JOB.encode(), b"text_full", b"data_schema", b"x" * 3000,
 ]  # fmt: skip
 BODY_FIELDS = [
     "file_input", "configuration", "configuration_id", "data_schema", "webhook_configurations", "webhook_url",

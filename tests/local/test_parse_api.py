@@ -151,6 +151,14 @@ async def test_parse_job_is_seen_from_its_project_alone(store: JobStore) -> None
     assert (await get(store, project_id=OTHER_PROJECT)).status_code == 200
 
 
+async def test_odd_facts_of_the_job_that_names_it_are_left_out(store: JobStore) -> None:
+    odd = {"usage": {"parse_credits": 10**400}, "created_at": 10**30, "updated_at": []}
+    metadata = {"parse_job_id": "pjb-mine", "parse_tier": 1}
+    add_job(store, build_text_pdf(write_lines("text")), extract_metadata=metadata, **odd)
+    job = (await get(store, "pjb-mine", "usage")).json()["job"]
+    assert (job["tier"], job["created_at"], job["updated_at"], job["usage"]) == (None, None, None, {"credits": None})
+
+
 async def test_job_made_from_a_parse_job_finds_the_document_by_its_content(store: JobStore) -> None:
     content = build_text_pdf(write_lines("text"))
     file = store.files.put_file(content, "a.pdf", Clock().now, project_id=PROJECT_ID)

@@ -4,6 +4,7 @@ import os
 import random
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import anyio
 import fpdf
@@ -176,6 +177,15 @@ async def test_pages_read_so_far_are_kept(
     assert [page.words for page in text.pages] == [["kept"], [], []]
     assert [page.problem for page in text.pages] == ["", f"not read: {problem}", f"not read: {problem}"]
     assert text.problem == ""
+
+
+async def test_process_that_has_sent_everything_may_end_by_itself(
+    replace_child: Callable[[str], None], tmp_path: Path
+) -> None:
+    ended = tmp_path / "ended"
+    replace_child(f"send(PAGES, 1); send(TEXT, len(page), page); send(END, 0)\nopen({str(ended)!r}, 'w').close()")
+    await read(INVOICE)
+    assert ended.exists()
 
 
 async def test_frame_that_is_too_large_is_an_error(replace_child: Callable[[str], None]) -> None:

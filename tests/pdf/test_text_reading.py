@@ -117,6 +117,18 @@ def test_hyphen_at_the_end_of_a_line_ends_its_word() -> None:
     assert first[1] + 5 < second[1]
 
 
+def test_words_of_a_script_without_spaces_end_at_its_punctuation() -> None:
+    descendant = (
+        b"<</Type/Font/Subtype/CIDFontType0/BaseFont/X/DW 1000/CIDSystemInfo<</Registry(Adobe)/Ordering(Japan1)"
+        b"/Supplement 4>>/FontDescriptor<</Type/FontDescriptor/FontName/X/Flags 4/Ascent 880/Descent -120>>>>"
+    )
+    font = b"<</Type/Font/Subtype/Type0/BaseFont/X/Encoding/UniJIS-UCS2-H/DescendantFonts[%b]>>" % descendant
+    text = "住所：東京都、千代田区".encode("utf-16-be").hex().encode()
+    (page,) = read_pages(build_text_pdf(b"BT /F 10 Tf 100 700 Td <%b> Tj ET" % text, font=font))
+    assert read_lines(page) == [["住所：", "東京都、", "千代田区"]]
+    assert [(x, width) for x, _, width, _ in page.boxes] == [(100, 30), (130, 40), (170, 40)]
+
+
 def test_characters_that_are_no_text_are_replaced() -> None:
     to_unicode = (
         b"/CIDInit /ProcSet findresource begin begincmap 1 begincodespacerange <00> <FF> endcodespacerange "

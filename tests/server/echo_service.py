@@ -34,7 +34,10 @@ def build_job(form: str, status: str = "COMPLETED") -> dict[str, Any]:
             "webhook_configurations": [{"webhook_url": f"https://host/{form}", "webhook_headers": {form: form}}],
         },
         "extract_result": {"name": form, form: form, "long": f"{'x ' * 300}{form}", "rows": rows},
-        "extract_metadata": {"field_metadata": {"document_metadata": metadata, "page_metadata": [{form: form}]}},
+        "extract_metadata": {
+            "parse_job_id": "pjb-1",
+            "field_metadata": {"document_metadata": metadata, "page_metadata": [{form: form}]},
+        },
         "usage": {form: form},
         "metadata": {form: form},
     }
@@ -55,6 +58,9 @@ def respond(form: str, request: httpx.Request, status: str = "COMPLETED") -> htt
         return httpx.Response(200, json=page, **head)
     if path == "/api/v1/beta/files":
         return httpx.Response(200, json={"items": [{"id": "1", "name": form}]}, **head)
+    if path == "/api/v2/parse/pjb-1":
+        pages = [{"page_number": 1, "text": form}, {"page_number": 2, "text": f"so says the page: {form}"}]
+        return httpx.Response(200, json={"text": {"pages": pages}}, **head)
     if path == "/api/v2/extract/ext-1":
         return httpx.Response(200, json=build_job(form, status), **head)
     if path == "/api/v2/extract/ext-html":

@@ -18,7 +18,7 @@ from mcp_types import ElicitRequestParams, ElicitResult
 from llx_mcp.answers.limits import MAX_CHARS
 from llx_mcp.backends import local_settings
 from llx_mcp.jobs.creation_options import CreationOptions
-from llx_mcp.jobs.reader import ReaderOptions
+from llx_mcp.jobs.reader_options import ReaderOptions
 from llx_mcp.llamacloud import open_client
 from llx_mcp.local import SAMPLES
 from llx_mcp.server.app import ExtractServer, build_server

@@ -29,12 +29,15 @@ SNAPSHOTS = Path(__file__).parent / "snapshots"
 REQUIRED: dict[str, dict[str, Any]] = {
     "find_in_extract_result": {"text": "x"},
     "query_extract_result": {"sql": "SELECT 1"},
+    "show_citation": {"path": "$"},
 }
 INVOICE, STATEMENT, LAB_REPORT, LOAN = (sample.job_id for sample in SAMPLES[:4])
 TOOLS = (
     "get_extract_job",
     "wait_for_extract_job",
     "read_extract_result",
+    "read_source_text",
+    "show_citation",
     "find_in_extract_result",
     "query_extract_result",
     "review_extract_job",
@@ -220,7 +223,9 @@ async def test_unknown_job_is_an_error_with_advice(job_id: str, words: str) -> N
     assert words in text_of(result)
 
 
-@pytest.mark.parametrize("name", [name for name in JOB_TOOLS if not name.startswith("wait")])
+@pytest.mark.parametrize(
+    "name", [name for name in JOB_TOOLS if name not in ("wait_for_extract_job", "read_source_text")]
+)
 @pytest.mark.parametrize(
     ("sample", "words"),
     [
@@ -269,8 +274,11 @@ async def test_resources_hold_the_whole_job(mode: str) -> None:
             "llx://jobs/{job_id}/metadata",
             "llx://jobs/{job_id}/configuration",
             "llx://jobs/{job_id}/tables/{table}",
+            "llx://jobs/{job_id}/citations/{path}",
         ]
-        uris = [template.uri_template.format(job_id=STATEMENT, table="transactions") for template in templates]
+        uris = [
+            template.uri_template.format(job_id=STATEMENT, table="transactions", path="$") for template in templates
+        ]
         read = [await client.read_resource(uri) for uri in uris[:4]]
         (table,) = (await client.read_resource(uris[4])).contents
         contents: list[Any] = [resource.contents[0] for resource in read]

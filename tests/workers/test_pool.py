@@ -11,13 +11,31 @@ from typing import Any
 import anyio
 import pytest
 
-from llx_mcp.answers.dispatch import Step
+from llx_mcp.answers.dispatch import LoadJob, LoadSource, SourceTextQuestion, Step
+from llx_mcp.answers.requests import JobRequest, SourceOptions
 from llx_mcp.errors import ArgumentError
-from llx_mcp.workers.pool import MAX_WORKERS, WorkerPool
-from llx_mcp.workers.worker import OutOfMemoryError, OutOfTimeError, UnreadableError, WorkerDiedError, WorkerError
+from llx_mcp.evidence.pages import SourcePage, SourceText, encode_source
+from llx_mcp.workers.pool import MAX_WORKERS, SourceLoad, WorkerPool
+from llx_mcp.workers.worker import (
+    OutOfMemoryError,
+    OutOfTimeError,
+    SourceError,
+    UnreadableError,
+    WorkerDiedError,
+    WorkerError,
+)
 from tests.jobs.virtual_time import virtual
 from tests.platforms import HAS_SIGNALS
-from tests.workers.steps import ENDLESS, ENOUGH_SECONDS, HUGE, body_of, child_processes, first_cell, steps_of
+from tests.workers.steps import (
+    ENDLESS,
+    ENOUGH_SECONDS,
+    HEADING,
+    HUGE,
+    body_of,
+    child_processes,
+    first_cell,
+    steps_of,
+)
 
 
 @asynccontextmanager
@@ -351,3 +369,56 @@ async def test_slow_queries_about_one_job_do_not_delay_another_job() -> None:
         with anyio.fail_after(ENOUGH_SECONDS):
             assert await first_cell(pool, "honest", body_of(2)) == 2
         callers.cancel_scope.cancel()
+
+
+class Sources:
+    """Texts of documents of one word, with a log of those that were sent."""
+
+    def __init__(self) -> None:
+        self.sent: list[str] = []
+
+    def load(self, word: str, seconds: float = ENOUGH_SECONDS) -> SourceLoad:
+        """Return what loads a text whose name is its word."""
+
+        async def fetch() -> bytes:
+            self.sent.append(word)
+            return encode_source(SourceText("document", [SourcePage(1, [word], [0])])) if word else b""
+
+        return SourceLoad(word, fetch, Step(LoadSource(), seconds))
+
+
+async def read_word(pool: WorkerPool, name: str, source: SourceLoad | None) -> Any:
+    """Return the word of the document that a worker holds for a job; None where there is none."""
+    question = SourceTextQuestion(JobRequest("ext-1"), HEADING, SourceOptions())
+    steps = Step(LoadJob(), ENOUGH_SECONDS), Step(question, ENOUGH_SECONDS, with_source=source is not None)
+    answer = await pool.answer(name, name, body_of(1), steps, source)
+    return answer.structured["lines"]["rows"][0][2] if "lines" in answer.structured else None
+
+
+async def test_text_of_a_document_is_sent_where_the_worker_does_not_hold_it() -> None:
+    sources = Sources()
+    async with open_pool() as pool:
+        found = [await read_word(pool, "a", sources.load(word)) for word in ("x", "x", "y", "x")]
+        assert (found, sources.sent) == (["x", "x", "y", "x"], ["x", "y", "x"])
+        assert await read_word(pool, "a", None) is None
+        assert await read_word(pool, "a", sources.load("x")) == "x"
+        assert sources.sent == ["x", "y", "x"]
+
+
+async def test_text_of_a_document_does_not_survive_another_job() -> None:
+    sources = Sources()
+    async with open_pool() as pool:
+        for name in ("a", "b", "c"):
+            assert await read_word(pool, name, sources.load("x")) == "x"
+        assert await read_word(pool, "a", sources.load("x")) == "x"
+    assert sources.sent == ["x"] * 4
+
+
+@pytest.mark.parametrize(("word", "seconds"), [("", ENOUGH_SECONDS), ("x", 0.0)])
+async def test_text_that_a_worker_cannot_load_is_an_error_of_its_own(word: str, seconds: float) -> None:
+    sources = Sources()
+    async with open_pool() as pool:
+        with pytest.raises(SourceError):
+            await read_word(pool, "a", sources.load(word, seconds))
+        assert pool.num_workers == 0
+        assert await read_word(pool, "a", sources.load("y")) == "y"

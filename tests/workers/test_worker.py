@@ -18,17 +18,20 @@ from llx_mcp.answers.dispatch import (
     JoinedQueryQuestion,
     LoadJob,
     LoadJobs,
+    LoadSource,
+    SourceTextQuestion,
     Step,
     encode_step,
 )
-from llx_mcp.answers.requests import JobsRequest
+from llx_mcp.answers.requests import JobRequest, JobsRequest, SourceOptions
 from llx_mcp.answers.wait_report import JobRow
 from llx_mcp.errors import ArgumentError
+from llx_mcp.evidence.pages import SourcePage, SourceText, encode_source
 from llx_mcp.workers.child import MAX_CACHED_ANSWERS, LoadedJob
 from llx_mcp.workers.frames import write_frame
 from llx_mcp.workers.worker import OutOfMemoryError, UnreadableError, Worker, WorkerDiedError
 from tests.platforms import HAS_SIGNALS, LIMITS_MEMORY
-from tests.workers.steps import HUGE, job_body, question, send
+from tests.workers.steps import ENOUGH_SECONDS, HEADING, HUGE, job_body, question, send
 
 
 @pytest.fixture
@@ -266,3 +269,46 @@ def test_frame_that_is_no_step_ends_the_worker(worker: Worker) -> None:
     assert worker.process.stdin is not None
     write_frame(worker.process.stdin, b"garbage")
     assert worker.process.wait(20) == 1
+
+
+SOURCE_QUESTION = SourceTextQuestion(JobRequest("ext-1"), HEADING, SourceOptions())
+
+
+def source_body(word: str) -> bytes:
+    """Return the text of a document of one word, encoded."""
+    return encode_source(SourceText("document", [SourcePage(1, [word], [0])]))
+
+
+def read_source(job: LoadedJob, *, with_source: bool = True) -> str:
+    """Return the answer of a loaded job about the text of its document."""
+    step = Step(SOURCE_QUESTION, ENOUGH_SECONDS, with_source)
+    return job.handle(encode_step(step), step)[1].decode()
+
+
+def test_answers_with_one_text_of_the_document_do_not_survive_another() -> None:
+    job = LoadedJob(job_body(7))
+    assert "the text was not fetched" in read_source(job)
+    for word in ("first", "second"):
+        job.load_source(source_body(word))
+        assert f'"{word}"' in read_source(job)
+        assert "the text was not fetched" in read_source(job, with_source=False)
+    assert '"first"' not in read_source(job)
+    assert job.answer.cache_info().hits == 1
+
+
+def test_worker_answers_with_the_text_of_the_document_and_forgets_it_with_the_job(worker: Worker) -> None:
+    send(worker, LoadSource(), source_body("word"))
+    step = Step(SOURCE_QUESTION, ENOUGH_SECONDS, with_source=True)
+    answer = worker.exchange(encode_step(step))
+    assert answer is not None
+    assert answer.structured["lines"]["rows"] == [[1, 1, "word"]]
+    send(worker, LoadJob(), job_body(8))
+    answer = worker.exchange(encode_step(step))
+    assert answer is not None
+    assert answer.structured["problem"] == "the text was not fetched"
+
+
+def test_text_that_is_no_text_is_unreadable_and_the_worker_goes_on(worker: Worker) -> None:
+    with pytest.raises(UnreadableError):
+        send(worker, LoadSource(), b"nothing")
+    assert ask(worker, "SELECT n FROM rows LIMIT 1") == [[7]]

@@ -1,0 +1,167 @@
+"""All pages of a document, indexed: where a text stands in it."""
+
+import heapq
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from llx_mcp.evidence.page_index import PageIndex
+from llx_mcp.evidence.pages import SourceText
+from llx_mcp.evidence.places import Place, Places, Span, build_place
+from llx_mcp.evidence.similar import find_similar
+from llx_mcp.evidence.streams import Needle
+from llx_mcp.evidence.values import locate_number
+from llx_mcp.result.deadline import Deadline
+
+# How many places are counted on one page, and in all.
+_MAX_ON_PAGE = 100
+_MAX_TOTAL = 1_000
+# How many pages are searched for similar text.
+_NUM_CANDIDATES = 6
+_MAX_GRAMS = 100
+# Similar text is looked for on the pages up to this many words.
+_MAX_WORDS = 1_000_000
+_MAX_MISREAD_TOKENS = 12
+_SHORT_PIECE, _LONG_PIECE = 3, 6
+_SHORT_CHARS = 40
+_MAX_PIECES = 16
+_MIN_PIECE_SHARE = 0.4
+_MIN_MISREAD_CHARS = 4
+# A place counts as worse than another one where its score is lower by more than this.
+SCORE_MARGIN = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A span of a page."""
+
+    page: PageIndex
+    span: Span
+
+
+class DocumentIndex:
+    """The pages of a document, each indexed when it is first searched.
+
+    Args:
+        source: the text of the document.
+    """
+
+    def __init__(self, source: SourceText) -> None:
+        self.source = source
+        self.pages = [PageIndex(page) for page in source.pages]
+        self.by_number = {page.page.number: page for page in self.pages}
+
+    @cached_property
+    def postings(self) -> dict[str, list[PageIndex]]:
+        """For each token, or pair of characters of a script without spaces, the pages that have it."""
+        found: dict[str, list[PageIndex]] = {}
+        num_words = 0
+        for page in self.pages:
+            num_words += len(page.words)
+            if num_words > _MAX_WORDS:
+                break
+            for gram in page.positions:
+                found.setdefault(gram, []).append(page)
+        return found
+
+    def place(self, hit: Hit) -> Place:
+        """Return the place of a hit."""
+        return build_place(hit.page.page, hit.span, self.source.box_of)
+
+    def collect(self, hits: Iterable[Hit], limit: int, deadline: Deadline) -> Places:
+        """Return the best hits as places; those of the same score stay in their order."""
+        found: list[Hit] = []
+        for hit in hits:
+            found.append(hit)
+            if len(found) == _MAX_TOTAL:
+                break
+        best = sorted(found, key=lambda hit: -hit.span.score)[:limit]
+        num_pages = len({hit.page.page.number for hit in found})
+        is_cut = len(found) == _MAX_TOTAL or deadline.is_over
+        return Places(tuple(map(self.place, best)), len(found), num_pages, is_cut)
+
+    def find_text(self, needles: list[Needle], limit: int, deadline: Deadline) -> Places:
+        """Return where any of the texts stands character by character, best first."""
+        return self.collect(self.find_exact(needles, deadline), limit, deadline)
+
+    def find_exact(self, needles: list[Needle], deadline: Deadline, skip: PageIndex | None = None) -> Iterator[Hit]:
+        """Yield where any of the texts stands character by character."""
+        for page in self.until(deadline):
+            if page is skip:
+                continue
+            for needle in needles:
+                if found := page.find_exact(needle, _MAX_ON_PAGE):
+                    yield from (Hit(page, span) for span in found)
+                    break
+
+    def find_similar(
+        self, needle: Needle, min_score: float, deadline: Deadline, skip: PageIndex | None = None
+    ) -> list[Hit]:
+        """Return where a similar text stands, best first, one place on each page."""
+        for rank in (self._rank_by_tokens, self._rank_by_pieces):
+            pages = {page: weight for page, weight in rank(needle, deadline).items() if page is not skip}
+            best = heapq.nlargest(_NUM_CANDIDATES, pages, key=pages.__getitem__)
+            spans = ((page, find_similar(page, needle, min_score)) for page in best if not deadline.is_over)
+            if found := [Hit(page, span) for page, span in spans if span is not None]:
+                return sorted(found, key=lambda hit: -hit.span.score)
+        return []
+
+    def find_number(self, value: float, deadline: Deadline) -> Iterator[Hit]:
+        """Yield where a number stands in any format; where it stands nowhere, where it does in another scale."""
+        scaled: list[Hit] = []
+        is_found = False
+        for page in self.until(deadline):
+            for span in locate_number(page, value, page.whole)[:_MAX_ON_PAGE]:
+                if span.score < 1:
+                    scaled.append(Hit(page, span))
+                else:
+                    is_found = True
+                    yield Hit(page, span)
+        yield from () if is_found else scaled
+
+    def until(self, deadline: Deadline) -> Iterator[PageIndex]:
+        """Yield the pages until the time is up."""
+        for page in self.pages:
+            if deadline.is_over:
+                return
+            yield page
+
+    def _rank_by_tokens(self, needle: Needle, deadline: Deadline) -> dict[PageIndex, float]:
+        """Return how many of the tokens of a text the pages have; rare tokens count more."""
+        weights: defaultdict[PageIndex, float] = defaultdict(float)
+        for gram in dict.fromkeys(needle.grams[:_MAX_GRAMS]):
+            pages = self.postings.get(gram, ())
+            for page in pages:
+                weights[page] += 1 / len(pages)
+        for gram in self._misread_tokens(needle):
+            pages = self.postings[gram]
+            for page in pages:
+                weights[page] += 0.5 / len(pages)
+        return weights
+
+    def _rank_by_pieces(self, needle: Needle, deadline: Deadline) -> dict[PageIndex, float]:
+        """Return how many short pieces of a text the pages have, in whose tokens characters were misread or split."""
+        text = needle.stream
+        size = _SHORT_PIECE if len(text) < _SHORT_CHARS else _LONG_PIECE
+        step = max(1, (len(text) - size) // _MAX_PIECES)
+        pieces = [text[start : start + size] for start in range(0, len(text) - size + 1, step)]
+        counts = {page: sum(piece in page.stream for piece in pieces) for page in self.until(deadline)}
+        return {page: float(count) for page, count in counts.items() if count >= len(pieces) * _MIN_PIECE_SHARE}
+
+    def _misread_tokens(self, needle: Needle) -> Iterator[str]:
+        """Yield tokens of the document that differ in few characters from tokens of a text that it has not."""
+        from rapidfuzz import process
+        from rapidfuzz.distance import Levenshtein
+
+        unknown = [gram for gram in needle.grams if gram not in self.postings and len(gram) >= _MIN_MISREAD_CHARS]
+        for gram in unknown[:_MAX_MISREAD_TOKENS]:
+            cutoff = 1 if len(gram) < 8 else 2
+            for token, _, _ in process.extract(
+                gram, self._vocabulary, scorer=Levenshtein.distance, processor=None, score_cutoff=cutoff, limit=3
+            ):
+                yield token
+
+    @cached_property
+    def _vocabulary(self) -> list[str]:
+        return [gram for gram in self.postings if len(gram) >= _MIN_MISREAD_CHARS]

@@ -1,0 +1,69 @@
+"""Finds the text of a document as far as a question about its job needs it."""
+
+from contextlib import AsyncExitStack
+
+from anyio.abc import TaskGroup
+
+from llx_mcp.answers.dispatch import (
+    CitationsQuestion,
+    Question,
+    ReadQuestion,
+    ReportQuestion,
+    ReviewQuestion,
+    SearchQuestion,
+    SourceTextQuestion,
+    SummaryQuestion,
+)
+from llx_mcp.jobs.cache import CachedJob, JobKey
+from llx_mcp.jobs.cached_source import CachedSource
+from llx_mcp.jobs.clock import Clock
+from llx_mcp.jobs.fetcher import JobFetcher
+from llx_mcp.jobs.reader_options import ReaderOptions
+from llx_mcp.jobs.source_texts import SourceTexts
+from llx_mcp.pdf.processes import PdfProcesses
+
+# An answer waits for the text of the document for at most this share of the time of a call.
+_WAIT_SHARE = 0.25
+
+
+class EvidenceFinder:
+    """Finds the texts of documents, with which answers check citations.
+
+    Attributes:
+        texts: fetches and caches them.
+        pdfs: the processes that read and draw documents.
+    """
+
+    def __init__(self, texts: SourceTexts, pdfs: PdfProcesses, options: ReaderOptions) -> None:
+        self.texts = texts
+        self.pdfs = pdfs
+        self._check_citations = options.check_citations
+        self._max_wait_seconds = options.call_seconds * _WAIT_SHARE
+
+    async def find(self, key: JobKey, cached: CachedJob, question: Question) -> CachedSource | None:
+        """Return the text that a question needs, or what says why there is none; None where it needs none."""
+        match question:
+            case SummaryQuestion():
+                return self.texts.peek(key)
+            case SourceTextQuestion() | CitationsQuestion() | ReportQuestion():
+                return await self.texts.fetch(key, cached, self._max_wait_seconds)
+            case ReadQuestion() | SearchQuestion() | ReviewQuestion(check_citations=True):
+                return await self.find_for_checks(key, cached)
+            case _:
+                return None
+
+    async def find_for_checks(self, key: JobKey, cached: CachedJob) -> CachedSource | None:
+        """Return the text to check the citations of a job; None where there are none, or the settings say so."""
+        if not self._check_citations or not cached.job.has_result:
+            return None
+        return await self.texts.fetch(key, cached, self._max_wait_seconds)
+
+
+def open_evidence(
+    fetcher: JobFetcher, clock: Clock, stack: AsyncExitStack, group: TaskGroup, options: ReaderOptions
+) -> EvidenceFinder:
+    """Make a finder whose texts share the cache of the jobs. The stack ends its processes."""
+    processes = PdfProcesses()
+    stack.push_async_callback(processes.close)
+    texts = SourceTexts(fetcher.open, processes, clock, group, fetcher.cache.entries)
+    return EvidenceFinder(texts, processes, options)
