@@ -25,7 +25,8 @@ from llx_mcp.backends import open_local_backend
 from llx_mcp.models import Job
 from llx_mcp.result.sanitize import dump_json
 from llx_mcp.result.sections import JobSections
-from llx_mcp.server.app import INSTRUCTIONS, build_server
+from llx_mcp.server.app import build_server
+from llx_mcp.server.toolset import build_instructions
 
 CORPUS = Path(__file__).parents[2] / "shared" / "corpus"
 BUDGETS = (1_000, 2_000, 8_000, 100_000)
@@ -42,7 +43,7 @@ async def _print_definitions() -> None:
     async with Client(build_server(open_local_backend(None))) as client:
         tools = (await client.list_tools()).tools
     print("| definition | tokens that a model pays | with output schema |\n|---|---|---|")
-    paid = count_tokens(INSTRUCTIONS)
+    paid = count_tokens(build_instructions(()))
     for tool in tools:
         shown: dict[str, Any] = tool.model_dump(by_alias=True, exclude_none=True, mode="json")
         model_sees = {name: shown[name] for name in ("name", "description", "inputSchema")}

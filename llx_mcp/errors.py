@@ -11,7 +11,8 @@
         ├── RateLimitedError      429                              transient
         ├── UnavailableError      408, 409, 5xx                    transient
         ├── UnreachableError      no connection, TLS, a timeout    transient, unless it says otherwise
-        └── BadResponseError      not a job: HTML, too large, a redirect; transient if empty or cut off
+        ├── BadResponseError      not a job: HTML, too large, a redirect; transient if empty or cut off
+        └── UnclearOutcomeError   whether the service acted on the request is not known
 
 Models and people read a message as it is. It says what is wrong and what to do next. It never holds a key. Of the
 service's or a document's text it quotes at most an excerpt, cleaned by `excerpt`.
@@ -111,6 +112,18 @@ class UnreachableError(UpstreamError):
 
 class BadResponseError(UpstreamError):
     """There was a response, but not one that the service documents."""
+
+
+class UnclearOutcomeError(UpstreamError):
+    """The service may have acted on the request, or not. Sending it again could do the same twice.
+
+    Attributes:
+        has_ended: whether the service has ended its work on the request. Otherwise it may still act on it.
+    """
+
+    def __init__(self, message: str, *, has_ended: bool = False) -> None:
+        super().__init__(message)
+        self.has_ended = has_ended
 
 
 def excerpt(text: str, max_chars: int = _EXCERPT_CHARS) -> str:

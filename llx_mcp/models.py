@@ -219,6 +219,37 @@ class Job(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
+class CloudFile:
+    """A file of the service.
+
+    Attributes:
+        id: its id.
+        name: its file name, or its id where the service gives none.
+        expires_at: when the service deletes it; None where it says nothing.
+    """
+
+    id: str
+    name: str
+    expires_at: datetime | None = None
+
+    @classmethod
+    def parse(cls, value: object) -> Self | None:
+        """Parse a file as the service describes it; None where it is none."""
+        if not isinstance(value, dict) or not isinstance(value.get("id"), str) or not value["id"]:
+            return None
+        name, expires = value.get("name"), value.get("expires_at")
+        return cls(value["id"], name if isinstance(name, str) and name else value["id"], _parse_expiry(expires))
+
+
+def _parse_expiry(value: object) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+    return moment if moment is None or moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
 class JobPage:
     """One page of a list of jobs, in the service's order.
 

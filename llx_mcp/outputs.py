@@ -5,6 +5,16 @@ from llx_mcp.outputs import JobOutput
 job = JobOutput.model_validate(result.structured_content)
 """
 
+from llx_mcp.answers.citation_outputs import CitationOutput, PageImage
+from llx_mcp.answers.creation_outputs import (
+    CancelOutput,
+    CostEstimate,
+    CreateOutput,
+    DeleteOutput,
+    DocumentFacts,
+    JobSettings,
+    SuggestOutput,
+)
 from llx_mcp.answers.output_base import Output
 from llx_mcp.answers.outputs import (
     Call,
@@ -31,18 +41,26 @@ from llx_mcp.answers.source_outputs import SourceTextOutput
 
 __all__ = [
     "Call",
+    "CancelOutput",
     "Citation",
+    "CitationOutput",
+    "CostEstimate",
     "Counts",
+    "CreateOutput",
+    "DeleteOutput",
+    "DocumentFacts",
     "Entry",
     "Facts",
     "JobListFacts",
     "JobListOutput",
     "JobOutput",
     "JobSearch",
+    "JobSettings",
     "NextStep",
     "Omission",
     "Output",
     "Place",
+    "PageImage",
     "QueryOutput",
     "ReadOutput",
     "ReviewCounts",
@@ -51,6 +69,7 @@ __all__ = [
     "SearchOutput",
     "Sections",
     "SourceTextOutput",
+    "SuggestOutput",
     "Table",
     "Value",
     "WaitCounts",

@@ -33,6 +33,7 @@ class JobFilter:
         created_until: the last moment, inclusive; with a time zone.
         page_size: most jobs of a page; None leaves it to the service.
         page_token: token from the previous page; None for the first.
+        expand: sections that each job of the page has.
     """
 
     job_ids: tuple[str, ...] = ()
@@ -43,3 +44,4 @@ class JobFilter:
     created_until: datetime | None = None
     page_size: int | None = None
     page_token: str | None = None
+    expand: tuple[str, ...] = ()

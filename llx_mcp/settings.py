@@ -1,18 +1,20 @@
 """The settings: one frozen `Settings` object, read once from flags and environment variables."""
 
 import ipaddress
-from typing import Literal
+from typing import Annotated, Literal, get_args
 from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
 from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from llx_mcp.errors import ConfigurationError
 from llx_mcp.redaction import Redactor
 
 Region = Literal["na", "eu"]
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
+# What a server may do besides reading, where the operator allows it.
+Permission = Literal["create", "cancel", "delete"]
 
 BASE_URLS: dict[Region, str] = {
     "na": "https://api.cloud.llamaindex.ai",
@@ -54,6 +56,8 @@ class Settings(KeySettings):
         cache_bytes: memory for finished jobs, in compressed bytes.
         poll_max_seconds: longest interval between two polls of a job.
         call_seconds: how long one call may take; the timeout of a wait comes on top.
+        allow: what the server may do besides reading; by default nothing.
+        max_pages: most pages of one created job; None sets no limit.
         check_citations: whether reading, searching and reviewing check citations against the text of the document.
         log_level: level of the log on stderr.
     """
@@ -67,6 +71,8 @@ class Settings(KeySettings):
     cache_bytes: int | None = Field(None, ge=0, validation_alias="LLX_MCP_CACHE_BYTES")
     poll_max_seconds: float | None = Field(None, ge=0.5, le=3_600, validation_alias="LLX_MCP_POLL_MAX_SECONDS")
     call_seconds: float = Field(CALL_SECONDS, ge=1, le=3_600, validation_alias="LLX_MCP_CALL_SECONDS")
+    allow: Annotated[frozenset[Permission], NoDecode] = Field(frozenset(), validation_alias="LLX_MCP_ALLOW")
+    max_pages: int | None = Field(None, ge=1, validation_alias="LLX_MCP_MAX_PAGES")
     check_citations: bool = Field(True, validation_alias="LLX_MCP_CHECK_CITATIONS")
     log_level: LogLevel = Field("WARNING", validation_alias="LLX_MCP_LOG_LEVEL")
 
@@ -76,6 +82,11 @@ class Settings(KeySettings):
         if not isinstance(value, str):
             return value
         return value.lower() if getattr(info, "field_name", "") == "region" else value.upper()
+
+    @field_validator("allow", mode="before")
+    @classmethod
+    def _parse_allow(cls, value: object) -> object:
+        return parse_permissions(value) if isinstance(value, str) else value
 
     @field_validator("base_url_override")
     @classmethod
@@ -92,6 +103,18 @@ class Settings(KeySettings):
         """`na` or `eu` if the host is exactly that of LlamaCloud, otherwise the host itself."""
         host = urlsplit(self.base_url).hostname
         return next((name for name, url in BASE_URLS.items() if urlsplit(url).hostname == host), host or "unknown")
+
+
+def parse_permissions(text: str) -> frozenset[str]:
+    """Return the permissions of a text such as `create,cancel`.
+
+    Raises:
+        ValueError: one of the words is no permission.
+    """
+    words = frozenset(word.strip().lower() for word in text.split(",") if word.strip())
+    if not words <= set(get_args(Permission)):
+        raise ValueError(f"must be a list of {', '.join(get_args(Permission))}, such as create,cancel")
+    return words
 
 
 def check_base_url(url: str) -> str:

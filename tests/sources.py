@@ -10,6 +10,7 @@ import anyio.to_thread
 
 from llx_mcp.errors import LlxError, NotFoundError
 from llx_mcp.evidence.pages import SourceText
+from llx_mcp.jobs.creation_source import CreationSource
 from llx_mcp.jobs.source import JobSource, OpenSource
 from llx_mcp.models import Job, JobPage
 from llx_mcp.scope import DEFAULT_SCOPE, JobFilter, Scope
@@ -69,11 +70,13 @@ class Documents:
 
 
 class Bodies:
-    """A job source that takes each body from a function and counts its fetches.
+    """A job source that takes each body from a function and counts its fetches. It creates nothing.
 
     Attributes:
         documents: the documents of the jobs.
     """
+
+    creation: CreationSource
 
     def __init__(self, body_of: Callable[[str], bytes], key: str = "bodies") -> None:
         self.body_of = body_of

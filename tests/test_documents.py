@@ -18,10 +18,12 @@ from llx_mcp import __version__, outputs
 from llx_mcp.answers.limits import Section
 from llx_mcp.backends import open_local_backend
 from llx_mcp.cli.main import build_parser
+from llx_mcp.jobs.creation_options import CreationOptions
+from llx_mcp.jobs.reader_options import ReaderOptions
 from llx_mcp.local import SAMPLES
 from llx_mcp.server.app import build_server
 from llx_mcp.server.prompts import load_prompts
-from llx_mcp.settings import Settings
+from llx_mcp.settings import Permission, Settings
 from tests.conftest import ROOT, SHARED, need_shared
 from tests.docs.pages import PAGES, list_commands
 
@@ -194,7 +196,7 @@ async def test_a_prompt_is_filled_in_and_its_arguments_are_checked() -> None:
 
 
 def test_every_prompt_uses_the_arguments_that_it_declares() -> None:
-    assert len(load_prompts()) == 5
+    assert len(load_prompts()) == 6
     for prompt in load_prompts().values():
         used = set(re.findall(r"\{([a-z_]+)\}", prompt.body))
         assert used == {argument.name for argument in prompt.arguments}, prompt.name
@@ -202,7 +204,8 @@ def test_every_prompt_uses_the_arguments_that_it_declares() -> None:
 
 
 async def test_prompts_name_tools_and_sections_that_exist() -> None:
-    async with Client(build_server(open_local_backend(None))) as client:
+    options = ReaderOptions(creation=CreationOptions(frozenset(get_args(Permission))))
+    async with Client(build_server(open_local_backend(None), options=options)) as client:
         tools = {tool.name for tool in (await client.list_tools()).tools}
     for prompt in load_prompts().values():
         assert set(re.findall(r"\b\w+_extract_\w+\b", prompt.body)) <= tools, prompt.name

@@ -132,3 +132,32 @@ def test_impossible_value_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, na
     monkeypatch.setenv(name, value)
     with pytest.raises(ConfigurationError, match=name):
         load_settings()
+
+
+@pytest.mark.parametrize(
+    ("text", "allowed"),
+    [("", set()), ("create", {"create"}), (" Create, cancel,,DELETE ", {"create", "cancel", "delete"})],
+)
+def test_permissions_are_a_list_of_words(monkeypatch: pytest.MonkeyPatch, text: str, allowed: set[str]) -> None:
+    monkeypatch.setenv("LLX_MCP_ALLOW", text)
+    assert load_settings().allow == allowed
+    assert load_settings(allow=frozenset({"cancel"})).allow == {"cancel"}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [("LLX_MCP_ALLOW", "create,all", "must be a list of create, cancel, delete"),
+     ("LLX_MCP_ALLOW", "true", "must be a list of create"),
+     ("LLX_MCP_MAX_PAGES", "0", "must be at least 1"),
+     ("LLX_MCP_MAX_PAGES", "many", "must be a whole number")],
+)  # fmt: skip
+def test_permission_or_limit_that_is_none_is_refused(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, words: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigurationError, match=f"{name}: {words}"):
+        load_settings()
+
+
+def test_nothing_is_allowed_by_default() -> None:
+    assert load_settings().allow == frozenset()

@@ -80,6 +80,21 @@ class SourceTextQuestion(msgspec.Struct, frozen=True, tag="source_text"):
     options: SourceOptions
 
 
+class CitationsQuestion(msgspec.Struct, frozen=True, tag="citations"):
+    """Where in the document do the values at some paths stand? The answer is not shown as it is."""
+
+    request: JobRequest
+    paths: tuple[str, ...]
+
+
+class ReportQuestion(msgspec.Struct, frozen=True, tag="report"):
+    """Which values are there, with provenance and checks? The answer is not shown as it is."""
+
+    request: JobRequest
+    threshold: float
+    max_values: int
+
+
 class JoinedQueryQuestion(msgspec.Struct, frozen=True, tag="joined_query"):
     """What does a SELECT over the tables of several jobs return?"""
 
@@ -89,7 +104,16 @@ class JoinedQueryQuestion(msgspec.Struct, frozen=True, tag="joined_query"):
     deadline_seconds: float = QUERY_SECONDS
 
 
-Question = SummaryQuestion | ReadQuestion | SearchQuestion | ReviewQuestion | QueryQuestion | SourceTextQuestion
+Question = (
+    SummaryQuestion
+    | ReadQuestion
+    | SearchQuestion
+    | ReviewQuestion
+    | QueryQuestion
+    | SourceTextQuestion
+    | CitationsQuestion
+    | ReportQuestion
+)
 
 
 class LoadJob(msgspec.Struct, frozen=True, tag="load"):
@@ -252,6 +276,14 @@ class ResultReader:
                 from llx_mcp.answers.source_text import read_source_text
 
                 return read_source_text(self.sections, header, request, options, source, evidence)
+            case CitationsQuestion(_, paths):
+                from llx_mcp.answers.cited_values import find_cited_values
+
+                return find_cited_values(self.sections, paths, source, evidence).as_answer()
+            case ReportQuestion(_, threshold, max_values):
+                from llx_mcp.answers.report_values import list_report_values
+
+                return list_report_values(self.sections, evidence, threshold, max_values).as_answer()
             case QueryQuestion():
                 return self._query(question)
 

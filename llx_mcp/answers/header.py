@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from llx_mcp.models import Job
 
 STUCK = (
-    "It may be stuck. Waiting bills nothing. Its owner can inspect and cancel it in LlamaCloud, and "
-    "create a new job (this server only reads)."
+    "It may be stuck. Waiting bills nothing. Its owner can inspect and cancel it in LlamaCloud. A stuck job gives no "
+    "result; only a new one does."
 )
 FREE = "Waiting changes and bills nothing."
 
@@ -119,8 +119,8 @@ def build_next_steps(job: "Job", request: JobRequest, overdue: str | None) -> tu
     if job.status == "FAILED":
         return _steps_of_failed(job, request)
     if job.status == "CANCELLED":
-        text = "The job was cancelled before it ended. For a result, create a new job elsewhere (this server only "
-        return ((NextStep(text=f"{text}reads)."),),)
+        text = "The job was cancelled before it ended, and stays so. A result needs a new job."
+        return ((NextStep(text=text),),)
     if not job.has_result:
         return _steps_of_empty(request)
     return ()
@@ -137,7 +137,7 @@ def _steps_of_running(request: JobRequest, overdue: str | None) -> tuple[tuple[N
 
 def _steps_of_failed(job: "Job", request: JobRequest) -> tuple[tuple[NextStep, ...], ...]:
     reason = "" if job.error_message else "The service gave no reason. "
-    short = f"{reason}The job stays failed. For a result, create a new job elsewhere (this server only reads)."
+    short = f"{reason}The job stays failed. A result needs a new job."
     advice = "Check that the document opens, and that its pages, the schema and the tier suit."
     steps = [NextStep(text=f"{short} {advice}")]
     if "configuration" not in request.expand:

@@ -8,3 +8,10 @@ Section = Literal["job", "configuration", "extract_metadata", "usage", "metadata
 MIN_CHARS = 1_000
 MAX_CHARS = 400_000
 DEFAULT_CHARS = 4_000
+
+# Pictures of pages: the most pages in one answer, their width in pixels, and the most values in a report.
+MAX_PICTURES = 4
+MIN_WIDTH, DEFAULT_WIDTH, MAX_WIDTH = 200, 1_000, 2_000
+MAX_REPORT_PICTURES = 20
+# The cut-off for review that LlamaExtract documents.
+REVIEW_THRESHOLD = 0.8

@@ -8,6 +8,8 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
+from llx_mcp.answers.citation_outputs import AS_CITED, PageImage
+from llx_mcp.answers.creation_text import CREATION_PARTS
 from llx_mcp.answers.output_base import Output
 from llx_mcp.answers.outputs import (
     COUNT_FIELDS,
@@ -79,6 +81,13 @@ def value_line(row: Row) -> str:
     place = f"p. {page:g}" if page is not None else "no page" if quote is not None else "no citation"
     line = f"{shown} | {place} | {path} = {dump_json(value)}"
     return line if quote is None else f"{line} | {dump_json(quote)}"
+
+
+def citation_line(row: Row) -> str:
+    """Render a value that a picture shows: `1 | 0.31 | p. 1 | total = 12.5 | "Total 12.50" | verified`."""
+    number, path, value, confidence, page, quote, check, marked = row
+    line = value_line([path, value, confidence, page, quote])
+    return " | ".join([str(number), line, check, *([] if marked == AS_CITED else [f"marked: {marked or 'nothing'}"])])
 
 
 def job_line(row: Row) -> str:
@@ -304,6 +313,12 @@ def _render_sections(sections: Sections) -> str:
     return "".join(f"\n{name}: {dump_json(value)}\n" for name, value in sections.structured().items())
 
 
+def _render_image(image: PageImage) -> str:
+    numbers = ", ".join(map(str, image.numbers)) or "none"
+    uri = "" if image.resource is None else f", resource {image.resource}"
+    return f"Picture: page {image.page}, marked: {numbers}; {image.drawn_from}{uri}\n"
+
+
 def _titled(title: str, line: Callable[[Row], str], *, with_columns: bool = False) -> Callable[[Table], str]:
     def render_table(table: Table) -> str:
         rows = map(line, table.rows)
@@ -318,6 +333,7 @@ def _render_nothing(_: Any) -> str:
 
 # Every part of every output; what is not here is rendered in the head.
 PARTS: dict[str, Callable[[Any], str]] = {
+    **CREATION_PARTS,
     "jobs": _render_jobs,
     "summaries": lambda outputs: "".join(f"\n---\n{render(output)}" for output in outputs),
     "error": lambda message: f"Reason given by the service: {dump_json(message)}\n",
@@ -343,6 +359,12 @@ PARTS: dict[str, Callable[[Any], str]] = {
         f"\nTo check, worst kind first ({_DATA}); path, how many, an example = value [page, confidence], why",
         finding_line,
     ),
+    "citations": _titled(
+        f"\nValues by their number ({_DATA}); confidence, page, path = value, quote, check; marked as cited or said",
+        citation_line,
+    ),
+    "pictures": lambda images: "".join(_render_image(image) for image in images),
+    "without_picture": lambda reasons: "".join(f"No picture: {reason}\n" for reason in reasons),
     "origin": lambda origin: f"From {origin}.\n",
     "problem": lambda problem: f"The document's text cannot be read: {dump_json(problem)}\n",
     "num_places": lambda count: f"{_plural(count, 'place')}.\n",

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 from urllib.parse import quote
 
-from llx_mcp.answers.limits import DEFAULT_CHARS, MAX_CHARS, Section
+from llx_mcp.answers.limits import DEFAULT_CHARS, DEFAULT_WIDTH, MAX_CHARS, MAX_PICTURES, Section
 from llx_mcp.answers.outputs import Call
 from llx_mcp.result.sanitize import INVISIBLE, dump_json, sanitize_line
 from llx_mcp.scope import DEFAULT_SCOPE, Scope
@@ -25,13 +25,12 @@ SOURCE_CHARS = 2_000
 # The matches that a search shows.
 DEFAULT_HITS = 4
 MAX_HITS = 200
-# The cut-off for review that LlamaExtract documents.
-REVIEW_THRESHOLD = 0.8
 
 # In a call, for an argument that is longer than a call should be.
 SAME = "<the same>"
 
 _ID_CHARS = 64
+_URI_CHARS = 400
 _ROUND_UP = 100
 _IDS_SHARE = 0.1
 _FILE_ID = re.compile(r"(dfl|pjb)-|[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}\Z", re.IGNORECASE)
@@ -92,6 +91,11 @@ class JobRequest:
         """Return the URI of this job, or of one of its sections, as a resource."""
         job_id = SAME if len(self.job_id) > _ID_CHARS else quote(self.job_id, safe="")
         return f"llx://jobs/{job_id}/{section}".rstrip("/")
+
+    def citation_resource(self, paths: Sequence[str]) -> str | None:
+        """Return the URI of the picture that shows values; None where it would be longer than a call should be."""
+        uri = self.resource(f"citations/{quote(','.join(paths), safe='')}")
+        return uri if len(uri) <= _URI_CHARS else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +164,25 @@ class SourceOptions:
         """What is given, by the name of the argument."""
         names = ("path", "pages", "text")
         return {name: value for name in names if (value := getattr(self, name))}
+
+
+@dataclass(frozen=True, slots=True)
+class CitationOptions:
+    """Which values to show in the document, and how.
+
+    Attributes:
+        paths: JSONPaths of values.
+        max_width: the maximum width of a picture in pixels.
+        whole_page: whether to show whole pages, not only what is around the cited words.
+        png_only: whether every picture must be a PNG, even where WebP would look better.
+        max_pictures: the most pages to show.
+    """
+
+    paths: tuple[str, ...]
+    max_width: int = DEFAULT_WIDTH
+    whole_page: bool = False
+    png_only: bool = False
+    max_pictures: int = MAX_PICTURES
 
 
 @dataclass(frozen=True, slots=True)

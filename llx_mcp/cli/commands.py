@@ -1,12 +1,14 @@
-"""The commands `llx-mcp serve`, `get`, `wait`, `list`, `export`, `check` and `demo`."""
+"""The commands `llx-mcp serve`, `get`, `wait`, `list`, `export`, `check` and `demo`; `evidence` has two more."""
 
 import argparse
 import gc
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
-from llx_mcp.answers.limits import DEFAULT_CHARS, Section
+from llx_mcp.answers.limits import DEFAULT_CHARS, MAX_CHARS, MIN_CHARS, Section
+from llx_mcp.cli.evidence import EVIDENCE
 from llx_mcp.cli.options import (
     EXIT_COMPLETED,
     EXIT_FAILED,
@@ -14,12 +16,13 @@ from llx_mcp.cli.options import (
     EXPORT_FORMATS,
     Command,
     add_choice,
+    add_creation,
     add_source,
-    parse_max_chars,
     parse_port,
     parse_seconds,
+    parse_whole,
 )
-from llx_mcp.cli.setup import explain_port, is_local, set_up, set_up_settings
+from llx_mcp.cli.setup import build_creation_options, explain_port, is_local, set_up, set_up_settings
 from llx_mcp.errors import ArgumentError
 from llx_mcp.scope import KNOWN_STATUSES
 
@@ -34,6 +37,7 @@ _SERVING = (
 def _add_serve_flags(serve: argparse.ArgumentParser) -> None:
     serve.add_argument("--http", action="store_true", help="serve streamable HTTP on 127.0.0.1 instead of stdio")
     serve.add_argument("--port", type=parse_port, help=f"port for --http; 0 picks a free one (default: {_HTTP_PORT})")
+    add_creation(serve)
     add_source(serve)
 
 
@@ -82,7 +86,7 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print the structured form of the answer")
     parser.add_argument(
         "--max-chars",
-        type=parse_max_chars,
+        type=parse_whole(MIN_CHARS, MAX_CHARS),
         default=DEFAULT_CHARS,
         metavar="N",
         help="most characters of the answer (default: %(default)s)",
@@ -104,6 +108,7 @@ def _run_serve(arguments: argparse.Namespace) -> int:
     gc.disable()
     setup = set_up(arguments)
     log_level = setup.settings.log_level
+    options = replace(setup.reader_options, creation=build_creation_options(arguments, setup.settings))
     if arguments.http:
         from llx_mcp.server.http import serve_http
 
@@ -113,7 +118,7 @@ def _run_serve(arguments: argparse.Namespace) -> int:
                 setup.open_source,
                 redactor=setup.redactor,
                 port=port,
-                options=setup.reader_options,
+                options=options,
                 log_level=log_level,
             )
     elif arguments.port is not None:
@@ -123,7 +128,7 @@ def _run_serve(arguments: argparse.Namespace) -> int:
 
         if sys.stdin.isatty():
             sys.stderr.write(_SERVING)
-        serve_stdio(setup.open_source, redactor=setup.redactor, options=setup.reader_options, log_level=log_level)
+        serve_stdio(setup.open_source, redactor=setup.redactor, options=options, log_level=log_level)
     return 0
 
 
@@ -265,6 +270,7 @@ COMMANDS = (
         add_flags=_add_export_flags,
         run=_run_export,
     ),
+    *EVIDENCE,
     Command(
         "check",
         "check that key, region and service work together",

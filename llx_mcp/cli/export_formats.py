@@ -57,7 +57,7 @@ def _write_json(document: Document, matches: list[Location], target: IO[bytes], 
         values = matches[0].value
     else:
         values = [location.value for location in matches]
-    target.write(_encode(values, indent=2) + b"\n")
+    target.write(encode_json(values, indent=2) + b"\n")
     return []
 
 
@@ -65,7 +65,7 @@ def _write_jsonl(document: Document, matches: list[Location], target: IO[bytes],
     locations = list_elements(matches)
     values = _with_provenance(document, locations) if provenance else [location.value for location in locations]
     for value in values:
-        target.write(_encode(value) + b"\n")
+        target.write(encode_json(value) + b"\n")
     return []
 
 
@@ -130,10 +130,10 @@ def _make_distinct(names: list[str]) -> list[str]:
     return list(distinct)
 
 
-def _encode(value: Any, indent: int | None = None) -> bytes:
+def encode_json(value: Any, indent: int | None = None) -> bytes:
+    """Return a value as JSON in UTF-8; a lone surrogate becomes its escape."""
     separators = None if indent else (",", ":")
     text = json.dumps(value, ensure_ascii=False, indent=indent, separators=separators)
-    # UTF-8 cannot hold a lone surrogate. Its escape is valid JSON.
     return text.encode("utf-8", "backslashreplace")
 
 

@@ -9,6 +9,7 @@ from llx_mcp.answers.budget import Answer
 from llx_mcp.answers.output_base import Output
 from llx_mcp.answers.outputs import JobListOutput, JobOutput, WaitOutput
 from llx_mcp.answers.requests import JobListRequest, JobRequest, WaitRequest
+from llx_mcp.cli.files import replace_file
 from llx_mcp.cli.setup import CommandSetup, open_store
 from llx_mcp.cli.waiting_line import WaitingLine, run_waiting
 from llx_mcp.cli.wording import describe_error, print_error, render_for_people
@@ -136,17 +137,8 @@ def export_values(
         sys.stdout.buffer.flush()
         _print_notes(exported.notes)
         return
-    partial = output.with_name(f".{output.name}.partial")
-    try:
-        with partial.open("wb") as target:
-            exported = export(document, path, format_name, target, provenance=provenance)
-        partial.replace(output)
-    except OSError as exc:
-        # The partial file is not the one that the user named.
-        exc.filename = str(output)
-        raise
-    finally:
-        partial.unlink(missing_ok=True)
+    with replace_file(output) as target:
+        exported = export(document, path, format_name, target, provenance=provenance)
     noun = "record" if exported.num_records == 1 else "records"
     print(f"{exported.num_records} {noun} of {request.job_id} in {output}", file=sys.stderr)
     _print_notes(exported.notes)

@@ -9,6 +9,7 @@ from typing import NoReturn
 
 from llx_mcp import __version__
 from llx_mcp.cli.commands import COMMANDS
+from llx_mcp.cli.extract import EXTRACT
 from llx_mcp.cli.local import LOCAL
 from llx_mcp.cli.options import EXIT_CLOSED_PIPE, EXIT_ERROR, EXIT_INTERRUPTED, Command, CommandParser, add_commands
 from llx_mcp.cli.wording import describe_error, print_error
@@ -77,7 +78,7 @@ def build_parser() -> argparse.ArgumentParser:
         "Example:\n  llx-mcp demo",
     )
     parser.add_argument("--version", action="version", version=f"llx-mcp {__version__}")
-    add_commands(parser, (*COMMANDS, LOCAL, _COMPLETION), "COMMAND")
+    add_commands(parser, (*COMMANDS, EXTRACT, LOCAL, _COMPLETION), "COMMAND")
     return parser
 
 

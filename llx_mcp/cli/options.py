@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn, TypeAlias, get_args
 
-from llx_mcp.answers.limits import MAX_CHARS, MIN_CHARS
-from llx_mcp.settings import LogLevel, Region, check_base_url, load_redactor
+from llx_mcp.settings import LogLevel, Region, check_base_url, load_redactor, parse_permissions
 
 Flags: TypeAlias = Callable[[argparse.ArgumentParser], None]
 
@@ -136,6 +135,48 @@ def add_service(parser: argparse.ArgumentParser) -> None:
     add_choice(parser, "--log-level", get_args(LogLevel), help="lowest level to log to stderr (LLX_MCP_LOG_LEVEL)")
 
 
+def add_creation(parser: argparse.ArgumentParser) -> None:
+    """Add the flags that say what a server may do besides reading."""
+    parser.add_argument(
+        "--allow",
+        type=_parse_allow,
+        metavar="WHAT,...",
+        help="what to allow besides reading: create (costs credits), cancel, delete (LLX_MCP_ALLOW; default: nothing, "
+        "and with --local create and cancel)",
+    )
+    parser.add_argument(
+        "--files",
+        type=_parse_folder,
+        action="append",
+        metavar="DIR",
+        help="folder whose files may be uploaded, over stdio only; may be repeated (default: the working directory)",
+    )
+    parser.add_argument(
+        "--max-pages", type=_parse_count, metavar="N", help="most pages of a created job (LLX_MCP_MAX_PAGES)"
+    )
+
+
+def _parse_allow(text: str) -> frozenset[str]:
+    try:
+        return parse_permissions(text)
+    except ValueError as exc:
+        raise argparse.ArgumentTypeError(str(exc)) from None
+
+
+def _parse_folder(text: str) -> Path:
+    folder = Path(text)
+    if not folder.is_dir():
+        raise argparse.ArgumentTypeError(f"{text} is not a folder")
+    return folder.absolute()
+
+
+def _parse_count(text: str) -> int:
+    count = int(text) if text.isascii() and text.isdigit() else 0
+    if not count:
+        raise argparse.ArgumentTypeError("give a whole number from 1")
+    return count
+
+
 def add_choice(
     parser: argparse.ArgumentParser,
     flag: str,
@@ -164,12 +205,27 @@ def parse_port(text: str) -> int:
     return int(text)
 
 
-def parse_max_chars(text: str) -> int:
-    """Parse the budget of an answer for argparse."""
-    num_chars = int(text) if text.isascii() and text.isdigit() else 0
-    if not MIN_CHARS <= num_chars <= MAX_CHARS:
-        raise argparse.ArgumentTypeError(f"give a whole number from {MIN_CHARS:,} to {MAX_CHARS:,}")
-    return num_chars
+def parse_whole(least: int, most: int) -> Callable[[str], int]:
+    """Return what parses a whole number within bounds for argparse."""
+
+    def parse(text: str) -> int:
+        number = int(text) if text.isascii() and text.isdigit() else -1
+        if not least <= number <= most:
+            raise argparse.ArgumentTypeError(f"give a whole number from {least:,} to {most:,}")
+        return number
+
+    return parse
+
+
+def parse_share(text: str) -> float:
+    """Parse a number from 0 to 1 for argparse."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number <= 1:
+        raise argparse.ArgumentTypeError("give a number from 0 to 1")
+    return number
 
 
 def parse_seconds(text: str) -> float:

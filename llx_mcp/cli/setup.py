@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 from llx_mcp.errors import ConfigurationError
 from llx_mcp.redaction import RedactingFilter, Redactor
 from llx_mcp.scope import Scope
-from llx_mcp.settings import Settings, load_settings
+from llx_mcp.settings import Permission, Settings, load_settings
 
 if TYPE_CHECKING:
+    from llx_mcp.jobs.creation_options import CreationOptions
     from llx_mcp.jobs.reader_options import ReaderOptions
     from llx_mcp.jobs.source import OpenSource
     from llx_mcp.local import JobStore
@@ -76,12 +77,26 @@ def set_up_settings(arguments: argparse.Namespace) -> Settings:
         project_id=arguments.project_id,
         organization_id=arguments.organization_id,
         log_level=arguments.log_level,
+        allow=getattr(arguments, "allow", None),
+        max_pages=getattr(arguments, "max_pages", None),
     )
     log_format = "%(asctime)s %(levelname)s %(name)s: %(message)s"
     handler = logging.StreamHandler(sys.stderr)
     handler.addFilter(RedactingFilter(settings.build_redactor()))
     logging.basicConfig(handlers=[handler], level=settings.log_level, format=log_format)
     return settings
+
+
+def build_creation_options(arguments: argparse.Namespace, settings: Settings) -> "CreationOptions":
+    """Return what the flags and the settings allow besides reading. The embedded API bills nothing."""
+    from llx_mcp.jobs.creation_options import CreationOptions
+
+    free: frozenset[Permission] = frozenset({"create", "cancel"}) if is_local(arguments) else frozenset()
+    folders = tuple(arguments.files or [Path.cwd()])
+    if not arguments.files and folders[0] == Path(folders[0].anchor):
+        # Some clients start servers in the root of the file system, which would allow every file of the machine.
+        folders = ()
+    return CreationOptions(settings.allow | free, folders, settings.max_pages)
 
 
 def is_local(arguments: argparse.Namespace) -> bool:

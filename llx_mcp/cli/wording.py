@@ -19,25 +19,35 @@ _COMMANDS_OF_TOOLS = {
     "get_extract_job": "llx-mcp get",
     "wait_for_extract_job": "llx-mcp wait",
     "read_extract_result": "llx-mcp export",
+    "show_citation": "llx-mcp show",
 }
 _FLAGS_OF_ARGUMENTS = {
     "configuration_id": "--configuration-id",
     "created_since": "--since",
     "created_until": "--until",
     "cursor": "--cursor",
+    "data_schema": "--schema",
     "document": "--document",
     "expand": "--expand",
+    "file": "FILE",
     "job_id": "ID",
     "job_ids": "ID",
+    "like_job": "--like",
     "max_chars": "--max-chars",
     "organization_id": "--organization-id",
     "page_token": "--cursor",
     "path": "--path",
     "project_id": "--project-id",
     "status": "--status",
+    "target_pages": "--target-pages",
     "timeout_seconds": "--timeout",
 }
-_TOOLS_WITHOUT_COMMAND = ("find_in_extract_result", "query_extract_result", "review_extract_job")
+_TOOLS_WITHOUT_COMMAND = (
+    "find_in_extract_result",
+    "query_extract_result",
+    "read_source_text",
+    "review_extract_job",
+)
 _IN_CLIENT = "in an MCP client"
 # Arguments of tools that their commands do without: `wait` waits for all jobs, and `export` writes all pages.
 _NOT_FLAGS: Mapping[str, frozenset[str]] = {
@@ -48,7 +58,8 @@ _NOT_FLAGS: Mapping[str, frozenset[str]] = {
 _UNMISTAKABLE = {
     **_COMMANDS_OF_TOOLS,
     **{tool: f"{tool} ({_IN_CLIENT})" for tool in _TOOLS_WITHOUT_COMMAND},
-    **{name: _FLAGS_OF_ARGUMENTS[name] for name in ("max_chars", "timeout_seconds")},
+    **{name: _FLAGS_OF_ARGUMENTS[name] for name in ("max_chars", "timeout_seconds", "target_pages")},
+    "again=true": "--again",
 }
 _NAME = re.compile("|".join(map(re.escape, _UNMISTAKABLE)))
 # An error about an argument begins with its name. Further on, the same word may be a field of the document.

@@ -107,6 +107,11 @@ class JobCache:
             cached.is_billed = self._is_billed(job)
         return cached
 
+    def forget(self, job_id: str) -> None:
+        """Drop a job of every credential, because it was deleted."""
+        for key in [key for key in self.entries.newest_first() if isinstance(key, JobKey) and key.job_id == job_id]:
+            self.entries.drop(key)
+
     async def compress(self, key: JobKey) -> None:
         """Compress a job that was cached without compression."""
         await self.entries.compress(key)

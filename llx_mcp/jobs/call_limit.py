@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import anyio
 
-from llx_mcp.errors import ArgumentError, UnreachableError
+from llx_mcp.errors import ArgumentError, UnclearOutcomeError, UnreachableError
 
 
 @dataclass(slots=True)
@@ -43,3 +43,23 @@ def limit_call(seconds: float) -> Iterator[CallState]:
         "is large, call wait_for_extract_job with a longer timeout_seconds: it waits for the download too. "
         "LLX_MCP_CALL_SECONDS sets the time for one call."
     )
+
+
+@contextmanager
+def limit_creation(seconds: float | None, more_seconds: float = 0.0) -> Iterator[None]:
+    """Cancel the body once the time is up. None sets no limit.
+
+    Args:
+        seconds: the time for one call.
+        more_seconds: time for an upload.
+
+    Raises:
+        UnclearOutcomeError: the time was up. The message says that the same call goes on where this one ended.
+    """
+    with anyio.move_on_after(None if seconds is None else seconds + more_seconds) as scope:
+        yield
+    if scope.cancelled_caught:
+        raise UnclearOutcomeError(
+            "LlamaCloud did not answer in time, and the call was stopped. Call again with the same arguments: it goes "
+            "on where this one ended, and answers with the job if there is one."
+        )

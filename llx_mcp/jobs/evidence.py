@@ -5,8 +5,10 @@ from contextlib import AsyncExitStack
 from anyio.abc import TaskGroup
 
 from llx_mcp.answers.dispatch import (
+    CitationsQuestion,
     Question,
     ReadQuestion,
+    ReportQuestion,
     ReviewQuestion,
     SearchQuestion,
     SourceTextQuestion,
@@ -29,10 +31,12 @@ class EvidenceFinder:
 
     Attributes:
         texts: fetches and caches them.
+        pdfs: the processes that read and draw documents.
     """
 
-    def __init__(self, texts: SourceTexts, options: ReaderOptions) -> None:
+    def __init__(self, texts: SourceTexts, pdfs: PdfProcesses, options: ReaderOptions) -> None:
         self.texts = texts
+        self.pdfs = pdfs
         self._check_citations = options.check_citations
         self._max_wait_seconds = options.call_seconds * _WAIT_SHARE
 
@@ -41,7 +45,7 @@ class EvidenceFinder:
         match question:
             case SummaryQuestion():
                 return self.texts.peek(key)
-            case SourceTextQuestion():
+            case SourceTextQuestion() | CitationsQuestion() | ReportQuestion():
                 return await self.texts.fetch(key, cached, self._max_wait_seconds)
             case ReadQuestion() | SearchQuestion() | ReviewQuestion(check_citations=True):
                 return await self.find_for_checks(key, cached)
@@ -61,4 +65,5 @@ def open_evidence(
     """Make a finder whose texts share the cache of the jobs. The stack ends its processes."""
     processes = PdfProcesses()
     stack.push_async_callback(processes.close)
-    return EvidenceFinder(SourceTexts(fetcher.open, processes, clock, group, fetcher.cache.entries), options)
+    texts = SourceTexts(fetcher.open, processes, clock, group, fetcher.cache.entries)
+    return EvidenceFinder(texts, processes, options)

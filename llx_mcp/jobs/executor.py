@@ -58,6 +58,8 @@ _HINTS = {
     "summary": "Read one path at a time.",
     "read": "Read a longer path, or set a smaller max_chars.",
     "search": "Search for fewer words, or for rarer ones.",
+    "citations": "Name fewer values at once.",
+    "report": "Export the values instead.",
     "source_text": "Read fewer pages at once, or look for fewer words.",
     "review": "Check one kind of problem at a time with a query over the table fields.",
     "query": "Ask for less: fewer rows, shorter texts, an aggregate instead of a join of everything with everything.",

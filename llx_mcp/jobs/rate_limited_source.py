@@ -12,6 +12,7 @@ from llx_mcp.scope import DEFAULT_SCOPE, JobFilter, Scope
 
 if TYPE_CHECKING:
     from llx_mcp.evidence.pages import SourceText
+    from llx_mcp.jobs.creation_source import CreationSource
     from llx_mcp.models import Job, JobPage
 
 
@@ -54,6 +55,11 @@ class RateLimitedSource:
         self.rate.spend(self._clock.monotonic())
         return RateLimitedSource(self._source, self.rate, self._clock, num_reserved=1)
 
+    @property
+    def creation(self) -> "CreationSource":
+        """The requests that create, which are not counted here."""
+        return self._source.creation
+
     def identity(self) -> str:
         """Return the source's digest of key and address."""
         return self._source.identity()
@@ -66,25 +72,26 @@ class RateLimitedSource:
         self, job_id: str, expand: Sequence[str] = (), scope: Scope = DEFAULT_SCOPE, *, max_tries: int | None = None
     ) -> "Job":
         """Fetch one job with the named sections."""
-        with self._count_request():
+        with self.count_request():
             return await self._source.fetch_job(job_id, expand, scope, max_tries=max_tries)
 
     async def list_jobs(
         self, wanted: JobFilter, scope: Scope = DEFAULT_SCOPE, *, max_tries: int | None = None
     ) -> "JobPage":
         """Fetch one page of the jobs that pass every filter."""
-        with self._count_request():
+        with self.count_request():
             return await self._source.list_jobs(wanted, scope, max_tries=max_tries)
 
     async def fetch_file_names(
         self, file_ids: Sequence[str], scope: Scope = DEFAULT_SCOPE, *, max_tries: int | None = None
     ) -> dict[str, str]:
         """Fetch the names of those files that the service knows, by id."""
-        with self._count_request():
+        with self.count_request():
             return await self._source.fetch_file_names(file_ids, scope, max_tries=max_tries)
 
     @contextmanager
-    def _count_request(self) -> Iterator[None]:
+    def count_request(self) -> Iterator[None]:
+        """Count the request of the body, and learn from a refusal of it."""
         if self._num_reserved:
             self._num_reserved -= 1
         else:

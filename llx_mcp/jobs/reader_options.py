@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from llx_mcp.jobs.byte_cache import MAX_BYTES
+from llx_mcp.jobs.creation_options import CreationOptions
 from llx_mcp.jobs.poll_schedule import PollSchedule
 from llx_mcp.settings import CALL_SECONDS
 
@@ -17,6 +18,7 @@ class ReaderOptions:
         cache_bytes: budget for finished jobs in memory, in compressed bytes.
         call_seconds: how long one call may take; the timeout of a wait comes on top.
         check_citations: whether reading, searching and reviewing fetch the text of the document.
+        creation: what the operator allows besides reading.
     """
 
     schedule: PollSchedule = field(default_factory=PollSchedule)
@@ -24,3 +26,4 @@ class ReaderOptions:
     cache_bytes: int = MAX_BYTES
     call_seconds: float = CALL_SECONDS
     check_citations: bool = True
+    creation: CreationOptions = field(default_factory=CreationOptions)

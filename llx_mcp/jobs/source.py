@@ -11,6 +11,7 @@ from llx_mcp.scope import DEFAULT_SCOPE, JobFilter, Scope
 
 if TYPE_CHECKING:
     from llx_mcp.evidence.pages import SourceText
+    from llx_mcp.jobs.creation_source import CreationSource
     from llx_mcp.models import Job, JobPage
 
 
@@ -40,6 +41,11 @@ class JobSource(Protocol):
     @property
     def clock_offset_seconds(self) -> float:
         """How many seconds the service's clock is ahead of this machine's, by the `Date` of its latest response."""
+        ...
+
+    @property
+    def creation(self) -> "CreationSource":
+        """The requests that create, cancel and delete."""
         ...
 
     @property

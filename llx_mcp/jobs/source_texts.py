@@ -7,6 +7,7 @@ longer wait, so that the next call has the text.
 import math
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Protocol, TypeVar
 
 import anyio
@@ -110,14 +111,31 @@ class SourceTexts:
             cached: the job.
             max_wait_seconds: how long to wait, at most `WAIT_SECONDS`. The fetch then goes on for the next call.
         """
+        return await self._wait_for_text(await self._find_document(key, cached), max_wait_seconds)
+
+    async def fetch_text_layer(self, key: JobKey, cached: CachedJob) -> CachedSource:
+        """Return the text layer of a job's document, where `fetch` would return the text of its parse job.
+
+        Its words have boxes. Where there is none now, or no parse job, what says so is returned.
+        """
         document = await self._find_document(key, cached)
-        if (found := self._find(document)) is not None:
-            return found
-        # Without a cache the next call would begin again.
-        with anyio.move_on_after(min(max_wait_seconds, WAIT_SECONDS) if self._cache.max_bytes else FETCH_SECONDS):
-            self._keep_running(document)
-            return await self._share_fetch(document)
-        return build_missing(STILL_READING, may_come=True)
+        if not document.parse_job_id or not document.file_id:
+            return build_missing("there is no other text of the document")
+        return await self._wait_for_text(replace(document, parse_job_id=""), WAIT_SECONDS)
+
+    async def fetch_screenshot(self, key: JobKey, cached: CachedJob, page_index: int) -> bytes | None:
+        """Return the service's picture of a page, counted from 0; None where it gives none."""
+        document = await self._find_document(key, cached)
+        if not document.file_id:
+            return None
+        try:
+            source = await self._open()
+            return await source.documents.fetch_screenshot(
+                document.file_id, page_index, document.scope, max_tries=_TRIES
+            )
+        except LlxError:
+            # Most files have none, whatever the service answers then.
+            return None
 
     async def fetch_document_bytes(self, key: JobKey, cached: CachedJob) -> bytes:
         """Return the content of a job's document, from the cache or from a fetch that concurrent callers share.
@@ -126,6 +144,15 @@ class SourceTexts:
             LlxError: there is none; the message says why.
         """
         return await self._share_content(await self._find_document(key, cached))
+
+    async def _wait_for_text(self, document: DocumentKey, max_wait_seconds: float) -> CachedSource:
+        if (found := self._find(document)) is not None:
+            return found
+        # Without a cache the next call would begin again.
+        with anyio.move_on_after(min(max_wait_seconds, WAIT_SECONDS) if self._cache.max_bytes else FETCH_SECONDS):
+            self._keep_running(document)
+            return await self._share_fetch(document)
+        return build_missing(STILL_READING, may_come=True)
 
     async def _find_document(self, key: JobKey, cached: CachedJob) -> DocumentKey:
         document = self._documents.get(key)
@@ -212,7 +239,8 @@ class SourceTexts:
         return build_missing(f"the file has no text: {text.problem}") if text.problem else await cache_source(text)
 
     async def _share_content(self, document: DocumentKey) -> bytes:
-        key = BytesKey(document)
+        # The file is the same, whichever text is read.
+        key = BytesKey(replace(document, parse_job_id=""))
         if (cached := self._cache.find(key)) is not None:
             return await cached.body()
         return await self._contents.run(key, lambda: self._fetch_content(key))

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import anyio.to_thread
 
 from llx_mcp.llamacloud.api_key import read_key
+from llx_mcp.llamacloud.creation import CreationClient
 from llx_mcp.llamacloud.documents import FILE_PREFIX, DocumentClient
 from llx_mcp.llamacloud.error_mapping import RequestContext, map_bad_body, map_other_job
 from llx_mcp.llamacloud.expand_values import ExpandValues
@@ -36,6 +37,11 @@ class LlamaCloudClient:
         self._requester = Requester(connection, settings)
         self._expand_values = ExpandValues()
         self.documents = DocumentClient(self._requester)
+
+    @property
+    def creation(self) -> CreationClient:
+        """The endpoints that create, cancel and delete."""
+        return CreationClient(self._requester)
 
     @property
     def clock_offset_seconds(self) -> float:
@@ -192,6 +198,7 @@ def _build_filters(wanted: JobFilter) -> list[tuple[str, str]]:
     return [
         *(("job_ids", job_id) for job_id in wanted.job_ids),
         *(("status", name) for name in wanted.statuses),
+        *(("expand", name) for name in wanted.expand),
         *((name, value) for name, value in filters.items() if value),
     ]
 

@@ -45,6 +45,7 @@ class RequestContext:
         base_url: where the request goes.
         key: the key to send, and to remove from every text.
         subject: what a request is about that is about no job, such as `the document`; None for a job or a list of jobs.
+        needed: what a request to create needs, in words, such as `file "dfl-1"`.
     """
 
     job_id: str | None
@@ -52,6 +53,7 @@ class RequestContext:
     base_url: str
     key: ApiKey
     subject: str | None = None
+    needed: str | None = None
 
     @property
     def host(self) -> str:
@@ -103,21 +105,31 @@ _PERMANENT = frozenset({TransportFailure.TLS_ERROR, TransportFailure.PROXY_ERROR
 _NOT_CONNECTED = frozenset(
     {TransportFailure.NAME_NOT_RESOLVED, TransportFailure.CONNECTION_REFUSED, TransportFailure.CONNECT_ERROR}
 )
+# The request did not leave this machine.
+_NOT_SENT = _NOT_CONNECTED | {
+    TransportFailure.TLS_ERROR,
+    TransportFailure.PROXY_ERROR,
+    TransportFailure.CONNECT_TIMEOUT,
+    TransportFailure.POOL_TIMEOUT,
+    TransportFailure.INVALID_URL,
+}
 
 
 def map_transport_failure(failure: TransportFailure, context: RequestContext, num_tries: int) -> AttemptFailed:
     """Return the error for a request that got no complete response."""
     text = failure.value.format(host=context.host, base_url=context.base_url)
+    is_refused = failure in _NOT_SENT
     if failure is TransportFailure.INVALID_URL:
-        return AttemptFailed(ConfigurationError(text), is_retryable=False)
+        return AttemptFailed(ConfigurationError(text), is_retryable=False, is_refused=is_refused)
     if failure is TransportFailure.DECODING_ERROR:
         return AttemptFailed(BadResponseError(text), is_retryable=True)
     if failure in _PERMANENT:
-        return AttemptFailed(UnreachableError(text, is_transient=False), is_retryable=False)
+        return AttemptFailed(UnreachableError(text, is_transient=False), is_retryable=False, is_refused=is_refused)
     advice = "Try again later."
     if failure in _NOT_CONNECTED:
         advice = "Check the network and LLAMA_CLOUD_BASE_URL or LLAMA_CLOUD_REGION, then try again."
-    return AttemptFailed(UnreachableError(f"{text} {_describe_tries(num_tries)} {advice}"), is_retryable=True)
+    error = UnreachableError(f"{text} {_describe_tries(num_tries)} {advice}")
+    return AttemptFailed(error, is_retryable=True, is_refused=is_refused)
 
 
 def map_status(
@@ -135,7 +147,12 @@ def map_status(
     wait_seconds = parse_retry_after(headers, datetime.now(UTC))
     error = _build_status_error(status_code, wait_seconds, body, context, num_tries)
     return AttemptFailed(
-        error, is_retryable=is_retryable_status(status_code, headers), retry_after_seconds=wait_seconds
+        error,
+        is_retryable=is_retryable_status(status_code, headers),
+        retry_after_seconds=wait_seconds,
+        is_refused=300 <= status_code < 500 and status_code not in (408, 409),
+        # A gateway that gave up waiting does not know what the service behind it does.
+        has_ended=status_code not in (408, 502, 504),
     )
 
 
@@ -284,8 +301,8 @@ def _describe_status(
         )
     if status == 402:
         return OutOfCreditsError, (
-            "The LlamaCloud account is out of credits. Reading a job is normally free, so this may concern the plan: "
-            "check the account's billing page. Retrying does not help before that."
+            f"The LlamaCloud account is out of credits. {_describe_billed(context)}check the account's billing page. "
+            "Retrying does not help before that."
         )
     if status in (403, 404):
         return NotFoundError, _describe_not_found(status, context)
@@ -300,6 +317,12 @@ def _describe_status(
     if status < 400:
         return BadResponseError, _describe_unexpected_status(status, context)
     return RejectedError, f"LlamaCloud rejected the request (HTTP {status})."
+
+
+def _describe_billed(context: RequestContext) -> str:
+    if context.needed is not None:
+        return "Nothing was created: "
+    return "Reading a job is normally free, so this may concern the plan: "
 
 
 def _describe_unexpected_status(status: int, context: RequestContext) -> str:
@@ -319,6 +342,9 @@ def _describe_not_found(status: int, context: RequestContext) -> str:
             f"LlamaCloud does not have {context.subject} any more, or this key cannot see it (HTTP 404). Documents "
             "expire, most of them after 48 hours."
         )
+    if context.needed is not None:
+        text = f"{_clean(context.needed, context.key)} cannot be seen with this key (HTTP {status})."
+        return f"{text} Check the id, the project and the region (now {context.region})."
     if context.job_id is None:
         text = f"{context.host_and_region} does not list jobs for this key (HTTP {status})."
         return f"{text} Check the project, the region and LLAMA_CLOUD_BASE_URL."

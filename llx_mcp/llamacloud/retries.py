@@ -38,13 +38,25 @@ class AttemptFailed(Exception):  # noqa: N818 - it reports one attempt and carri
         error: what the caller gets if there is no further attempt.
         is_retryable: whether another attempt may succeed.
         retry_after_seconds: how long the service asked to wait before it; None where it did not ask.
+        is_refused: whether the service certainly did not act on the request: it never got it, or refused it.
+        has_ended: whether the service itself reported an error, and does not work on the request any more.
     """
 
-    def __init__(self, error: LlxError, *, is_retryable: bool, retry_after_seconds: float | None = None) -> None:
+    def __init__(
+        self,
+        error: LlxError,
+        *,
+        is_retryable: bool,
+        retry_after_seconds: float | None = None,
+        is_refused: bool = False,
+        has_ended: bool = False,
+    ) -> None:
         super().__init__(type(error).__name__)
         self.error = error
         self.is_retryable = is_retryable
         self.retry_after_seconds = retry_after_seconds
+        self.is_refused = is_refused
+        self.has_ended = has_ended
 
 
 async def call_with_retries(

@@ -4,10 +4,11 @@ import errno
 import logging
 import socket
 import ssl
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, BinaryIO
 
 import anyio
 import httpx
@@ -30,6 +31,8 @@ ATTEMPT_SECONDS = 300.0
 
 _ERROR_BODY_BYTES = 64 * 1024
 _OK = 200
+# What a request that changes something is answered with: the service creates a file with 201 and deletes with 204.
+_DONE = frozenset({200, 201, 204})
 # Decompression must be bounded before it happens. One of these codings expands a chunk at most some 1,000 times.
 # Stacked codings have no bound, and neither has Brotli, which httpx decodes where its library is installed.
 _ALLOWED_CODINGS = ("", "identity", "gzip", "x-gzip", "deflate")
@@ -53,6 +56,26 @@ _FAILURES: tuple[tuple[type[Exception], TransportFailure], ...] = (
 )
 
 _log = logging.getLogger("llx_mcp.llamacloud")
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """The body of a request.
+
+    Attributes:
+        json: a JSON body; None for a form or for no body.
+        fields: the text fields of a form.
+        file: the file of a form, which is read from its start in chunks.
+        file_name: the name of the file.
+    """
+
+    json: bytes | None = None
+    fields: Mapping[str, str] = field(default_factory=dict)
+    file: BinaryIO | None = None
+    file_name: str = ""
+
+
+_NO_PAYLOAD = Payload()
 
 
 class Connection:
@@ -89,18 +112,47 @@ class Connection:
         Raises:
             AttemptFailed: there is no such body; the exception says why, and whether to try again.
         """
+        return await self.send_once("GET", url, context, attempt, with_key=with_key, max_bytes=max_bytes)
+
+    async def send_once(
+        self,
+        method: str,
+        url: str,
+        context: RequestContext,
+        attempt: int,
+        *,
+        payload: Payload = _NO_PAYLOAD,
+        with_key: bool = True,
+        max_bytes: int | None = None,
+    ) -> bytes:
+        """Send a request once and return the body of a successful response.
+
+        Args:
+            method: the HTTP method.
+            url: the whole address.
+            context: what the request is about, and the key to send.
+            attempt: the number of this attempt, from 1.
+            payload: the body of the request.
+            with_key: whether to send the key. A signed URL needs none and may lead to another host.
+            max_bytes: the size limit of the body of the response, where it is below that of the connection.
+
+        Raises:
+            AttemptFailed: there is no such body; the exception says why, and whether to try again.
+        """
         # httpx.Headers hides the credential in its repr, for tracebacks that show variables.
         headers = httpx.Headers({"Authorization": f"Bearer {context.key.value}"} if with_key else {})
+        if payload.json is not None:
+            headers["Content-Type"] = "application/json"
         log_url = url if with_key else url.partition("?")[0]
         failed: AttemptFailed
         try:
             with anyio.fail_after(ATTEMPT_SECONDS):
-                async with self._http.stream("GET", url, headers=headers) as response:
-                    _log.debug("GET %s: HTTP %d (try %d)", log_url, response.status_code, attempt)
+                async with self._http.stream(method, url, headers=headers, **_build_body(payload)) as response:
+                    _log.debug("%s %s: HTTP %d (try %d)", method, log_url, response.status_code, attempt)
                     return await self._read_response(response, context, attempt, max_bytes)
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, TimeoutError) as exc:
             failure = name_transport_failure(exc)
-            _log.debug("GET %s: %s (try %d)", log_url, failure.name, attempt)
+            _log.debug("%s %s: %s (try %d)", method, log_url, failure.name, attempt)
             failed = map_transport_failure(failure, context, attempt)
         # Raised outside of the handler, so that it has no context: the exception of httpx holds the request.
         raise failed
@@ -110,7 +162,8 @@ class Connection:
     ) -> bytes:
         self._update_clock_offset(response)
         _check_coding(response, context, attempt)
-        if response.status_code == _OK:
+        is_get = response.request.method == "GET"
+        if response.status_code == _OK or (not is_get and response.status_code in _DONE):
             return await self._read_body(
                 response, context, min(max_bytes or self._max_body_bytes, self._max_body_bytes)
             )
@@ -131,6 +184,12 @@ class Connection:
                 raise AttemptFailed(map_large_body(max_bytes, context), is_retryable=False)
             chunks.append(chunk)
         return b"".join(chunks)
+
+
+def _build_body(payload: Payload) -> dict[str, Any]:
+    if payload.file is not None:
+        return {"data": dict(payload.fields), "files": {"file": (payload.file_name, payload.file)}}
+    return {} if payload.json is None else {"content": payload.json}
 
 
 @asynccontextmanager

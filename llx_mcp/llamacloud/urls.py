@@ -7,6 +7,7 @@ from llx_mcp.errors import ArgumentError, ConfigurationError, excerpt
 
 JOBS_PATH = "/api/v2/extract"
 FILES_PATH = "/api/v1/beta/files"
+CONFIGURATIONS_PATH = "/api/v1/beta/configurations"
 PARSE_PATH = "/api/v2/parse"
 _SCREENSHOTS_PATH = "/api/v1/files/{}/page_screenshots"
 
@@ -36,6 +37,18 @@ def build_file_path(file_id: str) -> str:
         raise ArgumentError("file_id is empty. Give the id of a file; it begins with dfl-.")
     _check_length_and_encoding("file_id", file_id)
     return f"{FILES_PATH}/{_encode_segment(file_id)}"
+
+
+def build_configuration_path(configuration_id: str) -> str:
+    """Return the path of one saved configuration, with the id percent-encoded as its last segment.
+
+    Raises:
+        ArgumentError: the id is blank, too long, or cannot be encoded.
+    """
+    if not configuration_id.strip():
+        raise ArgumentError("configuration_id is empty. Give the id of a saved configuration; it begins with cfg-.")
+    _check_length_and_encoding("configuration_id", configuration_id)
+    return f"{CONFIGURATIONS_PATH}/{_encode_segment(configuration_id)}"
 
 
 def build_parse_path(parse_job_id: str) -> str:

@@ -22,6 +22,7 @@ from llx_mcp.local.configurations_api import build_configuration_routes
 from llx_mcp.local.database import StoreProblem, StoreProblemError
 from llx_mcp.local.document_texts import DocumentTexts
 from llx_mcp.local.endpoints import DO_NOT_RETRY, ApiContext, Endpoint, build_route, has_api_key
+from llx_mcp.local.extraction import ExtractionEngine
 from llx_mcp.local.fault_middleware import FaultMiddleware
 from llx_mcp.local.faults import FaultError, FaultInjector, describe_fault, parse_faults
 from llx_mcp.local.files_api import FILES_PATH, build_file_routes
@@ -30,6 +31,7 @@ from llx_mcp.local.job_queries import JobFilter, ListedJob
 from llx_mcp.local.job_store import JobStore
 from llx_mcp.local.jobs_api import build_job_routes
 from llx_mcp.local.parse_api import build_parse_routes
+from llx_mcp.local.recorded_results import RecordedResults
 from llx_mcp.local.screenshots import PageRenderer
 from llx_mcp.local.status_page import render_status_page
 
@@ -57,6 +59,7 @@ def create_app(
     page_token: str | None = None,
     allowed_hosts: Iterable[str] | None = None,
     max_upload_bytes: int = DEFAULT_UPLOAD_BYTES,
+    engine: ExtractionEngine | None = None,
     lifespan: AppLifespan | None = None,
 ) -> Starlette:
     """Build the application over a store.
@@ -70,6 +73,7 @@ def create_app(
         allowed_hosts: The allowed values of `Host` and the hosts of allowed origins. None allows all, which is safe
             only if no browser can reach the application.
         max_upload_bytes: The maximum size of an uploaded file.
+        engine: Makes the results of created jobs; None takes those of recorded jobs.
         lifespan: Runs while the application does.
     """
     context = ApiContext(store, clock)
@@ -81,7 +85,7 @@ def create_app(
             *(_build_admin_routes(injector, admin_token) if admin_token else ()),
             *build_file_routes(context, renderer, secrets.token_bytes(32)),
             *build_configuration_routes(context),
-            *build_job_routes(context),
+            *build_job_routes(context, engine or RecordedResults(store)),
             *build_parse_routes(context, texts),
         ],
         exception_handlers={

@@ -18,19 +18,37 @@ class FaultMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        broken_body: str | None = None
+        late: list[Fault] = []
         for fault in self._injector.select_faults(scope["method"], scope["path"]):
-            if fault.kind == "slow":
+            if fault.comes_after:
+                late.append(fault)
+            elif fault.kind == "slow":
                 await self._injector.sleep(fault.seconds)
-            elif fault.kind in ("disconnect", "truncated"):
-                broken_body = fault.kind
+            elif fault.kind == "disconnect":
+                await _CollectedResponse().send_half(send, disconnects=True)
+                return
             else:
                 await _build_response(fault)(scope, receive, send)
                 return
-        if broken_body is None:
-            await self._app(scope, receive, send)
+        if late:
+            await self._run_and_fail(late, scope, receive, send)
         else:
-            await _send_half(self._app, scope, receive, send, disconnects=broken_body == "disconnect")
+            await self._app(scope, receive, send)
+
+    async def _run_and_fail(self, faults: list[Fault], scope: Scope, receive: Receive, send: Send) -> None:
+        """Carry out the request, then delay, replace or cut the response."""
+        response = _CollectedResponse()
+        await self._app(scope, receive, response.collect)
+        for fault in faults:
+            if fault.kind == "slow":
+                await self._injector.sleep(fault.seconds)
+            elif fault.kind in ("disconnect", "truncated"):
+                await response.send_half(send, disconnects=fault.kind == "disconnect")
+                return
+            else:
+                await _build_response(fault)(scope, receive, send)
+                return
+        await response.send(send)
 
 
 def _build_response(fault: Fault) -> Response:
@@ -46,20 +64,30 @@ def _build_response(fault: Fault) -> Response:
     return JSONResponse({"detail": "The service is temporarily unavailable"}, fault.status)
 
 
-async def _send_half(app: ASGIApp, scope: Scope, receive: Receive, send: Send, *, disconnects: bool) -> None:
-    """Send half of the body. With the full Content-Length, the server closes the connection after it."""
-    start: Message = {}
-    body = bytearray()
+class _CollectedResponse:
+    """A response that is held back."""
 
-    async def collect(message: Message) -> None:
+    def __init__(self) -> None:
+        self._start: Message = {"type": "http.response.start", "status": 200, "headers": []}
+        self._body = bytearray()
+
+    async def collect(self, message: Message) -> None:
+        """Take a message that the application sends."""
         if message["type"] == "http.response.start":
-            start.update(message)
+            self._start.update(message)
         else:
-            body.extend(message.get("body", b""))
+            self._body.extend(message.get("body", b""))
 
-    await app(scope, receive, collect)
-    half = bytes(body[: len(body) // 2])
-    headers = [(name, value) for name, value in start["headers"] if name != b"content-length"]
-    length = len(body) if disconnects else len(half)
-    await send({**start, "headers": [*headers, (b"content-length", str(length).encode())]})
-    await send({"type": "http.response.body", "body": half, "more_body": disconnects})
+    async def send(self, send: Send) -> None:
+        """Send the response as it is."""
+        await send(self._start)
+        await send({"type": "http.response.body", "body": bytes(self._body)})
+
+    async def send_half(self, send: Send, *, disconnects: bool) -> None:
+        """Send half of the body. If its length announces more, the server closes the connection after it."""
+        half = bytes(self._body[: len(self._body) // 2])
+        headers = [(name, value) for name, value in self._start["headers"] if name != b"content-length"]
+        # At least one byte is announced, so that an empty body is missing too.
+        length = max(len(self._body), 1) if disconnects else len(half)
+        await send({**self._start, "headers": [*headers, (b"content-length", str(length).encode())]})
+        await send({"type": "http.response.body", "body": half, "more_body": disconnects})

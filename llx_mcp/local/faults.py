@@ -16,15 +16,22 @@ rate-limited          429; `retry_after`, in seconds, adds the Retry-After heade
 rate-limit            429 beyond `per_minute` requests in any minute (20, as on the free tier)
 unavailable           5xx; `status` (503)
 slow                  no answer for `seconds` (5), then the usual one
-disconnect            the connection closes in the middle of the body
+disconnect            the connection closes in the middle of the body; without one with `when=before`
 truncated             half of the body, under a Content-Length that matches the half
 not-json              200 with an HTML page
 wrong-region          401, as for a key of another region
 out-of-credits        402
 
-Write KIND or KIND:name=value,name=value. Every kind takes `method`, and `path`, a part of the path. Every kind but
-rate-limit takes `share`, the share of requests that fail, from 0 to 1 (1), drawn at random with `seed` (0); and
-`times`, the number of requests that fail.
+Write KIND or KIND:name=value,name=value. Parameters:
+
+method, path          every kind. `path` is a part of the path, or its end and $: method=POST,path=/extract$
+skip                  how many requests pass first (0)
+share, seed           the share of the others that fail, from 0 to 1 (1), drawn at random with `seed` (0)
+times                 how many requests fail
+when                  before: the request has no effect. after: it has, and only its answer is lost or late
+
+rate-limit takes only the first of these lines. `when` is for unavailable, slow and not-json (before), and for
+disconnect (after). truncated always comes after.
 """
 KINDS = (
     "rate-limited", "rate-limit", "unavailable", "slow", "disconnect", "truncated", "not-json", "wrong-region",
@@ -60,7 +67,9 @@ _PARAMETERS: Mapping[str, _Parameter] = {
     "method": _Parameter(
         str, f"one of {', '.join(_METHODS)}", "unavailable:method=POST", lambda value: value.upper() in _METHODS
     ),
-    "path": _Parameter(str, "a part of the path of a request", "disconnect:path=/cancel"),
+    "path": _Parameter(str, "a part of the path of a request, or its end and $", "disconnect:path=/cancel"),
+    "skip": _Parameter(int, "a whole number from 0", "unavailable:skip=2,times=1", lambda value: value >= 0),
+    "when": _Parameter(str, "before or after", "disconnect:when=before", lambda value: value in ("before", "after")),
     "status": _Parameter(
         int, "a whole number from 500 to 599", "unavailable:status=502", lambda value: 500 <= value <= 599
     ),
@@ -70,13 +79,15 @@ _PARAMETERS: Mapping[str, _Parameter] = {
     ),
     "per_minute": _Parameter(int, "a whole number from 0", "rate-limit:per_minute=20", lambda value: value >= 0),
 }
-_SHARED_PARAMETERS = ("method", "path", "share", "seed", "times")
+_SHARED_PARAMETERS = ("method", "path", "skip", "share", "seed", "times")
 # The parameters of each kind that has its own.
 _PARAMETERS_BY_KIND: Mapping[str, tuple[str, ...]] = {
     "rate-limited": ("retry_after", *_SHARED_PARAMETERS),
     "rate-limit": ("per_minute", "retry_after", "method", "path"),
-    "unavailable": ("status", *_SHARED_PARAMETERS),
-    "slow": ("seconds", *_SHARED_PARAMETERS),
+    "unavailable": ("status", "when", *_SHARED_PARAMETERS),
+    "slow": ("seconds", "when", *_SHARED_PARAMETERS),
+    "disconnect": ("when", *_SHARED_PARAMETERS),
+    "not-json": ("when", *_SHARED_PARAMETERS),
 }
 _MAX_QUOTED_CHARS = 40
 
@@ -95,6 +106,8 @@ class Fault:
     times: int | None = None
     method: str | None = None
     path: str | None = None
+    skip: int = 0
+    when: str | None = None
     status: int = 503
     seconds: float = 5.0
     retry_after: float | None = None
@@ -118,6 +131,13 @@ class Fault:
                 )
             if not parameter.accepts(value):
                 raise _build_value_error(name, value)
+
+    @property
+    def comes_after(self) -> bool:
+        """Whether the request has its effect, and only its answer is lost or late."""
+        return (
+            self.kind == "truncated" or (self.when or ("after" if self.kind == "disconnect" else "before")) == "after"
+        )
 
 
 def get_parameters(kind: str) -> tuple[str, ...]:
@@ -248,15 +268,19 @@ class _ActiveFault:
     def __init__(self, fault: Fault) -> None:
         self.fault = fault
         self._random = random.Random(fault.seed)  # noqa: S311 - must be repeatable, not secret
+        self._num_matched = 0
         self._num_injected = 0
         self._allowed_at: deque[float] = deque()
 
     def applies_to(self, method: str, path: str, now: float) -> bool:
         fault = self.fault
-        if (fault.method and fault.method.upper() != method) or (fault.path and fault.path not in path):
+        if (fault.method and fault.method.upper() != method) or not _is_in_path(fault.path or "", path):
             return False
         if fault.kind == "rate-limit":
             return self._exceeds_rate(now)
+        self._num_matched += 1
+        if self._num_matched <= fault.skip:
+            return False
         if (fault.times is not None and self._num_injected >= fault.times) or self._random.random() >= fault.share:
             return False
         self._num_injected += 1
@@ -269,3 +293,7 @@ class _ActiveFault:
             return True
         self._allowed_at.append(now)
         return False
+
+
+def _is_in_path(part: str, path: str) -> bool:
+    return path.endswith(part[:-1]) if part.endswith("$") else part in path

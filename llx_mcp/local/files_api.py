@@ -107,10 +107,12 @@ class _FilesApi:
                 raise validation_error("missing", ["body", "purpose"], "Field required", None)
             if not isinstance(file, UploadFile):
                 raise validation_error("missing", ["body", "file"], "Field required", None)
+            if not file.filename or not file.size:
+                raise HTTPException(400, "The file has no name" if file.size else "The file is empty")
             stored = await run_in_threadpool(
                 self._files.put_file,
                 file.file,
-                file.filename or "file",
+                file.filename,
                 self._clock(),
                 project_id=str(scope.project_id or PROJECT_ID),
                 purpose=purpose,

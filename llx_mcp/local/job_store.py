@@ -266,6 +266,14 @@ class JobStore:
                 return jobs
         return []
 
+    def has_recorded_job(self, file_input: str) -> bool:
+        """Return whether an imported job names a file or a parse job."""
+        if not job_rows.is_storable(file_input):
+            return False
+        query = "SELECT EXISTS (SELECT 1 FROM jobs WHERE is_recorded AND (file_input = ? OR parse_job_id = ?))"
+        with self._database.connection() as db:
+            return bool(db.execute(query, (file_input, file_input)).fetchone()[0])
+
     def find_recorded_configuration(self, configuration_id: str) -> msgspec.Raw | None:
         """Return the configuration of the newest imported job that names a saved one; None if no such job has one."""
         jobs = self._find_recorded("configuration_id", configuration_id)

@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from llx_mcp.local.endpoints import DO_NOT_RETRY, ApiContext, build_route, is_in_project
+from llx_mcp.local.extraction import ExtractionEngine
 from llx_mcp.local.file_store import FILE_PREFIX
 from llx_mcp.local.job_creation import NotInStoreError, build_job_spec
 from llx_mcp.local.job_queries import JobFilter, PageCursor
@@ -47,9 +48,14 @@ _DOCUMENT_PREFIXES = {"file_id": FILE_PREFIX, "parse_job_id": PARSE_JOB_PREFIX}
 _PREFIX_OF_NO_JOB = "\0"
 
 
-def build_job_routes(context: ApiContext) -> list[Route]:
-    """Build the routes of jobs."""
-    api = _JobsApi(context)
+def build_job_routes(context: ApiContext, engine: ExtractionEngine) -> list[Route]:
+    """Build the routes of jobs.
+
+    Args:
+        context: The store and the clock.
+        engine: Makes the results of created jobs.
+    """
+    api = _JobsApi(context, engine)
     # `path`, because an id may hold an encoded slash.
     job_path = f"{JOBS_PATH}/{{job_id:path}}"
     return [
@@ -66,8 +72,9 @@ def build_job_routes(context: ApiContext) -> list[Route]:
 class _JobsApi:
     """The endpoints. Methods with a leading underscore use the store and run in a worker thread."""
 
-    def __init__(self, context: ApiContext) -> None:
+    def __init__(self, context: ApiContext, engine: ExtractionEngine) -> None:
         self._store = context.store
+        self._engine = engine
         self._clock = context.clock
 
     async def create(self, request: Request) -> Response:
@@ -84,7 +91,14 @@ class _JobsApi:
             check_schema(body.configuration.data_schema, ["body", "configuration", "data_schema"])
         now = self._clock()
         try:
-            spec = build_job_spec(self._store, body, project_id=scope.project_id, scenario_name=scenario_name, now=now)
+            spec = build_job_spec(
+                self._store,
+                self._engine,
+                body,
+                project_id=scope.project_id,
+                scenario_name=scenario_name,
+                now=now,
+            )
         except NotInStoreError as exc:
             raise HTTPException(404, str(exc)) from None
         job = self._find(self._store.create_job(spec, now), now)

@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from llx_mcp.local.job_creation import find_document, get_configuration
+from llx_mcp.local.job_creation import find_document
 from llx_mcp.local.job_store import JobStore
+from llx_mcp.local.recorded_results import RECORD_COMMAND, get_configuration
 from llx_mcp.local.request_models import SchemaGeneration, ScopeQuery
 
 NO_MODEL = (
@@ -12,7 +13,7 @@ NO_MODEL = (
 )
 _NO_RECORDED_SCHEMA = (
     "llx-mcp local: the embedded API has no model, and no recorded job of this document has a schema. Extract the "
-    "document once with LlamaCloud, then run llx-mcp local record JOB_ID --local-db PATH."
+    f"document once with LlamaCloud, then run {RECORD_COMMAND}."
 )
 # Options of the recorded job that the generated configuration keeps.
 _KEPT_OPTIONS = ("tier", "extraction_target")
@@ -37,8 +38,9 @@ def generate_configuration(store: JobStore, body: SchemaGeneration, scope: Scope
     """
     name, parameters = _DEFAULT_NAME, None
     if body.file_id is not None:
-        file, recorded = find_document(store, body.file_id, scope.project_id)
-        name = file.name.rpartition(".")[0] or file.name if file else name
+        document = find_document(store, body.file_id, scope.project_id)
+        name = document.name.rpartition(".")[0] or document.name or name
+        recorded = store.find_recorded_jobs(document.sha256, document.file_input)
         configurations = [get_configuration(each) for each in recorded]
         parameters = _choose_parameters([each for each in configurations if isinstance(each.get("data_schema"), dict)])
     if parameters is None and body.data_schema is not None:

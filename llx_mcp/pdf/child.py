@@ -1,34 +1,20 @@
 """The process that works on one PDF with pdfium. The server ends it if it takes too long.
 
 It imports nothing of the package but its siblings, so that it starts fast. Its first argument is the maximum of
-processor time in seconds, the second says what to do, the others are whole numbers for that. The PDF comes on standard
-input, and frames go to standard output.
+processor time in seconds, the second says what to do, the others are whole numbers for that. The content comes on
+standard input, and frames go to standard output.
 """
 
-import contextlib
 import sys
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
 
 from llx_mcp.pdf.frames import ERROR, HEADER, Frames, build_frame
+from llx_mcp.pdf.opening import UnreadableError, open_document
 from llx_mcp.pdf.page_drawing import draw_pages
 from llx_mcp.pdf.text_reading import read_pages
 
-if TYPE_CHECKING:
-    import pypdfium2
-
 _MAX_MEMORY_BYTES = 3 << 29
 _COMMANDS: Mapping[str, Callable[..., Frames]] = {"draw": draw_pages, "read": read_pages}
-# pdfium finds the start of a PDF within this many bytes.
-_SIGNATURE_BYTES = 1_024
-_REASONS = {
-    4: "it is encrypted and needs a password",
-    5: "it is encrypted in a way that is not supported",
-}
-
-
-class UnreadableError(Exception):
-    """The content cannot be opened. The message gives the reason."""
 
 
 def main() -> None:
@@ -47,26 +33,15 @@ def run(command: str, content: bytes, numbers: list[int]) -> Frames:
     import pypdfium2
 
     try:
-        yield from _COMMANDS[command](_open_document(content), *numbers)
-    except (UnreadableError, pypdfium2.PdfiumError, ValueError, ArithmeticError, MemoryError) as exc:
+        if command == "cite":
+            # Imported late, because Pillow takes longer to import than most pages take to read.
+            from llx_mcp.pdf.citation_drawing import draw_marked_page
+
+            yield from draw_marked_page(content, *numbers)
+        else:
+            yield from _COMMANDS[command](open_document(content), *numbers)
+    except (UnreadableError, pypdfium2.PdfiumError, ValueError, ArithmeticError, MemoryError, OSError) as exc:
         yield build_frame(ERROR, f"The document cannot be read: {exc or type(exc).__name__}".encode())
-
-
-def _open_document(content: bytes) -> "pypdfium2.PdfDocument":
-    import pypdfium2
-
-    if not content:
-        raise UnreadableError("it is empty")
-    if b"%PDF-" not in content[:_SIGNATURE_BYTES]:
-        raise UnreadableError("it is not a PDF")
-    try:
-        document = pypdfium2.PdfDocument(content)
-    except pypdfium2.PdfiumError as exc:
-        raise UnreadableError(_REASONS.get(exc.err_code or 0, "it is damaged")) from None
-    # Otherwise pages lack what is filled in.
-    with contextlib.suppress(pypdfium2.PdfiumError):
-        document.init_forms()
-    return document
 
 
 def _limit_resources(seconds: int) -> None:

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 PAGES = b"P"
 # An image; the text of a page in MessagePack; the end, with the reason why pages are missing, or nothing.
 IMAGE, TEXT, END = b"I", b"T", b"N"
+# What the picture of a citation shows, in JSON. The picture follows.
+CAPTION = b"C"
 # Why the document cannot be opened.
 ERROR = b"E"
 HEADER = struct.Struct(">cQ")

@@ -15,6 +15,7 @@ from anyio.streams.buffered import BufferedByteReceiveStream
 
 from llx_mcp.evidence.pages import SourcePage, SourceText
 from llx_mcp.pdf.frames import END, ERROR, HEADER
+from llx_mcp.pdf.pictures import Mark, Picture, PictureOptions, decode_picture, encode_request
 from llx_mcp.pdf.text_reading import NOT_READ
 
 __all__ = ["PdfError", "PdfProcesses", "SourcePage", "SourceText"]
@@ -23,6 +24,8 @@ MAX_DOCUMENT_BYTES = 256 << 20
 MAX_PAGES = 2_000
 PAGE_SECONDS = 10.0
 TOTAL_SECONDS = 30.0
+# The most passages that one picture marks.
+MAX_MARKS = 100
 
 _START_CODE = "import sys; sys.path[:] = {path!r}; from llx_mcp.pdf.child import main; main()"
 _MAX_PROCESSES = 2
@@ -100,6 +103,19 @@ class PdfProcesses:
         except _DIED:
             raise PdfError(f"Page {page_index} cannot be drawn: it needs too much memory or time") from None
 
+    async def count_pages(self, content: bytes, *, total_seconds: float = PAGE_SECONDS) -> int:
+        """Return the number of pages of a PDF. None of them is read.
+
+        Raises:
+            PdfError: The content is not a PDF that can be opened, or that takes too much time or memory.
+        """
+        try:
+            async with self._start(content, "read", 0, total_seconds=total_seconds) as process:
+                with anyio.fail_after(total_seconds):
+                    return await (await _send(process, content, total_seconds)).read_number()
+        except (TimeoutError, *_DIED):
+            raise PdfError("The document cannot be read within the limits of time and memory") from None
+
     async def read_text(
         self,
         content: bytes,
@@ -137,6 +153,34 @@ class PdfProcesses:
         if num_pages is None or (num_pages and not pages):
             raise PdfError(f"The document cannot be read: {reason}")
         return _build_text(pages, num_pages, reason)
+
+    async def draw_citation(
+        self, content: bytes, marks: Sequence[Mark], options: PictureOptions, *, total_seconds: float = PAGE_SECONDS
+    ) -> Picture:
+        """Draw a page with passages marked.
+
+        Args:
+            content: The PDF, or a PNG, JPEG or WebP image of the page.
+            marks: The passages, at most `MAX_MARKS`.
+            options: The page, and how to show it.
+            total_seconds: The maximum time.
+
+        Raises:
+            PdfError: The content is neither, has no such page, or the page takes too much time or memory.
+        """
+        request = encode_request(marks[:MAX_MARKS], options)
+        try:
+            async with self._start(content, "cite", len(request), total_seconds=total_seconds) as process:
+                with anyio.fail_after(total_seconds):
+                    replies = await _send(process, request + content, total_seconds)
+                    _, caption = await replies.read()
+                    _, image = await replies.read()
+                    return decode_picture(caption, image)
+        except TimeoutError:
+            raise PdfError(f"Page {options.page_index + 1} cannot be drawn within the time limit") from None
+        except _DIED:
+            reason = "it needs too much memory or time"
+            raise PdfError(f"Page {options.page_index + 1} cannot be drawn: {reason}") from None
 
     @asynccontextmanager
     async def _start(

@@ -13,6 +13,8 @@ ROOT = ""
 # The RFC allows any character from U+0080 in an unquoted name; spaces are quoted here all the same.
 # One class of characters: a repeated choice of two takes 100 times the memory of a long name.
 _SHORTHAND = re.compile(r"(?![0-9])[^\s\x00-/:-@\[-^`{-\x7f]+\Z")
+# A path in a list of paths: commas within brackets are part of it.
+_LISTED = re.compile(r"""(?:[^,\[]|\[(?:[^\]'"]|'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")*\]|\[)+""", re.DOTALL)
 _ESCAPES = {"'": "\\'", "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\b": "\\b", "\f": "\\f"}
 
 
@@ -41,6 +43,11 @@ def join_names(path: str) -> str:
 def show_path(path: str) -> str:
     """Return the path as answers write it: the whole result is `$`."""
     return path or "$"
+
+
+def split_paths(text: str) -> list[str]:
+    """Return the paths in a text that separates them by commas, as models write several."""
+    return [path for match in _LISTED.finditer(text) if (path := match.group().strip())]
 
 
 def _escape(char: str) -> str:

@@ -2,6 +2,7 @@
 
 import socket
 import sys
+from dataclasses import replace
 from types import FrameType
 
 import anyio
@@ -36,7 +37,10 @@ def serve_http(
     """
     # Before anything is said: the port may be in use.
     with socket.create_server((_HOST, port)) as listener:
-        server = build_frozen_server(source, redactor, options, log_level)
+        # A client over HTTP may be on another machine, whose files are others.
+        read = options or ReaderOptions()
+        without_files = replace(read, creation=replace(read.creation, folders=()))
+        server = build_frozen_server(source, redactor, without_files, log_level)
         url = f"http://{_HOST}:{listener.getsockname()[1]}/mcp"
         sys.stderr.write(f"llx-mcp: MCP over streamable HTTP at {url} (this machine only)\n")
         anyio.run(_serve_http, server, listener, log_level)

@@ -1,6 +1,7 @@
 """The prompts in `prompts/*.md`: TOML front matter between `+++` lines, then the text with `{arguments}`."""
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -23,13 +24,19 @@ class Argument:
 
 @dataclass(frozen=True, slots=True)
 class PromptFile:
-    """One prompt, as in its file."""
+    """One prompt, as in its file.
+
+    Attributes:
+        body: the text, with `{argument}` in place of each argument.
+        needs: the permission without which a server does not have it; None for all servers.
+    """
 
     name: str
     title: str
     description: str
     arguments: tuple[Argument, ...]
     body: str
+    needs: str | None = None
 
     def render(self, given: dict[str, str]) -> str:
         """Return the text with its arguments filled in.
@@ -54,6 +61,11 @@ class PromptFile:
         return _PLACEHOLDER.sub(lambda match: values.get(match.group(1), match.group()), self.body)
 
 
+def list_prompts(allowed: Collection[str]) -> dict[str, PromptFile]:
+    """Return the prompts of a server with some permissions, by their names."""
+    return {name: prompt for name, prompt in load_prompts().items() if prompt.needs is None or prompt.needs in allowed}
+
+
 @cache
 def load_prompts() -> dict[str, PromptFile]:
     """Load every prompt, by its name, in the order of the file names."""
@@ -76,4 +88,5 @@ def _parse(name: str, text: str) -> PromptFile:
         Argument(argument["name"], argument["description"], argument.get("required", True))
         for argument in front.get("arguments", [])
     )
-    return PromptFile(name, front["title"], front["description"], arguments, text[match.end() :].strip())
+    body = text[match.end() :].strip()
+    return PromptFile(name, front["title"], front["description"], arguments, body, front.get("needs"))

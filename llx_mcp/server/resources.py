@@ -1,4 +1,4 @@
-"""Resources: jobs and their sections as JSON, their tables as CSV."""
+"""Resources: jobs and their sections as JSON, their tables as CSV, citations as pictures."""
 
 import io
 from contextvars import ContextVar
@@ -9,9 +9,10 @@ from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError
 
-from llx_mcp.answers.requests import JobRequest
-from llx_mcp.errors import LlxError, NotFoundError, excerpt
+from llx_mcp.answers.requests import CitationOptions, JobRequest
+from llx_mcp.errors import ArgumentError, LlxError, NotFoundError, excerpt
 from llx_mcp.jobs.reader import JobReader
+from llx_mcp.result.paths import split_paths
 
 if TYPE_CHECKING:
     from llx_mcp.models import Job
@@ -63,6 +64,16 @@ def add_resources(server: MCPServer[JobReader]) -> None:
         job = await _fetch(job_id, ctx)
         return await anyio.to_thread.run_sync(_write_table, JobSections(job.sections), table)
 
+    @server.resource(
+        "llx://jobs/{job_id}/citations/{path}",
+        name="extract_job_citation",
+        title="Citation in the document",
+        description="The page that a value is cited from, with the cited words outlined.",
+        mime_type="image/png",
+    )
+    async def read_citation(job_id: str, path: str, ctx: Context[JobReader, Any]) -> bytes:
+        return await _draw_citation(job_id, path, ctx)
+
 
 async def hint_freshness(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
     """Say how long a client may reuse a resource: an hour once its job has ended, not at all before.
@@ -81,6 +92,20 @@ async def hint_freshness(ctx: ServerRequestContext[Any, Any], call_next: CallNex
     if isinstance(result, dict) and "ttlMs" in result and ttls_ms:
         return {**result, "ttlMs": min(ttls_ms), "cacheScope": "private"}
     return result
+
+
+async def _draw_citation(job_id: str, path: str, ctx: Context[JobReader, Any]) -> bytes:
+    options = CitationOptions(tuple(split_paths(path)), png_only=True, max_pictures=1)
+    try:
+        shown = await ctx.request_context.lifespan_context.citations.show(JobRequest(job_id), options)
+    except (ArgumentError, NotFoundError) as exc:
+        raise ResourceNotFoundError(str(exc)) from None
+    except LlxError as exc:
+        raise ResourceError(str(exc)) from None
+    if not shown.pages:
+        raise ResourceNotFoundError("; ".join(shown.reasons) or "The job has no result.")
+    _ttls_ms.get([]).append(_FINAL_TTL_MS)
+    return shown.pages[0].picture.content
 
 
 def _write_table(sections: "JobSections", name: str) -> str:

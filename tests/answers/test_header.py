@@ -108,7 +108,7 @@ def test_seconds_waited_are_rounded() -> None:
 def test_failed_job_has_its_configuration_as_a_step_unless_it_is_shown() -> None:
     job = build_job(None, status="FAILED", error_message="no such page")
     ((stays, configuration), (short,)) = steps_of(job, JobRequest("ext-1"))
-    assert stays.startswith("The job stays failed. For a result, create a new job elsewhere")
+    assert stays.startswith("The job stays failed. A result needs a new job")
     assert stays.startswith(short)
     assert "Check that the document opens" in stays
     call = 'get_extract_job(job_id="ext-1", expand=["configuration"])'

@@ -28,18 +28,26 @@ from llx_mcp.answers.requests import JobRequest, ReadOptions, SourceOptions
 from llx_mcp.models import Job
 from llx_mcp.outputs import (
     Call,
+    CancelOutput,
     Citation,
+    CitationOutput,
+    CostEstimate,
     Counts,
+    CreateOutput,
+    DeleteOutput,
+    DocumentFacts,
     Entry,
     Facts,
     JobListFacts,
     JobListOutput,
     JobOutput,
     JobSearch,
+    JobSettings,
     NextStep,
     Omission,
     Output,
     Place,
+    PageImage,
     QueryOutput,
     ReadOutput,
     ReviewCounts,
@@ -48,6 +56,7 @@ from llx_mcp.outputs import (
     SearchOutput,
     Sections,
     SourceTextOutput,
+    SuggestOutput,
     Table,
     Value,
     WaitCounts,
@@ -61,10 +70,15 @@ TOOL_OUTPUTS = (
     WaitOutput,
     ReadOutput,
     SourceTextOutput,
+    CitationOutput,
     SearchOutput,
     QueryOutput,
     ReviewOutput,
     JobListOutput,
+    CreateOutput,
+    CancelOutput,
+    DeleteOutput,
+    SuggestOutput,
 )
 # The text form has these elsewhere: in titles, in how a cell is written, and in the call for the next page.
 NOT_RENDERED = {"notice", "cursor", "cells"}
@@ -211,7 +225,35 @@ FOUND: dict[str, Any] = {
     "hits": Table(columns=["path", "values"], cells="[value, page, confidence]", rows=[["hit-path", {"name": CELL}]]),
     "similar_names": ["similar-name"],
 }
+DOCUMENT = DocumentFacts(name="document-name", document_id="document-id", bytes=301, pages=302)
 FULL: tuple[Output, ...] = (
+    CreateOutput(
+        **JOB_HEAD,
+        outcome="created",
+        document=DOCUMENT,
+        settings=JobSettings(
+            tier="settings-tier",
+            target="settings-target",
+            configuration_id="settings-configuration",
+            target_pages="303-304",
+            max_pages=305,
+            without=["settings-without"],
+            instructions="settings-instructions",
+            num_fields=306,
+            fields=["settings-field"],
+        ),
+        estimate=CostEstimate(pages=307, most_pages=308, credits=309, credits_a_page=310, note="estimate-note"),
+    ),
+    CancelOutput(**JOB_HEAD, outcome="cancelled"),
+    DeleteOutput(**JOB_HEAD, outcome="deleted"),
+    SuggestOutput(
+        document=DOCUMENT,
+        notice="Data.",
+        fields=["field-line"],
+        data_schema={"type": "schema-type"},
+        omitted=[OMISSION],
+        next_steps=[STEP],
+    ),
     JobOutput(**SUMMARY),
     WaitOutput(**SUMMARY),
     WaitOutput(waited=WAITED, jobs=JOB_TABLE, summaries=[JobOutput(**SUMMARY)], omitted=[OMISSION], next_steps=[STEP]),
@@ -229,6 +271,15 @@ FULL: tuple[Output, ...] = (
             Table(columns=["c"], cells="[value, page, confidence]", rows=[["cited-path", CELL, [CELL, CELL]]]),
         ],
         cursor="the-cursor",
+    ),
+    CitationOutput(
+        **JOB_HEAD,
+        citations=Table(
+            columns=["number", "path", "value", "confidence", "page", "quote", "check", "marked"],
+            rows=[[221, "cited-path", "cited-value", 0.222, 223, "cited-quote", "the-check", "words-found"]],
+        ),
+        pictures=[PageImage(page=224, numbers=[225], drawn_from="drawn-from", resource="llx://picture")],
+        without_picture=["picture-reason"],
     ),
     SourceTextOutput(
         **JOB_HEAD,
@@ -295,7 +346,7 @@ def leaves_of(structured: Any) -> Iterator[str]:
 @pytest.mark.parametrize("output", FULL, ids=lambda output: type(output).__name__)
 def test_every_field_is_in_the_text_form(output: Output) -> None:
     text = render(output)
-    fixed_columns = {"lowest_confidence", "hits", "findings", "places", "lines"}
+    fixed_columns = {"lowest_confidence", "hits", "findings", "places", "lines", "citations"}
     structured = output.structured()
     # What each job says has the fields of one job.
     structured |= structured.pop("searches", [{}])[0]
@@ -329,4 +380,4 @@ def test_every_part_of_every_output_has_a_renderer() -> None:
 def test_answer_has_both_forms_of_one_output() -> None:
     output = FULL[0]
     answer = Answer(output.structured(), render(output))
-    assert JobOutput.model_validate(answer.structured) == output
+    assert type(output).model_validate(answer.structured) == output

@@ -448,7 +448,7 @@ def test_check_by_column_finds_the_same_violations_as_jsonschema(corpus_job: byt
 
 
 def test_job_without_a_result_has_a_next_step() -> None:
-    assert "create a new job" in next_steps(review_of(build_job(None, status="FAILED")).structured)
+    assert "A result needs a new job" in next_steps(review_of(build_job(None, status="FAILED")).structured)
 
 
 @given(jobs(), st.integers(1_000, 5_000), st.floats(0, 1))

@@ -165,7 +165,7 @@ def test_overview_doubts_no_constants_and_no_indices() -> None:
         ("RUNNING", None, 'wait_for_extract_job(job_id="ext-1")'),
         ("THROTTLED", None, 'wait_for_extract_job(job_id="ext-1")'),
         ("SOMETHING_NEW", None, 'wait_for_extract_job(job_id="ext-1")'),
-        ("FAILED", "Page 3 is encrypted", "create a new job"),
+        ("FAILED", "Page 3 is encrypted", "A result needs a new job"),
         ("FAILED", None, "gave no reason"),
         ("CANCELLED", None, "cancelled before it ended"),
         ("COMPLETED", None, "found no value"),

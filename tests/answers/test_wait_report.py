@@ -151,7 +151,7 @@ def test_wait_report_for_few_jobs_has_summaries_and_next_steps() -> None:
     ]
     assert next_steps(answer.structured) == (
         "1 job has not ended. It may be stuck. Waiting bills nothing. Its owner can inspect and cancel it in "
-        "LlamaCloud, and create a new job (this server only reads). To keep waiting: "
+        "LlamaCloud. A stuck job gives no result; only a new one does. To keep waiting: "
         'wait_for_extract_job(job_ids=["ext-2"], until="any") To read one that has ended: '
         'get_extract_job(job_id="ext-1")'
     )

@@ -23,7 +23,7 @@ printf '%s\\n' "${COMPREPLY[@]}"
 @pytest.mark.parametrize(
     ("words", "completions"),
     [
-        (["re"], []),
+        (["re"], ["report"]),
         (["se"], ["serve"]),
         (["local", "re"], ["record", "redact"]),
         (["list", "--stat"], ["--status"]),

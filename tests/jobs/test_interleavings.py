@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from llx_mcp.errors import NotFoundError, RateLimitedError, UnavailableError
+from llx_mcp.jobs.creation_source import CreationSource
 from llx_mcp.jobs.progress import WaitProgress
 from llx_mcp.jobs.reader import JobReader, open_reader
 from llx_mcp.jobs.source import JobSource
@@ -82,6 +83,7 @@ class Script:
     """A job source that follows the example; each response takes 50 ms."""
 
     clock_offset_seconds = 0.0
+    creation: CreationSource
 
     def __init__(self, lives: list[Life], outages: list[Outage], lists: str, clock: VirtualClock) -> None:
         self._lives = {f"ext-{number}": life for number, life in enumerate(lives)}

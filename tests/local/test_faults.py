@@ -249,6 +249,23 @@ def test_fault_applies_only_to_its_method_and_path() -> None:
                                                         ("POST", JOB))] == [True, False, False]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("part", "matching"),
+    [("/extract$", ["/api/v2/extract"]), ("/files$", ["/api/v1/beta/files"]), ("$", ["/api/v2/extract", JOB]),
+     ("/extract", ["/api/v2/extract", JOB])],
+)  # fmt: skip
+def test_path_with_a_dollar_is_the_end_of_the_path(part: str, matching: list[str]) -> None:
+    faults = FaultInjector([Fault("unavailable", path=part)])
+    paths = ["/api/v2/extract", JOB] if "files" not in part else ["/api/v1/beta/files", "/api/v1/beta/files/query"]
+    assert [path for path in paths if faults.select_faults("GET", path)] == matching
+
+
+def test_requests_are_skipped_before_others_fail() -> None:
+    faults = FaultInjector([Fault("unavailable", method="GET", skip=2, times=1)])
+    assert faults.select_faults("POST", JOB) == []
+    assert [len(faults.select_faults("GET", JOB)) for _ in range(5)] == [0, 0, 1, 0, 0]
+
+
 def test_admin_endpoint_changes_faults_and_is_exempt(client: httpx.Client) -> None:
     requested = ["rate-limited:retry_after=2", {"kind": "wrong-region", "times": 1}]
     described = [{"kind": "rate-limited", "retry_after": 2.0}, {"kind": "wrong-region", "times": 1}]
@@ -283,7 +300,8 @@ def test_invalid_faults_are_refused_and_change_nothing(
     ("fault", "wrong", "allowed"),
     [("", "There is no fault ''", f"one of {', '.join(KINDS)}."),
      ("nothing", "There is no fault 'nothing'", f"one of {', '.join(KINDS)}."),
-     ("slow:colour=red", "no parameter 'colour'", "share, seed, times, method, path, status, seconds, retry_after"),
+     ("slow:colour=red", "no parameter 'colour'",
+      "share, seed, times, method, path, skip, when, status, seconds, retry_after"),
      ("slow:share=x", "share cannot be 'x'", "a number from 0 to 1."),
      ("slow:share=1.01", "share cannot be 1.01", "a number from 0 to 1."),
      ("slow:share=-0.01", "share cannot be -0.01", "a number from 0 to 1."),
@@ -297,14 +315,20 @@ def test_invalid_faults_are_refused_and_change_nothing(
      ("slow:seconds", "seconds cannot be ''", "a number from 0 to 3600."),
      ("rate-limit:per_minute=-1", "per_minute cannot be -1", "a whole number from 0."),
      ("slow:times=1.5", "times cannot be '1.5'", "a whole number from 0."),
+     ("slow:skip=-1", "skip cannot be -1", "a whole number from 0."),
+     ("slow:skip=1.5", "skip cannot be '1.5'", "a whole number from 0."),
+     ("slow:when=later", "when cannot be 'later'", "before or after."),
+     ("truncated:when=before", "truncated does not take when", "It takes method, path, skip, share, seed, times."),
      ("slow:times=-1", "times cannot be -1", "a whole number from 0."),
      ({"kind": "slow", "times": 1.5}, "times cannot be 1.5", "a whole number from 0."),
      ({"kind": "slow", "times": [1]}, "times cannot be [1]", "a whole number from 0."),
      ("rate-limited:retry_after=-1", "retry_after cannot be -1.0", "a number from 0 to 86400."),
      ("rate-limited:retry_after=86401", "retry_after cannot be 86401.0", "a number from 0 to 86400."),
      ("unavailable:method=FETCH", "method cannot be 'FETCH'", "one of GET, POST, PUT, DELETE."),
-     ("slow:status=500", "slow does not take status", "It takes seconds, method, path, share, seed, times."),
-     ("disconnect:seconds=3", "disconnect does not take seconds", "It takes method, path, share, seed, times."),
+     ("slow:status=500", "slow does not take status",
+      "It takes seconds, when, method, path, skip, share, seed, times."),
+     ("disconnect:seconds=3", "disconnect does not take seconds",
+      "It takes when, method, path, skip, share, seed, times."),
      ("rate-limit:times=1", "rate-limit does not take times", "It takes per_minute, retry_after, method, path.")],
 )  # fmt: skip
 def test_fault_error_says_what_is_wrong_and_allowed_with_a_valid_example(
@@ -322,7 +346,7 @@ def test_parameters_at_their_bounds_are_accepted() -> None:
     for text in (
         "slow:share=0,seconds=0", "slow:share=1,seconds=3600", "unavailable:status=500", "unavailable:status=599",
         "rate-limited:retry_after=0,times=0", "rate-limited:retry_after=86400,method=delete,path=/x",
-        "rate-limit:per_minute=0",
+        "rate-limit:per_minute=0", "disconnect:when=before,skip=0", "not-json:when=after,path=/extract$",
     ):  # fmt: skip
         fault = parse_fault(text)
         described = ",".join(f"{name}={value}" for name, value in describe_fault(fault).items() if name != "kind")

@@ -19,11 +19,19 @@ from tests.local.clients import Clock
 from tests.pdf_files import build_pages, write_lines
 
 BY_NAME = {sample.name: sample for sample in SAMPLES}
-CONFIGURATION: Any = {"data_schema": {"type": "object", "properties": {"total": {"type": "number"}}}}
 STORED_IDS = {sample.job_id for sample in SAMPLES}
 INVOICE_ID = "dfl-sample0invoice00000000000000"
 OTHER_PROJECT = "00000000-0000-4000-8000-000000000000"
 KEY = {"Authorization": "Bearer llx-local"}
+
+
+def read_section(name: str, section: str) -> Any:
+    """Return one section of a sample job."""
+    return decode_json(split_json(read_sample(BY_NAME[name]))[section])
+
+
+# The schema of the sample invoice.
+CONFIGURATION: Any = {"data_schema": read_section("invoice", "configuration")["data_schema"]}
 
 
 @pytest.fixture
@@ -32,16 +40,12 @@ def client(url: str) -> Iterator[LlamaCloud]:
         yield opened
 
 
-def read_section(name: str, section: str) -> Any:
-    """Return one section of a sample job."""
-    return decode_json(split_json(read_sample(BY_NAME[name]))[section])
-
-
 @pytest.mark.parametrize("name", ["invoice", "statement", "lab_report", "loan_agreement"])
 def test_job_of_known_document_gets_recorded_result(client: LlamaCloud, clock: Clock, name: str) -> None:
     content = read_document(BY_NAME[name])
     file = client.files.create(file=(f"{name}-copy.pdf", content), purpose="extract")
-    job = client.extract.create(file_input=file.id, configuration=CONFIGURATION)
+    schema = read_section(name, "configuration")["data_schema"]
+    job = client.extract.create(file_input=file.id, configuration={"data_schema": schema})
     assert (job.status, job.extract_result, job.file_input) == ("PENDING", None, file.id)
     clock.advance(1.5)
     assert client.extract.get(job.id).status == "RUNNING"
@@ -50,7 +54,7 @@ def test_job_of_known_document_gets_recorded_result(client: LlamaCloud, clock: C
     assert (done.status, done.extract_result) == ("COMPLETED", read_section(name, "extract_result"))
     assert done.id != BY_NAME[name].job_id
     assert done.configuration is not None
-    assert done.configuration.data_schema == CONFIGURATION["data_schema"]
+    assert done.configuration.data_schema == schema
     assert done.extract_metadata is not None
     assert done.extract_metadata.to_dict() == read_section(name, "extract_metadata")
     assert done.usage is not None
@@ -471,6 +475,25 @@ def test_invalid_upload_is_refused_and_stores_nothing(
     response = httpx.post(f"{url}/api/v1/beta/files", content=body, headers=headers)
     assert response.status_code in (400, 422)
     assert response.json()["detail"]
+    assert store.files.list_files() == before
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "detail"), [("a.pdf", b"", "The file is empty"), ("", b"%PDF", "The file has no name")]
+)
+def test_file_without_content_or_name_is_refused(
+    url: str, client: LlamaCloud, store: JobStore, name: str, content: bytes, detail: str
+) -> None:
+    before = store.files.list_files()
+    with pytest.raises(llama_cloud.BadRequestError, match="The file is empty"):
+        client.files.create(file=("a.pdf", b""), purpose="extract")
+    body = (
+        b'--b\r\nContent-Disposition: form-data; name="purpose"\r\n\r\nextract\r\n--b\r\n'
+        b'Content-Disposition: form-data; name="file"; filename="%s"\r\n\r\n%s\r\n--b--\r\n'
+    ) % (name.encode(), content)
+    headers = {**KEY, "Content-Type": "multipart/form-data; boundary=b"}
+    response = httpx.post(f"{url}/api/v1/beta/files", content=body, headers=headers)
+    assert (response.status_code, response.json()) == (400, {"detail": detail})
     assert store.files.list_files() == before
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llx_mcp.result.paths import join_any, join_index, join_name, show_path
+from llx_mcp.result.paths import join_any, join_index, join_name, show_path, split_paths
 from llx_mcp.result.sanitize import INVISIBLE
 
 
@@ -52,3 +52,20 @@ def test_quoted_name_can_be_read_back(name: str) -> None:
         assert json.loads(f'"{inner}"') == name
     else:
         assert path == name
+
+
+@pytest.mark.parametrize(
+    ("text", "paths"),
+    [
+        ("total", ["total"]),
+        ("total, items[0].a ,b", ["total", "items[0].a", "b"]),
+        ("items[0,2].a,b", ["items[0,2].a", "b"]),
+        ("$['a, b'].c,[\"d,]\"]", ["$['a, b'].c", '["d,]"]']),
+        (r"['it\'s, so'],x", [r"['it\'s, so']", "x"]),
+        ("a,,b,", ["a", "b"]),
+        ("a[0,b", ["a[0", "b"]),
+        ("", []),
+    ],
+)
+def test_paths_in_a_text_are_separated_by_commas_outside_of_brackets(text: str, paths: list[str]) -> None:
+    assert split_paths(text) == paths

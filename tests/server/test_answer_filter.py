@@ -36,6 +36,8 @@ CALLS: list[tuple[str, dict[str, Any]]] = [
     ("find_in_extract_result", {"job_id": "ext-1", "text": KEY}),
     ("read_source_text", {"job_id": "ext-1"}),
     ("read_source_text", {"job_id": "ext-1", "text": KEY}),
+    ("show_citation", {"job_id": "ext-1", "path": "rows"}),
+    ("show_citation", {"job_id": "ext-1", "path": KEY}),
     ("query_extract_result", {"job_id": "ext-1", "sql": "SELECT path, name, value, quote FROM fields"}),
     ("query_extract_result", {"job_id": "ext-1", "sql": "SELECT * FROM rows"}),
     ("query_extract_result", {"job_id": "ext-1", "sql": f'SELECT "{KEY}" FROM'}),

@@ -20,6 +20,7 @@ TOOLS: dict[str, dict[str, Any]] = {
     "wait_for_extract_job": {"job_id": "ext-1", "timeout_seconds": 0},
     "read_extract_result": {"job_id": "ext-1", "path": "total"},
     "read_source_text": {"job_id": "ext-1"},
+    "show_citation": {"job_id": "ext-1", "path": "total"},
     "find_in_extract_result": {"job_id": "ext-1", "text": "12"},
     "query_extract_result": {"job_id": "ext-1", "sql": "SELECT total FROM document"},
     "review_extract_job": {"job_id": "ext-1"},

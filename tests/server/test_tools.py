@@ -16,7 +16,8 @@ from mcp_types import TextResourceContents
 from llx_mcp.backends import open_cloud_backend
 from llx_mcp.llamacloud import open_client
 from llx_mcp.local import SAMPLE_RUNNING_ID, SAMPLES
-from llx_mcp.server.app import INSTRUCTIONS, build_server
+from llx_mcp.server.app import build_server
+from llx_mcp.server.toolset import build_instructions
 from llx_mcp.settings import load_settings
 from tests.clients import ERAS, ProgressLog, call, connect, connect_with_clock, size_of, structured, text_of
 from tests.conftest import Snapshot
@@ -28,6 +29,7 @@ SNAPSHOTS = Path(__file__).parent / "snapshots"
 REQUIRED: dict[str, dict[str, Any]] = {
     "find_in_extract_result": {"text": "x"},
     "query_extract_result": {"sql": "SELECT 1"},
+    "show_citation": {"path": "$"},
 }
 INVOICE, STATEMENT, LAB_REPORT, LOAN = (sample.job_id for sample in SAMPLES[:4])
 TOOLS = (
@@ -35,6 +37,7 @@ TOOLS = (
     "wait_for_extract_job",
     "read_extract_result",
     "read_source_text",
+    "show_citation",
     "find_in_extract_result",
     "query_extract_result",
     "review_extract_job",
@@ -227,7 +230,7 @@ async def test_unknown_job_is_an_error_with_advice(job_id: str, words: str) -> N
     ("sample", "words"),
     [
         ("running", "wait_for_extract_job"),
-        ("failed_reason", "create a new job"),
+        ("failed_reason", "A result needs a new job"),
         ("cancelled", "cancelled before it ended"),
         ("null_result", "found no value"),
     ],
@@ -271,8 +274,11 @@ async def test_resources_hold_the_whole_job(mode: str) -> None:
             "llx://jobs/{job_id}/metadata",
             "llx://jobs/{job_id}/configuration",
             "llx://jobs/{job_id}/tables/{table}",
+            "llx://jobs/{job_id}/citations/{path}",
         ]
-        uris = [template.uri_template.format(job_id=STATEMENT, table="transactions") for template in templates]
+        uris = [
+            template.uri_template.format(job_id=STATEMENT, table="transactions", path="$") for template in templates
+        ]
         read = [await client.read_resource(uri) for uri in uris[:4]]
         (table,) = (await client.read_resource(uris[4])).contents
         contents: list[Any] = [resource.contents[0] for resource in read]
@@ -332,4 +338,4 @@ async def test_cursor_of_a_definition_list_is_refused() -> None:
 
 
 def test_instructions_are_short() -> None:
-    assert len(INSTRUCTIONS.split()) <= 150
+    assert len(build_instructions(()).split()) <= 150

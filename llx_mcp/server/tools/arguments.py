@@ -1,5 +1,6 @@
 """The arguments that tools share: the same names, meanings and bounds everywhere."""
 
+import json
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -27,6 +28,15 @@ def as_words(value: object) -> object:
     return [as_words(item) for item in value] if isinstance(value, list) else value
 
 
+def as_object(value: object) -> object:
+    """Parse a text that is a JSON object: models send a schema as text, where an object is expected."""
+    try:
+        parsed = json.loads(value) if isinstance(value, str) else None
+    except (ValueError, RecursionError):
+        return value
+    return parsed if isinstance(parsed, dict) else value
+
+
 def _strip(value: object) -> object:
     return value.strip() if isinstance(value, str) else value
 
@@ -51,6 +61,8 @@ MaxChars = Annotated[
     int,
     Field(ge=MIN_CHARS, le=MAX_CHARS, description="Character budget of the answer."),
 ]
+File = Annotated[str | None, Field(description="Path on this machine.")]
+DocumentId = Annotated[str | None, Field(description="Or a file (dfl-…) or parse job (pjb-…).")]
 ProjectId = Annotated[str | None, Field(description="Default: the key's.")]
 OrganizationId = Annotated[str | None, Field(description="Default: the key's.")]
 

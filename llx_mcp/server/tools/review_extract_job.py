@@ -6,8 +6,9 @@ from mcp.server.mcpserver import Context
 from mcp_types import CallToolResult
 from pydantic import Field
 
+from llx_mcp.answers.limits import REVIEW_THRESHOLD
 from llx_mcp.answers.outputs import ReviewOutput
-from llx_mcp.answers.requests import REVIEW_CHARS, REVIEW_THRESHOLD
+from llx_mcp.answers.requests import REVIEW_CHARS
 from llx_mcp.jobs.reader import JobReader
 from llx_mcp.server.tools.arguments import JobId, MaxChars, OrganizationId, ProjectId, build_request, build_scope
 from llx_mcp.server.tools.results import tool_result

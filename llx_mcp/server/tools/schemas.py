@@ -1,5 +1,6 @@
 """Compact schemas, and argument errors that a model can read."""
 
+from collections.abc import Collection
 from typing import Any
 
 from pydantic import ValidationError
@@ -16,6 +17,12 @@ def compact_schema(schema: dict[str, Any]) -> dict[str, Any]:
     published.pop("$defs", None)
     published.pop("description", None)
     return published
+
+
+def hide_arguments(schema: dict[str, Any], names: Collection[str]) -> dict[str, Any]:
+    """Return the schema of a tool's arguments without some of them."""
+    properties = {name: value for name, value in schema.get("properties", {}).items() if name not in names}
+    return {**schema, "properties": properties} if names else schema
 
 
 def explain_arguments(tool: str, error: ValidationError, schema: dict[str, Any]) -> str:

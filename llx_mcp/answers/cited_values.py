@@ -1,0 +1,246 @@
+"""Values with their citations, what the check of these found, and where on which page the words stand."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any, Literal
+
+import msgspec
+
+from llx_mcp.answers.budget import Answer
+from llx_mcp.answers.cells import cut_value, list_boxes
+from llx_mcp.answers.entries import describe_entry
+from llx_mcp.answers.provenance import quote_around, round_confidence
+from llx_mcp.evidence.checks import Check, Verdict
+from llx_mcp.evidence.grounding import Grounder
+from llx_mcp.evidence.pages import SourceText
+from llx_mcp.evidence.places import Place, Places
+from llx_mcp.result.deadline import Deadline
+from llx_mcp.result.document import Citation, Document, Leaf, is_scalar
+from llx_mcp.result.jsonpath import PathError, explain_no_match, find_locations, parse_path
+from llx_mcp.result.location import Location
+from llx_mcp.result.paths import show_path
+from llx_mcp.result.sanitize import sanitize_line
+from llx_mcp.result.sections import JobSections
+
+# Whose box it is: the one that the service cites, or the words that were found in the text of the document. A block
+# surrounds more than the words.
+BoxOrigin = Literal["cited", "words", "block", ""]
+
+MAX_VALUES = 20
+_SECONDS = 4.0
+_NOTE_CHARS = 160
+_MAX_PAGES_NAMED = 5
+_MAX_FOUND = 3
+NOT_CITED = "not cited"
+CHECK_WORDS: Mapping[Verdict, str] = {
+    "verified": "verified",
+    "not_on_page": "not on the page",
+    "value_not_in_quote": "does not contain the value",
+    "ambiguous": "ambiguous",
+    "unchecked": "not checked",
+}
+
+
+class CitedValue(msgspec.Struct, frozen=True):
+    """A value with its provenance.
+
+    Attributes:
+        path: its path, as it is shown.
+        value: a string, number, boolean or null; a long text is cut.
+        confidence: 0 to 1; None where the job has none.
+        page: the page that the service cites, from 1; None where it cites none.
+        quote: what the service quotes; a long text is cut.
+        check: what the check found, in words.
+        shown_page: the page on which it is to be shown, from 1; None where no page is known.
+        boxes: where it is marked there: x, y, width and height, in points from the top left corner of the page.
+        page_size: width and height in points of the page that the boxes refer to; None where they are not known.
+        box_origin: where the boxes come from; "" where there are none.
+    """
+
+    path: str
+    value: Any
+    confidence: float | None
+    page: int | float | None
+    quote: str | None
+    check: str
+    shown_page: int | None = None
+    boxes: list[list[float]] = []
+    page_size: tuple[float, float] | None = None
+    box_origin: BoxOrigin = ""
+
+
+class CitedValues(msgspec.Struct, frozen=True):
+    """The values at some paths.
+
+    Attributes:
+        values: at most `MAX_VALUES`, in the order of the paths, each once.
+        total: how many there are in all.
+    """
+
+    values: list[CitedValue] = []
+    total: int = 0
+
+    def as_answer(self) -> Answer:
+        """Return the values in the form in which a worker sends what it has found."""
+        return Answer(msgspec.to_builtins(self), "")
+
+    @classmethod
+    def of_answer(cls, answer: Answer) -> "CitedValues":
+        """Return what `as_answer` returned in another process."""
+        return msgspec.convert(answer.structured, cls)
+
+
+def find_cited_values(
+    sections: JobSections, paths: Sequence[str], source: SourceText | None, evidence: Grounder | None
+) -> CitedValues:
+    """Return the values at some paths, checked against the text of the document where it is at hand.
+
+    Args:
+        sections: the sections of the job, which has a result.
+        paths: paths of values, or of objects and lists that contain them.
+        source: the text of the document.
+        evidence: checks citations against that text, and finds values that have none.
+
+    Raises:
+        PathError: a path cannot be read, or matches nothing.
+        ValueError: the result or the metadata is not JSON that can be read.
+    """
+    document = sections.document
+    found: dict[str, Location] = {}
+    for path in paths:
+        for location in _find_scalars(document, path):
+            found.setdefault(location.path, location)
+    finder = _Finder(sections, source, evidence)
+    return CitedValues([finder.describe(location) for location in islice(found.values(), MAX_VALUES)], len(found))
+
+
+def _find_scalars(document: Document, path: str) -> Iterator[Location]:
+    segments = parse_path(path.strip() or "$")
+    locations = list(find_locations(segments, document.root))
+    if not locations:
+        raise PathError(explain_no_match(path, segments, document.root))
+    for location in locations:
+        if location.value is None:
+            yield location
+        else:
+            yield from iter_scalars(location)
+
+
+def iter_scalars(location: Location) -> Iterator[Location]:
+    """Yield the scalars of a value in document order; nulls are left out."""
+    stack = [location]
+    while stack:
+        current = stack.pop()
+        value = current.value
+        if isinstance(value, dict):
+            stack += list(current.members())[::-1]
+        elif isinstance(value, list):
+            stack += list(current.elements(range(len(value))))[::-1]
+        elif is_scalar(value):
+            yield current
+
+
+class _Finder:
+    """Finds what is known of values, and where their words stand."""
+
+    def __init__(self, sections: JobSections, source: SourceText | None, evidence: Grounder | None) -> None:
+        self._sections = sections
+        self._source = source or SourceText()
+        self._evidence = evidence
+        self._deadline = Deadline(_SECONDS)
+
+    def describe(self, location: Location) -> CitedValue:
+        """Return what is known of a value."""
+        document = self._sections.document
+        leaf = document.leaf(document.column(location.node), location.position)
+        first = leaf.citations[0] if leaf.citations else Citation(None, None)
+        check, places = self._check(leaf)
+        shown = self._choose_cited(location, leaf.citations, check) or self._choose_found(check, places)
+        return CitedValue(
+            show_path(leaf.path),
+            cut_value(leaf.value, ""),
+            round_confidence(leaf.confidence),
+            first.page,
+            None if first.quote is None else quote_around(first.quote, str(leaf.value)),
+            ": ".join(filter(None, describe_check(leaf, check, places))),
+            **(shown or self._choose_page(location, leaf.citations)),
+        )
+
+    def _check(self, leaf: Leaf) -> tuple[Check | None, Places | None]:
+        if self._evidence is None:
+            return None, None
+        check = self._evidence.check(leaf.value, leaf.citations, deadline=self._deadline)
+        if leaf.citations or not self._source.pages:
+            return check, None
+        return check, self._evidence.find_value(leaf.value, limit=_MAX_FOUND, deadline=self._deadline)
+
+    def _choose_cited(
+        self, location: Location, citations: Sequence[Citation], check: Check | None
+    ) -> dict[str, Any] | None:
+        """Return the boxes that the service cites on the first page where they are not contradicted."""
+        verdicts = [one.verdict for one in check.citations] if check is not None else [""] * len(citations)
+        good = [
+            citation
+            for citation, verdict in zip(citations, verdicts, strict=True)
+            if citation.boxes and isinstance(citation.page, int) and verdict != "not_on_page"
+        ]
+        if not good:
+            return None
+        page = good[0].page
+        boxes = [box for citation in good if citation.page == page for box in list_boxes(citation)]
+        return self._show_cited(location, page, boxes)
+
+    def _choose_page(self, location: Location, citations: Sequence[Citation]) -> dict[str, Any]:
+        """Return the first cited page, and what the service cites on it, even if the check contradicts it."""
+        cited = next((citation for citation in citations if isinstance(citation.page, int)), None)
+        return {} if cited is None else self._show_cited(location, cited.page, list_boxes(cited))
+
+    def _show_cited(self, location: Location, page: object, boxes: list[list[float]]) -> dict[str, Any]:
+        entry = describe_entry(self._sections.entries.read(location), {"boxes"})
+        sizes = [citation.page_size for citation in entry.get("citations", []) if citation.page == page]
+        size = next((size for size in sizes if size is not None), None)
+        origin = "cited" if boxes else ""
+        return {"shown_page": page, "boxes": boxes, "page_size": size and tuple(size), "box_origin": origin}
+
+    def _choose_found(self, check: Check | None, places: Places | None) -> dict[str, Any] | None:
+        """Return the words that were found in the text of the document: on the cited page, else on another."""
+        found: list[Place | None] = []
+        for one in check.citations if check is not None else ():
+            found += [one.value_place, *one.places[:1], *one.elsewhere.places[:1]]
+        found += places.places[:1] if places is not None else ()
+        place = next((place for place in found if place is not None), None)
+        return None if place is None else self._show_place(place)
+
+    def _show_place(self, place: Place) -> dict[str, Any]:
+        page = next(page for page in self._source.pages if page.number == place.page)
+        origin = "" if not place.boxes else "words" if self._source.box_of == "word" else "block"
+        size = (page.width, page.height) if page.width > 0 and page.height > 0 else None
+        boxes = [list(box) for box in place.boxes]
+        return {"shown_page": place.page, "boxes": boxes, "page_size": size, "box_origin": origin}
+
+
+def describe_check(leaf: Leaf, check: Check | None, places: Places | None = None) -> tuple[str, str]:
+    """Return in words what a check found, and where the words stand or why it was not checked; "" for nothing more.
+
+    Args:
+        leaf: the value.
+        check: the check of its citations; None where no text of the document is at hand.
+        places: where a value without a citation stands; None where that was not looked for.
+    """
+    if leaf.value is None:
+        return "null", ""
+    if not leaf.citations:
+        return NOT_CITED, "" if places is None else _describe_places(places)
+    if check is None:
+        return "not checked", "the text of the document is not at hand"
+    note = _describe_places(check.elsewhere) if check.verdict == "not_on_page" else check.reason
+    return CHECK_WORDS[check.verdict], sanitize_line(note, _NOTE_CHARS)
+
+
+def _describe_places(places: Places) -> str:
+    if not places.places:
+        return "found nowhere in the document"
+    pages = list(dict.fromkeys(place.page for place in places.places))
+    named = ", ".join(map(str, pages[:_MAX_PAGES_NAMED]))
+    more = f" and {places.num_pages - len(pages)} further pages" if places.num_pages > len(pages) else ""
+    return f"found on page{'s' if len(pages) > 1 else ''} {named}{more}"

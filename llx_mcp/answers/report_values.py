@@ -1,0 +1,109 @@
+"""All values of a result with their provenance and checks, for a report that a person reads."""
+
+from itertools import islice
+from typing import Any
+
+import msgspec
+
+from llx_mcp.answers.budget import Answer
+from llx_mcp.answers.cited_values import describe_check
+from llx_mcp.answers.provenance import quote_around, round_confidence
+from llx_mcp.evidence.checks import Verdict
+from llx_mcp.evidence.grounding import Grounder
+from llx_mcp.result.deadline import Deadline
+from llx_mcp.result.document import Leaf
+from llx_mcp.result.paths import show_path
+from llx_mcp.result.sanitize import truncate
+from llx_mcp.result.sections import JobSections
+
+# Processor time for the checks. What it does not reach is said not to be checked.
+CHECK_SECONDS = 5.0
+_VALUE_CHARS = 1_000
+_QUOTE_CHARS = 400
+_FAILED: frozenset[Verdict] = frozenset({"not_on_page", "value_not_in_quote"})
+
+
+class ReportRow(msgspec.Struct, frozen=True):
+    """A value with its provenance.
+
+    Attributes:
+        path: its path, as it is shown.
+        value: a string, number or boolean; a long text is cut.
+        confidence: 0 to 1; None where the job has none.
+        page: the page that the service cites, from 1.
+        quote: what the service quotes; a long text is cut.
+        verdict: of the check of its citations; None where there are none, or no text to check them against.
+        check: the verdict in words.
+        note: where the words stand instead, or why they were not checked.
+        is_doubtful: whether the check failed, or the confidence is low.
+    """
+
+    path: str
+    value: Any
+    confidence: float | None
+    page: int | float | None
+    quote: str | None
+    verdict: Verdict | None
+    check: str
+    note: str
+    is_doubtful: bool
+
+
+class ReportRows(msgspec.Struct, frozen=True):
+    """The values of a result, in document order.
+
+    Attributes:
+        rows: the first values.
+        total: how many there are in all.
+    """
+
+    rows: list[ReportRow] = []
+    total: int = 0
+
+    def as_answer(self) -> Answer:
+        """Return the values in the form in which a worker sends what it has found."""
+        return Answer(msgspec.to_builtins(self), "")
+
+    @classmethod
+    def of_answer(cls, answer: Answer) -> "ReportRows":
+        """Return what `as_answer` returned in another process."""
+        return msgspec.convert(answer.structured, cls)
+
+
+def list_report_values(
+    sections: JobSections, evidence: Grounder | None, threshold: float, max_values: int
+) -> ReportRows:
+    """Return the values of a result, each checked against the text of the document where it is at hand.
+
+    Args:
+        sections: the sections of the job, which has a result.
+        evidence: checks citations.
+        threshold: a confidence below this is low, 0 to 1.
+        max_values: the most values to list.
+
+    Raises:
+        ValueError: the result or the metadata is not JSON that can be read.
+    """
+    document = sections.document
+    deadline = Deadline(CHECK_SECONDS)
+    leaves = islice(document.leaves, max_values)
+    rows = [_describe(leaf, evidence, threshold, deadline) for leaf in leaves]
+    return ReportRows(rows, document.num_values)
+
+
+def _describe(leaf: Leaf, evidence: Grounder | None, threshold: float, deadline: Deadline) -> ReportRow:
+    check = evidence.check(leaf.value, leaf.citations, deadline=deadline) if evidence and leaf.citations else None
+    words, note = describe_check(leaf, check)
+    first = leaf.citations[0] if leaf.citations else None
+    is_low = leaf.confidence is not None and leaf.confidence < threshold
+    return ReportRow(
+        show_path(leaf.path),
+        truncate(leaf.value, _VALUE_CHARS),
+        round_confidence(leaf.confidence),
+        None if first is None else first.page,
+        None if first is None or first.quote is None else quote_around(first.quote, str(leaf.value), _QUOTE_CHARS),
+        None if check is None else check.verdict,
+        words,
+        note,
+        is_low or (check is not None and check.verdict in _FAILED),
+    )

@@ -1,0 +1,229 @@
+"""Gathers what a report of a job says: facts, values and checks, the review, and pictures of what deserves a look."""
+
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from llx_mcp import __version__
+from llx_mcp.answers.header import build_header, format_time
+from llx_mcp.answers.limits import MAX_CHARS
+from llx_mcp.answers.markdown import format_cell
+from llx_mcp.answers.report_values import ReportRow
+from llx_mcp.answers.requests import CitationOptions, JobRequest
+from llx_mcp.cli.report_html import MAX_VALUES
+from llx_mcp.cli.report_model import Check, Figure, Report, ReportFinding, ReportValue, Tone
+from llx_mcp.cli.wording import name_commands
+from llx_mcp.errors import LlxError
+
+if TYPE_CHECKING:
+    from llx_mcp.jobs.citation_pictures import ShownPage, ShownValues
+    from llx_mcp.jobs.reader import JobReader
+    from llx_mcp.models import Job
+
+# What one call shows.
+_BATCH = 4
+_TONES: Mapping[str, Tone] = {
+    "verified": "good",
+    "not_on_page": "bad",
+    "value_not_in_quote": "bad",
+    "ambiguous": "warning",
+}
+_FACTS = {
+    "pages": "Pages",
+    "tier": "Tier",
+    "version": "Version",
+    "target": "Target",
+    "created_at": "Created",
+    "took_seconds": "Seconds",
+    "credits": "Credits",
+}
+# The kinds of findings that say nothing of what a value is.
+_WITHOUT_PICTURE = frozenset({"required", "metadata", "citation", "duplicate"})
+
+
+@dataclass(frozen=True, slots=True)
+class ReportOptions:
+    """What goes into a report.
+
+    Attributes:
+        threshold: a confidence below this is low, 0 to 1.
+        max_pictures: of how many values to show pictures.
+        source_flags: the flags that say where jobs come from, which the commands in the report repeat.
+    """
+
+    threshold: float
+    max_pictures: int
+    source_flags: Sequence[str] = ()
+
+
+async def build_report(
+    reader: "JobReader", request: JobRequest, options: ReportOptions, on_progress: Callable[[str], None]
+) -> Report:
+    """Build the report of a job.
+
+    Args:
+        reader: reads the job.
+        request: the job.
+        options: what goes into the report.
+        on_progress: called with what is being done.
+
+    Raises:
+        LlxError: the job cannot be read.
+    """
+    job = await reader.fetch(request)
+    report = await _describe_job(reader, job, request, options)
+    if not job.has_result:
+        return report
+    on_progress("checking the citations")
+    review = (await reader.review(replace(request, max_chars=MAX_CHARS), options.threshold)).structured
+    listed = await reader.citations.list_values(request, options.threshold, MAX_VALUES)
+    findings = [_build_finding(row) for row in _rows_of(review.get("findings"))]
+    chosen = choose_pictured(review, listed.rows)
+    values = {row.path: _build_value(row) for row in listed.rows}
+    shown, left = chosen[: options.max_pictures], len(chosen[options.max_pictures :])
+    figures, reasons = await _draw_figures(reader, request, shown, values, on_progress)
+    notes = [f"{left} more values deserve a look, without a picture here."] if left else []
+    return replace(
+        report,
+        counts=_build_counts(review.get("counts", {})),
+        findings=findings,
+        num_findings=_count_findings(review),
+        unchecked=review.get("unavailable_checks", []),
+        figures=figures,
+        values=list(values.values()),
+        num_values=listed.total,
+        notes=[*notes, *(f"No picture: {reason}" for reason in reasons)],
+    )
+
+
+async def _describe_job(reader: "JobReader", job: "Job", request: JobRequest, options: ReportOptions) -> Report:
+    header = build_header(job, request, now=reader.fetcher.service_now())
+    facts = {} if header.facts is None else header.facts.structured()
+    document = job.document or ""
+    names = await reader.fetcher.fetch_file_names([document], request.scope) if document else {}
+    command = ["llx-mcp", "export", request.job_id, "--provenance", "--output", "values.csv", *options.source_flags]
+    return Report(
+        job_id=header.job_id,
+        status=header.status,
+        created_at=format_time(datetime.now(UTC)),
+        version=__version__,
+        document=names.get(document, document),
+        facts=[(title, _show(facts[name])) for name, title in _FACTS.items() if name in facts],
+        threshold=options.threshold,
+        export_command=shlex.join(command),
+        error=header.error or "",
+    )
+
+
+def _show(fact: Any) -> str:
+    return f"{fact:g}" if isinstance(fact, float) else str(fact)
+
+
+def choose_pictured(review: Mapping[str, Any], rows: Sequence[ReportRow]) -> list[str]:
+    """Return the paths of values that deserve a look: examples of findings, then failed checks, then low confidence.
+
+    Args:
+        review: the structured form of a review.
+        rows: the values.
+    """
+    known = {row.path: row for row in rows}
+    examples = [
+        finding["example"] or finding["path"]
+        for finding in _rows_of(review.get("findings"))
+        if finding["kind"] not in _WITHOUT_PICTURE
+    ]
+    doubtful = [row for row in rows if row.is_doubtful]
+    doubtful.sort(key=lambda row: (_TONES.get(row.verdict or "") != "bad", _confidence(row)))
+    paths = [path for path in examples if path in known] + [row.path for row in doubtful]
+    return [path for path in dict.fromkeys(paths) if known[path].page is not None]
+
+
+def _confidence(row: ReportRow) -> float:
+    return 1.0 if row.confidence is None else row.confidence
+
+
+def _rows_of(table: Mapping[str, Any] | None) -> list[dict[str, Any]]:
+    if table is None:
+        return []
+    return [dict(zip(table["columns"], row, strict=True)) for row in table["rows"]]
+
+
+def _build_counts(counts: Mapping[str, Any]) -> list[tuple[str, int]]:
+    return [(name.replace("_", " ").capitalize(), number) for name, number in counts.items() if name != "threshold"]
+
+
+def _count_findings(review: Mapping[str, Any]) -> int:
+    """Return how many groups of findings there are, with those that did not fit."""
+    left = sum(omission.get("count") or 0 for omission in review.get("omitted", []))
+    return len(_rows_of(review.get("findings"))) + left
+
+
+def _build_finding(row: Mapping[str, Any]) -> ReportFinding:
+    where = f": {row['where']}" if row["where"] is not None else ""
+    return ReportFinding(
+        row["kind"],
+        row["path"],
+        f"{row['count']} of {row['total']}{where}" if row["total"] > 1 else "",
+        row["example"] or "",
+        "" if row["value"] is None else format_cell(row["value"]),
+        row["why"] or "",
+    )
+
+
+def _build_value(row: ReportRow) -> ReportValue:
+    check = Check(row.check, _TONES.get(row.verdict or "", "plain"), row.note)
+    return ReportValue(row.path, row.value, row.confidence, row.page, row.quote, check, row.is_doubtful)
+
+
+async def _draw_figures(
+    reader: "JobReader",
+    request: JobRequest,
+    paths: Sequence[str],
+    values: Mapping[str, ReportValue],
+    on_progress: Callable[[str], None],
+) -> tuple[list[Figure], list[str]]:
+    """Return a picture of each page, in the order of the pages, and why there are no others."""
+    ordered = sorted(paths, key=lambda path: values[path].page or 0)
+    figures: list[Figure] = []
+    reasons: list[str] = []
+    for batch in _split_by_page(ordered, values):
+        on_progress(f"drawing pages: {len(figures)} done")
+        try:
+            shown = await reader.citations.show(request, CitationOptions(tuple(batch)))
+        except LlxError as exc:
+            reasons.append(name_commands(str(exc)))
+            continue
+        figures += [_build_figure(shown, page, values) for page in shown.pages]
+        reasons += shown.reasons
+    return figures, list(dict.fromkeys(reasons))
+
+
+def _split_by_page(paths: Sequence[str], values: Mapping[str, ReportValue]) -> list[list[str]]:
+    """Split paths into batches of a few pages, so that no call takes long and no page is drawn twice."""
+    batches: list[list[str]] = [[]]
+    pages: set[float | None] = set()
+    for path in paths:
+        pages.add(values[path].page)
+        if len(pages) > _BATCH:
+            batches.append([])
+            pages = {values[path].page}
+        batches[-1].append(path)
+    return [batch for batch in batches if batch]
+
+
+def _build_figure(shown: "ShownValues", page: "ShownPage", values: Mapping[str, ReportValue]) -> Figure:
+    found = [shown.found.values[number - 1] for number in page.numbers]
+    notes = [f"Marked by its words: {value.path}" for value in found if value.box_origin in ("words", "block")]
+    picture = page.picture
+    return Figure(
+        f"Page {page.page}",
+        picture.content,
+        picture.mime_type,
+        picture.width,
+        picture.height,
+        [values[value.path] for value in found],
+        "; ".join([page.drawn_from, *notes]).capitalize(),
+        page.numbers,
+    )

@@ -1,0 +1,21 @@
+"""What the operator allows besides reading."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from llx_mcp.settings import Permission
+
+
+@dataclass(frozen=True, slots=True)
+class CreationOptions:
+    """What may be created, cancelled and deleted; by default nothing.
+
+    Attributes:
+        allowed: the permissions.
+        folders: a document may be a file in one of these folders; empty where no file of this machine may be read.
+        max_pages: the most pages of one job; None sets no limit.
+    """
+
+    allowed: frozenset[Permission] = frozenset()
+    folders: tuple[Path, ...] = ()
+    max_pages: int | None = None

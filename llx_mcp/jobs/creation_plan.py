@@ -1,0 +1,129 @@
+"""What creating a job needs to know, what it will do, and what came of it."""
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from llx_mcp.errors import ArgumentError, excerpt
+from llx_mcp.jobs.configurations import build_fingerprint
+from llx_mcp.jobs.local_documents import LocalDocument
+from llx_mcp.jobs.page_estimate import PageEstimate
+from llx_mcp.scope import DEFAULT_SCOPE, Scope
+
+if TYPE_CHECKING:
+    from llx_mcp.models import Job
+
+_DOCUMENT_PREFIXES = ("dfl-", "pjb-")
+
+
+@dataclass(frozen=True, slots=True)
+class CreationRequest:
+    """A request to create a job. What is None was not given.
+
+    Attributes:
+        file: path of a file of this machine.
+        document_id: id of a file or a parse job of the service.
+        data_schema: what to extract.
+        configuration_id: the saved configuration that says what to extract.
+        like_job: id of the job whose configuration says what to extract.
+        options: further options by the names of the service, such as `tier`; they override a configuration.
+        again: create a job even if there is one of the same.
+        scope: project and organization.
+    """
+
+    file: str | None = None
+    document_id: str | None = None
+    data_schema: Mapping[str, Any] | None = None
+    configuration_id: str | None = None
+    like_job: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    again: bool = False
+    scope: Scope = DEFAULT_SCOPE
+
+
+@dataclass(frozen=True, slots=True)
+class CreationPlan:
+    """What creating a job will do. Nothing was uploaded or created for it.
+
+    Attributes:
+        request: the request.
+        document: the file of this machine; None for a document of the service.
+        document_name: name of the document, or its id.
+        files: ids of the document at the service, those for new jobs first; empty before the upload.
+        usable_file: the id to create with; None before the upload.
+        options: all options of the job.
+        estimate: pages and credits.
+        is_capped: whether `max_pages` is the operator's limit, because the number of pages is not known.
+        existing: the latest job of the same document and options; None if there is none, or another one is wanted.
+    """
+
+    request: CreationRequest
+    document: LocalDocument | None
+    document_name: str
+    files: tuple[str, ...]
+    usable_file: str | None
+    options: Mapping[str, Any]
+    estimate: PageEstimate
+    is_capped: bool
+    existing: "Job | None"
+
+    @property
+    def key(self) -> Hashable:
+        """The same for all plans of the same document and options."""
+        identity = self.usable_file if self.document is None else self.document.external_id
+        return identity, build_fingerprint(self.options), self.request.scope
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """The body of the request, without its `file_input`."""
+        request = self.request
+        if request.configuration_id and not self.is_capped and not any(request.options.values()):
+            return {"configuration_id": request.configuration_id}
+        return {"configuration": dict(self.options)}
+
+
+@dataclass(frozen=True, slots=True)
+class CreatedJob:
+    """The job of a plan.
+
+    Attributes:
+        job: the job as the service answered.
+        plan: what was planned.
+        is_new: whether it was created now; otherwise it existed.
+    """
+
+    job: "Job"
+    plan: CreationPlan
+    is_new: bool
+
+
+def check_choices(request: CreationRequest) -> None:
+    """Check that one argument names the document, and one says what to extract.
+
+    Raises:
+        ArgumentError: none does, or more than one.
+    """
+    check_document(request)
+    ways = [request.data_schema is not None, bool(request.configuration_id), bool(request.like_job)]
+    if sum(ways) != 1:
+        fault = "Nothing says" if not any(ways) else "More than one argument says"
+        raise ArgumentError(
+            f"{fault} what to extract. Give exactly one of data_schema, configuration_id (cfg-…) and like_job (ext-…)."
+        )
+
+
+def check_document(request: CreationRequest) -> None:
+    """Check that one argument names the document.
+
+    Raises:
+        ArgumentError: none does, or more than one.
+    """
+    if bool(request.file) == bool(request.document_id):
+        fault = "Two documents are" if request.file else "No document is"
+        raise ArgumentError(f"{fault} given. Give exactly one of file and document_id (dfl-…, pjb-…).")
+    document_id = request.document_id
+    if document_id and document_id.startswith(("ext-", "cfg-", "prj-")):
+        raise ArgumentError(
+            f'document_id: "{excerpt(document_id, 40)}" is not the id of a document, which begins with '
+            f"{' or '.join(_DOCUMENT_PREFIXES)}."
+        )

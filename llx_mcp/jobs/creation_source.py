@@ -1,0 +1,57 @@
+"""The interface to the service for creating."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
+
+from llx_mcp.scope import DEFAULT_SCOPE, Scope
+
+if TYPE_CHECKING:
+    from llx_mcp.models import CloudFile, Job
+
+
+class CreationSource(Protocol):
+    """Sends each request once. Every method raises an `UpstreamError` if there is no answer that can be used."""
+
+    async def find_files(self, external_file_id: str, scope: Scope = DEFAULT_SCOPE) -> "tuple[CloudFile, ...]":
+        """Return the files that were uploaded under an id."""
+        ...
+
+    async def fetch_file(self, file_id: str, scope: Scope = DEFAULT_SCOPE) -> "CloudFile":
+        """Return what the service knows of a file."""
+        ...
+
+    async def upload(
+        self, content: BinaryIO, name: str, external_file_id: str, scope: Scope = DEFAULT_SCOPE
+    ) -> "CloudFile":
+        """Upload a file."""
+        ...
+
+    async def delete_file(self, file_id: str, scope: Scope = DEFAULT_SCOPE) -> None:
+        """Delete a file."""
+        ...
+
+    async def validate_schema(self, data_schema: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a schema, ready for use."""
+        ...
+
+    async def generate_schema(
+        self, prompt: str | None, file_id: str | None, scope: Scope = DEFAULT_SCOPE
+    ) -> dict[str, Any]:
+        """Return the parameters of a configuration for a document, with its `data_schema`."""
+        ...
+
+    async def fetch_configuration(self, configuration_id: str, scope: Scope = DEFAULT_SCOPE) -> dict[str, Any]:
+        """Return the parameters of a saved configuration."""
+        ...
+
+    async def create(self, wanted: Mapping[str, Any], scope: Scope = DEFAULT_SCOPE) -> "Job":
+        """Create a job. An `UnclearOutcomeError` says that there may be one, every other error that there is none."""
+        ...
+
+    async def cancel(self, job_id: str, scope: Scope = DEFAULT_SCOPE) -> None:
+        """Cancel a job."""
+        ...
+
+    async def delete(self, job_id: str, scope: Scope = DEFAULT_SCOPE) -> None:
+        """Delete a job."""
+        ...

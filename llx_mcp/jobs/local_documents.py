@@ -1,0 +1,178 @@
+"""Files of this machine as documents: only regular files inside allowed folders, whatever a path looks like."""
+
+import hashlib
+import os
+import stat
+import unicodedata
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import BufferedReader
+from pathlib import Path
+
+from llx_mcp.errors import ArgumentError, excerpt
+from llx_mcp.jobs.document_types import HEAD_BYTES, MAX_DOCUMENT_BYTES, check_type, get_type
+
+_CHUNK_BYTES = 1 << 20
+_MAX_NAME_CHARS = 200
+_SHOWN_CHARS = 120
+# Other systems follow links in the middle of a path; there the opened file is compared instead.
+_CAN_OPEN_BELOW = os.open in os.supports_dir_fd and hasattr(os, "O_NOFOLLOW")
+_READ = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+_READ_FILE = _READ | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+_OPEN_FOLDER = _READ | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_PATH", 0)
+
+
+@dataclass(frozen=True, slots=True)
+class LocalDocument:
+    """A file of this machine that may be uploaded.
+
+    Attributes:
+        path: its path, as it was given.
+        name: its name, without control and invisible characters.
+        num_bytes: its size.
+        sha256: digest of its content, in hex.
+    """
+
+    path: str
+    name: str
+    num_bytes: int
+    sha256: str
+
+    @property
+    def external_id(self) -> str:
+        """The id under which the service finds the same content of the same type again."""
+        return f"sha256-{self.sha256}.{get_type(self.name)}"
+
+
+def read_document(path: str, folders: Sequence[Path]) -> LocalDocument:
+    """Check a file and compute its digest. This reads the whole file: call it in a thread.
+
+    Raises:
+        ArgumentError: the file is outside the folders, is no regular file, is empty or too large, cannot be read, or
+            is of a type that the service does not take.
+    """
+    with open_document(path, folders) as stream:
+        num_bytes = os.fstat(stream.fileno()).st_size
+        check_type(path, stream.read(HEAD_BYTES))
+        stream.seek(0)
+        digest = hashlib.sha256()
+        while chunk := stream.read(_CHUNK_BYTES):
+            digest.update(chunk)
+        return LocalDocument(path, _clean_name(path), num_bytes, digest.hexdigest())
+
+
+@contextmanager
+def open_unchanged(document: LocalDocument, folders: Sequence[Path]) -> Iterator[BufferedReader]:
+    """Open a document again, and check before and after its use that its content is the same.
+
+    Raises:
+        ArgumentError: it has changed, or cannot be opened any more.
+    """
+    with open_document(document.path, folders) as stream:
+        if hashlib.file_digest(stream, "sha256").hexdigest() != document.sha256:
+            raise _build_changed(document.path)
+        before = os.fstat(stream.fileno())
+        stream.seek(0)
+        yield stream
+        after = os.fstat(stream.fileno())
+        if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+            raise _build_changed(document.path)
+
+
+@contextmanager
+def open_document(path: str, folders: Sequence[Path]) -> Iterator[BufferedReader]:
+    """Open a regular file inside one of the folders. A relative path begins in the first folder.
+
+    Links are resolved first. The file is then opened from its folder down, and no further link is followed: a link that
+    is put into its place meanwhile is refused.
+
+    Raises:
+        ArgumentError: there is no such file, or it may not be read.
+    """
+    folder, parts = _locate(path, folders)
+    try:
+        descriptor = _open_below(folder, parts) if _CAN_OPEN_BELOW else _open_and_compare(folder, parts)
+    except FileNotFoundError:
+        raise _refuse(path, "does not exist. Check the path") from None
+    except IsADirectoryError:
+        raise _refuse(path, "is a directory. Give one file") from None
+    except PermissionError:
+        raise _refuse(path, "may not be read by this server. Check its permissions") from None
+    except OSError as exc:
+        raise _refuse(path, f"cannot be opened ({exc.strerror}). Check the path") from None
+    with os.fdopen(descriptor, "rb") as stream:
+        _check(path, os.fstat(descriptor))
+        yield stream
+
+
+def _locate(path: str, folders: Sequence[Path]) -> tuple[str, tuple[str, ...]]:
+    """Return the folder that a path leads into, and the parts of the path below it."""
+    if not folders:
+        raise ArgumentError("file: this server reads no files of this machine. Give document_id instead.")
+    if not path.strip() or "\0" in path:
+        raise ArgumentError("file: this is not a path. Give the path of one file.")
+    try:
+        resolved = os.path.realpath(folders[0] / path)
+        for folder in map(os.path.realpath, folders):
+            if os.path.commonpath([folder, resolved]) == folder:
+                return folder, Path(os.path.relpath(resolved, folder)).parts
+    except (OSError, ValueError):
+        # On Windows, two drives have no common path.
+        pass
+    allowed = ", ".join(map(str, folders))
+    raise _refuse(path, f"is outside the folders that this server may read ({allowed}). Give a file inside them")
+
+
+def _open_below(folder: str, parts: Sequence[str]) -> int:
+    if not parts:
+        raise IsADirectoryError
+    current = os.open(folder, _OPEN_FOLDER & ~getattr(os, "O_NOFOLLOW", 0))
+    try:
+        for part in parts[:-1]:
+            below = os.open(part, _OPEN_FOLDER, dir_fd=current)
+            os.close(current)
+            current = below
+        # Opening a device can have effects, and opening a pipe can block.
+        _check(parts[-1], os.stat(parts[-1], dir_fd=current, follow_symlinks=False))
+        return os.open(parts[-1], _READ_FILE, dir_fd=current)
+    finally:
+        os.close(current)
+
+
+def _open_and_compare(folder: str, parts: Sequence[str]) -> int:
+    path = str(Path(folder, *parts))
+    _check(path, os.lstat(path))
+    descriptor = os.open(path, _READ_FILE)
+    if os.path.realpath(path) != path or not os.path.samestat(os.fstat(descriptor), os.lstat(path)):
+        os.close(descriptor)
+        raise PermissionError
+    return descriptor
+
+
+def _check(path: str, status: os.stat_result) -> None:
+    if stat.S_ISDIR(status.st_mode):
+        raise IsADirectoryError
+    if not stat.S_ISREG(status.st_mode):
+        raise _refuse(path, "is not a regular file. Give a document")
+    if status.st_size == 0:
+        raise _refuse(path, "is empty. Give a document with content")
+    if status.st_size > MAX_DOCUMENT_BYTES:
+        size = f"{status.st_size / 1e6:,.0f} MB"
+        limit = f"{MAX_DOCUMENT_BYTES // 1_000_000} MB"
+        raise _refuse(path, f"has {size}; LlamaExtract takes files of at most {limit}. Split it")
+
+
+def _refuse(path: str, reason: str) -> ArgumentError:
+    return ArgumentError(f'file: "{excerpt(path, _SHOWN_CHARS)}" {reason}.')
+
+
+def _build_changed(path: str) -> ArgumentError:
+    return _refuse(path, "has changed since it was read, so no job was created. Call again with the finished file")
+
+
+def _clean_name(path: str) -> str:
+    """Return the file's name as the service gets it: a line break could end a header, others could mislead a reader."""
+    name = Path(path).name or "document"
+    clean = "".join("_" if unicodedata.category(char).startswith("C") else char for char in name)
+    return clean[-_MAX_NAME_CHARS:]

@@ -1,0 +1,159 @@
+"""Draws marks on the image of a page: their boxes outlined, a number beside each, and everything else dimmed.
+
+This runs in the bounded process of the package.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from PIL import Image, ImageDraw, ImageFont
+
+from llx_mcp.pdf.mark_layout import Rect, place_number
+from llx_mcp.pdf.page_images import find_ink
+
+_DIM = 0.78
+# White numbers can be read on each of these.
+_COLORS = ("#c2410c", "#1d4ed8", "#047857", "#7e22ce", "#0e7490", "#be185d")
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedMark:
+    """What is marked.
+
+    Attributes:
+        numbers: the numbers of the values that cite it; shown where there are several marks.
+        boxes: its rectangles in pixels.
+    """
+
+    numbers: tuple[int, ...]
+    boxes: tuple[Rect, ...]
+
+    @property
+    def label(self) -> str:
+        """The numbers as text, such as `1-3, 6`."""
+        return ", ".join(_format_runs(self.numbers))
+
+    @property
+    def color(self) -> str:
+        """The colour of its outlines."""
+        return _COLORS[(self.numbers[0] - 1) % len(_COLORS)]
+
+
+def join_marks(boxes: dict[int, list[Rect]]) -> list[PlacedMark]:
+    """Return one mark for each place, because several values may cite the same words."""
+    numbers: dict[tuple[Rect, ...], list[int]] = {}
+    for number, rects in boxes.items():
+        numbers.setdefault(tuple(rects), []).append(number)
+    return [PlacedMark(tuple(found), rects) for rects, found in numbers.items()]
+
+
+class MarkDrawing:
+    """Draws marks in the size that suits the width of a picture.
+
+    Attributes:
+        gutter: the pixels at the left of a picture for numbers that have no place beside their boxes.
+    """
+
+    def __init__(self, max_width: int, labels: Sequence[str]) -> None:
+        """Choose the sizes.
+
+        Args:
+            max_width: the maximum width of the picture in pixels.
+            labels: the labels to show; none where there is only one mark.
+        """
+        self._line = max(2, round(max_width / 450))
+        self._font = ImageFont.load_default(max(12, round(max_width / 55)))
+        self.gutter = round(max(self._measure(label)[0] for label in labels) + 6 * self._line) if labels else 0
+
+    def draw(self, image: Image.Image, marks: Sequence[PlacedMark]) -> tuple[Image.Image, int]:
+        """Return the image with marks, and how many pixels were added at its left."""
+        if not marks:
+            return image, 0
+        places = self._place_numbers(image, marks) if self.gutter else {}
+        gutter = self.gutter if None in places.values() else 0
+        picture = Image.new("RGB", (image.width + gutter, image.height), "white")
+        picture.paste(self._dim(image, marks), (gutter, 0))
+        draw = ImageDraw.Draw(picture)
+        for mark in marks:
+            for rect in mark.boxes:
+                draw.rectangle(shift(self._outline(rect), gutter), outline=mark.color, width=self._line)
+        self._draw_numbers(draw, marks, places)
+        return picture, gutter
+
+    def _dim(self, image: Image.Image, marks: Sequence[PlacedMark]) -> Image.Image:
+        dimmed = image.point([round(level * _DIM) for level in range(256)] * 3)
+        bounds = Rect(0, 0, *image.size)
+        for mark in marks:
+            for rect in mark.boxes:
+                area = _to_pixels(self._outline(rect).clip(bounds))
+                dimmed.paste(image.crop(area), area)
+        return dimmed
+
+    def _outline(self, rect: Rect) -> Rect:
+        """Return the outline of a box, which leaves a little room around the words."""
+        return rect.grow(2 * self._line, self._line + 1)
+
+    def _measure(self, label: str) -> tuple[float, float]:
+        left, top, right, bottom = self._font.getbbox(label)
+        return right - left + 4 * self._line, bottom - top + 3 * self._line
+
+    def _place_numbers(self, image: Image.Image, marks: Sequence[PlacedMark]) -> dict[PlacedMark, Rect | None]:
+        """Return where the label of each mark goes; None for the gutter."""
+        ink = find_ink(image)
+        taken = [self._outline(rect) for mark in marks for rect in mark.boxes]
+        places: dict[PlacedMark, Rect | None] = {}
+
+        def is_free(place: Rect) -> bool:
+            return not any(map(place.overlaps, taken)) and ink.crop(_to_pixels(place)).getbbox() is None
+
+        for mark in marks:
+            outline = self._outline(mark.boxes[0])
+            place = place_number(outline, self._measure(mark.label), Rect(0, 0, *image.size), is_free, self._line)
+            places[mark] = place
+            if place is not None:
+                taken.append(place)
+        return places
+
+    def _draw_numbers(
+        self, draw: ImageDraw.ImageDraw, marks: Sequence[PlacedMark], places: dict[PlacedMark, Rect | None]
+    ) -> None:
+        gutter = self.gutter if None in places.values() else 0
+        free_from = 0.0
+        # From the top down, so that each number in the gutter can move down below the one above.
+        for mark in sorted(places, key=lambda mark: mark.boxes[0].top):
+            place = places[mark]
+            if place is not None:
+                self._draw_number(draw, shift(place, gutter), mark)
+                continue
+            # Its colour is that of its outline. A line to it would run through words.
+            place = self._gutter_place(mark, max(self._outline(mark.boxes[0]).top, free_from))
+            free_from = place.bottom + self._line
+            self._draw_number(draw, place, mark)
+
+    def _gutter_place(self, mark: PlacedMark, top: float) -> Rect:
+        width, height = self._measure(mark.label)
+        left = self.gutter - width - 3 * self._line
+        return Rect(left, top, left + width, top + height)
+
+    def _draw_number(self, draw: ImageDraw.ImageDraw, place: Rect, mark: PlacedMark) -> None:
+        draw.rounded_rectangle(place, radius=2 * self._line, fill=mark.color)
+        middle = (place.left + place.right) / 2, (place.top + place.bottom) / 2
+        draw.text(middle, mark.label, fill="white", font=self._font, anchor="mm")
+
+
+def _format_runs(numbers: Sequence[int]) -> Iterator[str]:
+    start = previous = numbers[0]
+    for number in [*numbers[1:], -1]:
+        if number != previous + 1:
+            yield str(start) if start == previous else f"{start}{'-' if previous > start + 1 else ', '}{previous}"
+            start = number
+        previous = number
+
+
+def shift(rect: Rect, offset: float) -> Rect:
+    """Return a rectangle that is moved to the right."""
+    return Rect(rect.left + offset, rect.top, rect.right + offset, rect.bottom)
+
+
+def _to_pixels(rect: Rect) -> tuple[int, int, int, int]:
+    return int(rect.left), int(rect.top), int(rect.right) + 1, int(rect.bottom) + 1

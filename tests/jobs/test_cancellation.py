@@ -1,0 +1,125 @@
+"""Jobs are cancelled and deleted by their exact id, and an answer that is lost makes no difference."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from llx_mcp.answers.requests import JobRequest
+from llx_mcp.errors import ArgumentError, LlxError, NotFoundError, UnavailableError
+from llx_mcp.jobs.cancellation import JobCanceller
+from llx_mcp.scope import DEFAULT_SCOPE
+from tests.jobs.creating import INVOICE, Workshop, copy_invoice
+
+
+@pytest.fixture
+def workshop(tmp_path: Path) -> Workshop:
+    """A store with the samples, and a folder with the invoice."""
+    copy_invoice(tmp_path)
+    return Workshop(tmp_path)
+
+
+@asynccontextmanager
+async def open_canceller(workshop: Workshop, **hooks: Any) -> AsyncIterator[JobCanceller]:
+    """Open a server and return what cancels its jobs."""
+    async with workshop.open(workshop.line(**hooks)) as reader:
+        yield reader.canceller
+
+
+def answer_once(suffix: str, method: str, *responses: httpx.Response) -> Any:
+    """Return a hook that replaces the first answers of an endpoint."""
+    left = list(responses)
+
+    def hook(request: httpx.Request, _: int) -> httpx.Response | None:
+        is_meant = request.method == method and request.url.path.endswith(suffix)
+        return left.pop(0) if is_meant and left else None
+
+    return hook
+
+
+async def test_running_job_is_cancelled(workshop: Workshop) -> None:
+    job_id = (await workshop.create()).job.id
+    async with open_canceller(workshop) as canceller:
+        job, had_ended = await canceller.cancel(job_id, DEFAULT_SCOPE)
+        assert (job.status, had_ended) == ("CANCELLED", False)
+        job, had_ended = await canceller.cancel(job_id, DEFAULT_SCOPE)
+        assert (job.status, had_ended) == ("CANCELLED", True)
+
+
+@pytest.mark.parametrize("status", [500, 502, 409])
+async def test_cancelled_job_whose_answer_was_lost_is_cancelled(workshop: Workshop, status: int) -> None:
+    job_id = (await workshop.create()).job.id
+    hook = answer_once("/cancel", "POST", httpx.Response(status))
+    async with open_canceller(workshop, on_response=hook) as canceller:
+        assert (await canceller.cancel(job_id, DEFAULT_SCOPE))[0].status == "CANCELLED"
+
+
+async def test_request_that_did_not_arrive_is_sent_again(workshop: Workshop) -> None:
+    # The pause after a 429 is longer than other jobs run.
+    copy_invoice(workshop.folder, "invoice--stuck.pdf")
+    job_id = (await workshop.create(file="invoice--stuck.pdf")).job.id
+    hook = answer_once("/cancel", "POST", httpx.Response(503), httpx.Response(429))
+    async with open_canceller(workshop, on_request=hook) as canceller:
+        assert (await canceller.cancel(job_id, DEFAULT_SCOPE))[0].status == "CANCELLED"
+
+
+async def test_job_that_ends_just_before_is_said_to_have_ended(workshop: Workshop) -> None:
+    job_id = (await workshop.create()).job.id
+
+    def finish(request: httpx.Request, _: int) -> httpx.Response | None:
+        if request.url.path.endswith("/cancel"):
+            workshop.clock.seconds += 60
+        return None
+
+    async with open_canceller(workshop, on_request=finish) as canceller:
+        job, had_ended = await canceller.cancel(job_id, DEFAULT_SCOPE)
+    assert (job.status, had_ended) == ("COMPLETED", True)
+
+
+async def test_error_that_stays_is_raised(workshop: Workshop) -> None:
+    job_id = (await workshop.create()).job.id
+    async with open_canceller(
+        workshop, on_request=answer_once("/cancel", "POST", *[httpx.Response(503)] * 9)
+    ) as canceller:
+        with pytest.raises(UnavailableError):
+            await canceller.cancel(job_id, DEFAULT_SCOPE)
+
+
+async def test_deleted_job_is_gone_from_the_cache_too(workshop: Workshop) -> None:
+    async with workshop.open() as reader:
+        await reader.get(JobRequest(INVOICE))
+        await reader.canceller.delete(INVOICE, DEFAULT_SCOPE)
+        with pytest.raises(NotFoundError):
+            await reader.get(JobRequest(INVOICE))
+
+
+@pytest.mark.parametrize("status", [500, 502])
+async def test_deleted_job_whose_answer_was_lost_is_deleted(workshop: Workshop, status: int) -> None:
+    hook = answer_once(INVOICE, "DELETE", httpx.Response(status))
+    async with open_canceller(workshop, on_response=hook) as canceller:
+        assert (await canceller.delete(INVOICE, DEFAULT_SCOPE)).id == INVOICE
+    assert INVOICE not in dict(workshop.store.list_jobs())
+
+
+async def test_running_job_is_deleted_only_if_it_may_be_cancelled(workshop: Workshop) -> None:
+    job_id = (await workshop.create()).job.id
+    async with open_canceller(workshop) as canceller:
+        with pytest.raises(ArgumentError, match=r"is PENDING and was not deleted.*cancel_first=true"):
+            await canceller.delete(job_id, DEFAULT_SCOPE)
+        assert workshop.new_jobs == [job_id]
+        assert (await canceller.delete(job_id, DEFAULT_SCOPE, cancel_first=True)).status == "CANCELLED"
+    assert workshop.new_jobs == []
+
+
+@pytest.mark.parametrize("job_id", ["ext-none", "*", "ext-%", "."])
+async def test_unknown_job_is_neither_cancelled_nor_deleted(workshop: Workshop, job_id: str) -> None:
+    before = workshop.store.list_jobs()
+    async with open_canceller(workshop) as canceller:
+        with pytest.raises(LlxError):
+            await canceller.cancel(job_id, DEFAULT_SCOPE)
+        with pytest.raises(LlxError):
+            await canceller.delete(job_id, DEFAULT_SCOPE, cancel_first=True)
+    assert workshop.store.list_jobs() == before

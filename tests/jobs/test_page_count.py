@@ -1,0 +1,43 @@
+"""Pages are counted where that is cheap; elsewhere their number is not known."""
+
+from pathlib import Path
+
+import fpdf
+import pytest
+
+from llx_mcp.errors import ArgumentError
+from llx_mcp.jobs.local_documents import read_document
+from llx_mcp.jobs.page_count import PageCounter
+from llx_mcp.pdf.processes import PdfProcesses
+from tests.jobs.creating import copy_invoice
+
+
+async def count(folder: Path, name: str) -> int | None:
+    """Return the pages of a file in a folder."""
+    processes = PdfProcesses()
+    try:
+        return await PageCounter(processes, (folder,)).count(read_document(name, (folder,)))
+    finally:
+        await processes.close()
+
+
+async def test_pages_of_a_pdf_and_of_a_picture_are_counted(tmp_path: Path) -> None:
+    copy_invoice(tmp_path)
+    (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    assert await count(tmp_path, "invoice.pdf") == 2
+    assert await count(tmp_path, "a.png") == 1
+
+
+@pytest.mark.parametrize(("name", "content"), [("a.txt", b"text"), ("a.docx", b"PK\x03\x04"), ("a.pdf", b"%PDF-1.7 x")])
+async def test_number_of_pages_of_other_files_is_not_known(tmp_path: Path, name: str, content: bytes) -> None:
+    (tmp_path / name).write_bytes(content)
+    assert await count(tmp_path, name) is None
+
+
+async def test_pdf_with_a_password_is_refused(tmp_path: Path) -> None:
+    document = fpdf.FPDF()
+    document.add_page()
+    document.set_encryption("owner", "user")
+    (tmp_path / "locked.pdf").write_bytes(bytes(document.output()))
+    with pytest.raises(ArgumentError, match=r'"locked\.pdf" is protected by a password'):
+        await count(tmp_path, "locked.pdf")

@@ -1,0 +1,146 @@
+"""The whole loop over a real pipe, with the official client as a second witness, and servers that are killed."""
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from llama_cloud import LlamaCloud
+from mcp import Client, StdioServerParameters
+from mcp.client.stdio import stdio_client
+
+from llx_mcp.local.embedded import EmbeddedApi, run_embedded
+from tests.clients import call, structured, text_of
+from tests.jobs.creating import INVOICE, SCHEMA, copy_invoice
+from tests.server.raw_stdio import INITIALIZE, running_server
+
+TOOLS_OF_LOCAL = {"create_extract_job", "suggest_extract_schema", "cancel_extract_job"}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with the invoice."""
+    copy_invoice(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def api() -> Iterator[EmbeddedApi]:
+    """The embedded API on a port, with the samples."""
+    with run_embedded(with_samples=True) as served:
+        yield served
+
+
+def open_stdio(folder: Path, *flags: str, **environment: str) -> Any:
+    """Start a server in a folder, with its own process."""
+    parameters = StdioServerParameters(
+        command=sys.executable,
+        args=["-m", "llx_mcp", "serve", *flags],
+        env={**os.environ, **environment},
+        cwd=folder,
+    )
+    return stdio_client(parameters)
+
+
+async def test_loop_on_the_embedded_api_needs_no_flag(folder: Path) -> None:
+    async with Client(open_stdio(folder, "--local")) as client:
+        names = {tool.name for tool in (await client.list_tools()).tools}
+        assert names >= TOOLS_OF_LOCAL
+        assert "delete_extract_job" not in names
+        created = structured(await call(client, "create_extract_job", file="invoice.pdf", like_job=INVOICE))
+        waited = await call(client, "wait_for_extract_job", job_id=created["job_id"])
+        found = await call(client, "find_in_extract_result", job_id=created["job_id"], text="invoice number")
+    assert structured(waited)["status"] == "COMPLETED"
+    assert "NL-2026-0417" in text_of(found)
+
+
+async def test_official_client_sees_the_job_that_was_created(folder: Path, api: EmbeddedApi) -> None:
+    environment = {"LLAMA_CLOUD_API_KEY": api.api_key, "LLAMA_CLOUD_BASE_URL": api.base_url, "LLX_MCP_ALLOW": "create"}
+    schema = {"type": "object", "properties": {"invoice_number": {"type": "string"}}}
+    async with Client(open_stdio(folder, **environment)) as client:
+        names = {tool.name for tool in (await client.list_tools()).tools}
+        assert "cancel_extract_job" not in names
+        created = structured(
+            await call(client, "create_extract_job", file="invoice.pdf", data_schema=schema, tier="agentic",
+                       target_pages="1", instructions="Read it.")
+        )  # fmt: skip
+    with LlamaCloud(api_key=api.api_key, base_url=api.base_url) as official:
+        job = official.extract.get(created["job_id"], expand=["configuration"])
+        assert job.configuration is not None
+        options = job.configuration.model_dump(exclude_none=True)
+        assert options | {"version": "latest"} == options | {
+            "data_schema": schema, "tier": "agentic", "target_pages": "1", "system_prompt": "Read it.",
+            "cite_sources": True, "confidence_scores": True, "extraction_target": "per_doc", "version": "latest",
+        }  # fmt: skip
+        (file,) = official.files.list(file_ids=[job.file_input])
+        assert (file.name, file.purpose) == ("invoice.pdf", "extract")
+        listed = [each.id for each in official.extract.list(file_input=job.file_input)]
+    assert listed == [created["job_id"]]
+
+
+async def test_server_without_permission_does_not_create(folder: Path, api: EmbeddedApi) -> None:
+    environment = {"LLAMA_CLOUD_API_KEY": api.api_key, "LLAMA_CLOUD_BASE_URL": api.base_url, "LLX_MCP_ALLOW": ""}
+    async with Client(open_stdio(folder, **environment)) as client:
+        assert len((await client.list_tools()).tools) == 7
+        result = await client.call_tool("create_extract_job", {"file": "invoice.pdf", "data_schema": SCHEMA})
+        assert result.is_error
+    assert not any(request.method == "POST" for request in api.requests)
+
+
+@pytest.mark.parametrize("path", ["/schema/validation", "/beta/files", "/extract"])
+@pytest.mark.parametrize("fault", ["disconnect", "truncated", "not-json", "unavailable"])
+async def test_broken_answers_over_a_socket_make_one_job(folder: Path, api: EmbeddedApi, path: str, fault: str) -> None:
+    environment = {"LLAMA_CLOUD_API_KEY": api.api_key, "LLAMA_CLOUD_BASE_URL": api.base_url}
+    api.set_faults(f"{fault}:method=POST,path={path},times=1")
+    before = len(api._store.list_jobs())
+    async with Client(open_stdio(folder, "--allow", "create", **environment)) as client:
+        first = await client.call_tool("create_extract_job", {"file": "invoice.pdf", "data_schema": SCHEMA})
+        api.set_faults()
+        second = structured(await call(client, "create_extract_job", file="invoice.pdf", data_schema=SCHEMA))
+    assert len(api._store.list_jobs()) == before + 1
+    if not first.is_error:
+        assert structured(first)["job_id"] == second["job_id"]
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_server_that_is_killed_after_any_request_leaves_one_job(folder: Path, tmp_path: Path, number: int) -> None:
+    """The answer to one request never comes, and the server is killed while it waits for it."""
+    paths = ["schema/validation", "beta/files", "beta/files", "/api/v2/extract"]
+    methods = ["POST", "GET", "POST", "POST"]
+    with run_embedded(with_samples=True) as api:
+        before = len(api._store.list_jobs())
+        api.set_faults(f"slow:seconds=600,method={methods[number]},path={paths[number]},times=1")
+        flags = ("--base-url", api.base_url, "--allow", "create", "--files", str(folder))
+        arguments = {"name": "create_extract_job", "arguments": {"file": "invoice.pdf", "data_schema": SCHEMA}}
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("LLAMA_CLOUD_API_KEY", api.api_key)
+            with running_server(*flags) as server:
+                _initialize(server)
+                server.send({"id": 1, "method": "tools/call", "params": arguments})
+                _await(lambda: len(api._injector.get_faults()) and api._injector._active[0]._num_injected)
+                server.process.kill()
+            api.set_faults()
+            with running_server(*flags) as server:
+                _initialize(server)
+                server.send({"id": 1, "method": "tools/call", "params": arguments})
+                result = server.read_until(1)[-1]["result"]
+        assert not result.get("isError"), result
+        assert len(api._store.list_jobs()) == before + 1
+
+
+def _initialize(server: Any) -> None:
+    server.send(INITIALIZE)
+    server.read_until("initialize")
+    server.send({"method": "notifications/initialized"})
+
+
+def _await(condition: Any) -> None:
+    import time
+
+    for _ in range(600):
+        if condition():
+            return
+        time.sleep(0.05)
+    raise TimeoutError("it did not happen")
