@@ -20,7 +20,7 @@ from llx_mcp.jobs.creation_options import CreationOptions
 from llx_mcp.jobs.creation_plan import CreatedJob, CreationPlan, CreationRequest, check_choices, check_document
 from llx_mcp.jobs.existing_jobs import ExistingJobs
 from llx_mcp.jobs.fetcher import JobFetcher
-from llx_mcp.jobs.local_documents import LocalDocument, open_unchanged, read_document
+from llx_mcp.jobs.local_documents import LocalDocument, build_web_document, open_unchanged, read_document
 from llx_mcp.jobs.paced_requests import PacedRequests
 from llx_mcp.jobs.page_estimate import PageEstimate, estimate_pages
 from llx_mcp.jobs.single_flight import SingleFlight
@@ -90,9 +90,9 @@ class JobCreator:
             LlxError: the service cannot be asked.
         """
         with limit_creation(self._call_seconds):
-            check_choices(request)
+            check_choices(request, has_files=bool(self._options.folders))
             requests = await self._open()
-            document = await self._read_document(request)
+            document = await self._read_document(request, requests)
             options = await self._build_options(request, requests)
             pages = None if document is None else await self._count_pages(document)
             options, is_capped = self._limit_pages(options, estimate_pages(options, pages), pages)
@@ -111,8 +111,7 @@ class JobCreator:
         """
         if plan.existing is not None:
             return CreatedJob(plan.existing, plan, is_new=False)
-        size = plan.document.num_bytes if plan.document and not plan.usable_file else 0
-        with limit_creation(self._call_seconds, size / _UPLOAD_BYTES_A_SECOND):
+        with limit_creation(self._call_seconds, _get_upload_seconds(plan.document)):
             return await self._flights.run(plan.key, lambda: self._create(plan))
 
     async def find_document(self, request: CreationRequest) -> tuple[str, str]:
@@ -121,12 +120,14 @@ class JobCreator:
         Raises:
             LlxError: there is no such document, or it cannot be uploaded.
         """
-        check_document(request)
+        check_document(request, has_files=bool(self._options.folders))
         requests = await self._open()
-        document = await self._read_document(request)
-        name, _, usable = await self._find_document(request, document, requests)
+        with limit_creation(self._call_seconds):
+            document = await self._read_document(request, requests)
+            name, _, usable = await self._find_document(request, document, requests)
         if usable is None:
-            usable = (await self._upload(document, request.scope, requests)).id
+            with limit_creation(self._call_seconds, _get_upload_seconds(document)):
+                usable = (await self._upload(document, request.scope, requests)).id
         return usable, name
 
     async def generate_schema(self, document_id: str, wish: str, scope: Scope) -> dict[str, Any]:
@@ -164,10 +165,13 @@ class JobCreator:
     async def _open(self) -> PacedRequests:
         return PacedRequests(await self._fetcher.open(), self._clock)
 
-    async def _read_document(self, request: CreationRequest) -> LocalDocument | None:
-        if not request.file:
-            return None
-        return await anyio.to_thread.run_sync(read_document, request.file, self._options.folders)
+    async def _read_document(self, request: CreationRequest, requests: PacedRequests) -> LocalDocument | None:
+        if request.file:
+            return await anyio.to_thread.run_sync(read_document, request.file, self._options.folders)
+        if request.url:
+            found = await requests.download(request.url)
+            return await anyio.to_thread.run_sync(build_web_document, request.url, found.name, found.content)
+        return None
 
     async def _build_options(self, request: CreationRequest, requests: PacedRequests) -> dict[str, Any]:
         if request.data_schema is not None:
@@ -274,3 +278,7 @@ async def _fetch_name(document_id: str, scope: Scope, requests: PacedRequests) -
     except RejectedError:
         # The endpoint of files may not take every form of an id that the endpoint of jobs takes.
         return document_id
+
+
+def _get_upload_seconds(document: LocalDocument | None) -> float:
+    return 0.0 if document is None else document.num_bytes / _UPLOAD_BYTES_A_SECOND

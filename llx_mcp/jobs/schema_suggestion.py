@@ -99,6 +99,7 @@ def _build_larger_call(builder: AnswerBuilder, request: CreationRequest, wish: s
         )
     arguments = {
         "file": request.file,
+        "url": request.url,
         "document_id": request.document_id,
         "wish": wish,
         "max_chars": need,

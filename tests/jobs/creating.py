@@ -121,13 +121,13 @@ class Workshop:
     async def create(self, line: Line | None = None, **request: Any) -> CreatedJob:
         """Plan and create a job with a server of its own."""
         async with self.open(line) as reader:
-            return await run(reader.creator, **request)
+            return await run(reader.changes.creator, **request)
 
 
 async def run(creator: JobCreator, **request: Any) -> CreatedJob:
     """Plan and create a job; by default of the invoice, with a short schema."""
     given: dict[str, Any] = dict(request)
-    if not {"file", "document_id"} & given.keys():
+    if not {"file", "url", "document_id"} & given.keys():
         given["file"] = "invoice.pdf"
     if not {"data_schema", "like_job", "configuration_id"} & given.keys():
         given["data_schema"] = SCHEMA

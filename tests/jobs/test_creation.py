@@ -200,7 +200,7 @@ async def test_job_with_options_that_the_service_changed_is_named_and_not_repeat
 
 async def test_concurrent_wishes_share_one_job(workshop: Workshop) -> None:
     async with workshop.open() as reader:
-        jobs = await asyncio.gather(*(run(reader.creator) for _ in range(8)))
+        jobs = await asyncio.gather(*(run(reader.changes.creator) for _ in range(8)))
     assert {job.job.id for job in jobs} == set(workshop.new_jobs)
     assert len(workshop.new_jobs) == workshop.num_new_files == 1
 
@@ -208,11 +208,11 @@ async def test_concurrent_wishes_share_one_job(workshop: Workshop) -> None:
 async def test_plan_that_is_older_than_the_job_creates_no_second_one(workshop: Workshop) -> None:
     async with workshop.open() as reader:
         request = CreationRequest(file="invoice.pdf", data_schema=SCHEMA)
-        plans = [await reader.creator.plan(request) for _ in range(2)]
-        jobs = [await reader.creator.create(plan) for plan in plans]
+        plans = [await reader.changes.creator.plan(request) for _ in range(2)]
+        jobs = [await reader.changes.creator.create(plan) for plan in plans]
         assert [job.is_new for job in jobs] == [True, False]
         workshop.store.delete_job(jobs[0].job.id)
-        assert (await reader.creator.create(plans[0])).is_new
+        assert (await reader.changes.creator.create(plans[0])).is_new
 
 
 async def test_many_documents_share_the_validation_of_one_schema(workshop: Workshop) -> None:
@@ -221,7 +221,7 @@ async def test_many_documents_share_the_validation_of_one_schema(workshop: Works
         for number in range(5):
             path = workshop.folder / f"{number}.txt"
             path.write_text(f"text {number}")
-            await run(reader.creator, file=path.name)
+            await run(reader.changes.creator, file=path.name)
     assert count(line.sent, "POST", f"{CREATE_PATH}/schema/validation") == 1
 
 
@@ -241,7 +241,7 @@ async def test_requests_stay_within_the_rate_limit_once_it_is_known(workshop: Wo
         for number in range(40):
             path = workshop.folder / f"{number}.txt"
             path.write_text(f"text {number}")
-            await run(reader.creator, file=path.name, data_schema={**SCHEMA, "title": str(number)})
+            await run(reader.changes.creator, file=path.name, data_schema={**SCHEMA, "title": str(number)})
     assert len(workshop.new_jobs) == 40
     assert refused
     assert max(refused) < 60
@@ -328,8 +328,10 @@ async def test_file_that_the_service_deletes_soon_is_uploaded_again_but_its_job_
 @pytest.mark.parametrize(
     ("request_", "words"),
     [
-        ({}, "No document is given. Give exactly one of file and document_id"),
-        ({"file": "a", "document_id": "b"}, "Two documents are given"),
+        ({}, "No document is given. Give exactly one of file, url .* and document_id"),
+        ({"file": "a", "document_id": "b"}, "More than one document is given"),
+        ({"url": "https://127.0.0.1/a.pdf", "data_schema": SCHEMA}, 'url: "127.0.0.1" belongs to a private network'),
+        ({"url": "http://example.com/a.pdf", "data_schema": SCHEMA}, "url: this is no https address"),
         ({"document_id": "ext-1", "like_job": "x"}, "document_id: .* is not the id of a document"),
         ({"file": "invoice.pdf"}, "Nothing says what to extract. Give exactly one of data_schema, configuration_id"),
         ({"file": "invoice.pdf", "data_schema": SCHEMA, "like_job": "x"}, "More than one argument says what to"),
@@ -345,7 +347,7 @@ async def test_bad_input_is_refused_with_the_argument(workshop: Workshop, reques
     line = workshop.line()
     async with workshop.open(line) as reader:
         with pytest.raises(ArgumentError, match=words):
-            await reader.creator.plan(CreationRequest(**request_))
+            await reader.changes.creator.plan(CreationRequest(**request_))
     assert workshop.new_jobs == []
     assert ("POST", FILES_PATH) not in line.sent
 
@@ -401,10 +403,10 @@ async def test_job_with_more_pages_than_allowed_is_refused_before_the_upload(
     workshop = Workshop(tmp_path, max_pages=2)
     line = workshop.line()
     async with workshop.open(line) as reader:
-        reader.creator._count_pages = count_seven
+        reader.changes.creator._count_pages = count_seven
         with pytest.raises(ArgumentError, match=r"this server allows 2 \(--max-pages\), so nothing was uploaded"):
-            await run(reader.creator, options=options)
-        assert (await run(reader.creator, options={"target_pages": "2,4"})).plan.estimate.pages == 2
+            await run(reader.changes.creator, options=options)
+        assert (await run(reader.changes.creator, options={"target_pages": "2,4"})).plan.estimate.pages == 2
     assert workshop.num_new_files == 1
 
 
@@ -421,16 +423,42 @@ async def test_pages_that_are_not_known_are_bounded_by_what_is_allowed(tmp_path:
 
 async def test_page_that_the_document_does_not_have_is_refused(workshop: Workshop) -> None:
     async with workshop.open() as reader:
-        reader.creator._count_pages = count_seven
+        reader.changes.creator._count_pages = count_seven
         with pytest.raises(ArgumentError, match="the document has 7 pages, and no page 9"):
-            await run(reader.creator, options={"target_pages": "1,9"})
+            await run(reader.changes.creator, options={"target_pages": "1,9"})
 
 
 async def test_file_that_changes_after_the_plan_creates_nothing(workshop: Workshop) -> None:
     async with workshop.open() as reader:
-        plan = await reader.creator.plan(CreationRequest(file="invoice.pdf", data_schema=SCHEMA))
+        plan = await reader.changes.creator.plan(CreationRequest(file="invoice.pdf", data_schema=SCHEMA))
         (workshop.folder / "invoice.pdf").write_bytes(b"%PDF-1.7 other")
         with pytest.raises(ArgumentError, match=r'"invoice\.pdf" has changed since it was read'):
-            await reader.creator.create(plan)
+            await reader.changes.creator.create(plan)
     assert workshop.new_jobs == []
+    assert workshop.num_new_files == 0
+
+
+async def test_document_of_the_web_is_uploaded_once(workshop: Workshop) -> None:
+    content = (workshop.folder / "invoice.pdf").read_bytes()
+
+    def serve(request: httpx.Request, _: int) -> httpx.Response | None:
+        assert "authorization" not in request.headers or request.url.host == "127.0.0.1"
+        return httpx.Response(200, content=content) if request.url.host == "93.184.216.34" else None
+
+    for is_new in (True, False):
+        line = workshop.line(on_request=serve)
+        created = await workshop.create(line, url="https://93.184.216.34/files/web.pdf?key=1")
+        assert created.is_new is is_new
+        assert line.sent.count(("GET", "/files/web.pdf")) == 1
+    assert (created.plan.document_name, created.plan.estimate.pages) == ("web.pdf", 2)
+    # The same content under another name is the same document.
+    assert not (await workshop.create()).is_new
+    assert len(workshop.new_jobs) == workshop.num_new_files == 1
+
+
+async def test_page_of_the_web_that_is_no_document_is_refused(workshop: Workshop) -> None:
+    line = workshop.line(on_request=lambda request, _: httpx.Response(200, content=b"<html>")
+                         if request.url.host == "93.184.216.34" else None)  # fmt: skip
+    with pytest.raises(ArgumentError, match=r'url: "web\.pdf" is named \.pdf, but its content is something else'):
+        await workshop.create(line, url="https://93.184.216.34/files/web.pdf")
     assert workshop.num_new_files == 0
