@@ -82,8 +82,12 @@ class JobCreator:
         # A plan may be older than a job that another call has created since.
         self._created: dict[Hashable, str] = {}
 
-    async def plan(self, request: CreationRequest) -> CreationPlan:
+    async def plan(self, request: CreationRequest, options: dict[str, Any] | None = None) -> CreationPlan:
         """Check a request and look for a job of the same. This uploads and creates nothing.
+
+        Args:
+            request: the document, and what to extract.
+            options: what `build_options` has returned for the same request about another document.
 
         Raises:
             ArgumentError: an argument cannot be used; the message names it, and what to do.
@@ -93,7 +97,7 @@ class JobCreator:
             check_choices(request, has_files=bool(self._options.folders))
             requests = await self._open()
             document = await self._read_document(request, requests)
-            options = await self._build_options(request, requests)
+            options = await self.build_options(request) if options is None else options
             pages = None if document is None else await self._count_pages(document)
             options, is_capped = self._limit_pages(options, estimate_pages(options, pages), pages)
             estimate = estimate_pages(options, pages)
@@ -162,18 +166,14 @@ class JobCreator:
             self._validated[fingerprint] = validated
         return self._validated[fingerprint]
 
-    async def _open(self) -> PacedRequests:
-        return PacedRequests(await self._fetcher.open(), self._clock)
+    async def build_options(self, request: CreationRequest) -> dict[str, Any]:
+        """Return all options of a job: from the schema, the saved configuration or the earlier job.
 
-    async def _read_document(self, request: CreationRequest, requests: PacedRequests) -> LocalDocument | None:
-        if request.file:
-            return await anyio.to_thread.run_sync(read_document, request.file, self._options.folders)
-        if request.url:
-            found = await requests.download(request.url)
-            return await anyio.to_thread.run_sync(build_web_document, request.url, found.name, found.content)
-        return None
-
-    async def _build_options(self, request: CreationRequest, requests: PacedRequests) -> dict[str, Any]:
+        Raises:
+            ArgumentError: the schema is not accepted, or the earlier job has none.
+            LlxError: the service cannot be asked, or has no such configuration or job.
+        """
+        requests = await self._open()
         if request.data_schema is not None:
             schema = await self.validate(request.data_schema)
             base: dict[str, Any] = {"data_schema": schema, "cite_sources": True, "confidence_scores": True}
@@ -184,6 +184,17 @@ class JobCreator:
         else:
             base = await self._copy_options(request, requests)
         return override_options(base, request.options)
+
+    async def _open(self) -> PacedRequests:
+        return PacedRequests(await self._fetcher.open(), self._clock)
+
+    async def _read_document(self, request: CreationRequest, requests: PacedRequests) -> LocalDocument | None:
+        if request.file:
+            return await anyio.to_thread.run_sync(read_document, request.file, self._options.folders)
+        if request.url:
+            found = await requests.download(request.url)
+            return await anyio.to_thread.run_sync(build_web_document, request.url, found.name, found.content)
+        return None
 
     async def _copy_options(self, request: CreationRequest, requests: PacedRequests) -> dict[str, Any]:
         job = await requests.fetch_job(request.like_job or "", ("configuration",), request.scope)

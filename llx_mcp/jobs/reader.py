@@ -32,11 +32,13 @@ if TYPE_CHECKING:
     from llx_mcp.answers.dispatch import Question
     from llx_mcp.answers.header import Header
     from llx_mcp.answers.wait_report import WaitReport
-    from llx_mcp.jobs.changes import JobChanges
+    from llx_mcp.jobs.cancellation import JobCanceller
+    from llx_mcp.jobs.creation import JobCreator
     from llx_mcp.jobs.executor import AnswerExecutor
     from llx_mcp.jobs.joined import JoinedJobs
     from llx_mcp.jobs.poller import JobPoller
     from llx_mcp.jobs.progress import JobSnapshot, OnProgress, WaitProgress
+    from llx_mcp.jobs.schema_suggestion import SchemaSuggester
     from llx_mcp.models import Job
 
 MAX_JOBS = 100
@@ -89,12 +91,39 @@ class JobReader:
         return AnswerExecutor(self.fetcher.cache, self._stack, self._group)
 
     @cached_property
-    def changes(self) -> "JobChanges":
-        """Creates, cancels and deletes jobs."""
-        from llx_mcp.jobs.changes import JobChanges
+    def creator(self) -> "JobCreator":
+        """Plans and creates jobs."""
+        from llx_mcp.jobs.creation import JobCreator
+        from llx_mcp.jobs.page_count import PageCounter
+        from llx_mcp.pdf.processes import PdfProcesses
+
+        processes = PdfProcesses()
+        self._stack.push_async_callback(processes.close)
+        options = self._options
+        return JobCreator(
+            self.fetcher,
+            options.creation,
+            self.clock,
+            self._group,
+            call_seconds=options.call_seconds,
+            count_pages=PageCounter(processes, options.creation.folders).count,
+        )
+
+    @cached_property
+    def canceller(self) -> "JobCanceller":
+        """Cancels and deletes jobs."""
+        from llx_mcp.jobs.cancellation import JobCanceller
 
         options = self._options
-        return JobChanges(self.fetcher, self.clock, self._stack, self._group, options.creation, options.call_seconds)
+        can_cancel = "cancel" in options.creation.allowed
+        return JobCanceller(self.fetcher, self.clock, call_seconds=options.call_seconds, can_cancel=can_cancel)
+
+    @cached_property
+    def suggester(self) -> "SchemaSuggester":
+        """Suggests schemas."""
+        from llx_mcp.jobs.schema_suggestion import SchemaSuggester
+
+        return SchemaSuggester(self.creator)
 
     @cached_property
     def joined(self) -> "JoinedJobs":

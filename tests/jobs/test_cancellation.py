@@ -26,7 +26,7 @@ def workshop(tmp_path: Path) -> Workshop:
 async def open_canceller(workshop: Workshop, **hooks: Any) -> AsyncIterator[JobCanceller]:
     """Open a server and return what cancels its jobs."""
     async with workshop.open(workshop.line(**hooks)) as reader:
-        yield reader.changes.canceller
+        yield reader.canceller
 
 
 def answer_once(suffix: str, method: str, *responses: httpx.Response) -> Any:
@@ -91,7 +91,7 @@ async def test_error_that_stays_is_raised(workshop: Workshop) -> None:
 async def test_deleted_job_is_gone_from_the_cache_too(workshop: Workshop) -> None:
     async with workshop.open() as reader:
         await reader.get(JobRequest(INVOICE))
-        await reader.changes.canceller.delete(INVOICE, DEFAULT_SCOPE)
+        await reader.canceller.delete(INVOICE, DEFAULT_SCOPE)
         with pytest.raises(NotFoundError):
             await reader.get(JobRequest(INVOICE))
 

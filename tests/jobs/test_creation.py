@@ -200,7 +200,7 @@ async def test_job_with_options_that_the_service_changed_is_named_and_not_repeat
 
 async def test_concurrent_wishes_share_one_job(workshop: Workshop) -> None:
     async with workshop.open() as reader:
-        jobs = await asyncio.gather(*(run(reader.changes.creator) for _ in range(8)))
+        jobs = await asyncio.gather(*(run(reader.creator) for _ in range(8)))
     assert {job.job.id for job in jobs} == set(workshop.new_jobs)
     assert len(workshop.new_jobs) == workshop.num_new_files == 1
 
@@ -208,11 +208,11 @@ async def test_concurrent_wishes_share_one_job(workshop: Workshop) -> None:
 async def test_plan_that_is_older_than_the_job_creates_no_second_one(workshop: Workshop) -> None:
     async with workshop.open() as reader:
         request = CreationRequest(file="invoice.pdf", data_schema=SCHEMA)
-        plans = [await reader.changes.creator.plan(request) for _ in range(2)]
-        jobs = [await reader.changes.creator.create(plan) for plan in plans]
+        plans = [await reader.creator.plan(request) for _ in range(2)]
+        jobs = [await reader.creator.create(plan) for plan in plans]
         assert [job.is_new for job in jobs] == [True, False]
         workshop.store.delete_job(jobs[0].job.id)
-        assert (await reader.changes.creator.create(plans[0])).is_new
+        assert (await reader.creator.create(plans[0])).is_new
 
 
 async def test_many_documents_share_the_validation_of_one_schema(workshop: Workshop) -> None:
@@ -221,7 +221,7 @@ async def test_many_documents_share_the_validation_of_one_schema(workshop: Works
         for number in range(5):
             path = workshop.folder / f"{number}.txt"
             path.write_text(f"text {number}")
-            await run(reader.changes.creator, file=path.name)
+            await run(reader.creator, file=path.name)
     assert count(line.sent, "POST", f"{CREATE_PATH}/schema/validation") == 1
 
 
@@ -241,7 +241,7 @@ async def test_requests_stay_within_the_rate_limit_once_it_is_known(workshop: Wo
         for number in range(40):
             path = workshop.folder / f"{number}.txt"
             path.write_text(f"text {number}")
-            await run(reader.changes.creator, file=path.name, data_schema={**SCHEMA, "title": str(number)})
+            await run(reader.creator, file=path.name, data_schema={**SCHEMA, "title": str(number)})
     assert len(workshop.new_jobs) == 40
     assert refused
     assert max(refused) < 60
@@ -347,7 +347,7 @@ async def test_bad_input_is_refused_with_the_argument(workshop: Workshop, reques
     line = workshop.line()
     async with workshop.open(line) as reader:
         with pytest.raises(ArgumentError, match=words):
-            await reader.changes.creator.plan(CreationRequest(**request_))
+            await reader.creator.plan(CreationRequest(**request_))
     assert workshop.new_jobs == []
     assert ("POST", FILES_PATH) not in line.sent
 
@@ -403,10 +403,10 @@ async def test_job_with_more_pages_than_allowed_is_refused_before_the_upload(
     workshop = Workshop(tmp_path, max_pages=2)
     line = workshop.line()
     async with workshop.open(line) as reader:
-        reader.changes.creator._count_pages = count_seven
+        reader.creator._count_pages = count_seven
         with pytest.raises(ArgumentError, match=r"this server allows 2 \(--max-pages\), so nothing was uploaded"):
-            await run(reader.changes.creator, options=options)
-        assert (await run(reader.changes.creator, options={"target_pages": "2,4"})).plan.estimate.pages == 2
+            await run(reader.creator, options=options)
+        assert (await run(reader.creator, options={"target_pages": "2,4"})).plan.estimate.pages == 2
     assert workshop.num_new_files == 1
 
 
@@ -423,17 +423,17 @@ async def test_pages_that_are_not_known_are_bounded_by_what_is_allowed(tmp_path:
 
 async def test_page_that_the_document_does_not_have_is_refused(workshop: Workshop) -> None:
     async with workshop.open() as reader:
-        reader.changes.creator._count_pages = count_seven
+        reader.creator._count_pages = count_seven
         with pytest.raises(ArgumentError, match="the document has 7 pages, and no page 9"):
-            await run(reader.changes.creator, options={"target_pages": "1,9"})
+            await run(reader.creator, options={"target_pages": "1,9"})
 
 
 async def test_file_that_changes_after_the_plan_creates_nothing(workshop: Workshop) -> None:
     async with workshop.open() as reader:
-        plan = await reader.changes.creator.plan(CreationRequest(file="invoice.pdf", data_schema=SCHEMA))
+        plan = await reader.creator.plan(CreationRequest(file="invoice.pdf", data_schema=SCHEMA))
         (workshop.folder / "invoice.pdf").write_bytes(b"%PDF-1.7 other")
         with pytest.raises(ArgumentError, match=r'"invoice\.pdf" has changed since it was read'):
-            await reader.changes.creator.create(plan)
+            await reader.creator.create(plan)
     assert workshop.new_jobs == []
     assert workshop.num_new_files == 0
 

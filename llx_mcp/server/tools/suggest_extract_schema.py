@@ -39,4 +39,4 @@ async def suggest_extract_schema(
     request = CreationRequest(
         file or None, (url or "").strip() or None, (document_id or "").strip() or None, scope=scope
     )
-    return tool_result(await ctx.request_context.lifespan_context.changes.suggester.suggest(request, wish, max_chars))
+    return tool_result(await ctx.request_context.lifespan_context.suggester.suggest(request, wish, max_chars))
