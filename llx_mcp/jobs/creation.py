@@ -12,7 +12,7 @@ import anyio
 import anyio.to_thread
 from anyio.abc import TaskGroup
 
-from llx_mcp.errors import ArgumentError, NotFoundError, RejectedError
+from llx_mcp.errors import ArgumentError, LlxError, NotFoundError, RejectedError, UnavailableError
 from llx_mcp.jobs.call_limit import limit_creation
 from llx_mcp.jobs.clock import Clock
 from llx_mcp.jobs.configurations import build_fingerprint, override_options, read_configuration, select_options
@@ -39,6 +39,7 @@ _NEEDED_LIFETIME = timedelta(hours=25)
 # Slower uploads are stopped.
 _UPLOAD_BYTES_A_SECOND = 250_000
 _MAX_VALIDATED = 64
+_MAX_CREATED = 1_000
 # It is not known what a generation costs, so it is not repeated often.
 _MAX_GENERATIONS = 2
 
@@ -79,8 +80,8 @@ class JobCreator:
         self._flights: SingleFlight[CreatedJob] = SingleFlight(group)
         # By fingerprint: documents of one folder share a schema, and validating it once is enough.
         self._validated: dict[str, dict[str, Any]] = {}
-        # A plan may be older than a job that another call has created since.
-        self._created: dict[Hashable, str] = {}
+        # The latest job of each document and options, and when it was created. A plan may be older.
+        self._created: dict[Hashable, tuple[str, float]] = {}
 
     async def plan(self, request: CreationRequest, options: dict[str, Any] | None = None) -> CreationPlan:
         """Check a request and look for a job of the same. This uploads and creates nothing.
@@ -102,8 +103,9 @@ class JobCreator:
             options, is_capped = self._limit_pages(options, estimate_pages(options, pages), pages)
             estimate = estimate_pages(options, pages)
             name, files, usable = await self._find_document(request, document, requests)
+            planned_at = self._clock.monotonic()
             existing = await self._find_existing(request, files, options, requests)
-        return CreationPlan(request, document, name, files, usable, options, estimate, is_capped, existing)
+        return CreationPlan(request, document, name, files, usable, options, estimate, is_capped, existing, planned_at)
 
     async def create(self, plan: CreationPlan) -> CreatedJob:
         """Upload the document where that is needed, and create the job, unless there is one.
@@ -245,21 +247,35 @@ class JobCreator:
         known = await self._find_created(plan, requests)
         if known is not None:
             return CreatedJob(known, plan, is_new=False)
-        file_id = plan.usable_file
-        if file_id is None:
-            file_id = (await self._upload(plan.document, plan.request.scope, requests)).id
+        file_id = plan.usable_file or await self._upload_planned(plan, requests)
         existing = ExistingJobs(requests, plan.request.scope)
         # Only a job that is wanted again can be of a file that has such jobs.
         earlier = await existing.list_ids(file_id) if plan.request.again and plan.usable_file else frozenset()
         body = {"file_input": file_id, **plan.body}
-        job = await existing.create(body, plan.options, earlier, self._fetcher.service_now, self._clock)
-        self._created[plan.key] = job.id
+        try:
+            job = await existing.create(body, plan.options, earlier, self._fetcher.service_now, self._clock)
+        except LlxError as exc:
+            if plan.usable_file is None:
+                exc.args = (f"{exc} The document is uploaded as {file_id}, and the same call uses it again.",)
+            raise
+        if len(self._created) >= _MAX_CREATED:
+            self._created.pop(next(iter(self._created)))
+        self._created[plan.key] = job.id, self._clock.monotonic()
         return CreatedJob(job, plan, is_new=True)
+
+    async def _upload_planned(self, plan: CreationPlan, requests: PacedRequests) -> str:
+        try:
+            return (await self._upload(plan.document, plan.request.scope, requests)).id
+        except (RejectedError, UnavailableError):
+            # The service may refuse another file of the same external id. One that it will delete soon still serves.
+            if not plan.files:
+                raise
+            return plan.files[0]
 
     async def _find_created(self, plan: CreationPlan, requests: PacedRequests) -> "Job | None":
         """Return the job that another call has created since the plan was made."""
-        job_id = self._created.get(plan.key)
-        if job_id is None or plan.request.again:
+        job_id, created_at = self._created.get(plan.key, ("", 0.0))
+        if not job_id or plan.request.again or created_at < plan.planned_at:
             return None
         try:
             return await requests.fetch_job(job_id, ("configuration",), plan.request.scope)

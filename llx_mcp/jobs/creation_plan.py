@@ -57,6 +57,7 @@ class CreationPlan:
         estimate: pages and credits.
         is_capped: whether `max_pages` is the operator's limit, because the number of pages is not known.
         existing: the latest job of the same document and options; None if there is none, or another one is wanted.
+        planned_at: when jobs were looked for, by the monotonic clock; a job that was created later is not known.
     """
 
     request: CreationRequest
@@ -68,6 +69,7 @@ class CreationPlan:
     estimate: PageEstimate
     is_capped: bool
     existing: "Job | None"
+    planned_at: float = 0.0
 
     @property
     def key(self) -> Hashable:

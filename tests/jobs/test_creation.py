@@ -215,6 +215,17 @@ async def test_plan_that_is_older_than_the_job_creates_no_second_one(workshop: W
         assert (await reader.creator.create(plans[0])).is_new
 
 
+async def test_server_that_runs_for_days_creates_anew_after_one(workshop: Workshop) -> None:
+    async with workshop.open() as reader:
+        first = await run(reader.creator)
+        workshop.clock.seconds += 3_600
+        assert not (await run(reader.creator)).is_new
+        workshop.clock.seconds += 24 * 3_600
+        assert (await run(reader.creator)).is_new
+    assert first.job.id in workshop.new_jobs
+    assert len(workshop.new_jobs) == 2
+
+
 async def test_many_documents_share_the_validation_of_one_schema(workshop: Workshop) -> None:
     line = workshop.line()
     async with workshop.open(line) as reader:
@@ -325,6 +336,21 @@ async def test_file_that_the_service_deletes_soon_is_uploaded_again_but_its_job_
     assert workshop.num_new_files == 2
 
 
+async def test_service_that_takes_no_second_file_of_an_external_id_gets_the_first(workshop: Workshop) -> None:
+    first = await workshop.create()
+    expires_at = (workshop.clock.now() + timedelta(hours=3)).isoformat()
+
+    def refuse(request: httpx.Request, _: int) -> httpx.Response | None:
+        if request.url.path != FILES_PATH:
+            return None
+        listed = {"id": first.job.file_input, "name": "invoice.pdf", "expires_at": expires_at}
+        is_list = request.method == "GET"
+        return httpx.Response(200, json={"items": [listed]}) if is_list else httpx.Response(422)
+
+    created = await workshop.create(workshop.line(on_request=refuse), options={"tier": "agentic"})
+    assert created.job.file_input == first.job.file_input
+
+
 @pytest.mark.parametrize(
     ("request_", "words"),
     [
@@ -388,6 +414,10 @@ async def test_refusal_of_the_service_is_explained_and_creates_nothing(
         await workshop.create(line)
     assert "secret" not in str(caught.value)
     assert workshop.new_jobs == []
+    # What was done so far is said, and used by the next call.
+    (uploaded,) = [file.file_id for file in workshop.store.files.list_files() if file.external_file_id]
+    assert f"The document is uploaded as {uploaded}, and the same call uses it again." in str(caught.value)
+    assert (await workshop.create()).job.file_input == uploaded
 
 
 async def count_seven(_: LocalDocument) -> int | None:
