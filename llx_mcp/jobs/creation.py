@@ -5,6 +5,7 @@ options. A server that ends between two requests loses nothing, and the same cal
 """
 
 from collections.abc import Awaitable, Callable, Hashable, Mapping
+from contextlib import ExitStack
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -281,12 +282,15 @@ class JobCreator:
             return await requests.fetch_job(job_id, ("configuration",), plan.request.scope)
         except NotFoundError:
             # It was deleted since.
-            del self._created[plan.key]
+            self._created.pop(plan.key, None)
             return None
 
     async def _upload(self, document: LocalDocument | None, scope: Scope, requests: PacedRequests) -> "CloudFile":
         assert document is not None  # noqa: S101 - a document of the service has an id
-        with open_unchanged(document, self._options.folders) as stream:
+        with ExitStack() as stack:
+            # It reads the whole file.
+            opening = open_unchanged(document, self._options.folders)
+            stream = await anyio.to_thread.run_sync(stack.enter_context, opening)
             return await requests.send(
                 lambda creation: creation.upload(stream, document.name, document.external_id, scope)
             )
