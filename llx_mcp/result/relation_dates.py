@@ -2,6 +2,7 @@
 
 import math
 from bisect import bisect_right
+from calendar import monthrange
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -223,7 +224,7 @@ def _may_be_moved(wanted: date, shown: date, others: Sequence[date]) -> bool:
 
 def _day_of_month(day: date) -> int:
     """Return the day of the month, 31 for the last one of any month."""
-    return 31 if day.month != date.fromordinal(day.toordinal() + 1).month else day.day
+    return 31 if day.day == monthrange(day.year, day.month)[1] else day.day
 
 
 def _continue_evenly(numbers: Sequence[tuple[int, int]]) -> list[tuple[int, int]] | None:
@@ -238,15 +239,16 @@ def _continue_evenly(numbers: Sequence[tuple[int, int]]) -> list[tuple[int, int]
 
 
 def _as_date(pair: tuple[int, int], *, is_months: bool) -> date | None:
+    """Return the date that a number of days, or of months with a day, stands for; None where there is none."""
     number, day = pair
-    if not is_months:
-        return date.fromordinal(number)
     year, month = (number - 1) // 12, (number - 1) % 12 + 1
     try:
-        return date(year, month, day)
-    except ValueError:
-        following = date(year + month // 12, month % 12 + 1, 1)
-        return date.fromordinal(following.toordinal() - 1) if day == 31 else None
+        if not is_months:
+            return date.fromordinal(number)
+        last = monthrange(year, month)[1]
+        return date(year, month, last if day == 31 else day)
+    except (ValueError, OverflowError):
+        return None
 
 
 def _comes_before(first: DateColumn, second: DateColumn) -> bool:

@@ -39,6 +39,8 @@ def _check_row(
         found.confirm([*dates, (term_node, term_position)])
         return
     wanted = (end.first - days, start.first + days)
+    if not all(1 <= ordinal <= date.max.toordinal() for ordinal in wanted):
+        return
     suspects = [Suspect(term_node, term_position, days, end.first - start.first)]
     suspects += [
         Suspect(node, position, _digits(shown), _digits(needed))

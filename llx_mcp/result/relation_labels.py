@@ -118,7 +118,9 @@ def _check_list(
         elif rest:
             open_totals.append((total, ways, rest))
     for field, parts, total, way in nearly:
-        has_slip = any(suspect.is_one_digit_off for suspect in _suspects(field, parts, total))
+        has_slip = _has_digits(field, total) and any(
+            suspect.is_one_digit_off for suspect in _suspects(field, parts, total)
+        )
         if bits_of_way[way] >= (_MIN_BITS_OF_SLIP if has_slip else MIN_BITS):
             _report(field, parts, total, texts, found)
     held_ways = {way for way, bits in bits_of_way.items() if bits >= _MIN_BITS_OF_SLIP}
@@ -172,10 +174,14 @@ def _judge_alone(
         has_slip = any(suspect.is_one_digit_off for suspect in _suspects(field, parts, total))
         is_last = total == rows[-1] and len(totals) == 1
         is_named = is_last and consists_of(normalize_texts([texts[total]])[0].strip(" :"), "strict")
-        has_digits = len(str(abs(field.units[total] or 0)).rstrip("0")) > _MIN_DIGITS
-        if (way in held_ways and has_slip) or (is_named and has_slip and has_digits):
+        if (way in held_ways or is_named) and has_slip and _has_digits(field, total):
             _report(field, parts, total, texts, found)
             return
+
+
+def _has_digits(field: RowNumbers, total: int) -> bool:
+    """Whether a total has so many digits that one wrong digit is not the reason for any difference."""
+    return len(str(abs(field.units[total] or 0)).rstrip("0")) > _MIN_DIGITS
 
 
 def _is_far_off(field: RowNumbers, parts: Sequence[int], total: int) -> bool:

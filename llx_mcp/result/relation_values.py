@@ -1,9 +1,10 @@
 """Numbers and dates of one field as exact integers, for comparing sums and orders."""
 
 import re
+from calendar import monthrange
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from itertools import islice
 from typing import Any
 
@@ -127,8 +128,7 @@ def _as_day(text: str) -> Day:
         ordinal = date.fromisoformat(text).toordinal()
         return Day(ordinal, ordinal)
     first = date.fromisoformat(f"{text}-01")
-    last = (first.replace(day=28) + timedelta(days=4)).replace(day=1) - timedelta(days=1)
-    return Day(first.toordinal(), last.toordinal())
+    return Day(first.toordinal(), first.replace(day=monthrange(first.year, first.month)[1]).toordinal())
 
 
 def _sample_texts(node: Node) -> list[str]:

@@ -14,6 +14,7 @@ from llx_mcp.result.relation_due import check_due_dates
 from llx_mcp.result.relation_findings import RelationFindings, WrongValue, find_wrong_values
 from llx_mcp.result.relation_labels import check_total_rows
 from llx_mcp.result.relation_pivots import find_pivots
+from llx_mcp.result.relation_rates import check_taxes_by_rate
 from llx_mcp.result.relation_rows import check_rows
 from llx_mcp.result.relation_series import Flow, check_series
 from llx_mcp.result.relation_tables import (
@@ -82,6 +83,7 @@ def check_relations(root: Node, deadline: Deadline) -> RelationCheck:
 def _check_table(table: NumberTable, found: RelationFindings) -> list[tuple[NumberTable, Flow]]:
     check_rows(table, found)
     check_totals(table, found)
+    check_taxes_by_rate(table, found)
     return [(table, flow) for flow in check_series(table, found)] if table.rows.parent is not None else []
 
 

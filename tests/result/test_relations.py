@@ -5,8 +5,11 @@ import itertools
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from llx_mcp.result.deadline import Deadline
+from llx_mcp.result.jsonpath import find_locations, parse_path
 from llx_mcp.result.outline import build_outline
 from llx_mcp.result.relations import check_relations
 from tests.result.relation_documents import check, findings, paths
@@ -64,6 +67,26 @@ def test_taxes_may_be_a_list_and_rounded() -> None:
     taxes = [{"rate": 19, "amount": 8_054.89}, {"rate": 7, "amount": 14.94}]
     assert findings({"net": 43_417.65, "taxes": taxes, "gross": 51_487.49}) == []
     assert paths({"net": 43_417.65, "taxes": taxes, "gross": 51_487.98}) == {"gross"}
+
+
+def test_taxes_by_rate_are_those_of_the_items_with_this_rate() -> None:
+    lines = [(19, 1_200.0), (7, 320.5), (19, 88.8), (0, 450.0), (7, 61.25)]
+    taxes = [{"rate": 19, "amount": 244.87}, {"rate": 7, "amount": 26.72}]
+    result: dict[str, Any] = {
+        "lines": [{"vat_percent": rate, "amount": amount} for rate, amount in lines],
+        "taxes": taxes,
+    }
+    assert findings(result) == []
+    taxes[1]["amount"] = 28.72
+    why = "7 % of 381.75 (the items with this rate) = 26.72, but taxes[1].amount 28.72: difference 2.00"
+    assert findings(result) == [("sum", "taxes[1].amount", why)]
+    taxes[1]["amount"] = 26.72
+    result["lines"][2]["vat_percent"] = 15
+    why = "the taxes by rate are right only if vat_percent here is 19 instead of 15"
+    assert findings(result) == [("sum", "lines[2].vat_percent", why)]
+    result["lines"][2]["vat_percent"] = 19
+    taxes[0]["rate"] = 13
+    assert paths(result) == {"taxes[0].rate"}
 
 
 def test_sums_by_row_are_found_without_names() -> None:
@@ -274,6 +297,26 @@ def test_what_the_time_does_not_allow_is_counted() -> None:
     checked = check_relations(build_outline({"rows": rows}), Deadline(0.5, lambda: float(next(clock))))
     assert checked.wrong == []
     assert checked.unchecked == {"values were not compared with one another: the time for the review was up": 300}
+
+
+_SCALARS = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False, allow_infinity=False), st.text(max_size=6),
+    st.integers(0, 12), st.integers(10**300, 10**301),
+    st.sampled_from(["0001-01-01", "9999-12-31", "9999-12", "2026-02-30", "-", "(3)", "1,2", "٣", "12 %", "1:02.5"]),
+)  # fmt: skip
+_NAMES = st.sampled_from(
+    ["net", "tax", "gross", "total", "amount", "balance", "start_date", "end_date", "due_date", "invoice_date", "days"]
+)
+_ROWS = st.lists(st.dictionaries(_NAMES, _SCALARS, max_size=6), max_size=14)
+
+
+@given(st.dictionaries(st.one_of(_NAMES, st.just("items")), st.one_of(_SCALARS, _ROWS), max_size=8) | _ROWS)
+@settings(max_examples=150, deadline=None)
+def test_any_result_is_checked(result: Any) -> None:
+    for kind, path, why in findings(result):
+        assert kind in {"sum", "order"}
+        assert why
+        assert len(list(find_locations(parse_path(path), build_outline(result)))) == 1
 
 
 def test_objects_with_very_many_fields_are_compared_in_part() -> None:
