@@ -79,6 +79,10 @@ def _add_export_flags(export: argparse.ArgumentParser) -> None:
 
 
 def _add_demo_flags(demo: argparse.ArgumentParser) -> None:
+    demo.add_argument(
+        "--output", type=Path, default=Path("llx-mcp-demo"), metavar="DIR",
+        help="folder for the document and the picture (default: %(default)s)",
+    )  # fmt: skip
     demo.add_argument("--full", action="store_true", help="print every answer in full")
 
 
@@ -221,7 +225,7 @@ def _run_check(arguments: argparse.Namespace) -> int:
 def _run_demo(arguments: argparse.Namespace) -> int:
     from llx_mcp.cli.demo import run_demo
 
-    return run_demo(is_full=arguments.full)
+    return run_demo(arguments.output, is_full=arguments.full)
 
 
 COMMANDS = (
@@ -281,8 +285,9 @@ COMMANDS = (
     ),
     Command(
         "demo",
-        "show how a model reads a job, on the embedded API",
-        details="It needs no account and no network, and ends with a summary.",
+        "show how a model gets from a document to an answer, on the embedded API",
+        details="It needs no account and no network. It writes the document and the picture of a citation to a folder, "
+        "and ends with a summary.",
         example="llx-mcp demo --full",
         add_flags=_add_demo_flags,
         run=_run_demo,

@@ -1,25 +1,46 @@
-"""A demonstration: an MCP client calls this server over stdio, on the embedded API, without an account."""
+"""A demonstration: an MCP client goes from a document to a checked answer, on the embedded API, without an account.
 
+The client calls this server over stdio, as a model would. The document and the picture stay in a folder.
+"""
+
+import base64
 import sys
 import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 import anyio
 from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
 
 from llx_mcp.cli.options import EXIT_FAILED
-from llx_mcp.local import SAMPLE_RUNNING_ID, SAMPLES
+from llx_mcp.local.samples import SAMPLES, read_document
 from llx_mcp.result.sanitize import dump_json
 
 _COLUMNS = 100
 _CALL_COLUMNS = 44
-_STATEMENT_ID = next(sample.job_id for sample in SAMPLES if sample.name == "statement")
-# The row that the query finds, in the sample statement.
-_PAYMENT_PATH = "transactions[773]"
-_LARGEST_PAYMENT = "SELECT _path, date, amount, amount_page FROM transactions ORDER BY amount LIMIT 1"
+_DOCUMENT = "invoice.pdf"
+_PICTURE = "citation.png"
+_TEXT = {"type": "string"}
+_NUMBER = {"type": "number"}
+_ITEM = {"type": "object", "properties": {"description": _TEXT, "amount": _NUMBER}}
+_SCHEMA = {
+    "type": "object",
+    "properties": {
+        "invoice_number": _TEXT,
+        "due_date": _TEXT,
+        "purchase_order": _TEXT,
+        "line_items": {"type": "array", "items": _ITEM},
+        "totals": {"type": "object", "properties": {"net": _NUMBER, "gross": _NUMBER}},
+    },
+}
+_LARGEST_ITEM = "SELECT _path, description, amount, amount_page FROM line_items ORDER BY amount DESC LIMIT 1"
+_TOTAL = "totals.gross"
+# Stands in arguments for the id of the job that the first call has created.
+_CREATED = "<the job>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +55,7 @@ class Step:
     """
 
     tool: str
-    arguments: Mapping[str, str | int]
+    arguments: Mapping[str, Any]
     subject: str
     highlight: str = ""
 
@@ -52,6 +73,8 @@ class StepResult:
         is_error: whether the tool reported an error.
         seconds: how long the call took.
         progress: the progress messages, in order.
+        job_id: the id of the job that the answer is about, or an empty string.
+        picture: the first picture of the answer, or no bytes.
     """
 
     step: Step
@@ -62,50 +85,50 @@ class StepResult:
     is_error: bool = False
     seconds: float = 0.0
     progress: list[str] = field(default_factory=list)
+    job_id: str = ""
+    picture: bytes = b""
 
 
 _STEPS = (
-    Step(
-        "wait_for_extract_job",
-        {"job_id": SAMPLE_RUNNING_ID},
-        "a running invoice job",
-        "NL-2026-0417",
-    ),
-    Step("get_extract_job", {"job_id": _STATEMENT_ID}, "a bank statement", "transactions:"),
-    Step(
-        "find_in_extract_result",
-        {"job_id": _STATEMENT_ID, "text": "closing balance"},
-        '"closing balance"',
-        "closing_balance",
-    ),
-    Step("query_extract_result", {"job_id": _STATEMENT_ID, "sql": _LARGEST_PAYMENT}, "largest payment", _PAYMENT_PATH),
-    Step(
-        "read_extract_result",
-        {"job_id": _STATEMENT_ID, "path": f"{_PAYMENT_PATH}.amount"},
-        "its citation",
-        '"quote"',
-    ),
-    Step("review_extract_job", {"job_id": _STATEMENT_ID, "max_chars": 2_000}, "what to check", "confidence | "),
+    Step("create_extract_job", {"file": _DOCUMENT, "data_schema": _SCHEMA}, _DOCUMENT, "credits"),
+    Step("wait_for_extract_job", {"job_id": _CREATED}, "the job", "NL-2026-0417"),
+    Step("find_in_extract_result", {"job_id": _CREATED, "text": "gross total"}, '"gross total"', "gross = "),
+    Step("query_extract_result", {"job_id": _CREATED, "sql": _LARGEST_ITEM}, "largest item", "line_items["),
+    Step("read_extract_result", {"job_id": _CREATED, "path": _TOTAL}, "citation of the total", '"quote"'),
+    Step("review_extract_job", {"job_id": _CREATED}, "what to check", "confidence | "),
+    Step("show_citation", {"job_id": _CREATED, "path": _TOTAL}, "the total in the document", _TOTAL),
 )
 
 
-def run_demo(*, is_full: bool) -> int:
+def run_demo(folder: Path, *, is_full: bool) -> int:
     """Start the server as a subprocess, call its tools as a model would, and print what comes back.
 
     Args:
+        folder: gets the document and the picture; it is made if it does not exist.
         is_full: print every answer in full instead of one line each.
 
     Returns:
         The exit status: 1 if a tool reported an error.
+
+    Raises:
+        OSError: the folder cannot be written.
     """
-    return anyio.run(_run, is_full)
+    folder.mkdir(parents=True, exist_ok=True)
+    invoice = next(sample for sample in SAMPLES if sample.document == "invoice")
+    (folder / _DOCUMENT).write_bytes(read_document(invoice))
+    results = anyio.run(_run, str(folder.resolve()), is_full)
+    picture = next((result.picture for result in results if result.picture), b"")
+    if picture:
+        (folder / _PICTURE).write_bytes(picture)
+    _print("\n" + "\n".join(build_summary(results, folder)))
+    return EXIT_FAILED if any(result.is_error for result in results) or not picture else 0
 
 
-async def _run(is_full: bool) -> int:
-    server = StdioServerParameters(command=sys.executable, args=["-m", "llx_mcp", "serve", "--local"])
+async def _run(folder: str, is_full: bool) -> list[StepResult]:
+    arguments = ["-m", "llx_mcp", "serve", "--local", "--files", folder]
     started = time.monotonic()
     show = _show_in_full if is_full else _show_in_short
-    async with Client(stdio_client(server)) as client:
+    async with Client(stdio_client(StdioServerParameters(command=sys.executable, args=arguments))) as client:
         tools = (await client.list_tools()).tools
         ready_seconds = time.monotonic() - started
         _print(
@@ -114,16 +137,25 @@ async def _run(is_full: bool) -> int:
         if is_full:
             _print(f"tools: {', '.join(tool.name for tool in tools)}")
         else:
-            _print("Each line is a call of a model, and a line of the answer. The first call waits for some seconds.\n")
-        results = [await show(client, step) for step in _STEPS]
-    _print("\n" + "\n".join(build_summary(results)))
-    return EXIT_FAILED if any(result.is_error for result in results) else 0
+            _print("Each line is a call of a model, and a line of the answer. The second call waits some seconds.\n")
+        results: list[StepResult] = []
+        for step in _STEPS:
+            results.append(await show(client, _fill_in(step, results)))
+        return results
+
+
+def _fill_in(step: Step, results: list[StepResult]) -> Step:
+    """Return a step with the id of the job that the first one has created."""
+    if not results:
+        return step
+    arguments = {name: results[0].job_id if value == _CREATED else value for name, value in step.arguments.items()}
+    return Step(step.tool, arguments, step.subject, step.highlight)
 
 
 async def _show_in_short(client: Client, step: Step) -> StepResult:
     _print(f"{step.tool}({step.subject})".ljust(_CALL_COLUMNS), end=" ")
     result = await _call(client, step)
-    _print(_shorten(find_gist(result.text, step.highlight), _COLUMNS - _CALL_COLUMNS - 1))
+    _print(_shorten(find_gist(result.text, step.highlight), _COLUMNS - _CALL_COLUMNS - 1, step.highlight))
     return result
 
 
@@ -151,10 +183,13 @@ async def _call(client: Client, step: Step, *, prints_progress: bool = False) ->
     result.seconds = time.monotonic() - started
     result.text = "".join(block.text for block in answer.content if block.type == "text")
     result.is_error = bool(answer.is_error)
+    images = [block.data for block in answer.content if block.type == "image"]
+    result.picture = base64.b64decode(images[0]) if images else b""
     structured = answer.structured_content
     if structured:
         result.structured_chars = len(dump_json(structured))
         result.status = str(structured.get("status", ""))
+        result.job_id = str(structured.get("job_id", ""))
         result.num_values = structured.get("counts", {}).get("values", 0)
     return result
 
@@ -167,24 +202,25 @@ def find_gist(text: str, highlight: str) -> str:
     return next((line for line in lines if not line.startswith(("**", "#", "`"))), lines[0] if lines else "")
 
 
-def build_summary(results: list[StepResult]) -> list[str]:
-    """Return the nine lines of the summary. Every number in it was measured in this run."""
-    first, *others = results
+def build_summary(results: list[StepResult], folder: Path) -> list[str]:
+    """Return the ten lines of the summary. Every number in it was measured in this run."""
+    created, waited, *others = results
     largest = max(results, key=lambda result: len(result.text))
     num_tools = len({result.step.tool for result in results})
     num_errors = sum(result.is_error for result in results)
     num_text_chars = sum(len(result.text) for result in results)
     num_structured_chars = sum(result.structured_chars for result in results)
-    num_messages, status = len(first.progress), first.status or "unknown"
-    num_values = max(result.num_values for result in others)
+    num_values = max(result.num_values for result in results)
+    picture = sum(len(result.picture) for result in results)
     return [
         f"Summary     {len(results)} calls of {num_tools} tools in {_sum_seconds(results):.1f} s; {num_errors} failed.",
-        f"Waiting     {first.seconds:.1f} s in one call, {num_messages} progress messages; status {status}.",
-        f"Reading     {len(others)} calls about a bank statement of {num_values:,} values in "
-        f"{_sum_seconds(others):.1f} s.",
-        f"Characters  {num_text_chars:,} as text, {num_structured_chars:,} as structured content.",
-        f"Largest     {len(largest.text):,} as text, {largest.structured_chars:,} as structured content: "
+        f"Creating    {created.job_id or 'no job'} from {folder / _DOCUMENT} in {created.seconds:.1f} s.",
+        f"Waiting     {waited.seconds:.1f} s in one call, {len(waited.progress)} progress messages; status "
+        f"{waited.status or 'unknown'}.",
+        f"Reading     {len(others)} calls about an invoice of {num_values:,} values in {_sum_seconds(others):.1f} s.",
+        f"Characters  {num_text_chars:,} as text, {num_structured_chars:,} as structured content; most of "
         f"{largest.step.tool}.",
+        f"Picture     {folder / _PICTURE}: {picture:,} bytes, the total where it stands in the document.",
         "Next        llx-mcp demo --full       every answer in full",
         "            llx-mcp local list        all sample jobs; llx-mcp get ID --local prints one of them",
         "            llx-mcp serve --local     the command to configure in an MCP client; no account needed",
@@ -196,7 +232,10 @@ def _sum_seconds(results: list[StepResult]) -> float:
     return sum(result.seconds for result in results)
 
 
-def _shorten(line: str, max_chars: int) -> str:
+def _shorten(line: str, max_chars: int, highlight: str = "") -> str:
+    """Cut a line, in front too if the highlight would be cut off."""
+    if highlight and line.find(highlight) + len(highlight) >= max_chars:
+        line = f"…{line[line.find(highlight) :]}"
     return line if len(line) <= max_chars else f"{line[: max_chars - 1]}…"
 
 

@@ -20,6 +20,8 @@ from tests.cli.terminal import read_terminal, run_on_terminal
 
 LLX = [sys.executable, "-m", "llx_mcp"]
 INVOICE, STATEMENT = ID_BY_NAME["invoice"], ID_BY_NAME["statement"]
+# Stands for a folder of the test.
+FOLDER = "<folder>"
 COMMAND_LINE = re.compile(r"(Next|Left out): ")
 
 
@@ -47,17 +49,16 @@ def test_http_server_says_where_it_listens_on_a_free_port() -> None:
         ("get", STATEMENT, "--local", "--max-chars", "200000"),
         ("export", STATEMENT, "--local", "--path", "transactions", "--format", "csv"),
         ("local", "scenarios"),
-        ("demo",),
-        ("demo", "--full"),
+        ("demo", "--output", FOLDER),
+        ("demo", "--full", "--output", FOLDER),
         ("--help",),
         ("completion", "bash"),
     ],
 )
-def test_closed_pipe_ends_a_command_silently(arguments: tuple[str, ...]) -> None:
+def test_closed_pipe_ends_a_command_silently(arguments: tuple[str, ...], tmp_path: Path) -> None:
     pipe = subprocess.PIPE
-    with subprocess.Popen(
-        [*LLX, *arguments], stdout=pipe, stderr=pipe, env=os.environ | {"PYTHONUNBUFFERED": "1"}
-    ) as run:
+    words = [str(tmp_path) if argument == FOLDER else argument for argument in arguments]
+    with subprocess.Popen([*LLX, *words], stdout=pipe, stderr=pipe, env=os.environ | {"PYTHONUNBUFFERED": "1"}) as run:
         assert run.stdout
         assert run.stderr
         assert run.stdout.readline()
