@@ -24,7 +24,9 @@ def cite(page: object, quote: str | None, *boxes: dict[str, Any], size: object =
 
 
 def build_page(number: int, *lines: str, has_boxes: bool = True) -> SourcePage:
-    words, starts, boxes = [], [], []
+    words: list[str] = []
+    starts: list[int] = []
+    boxes: list[tuple[float, float, float, float]] = []
     for row, line in enumerate(lines):
         starts.append(len(words))
         for column, word in enumerate(line.split()):

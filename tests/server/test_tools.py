@@ -275,7 +275,8 @@ async def test_resources_hold_the_whole_job(mode: str) -> None:
             "llx://jobs/{job_id}/tables/{table}",
             "llx://jobs/{job_id}/citations/{path}",
         ]
-        uris = [template.uri_template.format(job_id=STATEMENT, table="transactions", path="$") for template in templates]
+        names = {"job_id": STATEMENT, "table": "transactions", "path": "$"}
+        uris = [template.uri_template.format(**names) for template in templates]
         read = [await client.read_resource(uri) for uri in uris[:4]]
         (table,) = (await client.read_resource(uris[4])).contents
         contents: list[Any] = [resource.contents[0] for resource in read]
