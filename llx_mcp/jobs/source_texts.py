@@ -41,8 +41,8 @@ _TOO_SLOW = f"the document could not be fetched and read within {FETCH_SECONDS:g
 # What could change soon is tried again after this time.
 _RETRY_SECONDS = 60.0
 _MAX_REMEMBERED = 4_096
-# Two are read at a time, because a large one takes memory and a processor.
-_MAX_READING = 2
+# So many are read at a time, because a large one takes memory.
+_MAX_READING = 6
 # The files that are kept for pictures of their pages, and the share of the cache that one may take.
 _MAX_FILES = 4
 _FILE_SHARE = 1 / 8
