@@ -131,7 +131,8 @@ async def test_cancelled_wait_ends_and_leaves_the_job_unchanged() -> None:
     assert structured(result)["status"] == "PENDING"
 
 
-@pytest.mark.parametrize("name", JOB_TOOLS)
+# `show_citation` has no budget: it shows a fixed number of values.
+@pytest.mark.parametrize("name", [name for name in JOB_TOOLS if name != "show_citation"])
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
