@@ -68,7 +68,9 @@ def _make() -> tuple[SourceText, list[Leaf], float]:
     rng = random.Random(7)
     pages, leaves = [], []
     for number in range(1, 81):
-        words = [f"{rng.choice('bcdfgkmn')}{rng.choice('aeiou')}{rng.choice('lmnrst')}{index % 97}" for index in range(600)]
+        words = [
+            f"{rng.choice('bcdfgkmn')}{rng.choice('aeiou')}{rng.choice('lmnrst')}{index % 97}" for index in range(600)
+        ]
         for index in range(18):
             value = round(rng.uniform(1, 50_000), 1)
             words[index * 30 + 5] = f"{value:,}"

@@ -9,7 +9,7 @@ from functools import cached_property
 from llx_mcp.evidence.page_index import PageIndex
 from llx_mcp.evidence.pages import SourceText
 from llx_mcp.evidence.places import Place, Places, Span, build_place
-from llx_mcp.evidence.similar import find_similar
+from llx_mcp.evidence.similar import MIN_FUZZY_CHARS, find_similar
 from llx_mcp.evidence.streams import Needle
 from llx_mcp.evidence.values import locate_number
 from llx_mcp.result.deadline import Deadline
@@ -96,10 +96,25 @@ class DocumentIndex:
                     break
 
     def find_similar(
-        self, needle: Needle, min_score: float, deadline: Deadline, skip: PageIndex | None = None
+        self,
+        needle: Needle,
+        min_score: float,
+        deadline: Deadline,
+        skip: PageIndex | None = None,
+        *,
+        is_thorough: bool = True,
     ) -> list[Hit]:
-        """Return where a similar text stands, best first, one place on each page."""
-        for rank in (self._rank_by_tokens, self._rank_by_pieces):
+        """Return where a similar text stands, best first, one place on each page.
+
+        Args:
+            needle: the text.
+            min_score: how similar it must be.
+            deadline: when the search ends.
+            skip: a page that is not searched.
+            is_thorough: whether all pages are searched where those with most of its tokens have nothing like it.
+        """
+        ranks = [self._rank_by_tokens, self._rank_by_pieces] if is_thorough else [self._rank_by_tokens]
+        for rank in ranks if len(needle.stream) >= MIN_FUZZY_CHARS else ():
             pages = {page: weight for page, weight in rank(needle, deadline).items() if page is not skip}
             best = heapq.nlargest(_NUM_CANDIDATES, pages, key=pages.__getitem__)
             spans = ((page, find_similar(page, needle, min_score)) for page in best if not deadline.is_over)

@@ -3,7 +3,7 @@
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from functools import cached_property
-from itertools import islice
+from itertools import accumulate, islice
 
 from llx_mcp.evidence.numbers import number_key, read_numbers
 from llx_mcp.evidence.pages import SourcePage
@@ -114,6 +114,14 @@ class PageIndex:
     def has(self, needle: Needle) -> bool:
         """Whether a text stands on the page character by character."""
         return bool(self.find_exact(needle, 1))
+
+    def find_symbols(self, symbols: str) -> Span | None:
+        """Return where characters other than letters and digits first stand, such as a ticked box."""
+        position = "".join(self.words).find(symbols)
+        if not symbols or position < 0:
+            return None
+        ends = list(accumulate(map(len, self.words)))
+        return Span(bisect_right(ends, position), bisect_left(ends, position + len(symbols)))
 
     def text(self, span: Span) -> str:
         """Return the words of a span."""
