@@ -56,8 +56,8 @@ def test_what_is_marked_as_cited_is_not_repeated_in_the_text() -> None:
 
 def test_answer_without_a_picture_says_why_and_what_to_do() -> None:
     answer = build([VALUE], [], "value 1, page 3: No document")
-    assert answer.structured["without_picture"] == ["value 1, page 3: No document"]
-    assert "No picture: value 1, page 3: No document" in answer.text
+    assert answer.structured["not_shown"] == ["value 1, page 3: No document"]
+    assert "Not shown: value 1, page 3: No document" in answer.text
     (step,) = answer.structured["next_steps"]
     assert step["call"] == {"tool": "read_source_text", "arguments": {"job_id": "ext-1", "path": "total"}}
 

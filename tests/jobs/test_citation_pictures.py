@@ -15,7 +15,7 @@ from llx_mcp.evidence.pages import SourcePage, SourceText
 from llx_mcp.jobs.citation_pictures import ShownValues
 from llx_mcp.jobs.clock import SystemClock
 from llx_mcp.jobs.reader import JobReader, open_reader
-from tests.jobs.cited_documents import PDF, RESULT, TREE, build_source, cite
+from tests.jobs.cited_documents import BOX, PDF, RESULT, SIZE, TREE, build_source, cite
 from tests.pdf_files import build_text_pdf, write_lines
 from tests.sources import Bodies, open_bodies
 
@@ -195,3 +195,23 @@ async def test_listed_values_are_checked() -> None:
 async def test_job_without_a_result_has_no_values_to_list() -> None:
     async with open_jobs(build_source(status="FAILED", extract_result=None)) as reader:
         assert (await reader.citations.list_values(REQUEST, 0.8, 10)).rows == []
+
+
+async def test_service_without_a_screenshot_is_asked_once_for_all_pages() -> None:
+    source = build_source()
+    source.documents.files["dfl-1"] = PDF
+    source.documents.parse_jobs["pjb-1"] = SourceText("parse_job", [SourcePage(1, ["net"], [0])], "block")
+    shown = await show(source, "total", "due")
+    assert len(shown.pages) == 2
+    # The text of the parse job, one screenshot, and the file.
+    assert source.documents.fetched == ["pjb-1", "dfl-1", "dfl-1"]
+
+
+async def test_box_outside_of_its_page_is_said_not_to_be_marked() -> None:
+    citation = {"page": 1, "matching_text": "absent", "bounding_boxes": [BOX | {"x": 5_000}], "page_dimensions": SIZE}
+    source = build_source({"total": {"citation": [citation]}})
+    source.documents.files["dfl-1"] = PDF
+    shown = await show(source)
+    assert [page.numbers for page in shown.pages] == [()]
+    assert shown.reasons == ("value 1, page 1: not marked, because no place on it is known",)
+    assert shown.build_answer(REQUEST).structured["citations"]["rows"][0][-1] is None
