@@ -365,7 +365,7 @@ PARTS: dict[str, Callable[[Any], str]] = {
         citation_line,
     ),
     "pictures": lambda images: "".join(_render_image(image) for image in images),
-    "without_picture": lambda reasons: "".join(f"No picture: {reason}\n" for reason in reasons),
+    "not_shown": lambda reasons: "".join(f"Not shown: {reason}\n" for reason in reasons),
     "origin": lambda origin: f"From {origin}.\n",
     "problem": lambda problem: f"The document's text cannot be read: {dump_json(problem)}\n",
     "num_places": lambda count: f"{_plural(count, 'place')}.\n",
