@@ -28,7 +28,7 @@ async def review_extract_job(
     threshold: Annotated[
         float, Field(ge=0, le=1, description="Flag values with a confidence below this; 0.8 is documented.")
     ] = REVIEW_THRESHOLD,
-    check_citations: Annotated[  # noqa: FBT002 - an argument of a tool
+    check_citations: Annotated[
         bool, Field(description="Compare citations with the document.")
     ] = True,
     max_chars: MaxChars = REVIEW_CHARS,
