@@ -42,7 +42,7 @@ TOOLS_BY_PERMISSION: dict[Permission, tuple[ModuleType, ...]] = {
 }
 _READING = (
     "Reads LlamaExtract jobs: values that LlamaCloud extracted from documents. Choose by the question. One fact: "
-    "find_in_extract_result, with all words that tell it apart. A count, sum, maximum, filter or list: "
+    "find_in_extract_result. A count, sum, maximum, filter or list: "
     "query_extract_result with SQL; do not add up rows yourself. An overview: get_extract_job, or wait_for_extract_job "
     "while a job may still run. The values at a path: read_extract_result. What to doubt: review_extract_job. What "
     "else the document says: read_source_text. Its page as a picture: show_citation. A job's id: list_extract_jobs. "
