@@ -257,7 +257,7 @@ def _comes_before(first: DateColumn, second: DateColumn) -> bool:
     if start and end and without_role(first.name, "start") == without_role(second.name, "end"):
         return True
     if has_role(first.name, "birth"):
-        return not has_role(second.name, "birth")
+        return has_role(second.name, "record")
     return has_role(first.name, "early") and has_role(second.name, "late") and not has_role(first.name, "late")
 
 
