@@ -13,7 +13,7 @@ import pytest
 
 from llx_mcp.cli.extract import choose_format, list_documents, read_schema
 from llx_mcp.errors import ArgumentError
-from llx_mcp.local import SAMPLES
+from llx_mcp.local import SAMPLES, open_store
 from llx_mcp.local.embedded import EmbeddedApi, run_embedded
 from llx_mcp.local.samples import read_document
 from tests.cli.command import ID_BY_NAME, run_command
@@ -132,6 +132,22 @@ def test_documents_whose_pages_are_not_known_are_counted(folder: Path, api: Embe
         "2 jobs to create, 1 file that cannot be used. Tier cost_effective: about 8 credits a page. 2 pages, about 16 "
         "credits. The number of pages of 1 document is not known."
     ) in run.stderr
+
+
+def test_limit_of_pages_is_kept(folder: Path, api: EmbeddedApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LLX_MCP_MAX_PAGES", "5")
+    (folder / "a.txt").write_text("a text")
+    run = run_command("extract", "a.txt", "statement.pdf", "--schema", "schema.json", exit_status=2)
+    assert "statement.pdf  ERROR  The document has 40 pages, and 40 of them would be read" in run.stderr
+    assert "1 document is not known. Of these, no more than 5 pages each are read (LLX_MCP_MAX_PAGES)." in run.stderr
+
+
+def test_store_that_lasts_keeps_the_jobs(folder: Path) -> None:
+    open_store(folder / "jobs.db").close()
+    arguments = ("extract", "invoice.pdf", "--schema", "schema.json", "--local-db", "jobs.db", "--output", "results")
+    ids = [run_command(*arguments).stdout.split()[1] for _ in range(2)]
+    assert ids[0] == ids[1]
+    assert run_command(*arguments, "--again").stdout.split()[1] != ids[0]
 
 
 def interrupt(arguments: list[str], *, after: str) -> subprocess.CompletedProcess[str]:
