@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from llama_cloud import LlamaCloud
 
 from llx_mcp.cli.extract import choose_format, list_documents, read_schema
 from llx_mcp.errors import ArgumentError
@@ -197,6 +198,25 @@ def test_prompt_can_be_interrupted(folder: Path, api: EmbeddedApi) -> None:
         assert process.wait(60) == 130
     os.close(controller)
     assert count(api, "POST", "/api/v1/beta/files") == 0
+
+
+@pytest.mark.parametrize(
+    "fault",
+    ["disconnect:method=POST,path=/extract$", "disconnect:when=before,method=POST,path=/extract$",
+     "disconnect:method=POST,path=/files$", "disconnect:when=before,method=POST,path=/files$",
+     "disconnect:method=GET,path=/files$", "disconnect:method=POST,path=/validation",
+     "disconnect:method=GET,path=/extract$", "disconnect:method=GET,path=/extract/",
+     "truncated:method=POST,path=/extract$"],
+)  # fmt: skip
+def test_lost_connections_make_one_job(folder: Path, api: EmbeddedApi, fault: str) -> None:
+    (folder / "invoice.pdf").rename(folder / "invoice--instant.pdf")
+    api.set_faults(f"{fault},times=1")
+    run = run_command("extract", "invoice--instant.pdf", "--schema", "schema.json", "--yes")
+    assert json.loads(run.stdout)["invoice_number"] == "NL-2026-0417"
+    with LlamaCloud(api_key=api.api_key, base_url=api.base_url) as client:
+        # The samples are jobs of other documents.
+        created = [job.id for job in client.extract.list() if job.id not in ID_BY_NAME.values()]
+    assert len(created) == 1
 
 
 def test_documents_of_folders_are_those_that_the_service_takes(tmp_path: Path) -> None:
