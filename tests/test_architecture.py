@@ -25,7 +25,7 @@ LAYERS = [
     {"jobs", "llamacloud", "local"},
     {"workers", "pdf"},
     {"answers"},
-    {"query", "evidence"},
+    {"query", "evidence", "relations"},
     {"result"},
     {"models", "settings"},
     {"errors", "raw_json", "redaction", "scope"},

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
+from llx_mcp.relations.values import count_digit_changes
 from llx_mcp.result.deadline import Deadline
 from llx_mcp.result.outline import Node
-from llx_mcp.result.relation_values import count_digit_changes
 from llx_mcp.result.sanitize import truncate
 
 Key = tuple[int, int]

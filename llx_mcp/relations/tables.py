@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
+from llx_mcp.relations.names import has_role
+from llx_mcp.relations.values import Numbers, format_units, read_numbers
 from llx_mcp.result.normalize import normalize_name
 from llx_mcp.result.outline import Node, ancestor_position, levels_between, walk_nodes
 from llx_mcp.result.paths import ROOT, join_any, join_name
-from llx_mcp.result.relation_names import has_role
-from llx_mcp.result.relation_values import Numbers, format_units, read_numbers
 from llx_mcp.result.sanitize import truncate
 
 Cell = tuple[Node, int]

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from llx_mcp.relations.check import check_relations
 from llx_mcp.result.deadline import Deadline
 from llx_mcp.result.jsonpath import find_locations, parse_path
 from llx_mcp.result.outline import build_outline
-from llx_mcp.result.relations import check_relations
-from tests.result.relation_documents import check, findings, paths
+from tests.relations.documents import check, findings, paths
 
 ITEMS = [(2, 12.5, 25.0), (3, 99.99, 299.97), (1, 14.0, 14.0), (7, 4.05, 28.35), (12, 8.5, 102.0), (5, 61.2, 306.0)]
 LINES = [{"quantity": count, "unit_price": price, "amount": amount} for count, price, amount in ITEMS]

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
+from llx_mcp.relations.evidence import MIN_BITS
+from llx_mcp.relations.findings import BrokenRelation, RelationFindings, Suspect
+from llx_mcp.relations.names import consists_of, has_role, is_total_label
+from llx_mcp.relations.series import lists_of_rows
+from llx_mcp.relations.tables import NumberReader, last_name
+from llx_mcp.relations.values import format_units
 from llx_mcp.result.normalize import normalize_texts
 from llx_mcp.result.outline import Node
-from llx_mcp.result.relation_evidence import MIN_BITS
-from llx_mcp.result.relation_findings import BrokenRelation, RelationFindings, Suspect
-from llx_mcp.result.relation_names import consists_of, has_role, is_total_label
-from llx_mcp.result.relation_series import lists_of_rows
-from llx_mcp.result.relation_tables import NumberReader, last_name
-from llx_mcp.result.relation_values import format_units
 
 # The total of fewer rows is a coincidence more often.
 _MIN_PARTS = 2

@@ -8,13 +8,13 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from itertools import combinations
 
+from llx_mcp.relations.breaks import describe_break
+from llx_mcp.relations.evidence import Relation
+from llx_mcp.relations.findings import BrokenRelation, RelationFindings, Suspect
+from llx_mcp.relations.names import consists_of, has_role
+from llx_mcp.relations.tables import NumberColumn, NumberTable, is_amount
 from llx_mcp.result.normalize import normalize_name
 from llx_mcp.result.outline import Node
-from llx_mcp.result.relation_breaks import describe_break
-from llx_mcp.result.relation_evidence import Relation
-from llx_mcp.result.relation_findings import BrokenRelation, RelationFindings, Suspect
-from llx_mcp.result.relation_names import consists_of, has_role
-from llx_mcp.result.relation_tables import NumberColumn, NumberTable, is_amount
 
 # A total that is ten times the sum is of something else.
 _MAX_RATIO = 10

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 
-from llx_mcp.result.relation_evidence import Relation
-from llx_mcp.result.relation_findings import BrokenRelation, Suspect
-from llx_mcp.result.relation_tables import NumberTable
+from llx_mcp.relations.evidence import Relation
+from llx_mcp.relations.findings import BrokenRelation, Suspect
+from llx_mcp.relations.tables import NumberTable
 
 # Of a longer sum, the first numbers are shown.
 _MAX_SHOWN_TERMS = 6
