@@ -7,9 +7,9 @@ from llx_mcp.answers.budget import Answer, TableBuilder
 from llx_mcp.answers.citation_outputs import AS_CITED, CitationOutput, PageImage
 from llx_mcp.answers.cited_values import CitedValue, CitedValues
 from llx_mcp.answers.header import Header, start_answer
-from llx_mcp.answers.markdown import citation_line
 from llx_mcp.answers.outputs import NextStep, Omission
 from llx_mcp.answers.requests import JobRequest
+from llx_mcp.answers.row_lines import citation_line
 from llx_mcp.result.sanitize import sanitize_line
 
 # Enough for as many values as one answer shows.
