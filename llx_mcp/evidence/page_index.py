@@ -160,7 +160,8 @@ class PageIndex:
         found = list(islice(self._search(self.stream, text, len(needle.tokens), start, end), _MAX_TRIES))
         if not found and "." in text:
             loose = text.replace(".", " ")
-            found = list(self._search(self.loose_stream, loose, len(needle.tokens), start, end))
+            matches = self._search(self.loose_stream, loose, len(needle.tokens), start, end)
+            found = [(position, _JOINED_SCORE) for position, _ in matches]
         yield from ((position, position + len(text), score) for position, score in found)
         if not found:
             yield from self._search_joined(needle, start, end)

@@ -2,6 +2,7 @@
 
 import random
 from functools import lru_cache
+from typing import Literal
 
 from fpdf import FPDF
 
@@ -58,12 +59,13 @@ def _draw_prose(writer: _Writer) -> None:
         for _ in range(6):
             line = ""
             for word in writer.sentence().split():
+                rest = word
                 if writer.pdf.get_string_width(f"{line} {word}") > _COLUMN_MM - 4:
                     if word.isalpha() and len(word) > 4:
-                        line, word = f"{line} {word[:3]}-", word[3:]
+                        line, rest = f"{line} {word[:3]}-", word[3:]
                     y = _draw_line(writer, column, y, line)
                     line = ""
-                line = f"{line} {word}".strip()
+                line = f"{line} {rest}".strip()
             y = _draw_line(writer, column, y, line) + _LINE_MM
 
 
@@ -73,23 +75,21 @@ def _draw_line(writer: _Writer, column: int, y: float, line: str) -> float:
     return y + _LINE_MM
 
 
-def _draw_table(writer: _Writer, orientation: str = "") -> None:
+def _draw_table(writer: _Writer, orientation: Literal["portrait", "landscape"] = "portrait") -> None:
     """Draw a table whose amounts have no-break spaces between thousands and a comma before the cents."""
     writer.pdf.add_page(orientation=orientation)
     writer.pdf.set_xy(12, 20)
     for _ in range(20):
         name, unit = f"{writer.word().title()} {writer.word()}", writer.rng.choice(["kg", "m²", "%", "pcs"])
-        cells = [name, unit, *(writer.amount() for _ in range(3))]
-        texts = [
-            f"{c:,.2f}".replace(",", _NO_BREAK_SPACE).replace(".", ",") if isinstance(c, float) else c for c in cells
-        ]
-        for value, text in zip(cells, texts, strict=True):
-            writer.pdf.cell(35, 7, str(text), border=1)
-            if isinstance(value, float):
-                writer.cite(
-                    value, f"| {name} | {text.replace(_NO_BREAK_SPACE, ' ')} |" if value == cells[2] else str(text)
-                )
-        writer.cite(name, " | ".join(texts[:2]))
+        amounts = [writer.amount() for _ in range(3)]
+        texts = [f"{amount:,.2f}".replace(",", _NO_BREAK_SPACE).replace(".", ",") for amount in amounts]
+        for text in (name, unit, *texts):
+            writer.pdf.cell(35, 7, text, border=1)
+        writer.cite(name, f"{name} | {unit}")
+        # The cell between them is left out.
+        writer.cite(amounts[0], f"| {name} | {texts[0].replace(_NO_BREAK_SPACE, ' ')} |")
+        writer.cite(amounts[1], texts[1])
+        writer.cite(amounts[2], texts[2])
         writer.pdf.ln()
         writer.pdf.set_x(12)
 
@@ -105,15 +105,20 @@ def _draw_rotated(writer: _Writer) -> None:
 def _draw_form(writer: _Writer) -> None:
     """Draw names and values with leader dots, the values first in the file."""
     writer.pdf.add_page()
-    rows = [
-        (f"{writer.word().title()} {writer.word()} no.", f"{writer.word().upper()}-{writer.rng.randint(100, 9999)}")
-        for _ in range(18)
-    ]
+    names = [f"{writer.word().title()} {writer.word()} no." for _ in range(18)]
+    rows = [(name, f"{writer.word().upper()}-{writer.rng.randint(100, 9999)}") for name in names]
     for index, (_, value) in enumerate(rows):
         writer.pdf.text(120, 20 + index * 8, value)
     for index, (name, value) in enumerate(rows):
         writer.pdf.text(20, 20 + index * 8, f"{name} {'.' * 20}")
         writer.cite(value, value)
+
+
+def _draw_wide_table(writer: _Writer) -> None:
+    _draw_table(writer, "landscape")
+
+
+_DRAW = (_draw_prose, _draw_table, _draw_rotated, _draw_form, _draw_wide_table)
 
 
 @lru_cache(maxsize=1)
@@ -123,7 +128,6 @@ def made_jobs() -> list[CitedJob]:
     for seed in (1, 2):
         writer = _Writer(seed)
         for number in range(_NUM_PAGES):
-            draw = [_draw_prose, _draw_table, _draw_rotated, _draw_form, lambda w: _draw_table(w, "L")][number % 5]
-            draw(writer)
+            _DRAW[number % len(_DRAW)](writer)
         jobs.append(CitedJob(f"made {seed}", read_source(bytes(writer.pdf.output())), writer.values))
     return jobs
