@@ -11,7 +11,8 @@ class DocumentFacts(Output):
 
     name: str = Field(description="Its file name; its id where the name is not known.")
     document_id: str | None = Field(default=None, description="Its id at the service, where it has one.")
-    bytes: int | None = Field(default=None, description="Its size, for a file of this machine.")
+    url: str | None = Field(default=None, description="The address that it was downloaded from.")
+    bytes: int | None = Field(default=None, description="Its size, where it is uploaded.")
     pages: int | None = Field(default=None, description="Number of its pages; absent where they are not known.")
 
 

@@ -24,6 +24,7 @@ def _plural(count: int, word: str) -> str:
 def _render_document(document: DocumentFacts) -> str:
     facts = [dump_json(document.name)]
     facts += [document.document_id] if document.document_id not in (None, document.name) else []
+    facts += [f"from {dump_json(document.url)}"] if document.url else []
     facts += [_plural(document.bytes, "byte")] if document.bytes is not None else []
     facts += [_plural(document.pages, "page")] if document.pages is not None else []
     return f"Document: {' · '.join(map(str, facts))}\n"

@@ -5,6 +5,7 @@ options. A server that ends between two requests loses nothing, and the same cal
 """
 
 from collections.abc import Awaitable, Callable, Hashable, Mapping
+from contextlib import ExitStack
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ import anyio
 import anyio.to_thread
 from anyio.abc import TaskGroup
 
-from llx_mcp.errors import ArgumentError, NotFoundError, RejectedError
+from llx_mcp.errors import ArgumentError, LlxError, NotFoundError, RejectedError, UnavailableError
 from llx_mcp.jobs.call_limit import limit_creation
 from llx_mcp.jobs.clock import Clock
 from llx_mcp.jobs.configurations import build_fingerprint, override_options, read_configuration, select_options
@@ -20,7 +21,7 @@ from llx_mcp.jobs.creation_options import CreationOptions
 from llx_mcp.jobs.creation_plan import CreatedJob, CreationPlan, CreationRequest, check_choices, check_document
 from llx_mcp.jobs.existing_jobs import ExistingJobs
 from llx_mcp.jobs.fetcher import JobFetcher
-from llx_mcp.jobs.local_documents import LocalDocument, open_unchanged, read_document
+from llx_mcp.jobs.local_documents import LocalDocument, build_web_document, open_unchanged, read_document
 from llx_mcp.jobs.paced_requests import PacedRequests
 from llx_mcp.jobs.page_estimate import PageEstimate, estimate_pages
 from llx_mcp.jobs.single_flight import SingleFlight
@@ -39,6 +40,7 @@ _NEEDED_LIFETIME = timedelta(hours=25)
 # Slower uploads are stopped.
 _UPLOAD_BYTES_A_SECOND = 250_000
 _MAX_VALIDATED = 64
+_MAX_CREATED = 1_000
 # It is not known what a generation costs, so it is not repeated often.
 _MAX_GENERATIONS = 2
 
@@ -79,8 +81,8 @@ class JobCreator:
         self._flights: SingleFlight[CreatedJob] = SingleFlight(group)
         # By fingerprint: documents of one folder share a schema, and validating it once is enough.
         self._validated: dict[str, dict[str, Any]] = {}
-        # A plan may be older than a job that another call has created since.
-        self._created: dict[Hashable, str] = {}
+        # The latest job of each document and options, and when it was created. A plan may be older.
+        self._created: dict[Hashable, tuple[str, float]] = {}
 
     async def plan(self, request: CreationRequest, options: dict[str, Any] | None = None) -> CreationPlan:
         """Check a request and look for a job of the same. This uploads and creates nothing.
@@ -94,16 +96,17 @@ class JobCreator:
             LlxError: the service cannot be asked.
         """
         with limit_creation(self._call_seconds):
-            check_choices(request)
+            check_choices(request, has_files=bool(self._options.folders))
             requests = await self._open()
-            document = await self._read_document(request)
+            document = await self._read_document(request, requests)
             options = await self.build_options(request) if options is None else options
             pages = None if document is None else await self._count_pages(document)
             options, is_capped = self._limit_pages(options, estimate_pages(options, pages), pages)
             estimate = estimate_pages(options, pages)
             name, files, usable = await self._find_document(request, document, requests)
+            planned_at = self._clock.monotonic()
             existing = await self._find_existing(request, files, options, requests)
-        return CreationPlan(request, document, name, files, usable, options, estimate, is_capped, existing)
+        return CreationPlan(request, document, name, files, usable, options, estimate, is_capped, existing, planned_at)
 
     async def create(self, plan: CreationPlan) -> CreatedJob:
         """Upload the document where that is needed, and create the job, unless there is one.
@@ -115,8 +118,7 @@ class JobCreator:
         """
         if plan.existing is not None:
             return CreatedJob(plan.existing, plan, is_new=False)
-        size = plan.document.num_bytes if plan.document and not plan.usable_file else 0
-        with limit_creation(self._call_seconds, size / _UPLOAD_BYTES_A_SECOND):
+        with limit_creation(self._call_seconds, _get_upload_seconds(plan.document)):
             return await self._flights.run(plan.key, lambda: self._create(plan))
 
     async def find_document(self, request: CreationRequest) -> tuple[str, str]:
@@ -125,12 +127,14 @@ class JobCreator:
         Raises:
             LlxError: there is no such document, or it cannot be uploaded.
         """
-        check_document(request)
+        check_document(request, has_files=bool(self._options.folders))
         requests = await self._open()
-        document = await self._read_document(request)
-        name, _, usable = await self._find_document(request, document, requests)
+        with limit_creation(self._call_seconds):
+            document = await self._read_document(request, requests)
+            name, _, usable = await self._find_document(request, document, requests)
         if usable is None:
-            usable = (await self._upload(document, request.scope, requests)).id
+            with limit_creation(self._call_seconds, _get_upload_seconds(document)):
+                usable = (await self._upload(document, request.scope, requests)).id
         return usable, name
 
     async def generate_schema(self, document_id: str, wish: str, scope: Scope) -> dict[str, Any]:
@@ -187,10 +191,13 @@ class JobCreator:
     async def _open(self) -> PacedRequests:
         return PacedRequests(await self._fetcher.open(), self._clock)
 
-    async def _read_document(self, request: CreationRequest) -> LocalDocument | None:
-        if not request.file:
-            return None
-        return await anyio.to_thread.run_sync(read_document, request.file, self._options.folders)
+    async def _read_document(self, request: CreationRequest, requests: PacedRequests) -> LocalDocument | None:
+        if request.file:
+            return await anyio.to_thread.run_sync(read_document, request.file, self._options.folders)
+        if request.url:
+            found = await requests.download(request.url)
+            return await anyio.to_thread.run_sync(build_web_document, request.url, found.name, found.content)
+        return None
 
     async def _copy_options(self, request: CreationRequest, requests: PacedRequests) -> dict[str, Any]:
         job = await requests.fetch_job(request.like_job or "", ("configuration",), request.scope)
@@ -241,32 +248,49 @@ class JobCreator:
         known = await self._find_created(plan, requests)
         if known is not None:
             return CreatedJob(known, plan, is_new=False)
-        file_id = plan.usable_file
-        if file_id is None:
-            file_id = (await self._upload(plan.document, plan.request.scope, requests)).id
+        file_id = plan.usable_file or await self._upload_planned(plan, requests)
         existing = ExistingJobs(requests, plan.request.scope)
         # Only a job that is wanted again can be of a file that has such jobs.
         earlier = await existing.list_ids(file_id) if plan.request.again and plan.usable_file else frozenset()
         body = {"file_input": file_id, **plan.body}
-        job = await existing.create(body, plan.options, earlier, self._fetcher.service_now, self._clock)
-        self._created[plan.key] = job.id
+        try:
+            job = await existing.create(body, plan.options, earlier, self._fetcher.service_now, self._clock)
+        except LlxError as exc:
+            if plan.usable_file is None:
+                exc.args = (f"{exc} The document is uploaded as {file_id}, and the same call uses it again.",)
+            raise
+        if len(self._created) >= _MAX_CREATED:
+            self._created.pop(next(iter(self._created)))
+        self._created[plan.key] = job.id, self._clock.monotonic()
         return CreatedJob(job, plan, is_new=True)
+
+    async def _upload_planned(self, plan: CreationPlan, requests: PacedRequests) -> str:
+        try:
+            return (await self._upload(plan.document, plan.request.scope, requests)).id
+        except (RejectedError, UnavailableError):
+            # The service may refuse another file of the same external id. One that it will delete soon still serves.
+            if not plan.files:
+                raise
+            return plan.files[0]
 
     async def _find_created(self, plan: CreationPlan, requests: PacedRequests) -> "Job | None":
         """Return the job that another call has created since the plan was made."""
-        job_id = self._created.get(plan.key)
-        if job_id is None or plan.request.again:
+        job_id, created_at = self._created.get(plan.key, ("", 0.0))
+        if not job_id or plan.request.again or created_at < plan.planned_at:
             return None
         try:
             return await requests.fetch_job(job_id, ("configuration",), plan.request.scope)
         except NotFoundError:
             # It was deleted since.
-            del self._created[plan.key]
+            self._created.pop(plan.key, None)
             return None
 
     async def _upload(self, document: LocalDocument | None, scope: Scope, requests: PacedRequests) -> "CloudFile":
         assert document is not None  # noqa: S101 - a document of the service has an id
-        with open_unchanged(document, self._options.folders) as stream:
+        with ExitStack() as stack:
+            # It reads the whole file.
+            opening = open_unchanged(document, self._options.folders)
+            stream = await anyio.to_thread.run_sync(stack.enter_context, opening)
             return await requests.send(
                 lambda creation: creation.upload(stream, document.name, document.external_id, scope)
             )
@@ -285,3 +309,7 @@ async def _fetch_name(document_id: str, scope: Scope, requests: PacedRequests) -
     except RejectedError:
         # The endpoint of files may not take every form of an id that the endpoint of jobs takes.
         return document_id
+
+
+def _get_upload_seconds(document: LocalDocument | None) -> float:
+    return 0.0 if document is None else document.num_bytes / _UPLOAD_BYTES_A_SECOND

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _NAME_CHARS = 80
 _ID_CHARS = 64
+_URL_CHARS = 200
 _FIELD_CHARS = 40
 _INSTRUCTIONS_CHARS = 120
 _MAX_FIELDS = 12
@@ -86,6 +87,8 @@ def describe_document(plan: "CreationPlan") -> DocumentFacts:
         known["document_id"] = sanitize_line(plan.usable_file, _ID_CHARS)
     if plan.document is not None:
         known["bytes"] = plan.document.num_bytes
+    if plan.request.url:
+        known["url"] = sanitize_line(plan.request.url, _URL_CHARS)
     if plan.estimate.document_pages is not None:
         known["pages"] = plan.estimate.document_pages
     return DocumentFacts(name=sanitize_line(plan.document_name, _NAME_CHARS), **known)

@@ -22,6 +22,7 @@ class CreationRequest:
 
     Attributes:
         file: path of a file of this machine.
+        url: https address of a document of the web.
         document_id: id of a file or a parse job of the service.
         data_schema: what to extract.
         configuration_id: the saved configuration that says what to extract.
@@ -32,6 +33,7 @@ class CreationRequest:
     """
 
     file: str | None = None
+    url: str | None = None
     document_id: str | None = None
     data_schema: Mapping[str, Any] | None = None
     configuration_id: str | None = None
@@ -47,7 +49,7 @@ class CreationPlan:
 
     Attributes:
         request: the request.
-        document: the file of this machine; None for a document of the service.
+        document: the document to upload; None for one of the service.
         document_name: name of the document, or its id.
         files: ids of the document at the service, those for new jobs first; empty before the upload.
         usable_file: the id to create with; None before the upload.
@@ -55,6 +57,7 @@ class CreationPlan:
         estimate: pages and credits.
         is_capped: whether `max_pages` is the operator's limit, because the number of pages is not known.
         existing: the latest job of the same document and options; None if there is none, or another one is wanted.
+        planned_at: when jobs were looked for, by the monotonic clock; a job that was created later is not known.
     """
 
     request: CreationRequest
@@ -66,6 +69,7 @@ class CreationPlan:
     estimate: PageEstimate
     is_capped: bool
     existing: "Job | None"
+    planned_at: float = 0.0
 
     @property
     def key(self) -> Hashable:
@@ -97,13 +101,17 @@ class CreatedJob:
     is_new: bool
 
 
-def check_choices(request: CreationRequest) -> None:
+def check_choices(request: CreationRequest, *, has_files: bool) -> None:
     """Check that one argument names the document, and one says what to extract.
+
+    Args:
+        request: the request.
+        has_files: whether files of this machine may be read.
 
     Raises:
         ArgumentError: none does, or more than one.
     """
-    check_document(request)
+    check_document(request, has_files=has_files)
     ways = [request.data_schema is not None, bool(request.configuration_id), bool(request.like_job)]
     if sum(ways) != 1:
         fault = "Nothing says" if not any(ways) else "More than one argument says"
@@ -112,15 +120,21 @@ def check_choices(request: CreationRequest) -> None:
         )
 
 
-def check_document(request: CreationRequest) -> None:
+def check_document(request: CreationRequest, *, has_files: bool) -> None:
     """Check that one argument names the document.
+
+    Args:
+        request: the request.
+        has_files: whether files of this machine may be read.
 
     Raises:
         ArgumentError: none does, or more than one.
     """
-    if bool(request.file) == bool(request.document_id):
-        fault = "Two documents are" if request.file else "No document is"
-        raise ArgumentError(f"{fault} given. Give exactly one of file and document_id (dfl-…, pjb-…).")
+    given = [bool(request.file), bool(request.url), bool(request.document_id)]
+    if sum(given) != 1:
+        fault = "More than one document is" if any(given) else "No document is"
+        ways = f"{'file, ' if has_files else ''}url (https://…) and document_id (dfl-…, pjb-…)"
+        raise ArgumentError(f"{fault} given. Give exactly one of {ways}.")
     document_id = request.document_id
     if document_id and document_id.startswith(("ext-", "cfg-", "prj-")):
         raise ArgumentError(

@@ -9,6 +9,20 @@ if TYPE_CHECKING:
     from llx_mcp.models import CloudFile, Job
 
 
+class Download(Protocol):
+    """A document of the web."""
+
+    @property
+    def name(self) -> str:
+        """A file name."""
+        ...
+
+    @property
+    def content(self) -> bytes:
+        """Its bytes."""
+        ...
+
+
 class CreationSource(Protocol):
     """Sends each request once. Every method raises an `UpstreamError` if there is no answer that can be used."""
 
@@ -18,6 +32,10 @@ class CreationSource(Protocol):
 
     async def fetch_file(self, file_id: str, scope: Scope = DEFAULT_SCOPE) -> "CloudFile":
         """Return what the service knows of a file."""
+        ...
+
+    async def download(self, url: str) -> Download:
+        """Download a document from a public https address."""
         ...
 
     async def upload(

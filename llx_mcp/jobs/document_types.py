@@ -46,10 +46,11 @@ def get_type(name: str) -> str:
     return PurePath(name).suffix.removeprefix(".").lower()
 
 
-def check_type(name: str, head: bytes) -> None:
+def check_type(argument: str, name: str, head: bytes) -> None:
     """Check that the service takes a file.
 
     Args:
+        argument: the argument that gave it.
         name: its name.
         head: its first bytes.
 
@@ -59,11 +60,11 @@ def check_type(name: str, head: bytes) -> None:
     kind = get_type(name)
     if kind not in TYPES:
         ending = f"of type .{excerpt(kind, 20)}" if kind else "without an ending"
-        raise ArgumentError(f"file: a file {ending} is not taken by LlamaExtract. It takes {_SHOWN_TYPES}.")
+        raise ArgumentError(f"{argument}: a file {ending} is not taken by LlamaExtract. It takes {_SHOWN_TYPES}.")
     has_type: Callable[[bytes], bool] = _is_pdf if kind == "pdf" else _build_check(_SIGNATURES.get(kind, ()))
     if not has_type(head):
         raise ArgumentError(
-            f'file: "{excerpt(name, 80)}" is named .{kind}, but its content is something else. Check the file.'
+            f'{argument}: "{excerpt(name, 80)}" is named .{kind}, but its content is something else. Check the file.'
         )
 
 

@@ -1,4 +1,4 @@
-"""Files of this machine as documents: only regular files inside allowed folders, whatever a path looks like."""
+"""Documents to upload: files of this machine, only regular ones inside allowed folders, and contents from the web."""
 
 import hashlib
 import os
@@ -6,8 +6,8 @@ import stat
 import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from io import BufferedReader
+from dataclasses import dataclass, field
+from io import BufferedReader, BytesIO
 from pathlib import Path
 
 from llx_mcp.errors import ArgumentError, excerpt
@@ -25,19 +25,21 @@ _OPEN_FOLDER = _READ | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_DIRECTORY",
 
 @dataclass(frozen=True, slots=True)
 class LocalDocument:
-    """A file of this machine that may be uploaded.
+    """A document that may be uploaded.
 
     Attributes:
-        path: its path, as it was given.
+        path: path of its file, as it was given; its address, if it comes from the web.
         name: its name, without control and invisible characters.
         num_bytes: its size.
         sha256: digest of its content, in hex.
+        content: its bytes, if it comes from the web.
     """
 
     path: str
     name: str
     num_bytes: int
     sha256: str
+    content: bytes | None = field(default=None, repr=False)
 
     @property
     def external_id(self) -> str:
@@ -54,7 +56,7 @@ def read_document(path: str, folders: Sequence[Path]) -> LocalDocument:
     """
     with open_document(path, folders) as stream:
         num_bytes = os.fstat(stream.fileno()).st_size
-        check_type(path, stream.read(HEAD_BYTES))
+        check_type("file", path, stream.read(HEAD_BYTES))
         stream.seek(0)
         digest = hashlib.sha256()
         while chunk := stream.read(_CHUNK_BYTES):
@@ -62,13 +64,26 @@ def read_document(path: str, folders: Sequence[Path]) -> LocalDocument:
         return LocalDocument(path, _clean_name(path), num_bytes, digest.hexdigest())
 
 
+def build_web_document(url: str, name: str, content: bytes) -> LocalDocument:
+    """Check a document of the web and compute its digest. Call it in a thread.
+
+    Raises:
+        ArgumentError: it is of a type that the service does not take.
+    """
+    check_type("url", name, content[:HEAD_BYTES])
+    return LocalDocument(url, _clean_name(name), len(content), hashlib.sha256(content).hexdigest(), content)
+
+
 @contextmanager
-def open_unchanged(document: LocalDocument, folders: Sequence[Path]) -> Iterator[BufferedReader]:
+def open_unchanged(document: LocalDocument, folders: Sequence[Path]) -> Iterator[BufferedReader | BytesIO]:
     """Open a document again, and check before and after its use that its content is the same.
 
     Raises:
         ArgumentError: it has changed, or cannot be opened any more.
     """
+    if document.content is not None:
+        yield BytesIO(document.content)
+        return
     with open_document(document.path, folders) as stream:
         if hashlib.file_digest(stream, "sha256").hexdigest() != document.sha256:
             raise _build_changed(document.path)
@@ -109,7 +124,7 @@ def open_document(path: str, folders: Sequence[Path]) -> Iterator[BufferedReader
 def _locate(path: str, folders: Sequence[Path]) -> tuple[str, tuple[str, ...]]:
     """Return the folder that a path leads into, and the parts of the path below it."""
     if not folders:
-        raise ArgumentError("file: this server reads no files of this machine. Give document_id instead.")
+        raise ArgumentError("file: this server reads no files of this machine. Give url or document_id.")
     if not path.strip() or "\0" in path:
         raise ArgumentError("file: this is not a path. Give the path of one file.")
     try:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from llx_mcp.errors import BadResponseError, LlxError
 from llx_mcp.jobs.clock import Clock
-from llx_mcp.jobs.creation_source import CreationSource
+from llx_mcp.jobs.creation_source import CreationSource, Download
 from llx_mcp.jobs.rate_limited_source import RateLimitedSource
 from llx_mcp.scope import JobFilter, Scope
 
@@ -40,6 +40,14 @@ class PacedRequests:
                 return await call(creation)
 
         return await self._repeat(attempt, max_tries)
+
+    async def download(self, url: str) -> Download:
+        """Download a document from the web, which is no request of the key.
+
+        Raises:
+            LlxError: there is no such document.
+        """
+        return await self._source.creation.download(url)
 
     async def fetch_job(self, job_id: str, expand: tuple[str, ...], scope: Scope) -> "Job":
         """Fetch a job with the named sections.

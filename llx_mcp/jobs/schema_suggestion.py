@@ -81,13 +81,16 @@ def build_suggestion_answer(suggestion: Suggestion, request: CreationRequest, wi
         tool="create_extract_job",
         arguments={"document_id": suggestion.document_id, "data_schema": _SCHEMA_PLACEHOLDER, **_get_scope(request)},
     )
-    builder.add_next_steps([NextStep(text="Change the schema as you need. To create the job:", call=call)])
-    is_whole = builder.add("data_schema", dict(suggestion.data_schema))
-    fields = list_fields(suggestion.data_schema)
-    if not builder.add("fields", fields) and is_whole:
-        builder.omit(Omission(what="fields in words", count=len(fields), hint="the schema describes them too"))
-    if not is_whole:
+    if builder.add("data_schema", dict(suggestion.data_schema)):
+        builder.add_next_steps(
+            [NextStep(text="Change the schema as you need. To create the job:", call=call)],
+            [NextStep(text="To create the job:", call=call)],
+        )
+    else:
         builder.omit(Omission(what="the schema in full", call=_build_larger_call(builder, request, wish)))
+    fields = list_fields(suggestion.data_schema)
+    if not builder.add("fields", fields):
+        builder.omit(Omission(what="fields in words", count=len(fields), hint="the schema describes them too"))
     return builder.build()
 
 
@@ -99,6 +102,7 @@ def _build_larger_call(builder: AnswerBuilder, request: CreationRequest, wish: s
         )
     arguments = {
         "file": request.file,
+        "url": request.url,
         "document_id": request.document_id,
         "wish": wish,
         "max_chars": need,

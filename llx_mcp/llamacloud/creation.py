@@ -21,6 +21,7 @@ from llx_mcp.llamacloud.urls import (
     build_job_path,
     build_url,
 )
+from llx_mcp.llamacloud.web_documents import WebDocument, download_document
 from llx_mcp.models import CloudFile, Job
 from llx_mcp.scope import DEFAULT_SCOPE, Scope
 
@@ -47,6 +48,16 @@ class CreationClient:
         """Send `GET /api/v1/beta/files/{file_id}` and return the file."""
         path = build_file_path(file_id)
         return _parse_file(await self._send("GET", path, scope, f'document_id: file "{file_id}"'))
+
+    async def download(self, url: str) -> WebDocument:
+        """Download a document from a public https address, without the key.
+
+        Raises:
+            ArgumentError: the address is not allowed, or leads to no document.
+            UnreachableError: the host does not answer.
+        """
+        refuse_key(self._requester.build_context().key, [url])
+        return await download_document(url, transport=self._requester.connection.web_transport)
 
     async def upload(
         self, content: BinaryIO, name: str, external_file_id: str, scope: Scope = DEFAULT_SCOPE

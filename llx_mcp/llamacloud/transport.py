@@ -1,4 +1,4 @@
-"""Sends one request over HTTP, reads a bounded response and names each failure. The only module that uses httpx."""
+"""Sends one request over HTTP, reads a bounded response and names each failure."""
 
 import errno
 import logging
@@ -79,9 +79,16 @@ _NO_PAYLOAD = Payload()
 
 
 class Connection:
-    """Sends requests through one pool of connections, which its opener closes."""
+    """Sends requests through one pool of connections, which its opener closes.
 
-    def __init__(self, http: httpx.AsyncClient, max_body_bytes: int) -> None:
+    Attributes:
+        web_transport: a transport for documents of the web, instead of the network.
+    """
+
+    def __init__(
+        self, http: httpx.AsyncClient, max_body_bytes: int, web_transport: httpx.AsyncBaseTransport | None = None
+    ) -> None:
+        self.web_transport = web_transport
         self._http = http
         self._max_body_bytes = max_body_bytes
         self._clock_offset_seconds = 0.0
@@ -207,7 +214,7 @@ async def open_connection(
         ConfigurationError: a proxy or certificate setting in the environment is not valid.
     """
     async with _build_http(httpx.ASGITransport(app) if app is not None else transport) as http:
-        yield Connection(http, max_body_bytes)
+        yield Connection(http, max_body_bytes, transport)
 
 
 def _build_http(transport: httpx.AsyncBaseTransport | None) -> httpx.AsyncClient:

@@ -214,7 +214,7 @@ FOUND: dict[str, Any] = {
     "hits": Table(columns=["path", "values"], cells="[value, page, confidence]", rows=[["hit-path", {"name": CELL}]]),
     "similar_names": ["similar-name"],
 }
-DOCUMENT = DocumentFacts(name="document-name", document_id="document-id", bytes=301, pages=302)
+DOCUMENT = DocumentFacts(name="document-name", document_id="document-id", url="document-url", bytes=301, pages=302)
 FULL: tuple[Output, ...] = (
     CreateOutput(
         **JOB_HEAD,

@@ -128,7 +128,7 @@ class Workshop:
 async def run(creator: JobCreator, **request: Any) -> CreatedJob:
     """Plan and create a job; by default of the invoice, with a short schema."""
     given: dict[str, Any] = dict(request)
-    if not {"file", "document_id"} & given.keys():
+    if not {"file", "url", "document_id"} & given.keys():
         given["file"] = "invoice.pdf"
     if not {"data_schema", "like_job", "configuration_id"} & given.keys():
         given["data_schema"] = SCHEMA

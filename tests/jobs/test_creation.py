@@ -215,6 +215,17 @@ async def test_plan_that_is_older_than_the_job_creates_no_second_one(workshop: W
         assert (await reader.creator.create(plans[0])).is_new
 
 
+async def test_server_that_runs_for_days_creates_anew_after_one(workshop: Workshop) -> None:
+    async with workshop.open() as reader:
+        first = await run(reader.creator)
+        workshop.clock.seconds += 3_600
+        assert not (await run(reader.creator)).is_new
+        workshop.clock.seconds += 24 * 3_600
+        assert (await run(reader.creator)).is_new
+    assert first.job.id in workshop.new_jobs
+    assert len(workshop.new_jobs) == 2
+
+
 async def test_many_documents_share_the_validation_of_one_schema(workshop: Workshop) -> None:
     line = workshop.line()
     async with workshop.open(line) as reader:
@@ -325,11 +336,28 @@ async def test_file_that_the_service_deletes_soon_is_uploaded_again_but_its_job_
     assert workshop.num_new_files == 2
 
 
+async def test_service_that_takes_no_second_file_of_an_external_id_gets_the_first(workshop: Workshop) -> None:
+    first = await workshop.create()
+    expires_at = (workshop.clock.now() + timedelta(hours=3)).isoformat()
+
+    def refuse(request: httpx.Request, _: int) -> httpx.Response | None:
+        if request.url.path != FILES_PATH:
+            return None
+        listed = {"id": first.job.file_input, "name": "invoice.pdf", "expires_at": expires_at}
+        is_list = request.method == "GET"
+        return httpx.Response(200, json={"items": [listed]}) if is_list else httpx.Response(422)
+
+    created = await workshop.create(workshop.line(on_request=refuse), options={"tier": "agentic"})
+    assert created.job.file_input == first.job.file_input
+
+
 @pytest.mark.parametrize(
     ("request_", "words"),
     [
-        ({}, "No document is given. Give exactly one of file and document_id"),
-        ({"file": "a", "document_id": "b"}, "Two documents are given"),
+        ({}, "No document is given. Give exactly one of file, url .* and document_id"),
+        ({"file": "a", "document_id": "b"}, "More than one document is given"),
+        ({"url": "https://127.0.0.1/a.pdf", "data_schema": SCHEMA}, 'url: "127.0.0.1" belongs to a private network'),
+        ({"url": "http://example.com/a.pdf", "data_schema": SCHEMA}, "url: this is no https address"),
         ({"document_id": "ext-1", "like_job": "x"}, "document_id: .* is not the id of a document"),
         ({"file": "invoice.pdf"}, "Nothing says what to extract. Give exactly one of data_schema, configuration_id"),
         ({"file": "invoice.pdf", "data_schema": SCHEMA, "like_job": "x"}, "More than one argument says what to"),
@@ -386,6 +414,10 @@ async def test_refusal_of_the_service_is_explained_and_creates_nothing(
         await workshop.create(line)
     assert "secret" not in str(caught.value)
     assert workshop.new_jobs == []
+    # What was done so far is said, and used by the next call.
+    (uploaded,) = [file.file_id for file in workshop.store.files.list_files() if file.external_file_id]
+    assert f"The document is uploaded as {uploaded}, and the same call uses it again." in str(caught.value)
+    assert (await workshop.create()).job.file_input == uploaded
 
 
 async def count_seven(_: LocalDocument) -> int | None:
@@ -433,4 +465,30 @@ async def test_file_that_changes_after_the_plan_creates_nothing(workshop: Worksh
         with pytest.raises(ArgumentError, match=r'"invoice\.pdf" has changed since it was read'):
             await reader.creator.create(plan)
     assert workshop.new_jobs == []
+    assert workshop.num_new_files == 0
+
+
+async def test_document_of_the_web_is_uploaded_once(workshop: Workshop) -> None:
+    content = (workshop.folder / "invoice.pdf").read_bytes()
+
+    def serve(request: httpx.Request, _: int) -> httpx.Response | None:
+        assert "authorization" not in request.headers or request.url.host == "127.0.0.1"
+        return httpx.Response(200, content=content) if request.url.host == "93.184.216.34" else None
+
+    for is_new in (True, False):
+        line = workshop.line(on_request=serve)
+        created = await workshop.create(line, url="https://93.184.216.34/files/web.pdf?key=1")
+        assert created.is_new is is_new
+        assert line.sent.count(("GET", "/files/web.pdf")) == 1
+    assert (created.plan.document_name, created.plan.estimate.pages) == ("web.pdf", 2)
+    # The same content under another name is the same document.
+    assert not (await workshop.create()).is_new
+    assert len(workshop.new_jobs) == workshop.num_new_files == 1
+
+
+async def test_page_of_the_web_that_is_no_document_is_refused(workshop: Workshop) -> None:
+    line = workshop.line(on_request=lambda request, _: httpx.Response(200, content=b"<html>")
+                         if request.url.host == "93.184.216.34" else None)  # fmt: skip
+    with pytest.raises(ArgumentError, match=r'url: "web\.pdf" is named \.pdf, but its content is something else'):
+        await workshop.create(line, url="https://93.184.216.34/files/web.pdf")
     assert workshop.num_new_files == 0

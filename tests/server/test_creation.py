@@ -150,6 +150,8 @@ async def test_server_without_folders_has_no_argument_for_files(workshop: Worksh
             assert "file" not in tool.input_schema["properties"]
         text = await error_of(client, "create_extract_job", file="/etc/passwd", data_schema=SCHEMA)
         assert text.startswith("create_extract_job was not called: it has no argument file.")
+        text = await error_of(client, "create_extract_job", data_schema=SCHEMA)
+        assert "file" not in text.replace("cfg", "")
 
 
 @ERAS
@@ -285,7 +287,7 @@ async def test_schema_is_whole_or_replaced_by_the_call_that_shows_it(workshop: W
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({}, "No document is given. Give exactly one of file and document_id"),
+        ({}, "No document is given. Give exactly one of file, url (https://…) and document_id"),
         ({"file": "invoice.pdf"}, "Nothing says what to extract"),
         ({"file": "", "document_id": "", "data_schema": SCHEMA}, "No document is given"),
         ({"file": "../x.pdf", "data_schema": SCHEMA}, "is outside the folders"),
@@ -294,7 +296,8 @@ async def test_schema_is_whole_or_replaced_by_the_call_that_shows_it(workshop: W
         ({"file": "invoice.pdf", "data_schema": SCHEMA, "tier": "best"}, "one of cost_effective, agentic"),
         ({"file": "invoice.pdf", "configuration_id": "cfg-1"}, 'configuration "cfg-1" cannot be seen'),
         ({"file": "invoice.pdf", "like_job": "ext-1"}, 'No job "ext-1" can be seen'),
-        ({"url": "https://x/y.pdf", "data_schema": SCHEMA}, "it has no argument url"),
+        ({"url": "https://10.0.0.1/y.pdf", "data_schema": SCHEMA}, 'url: "10.0.0.1" belongs to a private network'),
+        ({"path": "y.pdf", "data_schema": SCHEMA}, "it has no argument path"),
     ],
 )
 async def test_bad_input_is_answered_with_the_argument(

@@ -62,6 +62,7 @@ MaxChars = Annotated[
     Field(ge=MIN_CHARS, le=MAX_CHARS, description="Character budget of the answer."),
 ]
 File = Annotated[str | None, Field(description="Path on this machine.")]
+Url = Annotated[str | None, Field(description="Or a public https address.")]
 DocumentId = Annotated[str | None, Field(description="Or a file (dfl-…) or parse job (pjb-…).")]
 ProjectId = Annotated[str | None, Field(description="Default: the key's.")]
 OrganizationId = Annotated[str | None, Field(description="Default: the key's.")]

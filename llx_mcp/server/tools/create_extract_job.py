@@ -16,6 +16,7 @@ from llx_mcp.server.tools.arguments import (
     File,
     OrganizationId,
     ProjectId,
+    Url,
     as_object,
     as_words,
     build_scope,
@@ -62,6 +63,7 @@ class Confirmation(BaseModel):
 async def plan_creation(
     ctx: Context[JobReader, Any],
     file: str | None,
+    url: str | None,
     document_id: str | None,
     data_schema: dict[str, Any] | None,
     configuration_id: str | None,
@@ -88,6 +90,7 @@ async def plan_creation(
     }
     request = CreationRequest(
         file or None,
+        (url or "").strip() or None,
         (document_id or "").strip() or None,
         data_schema or None,
         (configuration_id or "").strip() or None,
@@ -115,6 +118,7 @@ async def create_extract_job(
     plan: Annotated[CreationPlan, Resolve(plan_creation)],
     confirmation: Annotated[ElicitationResult[Confirmation], Resolve(ask_person)],
     file: File = None,
+    url: Url = None,
     document_id: DocumentId = None,
     data_schema: DataSchema = None,
     configuration_id: Annotated[str | None, Field(description="A saved configuration (cfg-…).")] = None,

@@ -10,7 +10,7 @@ from llx_mcp.answers.creation_outputs import SuggestOutput
 from llx_mcp.answers.limits import DEFAULT_CHARS
 from llx_mcp.jobs.creation_plan import CreationRequest
 from llx_mcp.jobs.reader import JobReader
-from llx_mcp.server.tools.arguments import DocumentId, File, MaxChars, OrganizationId, ProjectId, build_scope
+from llx_mcp.server.tools.arguments import DocumentId, File, MaxChars, OrganizationId, ProjectId, Url, build_scope
 from llx_mcp.server.tools.results import tool_result
 
 TITLE = "Suggest a schema"
@@ -28,6 +28,7 @@ async def suggest_extract_schema(
     ctx: Context[JobReader, Any],
     wish: Annotated[str, Field(min_length=1, description="What to extract, in words.")],
     file: File = None,
+    url: Url = None,
     document_id: DocumentId = None,
     max_chars: MaxChars = DEFAULT_CHARS,
     project_id: ProjectId = None,
@@ -35,5 +36,7 @@ async def suggest_extract_schema(
 ) -> Annotated[CallToolResult, SuggestOutput]:
     """Return a schema for a document."""
     scope = build_scope(project_id, organization_id)
-    request = CreationRequest(file or None, (document_id or "").strip() or None, scope=scope)
+    request = CreationRequest(
+        file or None, (url or "").strip() or None, (document_id or "").strip() or None, scope=scope
+    )
     return tool_result(await ctx.request_context.lifespan_context.suggester.suggest(request, wish, max_chars))

@@ -1,4 +1,4 @@
-"""The whole loop over a real pipe, with the official client as a second witness, and servers that are killed."""
+"""The whole loop over a pipe or a port, with the official client as a second witness, and servers that are killed."""
 
 import os
 import sys
@@ -16,6 +16,7 @@ from llx_mcp.server.toolset import TOOLS
 from tests.clients import call, structured, text_of
 from tests.jobs.creating import INVOICE, SCHEMA, copy_invoice
 from tests.server.raw_stdio import INITIALIZE, running_server
+from tests.server.serving import serving_http
 
 TOOLS_OF_LOCAL = {"create_extract_job", "suggest_extract_schema", "cancel_extract_job"}
 
@@ -55,6 +56,17 @@ async def test_loop_on_the_embedded_api_needs_no_flag(folder: Path) -> None:
         found = await call(client, "find_in_extract_result", job_id=created["job_id"], text="invoice number")
     assert structured(waited)["status"] == "COMPLETED"
     assert "NL-2026-0417" in text_of(found)
+
+
+async def test_server_over_http_reads_no_files(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
+    with serving_http("--local", "--files", str(folder)) as served:
+        async with Client(served.url) as client:
+            (tool,) = [tool for tool in (await client.list_tools()).tools if tool.name == "create_extract_job"]
+            assert "file" not in tool.input_schema["properties"]
+            result = await client.call_tool("create_extract_job", {"file": "invoice.pdf", "data_schema": SCHEMA})
+            assert result.is_error
+            assert "it has no argument file" in text_of(result)
 
 
 async def test_official_client_sees_the_job_that_was_created(folder: Path, api: EmbeddedApi) -> None:
