@@ -1,13 +1,16 @@
 """Draw the pictures of the documentation: `python -m docs.draw`, or `make pictures`.
 
 `demo.svg` shows what `llx-mcp demo` prints. `call.svg` shows how a call flows through the server. Both are plain SVG
-files that load nothing from a network.
+files that load nothing from a network. `citation.png` is what `llx-mcp show` writes, and `report.png` is a report in
+Chromium; where no Chromium is installed, that picture is left as it is.
 """
 
 import io
 import re
+import shutil
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -152,13 +155,56 @@ text {{ font-family: {font}; text-anchor: middle; fill: #1f2430; }}
 """
 
 
+# Two values that were hard to read.
+_CITED = ("ext-sample0lab0report00000000000", "results[10].value", "results[12].value")
+_REPORTED = "ext-sample0loan0agreement0000000"
+_CHROMIUM_FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--hide-scrollbars",
+    "--window-size=1000,1500",
+)
+
+
+def draw_citation() -> bytes:
+    """Return the picture that `llx-mcp show` writes."""
+    command = [sys.executable, "-m", "llx_mcp", "show", *_CITED, "--local", "-o", "-"]
+    return subprocess.run(command, capture_output=True, check=True).stdout
+
+
+def draw_report() -> bytes | None:
+    """Return a report as Chromium shows it; None where no Chromium is installed."""
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if chromium is None:
+        return None
+    with tempfile.TemporaryDirectory() as name:
+        page, picture = Path(name) / "report.html", Path(name) / "report.png"
+        command = [sys.executable, "-m", "llx_mcp", "report", _REPORTED, "--local", "-o", str(page)]
+        subprocess.run(command, capture_output=True, check=True)
+        flags = [*_CHROMIUM_FLAGS, f"--user-data-dir={name}/profile", f"--screenshot={picture}"]
+        subprocess.run([chromium, *flags, page.as_uri()], capture_output=True, check=True)
+        return picture.read_bytes()
+
+
 def main() -> None:
     """Draw all pictures."""
     demo = subprocess.run([sys.executable, "-m", "llx_mcp", "demo"], capture_output=True, text=True, check=True)
     PICTURES.mkdir(exist_ok=True)
-    for name, picture in (("demo.svg", draw_demo(demo.stdout)), ("call.svg", draw_call())):
-        (PICTURES / name).write_text(picture)
-        sys.stdout.write(f"docs/pictures/{name}: written\n")
+    pictures = {
+        "demo.svg": draw_demo(demo.stdout).encode(),
+        "call.svg": draw_call().encode(),
+        "citation.png": draw_citation(),
+        "report.png": draw_report(),
+    }
+    for name, picture in pictures.items():
+        if picture is not None:
+            (PICTURES / name).write_bytes(picture)
+        sys.stdout.write(f"docs/pictures/{name}: {'left out: no Chromium' if picture is None else 'written'}\n")
 
 
 if __name__ == "__main__":

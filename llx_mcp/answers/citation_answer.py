@@ -33,21 +33,22 @@ def build_citation_answer(
         request: the request.
         found: the values, in the order of their numbers.
         images: the pictures, in their order.
-        reasons: which values have no picture, and why.
+        reasons: which values have no picture, or no mark on it, and why.
     """
     builder = start_answer(header, request.max_chars, CitationOutput)
-    if not found.values:
-        return builder.build()
     if images:
         builder.add("pictures", list(images))
     if reasons:
-        builder.add("without_picture", [sanitize_line(reason, _REASON_CHARS) for reason in reasons[:_MAX_REASONS]])
-        if not images:
-            call = request.call("read_source_text", path=found.values[0].path)
-            builder.add_next_steps(
-                [NextStep(text="The words of the document around it, where they can be read:", call=call)]
-            )
-    table = TableBuilder("citations", _COLUMNS, _iter_rows(found.values), citation_line)
+        builder.add("not_shown", [sanitize_line(reason, _REASON_CHARS) for reason in reasons[:_MAX_REASONS]])
+    if not found.values:
+        return builder.build()
+    if not images:
+        call = request.call("read_source_text", path=found.values[0].path)
+        builder.add_next_steps(
+            [NextStep(text="The words of the document around it, where they can be read:", call=call)]
+        )
+    drawn = {number for image in images for number in image.numbers}
+    table = TableBuilder("citations", _COLUMNS, _iter_rows(found.values, drawn), citation_line)
     table.fill(builder.room)
     builder.add("citations", table.table)
     if left := found.total - len(table.rows):
@@ -55,16 +56,14 @@ def build_citation_answer(
     return builder.build()
 
 
-def _iter_rows(values: Sequence[CitedValue]) -> Iterator[list[Any]]:
+def _iter_rows(values: Sequence[CitedValue], drawn: set[int]) -> Iterator[list[Any]]:
     for number, value in enumerate(values, start=1):
         facts = [value.path, value.value, value.confidence, value.page, value.quote, value.check]
-        yield [number, *facts, _describe_marked(value)]
+        yield [number, *facts, _describe_marked(value) if number in drawn else None]
 
 
-def _describe_marked(value: CitedValue) -> str | None:
-    """Return whose place the picture marks; None where it marks none."""
-    if not value.boxes:
-        return None
+def _describe_marked(value: CitedValue) -> str:
+    """Return whose place a picture marks."""
     if value.box_origin == "cited":
         return AS_CITED
     what = "words" if value.box_origin == "words" else "block"

@@ -30,4 +30,6 @@ class CitationOutput(JobAnswer):
         "what the service cites or the words that were found on a page.",
     )
     pictures: list[PageImage] | None = Field(default=None, description="The images of this answer, in their order.")
-    without_picture: list[str] | None = Field(default=None, description="Which values have no picture, and why.")
+    not_shown: list[str] | None = Field(
+        default=None, description="Which values have no picture, or no mark on it, and why."
+    )

@@ -10,12 +10,12 @@ from llx_mcp.answers.budget import Answer
 from llx_mcp.answers.cells import cut_value, list_boxes
 from llx_mcp.answers.entries import describe_entry
 from llx_mcp.answers.provenance import quote_around, round_confidence
-from llx_mcp.evidence.checks import Check, Verdict
+from llx_mcp.evidence.checks import Check, CitationCheck, Verdict
 from llx_mcp.evidence.grounding import Grounder
 from llx_mcp.evidence.pages import SourceText
-from llx_mcp.evidence.places import Place, Places
+from llx_mcp.evidence.places import Place, Places, share_covered
 from llx_mcp.result.deadline import Deadline
-from llx_mcp.result.document import Citation, Document, Leaf, is_scalar
+from llx_mcp.result.document import Box, Citation, Document, Leaf, is_scalar
 from llx_mcp.result.jsonpath import PathError, explain_no_match, find_locations, parse_path
 from llx_mcp.result.location import Location
 from llx_mcp.result.paths import show_path
@@ -26,12 +26,15 @@ from llx_mcp.result.sections import JobSections
 # surrounds more than the words.
 BoxOrigin = Literal["cited", "words", "block", ""]
 
+PageSizes = Mapping[float | None, tuple[float, float]]
+
 MAX_VALUES = 20
 _SECONDS = 4.0
 _NOTE_CHARS = 160
 _MAX_PAGES_NAMED = 5
 _MAX_FOUND = 3
 NOT_CITED = "not cited"
+_BESIDE = "the cited box is beside the words"
 CHECK_WORDS: Mapping[Verdict, str] = {
     "verified": "verified",
     "not_on_page": "not on the page",
@@ -105,11 +108,10 @@ def find_cited_values(
         PathError: a path cannot be read, or matches nothing.
         ValueError: the result or the metadata is not JSON that can be read.
     """
-    document = sections.document
-    found: dict[str, Location] = {}
+    found: dict[tuple[int, int], Location] = {}
     for path in paths:
-        for location in _find_scalars(document, path):
-            found.setdefault(location.path, location)
+        for location in _find_scalars(sections.document, path):
+            found.setdefault((id(location.node), location.position), location)
     finder = _Finder(sections, source, evidence)
     return CitedValues([finder.describe(location) for location in islice(found.values(), MAX_VALUES)], len(found))
 
@@ -155,15 +157,18 @@ class _Finder:
         leaf = document.leaf(document.column(location.node), location.position)
         first = leaf.citations[0] if leaf.citations else Citation(None, None)
         check, places = self._check(leaf)
-        shown = self._choose_cited(location, leaf.citations, check) or self._choose_found(check, places)
+        words = describe_check(leaf, check, places)
+        sizes = self._find_page_sizes(location) if leaf.citations else {}
+        cited, is_beside = self._choose_cited(leaf.citations, check, sizes)
+        found = None if cited else self._choose_found(check, places)
         return CitedValue(
             show_path(leaf.path),
             cut_value(leaf.value, ""),
             round_confidence(leaf.confidence),
             first.page,
             None if first.quote is None else quote_around(first.quote, str(leaf.value)),
-            ": ".join(filter(None, describe_check(leaf, check, places))),
-            **(shown or self._choose_page(location, leaf.citations)),
+            ": ".join(filter(None, [*words, _BESIDE if found and is_beside else ""])),
+            **(cited or found or _choose_page(leaf.citations, sizes)),
         )
 
     def _check(self, leaf: Leaf) -> tuple[Check | None, Places | None]:
@@ -174,33 +179,45 @@ class _Finder:
             return check, None
         return check, self._evidence.find_value(leaf.value, limit=_MAX_FOUND, deadline=self._deadline)
 
+    def _find_page_sizes(self, location: Location) -> PageSizes:
+        """Return the sizes of the pages that the service cites, by page."""
+        entry = describe_entry(self._sections.entries.read(location), {"boxes"})
+        cited = [citation for citation in entry.get("citations", []) if citation.page_size is not None]
+        return {citation.page: (citation.page_size[0], citation.page_size[1]) for citation in cited}
+
     def _choose_cited(
-        self, location: Location, citations: Sequence[Citation], check: Check | None
-    ) -> dict[str, Any] | None:
-        """Return the boxes that the service cites on the first page where they are not contradicted."""
-        verdicts = [one.verdict for one in check.citations] if check is not None else [""] * len(citations)
-        good = [
-            citation
-            for citation, verdict in zip(citations, verdicts, strict=True)
-            if citation.boxes and isinstance(citation.page, int) and verdict != "not_on_page"
-        ]
+        self, citations: Sequence[Citation], check: Check | None, sizes: PageSizes
+    ) -> tuple[dict[str, Any] | None, bool]:
+        """Return the boxes that the service cites on the first page where the check does not contradict them.
+
+        The second part says whether the words of a citation were found, and its boxes are beside them.
+        """
+        checks: Sequence[CitationCheck | None] = check.citations if check is not None else [None] * len(citations)
+        good: list[Citation] = []
+        is_beside = False
+        for citation, one in zip(citations, checks, strict=True):
+            if not citation.boxes or not isinstance(citation.page, int):
+                continue
+            if one is not None and self._is_beside(citation, one, sizes.get(citation.page)):
+                is_beside = True
+            elif one is None or one.verdict != "not_on_page":
+                good.append(citation)
         if not good:
-            return None
+            return None, is_beside
         page = good[0].page
         boxes = [box for citation in good if citation.page == page for box in list_boxes(citation)]
-        return self._show_cited(location, page, boxes)
+        return _show_cited(page, boxes, sizes), is_beside
 
-    def _choose_page(self, location: Location, citations: Sequence[Citation]) -> dict[str, Any]:
-        """Return the first cited page, and what the service cites on it, even if the check contradicts it."""
-        cited = next((citation for citation in citations if isinstance(citation.page, int)), None)
-        return {} if cited is None else self._show_cited(location, cited.page, list_boxes(cited))
-
-    def _show_cited(self, location: Location, page: object, boxes: list[list[float]]) -> dict[str, Any]:
-        entry = describe_entry(self._sections.entries.read(location), {"boxes"})
-        sizes = [citation.page_size for citation in entry.get("citations", []) if citation.page == page]
-        size = next((size for size in sizes if size is not None), None)
-        origin = "cited" if boxes else ""
-        return {"shown_page": page, "boxes": boxes, "page_size": size and tuple(size), "box_origin": origin}
+    def _is_beside(self, citation: Citation, check: CitationCheck, size: tuple[float, float] | None) -> bool:
+        """Whether the boxes of a citation touch none of its words on the page."""
+        places = [place for place in check.places if place.page == citation.page and place.match == "exact"]
+        words = [box for place in places for box in place.boxes]
+        page = next((page for page in self._source.pages if page.number == citation.page), None)
+        if not words or size is None or min(size) <= 0 or page is None or page.width <= 0:
+            return False
+        across, down = page.width / size[0], page.height / size[1]
+        boxes = [Box(box.x * across, box.y * down, box.w * across, box.h * down) for box in citation.boxes]
+        return share_covered(words, boxes) == 0
 
     def _choose_found(self, check: Check | None, places: Places | None) -> dict[str, Any] | None:
         """Return the words that were found in the text of the document: on the cited page, else on another."""
@@ -217,6 +234,17 @@ class _Finder:
         size = (page.width, page.height) if page.width > 0 and page.height > 0 else None
         boxes = [list(box) for box in place.boxes]
         return {"shown_page": place.page, "boxes": boxes, "page_size": size, "box_origin": origin}
+
+
+def _choose_page(citations: Sequence[Citation], sizes: PageSizes) -> dict[str, Any]:
+    """Return the first cited page, and what the service cites on it, even if the check contradicts it."""
+    cited = next((citation for citation in citations if isinstance(citation.page, int)), None)
+    return {} if cited is None else _show_cited(cited.page, list_boxes(cited), sizes)
+
+
+def _show_cited(page: float | None, boxes: list[list[float]], sizes: PageSizes) -> dict[str, Any]:
+    origin = "cited" if boxes else ""
+    return {"shown_page": page, "boxes": boxes, "page_size": sizes.get(page), "box_origin": origin}
 
 
 def describe_check(leaf: Leaf, check: Check | None, places: Places | None = None) -> tuple[str, str]:

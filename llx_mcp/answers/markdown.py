@@ -141,9 +141,10 @@ def source_line(row: Row) -> str:
 
 
 def source_place(row: Row) -> str:
-    """Render one place of the document: `page:line | how it was found | "words"`."""
-    page, line, how, words = row
-    return f"{page}:{line} | {how} | {dump_json(words)}"
+    """Render one place of the document: `page:line | how it was found | "words"`, or only `page:line`."""
+    page, line, *facts = row
+    place = f"{page}:{line}"
+    return f"{place} | {facts[0]} | {dump_json(facts[1])}" if facts else place
 
 
 def finding_line(row: Row) -> str:
@@ -355,11 +356,11 @@ PARTS: dict[str, Callable[[Any], str]] = {
         citation_line,
     ),
     "pictures": lambda images: "".join(_render_image(image) for image in images),
-    "without_picture": lambda reasons: "".join(f"No picture: {reason}\n" for reason in reasons),
+    "not_shown": lambda reasons: "".join(f"Not shown: {reason}\n" for reason in reasons),
     "origin": lambda origin: f"From {origin}.\n",
     "problem": lambda problem: f"The document's text cannot be read: {dump_json(problem)}\n",
     "num_places": lambda count: f"{_plural(count, 'place')}.\n",
-    "places": _titled(f"\nPlaces, best first ({_DATA}); page:line, how", source_place),
+    "places": _titled(f"\nPlaces, best first ({_DATA}); page:line", source_place),
     "lines": _titled(f"\nLines ({_DATA}); page:line", source_line),
     "unread": lambda reasons: "".join(f"Without text: page {reason}.\n" for reason in reasons),
     "result": _render_result,

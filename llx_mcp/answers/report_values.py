@@ -20,7 +20,7 @@ from llx_mcp.result.sections import JobSections
 CHECK_SECONDS = 5.0
 _VALUE_CHARS = 1_000
 _QUOTE_CHARS = 400
-_FAILED: frozenset[Verdict] = frozenset({"not_on_page", "value_not_in_quote"})
+_FAILED: frozenset[Verdict] = frozenset({"not_on_page", "value_not_in_quote", "ambiguous"})
 
 
 class ReportRow(msgspec.Struct, frozen=True):

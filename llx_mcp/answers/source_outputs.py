@@ -15,7 +15,8 @@ class SourceTextOutput(JobAnswer):
     )
     places: Table | None = Field(
         default=None,
-        description="These places, best first: page, line, how (the value is cited there, or only found), words.",
+        description="These places, best first: page and line; unless the words are those of the call, also how they "
+        "were found, and the words.",
     )
     lines: Table | None = Field(
         default=None, description="Lines of the document: page number from 1, line number on the page, text."

@@ -39,6 +39,7 @@ _MAX_UNREAD = 5
 _COLUMNS = ("page", "line", "text")
 # The lengths to which a line is cut that does not fit alone: a word can be of any length.
 _CUTS = (2_000, 1_000, 400, 200, 100, 50, 20)
+_EXACT = "found"
 _LONGEST_CURSOR = "x" * 40
 
 
@@ -174,7 +175,11 @@ class _SourceText:
 
     def _add_table_of_places(self, builder: AnswerBuilder, found: Sequence[_Found]) -> None:
         rows = ([each.place.page, self._lines.line_of(each.place), each.how, self._words(each)] for each in found)
-        table = TableBuilder("places", ("page", "line", "how", "words"), rows, source_place)
+        columns: tuple[str, ...] = ("page", "line", "how", "words")
+        if self._options.text and all(each.how == _EXACT for each in found):
+            # Their words are those that were looked for.
+            columns, rows = columns[:2], (row[:2] for row in rows)
+        table = TableBuilder("places", columns, rows, source_place)
         table.fill(builder.room.share(_PLACES_SHARE))
         if table.rows:
             builder.add("places", table.table)
@@ -241,7 +246,7 @@ class _SourceText:
         """Return the places that are wanted, how many there are, and the pages that are cited."""
         if self._options.text:
             places = self._evidence.search(self._options.text, _MAX_PLACES, deadline=self._deadline)
-            found = [_Found(place, "found" if place.match == "exact" else "similar") for place in places.places]
+            found = [_Found(place, _EXACT if place.match == "exact" else "similar") for place in places.places]
             return found, max(places.total, len(found)), []
         found, total, cited = [], 0, set()
         for leaf in islice(self._leaves(), _MAX_VALUES):

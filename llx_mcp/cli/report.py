@@ -36,7 +36,7 @@ _FACTS = {
     "version": "Version",
     "target": "Target",
     "created_at": "Created",
-    "took_seconds": "Seconds",
+    "took_seconds": "Took, in seconds",
     "credits": "Credits",
 }
 # The kinds of findings that say nothing of what a value is.

@@ -28,6 +28,8 @@ _HEAD = Markup(
 )
 _FINDING_COLUMNS = ("Kind", "Values", "How many", "Example", "What is wrong")
 _VALUE_COLUMNS = ("Path", "Value", "Confidence", "Page", "Quote", "Check")
+# Names may be quoted, and hold dots and brackets then.
+_FIRST_STEP = re.compile(r"(?:[^.\[]+|\['(?:[^'\\]|\\.)*'\])(?=[.\[])")
 _STEP = re.compile(r"(?<=.)(?=[.\[])")
 _SYMBOLS = {"good": "✓", "warning": "?", "bad": "✗", "plain": "–"}
 _READING = (
@@ -205,13 +207,13 @@ def _build_values(report: Report) -> _Section | None:
 
 
 def _find_group(path: str) -> str:
-    """Return the first field of a path that leads further; "" for a field without members."""
-    steps = _STEP.split(path)
-    return steps[0] if len(steps) > 1 else ""
+    """Return the first field of a path that leads further; "" for one without members, and for elements."""
+    match = _FIRST_STEP.match(path)
+    return match[0] if match else ""
 
 
 def _caption(name: str, values: Sequence[ReportValue]) -> Markup:
-    title = element("h3", document_text(_cut(name, _TITLE_CHARS)) if name else "Single fields")
+    title = element("h3", document_text(_cut(name, _TITLE_CHARS)) if name else "Values")
     return join([title, _plural(len(values), "value")])
 
 

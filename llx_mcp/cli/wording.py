@@ -34,6 +34,7 @@ _FLAGS_OF_ARGUMENTS = {
     "job_ids": "ID",
     "like_job": "--like",
     "max_chars": "--max-chars",
+    "max_width": "--max-width",
     "organization_id": "--organization-id",
     "page_token": "--cursor",
     "path": "--path",
@@ -54,6 +55,9 @@ _NOT_FLAGS: Mapping[str, frozenset[str]] = {
     "wait_for_extract_job": frozenset({"until"}),
     "read_extract_result": frozenset({"cursor", "include", "max_chars"}),
 }
+# Arguments that are words of a command, not flags, and what else the command needs.
+_WORDS_OF_COMMANDS: Mapping[str, tuple[str, ...]] = {"show_citation": ("path",)}
+_REQUIRED: Mapping[str, tuple[str, ...]] = {"show_citation": ("-o", "page.png")}
 # These names mean nothing else, so they are replaced anywhere in an error or a hint.
 _UNMISTAKABLE = {
     **_COMMANDS_OF_TOOLS,
@@ -106,11 +110,11 @@ def format_command(call: "Call", source: Sequence[str]) -> str:
     for name, value in call.arguments.items():
         flag = _FLAGS_OF_ARGUMENTS.get(name)
         values = [_ID if flag == _ID and each == SAME else str(each) for each in _list_values(value)]
-        if flag == _ID:
+        if flag == _ID or name in _WORDS_OF_COMMANDS.get(call.tool, ()):
             words += values
         elif flag is not None and name not in _NOT_FLAGS.get(call.tool, ()) and (flag, values) != ("--path", [_WHOLE]):
             flags += [word for each in values for word in (flag, each)]
-    return shlex.join([*words, *flags, *source])
+    return shlex.join([*words, *flags, *source, *_REQUIRED.get(call.tool, ())])
 
 
 def render_for_people(output: "Output", source: Sequence[str]) -> str:

@@ -8,7 +8,7 @@ from llx_mcp.evidence.checks import CitationCheck
 from llx_mcp.evidence.document_index import SCORE_MARGIN, DocumentIndex, Hit
 from llx_mcp.evidence.fragments import Part, find_continued, find_parts
 from llx_mcp.evidence.markup import strip_markup
-from llx_mcp.evidence.misread import find_misread
+from llx_mcp.evidence.misread import find_around_value, find_misread
 from llx_mcp.evidence.page_index import PageIndex
 from llx_mcp.evidence.places import Place, Places, Rectangle, Span, build_place, share_covered
 from llx_mcp.evidence.similar import find_similar
@@ -19,6 +19,8 @@ from llx_mcp.result.quote_match import quotes_contain_value
 
 # How like its quote a passage must be.
 MIN_SIMILARITY = 0.82
+# A page with a passage that is more similar than this one has most of its tokens.
+_GOOD_SIMILARITY = 0.93
 MAX_PLACES = 5
 TIME_IS_UP = "the time for checking was up"
 _MAX_ON_PAGE = 50
@@ -76,10 +78,8 @@ class CitationChecker:
 
     def _check_symbols(self, page: PageIndex, quote: str) -> CitationCheck:
         """Check a quote without letters and digits, such as a ticked box."""
-        wanted = "".join(quote.split())
-        for index, word in enumerate(page.words):
-            if wanted and wanted in word:
-                return CitationCheck("verified", places=(self._place(page, Span(index, index)),))
+        if (span := page.find_symbols("".join(quote.split()))) is not None:
+            return CitationCheck("verified", places=(self._place(page, span),))
         return CitationCheck("ambiguous", "the quote is too short to say: it has no letters or digits")
 
     def _check_on_page(
@@ -112,10 +112,11 @@ class CitationChecker:
         quote = citation.quote or ""
         if parts := find_parts(page, strip_markup(quote[:MAX_CHARS]), MIN_SIMILARITY):
             return self._stands_in_parts(value, parts)
-        similar = self._document.find_similar(needle, MIN_SIMILARITY, deadline, page)
+        here = find_similar(page, needle, MIN_SIMILARITY)
+        is_doubtful = here is None or here.score < _GOOD_SIMILARITY
+        similar = self._document.find_similar(needle, MIN_SIMILARITY, deadline, page, is_thorough=is_doubtful)
         similar = [hit for hit in similar if _is_same_value(value, quote, hit.page, hit.span)]
         needed = similar[0].span.score - SCORE_MARGIN if similar else 0.0
-        here = find_similar(page, needle, MIN_SIMILARITY)
         if here is not None and here.score >= needed and _is_same_value(value, quote, page, here):
             return self._stands(value, citation, page, [here])
         parts = self._find_continued(page, needle)
@@ -125,13 +126,16 @@ class CitationChecker:
             return CitationCheck("unchecked", page.page.problem or _TOO_MANY_WORDS)
         if deadline.is_over:
             return CitationCheck("unchecked", TIME_IS_UP)
-        hits = [hit for hit in similar if hit.span.score >= needed] or self._find_misread(value, needle, deadline, page)
+        hits = [hit for hit in similar if hit.span.score >= needed]
+        if not hits and (around := find_around_value(page, needle, value)) is not None:
+            return self._stands(value, citation, page, [around])
+        hits = hits or self._find_misread(value, needle, deadline, page)
         return _stands_elsewhere(self._document.collect(hits, MAX_PLACES, deadline))
 
     def _find_misread(self, value: Any, needle: Needle, deadline: Deadline, skip: PageIndex) -> list[Hit]:
-        """Return the pages on which a short quote was misread."""
+        """Return where else a quote that was misread stands with its value."""
         others = (page for page in self._document.until(deadline) if page is not skip)
-        found = ((page, find_misread(page, needle, value)) for page in others)
+        found = ((page, find_misread(page, needle, value) or find_around_value(page, needle, value)) for page in others)
         return [Hit(page, span) for page, span in found if span is not None]
 
     def _find_continued(self, page: PageIndex, needle: Needle) -> list[Part]:

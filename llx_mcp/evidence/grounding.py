@@ -21,6 +21,7 @@ _MIN_SHARE_QUOTED = 0.25
 _MIN_VALUE_SIMILARITY = 0.95
 _MIN_SEARCH_SIMILARITY = 0.75
 _MAX_ON_PAGE = 50
+_MAX_FOUND = 2_000
 _FOREVER = Deadline(float("inf"))
 
 
@@ -34,6 +35,7 @@ class Grounder:
     def __init__(self, source: SourceText) -> None:
         self._document = DocumentIndex(source)
         self._citations = CitationChecker(self._document)
+        self._found: dict[tuple[str | float, int], Places] = {}
 
     def check(self, value: Any, citations: Sequence[CitedPassage], *, deadline: Deadline = _FOREVER) -> Check:
         """Compare the citations of one value with their pages, and the value with the quotes.
@@ -63,6 +65,16 @@ class Grounder:
         """
         if isinstance(value, bool) or not isinstance(value, str | int | float):
             return Places()
+        # Many values of a result are the same: units, currencies, names.
+        key = (value, limit)
+        if key not in self._found:
+            found = self._find_value(value, limit, deadline)
+            if found.is_cut or len(self._found) >= _MAX_FOUND:
+                return found
+            self._found[key] = found
+        return self._found[key]
+
+    def _find_value(self, value: str | float, limit: int, deadline: Deadline) -> Places:
         if not isinstance(value, str):
             return self._find_number(value, limit, deadline)
         needle = build_needle(value[:MAX_CHARS])

@@ -1,9 +1,10 @@
-"""Recognises short quotes in which a character was misread, by the value that stands on the page itself."""
+"""Recognises quotes in which characters were misread, by the value that stands on the page itself."""
 
 from typing import Any
 
 from llx_mcp.evidence.page_index import PageIndex
 from llx_mcp.evidence.places import Span
+from llx_mcp.evidence.similar import find_scattered
 from llx_mcp.evidence.streams import Needle, build_needle
 from llx_mcp.evidence.values import locate_value
 
@@ -11,10 +12,13 @@ from llx_mcp.evidence.values import locate_value
 _MAX_CHARS = 16
 _MIN_VALUE_CHARS = 2
 _LONG_VALUE_CHARS = 8
+_MIN_SHARE_AROUND = 0.6
+_MIN_CHARS_AROUND = 3
+_MAX_CHARS_AROUND = 80
 
 
 def find_misread(page: PageIndex, needle: Needle, value: Any) -> Span | None:
-    """Return where a value stands on a page in the characters of a quote, of which few were misread.
+    """Return where a value stands on a page in the characters of a short quote, of which few were misread.
 
     Only characters of the value itself may differ: one, or two of a long value. `9 %` is not a misread `8 %`, and
     without the value on the page there is nothing that tells a misread number from another one.
@@ -30,6 +34,21 @@ def find_misread(page: PageIndex, needle: Needle, value: Any) -> Span | None:
         if span.score == 1.0 and is_value and (found := _compare(page, span, words, quote)):
             return found
     return None
+
+
+def find_around_value(page: PageIndex, needle: Needle, value: Any) -> Span | None:
+    """Return where a value stands on a page amid most characters of a quote, as a row of cells of which some differ."""
+    if len(needle.stream) > _MAX_CHARS_AROUND or (near := find_scattered(page, needle, _MIN_SHARE_AROUND)) is None:
+        return None
+    size = len(needle.tokens)
+    around = Span(max(near.first - size, 0), min(near.last + size, page.whole.last))
+    span = next((span for span in locate_value(page, value, around) if _is_certain(page, span)), None)
+    return span and Span(min(near.first, span.first), max(near.last, span.last), near.score, "fuzzy")
+
+
+def _is_certain(page: PageIndex, span: Span) -> bool:
+    """Whether a value is more than a character or two, which stand near everything."""
+    return span.score == 1.0 and span.match == "exact" and len(_compact(page.text(span))) >= _MIN_CHARS_AROUND
 
 
 def _compare(page: PageIndex, span: Span, words: str, quote: str) -> Span | None:

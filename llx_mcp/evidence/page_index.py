@@ -3,7 +3,7 @@
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from functools import cached_property
-from itertools import islice
+from itertools import accumulate, islice
 
 from llx_mcp.evidence.numbers import number_key, read_numbers
 from llx_mcp.evidence.pages import SourcePage
@@ -115,6 +115,14 @@ class PageIndex:
         """Whether a text stands on the page character by character."""
         return bool(self.find_exact(needle, 1))
 
+    def find_symbols(self, symbols: str) -> Span | None:
+        """Return where characters other than letters and digits first stand, such as a ticked box."""
+        position = "".join(self.words).find(symbols)
+        if not symbols or position < 0:
+            return None
+        ends = list(accumulate(map(len, self.words)))
+        return Span(bisect_right(ends, position), bisect_left(ends, position + len(symbols)))
+
     def text(self, span: Span) -> str:
         """Return the words of a span."""
         return " ".join(self.words[span.first : span.last + 1])
@@ -152,7 +160,8 @@ class PageIndex:
         found = list(islice(self._search(self.stream, text, len(needle.tokens), start, end), _MAX_TRIES))
         if not found and "." in text:
             loose = text.replace(".", " ")
-            found = list(self._search(self.loose_stream, loose, len(needle.tokens), start, end))
+            matches = self._search(self.loose_stream, loose, len(needle.tokens), start, end)
+            found = [(position, _JOINED_SCORE) for position, _ in matches]
         yield from ((position, position + len(text), score) for position, score in found)
         if not found:
             yield from self._search_joined(needle, start, end)

@@ -19,12 +19,28 @@ _MAX_FUZZY_CHARS = 5_000
 _MAX_SEEDS = 48
 _MAX_SEED_HITS = 20
 _NUM_CANDIDATES = 3
+_PIECE = 4
+_MIN_SCATTERED_CHARS, _MAX_SCATTERED_CHARS = 10, 400
 
 
-def find_similar(page: PageIndex, needle: Needle, min_score: float) -> Span | None:
-    """Return the part of a page that is most like a text; None where none reaches the score."""
+def find_similar(page: PageIndex, needle: Needle, min_score: float, *, is_thorough: bool = True) -> Span | None:
+    """Return the part of a page that is most like a text; None where none reaches the score.
+
+    Args:
+        page: the page.
+        needle: the text.
+        min_score: how similar it must be.
+        is_thorough: whether its characters may be scattered, if nothing else is like it.
+    """
     found = [find_tokens(page, needle), find_fuzzy(page, needle)]
     spans = [span for span in found if span is not None and span.score >= min_score]
+    if (
+        is_thorough
+        and not spans
+        and (scattered := find_scattered(page, needle)) is not None
+        and scattered.score >= min_score
+    ):
+        return scattered
     return max(spans, key=lambda span: span.score, default=None)
 
 
@@ -94,6 +110,48 @@ def find_fuzzy(page: PageIndex, needle: Needle) -> Span | None:
     return best
 
 
+def find_scattered(page: PageIndex, needle: Needle, min_share: float = _MIN_TOKEN_SHARE) -> Span | None:
+    """Return where the characters of a text stand close together, in short pieces and in any order.
+
+    This finds cells of a row although others stand between them, and their words were divided or joined.
+
+    Args:
+        page: the page.
+        needle: the text.
+        min_share: the share of its characters that must be in a piece. All digits must be, unless it is lowered.
+    """
+    text = needle.stream
+    if not _MIN_SCATTERED_CHARS <= len(text) <= _MAX_SCATTERED_CHARS:
+        return None
+    hits = sorted((position, offset) for offset, position in _find_pieces(page.stream, text, _PIECE, 1))
+    inside = _find_densest(hits, len(text) * 3 // 2 + 40)
+    covered = {offset + index for _, offset in inside for index in range(_PIECE)}
+    share = len(covered) / len(text)
+    if share < min_share:
+        return None
+    if min_share >= _MIN_TOKEN_SHARE and any(char.isdigit() and at not in covered for at, char in enumerate(text)):
+        return None
+    span = page.span(inside[0][0], inside[-1][0] + _PIECE)
+    return Span(span.first, span.last, _TOKENS_SCORE * share, "tokens")
+
+
+def _find_densest(hits: list[tuple[int, int]], width: int) -> list[tuple[int, int]]:
+    """Return the hits of the window that has most different offsets."""
+    inside: Counter[int] = Counter()
+    best: tuple[int, int, int] = (0, 0, 0)
+    left = 0
+    for right, (position, offset) in enumerate(hits):
+        inside[offset] += 1
+        while hits[left][0] < position - width or inside[hits[left][1]] > 1:
+            inside[hits[left][1]] -= 1
+            if not inside[hits[left][1]]:
+                del inside[hits[left][1]]
+            left += 1
+        if len(inside) > best[0]:
+            best = (len(inside), left, right + 1)
+    return hits[best[1] : best[2]]
+
+
 def _list_candidates(page: PageIndex, text: str) -> Iterator[tuple[int, int]]:
     """Yield parts of the stream that have several short pieces of a text at the distances that the text has them."""
     width = max(8, len(text) // 8)
@@ -113,9 +171,12 @@ def _list_candidates(page: PageIndex, text: str) -> Iterator[tuple[int, int]]:
 
 
 def _find_seeds(stream: str, text: str) -> Iterator[tuple[int, int]]:
-    """Yield the offset of pieces in a text, and their positions in the stream."""
     size = 3 if len(text) < 16 else 4 if len(text) < 40 else 6
-    step = max(1, (len(text) - size) // _MAX_SEEDS)
+    return _find_pieces(stream, text, size, max(1, (len(text) - size) // _MAX_SEEDS))
+
+
+def _find_pieces(stream: str, text: str, size: int, step: int) -> Iterator[tuple[int, int]]:
+    """Yield the offset of pieces in a text, and their positions in the stream."""
     for offset in range(0, len(text) - size + 1, step):
         piece = text[offset : offset + size]
         position = stream.find(piece)

@@ -77,6 +77,7 @@ def split_words(words: list[str]) -> list[list[str]]:
     text = _SEPARATOR.join(words)
     if text.count(_SEPARATOR) >= len(words):
         text = _SEPARATOR.join(word.replace(_SEPARATOR, " ") for word in words)
+    text = _INVISIBLE.sub("", text)
     if not text.isascii():
         text = _fold(text)
     text = _DECIMAL.sub(_POINT, text.casefold())
@@ -135,7 +136,7 @@ def has_no_spaces(char: str) -> bool:
 
 def _fold(text: str) -> str:
     """Return a text without accents and ligatures, with ASCII digits."""
-    text = unicodedata.normalize("NFKD", _INVISIBLE.sub("", text))
+    text = unicodedata.normalize("NFKD", text)
     text = unicodedata.normalize("NFC", _ACCENTS.sub("", text))
     return text.translate(_digits())
 

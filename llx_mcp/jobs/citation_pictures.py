@@ -55,7 +55,7 @@ class ShownValues:
         paths: the paths that were asked for.
         found: the values; the first has number 1.
         pages: the pictures.
-        reasons: which values have no picture, and why.
+        reasons: which values have no picture, or no mark on it, and why.
     """
 
     header: Header
@@ -163,6 +163,7 @@ class _Drawing:
         self._key = key
         self._cached = cached
         self._options = options
+        self._may_have_screenshots = True
 
     async def draw(self, values: Sequence[CitedValue]) -> tuple[list[ShownPage], list[str]]:
         """Return the pictures, and why there are no others."""
@@ -177,7 +178,10 @@ class _Drawing:
                 reasons.append(f"{name_values(numbers)}: only {self._options.max_pictures} pages are shown at once")
                 continue
             try:
-                pages.append(await self._draw_page(page, {number: values[number - 1] for number in numbers}))
+                shown = await self._draw_page(page, {number: values[number - 1] for number in numbers})
+                pages.append(shown)
+                if unmarked := [number for number in numbers if number not in shown.numbers]:
+                    reasons.append(f"{name_values(unmarked)}, page {page}: not marked, because no place on it is known")
             except (PdfError, LlxError) as exc:
                 reasons.append(f"{name_values(numbers)}, page {page}: {excerpt(str(exc), _REASON_CHARS)}")
         return pages, reasons
@@ -189,8 +193,7 @@ class _Drawing:
             page - 1, size, self._options.max_width, self._options.whole_page, self._options.png_only
         )
         # Boxes are in points, so they can be placed on a screenshot only where the size of the page is known.
-        screenshot = await self._texts.fetch_screenshot(self._key, self._cached, page - 1) if size else None
-        if screenshot is not None:
+        if size is not None and (screenshot := await self._fetch_screenshot(page)) is not None:
             try:
                 return await self._draw(screenshot, _SCREENSHOT, page, marks, options)
             except PdfError:
@@ -198,6 +201,14 @@ class _Drawing:
                 pass
         content = await self._texts.fetch_document_bytes(self._key, self._cached)
         return await self._draw(content, _DOCUMENT, page, marks, options)
+
+    async def _fetch_screenshot(self, page: int) -> bytes | None:
+        """Return the service's picture of a page. A file that has none of one page has none of the others."""
+        if not self._may_have_screenshots:
+            return None
+        screenshot = await self._texts.fetch_screenshot(self._key, self._cached, page - 1)
+        self._may_have_screenshots = screenshot is not None
+        return screenshot
 
     async def _draw(
         self, content: bytes, drawn_from: str, page: int, marks: list[Mark], options: PictureOptions
@@ -207,6 +218,8 @@ class _Drawing:
 
 
 def _explain_unknown(values: Sequence[CitedValue]) -> Iterator[str]:
+    if not values:
+        yield "the path leads to no value"
     unknown = [number for number, value in enumerate(values, start=1) if value.shown_page is None]
     if unknown:
         yield f"{name_values(unknown)}: no page is known"

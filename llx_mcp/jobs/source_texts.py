@@ -4,6 +4,7 @@ An answer never fails because there is no text: what is returned then says why. 
 longer wait, so that the next call has the text.
 """
 
+import logging
 import math
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
@@ -36,13 +37,15 @@ FETCH_SECONDS = 20.0
 WAIT_SECONDS = 8.0
 # Less than the whole, so that the pages that were read by then are not lost.
 _PDF_SECONDS = 14.0
+# A PDF whose reading fails later than this may have failed because the machine was busy.
+_SLOW_SECONDS = 5.0
 _TOO_SLOW = f"the document could not be fetched and read within {FETCH_SECONDS:g} s"
 
 # What could change soon is tried again after this time.
 _RETRY_SECONDS = 60.0
 _MAX_REMEMBERED = 4_096
-# Two are read at a time, because a large one takes memory and a processor.
-_MAX_READING = 2
+# So many are read at a time, because a large one takes memory.
+_MAX_READING = 6
 # The files that are kept for pictures of their pages, and the share of the cache that one may take.
 _MAX_FILES = 4
 _FILE_SHARE = 1 / 8
@@ -54,6 +57,7 @@ _PERMANENT = (ArgumentError, BadResponseError, NotFoundError, RejectedError)
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")
+_log = logging.getLogger("llx_mcp.jobs")
 OpenSource = Callable[[], Awaitable[RateLimitedSource]]
 
 
@@ -194,9 +198,11 @@ class SourceTexts:
             try:
                 async with self._reading:
                     found = await self._read(document)
-            except (ValueError, RecursionError, OSError, MemoryError) as exc:
-                # A document can hold anything. The text of the error could quote it.
-                found = build_missing(f"the document could not be read ({type(exc).__name__})")
+            except Exception as exc:  # noqa: BLE001 - a document can hold anything, and must not end the server
+                # The text of the error could quote the document.
+                _log.warning("The text of a document could not be read: %s", type(exc).__name__)
+                reason = f"the document could not be read ({type(exc).__name__})"
+                found = build_missing(reason, may_come=isinstance(exc, OSError | MemoryError))
         if found.problem:
             seconds = _RETRY_SECONDS if found.may_come else math.inf
             _remember(self._missing, document, (found, self._clock.monotonic() + seconds))
@@ -232,10 +238,12 @@ class SourceTexts:
             content = await self._share_content(document)
         except LlxError as exc:
             return _explain("the file", exc)
+        started_at = self._clock.monotonic()
         try:
             text = await self._pdfs.read_text(content, total_seconds=_PDF_SECONDS)
         except PdfError as exc:
-            return build_missing(str(exc))
+            is_slow = self._clock.monotonic() - started_at > _SLOW_SECONDS
+            return build_missing(str(exc), may_come=is_slow)
         return build_missing(f"the file has no text: {text.problem}") if text.problem else await cache_source(text)
 
     async def _share_content(self, document: DocumentKey) -> bytes:

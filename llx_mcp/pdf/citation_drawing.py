@@ -43,7 +43,8 @@ def draw_citation(content: bytes, marks: Sequence[Mark], options: PictureOptions
     """
     size = options.page_size if options.page_size and _is_size(options.page_size) else None
     with open_page(content, options.page_index, size) as page:
-        drawn = _clean(marks, page, size or page.size)
+        # An image does not say how many points its page has.
+        drawn = {} if size is None and page.native_scale is not None else _clean(marks, page, size or page.size)
         # Which boxes are the same does not depend on the scale.
         labels = [mark.label for mark in join_marks(drawn)] if len(marks) > 1 else []
         drawing = MarkDrawing(options.max_width, labels)

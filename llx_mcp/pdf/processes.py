@@ -51,13 +51,19 @@ class PdfProcesses:
         self._slots = anyio.Semaphore(_MAX_PROCESSES)
         self._running: set[anyio.abc.Process] = set()
         self._is_closed = False
+        self._closing = anyio.Lock()
 
     async def close(self) -> None:
         """End all processes, and wait until they have ended. No other can be started."""
         self._is_closed = True
-        for process in list(self._running):
+        for process in self._running:
             _kill(process)
-            await process.wait()
+        async with self._closing:
+            # Each process has a slot from before its start until after its end.
+            for _ in range(_MAX_PROCESSES):
+                await self._slots.acquire()
+            for _ in range(_MAX_PROCESSES):
+                self._slots.release()
 
     async def draw(
         self,

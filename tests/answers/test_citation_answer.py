@@ -3,6 +3,8 @@
 from dataclasses import replace
 from typing import Any
 
+import msgspec
+
 from llx_mcp.answers.citation_answer import CITATION_CHARS, build_citation_answer
 from llx_mcp.answers.citation_outputs import PageImage
 from llx_mcp.answers.cited_values import MAX_VALUES, CitedValue, CitedValues
@@ -47,16 +49,15 @@ def test_picture_is_named_in_both_forms() -> None:
 
 
 def test_what_is_marked_as_cited_is_not_repeated_in_the_text() -> None:
-    cited = [VALUE.path, 1, None, 3, "1", "verified", 3, [[1, 2, 3, 4]], None, "cited"]
-    answer = build([CitedValue(*cited)], [IMAGE])
+    answer = build([msgspec.structs.replace(VALUE, box_origin="cited")], [IMAGE])
     assert answer.structured["citations"]["rows"][0][-1] == "as cited"
     assert "marked: as cited" not in answer.text
 
 
 def test_answer_without_a_picture_says_why_and_what_to_do() -> None:
     answer = build([VALUE], [], "value 1, page 3: No document")
-    assert answer.structured["without_picture"] == ["value 1, page 3: No document"]
-    assert "No picture: value 1, page 3: No document" in answer.text
+    assert answer.structured["not_shown"] == ["value 1, page 3: No document"]
+    assert "Not shown: value 1, page 3: No document" in answer.text
     (step,) = answer.structured["next_steps"]
     assert step["call"] == {"tool": "read_source_text", "arguments": {"job_id": "ext-1", "path": "total"}}
 

@@ -13,7 +13,8 @@ from llx_mcp.result.location import root_location
 from llx_mcp.result.sections import JobSections
 from tests.example_jobs import build_job
 
-BOX = {"x": 10, "y": 20, "w": 30, "h": 8}
+# On the words `total 12.50` of the first page.
+BOX = {"x": 50, "y": 2, "w": 90, "h": 8}
 SIZE = {"width": 600.0, "height": 800.0}
 
 
@@ -24,7 +25,9 @@ def cite(page: object, quote: str | None, *boxes: dict[str, Any], size: object =
 
 
 def build_page(number: int, *lines: str, has_boxes: bool = True) -> SourcePage:
-    words, starts, boxes = [], [], []
+    words: list[str] = []
+    starts: list[int] = []
+    boxes: list[tuple[float, float, float, float]] = []
     for row, line in enumerate(lines):
         starts.append(len(words))
         for column, word in enumerate(line.split()):
@@ -48,7 +51,7 @@ SOURCE = SourceText("document", [build_page(1, "net total 12.50 EUR", "other wor
 
 def test_cited_boxes_are_shown_where_the_quote_stands_on_its_page() -> None:
     assert find_one(12.5, cite(1, "total 12.50", BOX), SOURCE) == CitedValue(
-        "total", 12.5, 0.9, 1, "total 12.50", "verified", 1, [[10, 20, 30, 8]], (600.0, 800.0), "cited"
+        "total", 12.5, 0.9, 1, "total 12.50", "verified", 1, [[50, 2, 90, 8]], (600.0, 800.0), "cited"
     )
 
 
@@ -63,7 +66,7 @@ def test_quote_on_another_page_is_shown_there_and_the_service_page_is_kept() -> 
 def test_quote_that_stands_nowhere_is_shown_where_it_is_cited() -> None:
     value = find_one("absent", cite(1, "something quite absent", BOX), SOURCE)
     assert value.check == "not on the page: found nowhere in the document"
-    assert (value.shown_page, value.boxes, value.box_origin) == (1, [[10, 20, 30, 8]], "cited")
+    assert (value.shown_page, value.boxes, value.box_origin) == (1, [[50, 2, 90, 8]], "cited")
 
 
 def test_citation_without_boxes_is_marked_by_its_words() -> None:
@@ -72,6 +75,20 @@ def test_citation_without_boxes_is_marked_by_its_words() -> None:
     # The words of the value, not the whole quote.
     assert value.boxes == [[100.0, 0.0, 40.0, 10.0]]
     assert value.page_size == (600.0, 800.0)
+
+
+def test_cited_box_that_is_beside_its_words_is_not_marked() -> None:
+    beside = BOX | {"x": 400, "y": 700}
+    value = find_one(12.5, cite(1, "total 12.50", beside), SOURCE)
+    assert value.check == "verified: the cited box is beside the words"
+    assert (value.shown_page, value.box_origin, value.boxes) == (1, "words", [[100.0, 0.0, 40.0, 10.0]])
+
+
+def test_box_on_a_page_of_another_size_is_not_beside_its_words() -> None:
+    # The same place, in units of a page twice as large.
+    cited = cite(1, "net total", {"x": 0, "y": 0, "w": 180, "h": 20}, size={"width": 1200, "height": 1600})
+    assert find_one("net total", cited, SOURCE).box_origin == "cited"
+    assert find_one(12.5, cite(1, "total 12.50", BOX | {"y": 700}, size=None), SOURCE).box_origin == "cited"
 
 
 def test_value_without_a_citation_is_shown_where_it_stands() -> None:
@@ -99,7 +116,7 @@ def test_reason_why_there_is_no_text_is_said() -> None:
 
 
 def test_quote_without_the_value_says_so() -> None:
-    value = find_one(99, cite(1, "other words", BOX), SOURCE)
+    value = find_one(99, cite(1, "other words", BOX | {"x": 0, "y": 22}), SOURCE)
     assert (value.check, value.box_origin) == ("does not contain the value", "cited")
 
 
@@ -124,9 +141,9 @@ def test_citation_without_a_page_number_is_shown_where_it_is_found(page: object)
 
 
 def test_boxes_of_several_citations_of_one_page_belong_together() -> None:
-    citations = [cite(1, quote, box)["citation"][0] for quote, box in (("net total", BOX), ("12.50", BOX | {"y": 40}))]
+    citations = [cite(1, quote, box)["citation"][0] for quote, box in (("net total", BOX), ("12.50", BOX | {"x": 100}))]
     value = find_one(12.5, {"citation": [*citations, cite(2, "due", BOX)["citation"][0]]}, SOURCE)
-    assert (value.shown_page, [box[1] for box in value.boxes]) == (1, [20, 40])
+    assert (value.shown_page, [box[0] for box in value.boxes]) == (1, [50, 100])
 
 
 def test_null_has_nothing_to_show() -> None:

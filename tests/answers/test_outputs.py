@@ -267,7 +267,7 @@ FULL: tuple[Output, ...] = (
             rows=[[221, "cited-path", "cited-value", 0.222, 223, "cited-quote", "the-check", "words-found"]],
         ),
         pictures=[PageImage(page=224, numbers=[225], drawn_from="drawn-from", resource="llx://picture")],
-        without_picture=["picture-reason"],
+        not_shown=["picture-reason"],
     ),
     SourceTextOutput(
         **JOB_HEAD,

@@ -16,7 +16,7 @@ TREE = {"net": cited(0.9, 1, "net 12.50"), "due": cited(0.9, 1, "due tomorrow"),
 
 def list_values(source: SourceText | None, max_values: int = 100, threshold: float = 0.8) -> ReportRows:
     sections = JobSections(build_job(RESULT, TREE | {"name": {"confidence": 0.3}}).sections)
-    return list_report_values(sections, source and Grounder(source), threshold, max_values)
+    return list_report_values(sections, None if source is None else Grounder(source), threshold, max_values)
 
 
 def facts(rows: ReportRows) -> list[tuple[Any, ...]]:

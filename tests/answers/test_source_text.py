@@ -4,6 +4,8 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from llx_mcp.answers.budget import Answer
 from llx_mcp.answers.cursors import CursorError
@@ -126,7 +128,10 @@ def test_pages_are_shown_whole_and_those_without_text_say_why() -> None:
 
 def test_words_are_found_with_the_lines_around_them() -> None:
     answer = ask(SourceOptions(text="fixed for ten years"))
-    assert answer.structured["places"]["rows"] == [[3, 1, "found", "fixed for ten years."]]
+    assert answer.structured["places"]["rows"] == [[3, 1]]
+    assert "\n3:1\n" in answer.text
+    similar = ask(SourceOptions(text="fixed for tan years"))
+    assert similar.structured["places"]["rows"] == [[3, 1, "similar", "fixed for ten years."]]
     many = ask(SourceOptions(text="says nothing"))
     assert many.structured["num_places"] == 20
     assert len(many.structured["places"]["rows"]) <= 20
@@ -239,3 +244,25 @@ def test_many_reasons_are_counted() -> None:
     answer = ask(SourceOptions(), source)
     assert len(answer.structured["unread"]) == 5
     assert answer.structured["omitted"][0]["count"] == 5
+
+
+WORDS = st.text(st.characters(exclude_categories=["Zs", "Zl", "Zp", "Cc", "Cs"]), min_size=1, max_size=300)
+LINES = st.lists(WORDS, min_size=1, max_size=12).map(" ".join)
+
+
+@given(st.lists(st.lists(LINES, max_size=6), min_size=1, max_size=4), st.integers(1_000, 3_000))
+@settings(max_examples=60, deadline=None)
+def test_any_document_is_shown_whole_over_the_pages_of_the_answer(lines: list[list[str]], max_chars: int) -> None:
+    source = SourceText("document", [page(number, *each) for number, each in enumerate(lines, 1)])
+    whole = lines_of(ask(SourceOptions(), source, max_chars=400_000))
+    assert sum(len(row[2].split()) for row in whole) == sum(len(each.words) for each in source.pages)
+    shown: list[list[Any]] = []
+    cursor: str | None = None
+    for _ in range(len(whole) + 1):
+        answer = ask(SourceOptions(cursor=cursor), source, max_chars=max_chars)
+        shown += lines_of(answer)
+        cursor = answer.structured.get("cursor")
+        if cursor is None:
+            break
+    assert cursor is None
+    assert [row[:2] for row in shown] == [row[:2] for row in whole]

@@ -124,10 +124,15 @@ def test_large_result_is_bounded_and_says_what_is_left_out() -> None:
 
 
 def test_values_are_in_one_table_for_each_field() -> None:
-    paths = ["number", "items[0].a", "total", "items[1].a", "seller.name", "$[0].b", "$['odd name']"]
+    paths = ["number", "items[0].a", "total", "items[1].a", "seller.name", "[0].b", "['a.b'].c"]
     report = replace(REPORT, values=[ReportValue(path, 1) for path in paths], num_values=len(paths))
     captions = re.findall(r"<caption><h3>(?:<bdi>)?([^<]*)(?:</bdi>)?</h3>([^<]*)</caption>", render_report(report))
-    assert captions == [("Single fields", "2 values"), ("items", "2 values"), ("seller", "1 value"), ("$", "2 values")]
+    assert captions == [
+        ("Values", "3 values"),
+        ("items", "2 values"),
+        ("seller", "1 value"),
+        ("[&#x27;a.b&#x27;]", "1 value"),
+    ]
 
 
 def test_report_is_accessible() -> None:

@@ -90,3 +90,9 @@ def test_answer_without_calls_is_the_text_form() -> None:
         {"job_id": "ext-1", "status": "COMPLETED", "facts": {"took_seconds": 96.0}, "notice": "n", "result": {"a": 1.5}}
     )
     assert render_for_people(output, ()) == render(output)
+
+
+def test_call_that_shows_a_citation_is_a_whole_command() -> None:
+    call = Call(tool="show_citation", arguments={"job_id": "ext-1", "path": ["a.b", "c[0]"], "max_width": 500})
+    command = "llx-mcp show ext-1 a.b 'c[0]' --max-width 500 --local -o page.png"
+    assert format_command(call, ["--local"]) == command

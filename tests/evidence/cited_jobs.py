@@ -18,6 +18,7 @@ from llx_mcp.result.sections import JobSections
 from tests.conftest import CORPUS_JOBS
 from tests.evidence.documents import read_source
 
+_GROUP = re.compile(r"(?<=\d)\s(?=\d{3}(?!\d))")
 _WORD = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+|%")
 
 
@@ -63,6 +64,7 @@ def seems_to_contain(quote: str, value: Any) -> bool:
     if isinstance(value, bool):
         return True
     if isinstance(value, int | float):
+        quote = _GROUP.sub("", quote)
         digits = {_significant(number) for number in _WORD.findall(quote)}
         return _significant(f"{value:f}") in digits
     return _join(value) in _join(quote)

@@ -1,6 +1,7 @@
 """Citations that are known to be right are verified, also where a parser wrote them; those moved or exchanged are not.
 
-The samples cite with exact boxes. The citations of the corpus were located in the text layers of its documents.
+The samples cite with exact boxes. The citations of the corpus were located in the text layers of its documents. The
+documents that are made for these tests have other layouts, and some of their quotes leave out a cell of a row.
 """
 
 import random
@@ -12,15 +13,20 @@ import pytest
 from llx_mcp.evidence.checks import CitationCheck
 from llx_mcp.evidence.places import share_covered
 from llx_mcp.result.document import Citation
+from tests.conftest import CORPUS, need_shared
 from tests.evidence.cited_jobs import CitedJob, CitedValue, corpus_jobs, sample_jobs, seems_to_contain
 from tests.evidence.distortions import DISTORTIONS, distort_together
+from tests.evidence.made_jobs import made_jobs
 
-SEEDS = (1, 2, 3)
+SEEDS = (1, 2)
 Moved = list[tuple[CitedJob, CitedValue, Citation, CitationCheck]]
 
 
-@pytest.fixture(scope="module")
-def jobs() -> list[CitedJob]:
+@pytest.fixture(params=["corpus", "made"])
+def jobs(request: pytest.FixtureRequest) -> list[CitedJob]:
+    if request.param == "made":
+        return made_jobs()
+    need_shared(CORPUS)
     return corpus_jobs()
 
 
@@ -42,7 +48,7 @@ def test_every_citation_of_the_samples_is_verified_without_its_box(job: CitedJob
         assert check.verdict == "verified", value
 
 
-def test_citations_of_the_corpus_stand_on_their_pages(corpus: object, jobs: list[CitedJob]) -> None:
+def test_citations_stand_on_their_pages(jobs: list[CitedJob]) -> None:
     verdicts: Counter[str] = Counter()
     for job in jobs:
         for value in job.values:
@@ -50,12 +56,12 @@ def test_citations_of_the_corpus_stand_on_their_pages(corpus: object, jobs: list
             assert check.citations[0].verdict == "verified", value
             # Some of the citations name a passage that is only rounded alike: 65.1 and "$0.1 billion".
             verdicts[check.verdict if value.contains_value else "value is elsewhere"] += 1
-    assert verdicts.keys() == {"verified", "value is elsewhere"}
+    assert verdicts.keys() <= {"verified", "value is elsewhere"}
     assert verdicts["value is elsewhere"] < 0.05 * verdicts.total()
 
 
 @pytest.mark.parametrize("name", [*DISTORTIONS, "together"])
-def test_distorted_quotes_are_verified(name: str, corpus: object, jobs: list[CitedJob]) -> None:
+def test_distorted_quotes_are_verified(name: str, jobs: list[CitedJob]) -> None:
     distort = DISTORTIONS.get(name, distort_together)
     rng = random.Random(5)
     failed: list[tuple[CitedValue, str]] = []
@@ -90,7 +96,7 @@ def move(jobs: list[CitedJob], seed: int, *, is_distorted: bool = False) -> Move
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_citations_moved_to_another_page_are_noticed(seed: int, corpus: object, jobs: list[CitedJob]) -> None:
+def test_citations_moved_to_another_page_are_noticed(seed: int, jobs: list[CitedJob]) -> None:
     moved = move(jobs, seed)
     missed = [(value, citation) for _, value, citation, check in moved if check.verdict == "verified"]
     assert len(missed) <= 0.01 * len(moved), missed
@@ -110,23 +116,17 @@ def test_citations_moved_to_another_page_are_noticed(seed: int, corpus: object, 
     assert counts["several", True] >= 0.98 * (counts["several", True] + counts["several", False]), wrong
 
 
-def test_distorted_citations_moved_to_another_page_are_noticed(corpus: object, jobs: list[CitedJob]) -> None:
+def test_distorted_citations_moved_to_another_page_are_noticed(jobs: list[CitedJob]) -> None:
     moved = move(jobs, 4, is_distorted=True)
     missed = [(value, citation) for _, value, citation, check in moved if check.verdict == "verified"]
     assert len(missed) <= 0.01 * len(moved), missed
-    alone = [
-        (job, value, check) for job, value, _, check in moved if len(job.pages_with(value.citation.quote or "")) == 1
-    ]
-    right = [
-        value
-        for job, value, check in alone
-        if [place.page for place in check.elsewhere.places][:1] == job.pages_with(value.citation.quote or "")
-    ]
+    alone = [(value, check) for job, value, _, check in moved if len(job.pages_with(value.citation.quote or "")) == 1]
+    right = [1 for value, check in alone if {place.page for place in check.elsewhere.places} == {value.citation.page}]
     assert len(right) >= 0.98 * len(alone)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_quotes_exchanged_between_values_do_not_contain_them(seed: int, corpus: object, jobs: list[CitedJob]) -> None:
+def test_quotes_exchanged_between_values_do_not_contain_them(seed: int, jobs: list[CitedJob]) -> None:
     rng = random.Random(seed)
     num_exchanged = 0
     missed: list[tuple[object, str | None]] = []

@@ -1,7 +1,6 @@
 """Pages come from the service's screenshots or from the document, and an answer says why there is no picture."""
 
 import io
-import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -9,41 +8,18 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from llx_mcp.answers.requests import MAX_PICTURES, CitationOptions, JobRequest
+from llx_mcp.answers.limits import MAX_PICTURES
+from llx_mcp.answers.requests import CitationOptions, JobRequest
 from llx_mcp.errors import ArgumentError, LlxError, NotFoundError, UnavailableError
 from llx_mcp.evidence.pages import SourcePage, SourceText
 from llx_mcp.jobs.citation_pictures import ShownValues
 from llx_mcp.jobs.clock import SystemClock
 from llx_mcp.jobs.reader import JobReader, open_reader
+from tests.jobs.cited_documents import BOX, PDF, RESULT, SIZE, TREE, build_source, cite
 from tests.pdf_files import build_text_pdf, write_lines
 from tests.sources import Bodies, open_bodies
 
 REQUEST = JobRequest("ext-1")
-PDF = build_text_pdf(write_lines("net total 12.50 EUR", "second line"), write_lines("due 14 May 2026"))
-# The words of the first line begin here.
-BOX = {"x": 100, "y": 88, "w": 60, "h": 14}
-SIZE = {"width": 600.0, "height": 800.0}
-
-
-def cite(page: int, quote: str, *, has_box: bool = True, size: object = SIZE) -> dict[str, Any]:
-    citation = {"page": page, "matching_text": quote, "page_dimensions": size}
-    return {"confidence": 0.9, "citation": [citation | ({"bounding_boxes": [BOX]} if has_box else {})]}
-
-
-TREE = {"total": cite(1, "net total 12.50 EUR"), "due": cite(2, "due 14 May 2026")}
-RESULT = {"total": 12.5, "due": "14 May 2026"}
-
-
-def build_source(tree: Any = None, result: Any = None, **keys: Any) -> Bodies:
-    """Return a source with one job, whose document and parse job have no content yet."""
-    wire = {
-        "id": "ext-1",
-        "status": "COMPLETED",
-        "file_input": "dfl-1",
-        "extract_result": result or RESULT,
-        "extract_metadata": {"parse_job_id": "pjb-1", "field_metadata": {"document_metadata": tree or TREE}},
-    }
-    return Bodies(lambda _: json.dumps(wire | keys).encode())
 
 
 def take_screenshot(color: str = "white") -> bytes:
@@ -219,3 +195,28 @@ async def test_listed_values_are_checked() -> None:
 async def test_job_without_a_result_has_no_values_to_list() -> None:
     async with open_jobs(build_source(status="FAILED", extract_result=None)) as reader:
         assert (await reader.citations.list_values(REQUEST, 0.8, 10)).rows == []
+
+
+async def test_service_without_a_screenshot_is_asked_once_for_all_pages() -> None:
+    source = build_source()
+    source.documents.files["dfl-1"] = PDF
+    source.documents.parse_jobs["pjb-1"] = SourceText("parse_job", [SourcePage(1, ["net"], [0])], "block")
+    shown = await show(source, "total", "due")
+    assert len(shown.pages) == 2
+    # The text of the parse job, one screenshot, and the file.
+    assert source.documents.fetched == ["pjb-1", "dfl-1", "dfl-1"]
+
+
+async def test_box_outside_of_its_page_is_said_not_to_be_marked() -> None:
+    citation = {"page": 1, "matching_text": "absent", "bounding_boxes": [BOX | {"x": 5_000}], "page_dimensions": SIZE}
+    source = build_source({"total": {"citation": [citation]}})
+    source.documents.files["dfl-1"] = PDF
+    shown = await show(source)
+    assert [page.numbers for page in shown.pages] == [()]
+    assert shown.reasons == ("value 1, page 1: not marked, because no place on it is known",)
+    assert shown.build_answer(REQUEST).structured["citations"]["rows"][0][-1] is None
+
+
+async def test_path_to_an_empty_list_says_that_there_is_no_value() -> None:
+    shown = await show(build_source({}, {"items": [], "total": 1}), "items")
+    assert shown.build_answer(REQUEST).structured["not_shown"] == ["the path leads to no value"]

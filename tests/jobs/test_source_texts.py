@@ -42,17 +42,20 @@ class Pdfs:
 
     Attributes:
         result: the text, or the error to raise.
+        seconds: how long it takes.
         read: the content of each PDF that was read.
     """
 
     def __init__(self) -> None:
         self.result: SourceText | Exception = READ
+        self.seconds = 0.0
         self.read: list[bytes] = []
 
     async def read_text(self, content: bytes, *, total_seconds: float) -> SourceText:
         """Return the text, or raise the error."""
         assert total_seconds < FETCH_SECONDS
         self.read.append(content)
+        await anyio.sleep(self.seconds)
         if isinstance(self.result, Exception):
             raise self.result
         return self.result
@@ -158,7 +161,8 @@ async def test_without_any_text_both_reasons_are_given() -> None:
 
 @virtual
 @pytest.mark.parametrize(
-    "error", [PdfError("it is encrypted and needs a password"), ValueError("x"), OSError(), MemoryError()]
+    "error",
+    [PdfError("it is encrypted and needs a password"), ValueError("x"), KeyError("x")],
 )
 async def test_file_that_cannot_be_read_is_said_to_be_so_and_not_read_again(error: Exception) -> None:
     service = Service()
@@ -171,6 +175,19 @@ async def test_file_that_cannot_be_read_is_said_to_be_so_and_not_read_again(erro
     assert found[0] == found[1]
     assert ("needs a password" if isinstance(error, PdfError) else "could not be read") in found[0]
     assert len(service.pdfs.read) == 1
+
+
+@virtual
+@pytest.mark.parametrize(("error", "seconds"), [(PdfError("too slow"), 6.0), (OSError(), 0.0), (MemoryError(), 0.0)])
+async def test_file_that_a_busy_machine_could_not_read_is_read_again(error: Exception, seconds: float) -> None:
+    service = Service()
+    service.documents.files["dfl-1"] = b"%PDF"
+    service.pdfs.result, service.pdfs.seconds = error, seconds
+    async with service.open() as texts:
+        await words(texts, job(parse_job=None))
+        service.pdfs.result = READ
+        await anyio.sleep(61)
+        assert await words(texts, job(parse_job=None)) == "read"
 
 
 @virtual

@@ -295,5 +295,7 @@ def test_transparent_screenshot_is_shown_on_white() -> None:
 
 @pytest.mark.parametrize("size", [(math.nan, 800.0), (0.0, 800.0), (-600.0, 800.0)])
 def test_page_size_that_is_not_valid_is_ignored(size: tuple[float, float]) -> None:
-    picture = draw_citation(encode(build_page(600, 800)), [Mark(1, [BOX])], PictureOptions(page_size=size))
-    assert picture.undrawn == []
+    options = PictureOptions(page_size=size)
+    assert draw_citation(read_document(SAMPLES[0]), [Mark(1, [BOX])], options).undrawn == []
+    # A screenshot has no size in points, so nothing can be marked on it.
+    assert draw_citation(encode(build_page(600, 800)), [Mark(1, [BOX])], options).undrawn == [1]

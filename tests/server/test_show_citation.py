@@ -125,8 +125,8 @@ async def test_document_that_is_gone_is_an_answer() -> None:
         result = await call(client, "show_citation", job_id="ext-1", path="total")
     assert images_of(result) == []
     assert structured(result)["citations"]["rows"][0][4:6] == [3, "total 12"]
-    assert "There is no such document." in structured(result)["without_picture"][0]
-    assert "No picture: value 1, page 3: There is no such document." in text_of(result)
+    assert "There is no such document." in structured(result)["not_shown"][0]
+    assert "Not shown: value 1, page 3: There is no such document." in text_of(result)
 
 
 async def test_definition_is_short() -> None:

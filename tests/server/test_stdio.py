@@ -39,7 +39,6 @@ TOOLS: dict[str, dict[str, Any]] = {
     "wait_for_extract_job": {},
     "read_extract_result": {},
     "read_source_text": {},
-    "show_citation": {"path": "$"},
     "find_in_extract_result": {"text": "e"},
     "query_extract_result": {"sql": "SELECT * FROM fields"},
     "review_extract_job": {},

@@ -1,0 +1,110 @@
+"""What goes into a report: the review and the checks as they are, and pictures of what deserves a look."""
+
+from typing import Any
+
+import pytest
+
+from llx_mcp.answers.report_values import ReportRow
+from llx_mcp.answers.requests import JobRequest
+from llx_mcp.backends import open_local_backend
+from llx_mcp.cli.report import ReportOptions, build_report, choose_pictured
+from llx_mcp.cli.report_model import Report
+from llx_mcp.jobs.clock import SystemClock
+from llx_mcp.jobs.reader import open_reader
+from llx_mcp.local.samples import SAMPLES
+from tests.cli.command import ID_BY_NAME
+from tests.jobs.cited_documents import PDF, build_source
+from tests.sources import Bodies, open_bodies
+
+COLUMNS = ["kind", "path", "count", "total", "where", "example", "value", "why"]
+
+
+def row(path: str, confidence: float | None, verdict: Any = None, *, page: int | None = 1) -> ReportRow:
+    is_doubtful = verdict in ("not_on_page", "value_not_in_quote") or (confidence or 1.0) < 0.8
+    return ReportRow(path, 1, confidence, page, "1", verdict, "", "", is_doubtful)
+
+
+def finding(kind: str, path: str, example: str | None = None) -> list[Any]:
+    return [kind, path, 1, 1, None, example, None, None]
+
+
+def review(*rows: list[Any]) -> dict[str, Any]:
+    return {"findings": {"columns": COLUMNS, "rows": list(rows)}}
+
+
+def test_pictures_are_of_findings_then_failed_checks_then_low_confidence() -> None:
+    rows = [
+        row("low", 0.5, "verified"),
+        row("lower", 0.3, "verified"),
+        row("moved", 0.9, "not_on_page"),
+        row("sums[3].total", 0.9, "verified"),
+        row("fine", 0.9, "verified"),
+    ]
+    found = review(finding("sum", "sums[*].total", "sums[3].total"), finding("confidence", "low"))
+    assert choose_pictured(found, rows) == ["sums[3].total", "low", "moved", "lower"]
+
+
+def test_no_picture_is_of_what_has_no_page_or_is_absent() -> None:
+    rows = [row("uncited", 0.2, page=None), row("listed", 0.9)]
+    found = review(finding("required", "listed"), finding("schema", "unknown"), finding("citation", "uncited"))
+    assert choose_pictured(found, rows) == []
+
+
+def test_job_without_findings_has_pictures_of_what_is_doubtful() -> None:
+    assert choose_pictured({}, [row("low", 0.5)]) == ["low"]
+
+
+async def build(job_id: str, max_pictures: int = 20, threshold: float = 0.8) -> tuple[Report, list[str]]:
+    progress: list[str] = []
+    async with open_reader(open_local_backend(None), SystemClock()) as reader:
+        options = ReportOptions(threshold, max_pictures, ("--local",))
+        return await build_report(reader, JobRequest(job_id), options, progress.append), progress
+
+
+async def test_report_of_a_sample_has_its_facts_values_and_pictures() -> None:
+    report, progress = await build(ID_BY_NAME["invoice"])
+    assert (report.document, report.status, dict(report.facts)["Pages"]) == ("invoice.pdf", "COMPLETED", "2")
+    assert report.num_values == len(report.values) > 200
+    assert {value.check.label for value in report.values if value.check and value.page} == {"verified"}
+    assert dict(report.counts)["Low confidence"] == len([value for value in report.values if value.is_doubtful])
+    assert [figure.title for figure in report.figures] == ["Page 1", "Page 2"]
+    shown = {value.path for figure in report.figures for value in figure.values}
+    assert shown == {value.path for value in report.values if value.is_doubtful and value.page is not None}
+    assert report.export_command.endswith("--provenance --output values.csv --local")
+    assert progress == ["checking the citations", "drawing pages: 0 done"]
+
+
+async def test_pictures_that_are_left_out_are_counted() -> None:
+    report, _ = await build(ID_BY_NAME["statement"], max_pictures=2)
+    assert sum(len(figure.values) for figure in report.figures) == 2
+    assert any("more values deserve a look" in note for note in report.notes)
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.name)
+async def test_every_sample_has_a_report(sample: Any) -> None:
+    report, _ = await build(sample.job_id, max_pictures=1)
+    assert report.job_id == sample.job_id
+    assert bool(report.values) == (report.status == "COMPLETED" and sample.name != "null_result")
+
+
+async def build_from(source: Bodies) -> Report:
+    async with open_reader(open_bodies(source), SystemClock()) as reader:
+        return await build_report(reader, JobRequest("ext-1"), ReportOptions(0.95, 20), lambda _: None)
+
+
+async def test_moved_citation_is_shown_where_its_words_stand() -> None:
+    citation = {"page": 2, "matching_text": "net total 12.50 EUR"}
+    source = build_source({"total": {"confidence": 0.99, "citation": [citation]}}, {"total": 12.5})
+    source.documents.files["dfl-1"] = PDF
+    report = await build_from(source)
+    (value,) = report.values
+    assert value.check is not None
+    assert (value.check.label, value.check.tone, value.check.note) == ("not on the page", "bad", "found on page 1")
+    assert [figure.title for figure in report.figures] == ["Page 1"]
+
+
+async def test_document_that_is_gone_leaves_a_note_and_no_picture() -> None:
+    report = await build_from(build_source())
+    assert report.figures == []
+    assert any("There is no such document" in note for note in report.notes)
+    assert all(value.check and value.check.label == "not checked" for value in report.values)

@@ -1,0 +1,61 @@
+"""Pages, words and quotes of any size are searched within bounds; what is not searched is said."""
+
+import random
+import time
+
+import pytest
+
+from llx_mcp.evidence.grounding import Grounder
+from llx_mcp.evidence.pages import SourcePage, SourceText
+from llx_mcp.result.document import Citation
+
+# Far above what any of these takes, which is at most some seconds on a slow machine.
+HANG_SECONDS = 60
+RNG = random.Random(1)
+WORDS = [RNG.choice(["alpha", "beta", "1,234", "2024", "x", "of"]) for _ in range(1_000_000)]
+
+
+@pytest.mark.parametrize(
+    ("words", "quote", "value"),
+    [
+        (WORDS, "not here at all 1,234 gamma", "2024-03-01"),
+        (WORDS, "9,999", 9999),
+        (["a"] * 1_000_000, "a a a b a a a a", 5),
+        (["1"] * 1_000_000, "1 1 1 2 1", 11),
+        (["123"] * 1_000_000, "123 123 124", 123_123),
+        (["2024"] * 1_000_000, "2024-03-01 x", "2024-03-01"),
+        (["a" * 10_000_000], "aaaaaaaaaaaaaaab", "aab"),
+        (["a"] * 1_000, "ab " * 3_300_000, "ab" * 5_000_000),
+        (["a"] * 1_000, "[*_`$\\" * 1_500_000, "x"),
+        (["a"] * 1_000, "<a " * 3_500_000, "a"),
+        (["a"] * 1_000, "[a](" * 2_500_000, "a"),
+        (["東京" * 500] * 1_000, "東京大阪京都" * 100, "大阪"),
+        (WORDS[:5_000], " ".join(WORDS[:4_000]).replace("alpha", "alqha"), 7),
+    ],
+    ids=range(13),
+)
+def test_no_page_or_quote_hangs(words: list[str], quote: str, value: object) -> None:
+    started = time.thread_time()
+    grounder = Grounder(SourceText("document", [SourcePage(1, words), SourcePage(2, ["alpha"])]))
+    grounder.check(value, [Citation(1, quote), Citation(2, quote)])
+    grounder.find_value(value)
+    grounder.search(quote)
+    assert time.thread_time() - started < HANG_SECONDS
+
+
+def test_many_pages_are_searched() -> None:
+    pages = [SourcePage(number, [*WORDS[number : number + 50], f"unique{number}"]) for number in range(1, 10_001)]
+    check = Grounder(SourceText("document", pages)).check("unique777", [Citation(5, "unique777")])
+    assert (check.verdict, check.elsewhere.places[0].page) == ("not_on_page", 777)
+
+
+def test_quote_beyond_the_searched_words_is_unchecked() -> None:
+    page = SourcePage(1, [*["x"] * 200_000, "Total", "5"])
+    check = Grounder(SourceText("document", [page])).check(5, [Citation(1, "Total 5")])
+    assert (check.verdict, check.reason) == ("unchecked", "the page has too many words to search them all")
+
+
+def test_value_that_stands_in_very_many_places_is_counted_up_to_a_limit() -> None:
+    pages = [SourcePage(number, ["5"] * 500) for number in range(1, 41)]
+    places = Grounder(SourceText("document", pages)).find_value(5)
+    assert (len(places.places), places.total, places.is_cut) == (5, 1_000, True)
