@@ -16,7 +16,8 @@ from mcp_types import TextResourceContents
 from llx_mcp.backends import open_cloud_backend
 from llx_mcp.llamacloud import open_client
 from llx_mcp.local import SAMPLE_RUNNING_ID, SAMPLES
-from llx_mcp.server.app import INSTRUCTIONS, build_server
+from llx_mcp.server.app import build_server
+from llx_mcp.server.toolset import build_instructions
 from llx_mcp.settings import load_settings
 from tests.clients import ERAS, ProgressLog, call, connect, connect_with_clock, size_of, structured, text_of
 from tests.conftest import Snapshot
@@ -230,7 +231,7 @@ async def test_unknown_job_is_an_error_with_advice(job_id: str, words: str) -> N
     ("sample", "words"),
     [
         ("running", "wait_for_extract_job"),
-        ("failed_reason", "create a new job"),
+        ("failed_reason", "A result needs a new job"),
         ("cancelled", "cancelled before it ended"),
         ("null_result", "found no value"),
     ],
@@ -337,4 +338,4 @@ async def test_cursor_of_a_definition_list_is_refused() -> None:
 
 
 def test_instructions_are_short() -> None:
-    assert len(INSTRUCTIONS.split()) <= 150
+    assert len(build_instructions(()).split()) <= 150
