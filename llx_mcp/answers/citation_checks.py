@@ -13,8 +13,8 @@ from llx_mcp.result.sanitize import sanitize_line
 
 # Processor time for the checks of one answer; what they do not reach is said not to be checked.
 CHECK_SECONDS = 2.0
-CHECKED = "checked against the document: a value without a note stands on its page"
-NO_CITATIONS = "missing: a note says where the document has the value"
+CHECKED = "checked against the document; where one fails, it is said beside the value"
+NO_CITATIONS = "missing; where the document has a value on few pages, they are named beside it"
 # The verdicts, in short.
 LABELS: Mapping[Verdict, str] = {
     "verified": "verified",
