@@ -132,3 +132,10 @@ def test_impossible_value_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, na
     monkeypatch.setenv(name, value)
     with pytest.raises(ConfigurationError, match=name):
         load_settings()
+
+
+@pytest.mark.parametrize("name", ["API_KEY", "api_key", "REGION", "BASE_URL_OVERRIDE", "PROJECT_ID", "LOG_LEVEL"])
+def test_variable_of_another_program_is_not_read(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = load_settings()
+    monkeypatch.setenv(name, "llx-of-another-program")
+    assert load_settings() == expected

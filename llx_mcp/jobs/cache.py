@@ -1,7 +1,8 @@
 """A cache of finished jobs with a byte budget, which evicts the least recently used.
 
 A finished job no longer changes, except for its usage, which billing records later. The cache holds the compressed
-body of a job, not its decoded tree.
+body of a job, not its decoded tree. Several credentials may share a cache and its budget. Then the credential that
+holds the most loses a job first, so none can evict the jobs of one that holds less.
 """
 
 import zlib
@@ -113,7 +114,7 @@ class _Entry:
 
 
 class JobCache:
-    """An in-memory LRU cache of finished jobs. The budget counts compressed bodies.
+    """An in-memory LRU cache of finished jobs, for one or more credentials. The budget counts compressed bodies.
 
     A body that is not compressed yet does not count, because its size in the cache is not known. All such bodies
     together are limited to a quarter of the budget, or to the newest body where that alone is larger.
@@ -122,12 +123,23 @@ class JobCache:
     def __init__(self, clock: Clock, max_bytes: int = MAX_BYTES) -> None:
         self._clock = clock
         self._max_bytes = max_bytes
-        self._entries: OrderedDict[JobKey, _Entry] = OrderedDict()
-        self._num_bytes = 0
+        # The entries of each credential, the latest used last, and the bytes that count of each.
+        self._entries: dict[str, OrderedDict[JobKey, _Entry]] = {}
+        self._num_bytes: dict[str, int] = {}
+
+    @property
+    def num_bytes(self) -> int:
+        """The bytes that count against the budget."""
+        return sum(self._num_bytes.values())
 
     def job_ids(self, identity: str) -> list[str]:
         """Return the ids of a credential's cached jobs, the latest used first."""
-        return list(dict.fromkeys(key.job_id for key in reversed(self._entries) if key.identity == identity))
+        return list(dict.fromkeys(key.job_id for key in reversed(self._entries.get(identity, {}))))
+
+    def forget(self, identity: str) -> None:
+        """Drop all jobs of a credential."""
+        self._entries.pop(identity, None)
+        self._num_bytes.pop(identity, None)
 
     def find(self, key: JobKey, *, usage: UsageNeed = "recent") -> CachedJob | None:
         """Return a cached job; None if there is none, or none with such usage.
@@ -137,10 +149,10 @@ class JobCache:
             usage: `billed` needs the billed usage, `recent` also takes a job that was fetched within the last minute,
                 and `any` takes every job.
         """
-        entry = self._entries.get(key)
+        entry = self._find_entry(key)
         if entry is None or not self._has_usage(entry, usage):
             return None
-        self._entries.move_to_end(key)
+        self._entries[key.identity].move_to_end(key)
         return entry.cached
 
     async def put(self, key: JobKey, job: "Job", *, compressed: bool = True) -> CachedJob:
@@ -159,22 +171,28 @@ class JobCache:
         else:
             await self._limit_uncompressed(cached.num_bytes)
         self._drop(key)
-        entry = self._entries[key] = _Entry(cached, self._clock.monotonic(), self._is_billed(job))
+        entry = _Entry(cached, self._clock.monotonic(), self._is_billed(job))
+        self._entries.setdefault(key.identity, OrderedDict())[key] = entry
         self._count(key, entry)
         return cached
 
     async def compress(self, key: JobKey) -> None:
         """Compress a job that was cached without compression."""
-        entry = self._entries.get(key)
+        entry = self._find_entry(key)
         if entry is None:
             return
         await entry.cached.compress()
-        if self._entries.get(key) is entry:
+        if self._find_entry(key) is entry:
             self._count(key, entry)
+
+    def _find_entry(self, key: JobKey) -> _Entry | None:
+        own = self._entries.get(key.identity)
+        return None if own is None else own.get(key)
 
     async def _limit_uncompressed(self, num_new_bytes: int) -> None:
         """Compress the oldest of the uncompressed bodies until a new one fits beside the others."""
-        waiting = [(key, entry.cached) for key, entry in self._entries.items() if not entry.cached.is_compressed]
+        entries = [item for own in self._entries.values() for item in own.items()]
+        waiting = [(key, entry.cached) for key, entry in entries if not entry.cached.is_compressed]
         num_bytes = num_new_bytes + sum(cached.num_bytes for _, cached in waiting)
         for key, cached in waiting:
             if num_bytes <= self._max_bytes * _UNCOMPRESSED_SHARE:
@@ -189,10 +207,14 @@ class JobCache:
             # It would evict every other job, and itself in the end.
             self._drop(key)
             return
-        self._num_bytes += size - entry.num_counted_bytes
+        self._add_bytes(key.identity, size - entry.num_counted_bytes)
         entry.num_counted_bytes = size
-        while self._num_bytes > self._max_bytes:
-            self._drop(next(iter(self._entries)))
+        while self.num_bytes > self._max_bytes:
+            largest = max(self._num_bytes, key=self._num_bytes.__getitem__)
+            self._drop(next(iter(self._entries[largest])))
+
+    def _add_bytes(self, identity: str, num_bytes: int) -> None:
+        self._num_bytes[identity] = self._num_bytes.get(identity, 0) + num_bytes
 
     def _has_usage(self, entry: _Entry, usage: UsageNeed) -> bool:
         if entry.is_billed or usage == "any":
@@ -206,9 +228,10 @@ class JobCache:
         return job.updated_at is not None and self._clock.now() - job.updated_at > _MAX_BILLING_DELAY
 
     def _drop(self, key: JobKey) -> None:
-        entry = self._entries.pop(key, None)
+        entry = self._find_entry(key)
         if entry is not None:
-            self._num_bytes -= entry.num_counted_bytes
+            del self._entries[key.identity][key]
+            self._add_bytes(key.identity, -entry.num_counted_bytes)
 
 
 async def parse_cached(cached: CachedJob) -> "Job":

@@ -21,6 +21,7 @@ from llx_mcp.jobs.call_limit import limit_call
 from llx_mcp.jobs.clock import Clock
 from llx_mcp.jobs.fetcher import JobFetcher
 from llx_mcp.jobs.poll_schedule import PollSchedule
+from llx_mcp.jobs.shared import SharedResources, SharedWorkers
 from llx_mcp.jobs.source import OpenSource
 from llx_mcp.jobs.task_tokens import TokenSigner
 from llx_mcp.scope import DEFAULT_SCOPE, Scope
@@ -66,23 +67,29 @@ class JobReader:
     """
 
     def __init__(
-        self, open_source: OpenSource, clock: Clock, stack: AsyncExitStack, group: TaskGroup, options: ReaderOptions
+        self,
+        open_source: OpenSource,
+        clock: Clock,
+        stack: AsyncExitStack,
+        group: TaskGroup,
+        options: ReaderOptions,
+        shared: SharedResources | None = None,
     ) -> None:
         self.clock = clock
-        self._stack = stack
         self._group = group
         self._options = options
         self._poller: JobPoller | None = None
-        cache = JobCache(clock, options.cache_bytes)
+        shared = shared or SharedResources(JobCache(clock, options.cache_bytes), SharedWorkers(group, stack))
+        self._workers = shared.workers
         self.fetcher = JobFetcher(
-            open_source, clock, stack, group, cache=cache, requests_per_minute=options.requests_per_minute
+            open_source, clock, stack, group, cache=shared.cache, requests_per_minute=options.requests_per_minute
         )
 
     @cached_property
     def _executor(self) -> "AnswerExecutor":
         from llx_mcp.jobs.executor import AnswerExecutor
 
-        return AnswerExecutor(self.fetcher.cache, self._stack, self._group)
+        return AnswerExecutor(self.fetcher.cache, self._workers, self._group)
 
     @cached_property
     def joined(self) -> "JoinedJobs":
@@ -323,12 +330,15 @@ class JobReader:
 
 @asynccontextmanager
 async def open_reader(
-    open_source: OpenSource, clock: Clock, options: ReaderOptions | None = None
+    open_source: OpenSource,
+    clock: Clock,
+    options: ReaderOptions | None = None,
+    shared: SharedResources | None = None,
 ) -> AsyncIterator[JobReader]:
-    """Open a reader. On exit, its waits end, its tasks are cancelled, and its source is closed."""
+    """Open a reader, alone or sharing with others. On exit, its waits and tasks end, and its source is closed."""
     failure: Exception | None = None
     async with AsyncExitStack() as stack, anyio.create_task_group() as group:
-        reader = JobReader(open_source, clock, stack, group, options or ReaderOptions())
+        reader = JobReader(open_source, clock, stack, group, options or ReaderOptions(), shared)
         try:
             yield reader
         except Exception as exc:  # noqa: BLE001 - it is raised again below

@@ -1,15 +1,15 @@
 """The MCP server: tools, resources and prompts, with readable errors and compact schemas."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 import anyio
 from mcp.server.caching import CacheableMethod, CacheHint
-from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
+from mcp.server.context import CallNext, HandlerResult, ServerMiddleware, ServerRequestContext
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
-from mcp.server.subscriptions import InMemorySubscriptionBus
+from mcp.server.subscriptions import InMemorySubscriptionBus, ListenHandler, SubscriptionBus
 from mcp.shared.exceptions import MCPError
 from mcp_types import (
     INVALID_PARAMS,
@@ -103,12 +103,19 @@ class ExtractServer(MCPServer[JobReader]):
 
         Calls that take longer than a few seconds are abandoned.
         """
-        for reader in list(self.readers):
-            await reader.close()
+        async with anyio.create_task_group() as group:
+            for reader in self.readers:
+                group.start_soon(reader.close)
         with anyio.move_on_after(_CLOSE_SECONDS):
             while self._num_open_calls:
                 self._is_idle = anyio.Event()
                 await self._is_idle.wait()
+
+    def end_subscriptions(self) -> None:
+        """End every open `subscriptions/listen` with its result, so that clients know it ended on purpose."""
+        entry = self._lowlevel_server.get_request_handler("subscriptions/listen")
+        if entry is not None and isinstance(entry.handler, ListenHandler):
+            entry.handler.close()
 
     async def run_stdio_async(self) -> None:
         """Serve one client over standard input and output, until it closes standard input."""
@@ -205,6 +212,8 @@ def build_server(
     clock: Clock | None = None,
     options: ReaderOptions | None = None,
     works: Mapping[str, TaskWork] | None = None,
+    middleware: Sequence[ServerMiddleware[Any]] = (),
+    bus: SubscriptionBus | None = None,
     log_level: LogLevel = "WARNING",
 ) -> ExtractServer:
     """Build a server over a source of jobs, which is opened at the first call and closed with the server.
@@ -215,6 +224,8 @@ def build_server(
         clock: the clock for polling and waiting.
         options: how jobs are polled and cached.
         works: the task work of further tools, by tool name.
+        middleware: what is called before everything but the filter of answers, such as the choice of the reader.
+        bus: carries the events of subscriptions; by default, to all listeners of this server.
         log_level: what is logged to stderr.
     """
 
@@ -227,7 +238,7 @@ def build_server(
             finally:
                 server.readers.discard(reader)
 
-    bus = InMemorySubscriptionBus()
+    bus = bus or InMemorySubscriptionBus()
     completions = Completions()
     server = ExtractServer(
         name="llx-mcp",
@@ -242,6 +253,7 @@ def build_server(
         cache_hints={name: CacheHint(ttl_ms=_LISTS_TTL_MS, scope="public") for name in _LISTS},
         middleware=[
             AnswerFilter(redactor or get_redactor(open_source)),
+            *middleware,
             _refuse_cursor,
             hint_freshness,
             JobSubscriptions(bus),
