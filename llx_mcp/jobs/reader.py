@@ -79,6 +79,7 @@ class JobReader:
         self._group = group
         self._options = options
         self._poller: JobPoller | None = None
+        self._is_ending = False
         shared = shared or SharedResources(JobCache(clock, options.cache_bytes), SharedWorkers(group, stack))
         self._workers = shared.workers
         self.fetcher = JobFetcher(
@@ -246,7 +247,8 @@ class JobReader:
             )
         keys = [await self.fetcher.build_key(job_id, scope) for job_id in wanted]
         poller = await self._open_poller()
-        return await poller.wait(keys, until=until, timeout_seconds=timeout_seconds, on_progress=on_progress)
+        seconds = 0.0 if self._is_ending else timeout_seconds
+        return await poller.wait(keys, until=until, timeout_seconds=seconds, on_progress=on_progress)
 
     async def watch(self, job_id: str, scope: Scope = DEFAULT_SCOPE) -> "AsyncGenerator[JobSnapshot, None]":
         """Yield the job now and after each change of status, until it has ended or cannot be read.
@@ -292,8 +294,14 @@ class JobReader:
         """Start a background task that ends with the reader. It must not raise."""
         self._group.start_soon(work, *arguments)
 
+    def end_waits(self) -> None:
+        """End every open wait with its progress so far. A wait that begins later polls once."""
+        self._is_ending = True
+        if self._poller is not None:
+            self._poller.end_waits()
+
     async def close(self) -> None:
-        """End every open wait with its progress so far."""
+        """End every open wait with its progress so far, and refuse new ones."""
         if self._poller is not None:
             await self._poller.close()
 

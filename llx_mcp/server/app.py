@@ -81,6 +81,8 @@ TOOLS = (
     list_extract_jobs,
 )
 _CLOSE_SECONDS = 3.0
+# A wait that has just begun is answered with the first poll of its jobs, if that takes no longer than this.
+_FIRST_POLL_SECONDS = 1.0
 _LISTS_TTL_MS = 3_600_000
 _LISTS: tuple[CacheableMethod, ...] = ("tools/list", "prompts/list", "resources/templates/list", "resources/list")
 
@@ -99,14 +101,19 @@ class ExtractServer(MCPServer[JobReader]):
         self._is_idle = anyio.Event()
 
     async def answer_waits(self) -> None:
-        """Answer every open wait with the latest snapshot, start no new one, and wait until all calls are answered.
+        """Answer every open wait with the latest snapshot, and wait until all calls are answered.
 
-        Calls that take longer than a few seconds are abandoned.
+        A wait that begins later polls once. Calls that take longer than a few seconds are abandoned.
         """
-        async with anyio.create_task_group() as group:
-            for reader in self.readers:
-                group.start_soon(reader.close)
-        with anyio.move_on_after(_CLOSE_SECONDS):
+        for reader in self.readers:
+            reader.end_waits()
+        await self._wait_idle(_FIRST_POLL_SECONDS)
+        for reader in list(self.readers):
+            await reader.close()
+        await self._wait_idle(_CLOSE_SECONDS)
+
+    async def _wait_idle(self, seconds: float) -> None:
+        with anyio.move_on_after(seconds):
             while self._num_open_calls:
                 self._is_idle = anyio.Event()
                 await self._is_idle.wait()

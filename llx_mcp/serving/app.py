@@ -40,6 +40,9 @@ from llx_mcp.serving.tenants import Tenants, open_tenants, use_callers_reader
 from llx_mcp.serving.write_scope import WriteScope, list_writing_tools
 from llx_mcp.settings import LogLevel, Settings
 
+# The share of the grace time after which waits end that have not seen a first poll.
+_GRACE_SHARE = 0.7
+
 _log = logging.getLogger("llx_mcp.serving")
 
 
@@ -145,13 +148,20 @@ class HttpApp:
             _log.debug("Refused a request of %s: %s", (scope.get("client") or ("unknown",))[0], exc.refusal.reason)
             await self.refusals.send(scope, send, exc.refusal)
 
+    def run(self) -> AbstractAsyncContextManager[None]:
+        """Run the application for as long as the block lasts, where no server does."""
+        return self._lifespan(self._routes)
+
     async def stop(self) -> None:
         """Refuse new calls, answer the waits, and wait for the other calls as long as the settings allow."""
         self.is_stopping = True
-        with anyio.move_on_after(self._settings.grace_seconds):
-            self.server.end_subscriptions()
-            await self.server.answer_waits()
-            await self.calls.wait_idle()
+        self.server.end_subscriptions()
+        self.tenants.end_waits()
+        for part in (_GRACE_SHARE, 1 - _GRACE_SHARE):
+            with anyio.move_on_after(self._settings.grace_seconds * part):
+                await self.calls.wait_idle()
+                return
+            await self.tenants.close_waits()
 
     async def _answer_message(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope)
@@ -206,7 +216,6 @@ class HttpApp:
                 options.reader,
                 max_tenants=settings.max_tenants,
                 idle_seconds=settings.tenant_idle_seconds,
-                readers=self.server.readers,
             ) as self._tenants,
             self.server.session_manager.run(),
         ):

@@ -87,7 +87,6 @@ async def run_server(app: HttpApp, listener: socket.socket, settings: HttpSettin
         # Without handlers of its own, uvicorn logs through those of the command, which redact.
         log_config=None,
         log_level=log_level,
-        access_log=False,
         server_header=False,
         proxy_headers=bool(settings.trusted_proxies),
         forwarded_allow_ips=list(settings.trusted_proxies),

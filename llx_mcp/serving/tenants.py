@@ -79,7 +79,6 @@ class Tenants:
         *,
         max_tenants: int,
         idle_seconds: float,
-        readers: set[JobReader],
     ) -> None:
         self.shared = shared
         self._build_source = build_source
@@ -88,7 +87,7 @@ class Tenants:
         self._options = options
         self._max_tenants = max_tenants
         self._idle_seconds = idle_seconds
-        self._readers = readers
+        self._is_ending = False
         # The latest used last.
         self._tenants: dict[str, Tenant] = {}
 
@@ -130,6 +129,20 @@ class Tenants:
             await self._clock.sleep(min(self._idle_seconds, _MAX_SWEEP_SECONDS))
             self.drop_idle()
 
+    def end_waits(self) -> None:
+        """End all waits with their progress so far. Those that begin later poll once."""
+        self._is_ending = True
+        for tenant in self._tenants.values():
+            if tenant.reader is not None:
+                tenant.reader.end_waits()
+
+    async def close_waits(self) -> None:
+        """End the waits that are still open, whatever they wait for."""
+        async with anyio.create_task_group() as group:
+            for tenant in self._tenants.values():
+                if tenant.reader is not None:
+                    group.start_soon(tenant.reader.close)
+
     def _add(self, caller: Caller) -> Tenant:
         if len(self._tenants) >= self._max_tenants:
             idle = next((tenant for tenant in self._tenants.values() if not tenant.num_requests), None)
@@ -164,7 +177,8 @@ class Tenants:
                 lambda: nullcontext(tenant.source), self._clock, self._options, self.shared
             ) as reader:
                 tenant.reader = reader
-                self._readers.add(reader)
+                if self._is_ending:
+                    reader.end_waits()
                 tenant.is_opened.set()
                 await tenant.is_closing.wait()
         except Exception:  # noqa: BLE001 - raised here it would end the server, and with it every other tenant
@@ -173,7 +187,6 @@ class Tenants:
             self._drop(tenant)
             tenant.is_opened.set()
             if reader is not None:
-                self._readers.discard(reader)
                 self._forget_jobs(reader, tenant)
 
     def _forget_jobs(self, reader: JobReader, tenant: Tenant) -> None:
@@ -190,7 +203,6 @@ async def open_tenants(
     *,
     max_tenants: int,
     idle_seconds: float,
-    readers: set[JobReader],
 ) -> AsyncIterator[Tenants]:
     """Open the tenants of a server. At the end, all readers and worker processes end.
 
@@ -200,7 +212,6 @@ async def open_tenants(
         options: how jobs are polled and cached; the memory is that of all tenants together.
         max_tenants: most keys in use at once.
         idle_seconds: after this time without a request, what is held for a key is dropped.
-        readers: where open readers are noted.
     """
     async with AsyncExitStack() as stack, anyio.create_task_group() as group:
         shared = SharedResources(JobCache(clock, options.cache_bytes), SharedWorkers(group, stack))
@@ -212,7 +223,6 @@ async def open_tenants(
             options,
             max_tenants=max_tenants,
             idle_seconds=idle_seconds,
-            readers=readers,
         )
         group.start_soon(tenants.sweep)
         yield tenants
