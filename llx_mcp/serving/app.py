@@ -79,6 +79,7 @@ class HttpApp:
         health: the state of the server; other modules add their parts.
         refusals: counts refused requests by reason.
         calls: the open requests of each caller.
+        bus: carries the events of subscriptions.
         redactor: removes secrets from logs.
         is_stopping: whether new calls are refused because the server stops.
     """
@@ -100,6 +101,7 @@ class HttpApp:
         self._hosts = HostCheck(settings.list_hosts(port))
         self._write_scope = WriteScope(self._authenticator.require_scope)
         self._tenants: Tenants | None = None
+        self.bus = options.bus
         self.is_stopping = False
         self.refusals = Refusals()
         self.calls = CallLimit(settings.max_calls)
