@@ -12,6 +12,7 @@ import anyio
 
 from llx_mcp.redaction import RedactingFilter
 from llx_mcp.serving.app import HttpApp, HttpOptions
+from llx_mcp.serving.logs import hide_documents
 from llx_mcp.serving.modes import check_exposure
 from llx_mcp.serving.settings import HttpSettings
 
@@ -34,6 +35,7 @@ def serve_http(settings: HttpSettings, options: HttpOptions) -> None:
     with open_listener(settings.host, settings.port) as listener:
         port = listener.getsockname()[1]
         app = HttpApp(settings, options, port)
+        hide_documents()
         for handler in logging.getLogger().handlers:
             handler.addFilter(RedactingFilter(app.redactor))
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
