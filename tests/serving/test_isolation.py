@@ -24,7 +24,9 @@ NUM_JOBS = 6
 CONCURRENCY = 12
 # Of each seed. More find more: LLX_MCP_TEST_STEPS=2500 takes some minutes.
 NUM_STEPS = int(os.environ.get("LLX_MCP_TEST_STEPS", "400"))
-TASKS = {"io.modelcontextprotocol/clientCapabilities": {"extensions": {"io.modelcontextprotocol/tasks": {}}}}
+TASKS: dict[str, Any] = {
+    "io.modelcontextprotocol/clientCapabilities": {"extensions": {"io.modelcontextprotocol/tasks": {}}}
+}
 
 
 class World:
