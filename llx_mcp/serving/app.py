@@ -16,6 +16,7 @@ from mcp.server.subscriptions import SubscriptionBus
 from mcp.server.transport_security import TransportSecuritySettings
 from starlette.applications import Starlette
 from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -149,6 +150,9 @@ class HttpApp:
                 raise
             _log.debug("Refused a request of %s: %s", (scope.get("client") or ("unknown",))[0], exc.refusal.reason)
             await self.refusals.send(scope, send, exc.refusal)
+        except ClientDisconnect:
+            # The client left before it had sent the whole body.
+            self.refusals.count("disconnected")
 
     def run(self) -> AbstractAsyncContextManager[None]:
         """Run the application for as long as the block lasts, where no server does."""
