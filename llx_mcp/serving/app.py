@@ -82,6 +82,7 @@ class HttpApp:
         calls: the open requests of each caller.
         bus: carries the events of subscriptions.
         redactor: removes secrets from logs.
+        write_scope: checks calls that write.
         is_stopping: whether new calls are refused because the server stops.
     """
 
@@ -100,7 +101,7 @@ class HttpApp:
         self._options = options
         self._authenticator = build_authenticator(settings, options.service, options.clock)
         self._hosts = HostCheck(settings.list_hosts(port))
-        self._write_scope = WriteScope(self._authenticator.require_scope)
+        self.write_scope = WriteScope(self._authenticator.require_scope)
         self._tenants: Tenants | None = None
         self.bus = options.bus
         self.is_stopping = False
@@ -191,7 +192,7 @@ class HttpApp:
             redactor=redactor,
             clock=options.clock,
             works=options.works,
-            middleware=[use_callers_reader, self._write_scope.check_call],
+            middleware=[use_callers_reader, self.write_scope.check_call],
             bus=options.bus,
             log_level=options.log_level,
         )
@@ -205,7 +206,7 @@ class HttpApp:
             max_request_body_size=self._settings.max_body_bytes,
         )
         app = AuthContextMiddleware(self.server.session_manager.handle_request)
-        return RepairMessages(self._write_scope.wrap(app), self._settings.max_body_bytes)
+        return RepairMessages(self.write_scope.wrap(app), self._settings.max_body_bytes)
 
     def _list_redactors(self) -> Sequence[Redactor]:
         return [] if self._tenants is None else self._tenants.list_redactors()
@@ -213,7 +214,7 @@ class HttpApp:
     @asynccontextmanager
     async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
         options, settings = self._options, self._settings
-        self._write_scope.writing_tools = await list_writing_tools(self.server)
+        self.write_scope.writing_tools = await list_writing_tools(self.server)
         async with (
             options.open_shared() as build_source,
             open_tenants(
