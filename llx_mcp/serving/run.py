@@ -2,11 +2,12 @@
 
 import gc
 import logging
+import signal
 import socket
 import sys
 from functools import partial
 from types import FrameType
-from typing import cast
+from typing import Any, cast
 
 import anyio
 
@@ -45,7 +46,10 @@ def serve_http(settings: HttpSettings, options: HttpOptions) -> None:
         # Objects of the start-up are never freed.
         gc.freeze()
         gc.enable()
-        anyio.run(run_server, app, listener, settings, options.log_level.lower())
+        stop_signal = anyio.run(run_server, app, listener, settings, options.log_level.lower())
+    if stop_signal is not None:
+        # The exit status says which signal it was.
+        signal.raise_signal(stop_signal)
 
 
 def open_listener(host: str, port: int) -> socket.socket:
@@ -58,58 +62,61 @@ def open_listener(host: str, port: int) -> socket.socket:
     return socket.create_server((host, port), family=family, backlog=_BACKLOG)
 
 
-async def run_server(app: HttpApp, listener: socket.socket, settings: HttpSettings, log_level: str) -> None:
-    """Serve on a socket until a signal, then answer what is open. A second signal ends the server at once."""
+async def run_server(app: HttpApp, listener: socket.socket, settings: HttpSettings, log_level: str) -> int | None:
+    """Serve on a socket until a signal, then answer what is open; return the signal. A second one ends it at once."""
     import uvicorn
 
     from llx_mcp.serving.connections import ConnectionLimits, LimitedProtocol
 
     stop_requested = anyio.Event()
+    stop_signal: int | None = None
 
     class Server(uvicorn.Server):
         """Goes on answering after the first signal, until the open calls are answered."""
 
-        signal_and_frame: tuple[int, FrameType | None] | None = None
-
         def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-            if self.signal_and_frame is None:
-                self.signal_and_frame = sig, frame
+            nonlocal stop_signal
+            if stop_signal is None:
+                stop_signal = sig
                 stop_requested.set()
             else:
-                super().handle_exit(sig, frame)
+                self.should_exit = self.force_exit = True
 
     limits = ConnectionLimits(
         settings.max_connections, settings.header_seconds, settings.write_seconds, app.refusals.count
     )
-    config = uvicorn.Config(
-        app,
-        http=cast("type[LimitedProtocol]", partial(LimitedProtocol, limits)),
-        ws="none",
-        lifespan="on",
-        # Without handlers of its own, uvicorn logs through those of the command, which redact.
-        log_config=None,
-        log_level=log_level,
-        server_header=False,
-        proxy_headers=bool(settings.trusted_proxies),
-        forwarded_allow_ips=list(settings.trusted_proxies),
-        h11_max_incomplete_event_size=settings.max_header_bytes,
-        timeout_keep_alive=settings.keep_alive_seconds,
-        timeout_graceful_shutdown=_CLOSE_SECONDS,
-        # No request inherits the context of another.
-        reset_contextvars=True,
-    )
-    server = Server(config)
+    protocol = cast("type[LimitedProtocol]", partial(LimitedProtocol, limits))
+    server = Server(uvicorn.Config(app, http=protocol, log_level=log_level, **_list_options(settings)))
 
     async def stop() -> None:
         await stop_requested.wait()
         await app.stop()
-        if server.signal_and_frame is not None:
-            uvicorn.Server.handle_exit(server, *server.signal_and_frame)
+        server.should_exit = True
 
-    async with anyio.create_task_group() as group:
+    async with app.run(), anyio.create_task_group() as group:
         group.start_soon(stop)
         await server.serve(sockets=[listener])
         group.cancel_scope.cancel()
+    return stop_signal
+
+
+def _list_options(settings: HttpSettings) -> dict[str, Any]:
+    """Return the options of uvicorn."""
+    return {
+        "ws": "none",
+        # The application runs around the server, so that its errors are raised.
+        "lifespan": "off",
+        # Without handlers of its own, uvicorn logs through those of the command, which redact.
+        "log_config": None,
+        "server_header": False,
+        "proxy_headers": bool(settings.trusted_proxies),
+        "forwarded_allow_ips": list(settings.trusted_proxies),
+        "h11_max_incomplete_event_size": settings.max_header_bytes,
+        "timeout_keep_alive": settings.keep_alive_seconds,
+        "timeout_graceful_shutdown": _CLOSE_SECONDS,
+        # No request inherits the context of another.
+        "reset_contextvars": True,
+    }
 
 
 def _describe_access(settings: HttpSettings) -> str:

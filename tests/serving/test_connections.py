@@ -1,6 +1,7 @@
 """Real processes on this machine: a slow or rude client is cut off, and the others are served."""
 
 import json
+import os
 import socket
 import subprocess
 import time
@@ -187,3 +188,13 @@ def test_address_for_others_needs_a_mode(tmp_path: Path) -> None:
     run = subprocess.run([*LLX, "serve", "--host", "127.0.0.1"], capture_output=True, text=True, timeout=60)
     assert run.returncode == 2
     assert "--host: only with --http" in run.stderr
+
+
+def test_setting_that_cannot_be_used_is_one_line() -> None:
+    command = [*LLX, "serve", "--http", "--port", "0"]
+    environment = {**os.environ, "HTTPS_PROXY": "socks://user:password@proxy.example"}
+    run = subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment)
+    assert run.returncode == 2
+    assert "The proxy or certificate settings of the environment are not valid" in run.stderr
+    assert "Traceback" not in run.stderr
+    assert "password" not in run.stderr
