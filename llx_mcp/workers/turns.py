@@ -1,18 +1,25 @@
-"""Turns for callers: a few at a time, one for each job, round robin over the jobs."""
+"""Turns for callers: a few at a time, one for each job, round robin over the credentials and over the jobs of each."""
 
-from collections import deque
-from collections.abc import AsyncIterator, Hashable
+import itertools
+from collections import Counter, deque
+from collections.abc import AsyncIterator, Hashable, Sequence
 from contextlib import asynccontextmanager
 
 import anyio
 
 
 class TurnQueue:
-    """Grants turns to callers. Many callers about one job cannot delay those about another for long."""
+    """Grants turns to callers. Many callers about one job cannot delay those about another for long.
+
+    Nor can many jobs of one credential delay those of another.
+    """
 
     def __init__(self, max_turns: int) -> None:
         self._max_turns = max_turns
         self._running: set[Hashable] = set()
+        # When each credential with callers that wait or run last got a turn, by number.
+        self._granted: dict[Hashable, int] = {}
+        self._numbers = itertools.count(1)
         # The waiting callers of each job. The job whose turn ended last is the last one.
         self._waiting: dict[Hashable, deque[anyio.Event]] = {}
 
@@ -45,16 +52,37 @@ class TurnQueue:
                 self._forget(job, granted)
 
     def _grant(self) -> None:
-        for job in [job for job in self._waiting if job not in self._running]:
-            if len(self._running) == self._max_turns:
-                return
+        while len(self._running) < self._max_turns:
+            ready = [job for job in self._waiting if job not in self._running]
+            if not ready:
+                break
+            job = self._choose(ready)
             granted = self._waiting[job][0]
             self._forget(job, granted)
             self._running.add(job)
+            self._granted[_get_owner(job)] = next(self._numbers)
             granted.set()
+        if not self._waiting and not self._running:
+            self._granted.clear()
+
+    def _choose(self, ready: Sequence[Hashable]) -> Hashable:
+        """Return the next job: of the credential with the fewest turns, then of the one that waited longest."""
+        num_running = Counter(_get_owner(job) for job in self._running)
+
+        def rank(job: Hashable) -> tuple[int, int]:
+            owner = _get_owner(job)
+            return num_running[owner], self._granted.get(owner, 0)
+
+        return min(ready, key=rank)
 
     def _forget(self, job: Hashable, granted: anyio.Event) -> None:
         callers = self._waiting[job]
         callers.remove(granted)
         if not callers:
             del self._waiting[job]
+
+
+def _get_owner(job: Hashable) -> Hashable:
+    """Return the credential of a job, or of the first of several jobs; None for a job without one."""
+    one = next(iter(job), None) if isinstance(job, frozenset) else job
+    return getattr(one, "identity", None)
