@@ -85,7 +85,8 @@ class AnswerExecutor:
             if cached.num_bytes >= WORKER_BYTES or is_stoppable:
                 steps = _steps_of(question, cached.num_bytes)
                 return await self._answer_in_worker(key, cached.name, cached.body, question, steps)
-            return await _answer_here(cached, question)
+            async with self._workers.turn_here(key):
+                return await _answer_here(cached, question)
         finally:
             self._compress_later(key, cached)
 

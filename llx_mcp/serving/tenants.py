@@ -53,6 +53,11 @@ class Tenant:
     is_opened: anyio.Event = field(default_factory=anyio.Event)
     is_closing: anyio.Event = field(default_factory=anyio.Event)
 
+    @property
+    def is_accepted(self) -> bool:
+        """Whether the service has answered any request of the key."""
+        return self.reader is not None and self.reader.fetcher.is_key_accepted
+
 
 _current: ContextVar[Tenant | None] = ContextVar("llx_mcp_tenant", default=None)
 
@@ -145,7 +150,7 @@ class Tenants:
 
     def _add(self, caller: Caller) -> Tenant:
         if len(self._tenants) >= self._max_tenants:
-            idle = next((tenant for tenant in self._tenants.values() if not tenant.num_requests), None)
+            idle = self._find_idle()
             if idle is None:
                 raise RefusedError(
                     refuse_for_now(503, "too_many_tenants", "Too many keys are in use at once. Try again later.", 5.0)
@@ -157,6 +162,11 @@ class Tenants:
         self._tenants[tenant.name] = tenant
         self._group.start_soon(self._serve, tenant)
         return tenant
+
+    def _find_idle(self) -> Tenant | None:
+        """Return the tenant that makes room: one whose key the service never accepted, else the longest unused."""
+        idle = [tenant for tenant in self._tenants.values() if not tenant.num_requests]
+        return min(idle, key=lambda tenant: tenant.is_accepted, default=None)
 
     def _touch(self, tenant: Tenant) -> None:
         tenant.used_at = self._clock.monotonic()

@@ -142,3 +142,42 @@ async def test_path_is_that_of_the_settings(service: KeyedService) -> None:
         for path, status in {"/extract/v1": 200, "/mcp": 404}.items():
             response = await replica.http.post(URL.replace("/mcp", path), content=content, headers=headers)
             assert response.status_code == status
+
+
+async def test_stopping_server_ends_subscriptions_with_their_result(service: KeyedService) -> None:
+    service.add_job(KEY, "ext-stuck", {}, "stuck")
+    wanted = {"notifications": {"resourceSubscriptions": ["llx://jobs/ext-stuck"]}}
+    answers = []
+    async with open_replica(service, auth="pass-through") as replica:
+
+        async def listen() -> None:
+            answers.append(await replica.send("subscriptions/listen", wanted, KEY))
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(listen)
+            await replica.await_open_calls(1)
+            await anyio.wait_all_tasks_blocked()
+            with anyio.fail_after(5):
+                await replica.app.stop()
+    assert "notifications/subscriptions/acknowledged" in answers[0].text
+    assert "result" in answers[0].message
+
+
+async def test_wait_that_the_service_does_not_answer_ends_within_the_grace_time() -> None:
+    class Silent(KeyedService):
+        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+            await anyio.sleep_forever()
+
+    answers = []
+    async with open_replica(Silent(), auth="pass-through", grace_seconds=1) as replica:
+
+        async def wait() -> None:
+            answers.append(await replica.call("wait_for_extract_job", KEY, job_id="ext-1", timeout_seconds=600))
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(wait)
+            await replica.await_open_calls(1)
+            await anyio.wait_all_tasks_blocked()
+            with anyio.fail_after(10):
+                await replica.app.stop()
+    assert answers[0].status == 200

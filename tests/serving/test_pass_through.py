@@ -4,7 +4,8 @@ import logging
 
 import pytest
 
-from tests.serving.replicas import URL, KeyedService, build_message, open_replica, read_answer
+from llx_mcp.serving.logs import hide_documents
+from tests.serving.replicas import LEGACY, MODERN, URL, KeyedService, build_message, open_replica, read_answer
 
 KEY = "llx-key-of-one-caller"
 
@@ -35,18 +36,22 @@ async def test_two_authorization_headers_are_refused() -> None:
     assert response.status_code == 401
 
 
-async def test_key_goes_to_the_service_and_into_no_answer_or_log(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("version", [LEGACY, MODERN])
+async def test_key_goes_to_the_service_and_into_no_answer_or_log(
+    version: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    hide_documents()
     caplog.set_level(logging.DEBUG)
     service = KeyedService()
     service.add_job(KEY, "ext-1", {"note": f"the key is {KEY}"})
     async with open_replica(service, auth="pass-through") as replica:
         answers = [
-            await replica.call("get_extract_job", KEY, job_id="ext-1"),
-            await replica.call("get_extract_job", KEY, job_id=KEY),
-            await replica.call("find_in_extract_result", KEY, job_id="ext-1", text=KEY),
-            await replica.call("get_extract_job", "llx-unknown-to-the-service", job_id="ext-1"),
-            await replica.send("resources/read", {"uri": "llx://jobs/ext-1"}, KEY),
-            await replica.send(KEY, {}, KEY),
+            await replica.call("get_extract_job", KEY, version, job_id="ext-1"),
+            await replica.call("get_extract_job", KEY, version, job_id=KEY),
+            await replica.call("find_in_extract_result", KEY, version, job_id="ext-1", text=KEY),
+            await replica.call("get_extract_job", "llx-unknown-to-the-service", version, job_id="ext-1"),
+            await replica.send("resources/read", {"uri": "llx://jobs/ext-1"}, KEY, version),
+            await replica.send(KEY, {}, KEY, version),
         ]
         texts = [replica.app.redactor.redact(record.getMessage()) for record in caplog.records]
     seen = "\n".join([*(answer.text for answer in answers), *texts])

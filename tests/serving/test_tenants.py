@@ -9,8 +9,10 @@ import anyio
 import pytest
 from mcp.server.subscriptions import ResourceUpdated, ServerEvent
 from pydantic import SecretStr
+from starlette.types import Receive, Scope, Send
 
 from llx_mcp.jobs.reader import ReaderOptions
+from llx_mcp.local import create_app, open_store
 from llx_mcp.serving.callers import Caller
 from llx_mcp.serving.refusals import RefusedError
 from llx_mcp.serving.tenant_bus import TenantBus
@@ -83,6 +85,20 @@ async def test_least_recently_used_tenant_makes_room(service: KeyedService) -> N
             async with tenants.use(caller(0)) as same:
                 assert same is kept
             assert len(tenants) == 2
+
+
+async def test_keys_that_the_service_refuses_push_out_no_other(service: KeyedService) -> None:
+    async with open_replica(service, auth="pass-through", max_tenants=3) as replica:
+        for key in KEYS[:2]:
+            await replica.call("get_extract_job", key, job_id="ext-1")
+        num_requests = len(service.requests)
+        for number in range(20):
+            await replica.call("get_extract_job", f"llx-made-up-key-{number}", job_id="ext-1")
+        assert len(service.requests) == num_requests + 20
+        for key in KEYS[:2]:
+            await replica.call("get_extract_job", key, job_id="ext-1")
+        # Their jobs are still cached.
+        assert len(service.requests) == num_requests + 20
 
 
 async def test_all_tenants_busy_is_a_refusal_that_says_when_to_call_again(service: KeyedService) -> None:
@@ -225,3 +241,34 @@ async def test_rate_limit_of_one_tenant_slows_no_other(service: KeyedService) ->
         sources = [await reader.fetcher.open() for reader in (slowed.reader, other.reader)]
         sources[0].rate.note_refusal(0.0, 30.0)
         assert [source.rate.wait_seconds(0.0) > 0 for source in sources] == [True, False]
+
+
+async def test_call_waits_for_few_answers_of_a_busy_tenant() -> None:
+    store = open_store(None)
+    app = create_app(store)
+
+    class Samples(KeyedService):
+        async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+            await app(scope, receive, send)
+
+    sample = "ext-sample0invoice00000000000000"
+    num_answered = 0
+    async with open_replica(Samples(), auth="pass-through") as replica, anyio.create_task_group() as group:
+
+        async def keep_busy() -> None:
+            nonlocal num_answered
+            while True:
+                await replica.call("get_extract_job", KEYS[0], job_id=sample)
+                num_answered += 1
+
+        await replica.call("get_extract_job", KEYS[1], job_id=sample)
+        for _ in range(20):
+            group.start_soon(keep_busy)
+        while num_answered < 40:  # noqa: ASYNC110 - until all are under way
+            await anyio.sleep(0.01)
+        before = num_answered
+        for _ in range(10):
+            await replica.call("get_extract_job", KEYS[1], job_id=sample)
+        assert num_answered - before < 10 * 6
+        group.cancel_scope.cancel()
+    store.close()
