@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from llx_mcp.answers.markdown import format_next_step, format_omission, is_cell
+from llx_mcp.answers.markdown import format_next_step, format_omission
+from llx_mcp.answers.row_lines import is_cell
 from llx_mcp.outputs import NextStep, Omission
 
 

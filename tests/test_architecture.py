@@ -26,7 +26,7 @@ LAYERS = [
     {"jobs", "llamacloud", "local"},
     {"workers", "pdf"},
     {"answers"},
-    {"query", "evidence"},
+    {"query", "evidence", "relations"},
     {"result"},
     {"models", "settings"},
     {"errors", "raw_json", "redaction", "scope", "turns"},

@@ -7,9 +7,9 @@ from llx_mcp.answers.budget import Answer, TableBuilder
 from llx_mcp.answers.citation_outputs import AS_CITED, CitationOutput, PageImage
 from llx_mcp.answers.cited_values import CitedValue, CitedValues
 from llx_mcp.answers.header import Header, start_answer
-from llx_mcp.answers.markdown import citation_line
 from llx_mcp.answers.outputs import NextStep, Omission
 from llx_mcp.answers.requests import JobRequest
+from llx_mcp.answers.row_lines import citation_line
 from llx_mcp.result.sanitize import sanitize_line
 
 # Enough for as many values as one answer shows.
@@ -36,17 +36,17 @@ def build_citation_answer(
         reasons: which values have no picture, or no mark on it, and why.
     """
     builder = start_answer(header, request.max_chars, CitationOutput)
-    if not found.values:
-        return builder.build()
     if images:
         builder.add("pictures", list(images))
     if reasons:
         builder.add("not_shown", [sanitize_line(reason, _REASON_CHARS) for reason in reasons[:_MAX_REASONS]])
-        if not images:
-            call = request.call("read_source_text", path=found.values[0].path)
-            builder.add_next_steps(
-                [NextStep(text="The words of the document around it, where they can be read:", call=call)]
-            )
+    if not found.values:
+        return builder.build()
+    if not images:
+        call = request.call("read_source_text", path=found.values[0].path)
+        builder.add_next_steps(
+            [NextStep(text="The words of the document around it, where they can be read:", call=call)]
+        )
     drawn = {number for image in images for number in image.numbers}
     table = TableBuilder("citations", _COLUMNS, _iter_rows(found.values, drawn), citation_line)
     table.fill(builder.room)

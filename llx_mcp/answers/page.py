@@ -15,11 +15,11 @@ from llx_mcp.answers.citation_checks import CitationChecks
 from llx_mcp.answers.cursors import PagePosition, decode_cursor, encode_cursor
 from llx_mcp.answers.entries import build_entry, describe_checks, describe_entry
 from llx_mcp.answers.header import Header, start_answer
-from llx_mcp.answers.markdown import row_line
 from llx_mcp.answers.outputs import Omission, Table
 from llx_mcp.answers.page_rows import PageRow, count_values, iter_page_rows, single
 from llx_mcp.answers.read_outputs import ReadOutput, Value
 from llx_mcp.answers.requests import DEFAULT_INCLUDE, JobRequest, ReadOptions
+from llx_mcp.answers.row_lines import row_line
 from llx_mcp.evidence.grounding import Grounder
 from llx_mcp.result.document import Document
 from llx_mcp.result.jsonpath import PathError, explain_no_match, find_locations, parse_path

@@ -8,8 +8,8 @@ from typing import Any
 
 from llx_mcp.answers.budget import TableBuilder
 from llx_mcp.answers.limits import REVIEW_THRESHOLD
-from llx_mcp.answers.markdown import value_line
 from llx_mcp.answers.outputs import Counts
+from llx_mcp.answers.row_lines import value_line
 from llx_mcp.result.document import Document, Leaf
 from llx_mcp.result.paths import show_path
 from llx_mcp.result.sanitize import sanitize_text, truncate

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from llx_mcp.answers.budget import Answer, AnswerBuilder, TableBuilder
 from llx_mcp.answers.header import Header, start_answer
 from llx_mcp.answers.joined import start_joined
-from llx_mcp.answers.markdown import query_line
 from llx_mcp.answers.outputs import NextStep, Omission, QueryOutput
 from llx_mcp.answers.requests import JobRequest, JobsRequest
+from llx_mcp.answers.row_lines import query_line
 from llx_mcp.answers.wait_report import JobRow
 from llx_mcp.query.engine import MOST_ROWS, Engine
 from llx_mcp.result.sanitize import sanitize_json

@@ -15,7 +15,6 @@ from llx_mcp.answers.citation_checks import CitationChecks
 from llx_mcp.answers.finding_groups import COLUMNS, DOUBTS, Group, build_rows, find_index_names, group_fields
 from llx_mcp.answers.header import Header, start_answer
 from llx_mcp.answers.limits import MAX_CHARS, REVIEW_THRESHOLD
-from llx_mcp.answers.markdown import finding_line
 from llx_mcp.answers.outputs import COUNT_FIELDS, Call, NextStep, Omission, ReviewCounts, ReviewOutput
 from llx_mcp.answers.requests import JobRequest, round_chars
 from llx_mcp.answers.review_checks import (
@@ -31,6 +30,7 @@ from llx_mcp.answers.review_checks import (
     compare_citations,
     without_listed,
 )
+from llx_mcp.answers.row_lines import finding_line
 from llx_mcp.evidence.grounding import Grounder
 from llx_mcp.result.deadline import Clock, Deadline
 from llx_mcp.result.document import Document

@@ -7,13 +7,13 @@ from typing import Any
 
 from llx_mcp.answers.citation_checks import CitationChecks
 from llx_mcp.answers.finding_groups import FieldFindings, Group
+from llx_mcp.relations.check import check_relations
+from llx_mcp.relations.findings import WrongValue
 from llx_mcp.result.deadline import Deadline
 from llx_mcp.result.document import Column, Document, is_scalar
 from llx_mcp.result.outline import walk_nodes
 from llx_mcp.result.paths import show_path
 from llx_mcp.result.quote_match import quotes_contain_value
-from llx_mcp.result.relation_findings import WrongValue
-from llx_mcp.result.relations import check_relations
 from llx_mcp.result.sanitize import dump_json, sanitize_json
 from llx_mcp.result.schema_check import TIME_IS_UP, BrokenRule, SchemaCheck
 

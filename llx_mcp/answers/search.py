@@ -10,9 +10,9 @@ from llx_mcp.answers.cells import CELLS, build_cell, cut_value
 from llx_mcp.answers.citation_checks import CitationChecks
 from llx_mcp.answers.header import Header, start_answer
 from llx_mcp.answers.limits import DEFAULT_CHARS
-from llx_mcp.answers.markdown import hit_line
 from llx_mcp.answers.outputs import NextStep, Omission, SearchCounts, SearchOutput
 from llx_mcp.answers.requests import DEFAULT_HITS, MAX_HITS, JobRequest
+from llx_mcp.answers.row_lines import hit_line
 from llx_mcp.errors import ArgumentError
 from llx_mcp.evidence.grounding import Grounder
 from llx_mcp.result.descriptions import describe_fields

@@ -8,9 +8,9 @@ from typing import Any
 from llx_mcp.answers.budget import Answer, AnswerBuilder, Cost, TableBuilder, part_cost
 from llx_mcp.answers.cursors import PagePosition, decode_cursor, encode_cursor
 from llx_mcp.answers.header import Header, start_answer
-from llx_mcp.answers.markdown import source_line, source_place
 from llx_mcp.answers.outputs import Call, NextStep, Omission
 from llx_mcp.answers.requests import SOURCE_CHARS, JobRequest, SourceOptions
+from llx_mcp.answers.row_lines import source_line, source_place
 from llx_mcp.answers.source_lines import DocumentLines, Line, format_ranges, parse_pages
 from llx_mcp.answers.source_outputs import SourceTextOutput
 from llx_mcp.errors import ArgumentError

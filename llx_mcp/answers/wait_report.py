@@ -8,9 +8,9 @@ from typing import Any
 from llx_mcp.answers.budget import Answer, AnswerBuilder, Cost, TableBuilder, part_cost
 from llx_mcp.answers.header import FREE, STUCK
 from llx_mcp.answers.limits import MAX_CHARS, MIN_CHARS
-from llx_mcp.answers.markdown import job_line
 from llx_mcp.answers.outputs import JobOutput, NextStep, Omission, WaitCounts, WaitOutput
 from llx_mcp.answers.requests import SAME, WaitRequest, build_call, round_chars
+from llx_mcp.answers.row_lines import job_line
 from llx_mcp.result.sanitize import dump_json, sanitize_line
 
 # Statuses of our own, besides those of the service: a job that cannot be read, and one that was not polled yet.

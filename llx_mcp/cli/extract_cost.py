@@ -40,6 +40,9 @@ def _describe_estimate(plans: Sequence["CreationPlan"]) -> list[str]:
         sentences.append(f"{_count(sum(known), 'page')}{credits_in_all}.")
     if len(known) < len(plans):
         sentences.append(f"The number of pages of {_count(len(plans) - len(known), 'document')} is not known.")
+    if any(plan.is_capped for plan in plans):
+        most = max(plan.options["max_pages"] for plan in plans if plan.is_capped)
+        sentences.append(f"Of these, no more than {_count(most, 'page')} each are read (LLX_MCP_MAX_PAGES).")
     return sentences
 
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from llx_mcp import __version__
 from llx_mcp.answers.header import build_header, format_time
 from llx_mcp.answers.limits import MAX_CHARS
-from llx_mcp.answers.markdown import format_cell
 from llx_mcp.answers.report_values import ReportRow
 from llx_mcp.answers.requests import CitationOptions, JobRequest
+from llx_mcp.answers.row_lines import format_cell
 from llx_mcp.cli.report_html import MAX_VALUES
 from llx_mcp.cli.report_model import Check, Figure, Report, ReportFinding, ReportValue, Tone
 from llx_mcp.cli.wording import name_commands

@@ -11,8 +11,9 @@ from rich.text import Text
 
 from llx_mcp.answers import outputs
 from llx_mcp.answers.compact_tables import is_table
-from llx_mcp.answers.markdown import PARTS, is_cell, render_head, render_part
+from llx_mcp.answers.markdown import PARTS, render_head, render_part
 from llx_mcp.answers.output_base import Output
+from llx_mcp.answers.row_lines import is_cell
 from llx_mcp.cli.wording import describe_next_step, describe_omission
 from llx_mcp.result.paths import ROOT, join_name
 from llx_mcp.result.sanitize import dump_json, sanitize_line, sanitize_text

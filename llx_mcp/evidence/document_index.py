@@ -20,6 +20,7 @@ _MAX_TOTAL = 1_000
 # How many pages are searched for similar text.
 _NUM_CANDIDATES = 6
 _MAX_GRAMS = 100
+_WORDS_PER_CHECK = 20_000
 # Similar text is looked for on the pages up to this many words.
 _MAX_WORDS = 1_000_000
 _MAX_MISREAD_TOKENS = 12
@@ -111,13 +112,16 @@ class DocumentIndex:
             min_score: how similar it must be.
             deadline: when the search ends.
             skip: a page that is not searched.
-            is_thorough: whether all pages are searched where those with most of its tokens have nothing like it.
+            is_thorough: whether all pages are searched where those with most of its tokens have nothing like it, and
+                whether its characters may be scattered.
         """
         ranks = [self._rank_by_tokens, self._rank_by_pieces] if is_thorough else [self._rank_by_tokens]
         for rank in ranks if len(needle.stream) >= MIN_FUZZY_CHARS else ():
             pages = {page: weight for page, weight in rank(needle, deadline).items() if page is not skip}
             best = heapq.nlargest(_NUM_CANDIDATES, pages, key=pages.__getitem__)
-            spans = ((page, find_similar(page, needle, min_score)) for page in best if not deadline.is_over)
+            if deadline.is_over:
+                break
+            spans = ((page, find_similar(page, needle, min_score, is_thorough=is_thorough)) for page in best)
             if found := [Hit(page, span) for page, span in spans if span is not None]:
                 return sorted(found, key=lambda hit: -hit.span.score)
         return []
@@ -137,9 +141,14 @@ class DocumentIndex:
 
     def until(self, deadline: Deadline) -> Iterator[PageIndex]:
         """Yield the pages until the time is up."""
+        num_words = _WORDS_PER_CHECK
         for page in self.pages:
-            if deadline.is_over:
-                return
+            # Asking for the time may take longer than searching a short page.
+            num_words += len(page.page.words)
+            if num_words >= _WORDS_PER_CHECK:
+                if deadline.is_over:
+                    return
+                num_words = 0
             yield page
 
     def _rank_by_tokens(self, needle: Needle, deadline: Deadline) -> dict[PageIndex, float]:

@@ -23,11 +23,23 @@ _PIECE = 4
 _MIN_SCATTERED_CHARS, _MAX_SCATTERED_CHARS = 10, 400
 
 
-def find_similar(page: PageIndex, needle: Needle, min_score: float) -> Span | None:
-    """Return the part of a page that is most like a text; None where none reaches the score."""
+def find_similar(page: PageIndex, needle: Needle, min_score: float, *, is_thorough: bool = True) -> Span | None:
+    """Return the part of a page that is most like a text; None where none reaches the score.
+
+    Args:
+        page: the page.
+        needle: the text.
+        min_score: how similar it must be.
+        is_thorough: whether its characters may be scattered, if nothing else is like it.
+    """
     found = [find_tokens(page, needle), find_fuzzy(page, needle)]
     spans = [span for span in found if span is not None and span.score >= min_score]
-    if not spans and (scattered := find_scattered(page, needle)) is not None and scattered.score >= min_score:
+    if (
+        is_thorough
+        and not spans
+        and (scattered := find_scattered(page, needle)) is not None
+        and scattered.score >= min_score
+    ):
         return scattered
     return max(spans, key=lambda span: span.score, default=None)
 

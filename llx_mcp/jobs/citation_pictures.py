@@ -218,6 +218,8 @@ class _Drawing:
 
 
 def _explain_unknown(values: Sequence[CitedValue]) -> Iterator[str]:
+    if not values:
+        yield "the path leads to no value"
     unknown = [number for number, value in enumerate(values, start=1) if value.shown_page is None]
     if unknown:
         yield f"{name_values(unknown)}: no page is known"

@@ -23,6 +23,10 @@ from llx_mcp.local.timestamps import to_unix_seconds
 from llx_mcp.models import Job
 from llx_mcp.raw_json import is_null, join_json, split_json
 
+# The recorded jobs of one document that a new job is compared with: so many of the newest, together of this size.
+MAX_RECORDED = 20
+MAX_RECORDED_BYTES = 128_000_000
+
 _ID_CHARS = string.ascii_lowercase + string.digits
 
 
@@ -249,7 +253,7 @@ class JobStore:
         ]
 
     def find_recorded_jobs(self, document_sha256: str | None, file_input: str) -> list[RecordedJob]:
-        """Return the imported jobs of a document, newest first.
+        """Return the imported jobs of a document, newest first: up to 20, and together up to 128 MB.
 
         Jobs of the same content come first; without any, those with the id of its file, and then those that read the
         same parse job.
@@ -284,12 +288,24 @@ class JobStore:
         if value is None or not job_rows.is_storable(value):
             return []
         query = (
-            f"SELECT body_id, body FROM jobs JOIN bodies ON bodies.id = body_id "  # noqa: S608  # nosec B608 # constant column names
-            f"WHERE is_recorded AND {column} = ? ORDER BY position DESC LIMIT 20"
+            f"SELECT body_id FROM jobs WHERE is_recorded AND {column} = ? ORDER BY position DESC LIMIT {MAX_RECORDED}"  # noqa: S608  # nosec B608 # constant column names
         )
         with self._database.connection() as db:
-            rows = db.execute(query, (value,)).fetchall()
-        return [RecordedJob(body_id, split_json(body)) for body_id, body in rows]
+            ids = [body_id for (body_id,) in db.execute(query, (value,)).fetchall()]
+        found: list[RecordedJob] = []
+        num_bytes = 0
+        for body_id in ids:
+            # One at a time, so that other requests wait for one body at most.
+            with self._database.connection() as db:
+                row = db.execute("SELECT body FROM bodies WHERE id = ?", (body_id,)).fetchone()
+            if row is None:
+                # Deleted since.
+                continue
+            num_bytes += len(row[0])
+            if found and num_bytes > MAX_RECORDED_BYTES:
+                break
+            found.append(RecordedJob(body_id, split_json(row[0])))
+        return found
 
     def count(self) -> int:
         """Return the number of jobs."""

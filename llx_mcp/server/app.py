@@ -42,7 +42,7 @@ from llx_mcp.server.stdio import open_stdio
 from llx_mcp.server.subscriptions import JobSubscriptions
 from llx_mcp.server.tasks import Tasks, TaskWork
 from llx_mcp.server.tools.results import tool_error
-from llx_mcp.server.tools.schemas import compact_schema, explain_arguments, hide_arguments
+from llx_mcp.server.tools.schemas import compact_schema, explain_arguments, hide_arguments, inline_schema
 from llx_mcp.server.toolset import build_instructions, describe_effects, list_hidden_arguments, list_modules
 from llx_mcp.server.wait_task import WaitForJobs
 from llx_mcp.settings import LogLevel, Permission
@@ -127,7 +127,7 @@ class ExtractServer(MCPServer[JobReader]):
                     "input_schema": hide_arguments(
                         compact_schema(tool.input_schema), self.hidden_arguments.get(tool.name, ())
                     ),
-                    "output_schema": compact_schema(tool.output_schema or {}),
+                    "output_schema": inline_schema(tool.output_schema or {}),
                 }
             )
             for tool in await super().list_tools()
@@ -146,8 +146,8 @@ class ExtractServer(MCPServer[JobReader]):
             if isinstance(cause, LlxError):
                 return tool_error(str(cause))
             if isinstance(cause, ValidationError):
-                schema = next((tool.input_schema for tool in await self.list_tools() if tool.name == name), {})
-                return tool_error(explain_arguments(name, cause, schema))
+                schema = next((tool.input_schema for tool in await super().list_tools() if tool.name == name), {})
+                return tool_error(explain_arguments(name, cause, inline_schema(schema)))
             raise
 
     async def _explain_unknown(self, name: str, arguments: dict[str, Any]) -> str | None:

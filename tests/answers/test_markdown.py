@@ -4,17 +4,8 @@ from typing import Any
 
 import pytest
 
-from llx_mcp.answers.markdown import (
-    format_cited,
-    format_omission,
-    hit_line,
-    is_cell,
-    job_line,
-    render,
-    render_part,
-    row_line,
-    value_line,
-)
+from llx_mcp.answers.markdown import format_omission, render, render_part
+from llx_mcp.answers.row_lines import format_cited, hit_line, is_cell, job_line, row_line, value_line
 from llx_mcp.outputs import (
     Counts,
     Facts,

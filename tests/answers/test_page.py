@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from llx_mcp.answers.budget import Answer
 from llx_mcp.answers.cursors import CursorError, PagePosition, decode_cursor, encode_cursor
 from llx_mcp.answers.header import build_header
-from llx_mcp.answers.markdown import format_cell, is_cell
 from llx_mcp.answers.page import read_page
 from llx_mcp.answers.requests import JobRequest, ReadOptions
+from llx_mcp.answers.row_lines import format_cell, is_cell
 from llx_mcp.models import Job
 from llx_mcp.result.jsonpath import PathError
 from llx_mcp.result.sanitize import dump_json, sanitize_json

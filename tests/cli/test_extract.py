@@ -10,10 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from llama_cloud import LlamaCloud
 
 from llx_mcp.cli.extract import choose_format, list_documents, read_schema
 from llx_mcp.errors import ArgumentError
-from llx_mcp.local import SAMPLES
+from llx_mcp.local import SAMPLES, open_store
 from llx_mcp.local.embedded import EmbeddedApi, run_embedded
 from llx_mcp.local.samples import read_document
 from tests.cli.command import ID_BY_NAME, run_command
@@ -134,6 +135,22 @@ def test_documents_whose_pages_are_not_known_are_counted(folder: Path, api: Embe
     ) in run.stderr
 
 
+def test_limit_of_pages_is_kept(folder: Path, api: EmbeddedApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LLX_MCP_MAX_PAGES", "5")
+    (folder / "a.txt").write_text("a text")
+    run = run_command("extract", "a.txt", "statement.pdf", "--schema", "schema.json", exit_status=2)
+    assert "statement.pdf  ERROR  The document has 40 pages, and 40 of them would be read" in run.stderr
+    assert "1 document is not known. Of these, no more than 5 pages each are read (LLX_MCP_MAX_PAGES)." in run.stderr
+
+
+def test_store_that_lasts_keeps_the_jobs(folder: Path) -> None:
+    open_store(folder / "jobs.db").close()
+    arguments = ("extract", "invoice.pdf", "--schema", "schema.json", "--local-db", "jobs.db", "--output", "results")
+    ids = [run_command(*arguments).stdout.split()[1] for _ in range(2)]
+    assert ids[0] == ids[1]
+    assert run_command(*arguments, "--again").stdout.split()[1] != ids[0]
+
+
 def interrupt(arguments: list[str], *, after: str) -> subprocess.CompletedProcess[str]:
     """Run the command, and send it SIGINT after it has printed a line with this text to stderr."""
     command = [sys.executable, "-m", "llx_mcp", *arguments]
@@ -181,6 +198,25 @@ def test_prompt_can_be_interrupted(folder: Path, api: EmbeddedApi) -> None:
         assert process.wait(60) == 130
     os.close(controller)
     assert count(api, "POST", "/api/v1/beta/files") == 0
+
+
+@pytest.mark.parametrize(
+    "fault",
+    ["disconnect:method=POST,path=/extract$", "disconnect:when=before,method=POST,path=/extract$",
+     "disconnect:method=POST,path=/files$", "disconnect:when=before,method=POST,path=/files$",
+     "disconnect:method=GET,path=/files$", "disconnect:method=POST,path=/validation",
+     "disconnect:method=GET,path=/extract$", "disconnect:method=GET,path=/extract/",
+     "truncated:method=POST,path=/extract$"],
+)  # fmt: skip
+def test_lost_connections_make_one_job(folder: Path, api: EmbeddedApi, fault: str) -> None:
+    (folder / "invoice.pdf").rename(folder / "invoice--instant.pdf")
+    api.set_faults(f"{fault},times=1")
+    run = run_command("extract", "invoice--instant.pdf", "--schema", "schema.json", "--yes")
+    assert json.loads(run.stdout)["invoice_number"] == "NL-2026-0417"
+    with LlamaCloud(api_key=api.api_key, base_url=api.base_url) as client:
+        # The samples are jobs of other documents.
+        created = [job.id for job in client.extract.list() if job.id not in ID_BY_NAME.values()]
+    assert len(created) == 1
 
 
 def test_documents_of_folders_are_those_that_the_service_takes(tmp_path: Path) -> None:

@@ -70,6 +70,13 @@ def test_next_step_names_its_command() -> None:
             ArgumentError("path: use query_extract_result, with SQL."),
             "--path: use query_extract_result (in an MCP client), with SQL.",
         ),
+        (ArgumentError('file: "a.pdf" is empty.'), 'FILE: "a.pdf" is empty.'),
+        (
+            ArgumentError("data_schema is not accepted. Give target_pages."),
+            "--schema is not accepted. Give --target-pages.",
+        ),
+        (ArgumentError("like_job: it has none."), "--like: it has none."),
+        (NotFoundError("Call again, without again=true."), "Call again, without --again."),
         (FileNotFoundError(2, "No such file or directory", "a.json"), "a.json: No such file or directory"),
         (OSError("odd"), "odd"),
     ],

@@ -215,3 +215,8 @@ async def test_box_outside_of_its_page_is_said_not_to_be_marked() -> None:
     assert [page.numbers for page in shown.pages] == [()]
     assert shown.reasons == ("value 1, page 1: not marked, because no place on it is known",)
     assert shown.build_answer(REQUEST).structured["citations"]["rows"][0][-1] is None
+
+
+async def test_path_to_an_empty_list_says_that_there_is_no_value() -> None:
+    shown = await show(build_source({}, {"items": [], "total": 1}), "items")
+    assert shown.build_answer(REQUEST).structured["not_shown"] == ["the path leads to no value"]

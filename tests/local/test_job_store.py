@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from llx_mcp.local import SAMPLES, JobStore, open_store
+from llx_mcp.local import SAMPLES, JobStore, job_store, open_store
 from llx_mcp.local.database import SCHEMA_VERSION, StoreError
 from llx_mcp.local.job_queries import JobFilter
 from llx_mcp.local.job_store import JobSpec
@@ -251,6 +251,22 @@ def test_recorded_jobs_are_found_by_content_then_by_file_newest_first() -> None:
         assert find("00", "dfl-1") == ['"ext-3"']
         assert find("11", "dfl-1") == find(None, "dfl-1") == ['"ext-2"', '"ext-1"']
         assert find(None, "dfl-9") == find(None, "\ud800") == []
+
+
+def test_recorded_jobs_are_limited_in_number_and_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    with closing(JobStore()) as store:
+        for number in range(25):
+            import_job(store, f"ext-{number}", file_input="dfl-1", extract_result="x" * 1_000)
+
+        def find() -> list[str]:
+            return [json.loads(bytes(job.sections["id"])) for job in store.find_recorded_jobs(None, "dfl-1")]
+
+        assert find() == [f"ext-{number}" for number in range(24, 4, -1)]
+        monkeypatch.setattr(job_store, "MAX_RECORDED_BYTES", 3_500)
+        assert find() == ["ext-24", "ext-23", "ext-22"]
+        # One is returned in any case.
+        monkeypatch.setattr(job_store, "MAX_RECORDED_BYTES", 1)
+        assert find() == ["ext-24"]
 
 
 def test_recorded_configuration_is_that_of_the_newest_job_that_has_one() -> None:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from llx_mcp.answers.markdown import is_cell
+from llx_mcp.answers.row_lines import is_cell
 from llx_mcp.result.paths import join_name
 from llx_mcp.result.sanitize import sanitize_json
 from tests.result.resolve import values_at

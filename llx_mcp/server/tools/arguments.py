@@ -44,7 +44,7 @@ def _strip(value: object) -> object:
 JobId = Annotated[
     str,
     BeforeValidator(_strip),
-    Field(min_length=1, description="Id of the extract job (ext-…)."),
+    Field(min_length=1, description="Job id (ext-…)."),
 ]
 JobIds = Annotated[
     list[str],
@@ -64,8 +64,9 @@ MaxChars = Annotated[
 File = Annotated[str | None, Field(description="Path on this machine.")]
 Url = Annotated[str | None, Field(description="Or a public https address.")]
 DocumentId = Annotated[str | None, Field(description="Or a file (dfl-…) or parse job (pjb-…).")]
-ProjectId = Annotated[str | None, Field(description="Default: the key's.")]
-OrganizationId = Annotated[str | None, Field(description="Default: the key's.")]
+# Their default is that of the key, or of the settings. Each tool has them, so each word is paid for ten times.
+ProjectId = Annotated[str | None, Field(description="Optional.")]
+OrganizationId = Annotated[str | None, Field(description="Optional.")]
 
 
 def build_scope(project_id: str | None, organization_id: str | None) -> Scope:

@@ -26,7 +26,7 @@ DESCRIPTION = (
     "Use this first for one fact of a LlamaExtract result. Give all words that tell it apart, such as "
     '"north america operating income q2 2025", or a name, number or date: it searches values, names and descriptions '
     "of fields, and returns the objects that fit best, each value as [value, page, confidence]. A field that is there "
-    "and empty is shown as null. To count, compare or list use query_extract_result."
+    "and empty is shown as null."
 )
 SEARCH_HINT = "find value page confidence in extracted document"
 

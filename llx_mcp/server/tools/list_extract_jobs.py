@@ -16,8 +16,8 @@ from llx_mcp.server.tools.results import tool_result
 
 TITLE = "List extract jobs"
 DESCRIPTION = (
-    "Use this to find the id of a LlamaExtract job, such as that of the invoice from this morning. Returns the jobs "
-    "that the key sees, newest first, one row each with status, time, document and file name."
+    "Use this to find the id of a LlamaExtract job, such as that of the invoice from this morning: those that the "
+    "key sees, newest first, with status, time, document and file name."
 )
 SEARCH_HINT = "list recent extraction jobs by status or file name"
 

@@ -29,7 +29,7 @@ DESCRIPTION = (
     "values. Rows repeat the fields of what contains them. For each column c there are c_page, c_confidence, c_quote, "
     "c_number (a number written as text: 1,234 or 12 % or 1:03.28) and c_date (ISO); name them to see them. fields has "
     "every value that is present: path, name, value, number, type, confidence, page, quote. With job_ids the tables "
-    "have the rows of all jobs, and the column job_id. Errors list tables and columns."
+    "have the rows of all jobs, and the column job_id."
 )
 SEARCH_HINT = "sql count sum filter sort rows of extracted document"
 

@@ -26,7 +26,7 @@ TITLE = "Read values of an extract result"
 DESCRIPTION = (
     "Use this to read part of a LlamaExtract result: the values at a path, exact, each as [value, page, confidence]; a "
     "single value with all its citations. Paths are JSONPath: line_items[3].amount, line_items[*].amount, "
-    "line_items[10:20]. What does not fit follows with the cursor."
+    "line_items[10:20]."
 )
 SEARCH_HINT = "read values at a path with citations"
 

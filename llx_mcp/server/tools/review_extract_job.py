@@ -15,9 +15,9 @@ from llx_mcp.server.tools.results import tool_result
 
 TITLE = "Review an extract job"
 DESCRIPTION = (
-    "Use this before you rely on a LlamaExtract result: what a careful person would check, worst first. Values that "
-    "break the schema, required fields left out, values that their quote does not contain, low confidence, repeated "
-    "rows, short metadata, missing citations; counts of each kind first."
+    "Use this before you rely on a LlamaExtract result: what a careful person would check, worst first, with counts. "
+    "Values that break the schema, required fields left out, quotes that are not on their page or lack the value, "
+    "sums and dates that do not agree, low confidence, repeated rows, missing citations."
 )
 SEARCH_HINT = "check extraction quality confidence schema citations"
 
@@ -28,9 +28,7 @@ async def review_extract_job(
     threshold: Annotated[
         float, Field(ge=0, le=1, description="Flag values with a confidence below this; 0.8 is documented.")
     ] = REVIEW_THRESHOLD,
-    check_citations: Annotated[  # noqa: FBT002 - an argument of a tool
-        bool, Field(description="Compare citations with the document.")
-    ] = True,
+    check_citations: Annotated[bool, Field(description="Compare citations with the document.")] = True,
     max_chars: MaxChars = REVIEW_CHARS,
     project_id: ProjectId = None,
     organization_id: OrganizationId = None,

@@ -7,12 +7,20 @@ from pydantic import ValidationError
 
 from llx_mcp.errors import excerpt
 
+# A model pays for these in every conversation, and rarely exceeds them. The error that it then gets names them.
+_BOUNDS = ("minimum", "maximum", "minLength", "maxLength", "minItems", "maxItems")
+
 
 def compact_schema(schema: dict[str, Any]) -> dict[str, Any]:
-    """Return a schema without `$ref`, titles, and nulls that are never sent.
+    """Return a schema without `$ref`, titles, bounds, and nulls that are never sent.
 
-    Several clients refuse references, and titles cost tokens. Validation is not affected.
+    Several clients refuse references, and the others cost tokens. Validation is not affected.
     """
+    return _drop_bounds(inline_schema(schema))
+
+
+def inline_schema(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return a schema without `$ref`, titles, and nulls that are never sent."""
     published: dict[str, Any] = _inline(schema, schema.get("$defs", {}))
     published.pop("$defs", None)
     published.pop("description", None)
@@ -40,6 +48,14 @@ def explain_arguments(tool: str, error: ValidationError, schema: dict[str, Any])
     return f"{tool} was not called, because of its arguments. " + " ".join(dict.fromkeys(lines))
 
 
+def _drop_bounds(schema: dict[str, Any]) -> dict[str, Any]:
+    properties = {
+        name: {key: value for key, value in child.items() if key not in _BOUNDS}
+        for name, child in schema.get("properties", {}).items()
+    }
+    return {**schema, **({"properties": properties} if properties else {})}
+
+
 def _describe(schema: dict[str, Any]) -> str:
     kind = schema.get("type", "value")
     words = {"array": "a list of", "integer": "a whole number", "string": "a text"}.get(kind, f"a {kind}")
@@ -51,6 +67,10 @@ def _describe(schema: dict[str, Any]) -> str:
         words += f" from {schema['minimum']:,} to {schema['maximum']:,}"
     if schema.get("minLength"):
         words += " that is not empty"
+    if "maxLength" in schema:
+        words += f" of at most {schema['maxLength']:,} characters"
+    if "maxItems" in schema:
+        words += f", at most {schema['maxItems']:,}"
     if "default" in schema:
         words += f", by default {schema['default']}"
     return f"{words}. {schema.get('description', '')}".strip()

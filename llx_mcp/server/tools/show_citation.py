@@ -16,8 +16,8 @@ from llx_mcp.server.tools.results import picture_result
 
 TITLE = "Show a citation in the document"
 DESCRIPTION = (
-    "Use this to see where a value stands: a picture of the page with the cited words outlined, and the value, quote "
-    "and check as text."
+    "Use this to see where a value stands: a picture of the page with the cited words outlined, with value, quote and "
+    "check."
 )
 SEARCH_HINT = "show page picture of cited value"
 

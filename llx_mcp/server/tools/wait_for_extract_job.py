@@ -53,7 +53,7 @@ async def wait_for_extract_job(
     job_ids: JobIds | None = None,
     until: Annotated[Until, BeforeValidator(as_words), Field(description="How many must end.")] = "all",
     timeout_seconds: TimeoutSeconds = 45,
-    expand: Expand = DEFAULT_SECTIONS,
+    expand: Annotated[Expand, Field(description="As in get_extract_job.")] = DEFAULT_SECTIONS,
     max_chars: MaxChars = DEFAULT_CHARS,
     project_id: ProjectId = None,
     organization_id: OrganizationId = None,

@@ -5,13 +5,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
+from llx_mcp.relations.values import count_digit_changes
 from llx_mcp.result.deadline import Deadline
 from llx_mcp.result.outline import Node
-from llx_mcp.result.relation_values import count_digit_changes
+from llx_mcp.result.sanitize import truncate
 
 Key = tuple[int, int]
 # In a longer sum any of the values can be wrong, so the total is shown.
 _MAX_SUSPECTS = 5_000
+_MAX_REASON_CHARS = 600
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,4 +154,6 @@ def _describe(suspect: Suspect, mended: Sequence[BrokenRelation]) -> WrongValue:
     first = mended[0]
     more = f"; {len(mended)} relations fail here" if len(mended) > 1 else ""
     size = max(relation.size for relation in mended)
-    return WrongValue(first.kind, suspect.node, suspect.position, first.why + more, len(mended), size)
+    return WrongValue(
+        first.kind, suspect.node, suspect.position, truncate(first.why, _MAX_REASON_CHARS) + more, len(mended), size
+    )

@@ -6,25 +6,25 @@ breaks it is probably wrong. All numbers are compared exactly, as integers.
 
 from dataclasses import dataclass
 
-from llx_mcp.result.deadline import Deadline
-from llx_mcp.result.outline import Node, walk_members
-from llx_mcp.result.relation_balances import check_balances, row_node_around
-from llx_mcp.result.relation_dates import check_dates
-from llx_mcp.result.relation_due import check_due_dates
-from llx_mcp.result.relation_findings import RelationFindings, WrongValue, find_wrong_values
-from llx_mcp.result.relation_labels import check_total_rows
-from llx_mcp.result.relation_pivots import find_pivots
-from llx_mcp.result.relation_rates import check_taxes_by_rate
-from llx_mcp.result.relation_rows import check_rows
-from llx_mcp.result.relation_series import Flow, check_series
-from llx_mcp.result.relation_tables import (
+from llx_mcp.relations.balances import check_balances, row_node_around
+from llx_mcp.relations.dates import check_dates
+from llx_mcp.relations.due import check_due_dates
+from llx_mcp.relations.findings import RelationFindings, WrongValue, find_wrong_values
+from llx_mcp.relations.labels import check_total_rows
+from llx_mcp.relations.pivots import find_pivots
+from llx_mcp.relations.rates import check_taxes_by_rate
+from llx_mcp.relations.rows import check_rows
+from llx_mcp.relations.series import Flow, check_series
+from llx_mcp.relations.tables import (
     NumberReader,
     NumberTable,
     build_table,
     count_fields_left_out,
     find_row_nodes,
 )
-from llx_mcp.result.relation_totals import check_named_parts, check_totals
+from llx_mcp.relations.totals import check_named_parts, check_totals
+from llx_mcp.result.deadline import Deadline
+from llx_mcp.result.outline import Node, walk_members
 from llx_mcp.result.schema_check import TIME_IS_UP
 
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import combinations
 
-from llx_mcp.result.relation_breaks import describe_break
-from llx_mcp.result.relation_candidates import find_products, find_residual, find_sums
-from llx_mcp.result.relation_evidence import (
+from llx_mcp.relations.breaks import describe_break
+from llx_mcp.relations.candidates import find_products, find_residual, find_sums
+from llx_mcp.relations.evidence import (
     MIN_BITS,
     MIN_HOLDING,
     Relation,
@@ -17,9 +17,9 @@ from llx_mcp.result.relation_evidence import (
     sample_rows,
     shifts,
 )
-from llx_mcp.result.relation_findings import RelationFindings
-from llx_mcp.result.relation_names import has_role
-from llx_mcp.result.relation_tables import NumberColumn, NumberTable, is_amount
+from llx_mcp.relations.findings import RelationFindings
+from llx_mcp.relations.names import has_role
+from llx_mcp.relations.tables import NumberColumn, NumberTable, is_amount
 
 # More columns are not tried in pairs.
 _MAX_COLUMNS = 60

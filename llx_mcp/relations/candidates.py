@@ -5,9 +5,9 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from itertools import combinations, permutations
 
-from llx_mcp.result.relation_evidence import Relation
-from llx_mcp.result.relation_findings import RelationFindings
-from llx_mcp.result.relation_tables import NumberColumn, NumberTable
+from llx_mcp.relations.evidence import Relation
+from llx_mcp.relations.findings import RelationFindings
+from llx_mcp.relations.tables import NumberColumn, NumberTable
 
 _MAX_PRODUCT_COLUMNS = 16
 _MAX_PAIR_SUM_COLUMNS = 14

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from llx_mcp.result.relation_findings import BrokenRelation, RelationFindings, Suspect
-from llx_mcp.result.relation_names import has_role
-from llx_mcp.result.relation_tables import Cell, NumberColumn, NumberTable
+from llx_mcp.relations.findings import BrokenRelation, RelationFindings, Suspect
+from llx_mcp.relations.names import has_role
+from llx_mcp.relations.tables import Cell, NumberColumn, NumberTable
 
 # In longer lists no item is looked for that has another rate.
 _MAX_ITEMS = 2_000

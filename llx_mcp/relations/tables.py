@@ -5,15 +5,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
+from llx_mcp.relations.names import has_role
+from llx_mcp.relations.values import Numbers, format_units, read_numbers
 from llx_mcp.result.normalize import normalize_name
 from llx_mcp.result.outline import Node, ancestor_position, levels_between, walk_nodes
 from llx_mcp.result.paths import ROOT, join_any, join_name
-from llx_mcp.result.relation_names import has_role
-from llx_mcp.result.relation_values import Numbers, format_units, read_numbers
+from llx_mcp.result.sanitize import truncate
 
 Cell = tuple[Node, int]
 # Of the fields of one object, so many are compared.
 MAX_FIELDS = 400
+_MAX_LABEL_CHARS = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,11 +129,11 @@ def count_fields_left_out(rows: Node) -> int:
 
 
 def relative_label(node: Node, rows: Node) -> str:
-    """Return the path of a field below the objects of a node, with `[*]` for the elements of lists."""
+    """Return the path of a field below the objects of a node for people; a very long one is cut."""
     path = ROOT
     for step in node.steps[len(rows.steps) :]:
         path = join_any(path) if step is None else join_name(path, step)
-    return path
+    return str(truncate(path, _MAX_LABEL_CHARS))
 
 
 def relative_name(node: Node, rows: Node) -> str:

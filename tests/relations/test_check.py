@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from llx_mcp.relations.check import check_relations
 from llx_mcp.result.deadline import Deadline
 from llx_mcp.result.jsonpath import find_locations, parse_path
 from llx_mcp.result.outline import build_outline
-from llx_mcp.result.relations import check_relations
-from tests.result.relation_documents import check, findings, paths
+from tests.relations.documents import check, findings, paths
 
 ITEMS = [(2, 12.5, 25.0), (3, 99.99, 299.97), (1, 14.0, 14.0), (7, 4.05, 28.35), (12, 8.5, 102.0), (5, 61.2, 306.0)]
 LINES = [{"quantity": count, "unit_price": price, "amount": amount} for count, price, amount in ITEMS]
@@ -98,6 +98,19 @@ def test_sums_by_row_are_found_without_names() -> None:
     assert findings({"rows": rows}) == [
         ("sum", "rows[4].c", "a 88 + b 84 = 172, but c 672: difference 500"),
     ]
+
+
+def test_long_sums_and_names_are_shown_in_part() -> None:
+    rows: list[dict[str, int]] = []
+    for at in range(12):
+        parts = {f"part {index} {'x' * 500}": 1_000 + (at * 389 + index * 577) % 911 for index in range(12)}
+        rows.append({**parts, "all": sum(parts.values())})
+    assert findings({"rows": rows}) == []
+    rows[3]["all"] += 2_000
+    ((_, path, why),) = findings({"rows": rows})
+    assert path == "rows[3].all"
+    assert " + 6 more = " in why
+    assert len(why) <= 800
 
 
 def test_discount_in_one_row_is_no_fault() -> None:
@@ -196,6 +209,8 @@ def test_count_is_the_length_of_the_list_that_it_names() -> None:
         ("sum", "num_items", "num_items 8, but line_items has 7 elements")
     ]
     assert findings({"number_of_employees": 500, "employees": rows}) == []
+    pieces = [{"quantity": 1}] * 6 + [{"quantity": 2}]
+    assert findings({"num_items": 8, "items": pieces}) == []
 
 
 def test_numbers_in_texts_are_compared_exactly() -> None:
@@ -228,6 +243,13 @@ def test_due_date_is_the_stated_days_after_the_invoice() -> None:
     ]
     # Those of a discount.
     assert findings({**terms, "due_date": "2026-06-02"}) == []
+
+
+def test_birth_is_before_what_a_document_records() -> None:
+    assert findings({"patient": {"date_of_birth": "1971-09-03"}, "collected_at": "2026-03-12T08:15"}) == []
+    assert paths({"patient": {"date_of_birth": "2071-09-03"}, "collected_at": "2026-03-12T08:15"}) == {"collected_at"}
+    # A contract can be older than a person that it insures.
+    assert findings({"child": {"date_of_birth": "2021-09-03"}, "agreement_date": "2016-03-12"}) == []
 
 
 def test_periods_that_nearly_all_run_backwards_are_no_faults() -> None:

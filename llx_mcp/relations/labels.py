@@ -1,18 +1,19 @@
 """Totals among the rows of a list: a row that is labelled `Total …` is the sum of rows above it."""
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
+from llx_mcp.relations.evidence import MIN_BITS
+from llx_mcp.relations.findings import BrokenRelation, RelationFindings, Suspect
+from llx_mcp.relations.names import consists_of, has_role, is_total_label
+from llx_mcp.relations.series import lists_of_rows
+from llx_mcp.relations.tables import NumberReader, last_name
+from llx_mcp.relations.values import format_units
 from llx_mcp.result.normalize import normalize_texts
 from llx_mcp.result.outline import Node
-from llx_mcp.result.relation_evidence import MIN_BITS
-from llx_mcp.result.relation_findings import BrokenRelation, RelationFindings, Suspect
-from llx_mcp.result.relation_names import consists_of, has_role, is_total_label
-from llx_mcp.result.relation_series import lists_of_rows
-from llx_mcp.result.relation_tables import NumberReader, last_name
-from llx_mcp.result.relation_values import format_units
 
 # The total of fewer rows is a coincidence more often.
 _MIN_PARTS = 2
@@ -111,7 +112,7 @@ def _check_list(
             found.confirm((node, position) for node, position in cells if position is not None)
         rest = [field for field in fields if field not in holding and field.units[total] is not None]
         if holding:
-            bits_of_way[way] += sum(abs(field.units[total] or 0).bit_length() - _WAY_BITS for field in holding)
+            bits_of_way[way] += _count_bits([abs(field.units[total] or 0) for field in holding])
             # One number of a row can be wrong; where several are, the row is another kind of total.
             if len(rest) <= max(1, len(fields) // 3):
                 nearly += [(field, ways[way], total, way) for field in rest]
@@ -121,12 +122,21 @@ def _check_list(
         has_slip = _has_digits(field, total) and any(
             suspect.is_one_digit_off for suspect in _suspects(field, parts, total)
         )
-        if bits_of_way[way] >= (_MIN_BITS_OF_SLIP if has_slip else MIN_BITS):
+        if bits_of_way[way] >= (_MIN_BITS_OF_SLIP if has_slip else MIN_BITS + math.log2(len(fields) * len(totals))):
             _report(field, parts, total, texts, found)
     held_ways = {way for way, bits in bits_of_way.items() if bits >= _MIN_BITS_OF_SLIP}
     for total, ways, rest in open_totals:
         if len(rest) == 1:
             _judge_alone(rest[0], ways, (rows, totals, total), held_ways, texts, found)
+
+
+def _count_bits(numbers: Sequence[int]) -> int:
+    """Return how much it tells that these totals of one row hold; nearly equal ones tell it once."""
+    different: list[int] = []
+    for number in numbers:
+        if all(abs(number - other) * 100 > number for other in different):
+            different.append(number)
+    return sum(number.bit_length() - _WAY_BITS for number in different)
 
 
 def _ways_to_add(rows: range, totals: Sequence[int], total: int) -> list[list[int]]:

@@ -58,6 +58,7 @@ _WORDS: dict[str, str] = {
     "due": "due falligkeit falligkeitsdatum fallig faelligkeit echeance scadenza vencimiento vervaldatum",
     "birth": "birth born dob birthday birthdate geburt geburtsdatum geburtstag naissance nascita nacimiento "
     "geboren",
+    "record": "issue issued invoice statement collected report reported death died deceased examination sampled",
     "days": "days tage jours giorni dias dagen term",
     "strict": "total totals sum subtotal amount net gesamt gesamtsumme gesamtbetrag summe zwischensumme betrag "
     "somme totale montant suma importe totaal totalt summa the of all sub 合計 小計 合计 总计",

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from datetime import date
 from itertools import islice, pairwise, permutations
 
+from llx_mcp.relations.evidence import MIN_BITS, allows_broken
+from llx_mcp.relations.findings import BrokenRelation, RelationFindings, Suspect
+from llx_mcp.relations.names import has_role, without_role
+from llx_mcp.relations.series import lists_of_rows
+from llx_mcp.relations.tables import MAX_FIELDS, relative_label, relative_name
+from llx_mcp.relations.values import Day, is_no_date, read_days
 from llx_mcp.result.outline import Node, ancestor_position, levels_between, walk_members
-from llx_mcp.result.relation_evidence import MIN_BITS, allows_broken
-from llx_mcp.result.relation_findings import BrokenRelation, RelationFindings, Suspect
-from llx_mcp.result.relation_names import has_role, without_role
-from llx_mcp.result.relation_series import lists_of_rows
-from llx_mcp.result.relation_tables import MAX_FIELDS, relative_label, relative_name
-from llx_mcp.result.relation_values import Day, is_no_date, read_days
 from llx_mcp.result.sanitize import dump_json
 
 _MIN_SORTED = 12
@@ -257,7 +257,7 @@ def _comes_before(first: DateColumn, second: DateColumn) -> bool:
     if start and end and without_role(first.name, "start") == without_role(second.name, "end"):
         return True
     if has_role(first.name, "birth"):
-        return not has_role(second.name, "birth")
+        return has_role(second.name, "record")
     return has_role(first.name, "early") and has_role(second.name, "late") and not has_role(first.name, "late")
 
 

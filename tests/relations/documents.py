@@ -6,9 +6,9 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
+from llx_mcp.relations.check import RelationCheck, check_relations
 from llx_mcp.result.deadline import Deadline
 from llx_mcp.result.outline import Node, build_outline, walk_nodes
-from llx_mcp.result.relations import RelationCheck, check_relations
 
 CENT = Decimal("0.01")
 

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Sequence
 from datetime import date
 from itertools import permutations
 
-from llx_mcp.result.relation_dates import DateColumn
-from llx_mcp.result.relation_findings import BrokenRelation, RelationFindings, Suspect
-from llx_mcp.result.relation_names import has_role
-from llx_mcp.result.relation_tables import NumberColumn, NumberTable
+from llx_mcp.relations.dates import DateColumn
+from llx_mcp.relations.findings import BrokenRelation, RelationFindings, Suspect
+from llx_mcp.relations.names import has_role
+from llx_mcp.relations.tables import NumberColumn, NumberTable
 
 
 def check_due_dates(columns: Sequence[DateColumn], table: NumberTable, found: RelationFindings) -> None:

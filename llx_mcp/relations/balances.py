@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
+from llx_mcp.relations.findings import BrokenRelation, RelationFindings, Suspect
+from llx_mcp.relations.names import has_role
+from llx_mcp.relations.series import Flow, lists_of_rows
+from llx_mcp.relations.tables import NumberColumn, NumberTable
+from llx_mcp.relations.totals import find_balances
 from llx_mcp.result.outline import Node, ancestor_position, levels_between
-from llx_mcp.result.relation_findings import BrokenRelation, RelationFindings, Suspect
-from llx_mcp.result.relation_names import has_role
-from llx_mcp.result.relation_series import Flow, lists_of_rows
-from llx_mcp.result.relation_tables import NumberColumn, NumberTable
-from llx_mcp.result.relation_totals import find_balances
 
 Cells = list[tuple[NumberColumn, int, int]]
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise, permutations
 
+from llx_mcp.relations.evidence import MIN_BITS, allows_broken, count_bits, sample_rows, shifts
+from llx_mcp.relations.findings import BrokenRelation, RelationFindings, Suspect
+from llx_mcp.relations.names import has_role
+from llx_mcp.relations.tables import NumberColumn, NumberTable
+from llx_mcp.relations.values import count_digit_changes
 from llx_mcp.result.outline import Node
-from llx_mcp.result.relation_evidence import MIN_BITS, allows_broken, count_bits, sample_rows, shifts
-from llx_mcp.result.relation_findings import BrokenRelation, RelationFindings, Suspect
-from llx_mcp.result.relation_names import has_role
-from llx_mcp.result.relation_tables import NumberColumn, NumberTable
-from llx_mcp.result.relation_values import count_digit_changes
 
 _MAX_COLUMNS = 12
 _NUM_SEEDS = 24

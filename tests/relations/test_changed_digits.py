@@ -10,7 +10,7 @@ import pytest
 
 from llx_mcp.local.samples import SAMPLES, read_sample
 from tests.conftest import CORPUS_JOBS
-from tests.result.relation_documents import (
+from tests.relations.documents import (
     DOCUMENTS,
     change_digit,
     covered,

@@ -8,13 +8,13 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from itertools import combinations
 
+from llx_mcp.relations.breaks import describe_break
+from llx_mcp.relations.evidence import Relation
+from llx_mcp.relations.findings import BrokenRelation, RelationFindings, Suspect
+from llx_mcp.relations.names import consists_of, has_role
+from llx_mcp.relations.tables import NumberColumn, NumberTable, is_amount
 from llx_mcp.result.normalize import normalize_name
 from llx_mcp.result.outline import Node
-from llx_mcp.result.relation_breaks import describe_break
-from llx_mcp.result.relation_evidence import Relation
-from llx_mcp.result.relation_findings import BrokenRelation, RelationFindings, Suspect
-from llx_mcp.result.relation_names import consists_of, has_role
-from llx_mcp.result.relation_tables import NumberColumn, NumberTable, is_amount
 
 # A total that is ten times the sum is of something else.
 _MAX_RATIO = 10
@@ -24,6 +24,7 @@ _MIN_SIGNIFICANT_DIGITS = 4
 _MAX_BROKEN_SHARE = 0.1
 # More of the other numbers of an object are not tried to explain a difference.
 _MAX_EXPLAINING = 24
+_MIN_COUNTED = 3
 
 
 def check_totals(table: NumberTable, found: RelationFindings) -> None:
@@ -283,14 +284,24 @@ def _names_list(name: str, list_name: str) -> bool:
 
 def _compare_count(table: NumberTable, column: NumberColumn, node: Node, found: RelationFindings) -> None:
     one = 10**table.decimals
+    broken: list[BrokenRelation] = []
+    holding = 0
     for row in range(table.num_rows):
         units, value = column.units[row], node.values[row]
         if units is None or not isinstance(value, list):
             continue
         (cell, *_), length = column.cells(row), len(value)
+        suspect = Suspect(*cell, units // one, length)
         if units == length * one:
+            holding += 1
             found.confirm([cell])
-        elif length >= 3 and length * one <= 2 * units <= 4 * length * one:
+        # The number of items can also be that of all their pieces.
+        elif length >= _MIN_COUNTED and suspect.is_one_digit_off and not _is_a_sum(table, row, units):
             why = f"{column.label} {table.format(units, column.step)}, but {node.step} has {length:,} elements"
-            suspect = Suspect(*cell, units // one, length)
-            found.broken.append(BrokenRelation("sum", [suspect], why, abs(units - length * one) / max(units, 1)))
+            broken.append(BrokenRelation("sum", [suspect], why, min(1.0, abs(units - length * one) / max(units, 1))))
+    if len(broken) <= max(1, (holding + len(broken)) * _MAX_BROKEN_SHARE):
+        found.broken += broken
+
+
+def _is_a_sum(table: NumberTable, row: int, units: int) -> bool:
+    return any(column.is_sum and column.units[row] == units for column in table.columns)

@@ -3,9 +3,12 @@
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 
-from llx_mcp.result.relation_evidence import Relation
-from llx_mcp.result.relation_findings import BrokenRelation, Suspect
-from llx_mcp.result.relation_tables import NumberTable
+from llx_mcp.relations.evidence import Relation
+from llx_mcp.relations.findings import BrokenRelation, Suspect
+from llx_mcp.relations.tables import NumberTable
+
+# Of a longer sum, the first numbers are shown.
+_MAX_SHOWN_TERMS = 6
 
 
 def describe_break(table: NumberTable, relation: Relation, row: int, residual: Fraction) -> BrokenRelation:
@@ -69,7 +72,9 @@ def _explain(
         sign = -relation.weights[-1]
         signed = [(weight * sign, text) for weight, text in zip(relation.weights[:-1], terms[:-1], strict=True)]
         signed.sort(key=lambda pair: -pair[0])
-        left = "".join(f"{' + ' if weight > 0 else ' - '}{text}" for weight, text in signed).removeprefix(" + ").strip()
+        first = signed[:_MAX_SHOWN_TERMS]
+        left = "".join(f"{' + ' if weight > 0 else ' - '}{text}" for weight, text in first).removeprefix(" + ").strip()
+        left += f" + {len(signed) - len(first)} more" if len(signed) > len(first) else ""
         residual *= sign
     result = numbers[-1] + residual
     step = steps[-1]

@@ -8,12 +8,12 @@ fields, one for each metric, and for tables whose rows are line items and whose 
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterator, Sequence
 
+from llx_mcp.relations.findings import RelationFindings
+from llx_mcp.relations.names import has_role
+from llx_mcp.relations.series import lists_of_rows
+from llx_mcp.relations.tables import Cell, NumberColumn, NumberReader, NumberTable, last_name
 from llx_mcp.result.normalize import normalize_name, normalize_text
 from llx_mcp.result.outline import Node, walk_nodes
-from llx_mcp.result.relation_findings import RelationFindings
-from llx_mcp.result.relation_names import has_role
-from llx_mcp.result.relation_series import lists_of_rows
-from llx_mcp.result.relation_tables import Cell, NumberColumn, NumberReader, NumberTable, last_name
 
 # More rows or columns are rather records than one table.
 _MAX_LINES = 40
