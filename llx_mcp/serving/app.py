@@ -6,7 +6,7 @@ call. Whatever fails ends in a `Refusal`.
 """
 
 import logging
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -27,7 +27,6 @@ from llx_mcp.jobs.reader import ReaderOptions
 from llx_mcp.jobs.source import JobSource
 from llx_mcp.redaction import Redactor
 from llx_mcp.server.app import ExtractServer, build_server
-from llx_mcp.server.tasks import TaskWork
 from llx_mcp.serving.callers import CallerRedactor, set_caller
 from llx_mcp.serving.health import Health, PartState
 from llx_mcp.serving.hosts import HostCheck
@@ -56,7 +55,6 @@ class HttpOptions:
         service: settings of the service; its key is that of callers who have none of their own.
         reader: how jobs are polled and cached; the memory is that of all tenants together.
         clock: the clock for polling, waiting and idle times.
-        works: the task work of further tools, by tool name.
         bus: carries the events of subscriptions; by default, to listeners of the same tenant in this process.
         routes: further routes, such as those of webhooks. They check by themselves who may call.
         log_level: what is logged to stderr.
@@ -66,7 +64,6 @@ class HttpOptions:
     service: Settings
     reader: ReaderOptions = field(default_factory=ReaderOptions)
     clock: Clock = field(default_factory=SystemClock)
-    works: Mapping[str, TaskWork] = field(default_factory=dict)
     bus: SubscriptionBus = field(default_factory=TenantBus)
     routes: Sequence[BaseRoute] = ()
     log_level: LogLevel = "WARNING"
@@ -191,7 +188,7 @@ class HttpApp:
             _refuse_to_open,
             redactor=redactor,
             clock=options.clock,
-            works=options.works,
+            options=options.reader,
             middleware=[use_callers_reader, self.write_scope.check_call],
             bus=options.bus,
             log_level=options.log_level,
