@@ -6,7 +6,7 @@ call. Whatever fails ends in a `Refusal`.
 """
 
 import logging
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
 
@@ -27,7 +27,6 @@ from llx_mcp.jobs.reader_options import ReaderOptions
 from llx_mcp.jobs.source import JobSource
 from llx_mcp.redaction import Redactor
 from llx_mcp.server.app import ExtractServer, build_server
-from llx_mcp.server.tasks import TaskWork
 from llx_mcp.serving.callers import CallerRedactor, set_caller
 from llx_mcp.serving.health import Health, PartState
 from llx_mcp.serving.hosts import HostCheck
@@ -58,7 +57,6 @@ class HttpOptions:
         reader: how jobs are polled and cached, and what is allowed besides reading; the memory is that of all tenants
             together.
         clock: the clock for polling, waiting and idle times.
-        works: the task work of further tools, by tool name.
         bus: carries the events of subscriptions; by default, to listeners of the same tenant in this process.
         routes: further routes, such as those of webhooks. They check by themselves who may call.
         log_level: what is logged to stderr.
@@ -68,7 +66,6 @@ class HttpOptions:
     service: Settings
     reader: ReaderOptions = field(default_factory=ReaderOptions)
     clock: Clock = field(default_factory=SystemClock)
-    works: Mapping[str, TaskWork] = field(default_factory=dict)
     bus: SubscriptionBus = field(default_factory=TenantBus)
     routes: Sequence[BaseRoute] = ()
     log_level: LogLevel = "WARNING"
@@ -196,7 +193,6 @@ class HttpApp:
             redactor=redactor,
             clock=options.clock,
             options=options.reader,
-            works=options.works,
             middleware=[use_callers_reader, self.write_scope.check_call],
             bus=options.bus,
             request_state=build_state_security(),

@@ -1,5 +1,6 @@
 """Runs the server over streamable HTTP until a signal stops it."""
 
+import errno
 import gc
 import logging
 import signal
@@ -11,6 +12,7 @@ from typing import Any, cast
 
 import anyio
 
+from llx_mcp.errors import ConfigurationError
 from llx_mcp.redaction import RedactingFilter
 from llx_mcp.serving.app import HttpApp, HttpOptions
 from llx_mcp.serving.logs import hide_documents
@@ -56,10 +58,19 @@ def open_listener(host: str, port: int) -> socket.socket:
     """Listen on an address.
 
     Raises:
-        OSError: it cannot be used.
+        ConfigurationError: it is no address of this machine.
+        OSError: the port is in use, or needs more rights.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+    try:
+        return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+    except OSError as exc:
+        if exc.errno in (errno.EADDRINUSE, errno.EACCES):
+            raise
+        reason = exc.strerror
+    raise ConfigurationError(
+        f"--host {host}: the server cannot listen there ({reason}). Give an address of this machine, or 127.0.0.1."
+    )
 
 
 async def run_server(app: HttpApp, listener: socket.socket, settings: HttpSettings, log_level: str) -> int | None:
