@@ -69,8 +69,8 @@ class LimitedProtocol(H11Protocol):
         """Read data. Outside of a request, it is the next request, or the rest of a body that was not read."""
         if self._is_refused:
             return
-        if self._header_timer is None and not self._is_answering:
-            self._header_timer = self._cut_after(self._limits.header_seconds, "slow_headers")
+        if not self._is_answering:
+            self._start_header_timer()
         super().data_received(data)
 
     def handle_events(self) -> None:
@@ -79,6 +79,12 @@ class LimitedProtocol(H11Protocol):
         if self._is_answering:
             _stop(self._header_timer)
             self._header_timer = None
+
+    def on_response_complete(self) -> None:
+        """Go on with the next request. Its first bytes may have come while the last one was answered."""
+        super().on_response_complete()
+        if self.conn.trailing_data[0] and not self._is_answering:
+            self._start_header_timer()
 
     def pause_writing(self) -> None:
         """Start the time that the client has to read on."""
@@ -109,6 +115,10 @@ class LimitedProtocol(H11Protocol):
     def _close_soon(self) -> None:
         self.transport.close()
         self.loop.call_later(_CLOSE_SECONDS, self.transport.abort)
+
+    def _start_header_timer(self) -> None:
+        if self._header_timer is None:
+            self._header_timer = self._cut_after(self._limits.header_seconds, "slow_headers")
 
     def _cut_after(self, seconds: float, reason: str) -> asyncio.TimerHandle:
         return self.loop.call_later(seconds, self._cut, reason)

@@ -74,12 +74,20 @@ def test_slow_headers_end_the_connection() -> None:
             assert read_all(slow) == b""
         with connected(server) as second:
             content, headers = build_message("ping", {}, LEGACY)
-            second.sendall(raw_request(content, headers | host_of(server) | {"content-length": str(len(content))}))
+            request = raw_request(content, headers | host_of(server) | {"content-length": str(len(content))})
+            second.sendall(request)
             assert second.recv(1 << 16).startswith(b"HTTP/1.1 200")
             # The next request of the same connection has its own time.
             second.sendall(b"POST /mcp HTTP/1.1\r\n")
             second.settimeout(60)
             assert b"HTTP/1.1 400" not in read_all(second)
+        with connected(server) as early:
+            # Its first bytes come before the answer to the request before it.
+            early.sendall(request + b"POST /mcp HTTP/1.1\r\n")
+            early.settimeout(60)
+            received = read_all(early)
+            assert received.startswith(b"HTTP/1.1 200")
+            assert b"HTTP/1.1 400" not in received
         assert is_served(server)
 
 
