@@ -458,3 +458,50 @@ async def test_document_of_a_job_that_names_no_file_is_an_error() -> None:
 def test_parse_job_is_found_in_metadata_of_any_type(metadata: Any, found: str) -> None:
     assert find_parse_job_id(json.dumps({"id": "ext-1", "extract_metadata": metadata}).encode()) == found
     assert find_parse_job_id(b"not JSON") == ""
+
+
+@virtual
+@pytest.mark.parametrize("parse_job", ["pjb", None])
+async def test_documents_of_one_key_leave_turns_for_others(parse_job: str | None) -> None:
+    service, other = Service(max_bytes=1 << 20), Service()
+    other.turns = service.turns
+    service.documents.seconds = 5.0
+    for at in range(6):
+        service.documents.parse_jobs[f"pjb-{at}"] = PARSED
+        service.documents.files[f"dfl-{at}"] = b"%PDF"
+    other.documents.parse_jobs["pjb-1"] = PARSED
+    async with service.open() as texts, other.open() as others, anyio.create_task_group() as group:
+        for at in range(6):
+            cached = job(parse_job=parse_job and f"pjb-{at}", file=f"dfl-{at}", job_id=f"ext-{at}")
+            group.start_soon(texts.fetch, replace(KEY, job_id=cached.job.id), cached)
+        await anyio.sleep(1)
+        # Half of the four turns.
+        assert len(service.documents.fetched) == 2
+        with anyio.fail_after(1):
+            assert await words(others, job(), replace(KEY, identity="other")) == "parsed"
+        group.cancel_scope.cancel()
+
+
+@virtual
+@pytest.mark.parametrize("parse_job", ["pjb-1", None])
+async def test_pause_of_the_rate_limit_holds_no_turn(parse_job: str | None) -> None:
+    service = Service()
+    service.documents.parse_jobs["pjb-1"] = PARSED
+    service.documents.files["dfl-1"] = b"%PDF"
+    async with service.open() as texts, anyio.create_task_group() as group:
+        service.rate.note_refusal(anyio.current_time(), 5.0)
+        group.start_soon(texts.fetch, KEY, job(parse_job=parse_job))
+        await anyio.sleep(1)
+        assert (service.turns.num_running, service.turns.num_waiting) == (0, 0)
+        await anyio.sleep(5)
+        assert service.documents.fetched == [parse_job or "dfl-1"]
+
+
+@virtual
+async def test_document_that_is_open_has_a_turn() -> None:
+    service = Service()
+    service.documents.files["dfl-1"] = b"%PDF"
+    async with service.open() as texts:
+        async with texts.open_document(KEY, job()) as content:
+            assert (content, service.turns.num_running) == (b"%PDF", 1)
+        assert service.turns.num_running == 0

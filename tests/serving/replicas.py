@@ -17,7 +17,7 @@ from llx_mcp.backends import BuildSource, OpenShared, local_settings
 from llx_mcp.jobs.clock import Clock, SystemClock
 from llx_mcp.jobs.reader_options import ReaderOptions
 from llx_mcp.llamacloud.opening import open_shared_clients
-from llx_mcp.local import create_app
+from llx_mcp.local import create_app, open_store
 from llx_mcp.local.job_store import JobStore
 from llx_mcp.local.scenarios import apply_scenario, get_scenario
 from llx_mcp.serving.app import HttpApp, HttpOptions
@@ -51,6 +51,12 @@ class KeyedService:
         job = {"id": job_id, "status": "COMPLETED", "created_at": "2026-01-01T00:00:00Z", "extract_result": result}
         chosen = get_scenario(scenario)
         self.stores[key].import_job(apply_scenario(json.dumps(job).encode(), chosen), chosen.timeline)
+
+    def add_samples(self, key: str) -> JobStore:
+        """Give a key a store with the samples and their documents."""
+        self.stores[key] = open_store(None, with_samples=True)
+        self._apps[key] = create_app(self.stores[key])
+        return self.stores[key]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer from the store of the request's key."""
