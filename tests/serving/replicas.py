@@ -4,13 +4,14 @@ import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from itertools import count
 from typing import Any
 
 import anyio
 import httpx
 from pydantic import SecretStr
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from llx_mcp.backends import BuildSource, OpenShared, local_settings
@@ -20,9 +21,11 @@ from llx_mcp.llamacloud.opening import open_shared_clients
 from llx_mcp.local import create_app, open_store
 from llx_mcp.local.job_store import JobStore
 from llx_mcp.local.scenarios import apply_scenario, get_scenario
+from llx_mcp.local.seeding import PROJECT_ID
 from llx_mcp.serving.app import HttpApp, HttpOptions
 from llx_mcp.serving.settings import HttpSettings
 from llx_mcp.settings import Settings, read_settings
+from tests.pdf_files import build_text_pdf, write_lines
 
 PORT = 8000
 URL = f"http://127.0.0.1:{PORT}/mcp"
@@ -43,14 +46,24 @@ class KeyedService:
         self.requests: list[tuple[str, str]] = []
         self._apps: dict[str, ASGIApp] = {}
 
-    def add_job(self, key: str, job_id: str, result: Any, scenario: str = "instant") -> None:
+    def add_job(
+        self, key: str, job_id: str, result: Any, scenario: str = "instant", file_id: str | None = None
+    ) -> None:
         """Add a finished job to the store of a key."""
         if key not in self.stores:
             self.stores[key] = JobStore()
             self._apps[key] = create_app(self.stores[key])
         job = {"id": job_id, "status": "COMPLETED", "created_at": "2026-01-01T00:00:00Z", "extract_result": result}
+        if file_id is not None:
+            job["file_input"] = file_id
         chosen = get_scenario(scenario)
         self.stores[key].import_job(apply_scenario(json.dumps(job).encode(), chosen), chosen.timeline)
+
+    def add_document(self, key: str, file_id: str, text: str) -> None:
+        """Add a document of one line to the store of a key, which has jobs."""
+        content = build_text_pdf(write_lines(text))
+        now = datetime(2026, 1, 1, tzinfo=UTC)
+        self.stores[key].files.put_file(content, f"{text}.pdf", now, project_id=PROJECT_ID, file_id=file_id)
 
     def add_samples(self, key: str) -> JobStore:
         """Give a key a store with the samples and their documents."""
@@ -64,7 +77,18 @@ class KeyedService:
         key = authorization.removeprefix("Bearer ")
         self.requests.append((key, scope["path"]))
         app = self._apps.get(key) or JSONResponse({"detail": "Invalid API key"}, 401)
+        if not key and scope["path"].startswith("/_files/"):
+            app = await self._fetch_signed(f"{scope['path']}?{scope['query_string'].decode()}")
         await app(scope, receive, send)
+
+    async def _fetch_signed(self, url: str) -> ASGIApp:
+        """Return the answer to a request for a file with a signature, which only the store that signed accepts."""
+        for app in self._apps.values():
+            async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1") as http:
+                response = await http.get(url)
+            if response.status_code == 200:
+                return Response(response.content)
+        return Response(status_code=403)
 
     def share(self, settings: Settings | None = None) -> OpenShared:
         """Return a function that opens this service for many keys."""

@@ -13,8 +13,11 @@ from typing import Any
 import anyio
 import pytest
 
+from llx_mcp.jobs.creation_options import CreationOptions
+from llx_mcp.jobs.reader_options import ReaderOptions
 from llx_mcp.redaction import RedactingFilter
 from llx_mcp.serving.logs import hide_documents
+from tests.jobs.creating import SCHEMA
 from tests.serving.replicas import LEGACY, MODERN, Answer, KeyedService, Replica, open_replicas
 
 NUM_TENANTS = 7
@@ -24,6 +27,7 @@ NUM_JOBS = 6
 CONCURRENCY = 12
 # Of each seed. More find more: LLX_MCP_TEST_STEPS=2500 takes some minutes.
 NUM_STEPS = int(os.environ.get("LLX_MCP_TEST_STEPS", "400"))
+OPTIONS = ReaderOptions(creation=CreationOptions(frozenset({"create"})))
 TASKS: dict[str, Any] = {
     "io.modelcontextprotocol/clientCapabilities": {"extensions": {"io.modelcontextprotocol/tasks": {}}}
 }
@@ -47,6 +51,8 @@ class World:
                 self.service.add_job(key, f"ext-{number}", {"owner": word, "rows": rows})
             self.service.add_job(key, f"ext-of-{word}", {"owner": word})
             self.service.add_job(key, "ext-stuck", {"owner": word}, "stuck")
+            self.service.add_job(key, "ext-cited", {"owner": word}, file_id="dfl-cited")
+            self.service.add_document(key, "dfl-cited", word)
 
     def job(self, tenant: int) -> str:
         """Choose a job: one of the tenant, one that all have, or one of another tenant."""
@@ -85,6 +91,25 @@ async def read(world: World, replica: Replica, tenant: int, version: str) -> Ans
         assert cursor is None or is_own or "values" not in answer.content
         if next_cursor := answer.content.get("cursor"):
             world.cursors[tenant].append(next_cursor)
+    return answer
+
+
+async def read_source(world: World, replica: Replica, tenant: int, version: str) -> Answer:
+    """Read the document of a job. The jobs and documents of all tenants have the same ids."""
+    answer = await replica.call("read_source_text", world.keys[tenant], version, job_id="ext-cited", pages="1")
+    if answer.status == 200 and answer.content.get("lines"):
+        assert world.words[tenant] in str(answer.content["lines"])
+        world.outcomes["lines of a document"] += 1
+    return answer
+
+
+async def create(world: World, replica: Replica, tenant: int, version: str) -> Answer:
+    arguments = {"document_id": "dfl-cited", "data_schema": SCHEMA, "again": world.random.random() < 0.2}
+    answer = await replica.call("create_extract_job", world.keys[tenant], version, **arguments)
+    if answer.status == 200:
+        assert answer.content["job_id"] in [
+            job_id for job_id, _ in world.service.stores[world.keys[tenant]].list_jobs()
+        ]
     return answer
 
 
@@ -141,7 +166,8 @@ async def fail(world: World, replica: Replica, tenant: int, version: str) -> Ans
     return await replica.call("get_extract_job", wrong, version, job_id=world.job(tenant))
 
 
-STEPS: list[Step] = [get, get, find, read, read, list_jobs, wait, begin_task, get_task, read_resource, complete, fail]
+READING: list[Step] = [get, get, find, read, read, read_source, list_jobs, read_resource, complete]
+STEPS: list[Step] = [*READING, wait, begin_task, get_task, create, fail]
 
 
 def assert_nothing_of_others(world: World, tenant: int, step: Step, answer: Answer) -> None:
@@ -197,7 +223,9 @@ async def take_step(world: World, replicas: list[Replica]) -> None:
 @pytest.mark.parametrize("seed", range(4))
 async def test_nothing_of_one_tenant_reaches_another(seed: int, log: Log) -> None:
     world = World(seed)
-    async with open_replicas(world.service, 2, auth="pass-through", max_tenants=MAX_TENANTS) as replicas:
+    async with open_replicas(
+        world.service, 2, auth="pass-through", max_tenants=MAX_TENANTS, reader=OPTIONS
+    ) as replicas:
         for replica in replicas:
             log.addFilter(RedactingFilter(replica.app.redactor))
 
@@ -215,4 +243,6 @@ async def test_nothing_of_one_tenant_reaches_another(seed: int, log: Log) -> Non
     assert {key for key, _ in world.service.requests} >= set(world.keys)
     assert world.outcomes["get 200"] > NUM_STEPS / 20
     assert world.outcomes["get_task 200"] > NUM_STEPS / 60
+    assert world.outcomes["create 200"] > NUM_STEPS / 60
+    assert world.outcomes["lines of a document"] > 0
     world.service.close()

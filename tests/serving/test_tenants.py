@@ -11,6 +11,8 @@ from mcp.server.subscriptions import ResourceUpdated, ServerEvent
 from pydantic import SecretStr
 from starlette.types import Receive, Scope, Send
 
+from llx_mcp.jobs.cache import JobKey
+from llx_mcp.jobs.cached_source import BytesKey, DocumentKey
 from llx_mcp.jobs.reader_options import ReaderOptions
 from llx_mcp.local import create_app, open_store
 from llx_mcp.serving.callers import Caller
@@ -72,6 +74,39 @@ async def test_idle_tenant_is_dropped_with_its_jobs_and_a_busy_one_is_not(servic
             assert (len(tenants), tenants.shared.cache.entries.num_bytes) == (1, 0)
             async with tenants.use(caller(1)) as same:
                 assert same is busy
+
+
+async def test_text_of_a_document_counts_for_its_tenant_and_is_dropped_with_it(service: KeyedService) -> None:
+    clock = StandingClock()
+    for key in KEYS[:2]:
+        service.add_job(key, "ext-cited", {"owner": "words"}, file_id="dfl-1")
+        service.add_document(key, "dfl-1", "words")
+    async with open_replica(
+        service, auth="pass-through", clock=clock, tenant_idle_seconds=60, max_tenants=10
+    ) as replica:
+        for key in KEYS[:2]:
+            answer = await replica.call("read_source_text", key, job_id="ext-cited", pages="1")
+            assert "words" in str(answer.content["lines"])
+        tenants = replica.app.tenants
+        cache = tenants.shared.cache.entries
+        kinds = {identity: {type(key) for key in cache.newest_first(identity)} for identity in cache.list_identities()}
+        assert list(kinds.values()) == [{JobKey, DocumentKey, BytesKey}] * 2
+        async with tenants.use(caller(1)) as kept:
+            clock.seconds += 61
+            tenants.drop_idle()
+            await anyio.wait_all_tasks_blocked()
+            assert kept.reader is not None
+            assert cache.list_identities() == [await kept.reader.fetcher.identity()]
+
+
+async def test_readers_share_processes_for_documents_and_turns_at_them(service: KeyedService) -> None:
+    async with opened(service, StandingClock()) as tenants, tenants.use(caller(0)) as a, tenants.use(caller(1)) as b:
+        assert a.reader is not None
+        assert b.reader is not None
+        evidence = [tenant.evidence for tenant in (a.reader, b.reader)]
+        assert evidence[0].pdfs is not evidence[1].pdfs
+        assert evidence[0].pdfs._turns is evidence[1].pdfs._turns
+        assert evidence[0].texts._turns is evidence[1].texts._turns is tenants.shared.documents
 
 
 async def test_least_recently_used_tenant_makes_room(service: KeyedService) -> None:
