@@ -1,10 +1,12 @@
 """The backends that jobs come from: LlamaCloud, or the embedded API. They differ only in the HTTP transport."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from pydantic import SecretStr
 
 from llx_mcp.errors import ConfigurationError
 from llx_mcp.jobs.poll_schedule import PollSchedule
@@ -16,6 +18,10 @@ if TYPE_CHECKING:
     from llx_mcp.local import JobStore
 
 LOCAL_KEY = "llx-local"
+
+# Opens the source of any key; None stands for the key of the settings.
+BuildSource = Callable[[SecretStr | None], JobSource]
+OpenShared = Callable[[], AbstractAsyncContextManager[BuildSource]]
 
 
 class _CloudBackend:
@@ -41,6 +47,49 @@ class _CloudBackend:
 def open_cloud_backend(settings: Settings) -> OpenSource:
     """Return a function that opens a client of LlamaCloud with these settings. Servers over it redact the key."""
     return _CloudBackend(settings)
+
+
+def share_cloud_backend(settings: Settings) -> OpenShared:
+    """Return a function that opens LlamaCloud for many keys, over one pool of connections."""
+
+    @asynccontextmanager
+    async def open_shared() -> AsyncIterator[BuildSource]:
+        from llx_mcp.llamacloud.opening import open_shared_clients
+
+        async with open_shared_clients(settings.max_body_bytes) as build_client:
+            yield lambda key: build_client(_with_key(settings, key))
+
+    return open_shared
+
+
+def _with_key(settings: Settings, key: SecretStr | None) -> Settings:
+    return settings if key is None else settings.model_copy(update={"api_key": key})
+
+
+def share_local_backend(path: Path | None) -> OpenShared:
+    """Return a function that opens the embedded API in this process for many keys. It takes any key.
+
+    Args:
+        path: an existing database file; None for the samples, in memory.
+
+    Raises:
+        ConfigurationError: the file does not exist.
+    """
+    _check_exists(path)
+
+    @asynccontextmanager
+    async def open_shared() -> AsyncIterator[BuildSource]:
+        from llx_mcp.llamacloud.opening import open_shared_clients
+        from llx_mcp.local import create_app
+
+        store, settings = open_local_store(path), local_settings()
+        try:
+            async with open_shared_clients(settings.max_body_bytes, app=create_app(store)) as build_client:
+                yield lambda key: build_client(_with_key(settings, key))
+        finally:
+            store.close()
+
+    return open_shared
 
 
 def build_reader_options(settings: Settings) -> ReaderOptions:
@@ -115,6 +164,4 @@ def _check_exists(path: Path | None) -> None:
 
 def local_settings() -> Settings:
     """Return settings for the embedded API, which ignore the key, the project and the address of the environment."""
-    from pydantic import SecretStr
-
     return Settings.model_construct(api_key=SecretStr(LOCAL_KEY), base_url_override="http://127.0.0.1")

@@ -1,12 +1,12 @@
 """The settings: one frozen `Settings` object, read once from flags and environment variables."""
 
 import ipaddress
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal, TypeVar, get_args
 from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
 from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from llx_mcp.errors import ConfigurationError
 from llx_mcp.redaction import Redactor
@@ -15,6 +15,7 @@ Region = Literal["na", "eu"]
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 # What a server may do besides reading, where the operator allows it.
 Permission = Literal["create", "cancel", "delete"]
+AnySettings = TypeVar("AnySettings", bound="EnvironmentSettings")
 
 BASE_URLS: dict[Region, str] = {
     "na": "https://api.cloud.llamaindex.ai",
@@ -25,7 +26,26 @@ MAX_BODY_BYTES = 256 * 1024 * 1024
 CALL_SECONDS = 50.0
 
 
-class KeySettings(BaseSettings):
+class EnvironmentSettings(BaseSettings):
+    """Settings that are given by field name, or by the environment variable that is a field's alias."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", populate_by_name=True, env_ignore_empty=True)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - the base class fixes the parameters
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read the aliases alone: variables such as API_KEY, PATH or HOST are those of other programs."""
+        env_settings.config = {**env_settings.config, "populate_by_name": False}
+        return init_settings, env_settings
+
+
+class KeySettings(EnvironmentSettings):
     """The key alone. It can be read whatever the other settings are.
 
     The key is a `SecretStr`, so a repr, a log or a traceback does not show it.
@@ -33,8 +53,6 @@ class KeySettings(BaseSettings):
     Attributes:
         api_key: API key of LlamaCloud; it belongs to one region.
     """
-
-    model_config = SettingsConfigDict(frozen=True, extra="ignore", populate_by_name=True, env_ignore_empty=True)
 
     api_key: SecretStr | None = Field(None, validation_alias=AliasChoices("LLAMA_CLOUD_API_KEY", "LLAMA_PARSE_API_KEY"))
 
@@ -129,7 +147,7 @@ def check_base_url(url: str) -> str:
         raise ValueError("must be an absolute URL such as https://api.cloud.llamaindex.ai")
     if parts.username or parts.password or parts.query or parts.fragment:
         raise ValueError("must not carry user information, a query or a fragment")
-    if parts.scheme == "http" and not _is_loopback(parts.hostname):
+    if parts.scheme == "http" and not is_loopback(parts.hostname):
         raise ValueError("must be https, except on this machine (127.0.0.1, localhost, [::1])")
     return url.strip().rstrip("/")
 
@@ -148,9 +166,18 @@ def load_settings(**overrides: object) -> Settings:
     Raises:
         ConfigurationError: a setting is invalid. The message names every such setting, and shows no value.
     """
+    return read_settings(Settings, **overrides)
+
+
+def read_settings(kind: type[AnySettings], **overrides: object) -> AnySettings:
+    """Load settings of any kind from the environment, as `load_settings` does.
+
+    Raises:
+        ConfigurationError: a setting is invalid. The message names every such setting, and shows no value.
+    """
     given = {name: value for name, value in overrides.items() if value is not None}
     try:
-        return Settings(**given)  # type: ignore[arg-type]
+        return kind(**given)
     except ValidationError as exc:
         reasons = [_describe_error(error) for error in exc.errors()]
     raise ConfigurationError("These settings cannot be used. " + "; ".join(reasons))
@@ -186,7 +213,8 @@ def _has_port(parts: SplitResult) -> bool:
         return False
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Return whether a host is this machine and no other can reach it."""
     if host == "localhost":
         return True
     try:

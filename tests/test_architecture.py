@@ -20,6 +20,7 @@ WITHOUT_COVERAGE = {name: value for name, value in os.environ.items() if not nam
 LAYERS = [
     {"__main__", "pytest_plugin", "outputs"},
     {"cli"},
+    {"serving"},
     {"server"},
     {"backends"},
     {"jobs", "llamacloud", "local"},
@@ -28,17 +29,18 @@ LAYERS = [
     {"query", "evidence", "relations"},
     {"result"},
     {"models", "settings"},
-    {"errors", "raw_json", "redaction", "scope"},
+    {"errors", "raw_json", "redaction", "scope", "turns"},
 ]
 # The packages that may import each outside library. Everything else stays free of it.
 LIBRARIES = {
-    "mcp": {"server", "cli"},
-    "mcp_types": {"server"},
-    "httpx": {"llamacloud"},
+    "mcp": {"serving", "server", "cli"},
+    "mcp_types": {"serving", "server"},
+    "httpx": {"llamacloud", "serving"},
+    "jwt": {"serving"},
     "stamina": {"llamacloud"},
-    "starlette": {"local"},
+    "starlette": {"local", "serving"},
     "sqlite3": {"local", "query"},
-    "uvicorn": {"local", "server"},
+    "uvicorn": {"local", "serving"},
     "pytest": {"pytest_plugin"},
     "jsonschema": {"local", "result"},
     "rapidfuzz": {"evidence"},
@@ -46,8 +48,8 @@ LIBRARIES = {
     "referencing": {"result"},
     "pypdfium2": {"pdf"},
     "PIL": {"pdf"},
-    "pydantic": {"models", "settings", "answers", "server", "backends", "local"},
-    "pydantic_settings": {"settings"},
+    "pydantic": {"models", "settings", "answers", "serving", "server", "backends", "local"},
+    "pydantic_settings": {"settings", "serving"},
     "openpyxl": {"cli"},
     "pyarrow": {"cli"},
     "rich": {"cli"},
@@ -149,8 +151,9 @@ def test_start_up_imports_nothing_heavy() -> None:
         "llx_mcp.models",
         "llx_mcp.answers.summary",
         "llx_mcp.local",
+        "jwt",
     )
-    code = "import sys, llx_mcp.cli.main, llx_mcp.server.run, llx_mcp.server.http; "
+    code = "import sys, llx_mcp.cli.main, llx_mcp.server.run, llx_mcp.serving.run; "
     code += f"print([name for name in {heavy} if name in sys.modules])"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=WITHOUT_COVERAGE)
     assert run.stdout.strip() == "[]"

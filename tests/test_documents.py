@@ -13,6 +13,7 @@ from typing import Any, get_args
 import jsonschema
 import pytest
 from mcp import Client, MCPError
+from pydantic_settings import BaseSettings
 
 from llx_mcp import __version__, outputs
 from llx_mcp.answers.limits import Section
@@ -23,6 +24,7 @@ from llx_mcp.jobs.reader_options import ReaderOptions
 from llx_mcp.local import SAMPLES
 from llx_mcp.server.app import build_server
 from llx_mcp.server.prompts import load_prompts
+from llx_mcp.serving.settings import HttpSettings
 from llx_mcp.settings import Permission, Settings
 from tests.conftest import ROOT, SHARED, need_shared
 from tests.docs.pages import PAGES, list_commands
@@ -33,10 +35,10 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 REPOSITORY = PROJECT["urls"]["Homepage"]
 
 
-def variables() -> set[str]:
+def variables(kind: type[BaseSettings] = Settings) -> set[str]:
     """Every environment variable that a setting is read from."""
     names: set[str] = set()
-    for info in Settings.model_fields.values():
+    for info in kind.model_fields.values():
         alias: Any = info.validation_alias
         names |= set(getattr(alias, "choices", [alias]))
     return names
@@ -66,7 +68,7 @@ async def test_tables_name_every_tool_resource_and_prompt() -> None:
 
 
 def test_commands_page_has_every_command_and_no_other() -> None:
-    documented = re.findall(r"^\| `llx-mcp ([a-z]+(?: [a-z]+)?)", PAGES["docs/commands.md"], re.MULTILINE)
+    documented = re.findall(r"^\| `llx-mcp ([a-z-]+(?: [a-z]+)?)", PAGES["docs/commands.md"], re.MULTILINE)
     assert sorted(documented) == sorted(list_commands(build_parser()))
 
 
@@ -80,11 +82,16 @@ def test_settings_page_and_registry_entry_have_every_setting() -> None:
     assert all(variable["description"] for variable in named.values())
 
 
+def test_serving_page_has_every_setting_of_http() -> None:
+    documented = re.findall(r"^\| `([A-Z_]+)` \|", PAGES["docs/serving.md"], re.MULTILINE)
+    assert set(documented) == variables(HttpSettings)
+
+
 def test_no_page_names_a_setting_that_does_not_exist() -> None:
     pages = [page for name, page in PAGES.items() if name != "CHANGELOG.md"]
-    assert {name for page in pages for name in re.findall(r"\bLLX_MCP_[A-Z_]+\b", page)} <= variables() | {
-        "LLX_MCP_TESTS_NEED_CORPUS"
-    }
+    assert {name for page in pages for name in re.findall(r"\bLLX_MCP_[A-Z_]+\b", page)} <= variables() | variables(
+        HttpSettings
+    ) | {"LLX_MCP_TESTS_NEED_CORPUS"}
 
 
 def test_readme_is_short_and_begins_with_what_it_is() -> None:

@@ -161,3 +161,10 @@ def test_permission_or_limit_that_is_none_is_refused(
 
 def test_nothing_is_allowed_by_default() -> None:
     assert load_settings().allow == frozenset()
+
+
+@pytest.mark.parametrize("name", ["API_KEY", "api_key", "REGION", "BASE_URL_OVERRIDE", "PROJECT_ID", "LOG_LEVEL"])
+def test_variable_of_another_program_is_not_read(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = load_settings()
+    monkeypatch.setenv(name, "llx-of-another-program")
+    assert load_settings() == expected

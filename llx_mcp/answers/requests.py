@@ -223,7 +223,11 @@ class WaitRequest:
 
 @dataclass(frozen=True, slots=True)
 class JobListRequest:
-    """A request for a list of jobs. None does not filter; times are ISO 8601, as they were given."""
+    """A request for a list of jobs. None does not filter; times are ISO 8601, as they were given.
+
+    Attributes:
+        credential: digest of the credential whose jobs these are; a cursor is valid for this credential alone.
+    """
 
     status: str | None = None
     document: str | None = None
@@ -232,6 +236,7 @@ class JobListRequest:
     created_until: str | None = None
     max_chars: int = DEFAULT_CHARS
     scope: Scope = DEFAULT_SCOPE
+    credential: str = ""
 
     @property
     def filters(self) -> dict[str, str]:
@@ -252,7 +257,7 @@ class JobListRequest:
     @property
     def cursor_source(self) -> str:
         """What a cursor of this list is bound to."""
-        return json.dumps(["list", self.filters, *asdict(self.scope).values()])
+        return json.dumps(["list", self.credential, self.filters, *asdict(self.scope).values()])
 
     def call(self, *, cursor: str | None = None) -> Call:
         """Build the same call, or the call for the page after it."""

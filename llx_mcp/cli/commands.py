@@ -17,17 +17,17 @@ from llx_mcp.cli.options import (
     Command,
     add_choice,
     add_creation,
+    add_http,
     add_source,
-    parse_port,
+    list_http_flags,
     parse_seconds,
     parse_whole,
 )
-from llx_mcp.cli.setup import build_creation_options, explain_port, is_local, set_up, set_up_settings
+from llx_mcp.cli.setup import build_creation_options, is_local, set_up, set_up_settings
 from llx_mcp.errors import ArgumentError
 from llx_mcp.scope import KNOWN_STATUSES
 
 _EXAMPLE_ID = "ext-sample0invoice00000000000000"
-_HTTP_PORT = 8000
 _SERVING = (
     "llx-mcp: waiting for an MCP client on standard input. A client starts this command by itself, so configure it\n"
     "         there. To try the server: llx-mcp demo. To stop: Ctrl-C.\n"
@@ -35,8 +35,8 @@ _SERVING = (
 
 
 def _add_serve_flags(serve: argparse.ArgumentParser) -> None:
-    serve.add_argument("--http", action="store_true", help="serve streamable HTTP on 127.0.0.1 instead of stdio")
-    serve.add_argument("--port", type=parse_port, help=f"port for --http; 0 picks a free one (default: {_HTTP_PORT})")
+    serve.add_argument("--http", action="store_true", help="serve streamable HTTP instead of stdio")
+    add_http(serve)
     add_creation(serve)
     add_source(serve)
 
@@ -114,19 +114,11 @@ def _run_serve(arguments: argparse.Namespace) -> int:
     log_level = setup.settings.log_level
     options = replace(setup.reader_options, creation=build_creation_options(arguments, setup.settings))
     if arguments.http:
-        from llx_mcp.server.http import serve_http
+        from llx_mcp.cli.http import run_http
 
-        port = _HTTP_PORT if arguments.port is None else arguments.port
-        with explain_port(port):
-            serve_http(
-                setup.open_source,
-                redactor=setup.redactor,
-                port=port,
-                options=options,
-                log_level=log_level,
-            )
-    elif arguments.port is not None:
-        raise ArgumentError("--port: only with --http, because stdio has no port. Add it, or leave this out.")
+        run_http(arguments, setup, options)
+    elif given := list_http_flags(arguments):
+        raise ArgumentError(f"{given[0]}: only with --http, because stdio has no address. Add it, or leave this out.")
     else:
         from llx_mcp.server.run import serve_stdio
 
@@ -222,6 +214,21 @@ def _run_check(arguments: argparse.Namespace) -> int:
     return 0 if check_cloud(settings) else EXIT_FAILED
 
 
+def _add_hash_token_flags(hash_token: argparse.ArgumentParser) -> None:
+    hash_token.add_argument("name", metavar="NAME", help="who will have the token")
+
+
+def _run_hash_token(arguments: argparse.Namespace) -> int:
+    from llx_mcp.serving.static_tokens import make_token
+
+    token, entry = make_token(arguments.name)
+    sys.stderr.write(
+        f"llx-mcp: the token, which is not shown again: {token}\n         its entry in LLX_MCP_TOKENS_FILE:\n"
+    )
+    print(entry)
+    return 0
+
+
 def _run_demo(arguments: argparse.Namespace) -> int:
     from llx_mcp.cli.demo import run_demo
 
@@ -231,8 +238,8 @@ def _run_demo(arguments: argparse.Namespace) -> int:
 COMMANDS = (
     Command(
         "serve",
-        "serve the tools over stdio, or over HTTP on this machine",
-        details="An MCP client starts this command by itself.",
+        "serve the tools over stdio, or over HTTP to many callers",
+        details="An MCP client starts this command by itself for stdio. HTTP without --auth is for this machine only.",
         example="llx-mcp serve --local",
         add_flags=_add_serve_flags,
         run=_run_serve,
@@ -282,6 +289,14 @@ COMMANDS = (
         example="llx-mcp check --region eu",
         add_flags=add_source,
         run=_run_check,
+    ),
+    Command(
+        "hash-token",
+        "make a token for callers of llx-mcp serve --http --auth tokens",
+        details="It prints the token on standard error, and the entry with its hash on standard output.",
+        example="llx-mcp hash-token build-server",
+        add_flags=_add_hash_token_flags,
+        run=_run_hash_token,
     ),
     Command(
         "demo",

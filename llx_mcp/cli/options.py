@@ -124,6 +124,30 @@ def add_source(parser: argparse.ArgumentParser) -> None:
     add_service(parser)
 
 
+_HTTP_FLAGS = ("--host", "--port", "--path", "--auth", "--allowed-hosts", "--trusted-proxies")
+
+
+def add_http(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of the server over HTTP. Each overrides an environment variable."""
+    parser.add_argument("--host", help="address to listen on (LLX_MCP_HTTP_HOST; default: 127.0.0.1)")
+    parser.add_argument("--port", type=parse_port, help="port; 0 picks a free one (LLX_MCP_HTTP_PORT; default: 8000)")
+    parser.add_argument("--path", help="path of the MCP endpoint (LLX_MCP_HTTP_PATH; default: /mcp)")
+    add_choice(parser, "--auth", ("pass-through", "oauth", "tokens"), help="who may call (LLX_MCP_AUTH)")
+    parser.add_argument(
+        "--allowed-hosts", metavar="HOSTS", help="accepted values of Host, by comma (LLX_MCP_HTTP_ALLOWED_HOSTS)"
+    )
+    parser.add_argument(
+        "--trusted-proxies",
+        metavar="NETWORKS",
+        help="proxies whose X-Forwarded headers are believed, by comma (LLX_MCP_HTTP_TRUSTED_PROXIES)",
+    )
+
+
+def list_http_flags(arguments: argparse.Namespace) -> list[str]:
+    """Return the flags of the server over HTTP that were given."""
+    return [flag for flag in _HTTP_FLAGS if getattr(arguments, flag[2:].replace("-", "_")) is not None]
+
+
 def add_service(parser: argparse.ArgumentParser) -> None:
     """Add the flags of LlamaCloud. Each overrides an environment variable."""
     add_choice(parser, "--region", get_args(Region), help="region of LlamaCloud (LLAMA_CLOUD_REGION)")

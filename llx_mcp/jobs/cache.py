@@ -63,7 +63,7 @@ class CachedJob(CachedBytes):
 
 
 class JobCache:
-    """Finished jobs within the budget of a cache.
+    """Finished jobs of one or more credentials, within the budget of a cache.
 
     Attributes:
         entries: the cache, which may hold other things too.
@@ -75,8 +75,19 @@ class JobCache:
 
     def job_ids(self, identity: str) -> list[str]:
         """Return the ids of a credential's cached jobs, the latest used first."""
-        keys = (key for key in self.entries.newest_first() if isinstance(key, JobKey))
-        return list(dict.fromkeys(key.job_id for key in keys if key.identity == identity))
+        keys = self.entries.newest_first(identity)
+        return list(dict.fromkeys(key.job_id for key in keys if isinstance(key, JobKey)))
+
+    def forget_job(self, job_id: str) -> None:
+        """Drop a job of every credential, because it was deleted."""
+        for identity in self.entries.list_identities():
+            for key in list(self.entries.newest_first(identity)):
+                if isinstance(key, JobKey) and key.job_id == job_id:
+                    self.entries.drop(key)
+
+    def forget_credential(self, identity: str) -> None:
+        """Drop everything that the cache holds for a credential: its jobs, its documents and their texts."""
+        self.entries.drop_all(identity)
 
     def find(self, key: JobKey, *, usage: UsageNeed = "recent") -> CachedJob | None:
         """Return a cached job; None if there is none, or none with such usage.
@@ -106,11 +117,6 @@ class JobCache:
             cached.cached_at = self._clock.monotonic()
             cached.is_billed = self._is_billed(job)
         return cached
-
-    def forget(self, job_id: str) -> None:
-        """Drop a job of every credential, because it was deleted."""
-        for key in [key for key in self.entries.newest_first() if isinstance(key, JobKey) and key.job_id == job_id]:
-            self.entries.drop(key)
 
     async def compress(self, key: JobKey) -> None:
         """Compress a job that was cached without compression."""

@@ -38,6 +38,11 @@ class BytesKey:
 
     document: DocumentKey
 
+    @property
+    def identity(self) -> str:
+        """Digest of the credential."""
+        return self.document.identity
+
 
 class CachedSource(CachedBytes):
     """The text of a document; its bytes are the text as `encode_source` writes it.

@@ -63,7 +63,7 @@ class JobCanceller:
             # Where an earlier try has deleted it and its answer was lost, it is not found any more.
             with suppress(NotFoundError):
                 await requests.send(lambda creation: creation.delete(job_id, scope))
-            self._fetcher.cache.forget(job_id)
+            self._fetcher.cache.forget_job(job_id)
             return job
 
     async def _open(self) -> PacedRequests:

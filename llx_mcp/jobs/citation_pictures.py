@@ -199,8 +199,8 @@ class _Drawing:
             except PdfError:
                 # The document is the second way to the page.
                 pass
-        content = await self._texts.fetch_document_bytes(self._key, self._cached)
-        return await self._draw(content, _DOCUMENT, page, marks, options)
+        async with self._texts.open_document(self._key, self._cached) as content:
+            return await self._draw(content, _DOCUMENT, page, marks, options)
 
     async def _fetch_screenshot(self, page: int) -> bytes | None:
         """Return the service's picture of a page. A file that has none of one page has none of the others."""

@@ -1,9 +1,5 @@
 """Finds the text of a document as far as a question about its job needs it."""
 
-from contextlib import AsyncExitStack
-
-from anyio.abc import TaskGroup
-
 from llx_mcp.answers.dispatch import (
     CitationsQuestion,
     Question,
@@ -16,8 +12,6 @@ from llx_mcp.answers.dispatch import (
 )
 from llx_mcp.jobs.cache import CachedJob, JobKey
 from llx_mcp.jobs.cached_source import CachedSource
-from llx_mcp.jobs.clock import Clock
-from llx_mcp.jobs.fetcher import JobFetcher
 from llx_mcp.jobs.reader_options import ReaderOptions
 from llx_mcp.jobs.source_texts import SourceTexts
 from llx_mcp.pdf.processes import PdfProcesses
@@ -57,13 +51,3 @@ class EvidenceFinder:
         if not self._check_citations or not cached.job.has_result:
             return None
         return await self.texts.fetch(key, cached, self._max_wait_seconds)
-
-
-def open_evidence(
-    fetcher: JobFetcher, clock: Clock, stack: AsyncExitStack, group: TaskGroup, options: ReaderOptions
-) -> EvidenceFinder:
-    """Make a finder whose texts share the cache of the jobs. The stack ends its processes."""
-    processes = PdfProcesses()
-    stack.push_async_callback(processes.close)
-    texts = SourceTexts(fetcher.open, processes, clock, group, fetcher.cache.entries)
-    return EvidenceFinder(texts, processes, options)

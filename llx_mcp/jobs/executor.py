@@ -4,7 +4,6 @@ Every question in a worker has time limits, because a document can make any of t
 """
 
 from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
-from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
 from anyio.abc import TaskGroup
@@ -29,11 +28,12 @@ from llx_mcp.answers.dispatch import (
 from llx_mcp.errors import ArgumentError, BadResponseError, LlxError
 from llx_mcp.jobs.cache import CachedJob, JobCache, JobKey
 from llx_mcp.jobs.cached_source import CachedSource, build_missing
+from llx_mcp.jobs.shared import SharedWorkers
 from llx_mcp.raw_json import split_json
 from llx_mcp.result.sections import JobSections
 
 if TYPE_CHECKING:
-    from llx_mcp.workers.pool import SourceLoad, WorkerPool
+    from llx_mcp.workers.pool import SourceLoad
     from llx_mcp.workers.worker import OutOfTimeError
 
 # Smaller jobs, and the texts of their documents, are read in this process, which cannot stop. The worst of them take
@@ -69,11 +69,10 @@ _HINTS = {
 class AnswerExecutor:
     """Answers questions in this process or in a worker process."""
 
-    def __init__(self, cache: JobCache, stack: AsyncExitStack, group: TaskGroup) -> None:
+    def __init__(self, cache: JobCache, workers: SharedWorkers, group: TaskGroup) -> None:
         self._cache = cache
-        self._stack = stack
+        self._workers = workers
         self._group = group
-        self._pool: WorkerPool | None = None
 
     async def answer(
         self, key: JobKey, cached: CachedJob, question: Question, source: CachedSource | None = None
@@ -95,7 +94,8 @@ class AnswerExecutor:
         try:
             if is_stoppable or max(cached.num_bytes, source.num_bytes if source else 0) >= WORKER_BYTES:
                 return await self._answer_with_source(key, cached, question, source)
-            return await _answer_here(cached, question, source)
+            async with self._workers.turn_here(key):
+                return await _answer_here(cached, question, source)
         finally:
             self._compress_later(key, cached)
 
@@ -163,15 +163,11 @@ class AnswerExecutor:
         steps: Sequence[Step],
         source: "SourceLoad | None" = None,
     ) -> Answer:
-        from llx_mcp.workers.pool import WorkerPool
         from llx_mcp.workers.worker import OutOfMemoryError, OutOfTimeError, UnreadableError, WorkerDiedError
 
-        if self._pool is None:
-            self._pool = WorkerPool(self._group)
-            self._stack.callback(self._pool.close)
         kind = _kind_of(question)
         try:
-            return await self._pool.answer(turn, name, fetch_body, steps, source)
+            return await self._workers.open_pool().answer(turn, name, fetch_body, steps, source)
         except OutOfTimeError as exc:
             raise ArgumentError(_explain_late(exc, question)) from None
         except OutOfMemoryError:

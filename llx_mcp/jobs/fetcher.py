@@ -83,6 +83,16 @@ class JobFetcher:
             self._identity = (await self.open()).identity()
         return self._identity
 
+    @property
+    def known_identity(self) -> str | None:
+        """The digest of key and address, or None where nothing was requested yet."""
+        return self._identity
+
+    @property
+    def is_key_accepted(self) -> bool:
+        """Whether the service has answered any request of the key."""
+        return self._source is not None and self._source.rate.has_succeeded
+
     async def build_key(self, job_id: str, scope: Scope) -> JobKey:
         """Return the cache key of a job for this credential.
 

@@ -31,7 +31,7 @@ async def list_jobs(fetcher: JobFetcher, request: JobListRequest, cursor: str | 
     Raises:
         LlxError: the service gives no list, or a filter or the cursor is invalid.
     """
-    pages = _Pages(fetcher, request, cursor)
+    pages = _Pages(fetcher, replace(request, credential=await fetcher.identity()), cursor)
     try:
         with limit_call(call_seconds):
             while await pages.add_next():

@@ -117,6 +117,17 @@ class JobPoller:
         finally:
             self._leave(waiter)
 
+    def end_waits(self) -> None:
+        """End every wait as if its time was up: now, or with the first poll of its jobs."""
+        now = self._clock.monotonic()
+        for waiter in self._waiters:
+            if all(polled.is_known for polled in waiter.jobs):
+                waiter.end()
+                continue
+            waiter.deadline = min(waiter.deadline, now)
+            heapq.heappush(self._deadlines, (waiter.deadline, next(self._deadline_numbers), waiter))
+        self._notify()
+
     async def close(self) -> None:
         """End every wait with the progress so far, and refuse new ones."""
         self._is_closed = True

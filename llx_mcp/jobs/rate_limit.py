@@ -25,6 +25,9 @@ class RateLimit:
     A refusal (HTTP 429) pauses all requests of the key for as long as the service says, at most 60 s, and lowers the
     budget to half of the learned limit. The budget then grows back slowly, up to a little less than what passed before
     the refusal. A learned budget never delays a request for longer than the service said at the latest refusal.
+
+    Attributes:
+        has_succeeded: whether the service has answered any request of the key.
     """
 
     def __init__(self, per_minute: float | None = None) -> None:
@@ -33,6 +36,7 @@ class RateLimit:
         Args:
             per_minute: requests a minute, if the limit is known.
         """
+        self.has_succeeded = False
         self._configured = per_minute
         self._ceiling = per_minute
         self._budget = per_minute
@@ -74,6 +78,7 @@ class RateLimit:
     def note_success(self) -> None:
         """Record that the service answered; the pauses after refusals begin again with the shortest."""
         self._num_refusals = 0
+        self.has_succeeded = True
 
     def pause(self, now: float, seconds: float) -> None:
         """Make no requests for a while, because the service asks for that; for at most 60 s."""

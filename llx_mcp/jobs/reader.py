@@ -20,6 +20,7 @@ from llx_mcp.jobs.call_limit import limit_call
 from llx_mcp.jobs.clock import Clock
 from llx_mcp.jobs.fetcher import JobFetcher
 from llx_mcp.jobs.reader_options import ReaderOptions
+from llx_mcp.jobs.shared import SharedResources, SharedWorkers
 from llx_mcp.jobs.source import OpenSource
 from llx_mcp.jobs.task_tokens import TokenSigner
 from llx_mcp.scope import DEFAULT_SCOPE, Scope
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from llx_mcp.jobs.progress import JobSnapshot, OnProgress, WaitProgress
     from llx_mcp.jobs.schema_suggestion import SchemaSuggester
     from llx_mcp.models import Job
+    from llx_mcp.pdf.processes import PdfProcesses
 
 MAX_JOBS = 100
 
@@ -52,33 +54,43 @@ class JobReader:
     """
 
     def __init__(
-        self, open_source: OpenSource, clock: Clock, stack: AsyncExitStack, group: TaskGroup, options: ReaderOptions
+        self,
+        open_source: OpenSource,
+        clock: Clock,
+        stack: AsyncExitStack,
+        group: TaskGroup,
+        options: ReaderOptions,
+        shared: SharedResources | None = None,
     ) -> None:
         self.clock = clock
         self._stack = stack
         self._group = group
         self._options = options
         self._poller: JobPoller | None = None
-        cache = JobCache(clock, options.cache_bytes)
+        self._is_ending = False
+        self._shared = shared or SharedResources(JobCache(clock, options.cache_bytes), SharedWorkers(group, stack))
         self.fetcher = JobFetcher(
-            open_source, clock, stack, group, cache=cache, requests_per_minute=options.requests_per_minute
+            open_source, clock, stack, group, cache=self._shared.cache, requests_per_minute=options.requests_per_minute
         )
 
     @cached_property
     def _executor(self) -> "AnswerExecutor":
         from llx_mcp.jobs.executor import AnswerExecutor
 
-        return AnswerExecutor(self.fetcher.cache, self._stack, self._group)
+        return AnswerExecutor(self.fetcher.cache, self._shared.workers, self._group)
+
+    @cached_property
+    def _pdfs(self) -> "PdfProcesses":
+        processes = self._shared.pdfs.open_processes()
+        self._stack.push_async_callback(processes.close)
+        return processes
 
     @cached_property
     def creator(self) -> "JobCreator":
         """Plans and creates jobs."""
         from llx_mcp.jobs.creation import JobCreator
         from llx_mcp.jobs.page_count import PageCounter
-        from llx_mcp.pdf.processes import PdfProcesses
 
-        processes = PdfProcesses()
-        self._stack.push_async_callback(processes.close)
         options = self._options
         return JobCreator(
             self.fetcher,
@@ -86,7 +98,7 @@ class JobReader:
             self.clock,
             self._group,
             call_seconds=options.call_seconds,
-            count_pages=PageCounter(processes, options.creation.folders).count,
+            count_pages=PageCounter(self._pdfs, options.creation.folders).count,
         )
 
     @cached_property
@@ -108,9 +120,13 @@ class JobReader:
     @cached_property
     def evidence(self) -> "EvidenceFinder":
         """Finds the texts of the documents of jobs."""
-        from llx_mcp.jobs.evidence import open_evidence
+        from llx_mcp.jobs.evidence import EvidenceFinder
+        from llx_mcp.jobs.source_texts import SourceTexts
 
-        return open_evidence(self.fetcher, self.clock, self._stack, self._group, self._options)
+        texts = SourceTexts(
+            self.fetcher.open, self._pdfs, self.clock, self._group, self.fetcher.cache.entries, self._shared.documents
+        )
+        return EvidenceFinder(texts, self._pdfs, self._options)
 
     @cached_property
     def citations(self) -> "CitationPictures":
@@ -291,7 +307,8 @@ class JobReader:
             )
         keys = [await self.fetcher.build_key(job_id, scope) for job_id in wanted]
         poller = await self._open_poller()
-        return await poller.wait(keys, until=until, timeout_seconds=timeout_seconds, on_progress=on_progress)
+        seconds = 0.0 if self._is_ending else timeout_seconds
+        return await poller.wait(keys, until=until, timeout_seconds=seconds, on_progress=on_progress)
 
     async def watch(self, job_id: str, scope: Scope = DEFAULT_SCOPE) -> "AsyncGenerator[JobSnapshot, None]":
         """Yield the job now and after each change of status, until it has ended or cannot be read.
@@ -337,8 +354,14 @@ class JobReader:
         """Start a background task that ends with the reader. It must not raise."""
         self._group.start_soon(work, *arguments)
 
+    def end_waits(self) -> None:
+        """End every open wait with its progress so far. A wait that begins later polls once."""
+        self._is_ending = True
+        if self._poller is not None:
+            self._poller.end_waits()
+
     async def close(self) -> None:
-        """End every open wait with its progress so far."""
+        """End every open wait with its progress so far, and refuse new ones."""
         if self._poller is not None:
             await self._poller.close()
 
@@ -376,12 +399,15 @@ class JobReader:
 
 @asynccontextmanager
 async def open_reader(
-    open_source: OpenSource, clock: Clock, options: ReaderOptions | None = None
+    open_source: OpenSource,
+    clock: Clock,
+    options: ReaderOptions | None = None,
+    shared: SharedResources | None = None,
 ) -> AsyncIterator[JobReader]:
-    """Open a reader. On exit, its waits end, its tasks are cancelled, and its source is closed."""
+    """Open a reader, alone or sharing with others. On exit, its waits and tasks end, and its source is closed."""
     failure: Exception | None = None
     async with AsyncExitStack() as stack, anyio.create_task_group() as group:
-        reader = JobReader(open_source, clock, stack, group, options or ReaderOptions())
+        reader = JobReader(open_source, clock, stack, group, options or ReaderOptions(), shared)
         try:
             yield reader
         except Exception as exc:  # noqa: BLE001 - it is raised again below

@@ -7,7 +7,8 @@ longer wait, so that the next call has the text.
 import logging
 import math
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Protocol, TypeVar
 
@@ -31,6 +32,7 @@ from llx_mcp.jobs.clock import Clock
 from llx_mcp.jobs.rate_limited_source import RateLimitedSource
 from llx_mcp.jobs.single_flight import SingleFlight
 from llx_mcp.pdf.processes import PdfError
+from llx_mcp.turns import Call, TurnQueue
 
 # How long a fetch may take in all, and how long an answer waits for it.
 FETCH_SECONDS = 20.0
@@ -44,8 +46,6 @@ _TOO_SLOW = f"the document could not be fetched and read within {FETCH_SECONDS:g
 # What could change soon is tried again after this time.
 _RETRY_SECONDS = 60.0
 _MAX_REMEMBERED = 4_096
-# So many are read at a time, because a large one takes memory.
-_MAX_READING = 6
 # The files that are kept for pictures of their pages, and the share of the cache that one may take.
 _MAX_FILES = 4
 _FILE_SHARE = 1 / 8
@@ -77,7 +77,13 @@ class SourceTexts:
     """The texts of documents, cached within the budget that they share with jobs."""
 
     def __init__(
-        self, open_source: OpenSource, pdfs: PdfReader, clock: Clock, group: TaskGroup, cache: ByteCache
+        self,
+        open_source: OpenSource,
+        pdfs: PdfReader,
+        clock: Clock,
+        group: TaskGroup,
+        cache: ByteCache,
+        turns: TurnQueue,
     ) -> None:
         """Start without any text.
 
@@ -87,6 +93,7 @@ class SourceTexts:
             clock: the clock of the pauses.
             group: runs the fetches, which outlive their callers.
             cache: holds the texts.
+            turns: the turns at having a document in memory.
         """
         self._open_source = open_source
         self._pdfs = pdfs
@@ -97,7 +104,7 @@ class SourceTexts:
         self._missing: OrderedDict[DocumentKey, tuple[CachedSource, float]] = OrderedDict()
         self._files: OrderedDict[BytesKey, None] = OrderedDict()
         self._running: set[DocumentKey] = set()
-        self._reading = anyio.Semaphore(_MAX_READING)
+        self._turns = turns
         self._texts: SingleFlight[CachedSource] = SingleFlight(group)
         self._contents: SingleFlight[bytes] = SingleFlight(group)
 
@@ -141,13 +148,15 @@ class SourceTexts:
             # Most files have none, whatever the service answers then.
             return None
 
-    async def fetch_document_bytes(self, key: JobKey, cached: CachedJob) -> bytes:
-        """Return the content of a job's document, from the cache or from a fetch that concurrent callers share.
+    @asynccontextmanager
+    async def open_document(self, key: JobKey, cached: CachedJob) -> AsyncIterator[bytes]:
+        """Open the content of a job's document, from the cache or from a fetch that concurrent callers share.
 
         Raises:
             LlxError: there is none; the message says why.
         """
-        return await self._share_content(await self._find_document(key, cached))
+        async with self._open_content(await self._find_document(key, cached)) as content:
+            yield content
 
     async def _wait_for_text(self, document: DocumentKey, max_wait_seconds: float) -> CachedSource:
         if (found := self._find(document)) is not None:
@@ -193,9 +202,7 @@ class SourceTexts:
 
     async def _fetch(self, document: DocumentKey) -> CachedSource:
         """Fetch a text and cache it, or why there is none. It raises nothing."""
-        async with self._reading:
-            # The time begins with the turn, since nothing is tried before it.
-            found = await self._read_in_time(document)
+        found = await self._read_in_time(document)
         if found.problem:
             seconds = _RETRY_SECONDS if found.may_come else math.inf
             _remember(self._missing, document, (found, self._clock.monotonic() + seconds))
@@ -229,19 +236,24 @@ class SourceTexts:
         if not document.parse_job_id:
             return build_missing("the job names no parse job")
         try:
+            # First the pause of the rate limit, then the turn: no other key waits for that pause.
             source = await self._open()
-            text = await source.documents.fetch_parse_pages(document.parse_job_id, document.scope, max_tries=_TRIES)
+            async with self._turns.turn(Call(document.identity)):
+                text = await source.documents.fetch_parse_pages(document.parse_job_id, document.scope, max_tries=_TRIES)
+                if text.pages:
+                    return await cache_source(text)
         except LlxError as exc:
             return _explain("the text of the parse job", exc)
-        if not text.pages:
-            return build_missing(text.problem or "the parse job has no pages", may_come=text.problem == UNFINISHED)
-        return await cache_source(text)
+        return build_missing(text.problem or "the parse job has no pages", may_come=text.problem == UNFINISHED)
 
     async def _read_file(self, document: DocumentKey) -> CachedSource:
         try:
-            content = await self._share_content(document)
+            async with self._open_content(document) as content:
+                return await self._read_content(content)
         except LlxError as exc:
             return _explain("the file", exc)
+
+    async def _read_content(self, content: bytes) -> CachedSource:
         started_at = self._clock.monotonic()
         try:
             text = await self._pdfs.read_text(content, total_seconds=_PDF_SECONDS)
@@ -250,16 +262,28 @@ class SourceTexts:
             return build_missing(str(exc), may_come=is_slow)
         return build_missing(f"the file has no text: {text.problem}") if text.problem else await cache_source(text)
 
-    async def _share_content(self, document: DocumentKey) -> bytes:
+    @asynccontextmanager
+    async def _open_content(self, document: DocumentKey) -> AsyncIterator[bytes]:
+        """Hold the content of a file in memory for the time of a turn.
+
+        Raises:
+            LlxError: there is none; the message says why.
+        """
         # The file is the same, whichever text is read.
         key = BytesKey(replace(document, parse_job_id=""))
+        if not document.file_id:
+            raise NotFoundError("The job does not name its file.")
+        if self._cache.peek(key) is None:
+            await self._open()
+        async with self._turns.turn(Call(document.identity)):
+            yield await self._share_content(key)
+
+    async def _share_content(self, key: BytesKey) -> bytes:
         if (cached := self._cache.find(key)) is not None:
             return await cached.body()
         return await self._contents.run(key, lambda: self._fetch_content(key))
 
     async def _fetch_content(self, key: BytesKey) -> bytes:
-        if not key.document.file_id:
-            raise NotFoundError("The job does not name its file.")
         source = await self._open()
         content = await source.documents.fetch_content(key.document.file_id, key.document.scope, max_tries=_TRIES)
         if len(content) <= self._cache.max_bytes * _FILE_SHARE:

@@ -297,7 +297,7 @@ def _describe_status(
         return AuthenticationError, (
             f"{context.host_and_region} does not accept the API key. A key is valid in one region: check "
             "LLAMA_CLOUD_API_KEY, and set LLAMA_CLOUD_REGION (na or eu), or LLAMA_CLOUD_BASE_URL for a self-hosted "
-            "service, to where the key was created."
+            "service, to where the key was created. A key sent in the header Authorization must be of this region."
         )
     if status == 402:
         return OutOfCreditsError, (

@@ -1,6 +1,6 @@
 """Opens the client, and imports its libraries only then."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -32,3 +32,25 @@ async def open_client(
 
     async with open_connection(settings.max_body_bytes, app=app, transport=transport) as connection:
         yield LlamaCloudClient(connection, settings)
+
+
+@asynccontextmanager
+async def open_shared_clients(
+    max_body_bytes: int, *, app: Any = None
+) -> "AsyncIterator[Callable[[Settings], LlamaCloudClient]]":
+    """Open one pool of connections for many keys; yields a function that builds a client from its settings.
+
+    Args:
+        max_body_bytes: the size limit of a response.
+        app: an ASGI application to call instead of the network.
+
+    Raises:
+        ConfigurationError: a proxy or certificate setting in the environment is not valid.
+    """
+    from llx_mcp.llamacloud.client import LlamaCloudClient
+    from llx_mcp.llamacloud.transport import SHARED_CONNECTIONS, open_connection
+
+    async with open_connection(
+        max_body_bytes, app=app, transport=None, max_connections=SHARED_CONNECTIONS
+    ) as connection:
+        yield lambda settings: LlamaCloudClient(connection, settings)

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, BinaryIO
 
 import anyio
@@ -26,6 +27,9 @@ from llx_mcp.llamacloud.retries import AttemptFailed, parse_clock_offset
 
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 60.0
+# At once: for one key, and for all keys of a server.
+MAX_CONNECTIONS = 100
+SHARED_CONNECTIONS = 1_000
 # For a whole attempt: a server that sends a byte a minute would never exceed the read timeout.
 ATTEMPT_SECONDS = 300.0
 
@@ -201,7 +205,11 @@ def _build_body(payload: Payload) -> dict[str, Any]:
 
 @asynccontextmanager
 async def open_connection(
-    max_body_bytes: int, *, app: Any, transport: httpx.AsyncBaseTransport | None
+    max_body_bytes: int,
+    *,
+    app: Any,
+    transport: httpx.AsyncBaseTransport | None,
+    max_connections: int = MAX_CONNECTIONS,
 ) -> AsyncIterator[Connection]:
     """Open a pool of connections, and close it at the end.
 
@@ -209,18 +217,22 @@ async def open_connection(
         max_body_bytes: the size limit of a response.
         app: an ASGI application to call instead of the network.
         transport: a transport to use instead of the network.
+        max_connections: the most connections at once.
 
     Raises:
         ConfigurationError: a proxy or certificate setting in the environment is not valid.
     """
-    async with _build_http(httpx.ASGITransport(app) if app is not None else transport) as http:
+    async with _build_http(httpx.ASGITransport(app) if app is not None else transport, max_connections) as http:
         yield Connection(http, max_body_bytes, transport)
 
 
-def _build_http(transport: httpx.AsyncBaseTransport | None) -> httpx.AsyncClient:
+def _build_http(transport: httpx.AsyncBaseTransport | None, max_connections: int) -> httpx.AsyncClient:
     try:
         return httpx.AsyncClient(
             transport=transport,
+            limits=httpx.Limits(max_connections=max_connections, max_keepalive_connections=max_connections // 5),
+            # No cookie is stored: one that came with the response to one key must not go out with another.
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
             timeout=httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS),
             headers={
                 "Accept": "application/json",

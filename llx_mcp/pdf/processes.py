@@ -17,6 +17,7 @@ from llx_mcp.evidence.pages import SourcePage, SourceText
 from llx_mcp.pdf.frames import END, ERROR, HEADER
 from llx_mcp.pdf.pictures import Mark, Picture, PictureOptions, decode_picture, encode_request
 from llx_mcp.pdf.text_reading import NOT_READ
+from llx_mcp.turns import Call, TurnQueue
 
 __all__ = ["PdfError", "PdfProcesses", "SourcePage", "SourceText"]
 
@@ -24,11 +25,12 @@ MAX_DOCUMENT_BYTES = 256 << 20
 MAX_PAGES = 2_000
 PAGE_SECONDS = 10.0
 TOTAL_SECONDS = 30.0
+# At a time, of all callers that share them.
+MAX_PROCESSES = 2
 # The most passages that one picture marks.
 MAX_MARKS = 100
 
 _START_CODE = "import sys; sys.path[:] = {path!r}; from llx_mcp.pdf.child import main; main()"
-_MAX_PROCESSES = 2
 _END_SECONDS = 2.0
 _MAX_FRAME_BYTES = 128 << 20
 # Pages beyond those that can be read are listed up to this number.
@@ -45,25 +47,27 @@ class PdfError(Exception):
 
 
 class PdfProcesses:
-    """The processes that work on PDFs now: at most two. Others wait, and their time does not pass meanwhile."""
+    """The processes that work on PDFs for one owner. Others wait for a turn, and their time does not pass meanwhile."""
 
-    def __init__(self) -> None:
-        self._slots = anyio.Semaphore(_MAX_PROCESSES)
+    def __init__(self, turns: TurnQueue | None = None) -> None:
+        """Start no process yet.
+
+        Args:
+            turns: the turns that several owners share; by default, `MAX_PROCESSES` for this one alone.
+        """
+        self._turns = turns or TurnQueue(MAX_PROCESSES)
         self._running: set[anyio.abc.Process] = set()
+        self._num_open = 0
+        self._has_ended = anyio.Event()
         self._is_closed = False
-        self._closing = anyio.Lock()
 
     async def close(self) -> None:
-        """End all processes, and wait until they have ended. No other can be started."""
+        """End all processes of this owner, and wait until they have ended. No other can be started."""
         self._is_closed = True
         for process in self._running:
             _kill(process)
-        async with self._closing:
-            # Each process has a slot from before its start until after its end.
-            for _ in range(_MAX_PROCESSES):
-                await self._slots.acquire()
-            for _ in range(_MAX_PROCESSES):
-                self._slots.release()
+        while self._num_open:
+            await self._has_ended.wait()
 
     async def draw(
         self,
@@ -191,8 +195,7 @@ class PdfProcesses:
             raise PdfError(f"The document cannot be read: it has more than {MAX_DOCUMENT_BYTES >> 20} MB")
         code = _START_CODE.format(path=sys.path)
         arguments = [str(math.ceil(total_seconds) + 1), command, *map(str, numbers)]
-        async with self._slots:
-            self._check_open()
+        async with self._turns.turn(Call(self)), self._count_open():
             # A caller that is cancelled meanwhile would leave the process behind.
             with anyio.CancelScope(shield=True):
                 process = await anyio.open_process(
@@ -212,6 +215,18 @@ class PdfProcesses:
                 _kill(process)
                 await process.aclose()
                 self._running.discard(process)
+
+    @asynccontextmanager
+    async def _count_open(self) -> AsyncIterator[None]:
+        """Count a call from before the start of its process until after its end."""
+        self._check_open()
+        self._num_open += 1
+        try:
+            yield
+        finally:
+            self._num_open -= 1
+            self._has_ended.set()
+            self._has_ended = anyio.Event()
 
     def _check_open(self) -> None:
         if self._is_closed:

@@ -1,15 +1,16 @@
 """The MCP server: tools, resources and prompts, with readable errors and compact schemas."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 import anyio
 from mcp.server.caching import CacheableMethod, CacheHint
-from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
+from mcp.server.context import CallNext, HandlerResult, ServerMiddleware, ServerRequestContext
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
-from mcp.server.subscriptions import InMemorySubscriptionBus
+from mcp.server.request_state import RequestStateSecurity
+from mcp.server.subscriptions import InMemorySubscriptionBus, ListenHandler, SubscriptionBus
 from mcp.shared.exceptions import MCPError
 from mcp_types import (
     INVALID_PARAMS,
@@ -53,6 +54,8 @@ _ICON = (
 )
 WEBSITE = "https://developers.llamaindex.ai/llamaextract/"
 _CLOSE_SECONDS = 3.0
+# A wait that has just begun is answered with the first poll of its jobs, if that takes no longer than this.
+_FIRST_POLL_SECONDS = 1.0
 _LISTS_TTL_MS = 3_600_000
 _LISTS: tuple[CacheableMethod, ...] = ("tools/list", "prompts/list", "resources/templates/list", "resources/list")
 
@@ -75,16 +78,28 @@ class ExtractServer(MCPServer[JobReader]):
         self._is_idle = anyio.Event()
 
     async def answer_waits(self) -> None:
-        """Answer every open wait with the latest snapshot, start no new one, and wait until all calls are answered.
+        """Answer every open wait with the latest snapshot, and wait until all calls are answered.
 
-        Calls that take longer than a few seconds are abandoned.
+        A wait that begins later polls once. Calls that take longer than a few seconds are abandoned.
         """
+        for reader in self.readers:
+            reader.end_waits()
+        await self._wait_idle(_FIRST_POLL_SECONDS)
         for reader in list(self.readers):
             await reader.close()
-        with anyio.move_on_after(_CLOSE_SECONDS):
+        await self._wait_idle(_CLOSE_SECONDS)
+
+    async def _wait_idle(self, seconds: float) -> None:
+        with anyio.move_on_after(seconds):
             while self._num_open_calls:
                 self._is_idle = anyio.Event()
                 await self._is_idle.wait()
+
+    def end_subscriptions(self) -> None:
+        """End every open `subscriptions/listen` with its result, so that clients know it ended on purpose."""
+        entry = self._lowlevel_server.get_request_handler("subscriptions/listen")
+        if entry is not None and isinstance(entry.handler, ListenHandler):
+            entry.handler.close()
 
     async def run_stdio_async(self) -> None:
         """Serve one client over standard input and output, until it closes standard input."""
@@ -184,6 +199,9 @@ def build_server(
     clock: Clock | None = None,
     options: ReaderOptions | None = None,
     works: Mapping[str, TaskWork] | None = None,
+    middleware: Sequence[ServerMiddleware[Any]] = (),
+    bus: SubscriptionBus | None = None,
+    request_state: RequestStateSecurity | None = None,
     log_level: LogLevel = "WARNING",
 ) -> ExtractServer:
     """Build a server over a source of jobs, which is opened at the first call and closed with the server.
@@ -194,6 +212,10 @@ def build_server(
         clock: the clock for polling and waiting.
         options: how jobs are polled and cached, and what is allowed besides reading.
         works: the task work of further tools, by tool name.
+        middleware: what is called before everything but the filter of answers, such as the choice of the reader.
+        bus: carries the events of subscriptions; by default, to all listeners of this server.
+        request_state: protects what clients keep between a question to the person and its answer; by default, with a
+            secret of this process.
         log_level: what is logged to stderr.
     """
 
@@ -207,7 +229,7 @@ def build_server(
                 server.readers.discard(reader)
 
     creation = (options or ReaderOptions()).creation
-    bus = InMemorySubscriptionBus()
+    bus = bus or InMemorySubscriptionBus()
     completions = Completions()
     server = ExtractServer(
         name="llx-mcp",
@@ -222,12 +244,14 @@ def build_server(
         cache_hints={name: CacheHint(ttl_ms=_LISTS_TTL_MS, scope="public") for name in _LISTS},
         middleware=[
             AnswerFilter(redactor or get_redactor(open_source)),
+            *middleware,
             _refuse_cursor,
             hint_freshness,
             JobSubscriptions(bus),
             completions,
         ],
         subscriptions=bus,
+        request_state_security=request_state,
         extensions=[Tasks({"wait_for_extract_job": WaitForJobs(), **(works or {})})],
     )
     server.completion()(completions.complete)  # type: ignore[no-untyped-call] # of the SDK

@@ -10,7 +10,7 @@ import anyio.to_thread
 from llx_mcp.answers.budget import Answer
 from llx_mcp.answers.dispatch import Step, encode_step
 from llx_mcp.errors import ArgumentError
-from llx_mcp.workers.turns import TurnQueue
+from llx_mcp.turns import TurnQueue
 from llx_mcp.workers.worker import OutOfTimeError, SourceError, Worker, WorkerDiedError, WorkerError
 
 IDLE_SECONDS = 60.0

@@ -13,7 +13,9 @@ from llx_mcp.local.samples import read_sample
 from tests.cli.command import ID_BY_NAME, run_command
 from tests.structured import result_of
 
-COMMANDS = ("serve", "get", "wait", "list", "export", "extract", "show", "report", "check", "demo", "completion")
+COMMANDS = (
+    "serve", "get", "wait", "list", "export", "extract", "show", "report", "check", "hash-token", "demo", "completion",
+)  # fmt: skip
 ACTIONS = ("serve", "record", "import", "export", "redact", "list", "scenarios")
 
 

@@ -268,3 +268,17 @@ async def test_only_large_bodies_are_compressed_and_read_in_a_thread() -> None:
 
 def test_cache_of_a_server_holds_a_quarter_of_a_gibibyte() -> None:
     assert ReaderOptions().cache_bytes == 2**28
+
+
+@virtual
+async def test_credential_with_the_most_bytes_loses_its_jobs_first() -> None:
+    size = (await JobCache(VirtualClock()).put(KEY, job("ext-0", size=40_000))).num_cached_bytes
+    cache = JobCache(VirtualClock(), max_bytes=size * 4 + size // 2)
+    small = [replace(KEY, identity="small", job_id=f"ext-{number}") for number in range(2)]
+    large = [replace(KEY, identity="large", job_id=f"ext-{number}") for number in range(20)]
+    for key in [*small, *large]:
+        await cache.put(key, job(key.job_id, size=40_000))
+    assert cached_ids(cache, small) == ["ext-0", "ext-1"]
+    assert cached_ids(cache, large) == ["ext-18", "ext-19"]
+    cache.forget_credential("small")
+    assert (cache.job_ids("small"), cache.job_ids("large")) == ([], ["ext-19", "ext-18"])

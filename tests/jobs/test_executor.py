@@ -34,6 +34,7 @@ from llx_mcp.jobs.cached_source import CachedSource, build_missing, cache_source
 from llx_mcp.jobs.clock import Clock, SystemClock
 from llx_mcp.jobs.executor import WORKER_BYTES, AnswerExecutor
 from llx_mcp.jobs.reader import JobReader, open_reader
+from llx_mcp.jobs.shared import SharedWorkers
 from llx_mcp.models import Job
 from llx_mcp.scope import DEFAULT_SCOPE, Scope
 from llx_mcp.workers.pool import WorkerPool
@@ -177,8 +178,8 @@ class FailingPool(WorkerPool):
 async def ask_failing(question: Question, error: Exception, rows: int = 5_000) -> tuple[Exception, FailingPool]:
     """Ask an executor whose pool fails; return what it raises and its pool."""
     async with AsyncExitStack() as stack, anyio.create_task_group() as group:
-        executor = AnswerExecutor(JobCache(SystemClock()), stack, group)
-        executor._pool = pool = FailingPool(group, lambda: error)
+        executor = AnswerExecutor(JobCache(SystemClock()), SharedWorkers(group, stack), group)
+        executor._workers._pool = pool = FailingPool(group, lambda: error)
         cached = CachedJob(Job.parse(body_of(rows=rows)))
         try:
             await executor.answer(JobKey("key", DEFAULT_SCOPE, "ext-1"), cached, question)
@@ -278,7 +279,7 @@ async def test_unreadable_job_has_the_same_error_here_and_in_a_worker(padding: i
 async def test_killed_worker_is_an_error_and_the_next_call_is_answered() -> None:
     async with reading(constant(body_of())) as reader:
         await reader.query(REQUEST, "SELECT 1")
-        pool = reader._executor._pool
+        pool = reader._executor._workers._pool
         assert pool is not None
         (worker,) = pool._workers
         async with anyio.create_task_group() as tasks:
@@ -307,7 +308,7 @@ async def test_jobs_from_a_quarter_of_a_megabyte_are_read_in_a_worker() -> None:
         body = body_of(rows=0)[:-1] + b', "x": "' + b"x" * (size - base - 9) + b'"}'
         async with reading(constant(body.ljust(size))) as reader:
             await reader.get(REQUEST)
-            pool = reader._executor._pool
+            pool = reader._executor._workers._pool
             assert (0 if pool is None else pool.num_workers) == expected
 
 
@@ -341,8 +342,8 @@ async def test_only_a_question_that_may_last_is_asked_in_a_worker_about_a_small_
     used = {}
     for kind, question in QUESTIONS.items():
         async with AsyncExitStack() as stack, anyio.create_task_group() as group:
-            executor = AnswerExecutor(JobCache(SystemClock()), stack, group)
-            executor._pool = pool = FailingPool(group, lambda: WorkerDiedError(""))
+            executor = AnswerExecutor(JobCache(SystemClock()), SharedWorkers(group, stack), group)
+            executor._workers._pool = pool = FailingPool(group, lambda: WorkerDiedError(""))
             cached = CachedJob(Job.parse(body_of()))
             with contextlib.suppress(LlxError):
                 await executor.answer(JobKey("key", DEFAULT_SCOPE, "ext-1"), cached, question)
@@ -354,16 +355,16 @@ async def test_question_about_a_job_without_a_result_needs_no_worker() -> None:
     async with reading(constant(b'{"id":"ext-1","status":"COMPLETED"}')) as reader:
         with contextlib.suppress(ArgumentError):
             await reader.review(REQUEST, 0.8)
-        assert reader._executor._pool is None
+        assert reader._executor._workers._pool is None
 
 
 async def read_document(source: CachedSource | None, rows: int = 3) -> tuple[dict[str, Any], bool]:
     """Return the answer about the text of a document, and whether a worker gave it."""
     async with AsyncExitStack() as stack, anyio.create_task_group() as group:
-        executor = AnswerExecutor(JobCache(SystemClock()), stack, group)
+        executor = AnswerExecutor(JobCache(SystemClock()), SharedWorkers(group, stack), group)
         cached = CachedJob(Job.parse(body_of(rows=rows)))
         answer = await executor.answer(JobKey("key", DEFAULT_SCOPE, "ext-1"), cached, QUESTIONS["source_text"], source)
-        has_worker = executor._pool is not None
+        has_worker = executor._workers._pool is not None
         await stack.aclose()
         group.cancel_scope.cancel()
     return answer.structured, has_worker
@@ -396,7 +397,7 @@ async def test_job_is_answered_without_a_text_that_a_worker_cannot_load() -> Non
 async def test_question_that_is_not_about_the_text_is_answered_without_it() -> None:
     broken = CachedSource(b"not a text".ljust(WORKER_BYTES))
     async with AsyncExitStack() as stack, anyio.create_task_group() as group:
-        executor = AnswerExecutor(JobCache(SystemClock()), stack, group)
+        executor = AnswerExecutor(JobCache(SystemClock()), SharedWorkers(group, stack), group)
         cached = CachedJob(Job.parse(body_of()))
         key = JobKey("key", DEFAULT_SCOPE, "ext-1")
         answer = await executor.answer(key, cached, QUESTIONS["review"], broken)

@@ -29,6 +29,7 @@ from llx_mcp.jobs.source_texts import FETCH_SECONDS, WAIT_SECONDS, SourceTexts
 from llx_mcp.models import Job
 from llx_mcp.pdf.processes import PdfError
 from llx_mcp.scope import Scope
+from llx_mcp.turns import TurnQueue
 from tests.jobs.virtual_time import VirtualClock, virtual
 from tests.sources import Bodies, Documents
 
@@ -69,6 +70,7 @@ class Service:
         pdfs: reads its PDFs.
         rate: the rate limit of the key.
         cache: holds the texts.
+        turns: the turns at documents.
     """
 
     def __init__(self, *, max_bytes: int = 1 << 20, per_minute: float | None = None) -> None:
@@ -77,6 +79,7 @@ class Service:
         self.pdfs = Pdfs()
         self.rate = RateLimit(per_minute)
         self.cache = ByteCache(max_bytes)
+        self.turns = TurnQueue(4, 2)
         self._source = RateLimitedSource(bodies, self.rate, VirtualClock())
 
     @asynccontextmanager
@@ -87,7 +90,7 @@ class Service:
             return self._source
 
         async with anyio.create_task_group() as group:
-            yield SourceTexts(open_source, self.pdfs, VirtualClock(), group, self.cache)
+            yield SourceTexts(open_source, self.pdfs, VirtualClock(), group, self.cache, self.turns)
             group.cancel_scope.cancel()
 
 
@@ -396,6 +399,12 @@ async def test_without_a_cache_a_call_waits_for_the_whole_fetch() -> None:
         assert await words(texts, job()) == "parsed"
 
 
+async def read_document(texts: SourceTexts, key: JobKey, cached: CachedJob) -> bytes:
+    """Return the content of a job's document."""
+    async with texts.open_document(key, cached) as content:
+        return content
+
+
 @virtual
 async def test_content_of_the_last_few_documents_is_kept() -> None:
     service = Service()
@@ -405,11 +414,11 @@ async def test_content_of_the_last_few_documents_is_kept() -> None:
             cached = job(parse_job=None, file=f"dfl-{number}", job_id=f"ext-{number}")
             key = replace(KEY, job_id=cached.job.id)
             for _ in range(2):
-                assert await texts.fetch_document_bytes(key, cached) == b"%d" % number
+                assert await read_document(texts, key, cached) == b"%d" % number
         service.documents.fetched.clear()
-        assert await texts.fetch_document_bytes(key, cached) == b"5"
+        assert await read_document(texts, key, cached) == b"5"
         first = job(parse_job=None, file="dfl-0", job_id="ext-0")
-        assert await texts.fetch_document_bytes(replace(KEY, job_id="ext-0"), first) == b"0"
+        assert await read_document(texts, replace(KEY, job_id="ext-0"), first) == b"0"
     assert service.documents.fetched == ["dfl-0"]
 
 
@@ -419,7 +428,7 @@ async def test_large_document_is_not_kept() -> None:
     service.documents.files["dfl-1"] = b"x" * 1_001
     async with service.open() as texts:
         for _ in range(2):
-            await texts.fetch_document_bytes(KEY, job())
+            await read_document(texts, KEY, job())
     assert service.documents.fetched == ["dfl-1", "dfl-1"]
 
 
@@ -428,7 +437,7 @@ async def test_document_of_a_job_that_names_no_file_is_an_error() -> None:
     service = Service()
     async with service.open() as texts:
         with pytest.raises(NotFoundError, match="does not name its file"):
-            await texts.fetch_document_bytes(KEY, job(file="pjb-1"))
+            await read_document(texts, KEY, job(file="pjb-1"))
     assert service.documents.fetched == []
 
 
@@ -449,3 +458,50 @@ async def test_document_of_a_job_that_names_no_file_is_an_error() -> None:
 def test_parse_job_is_found_in_metadata_of_any_type(metadata: Any, found: str) -> None:
     assert find_parse_job_id(json.dumps({"id": "ext-1", "extract_metadata": metadata}).encode()) == found
     assert find_parse_job_id(b"not JSON") == ""
+
+
+@virtual
+@pytest.mark.parametrize("parse_job", ["pjb", None])
+async def test_documents_of_one_key_leave_turns_for_others(parse_job: str | None) -> None:
+    service, other = Service(max_bytes=1 << 20), Service()
+    other.turns = service.turns
+    service.documents.seconds = 5.0
+    for at in range(6):
+        service.documents.parse_jobs[f"pjb-{at}"] = PARSED
+        service.documents.files[f"dfl-{at}"] = b"%PDF"
+    other.documents.parse_jobs["pjb-1"] = PARSED
+    async with service.open() as texts, other.open() as others, anyio.create_task_group() as group:
+        for at in range(6):
+            cached = job(parse_job=parse_job and f"pjb-{at}", file=f"dfl-{at}", job_id=f"ext-{at}")
+            group.start_soon(texts.fetch, replace(KEY, job_id=cached.job.id), cached)
+        await anyio.sleep(1)
+        # Half of the four turns.
+        assert len(service.documents.fetched) == 2
+        with anyio.fail_after(1):
+            assert await words(others, job(), replace(KEY, identity="other")) == "parsed"
+        group.cancel_scope.cancel()
+
+
+@virtual
+@pytest.mark.parametrize("parse_job", ["pjb-1", None])
+async def test_pause_of_the_rate_limit_holds_no_turn(parse_job: str | None) -> None:
+    service = Service()
+    service.documents.parse_jobs["pjb-1"] = PARSED
+    service.documents.files["dfl-1"] = b"%PDF"
+    async with service.open() as texts, anyio.create_task_group() as group:
+        service.rate.note_refusal(anyio.current_time(), 5.0)
+        group.start_soon(texts.fetch, KEY, job(parse_job=parse_job))
+        await anyio.sleep(1)
+        assert (service.turns.num_running, service.turns.num_waiting) == (0, 0)
+        await anyio.sleep(5)
+        assert service.documents.fetched == [parse_job or "dfl-1"]
+
+
+@virtual
+async def test_document_that_is_open_has_a_turn() -> None:
+    service = Service()
+    service.documents.files["dfl-1"] = b"%PDF"
+    async with service.open() as texts:
+        async with texts.open_document(KEY, job()) as content:
+            assert (content, service.turns.num_running) == (b"%PDF", 1)
+        assert service.turns.num_running == 0

@@ -50,7 +50,7 @@ MESSAGES: list[tuple[int, type[UpstreamError], bool, str]] = [
         False,
         f"{HOST} (na) does not accept the API key. A key is valid in one region: check LLAMA_CLOUD_API_KEY, and set "
         "LLAMA_CLOUD_REGION (na or eu), or LLAMA_CLOUD_BASE_URL for a self-hosted service, to where the key was "
-        "created.",
+        "created. A key sent in the header Authorization must be of this region.",
     ),
     (
         402,

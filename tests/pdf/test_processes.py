@@ -3,8 +3,10 @@
 import os
 import random
 import sys
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import anyio
 import fpdf
@@ -13,7 +15,8 @@ import pytest
 from llx_mcp.evidence.pages import SourceText
 from llx_mcp.local.samples import SAMPLES, read_document
 from llx_mcp.pdf import processes
-from llx_mcp.pdf.processes import PdfError, PdfProcesses
+from llx_mcp.pdf.processes import MAX_PROCESSES, PdfError, PdfProcesses
+from llx_mcp.turns import TurnQueue
 from tests.local.clients import list_children
 from tests.pdf_files import build_heavy_pdf, build_pages, build_text_pdf, write_lines
 from tests.platforms import HAS_PROC
@@ -266,3 +269,77 @@ async def test_text_is_read_while_a_heavy_page_is_drawn() -> None:
             await anyio.wait_all_tasks_blocked()
             assert len((await pdfs.read_text(INVOICE)).pages) == 2
             tasks.cancel_scope.cancel()
+
+
+async def await_children(number: int) -> None:
+    """Wait until this process has so many children."""
+    while len(list_children(os.getpid())) != number:  # noqa: ASYNC110 - the operating system sets no event
+        await anyio.sleep(0.01)
+
+
+class RecordedTurns(TurnQueue):
+    """Turns, with whose they were."""
+
+    def __init__(self) -> None:
+        super().__init__(MAX_PROCESSES)
+        self.owners: list[PdfProcesses] = []
+
+    @asynccontextmanager
+    async def turn(self, job: Any) -> AsyncIterator[None]:
+        """Wait for a turn."""
+        async with super().turn(job):
+            self.owners.append(job.identity)
+            yield
+
+
+@HAS_PROC
+async def test_owners_share_the_processes_and_take_turns(replace_child: Callable[[str], None], tmp_path: Path) -> None:
+    # A process ends when the file exists.
+    replace_child(f"while not os.path.exists({str(tmp_path / 'go')!r}): time.sleep(0.01)\nsend(PAGES, 3)")
+    turns = RecordedTurns()
+    large, small = PdfProcesses(turns), PdfProcesses(turns)
+
+    async def count(owner: PdfProcesses) -> None:
+        assert await owner.count_pages(INVOICE, total_seconds=120) == 3
+
+    with anyio.fail_after(120):
+        async with anyio.create_task_group() as tasks:
+            for _ in range(6):
+                tasks.start_soon(count, large)
+            await await_children(MAX_PROCESSES)
+            tasks.start_soon(count, small)
+            await anyio.wait_all_tasks_blocked()
+            assert turns.num_waiting == 5
+            assert len(list_children(os.getpid())) == MAX_PROCESSES
+            (tmp_path / "go").touch()
+    assert turns.owners == [large, large, small, *[large] * 4]
+
+
+@HAS_PROC
+async def test_closing_ends_the_processes_of_one_owner_alone(
+    replace_child: Callable[[str], None], tmp_path: Path
+) -> None:
+    replace_child(f"while not os.path.exists({str(tmp_path / 'go')!r}): time.sleep(0.01)\nsend(PAGES, 3)")
+    turns = TurnQueue(MAX_PROCESSES)
+    closed, other = PdfProcesses(turns), PdfProcesses(turns)
+    counts: list[int] = []
+
+    async def count() -> None:
+        counts.append(await other.count_pages(INVOICE, total_seconds=120))
+
+    async def expect_error() -> None:
+        with pytest.raises(PdfError):
+            await closed.count_pages(INVOICE, total_seconds=120)
+
+    with anyio.fail_after(120):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(count)
+            tasks.start_soon(expect_error)
+            await await_children(MAX_PROCESSES)
+            await closed.close()
+            assert len(list_children(os.getpid())) == 1
+            (tmp_path / "go").touch()
+    assert counts == [3]
+    with pytest.raises(PdfError, match="the server is stopping"):
+        await closed.count_pages(INVOICE)
+    assert turns.num_running == 0

@@ -5,7 +5,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,23 +27,36 @@ class Served:
 
 
 @contextmanager
-def serving_http(*arguments: str, log: Path | None = None) -> Iterator[Served]:
-    """Run a server on a free port until the block ends.
+def serving_http(
+    *arguments: str, log: Path | None = None, port: int | None = None, environment: Mapping[str, str] | None = None
+) -> Iterator[Served]:
+    """Run a server until the block ends.
 
     Args:
         arguments: further flags.
         log: file for its log.
+        port: where it listens; by default, a free port.
+        environment: further variables.
     """
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
+    port = port or find_port()
     command = [*LLX, "serve", *arguments, "--http", "--port", str(port)]
     # Not a pipe: nothing reads it, and a full pipe blocks the server.
-    with (log or Path(os.devnull)).open("wb") as target, subprocess.Popen(command, stderr=target) as process:
+    with (
+        (log or Path(os.devnull)).open("wb") as target,
+        subprocess.Popen(command, stderr=target, env={**os.environ, **(environment or {})}) as process,
+    ):
         try:
             _await_port(port)
             yield Served(process, f"http://127.0.0.1:{port}/mcp")
         finally:
             process.kill()
+
+
+def find_port() -> int:
+    """Return a port of this machine that is free now."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port: int = probe.getsockname()[1]
+    return port
 
 
 def _await_port(port: int) -> None:
@@ -55,11 +68,12 @@ def _await_port(port: int) -> None:
     raise TimeoutError("the server did not start to listen")
 
 
-def import_stuck_job(folder: Path) -> Path:
-    """Make a store with one job, `ext-stuck`, which never ends."""
+def import_stuck_job(folder: Path, *, with_samples: bool = False) -> Path:
+    """Make a store with one job, `ext-stuck`, which never ends; and the samples, if they are wanted."""
     job = folder / "job.json"
     job.write_text('{"id":"ext-stuck","status":"COMPLETED","created_at":"2026-01-01T00:00:00Z"}')
     store = folder / "jobs.db"
     command = [*LLX, "local", "import", str(job), "--scenario", "stuck", "--local-db", str(store)]
+    command += ["--with-samples"] if with_samples else []
     subprocess.run(command, check=True, capture_output=True)
     return store

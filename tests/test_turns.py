@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from llx_mcp.workers.turns import TurnQueue
+from llx_mcp.turns import Call, TurnQueue
 from tests.jobs.virtual_time import run_virtual, virtual
 
 MAX_TURNS = 2
@@ -155,3 +155,68 @@ def test_turns_are_few_and_fair_whatever_callers_do(seed: int, num_callers: int)
 
     run_virtual(main)
     check_log(log.events)
+
+
+@dataclass(frozen=True)
+class OwnedJob:
+    """A job of a credential."""
+
+    identity: str
+    name: str
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@virtual
+async def test_credential_with_one_job_waits_for_none_of_the_many_jobs_of_another() -> None:
+    queue = TurnQueue(MAX_TURNS)
+    started: list[str] = []
+
+    async def call(*jobs: OwnedJob) -> None:
+        async with queue.turn(frozenset(jobs) if len(jobs) > 1 else jobs[0]):
+            started.append("+".join(sorted(map(str, jobs))))
+            await anyio.sleep(2)
+
+    async with anyio.create_task_group() as tasks:
+        for number in range(20):
+            tasks.start_soon(call, OwnedJob("large", f"large-{number}"))
+        await anyio.sleep(0.5)
+        tasks.start_soon(call, OwnedJob("small", "small-0"))
+        tasks.start_soon(call, OwnedJob("small", "small-1"), OwnedJob("small", "small-2"))
+    assert started[:6] == ["large-0", "large-1", "small-0", "large-2", "small-1+small-2", "large-3"]
+    assert len(started) == 22
+
+
+@virtual
+async def test_one_credential_has_no_more_than_its_share_of_the_turns() -> None:
+    queue = TurnQueue(4, 2)
+    running: list[str] = []
+
+    async def call(identity: str) -> None:
+        async with queue.turn(Call(identity)):
+            running.append(identity)
+            await anyio.sleep(2)
+            running.remove(identity)
+
+    async with anyio.create_task_group() as tasks:
+        for _ in range(6):
+            tasks.start_soon(call, "large")
+        await anyio.sleep(0.5)
+        assert running == ["large"] * 2
+        for _ in range(2):
+            tasks.start_soon(call, "small")
+        await anyio.sleep(0.5)
+        assert running == ["large"] * 2 + ["small"] * 2
+        await anyio.sleep(4)
+        assert running == ["large"] * 2
+    assert (queue.num_running, queue.num_waiting) == (0, 0)
+
+
+@virtual
+async def test_calls_of_one_credential_have_turns_of_their_own() -> None:
+    queue = TurnQueue(MAX_TURNS)
+    async with queue.turn(Call("a")):
+        with anyio.fail_after(1):
+            async with queue.turn(Call("a")):
+                assert queue.num_running == 2

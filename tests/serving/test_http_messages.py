@@ -10,7 +10,7 @@ import pytest
 
 from llx_mcp.backends import open_local_backend
 from llx_mcp.server.app import build_server
-from llx_mcp.server.http_messages import RepairMessages
+from llx_mcp.serving.http_messages import RepairMessages
 
 URL = "http://127.0.0.1:8000/mcp"
 HEADERS = {"content-type": "application/json", "accept": "application/json, text/event-stream"}
@@ -23,7 +23,7 @@ CALL = b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":' + FIND + b"}"
 async def open_http() -> AsyncIterator[httpx.AsyncClient]:
     """Open a client of the server's ASGI application."""
     app = build_server(open_local_backend(None)).streamable_http_app(stateless_http=True, host="127.0.0.1")
-    transport = httpx.ASGITransport(RepairMessages(app))
+    transport = httpx.ASGITransport(RepairMessages(app, 4 << 20))
     async with app.router.lifespan_context(app), httpx.AsyncClient(transport=transport, headers=HEADERS) as client:
         yield client
 

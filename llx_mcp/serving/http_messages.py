@@ -1,27 +1,20 @@
 """Checks the messages that arrive over HTTP before the SDK reads them."""
 
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-from mcp.server.transport_security import DEFAULT_MAX_REQUEST_BODY_SIZE, RequestBodyLimitMiddleware
+from mcp.server.transport_security import RequestBodyLimitMiddleware
 from mcp_types import JSONRPCError
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from llx_mcp.server.messages import read_message
-
-# The types of ASGI.
-Scope = MutableMapping[str, Any]
-Event = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Event]]
-Send = Callable[[Event], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 class RepairMessages:
     """ASGI middleware that answers messages which the SDK would accept and then drop, with HTTP 400."""
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: ASGIApp, max_body_bytes: int) -> None:
         self._app = app
-        self._limited = RequestBodyLimitMiddleware(self._repair, DEFAULT_MAX_REQUEST_BODY_SIZE)
+        self._limited = RequestBodyLimitMiddleware(self._repair, max_body_bytes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Check the body of a POST; anything else is passed on."""
@@ -40,7 +33,7 @@ class RepairMessages:
                 event = {**event, "body": message.text.encode()}
         events = [event]
 
-        async def replay() -> Event:
+        async def replay() -> Message:
             return events.pop() if events else await receive()
 
         await self._app(scope, replay, send)

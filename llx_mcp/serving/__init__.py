@@ -1,0 +1,1 @@
+"""The server over streamable HTTP: who may call, as whom, within which limits."""

@@ -1,0 +1,97 @@
+"""Limits on a request: the size of its headers, the time for its body, and how many a caller may have open."""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import anyio
+from starlette.datastructures import Headers
+from starlette.types import Message, Receive
+
+from llx_mcp.serving.refusals import Refusal, RefusedError, refuse_for_now
+
+
+def check_headers(headers: Headers, max_bytes: int) -> None:
+    """Check the size of the headers. The protocol limits them while they arrive; all in one packet pass it.
+
+    Raises:
+        RefusedError: they are too large.
+    """
+    if sum(len(name) + len(value) + 4 for name, value in headers.raw) > max_bytes:
+        message = f"The headers are larger than {max_bytes:,} bytes."
+        raise RefusedError(Refusal(431, "headers_too_large", message))
+
+
+def check_body(headers: Headers, max_bytes: int) -> None:
+    """Check the size that the headers declare for the body.
+
+    Raises:
+        RefusedError: it is too large.
+    """
+    declared = headers.get("content-length", "")
+    if declared.isdecimal() and int(declared[:20]) > max_bytes:
+        raise RefusedError(Refusal(413, "body_too_large", f"The body is larger than {max_bytes:,} bytes."))
+
+
+def limit_body_time(receive: Receive, seconds: float) -> Receive:
+    """Return a function that receives the events of a request, of which the body must arrive in time.
+
+    The function raises `RefusedError` when the body is late.
+    """
+    deadline = anyio.current_time() + seconds
+    is_complete = False
+
+    async def receive_in_time() -> Message:
+        nonlocal is_complete
+        if is_complete:
+            return await receive()
+        try:
+            with anyio.fail_after(deadline - anyio.current_time()):
+                event = await receive()
+        except TimeoutError:
+            message = f"The body did not arrive within {seconds:g} s. Send the request again."
+            raise RefusedError(Refusal(408, "slow_body", message, {"connection": "close"})) from None
+        is_complete = event["type"] != "http.request" or not event.get("more_body", False)
+        return event
+
+    return receive_in_time
+
+
+class CallLimit:
+    """Limits how many requests each caller has open at once."""
+
+    def __init__(self, max_calls: int) -> None:
+        self._max_calls = max_calls
+        self._num_open: Counter[str] = Counter()
+        self._is_idle = anyio.Event()
+
+    @property
+    def num_open(self) -> int:
+        """How many requests are open."""
+        return self._num_open.total()
+
+    async def wait_idle(self) -> None:
+        """Wait until no request is open."""
+        while self._num_open:
+            self._is_idle = anyio.Event()
+            await self._is_idle.wait()
+
+    @contextmanager
+    def count(self, name: str) -> Iterator[None]:
+        """Count one request of a caller as open.
+
+        Raises:
+            RefusedError: the caller has too many already.
+        """
+        if self._num_open[name] >= self._max_calls:
+            message = f"{self._max_calls} calls of this caller are open. Wait until one ends, then call again."
+            raise RefusedError(refuse_for_now(429, "too_many_calls", message))
+        self._num_open[name] += 1
+        try:
+            yield
+        finally:
+            self._num_open[name] -= 1
+            if not self._num_open[name]:
+                del self._num_open[name]
+            if not self._num_open:
+                self._is_idle.set()

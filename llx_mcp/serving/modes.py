@@ -1,0 +1,97 @@
+"""Builds the verifier of the chosen mode, and refuses to start a server that anyone could use."""
+
+from mcp.server.auth.routes import build_resource_metadata_url, create_protected_resource_routes
+from pydantic import AnyHttpUrl
+from starlette.routing import Route
+
+from llx_mcp.errors import ConfigurationError
+from llx_mcp.jobs.clock import Clock
+from llx_mcp.serving.authentication import Authenticator, Verifier
+from llx_mcp.serving.callers import SCOPES
+from llx_mcp.serving.key_references import read_keys_file
+from llx_mcp.serving.settings import HttpSettings
+from llx_mcp.settings import Settings
+
+_WILDCARDS = ("", "0.0.0.0", "::")  # noqa: S104 # nosec B104 # compared, not bound
+
+
+def check_exposure(settings: HttpSettings) -> None:
+    """Refuse to listen where others can reach a server that does not ask who calls.
+
+    Raises:
+        ConfigurationError: the address needs a mode, or the names of the server.
+    """
+    if settings.auth is None and not settings.is_loopback:
+        raise ConfigurationError(
+            f"--host {settings.host}: other machines can reach this address, so a server there must know who calls. "
+            "Set LLX_MCP_AUTH or --auth: pass-through (callers send their own LlamaCloud key), oauth, or tokens. "
+            "Without it the server listens on 127.0.0.1 only."
+        )
+    if settings.host in _WILDCARDS and not settings.allowed_hosts and settings.public_url is None:
+        raise ConfigurationError(
+            f"--host {settings.host or '(empty)'}: it says nothing about the names by which clients reach the server. "
+            "Set LLX_MCP_HTTP_ALLOWED_HOSTS or --allowed-hosts, such as mcp.example.com, or LLX_MCP_HTTP_PUBLIC_URL."
+        )
+
+
+def build_authenticator(settings: HttpSettings, service: Settings, clock: Clock) -> Authenticator:
+    """Build what finds out who calls.
+
+    Raises:
+        ConfigurationError: a setting of the mode is missing, or a file cannot be used.
+    """
+    match settings.auth:
+        case None:
+            return Authenticator()
+        case "pass-through":
+            from llx_mcp.serving.pass_through import KeyVerifier
+
+            return Authenticator(KeyVerifier(service.region_in_words, service.base_url))
+        case "tokens":
+            from llx_mcp.serving.static_tokens import StaticVerifier, read_tokens_file
+
+            if settings.tokens_file is None:
+                raise ConfigurationError(
+                    "--auth tokens: set LLX_MCP_TOKENS_FILE. llx-mcp hash-token NAME makes a token."
+                )
+            return Authenticator(StaticVerifier(read_tokens_file(settings.tokens_file)))
+        case "oauth":
+            return Authenticator(_build_oauth(settings, clock))
+
+
+def build_metadata_routes(settings: HttpSettings) -> list[Route]:
+    """Build the routes of the protected-resource metadata (RFC 9728); none in the other modes."""
+    if settings.auth != "oauth" or settings.public_url is None or settings.oauth_issuer is None:
+        return []
+    return create_protected_resource_routes(
+        resource_url=AnyHttpUrl(settings.public_url),
+        authorization_servers=[AnyHttpUrl(settings.oauth_issuer)],
+        scopes_supported=list(SCOPES),
+        resource_name="LlamaExtract jobs",
+    )
+
+
+def _build_oauth(settings: HttpSettings, clock: Clock) -> Verifier:
+    from llx_mcp.serving.jwks import KeySet
+    from llx_mcp.serving.oauth import JwtVerifier, TokenRules
+
+    names = {
+        "LLX_MCP_OAUTH_ISSUER": settings.oauth_issuer,
+        "LLX_MCP_OAUTH_JWKS_URL": settings.oauth_jwks_url,
+        "LLX_MCP_HTTP_PUBLIC_URL": settings.public_url,
+    }
+    missing = [name for name, value in names.items() if not value]
+    if (settings.tenant_claim is None) != (settings.keys_file is None):
+        missing.append("LLX_MCP_KEYS_FILE" if settings.keys_file is None else "LLX_MCP_OAUTH_TENANT_CLAIM")
+    if missing or not settings.oauth_issuer or not settings.oauth_jwks_url or not settings.public_url:
+        raise ConfigurationError(f"--auth oauth: set {', '.join(missing)}.")
+    rules = TokenRules(
+        settings.oauth_issuer,
+        settings.oauth_audience or settings.public_url,
+        settings.oauth_algorithms,
+        settings.oauth_clock_skew_seconds,
+        settings.tenant_claim,
+    )
+    keys = {} if settings.keys_file is None else read_keys_file(settings.keys_file)
+    metadata_url = build_resource_metadata_url(AnyHttpUrl(settings.public_url))
+    return JwtVerifier(rules, KeySet(settings.oauth_jwks_url, clock), keys, str(metadata_url))
