@@ -8,7 +8,7 @@ import msgspec
 
 from llx_mcp.answers.budget import Answer
 from llx_mcp.answers.cells import cut_value, list_boxes
-from llx_mcp.answers.citation_checks import describe_check, describe_uncited
+from llx_mcp.answers.citation_checks import LABELS, describe_check, describe_uncited
 from llx_mcp.answers.entries import describe_entry
 from llx_mcp.answers.provenance import quote_around, round_confidence
 from llx_mcp.evidence.checks import Check, CitationCheck
@@ -19,6 +19,7 @@ from llx_mcp.result.deadline import Deadline
 from llx_mcp.result.document import Box, Citation, Leaf
 from llx_mcp.result.location import Location
 from llx_mcp.result.paths import show_path
+from llx_mcp.result.quote_match import quotes_contain_value
 from llx_mcp.result.scalars import find_scalars
 from llx_mcp.result.sections import JobSections
 
@@ -225,4 +226,10 @@ def describe_value(leaf: Leaf, check: Check | None, places: Places | None = None
         return "not cited" if places is None else describe_uncited(places)
     if check is None:
         return "not checked: the text of the document is not at hand"
-    return describe_check(check, leaf.citations)
+    words = describe_check(check, leaf.citations)
+    if check.verdict != "unchecked":
+        return words
+    # The quote can be compared with the value without the document.
+    quotes = [citation.quote for citation in leaf.citations if citation.quote]
+    is_in_quote = not quotes or quotes_contain_value(leaf.value, quotes)
+    return words if is_in_quote else f"{LABELS['value_not_in_quote']}; {words}"

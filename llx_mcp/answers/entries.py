@@ -9,6 +9,7 @@ from llx_mcp.answers.read_outputs import Citation, Entry, Place
 from llx_mcp.evidence.places import Place as FoundPlace
 from llx_mcp.result.document import Column, parse_box, parse_citation
 from llx_mcp.result.metadata_reader import RawCitation, parse_number
+from llx_mcp.result.quote_match import quotes_contain_value
 from llx_mcp.result.sanitize import sanitize_json, sanitize_text, truncate
 
 _WORDS_CHARS = 160
@@ -40,6 +41,14 @@ def describe_entry(entry: dict[str, Any], include: Collection[str]) -> dict[str,
     if rest:
         facts["more"] = sanitize_json(rest)
     return facts
+
+
+def check_quotes(citations: list[Citation], value: Any) -> list[Citation]:
+    """Return the citations of a value; where none of the quotes contains it, each says so."""
+    quotes = [citation.quote for citation in citations if citation.quote]
+    if not quotes or quotes_contain_value(value, quotes):
+        return citations
+    return [citation.model_copy(update={"check": LABELS["value_not_in_quote"]}) for citation in citations]
 
 
 def describe_checks(

@@ -13,7 +13,7 @@ from llx_mcp.answers.budget import Answer, AnswerBuilder, Cost, build_table, par
 from llx_mcp.answers.cells import build_cell, describe_cells
 from llx_mcp.answers.citation_checks import CitationChecks
 from llx_mcp.answers.cursors import PagePosition, decode_cursor, encode_cursor
-from llx_mcp.answers.entries import build_entry, describe_checks, describe_entry
+from llx_mcp.answers.entries import build_entry, check_quotes, describe_checks, describe_entry
 from llx_mcp.answers.header import Header, start_answer
 from llx_mcp.answers.outputs import Omission, Table
 from llx_mcp.answers.page_rows import PageRow, count_values, iter_page_rows, single
@@ -149,6 +149,8 @@ class _Page:
         if self._document.has_provenance:
             column = self._document.column(location.node)
             shown = {"confidence": column.confidences[location.position], "citations": []} | shown
+            if location.value is not None:
+                shown["citations"] = check_quotes(shown["citations"], location.value)
             if self._checks is not None and location.value is not None:
                 shown |= describe_checks(
                     shown["citations"], self._checks, column, location.position, self._options.include

@@ -78,8 +78,9 @@ def read_source_text(
         builder = start_answer(header, request.max_chars, SourceTextOutput)
         problem = source.problem if source else "the text was not fetched"
         builder.add("problem", sanitize_line(problem or "the document has no text", _PROBLEM_CHARS))
-        if not header.next_steps:
-            builder.add_next_steps([_build_step(request, options, problem)])
+        step = _build_step(request, options, problem)
+        if not header.next_steps and step is not None:
+            builder.add_next_steps([step])
         return builder.build()
     # What to do about a job without a result does not matter here: its document has a text.
     builder = start_answer(replace(header, next_steps=()), request.max_chars, SourceTextOutput)
@@ -88,10 +89,12 @@ def read_source_text(
     return builder.build()
 
 
-def _build_step(request: JobRequest, options: SourceOptions, problem: str) -> NextStep:
-    """Build what to do where there is no text."""
+def _build_step(request: JobRequest, options: SourceOptions, problem: str) -> NextStep | None:
+    """Build what to do where there is no text; None where there is nothing to do."""
     if problem == STILL_READING:
         return NextStep(text="In a few seconds:", call=_build_call(request, options))
+    if not options.path:
+        return None
     call = request.call("read_extract_result", path=options.path, include=["provenance", "quotes"])
     return NextStep(text="The words that the service quotes for each value:", call=call)
 

@@ -57,6 +57,7 @@ _PERMANENT = (ArgumentError, BadResponseError, NotFoundError, RejectedError)
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")
+GONE = "LlamaCloud no longer has the document, or this key may not see it"
 _log = logging.getLogger("llx_mcp.jobs")
 OpenSource = Callable[[], Awaitable[RateLimitedSource]]
 
@@ -229,7 +230,8 @@ class SourceTexts:
             if not found.problem:
                 return found
             problems.append(found)
-        reasons = [problem.problem for problem in problems if problem.problem]
+        # Both may be gone for the same reason.
+        reasons = dict.fromkeys(problem.problem for problem in problems if problem.problem)
         return build_missing("; ".join(reasons), may_come=any(problem.may_come for problem in problems))
 
     async def _read_parse_job(self, document: DocumentKey) -> CachedSource:
@@ -272,7 +274,7 @@ class SourceTexts:
         # The file is the same, whichever text is read.
         key = BytesKey(replace(document, parse_job_id=""))
         if not document.file_id:
-            raise NotFoundError("The job does not name its file.")
+            raise ArgumentError("The job does not name its file.")
         if self._cache.peek(key) is None:
             await self._open()
         async with self._turns.turn(Call(document.identity)):
@@ -305,6 +307,8 @@ class SourceTexts:
 
 def _explain(what: str, error: LlxError) -> CachedSource:
     may_come = error.is_transient or not isinstance(error, _PERMANENT)
+    if isinstance(error, NotFoundError):
+        return build_missing(GONE, may_come=may_come)
     return build_missing(f"{what} could not be fetched: {excerpt(str(error), _PROBLEM_CHARS)}", may_come=may_come)
 
 

@@ -178,3 +178,10 @@ def test_time_that_is_up_leaves_values_unchecked() -> None:
     counts = answer(review_job, 0.8, clock=lambda: float(next(ticks))).structured["counts"]
     assert counts["unchecked_citations"] == 7
     assert counts["verified"] == 0
+
+
+def test_quote_without_the_value_is_said_so_where_the_document_is_not_at_hand() -> None:
+    for evidence in (None, Grounder(SourceText(problem="the file is gone"))):
+        (citation,) = read("rate", evidence=evidence).structured["value"]["citations"]
+        assert citation["check"] == "does not contain the value"
+        assert "check" not in read("lender", evidence=evidence).structured["value"]["citations"][0]

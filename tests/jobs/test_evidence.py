@@ -14,7 +14,7 @@ from llx_mcp.evidence.pages import STILL_READING, SourcePage, SourceText
 from llx_mcp.jobs.poll_schedule import PollSchedule
 from llx_mcp.jobs.reader import JobReader, open_reader
 from llx_mcp.jobs.reader_options import ReaderOptions
-from llx_mcp.jobs.source_texts import WAIT_SECONDS
+from llx_mcp.jobs.source_texts import GONE, WAIT_SECONDS
 from tests.jobs.virtual_time import VirtualClock, virtual
 from tests.sources import Bodies, open_bodies
 
@@ -130,7 +130,7 @@ async def test_answer_is_given_with_the_text_or_without(name: str, monkeypatch: 
     seen.clear()
     async with reading(source) as reader:
         await CHECKING[name](reader)
-        assert all(text is not None and "could not be fetched" in text.problem for text in seen)
+        assert all(text is not None and GONE in text.problem for text in seen)
 
 
 @virtual

@@ -10,6 +10,7 @@ import anyio
 import pytest
 
 from llx_mcp.errors import (
+    ArgumentError,
     BadResponseError,
     LlxError,
     NotFoundError,
@@ -25,7 +26,7 @@ from llx_mcp.jobs.cache import CachedJob, JobCache, JobKey
 from llx_mcp.jobs.cached_source import find_parse_job_id
 from llx_mcp.jobs.rate_limit import RateLimit
 from llx_mcp.jobs.rate_limited_source import RateLimitedSource
-from llx_mcp.jobs.source_texts import FETCH_SECONDS, WAIT_SECONDS, SourceTexts
+from llx_mcp.jobs.source_texts import FETCH_SECONDS, GONE, WAIT_SECONDS, SourceTexts
 from llx_mcp.models import Job
 from llx_mcp.pdf.processes import PdfError
 from llx_mcp.scope import Scope
@@ -151,15 +152,22 @@ async def test_text_comes_from_the_file_where_the_parse_job_gives_none(parse_job
 @virtual
 async def test_without_any_text_both_reasons_are_given() -> None:
     service = Service()
-    service.documents.parse_jobs["pjb-1"] = NotFoundError("No parse job.")
+    service.documents.parse_jobs["pjb-1"] = RejectedError("No parse job.")
     service.documents.files["dfl-1"] = NotFoundError("No file.")
     async with service.open() as texts:
         found = await texts.fetch(KEY, job())
         source = await found.read()
     assert source == SourceText(problem=found.problem)
-    assert found.problem == (
-        "the text of the parse job could not be fetched: No parse job.; the file could not be fetched: No file."
-    )
+    assert found.problem == f"the text of the parse job could not be fetched: No parse job.; {GONE}"
+
+
+@virtual
+async def test_document_that_is_gone_is_said_to_be_so_once() -> None:
+    service = Service()
+    service.documents.parse_jobs["pjb-1"] = NotFoundError("No parse job.")
+    service.documents.files["dfl-1"] = NotFoundError("No file.")
+    async with service.open() as texts:
+        assert (await texts.fetch(KEY, job())).problem == GONE
 
 
 @virtual
@@ -243,7 +251,7 @@ async def test_text_of_one_credential_or_project_is_never_shown_to_another() -> 
         service.documents.parse_jobs.clear()
         others = [await words(texts, job(), key) for key in keys[1:]]
         assert [texts.peek(key) for key in keys[1:]] == [None] * 3
-    assert all("could not be fetched" in other for other in others)
+    assert all(GONE in other for other in others)
     assert service.documents.scopes == [Scope()] * 3 + [Scope("p")] * 2 + [Scope(None, "o")] * 2
 
 
@@ -364,7 +372,7 @@ async def test_job_that_runs_may_get_its_parse_job_later() -> None:
     service = Service()
     service.documents.parse_jobs["pjb-1"] = PARSED
     async with service.open() as texts:
-        assert "could not be fetched" in await words(texts, job(parse_job=None, status="RUNNING"))
+        assert GONE in await words(texts, job(parse_job=None, status="RUNNING"))
         assert await words(texts, job()) == "parsed"
 
 
@@ -436,7 +444,7 @@ async def test_large_document_is_not_kept() -> None:
 async def test_document_of_a_job_that_names_no_file_is_an_error() -> None:
     service = Service()
     async with service.open() as texts:
-        with pytest.raises(NotFoundError, match="does not name its file"):
+        with pytest.raises(ArgumentError, match="does not name its file"):
             await read_document(texts, KEY, job(file="pjb-1"))
     assert service.documents.fetched == []
 
