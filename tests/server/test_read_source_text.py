@@ -88,7 +88,7 @@ def serve(parse: httpx.Response, content: httpx.Response, document: bytes = b"")
     return build_server(lambda: open_client(settings_with(), transport=httpx.MockTransport(respond)))
 
 
-GONE = httpx.Response(404, json={"detail": "Source file not found in storage"})
+FILE_GONE = httpx.Response(404, json={"detail": "Source file not found in storage"})
 STORED = httpx.Response(200, json={"url": STORAGE})
 PARSED = httpx.Response(200, json={"text": {"pages": [{"page_number": 1, "text": "total 12"}]}})
 
@@ -103,12 +103,12 @@ async def ask(server: ExtractServer) -> dict[str, Any]:
 
 
 async def test_text_comes_from_the_parse_job_where_the_file_is_gone() -> None:
-    assert (await ask(serve(PARSED, GONE)))["lines"]["rows"] == [[1, 1, "total 12"]]
+    assert (await ask(serve(PARSED, FILE_GONE)))["lines"]["rows"] == [[1, 1, "total 12"]]
 
 
 @pytest.mark.parametrize("status", [403, 404, 422, 402])
 async def test_where_parse_job_and_file_are_gone_the_answer_says_so_and_the_review_goes_on(status: int) -> None:
-    answer = await ask(serve(httpx.Response(status, json={"detail": "no"}), GONE))
+    answer = await ask(serve(httpx.Response(status, json={"detail": "no"}), FILE_GONE))
     assert GONE in answer["problem"]
     assert ("the text of the parse job could not be fetched" in answer["problem"]) == (status in (422, 402))
 
