@@ -49,7 +49,7 @@ async def test_tables_name_every_tool_resource_and_prompt() -> None:
         tools = [tool.name for tool in (await client.list_tools()).tools]
         templates = [template.uri_template for template in (await client.list_resource_templates()).resource_templates]
         prompts = [prompt.name for prompt in (await client.list_prompts()).prompts]
-    assert re.findall(r"^\| `(\w+_(?:extract|source)_\w+)` \|", README, re.MULTILINE) == tools
+    assert re.findall(r"^\| `(\w+_\w+)` \|", README, re.MULTILINE) == tools
     guide = PAGES["docs/reading-results.md"]
     assert [name for name in [*templates, *prompts] if f"| `{name}` |" not in guide] == []
     models = re.findall(r"^\| `(\w+)` \| `(\w+Output)` \|", PAGES["docs/answer-format.md"], re.MULTILINE)
@@ -58,6 +58,7 @@ async def test_tables_name_every_tool_resource_and_prompt() -> None:
         "wait_for_extract_job",
         "read_extract_result",
         "read_source_text",
+        "show_citation",
         "find_in_extract_result",
         "query_extract_result",
         "review_extract_job",

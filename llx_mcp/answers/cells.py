@@ -54,7 +54,7 @@ def build_cell(
         whole: whether to show a long value in full.
         include: what to show: `quotes` adds a quote that tells more than the value, `boxes` its rectangles. A quote
             that lacks the value is always added.
-        checks: the checks of the citations; what they find wrong stands before the quote.
+        checks: the checks of the citations; a note of what they find wrong stands before the quote.
 
     Returns:
         `[value, page, confidence]`, then the quote and the boxes if there are any; the value alone where the job has no
@@ -67,9 +67,12 @@ def build_cell(
     entry = column.entries[position]
     page, text = document.first_citation(entry)
     cell = [shown, page, round_confidence(column.confidences[position])]
-    quote = _show_quote(value, text, document.quotes(entry), around, with_context="quotes" in include)
-    if checks is not None and (mark := checks.mark(column, position)):
-        quote = mark if quote is None else f"{mark}; {quote}"
+    contains = checks.contains_value(column, position) if checks is not None and text is not None else None
+    if contains is None:
+        contains = quotes_contain_value(value, document.quotes(entry))
+    quote = _show_quote(value, text, around, contains=contains, with_context="quotes" in include)
+    if checks is not None and (note := checks.note_on(column, position)):
+        quote = note if quote is None else f"{note}; {quote}"
     if "boxes" in include:
         return [*cell, quote, next(map(list_boxes, document.citations(entry)), [])]
     return cell if quote is None else [*cell, quote]
@@ -102,10 +105,10 @@ def cut_value(value: Any, around: str) -> Any:
     return quote_around(value, around) if len(value) > _VALUE_CHARS else sanitize_text(value)
 
 
-def _show_quote(value: Any, quote: str | None, quotes: list[str], around: str, *, with_context: bool) -> str | None:
+def _show_quote(value: Any, quote: str | None, around: str, *, contains: bool, with_context: bool) -> str | None:
     if quote is None:
         return None
-    if not quotes_contain_value(value, quotes):
+    if not contains:
         return str(truncate(NOT_IN_QUOTE + quote_around(quote, str(value)), _MISMATCH_CHARS))
     return quote_around(quote, around or str(value)) if with_context and _tells_more(value, quote) else None
 

@@ -1,20 +1,28 @@
 """What a check of the citations found, in words that stand beside the values."""
 
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
-from llx_mcp.evidence.checks import Check, CitationCheck
+from llx_mcp.evidence.checks import Check, CitationCheck, Verdict
 from llx_mcp.evidence.grounding import Grounder
 from llx_mcp.evidence.places import Place, Places
 from llx_mcp.result.deadline import Deadline
-from llx_mcp.result.document import Column, Document
+from llx_mcp.result.document import Citation, Column, Document
 from llx_mcp.result.sanitize import sanitize_line
 
 # Processor time for the checks of one answer; what they do not reach is said not to be checked.
 CHECK_SECONDS = 2.0
-CHECKED = "checked against the document; a page without a mark is right"
-
-NO_CITATIONS = "missing; a mark says where the document has the value"
+CHECKED = "checked against the document; where one fails, it is said beside the value"
+NO_CITATIONS = "missing; where the document has a value on few pages, they are named beside it"
+# The verdicts, in short.
+LABELS: Mapping[Verdict, str] = {
+    "verified": "verified",
+    "not_on_page": "not on the page",
+    "value_not_in_quote": "does not contain the value",
+    "ambiguous": "ambiguous",
+    "unchecked": "not checked",
+}
 
 _MAX_PAGES = 3
 _REASON_CHARS = 100
@@ -62,7 +70,11 @@ class CitationChecks:
         """Return where a value stands that has no citation."""
         return self.evidence.find_value(value, deadline=self._deadline)
 
-    def mark(self, column: Column, position: int) -> str | None:
+    def contains_value(self, column: Column, position: int) -> bool | None:
+        """Whether the quotes of a value, as they stand on their pages, contain it; None where that is not known."""
+        return None if self.missing is not None else self.check(column, position).contains_value
+
+    def note_on(self, column: Column, position: int) -> str | None:
         """Return what is wrong with the citations of a value, or where it was found without one; else None.
 
         Whether the quote contains the value is not part of it.
@@ -70,29 +82,41 @@ class CitationChecks:
         if self.missing is not None:
             return None
         if not self._document.citations(column.entries[position]):
-            return self._mark_uncited(column.node.values[position])
+            return self._note_on_uncited(column.node.values[position])
         check = self.check(column, position)
-        decisive = check.decisive
-        if decisive is None or check.verdict in ("verified", "value_not_in_quote"):
+        if check.verdict in ("verified", "value_not_in_quote"):
             return None
-        index = check.citations.index(decisive)
-        return describe(decisive, self._document.citations(column.entries[position])[index].page)
+        return describe_check(check, self._document.citations(column.entries[position]))
 
-    def _mark_uncited(self, value: Any) -> str | None:
+    def _note_on_uncited(self, value: Any) -> str | None:
         places = self.find(value)
-        if not places.total or places.num_pages > _MAX_PAGES:
-            return None
+        return describe_uncited(places) if 0 < places.num_pages <= _MAX_PAGES else None
+
+
+def describe_check(check: Check, citations: Sequence[Citation]) -> str:
+    """Say what the check of a value's citations found, as the worst of them decides."""
+    if check.verdict == "value_not_in_quote" or check.decisive is None:
+        return LABELS[check.verdict]
+    return describe(check.decisive, citations[check.citations.index(check.decisive)].page)
+
+
+def describe_uncited(places: Places) -> str:
+    """Say where a value without a citation stands."""
+    if places.total:
         return f"not cited, found on {list_pages(places)}"
+    return f"not cited, not found in {'the part that was searched' if places.is_cut else 'the document'}"
 
 
 def describe(check: CitationCheck, page: float | None) -> str:
     """Say what the check of one citation found: `verified`, or what is wrong and where its words stand instead."""
     if check.verdict == "verified":
-        return "verified"
+        return LABELS[check.verdict]
     if check.verdict == "unchecked":
         return f"not checked: {sanitize_line(check.reason, _REASON_CHARS)}"
     if not check.elsewhere.total:
-        return f"not on page {page}" if check.verdict == "not_on_page" else f"ambiguous: {check.reason}"
+        if check.verdict == "ambiguous":
+            return f"ambiguous: {check.reason}"
+        return f"not on page {page}{'' if check.elsewhere.is_cut else ', and found nowhere else'}"
     return f"not on page {page}, but on {list_pages(check.elsewhere)}"
 
 
@@ -103,7 +127,8 @@ def list_pages(places: Places) -> str:
         return f"page {pages[0]}"
     shown = pages[:_MAX_PAGES]
     others = places.num_pages - len(shown)
-    return f"pages {', '.join(map(str, shown))}{f' and {others} others' if others else ''}"
+    more = f" and {others} other{'s' if others > 1 else ''}" if others else ""
+    return f"pages {', '.join(map(str, shown))}{more}"
 
 
 def list_place_boxes(place: Place) -> list[list[float]]:

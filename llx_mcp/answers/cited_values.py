@@ -1,6 +1,6 @@
 """Values with their citations, what the check of these found, and where on which page the words stand."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import Any, Literal
 
@@ -8,18 +8,18 @@ import msgspec
 
 from llx_mcp.answers.budget import Answer
 from llx_mcp.answers.cells import cut_value, list_boxes
+from llx_mcp.answers.citation_checks import describe_check, describe_uncited
 from llx_mcp.answers.entries import describe_entry
 from llx_mcp.answers.provenance import quote_around, round_confidence
-from llx_mcp.evidence.checks import Check, CitationCheck, Verdict
+from llx_mcp.evidence.checks import Check, CitationCheck
 from llx_mcp.evidence.grounding import Grounder
 from llx_mcp.evidence.pages import SourceText
 from llx_mcp.evidence.places import Place, Places, share_covered
 from llx_mcp.result.deadline import Deadline
-from llx_mcp.result.document import Box, Citation, Document, Leaf, is_scalar
-from llx_mcp.result.jsonpath import PathError, explain_no_match, find_locations, parse_path
+from llx_mcp.result.document import Box, Citation, Leaf
 from llx_mcp.result.location import Location
 from llx_mcp.result.paths import show_path
-from llx_mcp.result.sanitize import sanitize_line
+from llx_mcp.result.scalars import find_scalars
 from llx_mcp.result.sections import JobSections
 
 # Whose box it is: the one that the service cites, or the words that were found in the text of the document. A block
@@ -30,18 +30,8 @@ PageSizes = Mapping[float | None, tuple[float, float]]
 
 MAX_VALUES = 20
 _SECONDS = 4.0
-_NOTE_CHARS = 160
-_MAX_PAGES_NAMED = 5
 _MAX_FOUND = 3
-NOT_CITED = "not cited"
-_BESIDE = "the cited box is beside the words"
-CHECK_WORDS: Mapping[Verdict, str] = {
-    "verified": "verified",
-    "not_on_page": "not on the page",
-    "value_not_in_quote": "does not contain the value",
-    "ambiguous": "ambiguous",
-    "unchecked": "not checked",
-}
+_BESIDE = "the cited box does not touch the words"
 
 
 class CitedValue(msgspec.Struct, frozen=True):
@@ -110,36 +100,10 @@ def find_cited_values(
     """
     found: dict[tuple[int, int], Location] = {}
     for path in paths:
-        for location in _find_scalars(sections.document, path):
+        for location in find_scalars(sections.document.root, path):
             found.setdefault((id(location.node), location.position), location)
     finder = _Finder(sections, source, evidence)
     return CitedValues([finder.describe(location) for location in islice(found.values(), MAX_VALUES)], len(found))
-
-
-def _find_scalars(document: Document, path: str) -> Iterator[Location]:
-    segments = parse_path(path.strip() or "$")
-    locations = list(find_locations(segments, document.root))
-    if not locations:
-        raise PathError(explain_no_match(path, segments, document.root))
-    for location in locations:
-        if location.value is None:
-            yield location
-        else:
-            yield from iter_scalars(location)
-
-
-def iter_scalars(location: Location) -> Iterator[Location]:
-    """Yield the scalars of a value in document order; nulls are left out."""
-    stack = [location]
-    while stack:
-        current = stack.pop()
-        value = current.value
-        if isinstance(value, dict):
-            stack += list(current.members())[::-1]
-        elif isinstance(value, list):
-            stack += list(current.elements(range(len(value))))[::-1]
-        elif is_scalar(value):
-            yield current
 
 
 class _Finder:
@@ -157,7 +121,7 @@ class _Finder:
         leaf = document.leaf(document.column(location.node), location.position)
         first = leaf.citations[0] if leaf.citations else Citation(None, None)
         check, places = self._check(leaf)
-        words = describe_check(leaf, check, places)
+        words = describe_value(leaf, check, places)
         sizes = self._find_page_sizes(location) if leaf.citations else {}
         cited, is_beside = self._choose_cited(leaf.citations, check, sizes)
         found = None if cited else self._choose_found(check, places)
@@ -167,7 +131,7 @@ class _Finder:
             round_confidence(leaf.confidence),
             first.page,
             None if first.quote is None else quote_around(first.quote, str(leaf.value)),
-            ": ".join(filter(None, [*words, _BESIDE if found and is_beside else ""])),
+            f"{words}; {_BESIDE}" if found and is_beside else words,
             **(cited or found or _choose_page(leaf.citations, sizes)),
         )
 
@@ -247,8 +211,8 @@ def _show_cited(page: float | None, boxes: list[list[float]], sizes: PageSizes) 
     return {"shown_page": page, "boxes": boxes, "page_size": sizes.get(page), "box_origin": origin}
 
 
-def describe_check(leaf: Leaf, check: Check | None, places: Places | None = None) -> tuple[str, str]:
-    """Return in words what a check found, and where the words stand or why it was not checked; "" for nothing more.
+def describe_value(leaf: Leaf, check: Check | None, places: Places | None = None) -> str:
+    """Say what a check of a value found.
 
     Args:
         leaf: the value.
@@ -256,19 +220,9 @@ def describe_check(leaf: Leaf, check: Check | None, places: Places | None = None
         places: where a value without a citation stands; None where that was not looked for.
     """
     if leaf.value is None:
-        return "null", ""
+        return "null"
     if not leaf.citations:
-        return NOT_CITED, "" if places is None else _describe_places(places)
+        return "not cited" if places is None else describe_uncited(places)
     if check is None:
-        return "not checked", "the text of the document is not at hand"
-    note = _describe_places(check.elsewhere) if check.verdict == "not_on_page" else check.reason
-    return CHECK_WORDS[check.verdict], sanitize_line(note, _NOTE_CHARS)
-
-
-def _describe_places(places: Places) -> str:
-    if not places.places:
-        return "found nowhere in the document"
-    pages = list(dict.fromkeys(place.page for place in places.places))
-    named = ", ".join(map(str, pages[:_MAX_PAGES_NAMED]))
-    more = f" and {places.num_pages - len(pages)} further pages" if places.num_pages > len(pages) else ""
-    return f"found on page{'s' if len(pages) > 1 else ''} {named}{more}"
+        return "not checked: the text of the document is not at hand"
+    return describe_check(check, leaf.citations)

@@ -218,10 +218,9 @@ class ResultReader:
         self.source = source
 
     def load_source(self, source: SourceText) -> None:
-        """Answer with this text of the document from now on, and prepare what checks citations against it."""
+        """Answer with this text of the document from now on."""
         self.source = source
         self.__dict__.pop("evidence", None)
-        _ = self.evidence
 
     @cached_property
     def evidence(self) -> "Grounder | None":

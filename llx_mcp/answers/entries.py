@@ -4,7 +4,7 @@ from collections.abc import Collection
 from typing import Any, cast
 
 from llx_mcp.answers.cells import list_boxes
-from llx_mcp.answers.citation_checks import CitationChecks, describe, list_place_boxes
+from llx_mcp.answers.citation_checks import LABELS, CitationChecks, describe, list_place_boxes
 from llx_mcp.answers.read_outputs import Citation, Entry, Place
 from llx_mcp.evidence.places import Place as FoundPlace
 from llx_mcp.result.document import Column, parse_box, parse_citation
@@ -62,7 +62,7 @@ def describe_checks(
     for citation, found in zip(citations, check.citations, strict=False):
         words = describe(found, citation.page)
         if check.verdict == "value_not_in_quote" and found.verdict == "verified":
-            words = "stands on its page, but does not contain the value"
+            words = f"stands on its page, but {LABELS[check.verdict]}"
         stands = found.elsewhere.places or (found.places if "boxes" in include else ())
         shown.append(citation.model_copy(update={"check": words, "places": list(map(show, stands)) or None}))
     return {"citations": shown + citations[len(shown) :]}

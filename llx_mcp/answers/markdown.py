@@ -267,7 +267,8 @@ PARTS: dict[str, Callable[[Any], str]] = {
         finding_line,
     ),
     "citations": _titled(
-        f"\nValues by their number ({_DATA}); confidence, page, path = value, quote, check; marked as cited or said",
+        f"\nValues by their number ({_DATA}); confidence, page, path = value, quote, check; marked where it is cited, "
+        "unless the row says otherwise",
         citation_line,
     ),
     "pictures": lambda images: "".join(_render_image(image) for image in images),

@@ -6,7 +6,8 @@ from typing import Any
 import msgspec
 
 from llx_mcp.answers.budget import Answer
-from llx_mcp.answers.cited_values import describe_check
+from llx_mcp.answers.citation_checks import LABELS
+from llx_mcp.answers.cited_values import describe_value
 from llx_mcp.answers.provenance import quote_around, round_confidence
 from llx_mcp.evidence.checks import Verdict
 from llx_mcp.evidence.grounding import Grounder
@@ -33,8 +34,8 @@ class ReportRow(msgspec.Struct, frozen=True):
         page: the page that the service cites, from 1.
         quote: what the service quotes; a long text is cut.
         verdict: of the check of its citations; None where there are none, or no text to check them against.
-        check: the verdict in words.
-        note: where the words stand instead, or why they were not checked.
+        check: the verdict, in short.
+        note: where the words stand instead, or why they were not checked; "" where there is nothing to add.
         is_doubtful: whether the check failed, or the confidence is low.
     """
 
@@ -93,7 +94,8 @@ def list_report_values(
 
 def _describe(leaf: Leaf, evidence: Grounder | None, threshold: float, deadline: Deadline) -> ReportRow:
     check = evidence.check(leaf.value, leaf.citations, deadline=deadline) if evidence and leaf.citations else None
-    words, note = describe_check(leaf, check)
+    words = describe_value(leaf, check)
+    label = words.partition(":")[0] if check is None else LABELS[check.verdict]
     first = leaf.citations[0] if leaf.citations else None
     is_low = leaf.confidence is not None and leaf.confidence < threshold
     return ReportRow(
@@ -103,7 +105,7 @@ def _describe(leaf: Leaf, evidence: Grounder | None, threshold: float, deadline:
         None if first is None else first.page,
         None if first is None or first.quote is None else quote_around(first.quote, str(leaf.value), _QUOTE_CHARS),
         None if check is None else check.verdict,
-        words,
-        note,
+        label,
+        words.removeprefix(f"{label}: ") if words != label else "",
         is_low or (check is not None and check.verdict in _FAILED),
     )

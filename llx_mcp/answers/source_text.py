@@ -18,10 +18,9 @@ from llx_mcp.evidence.grounding import Grounder
 from llx_mcp.evidence.pages import STILL_READING, SourceText
 from llx_mcp.evidence.places import Place
 from llx_mcp.result.deadline import Deadline
-from llx_mcp.result.document import Document, Leaf, is_scalar
-from llx_mcp.result.jsonpath import PathError, explain_no_match, find_locations, parse_path
-from llx_mcp.result.location import Location
+from llx_mcp.result.document import Leaf
 from llx_mcp.result.sanitize import sanitize_line, sanitize_text, truncate
+from llx_mcp.result.scalars import find_scalars
 from llx_mcp.result.sections import JobSections
 
 _ORIGINS = {"parse_job": "the text that the parse job read", "document": "the text layer of the document"}
@@ -92,7 +91,7 @@ def read_source_text(
 def _build_step(request: JobRequest, options: SourceOptions, problem: str) -> NextStep:
     """Build what to do where there is no text."""
     if problem == STILL_READING:
-        return NextStep(text="In some seconds:", call=_build_call(request, options))
+        return NextStep(text="In a few seconds:", call=_build_call(request, options))
     call = request.call("read_extract_result", path=options.path, include=["provenance", "quotes"])
     return NextStep(text="The words that the service quotes for each value:", call=call)
 
@@ -153,15 +152,18 @@ class _SourceText:
             builder.omit(Omission(what="further reasons why pages have no text", count=left))
 
     def _add_places(self, builder: AnswerBuilder) -> None:
-        found, total, cited_pages = self._search()
+        found, total, cited_pages, num_values_left = self._search()
         builder.add("num_places", total)
+        if num_values_left:
+            builder.omit(Omission(what="values at the path", count=num_values_left, hint="name fewer in path"))
         if not found:
             self._add_not_found(builder, cited_pages)
             return
         if self._start == PagePosition():
             self._add_table_of_places(builder, found)
         if total > len(found):
-            builder.omit(Omission(what="places", count=total - len(found), total=total, hint="give more words"))
+            hint = "give more words" if self._options.text else None
+            builder.omit(Omission(what="places", count=total - len(found), total=total, hint=hint))
         num_around = _LINES_AROUND_ONE if len(found) == 1 else _LINES_AROUND_MANY
         self._add_lines(builder, "places", len(found), self._without_repeated(found, num_around))
 
@@ -169,7 +171,9 @@ class _SourceText:
         """Show the pages that are cited, since the value may stand there in other words."""
         if not cited_pages:
             call = self._request.call("read_source_text")
-            builder.add_next_steps([NextStep(text="Nothing like it stands in the text. To read it:", call=call)])
+            builder.add_next_steps(
+                [NextStep(text="Nothing like this was found in the text. To read the text:", call=call)]
+            )
             return
         self._add_lines(builder, "pages", len(cited_pages), map(self._lines.of_page, cited_pages))
 
@@ -242,14 +246,17 @@ class _SourceText:
         call = _build_call(self._request, self._options, max_chars=max_chars, cursor=cursor)
         return Omission(what=what, count=count, total=total, call=call)
 
-    def _search(self) -> tuple[list[_Found], int, list[int]]:
-        """Return the places that are wanted, how many there are, and the pages that are cited."""
+    def _search(self) -> tuple[list[_Found], int, list[int], int]:
+        """Return the places that are wanted, how many there are, the pages that are cited, and the values left out."""
         if self._options.text:
             places = self._evidence.search(self._options.text, _MAX_PLACES, deadline=self._deadline)
             found = [_Found(place, _EXACT if place.match == "exact" else "similar") for place in places.places]
-            return found, max(places.total, len(found)), []
+            return found, max(places.total, len(found)), [], 0
         found, total, cited = [], 0, set()
-        for leaf in islice(self._leaves(), _MAX_VALUES):
+        document = self._sections.document
+        locations = list(find_scalars(document.root, self._options.path or "$"))
+        for location in locations[:_MAX_VALUES]:
+            leaf = document.leaf(document.column(location.node), location.position)
             more, num_places = self._find_value(leaf)
             found += more
             total += num_places
@@ -257,27 +264,18 @@ class _SourceText:
         # The first of several that are the same place.
         unique = list({(each.place.page, each.place.first): each for each in reversed(found)}.values())[::-1]
         known = sorted(number for number in cited if len(self._lines.of_page(number)))
-        return unique[:_MAX_PLACES], max(total - len(found) + len(unique), len(unique)), known
+        total = max(total - len(found) + len(unique), len(unique))
+        return unique[:_MAX_PLACES], total, known, len(locations[_MAX_VALUES:])
 
     def _find_value(self, leaf: Leaf) -> tuple[list[_Found], int]:
         """Return where a value stands: where it is cited, else where its quote stands, else where it is found."""
         checks = self._evidence.check(leaf.value, leaf.citations, deadline=self._deadline).citations
-        found = [_Found(place, "cited") for check in checks for place in check.places]
-        if not found:
-            found = [_Found(place, "quote found") for check in checks for place in check.elsewhere.places]
-        if found:
+        if found := [_Found(place, "cited") for check in checks for place in check.places]:
             return found, len(found)
+        if found := [_Found(place, "quote found") for check in checks for place in check.elsewhere.places]:
+            return found, sum(check.elsewhere.total for check in checks)
         places = self._evidence.find_value(leaf.value, limit=5, deadline=self._deadline)
         return [_Found(place, "found, not cited") for place in places.places], places.total
-
-    def _leaves(self) -> Iterator[Leaf]:
-        document, path = self._sections.document, self._options.path or "$"
-        segments = parse_path(path.strip())
-        locations = list(islice(find_locations(segments, document.root), _MAX_VALUES))
-        if not locations:
-            raise PathError(explain_no_match(path, segments, document.root))
-        for location in locations:
-            yield from _leaves_of(document, location)
 
 
 def _cut_line(room: Cost, row: list[Any]) -> TableBuilder:
@@ -290,17 +288,3 @@ def _cut_line(room: Cost, row: list[Any]) -> TableBuilder:
         if table.rows:
             break
     return table
-
-
-def _leaves_of(document: Document, location: Location) -> Iterator[Leaf]:
-    """Yield the scalars of a value."""
-    stack = [location]
-    while stack:
-        current = stack.pop()
-        value = current.value
-        if isinstance(value, dict):
-            stack += list(current.members())[::-1]
-        elif isinstance(value, list):
-            stack += list(current.elements(range(min(len(value), _MAX_VALUES))))[::-1]
-        elif is_scalar(value):
-            yield document.leaf(document.column(current.node), current.position)

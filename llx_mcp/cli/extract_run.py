@@ -149,11 +149,14 @@ def _interruptible() -> Iterator[None]:
 
 
 def _explain_interruption(extractors: Sequence[FileExtractor], setup: CommandSetup) -> None:
-    num_jobs = len({state.job_id for extractor in extractors for state in extractor.states if state.job_id})
     if setup.source_flags == ("--local",):
         print_error("stopped. The embedded API keeps jobs only with --local-db.")
         return
-    left = {0: "no job was created", 1: "1 job goes on"}.get(num_jobs, f"{num_jobs} jobs go on")
+    states = [state for extractor in extractors for state in extractor.states]
+    num_jobs = len({state.job_id for state in states if state.job_id})
+    # A request that was on its way may have created one more.
+    at_least = "at least " if any(state.job_id is None and state.error is None for state in states) else ""
+    left = f"{at_least}{num_jobs} {'job goes' if num_jobs == 1 else 'jobs go'} on" if num_jobs else "no job is known"
     print_error(
         f"stopped; {left}. The same command again, without --again, finds the documents and jobs that exist, creates "
         "the rest and waits for all."

@@ -202,21 +202,24 @@ class SourceTexts:
 
     async def _fetch(self, document: DocumentKey) -> CachedSource:
         """Fetch a text and cache it, or why there is none. It raises nothing."""
-        found = build_missing(_TOO_SLOW, may_come=True)
-        with anyio.move_on_after(FETCH_SECONDS):
-            try:
-                found = await self._read(document)
-            except Exception as exc:  # noqa: BLE001 - a document can hold anything, and must not end the server
-                # The text of the error could quote the document.
-                _log.warning("The text of a document could not be read: %s", type(exc).__name__)
-                reason = f"the document could not be read ({type(exc).__name__})"
-                found = build_missing(reason, may_come=isinstance(exc, OSError | MemoryError))
+        found = await self._read_in_time(document)
         if found.problem:
             seconds = _RETRY_SECONDS if found.may_come else math.inf
             _remember(self._missing, document, (found, self._clock.monotonic() + seconds))
         else:
             await self._cache.put(document, found)
         return found
+
+    async def _read_in_time(self, document: DocumentKey) -> CachedSource:
+        with anyio.move_on_after(FETCH_SECONDS):
+            try:
+                return await self._read(document)
+            except Exception as exc:  # noqa: BLE001 - a document can hold anything, and must not end the server
+                # The text of the error could quote the document.
+                _log.warning("The text of a document could not be read: %s", type(exc).__name__)
+                reason = f"the document could not be read ({type(exc).__name__})"
+                return build_missing(reason, may_come=isinstance(exc, OSError | MemoryError))
+        return build_missing(_TOO_SLOW, may_come=True)
 
     async def _read(self, document: DocumentKey) -> CachedSource:
         """Return the text of the parse job, else that of the file, else both reasons why there is none."""

@@ -17,7 +17,7 @@ from llx_mcp.scope import DEFAULT_SCOPE, Scope
 # Jobs name a file with this prefix, and the service may name it without.
 FILE_PREFIX = "dfl-"
 # LlamaExtract takes files of up to 100 MB.
-MAX_DOCUMENT_BYTES = 128 * 1024 * 1024
+MAX_FILE_BYTES = 128 * 1024 * 1024
 MAX_SCREENSHOT_BYTES = 16 * 1024 * 1024
 
 # What is read of one document: some thousand pages, which take some hundred megabytes of memory meanwhile.
@@ -116,7 +116,7 @@ class DocumentClient:
         url = decode_object(body).get("url")
         if not isinstance(url, str) or not is_allowed_download_url(url, context.base_url):
             raise BadResponseError("The service gave no https URL to download the document from.")
-        return await self._requester.download(url, context, max_tries, MAX_DOCUMENT_BYTES)
+        return await self._requester.download(url, context, max_tries, MAX_FILE_BYTES)
 
     async def fetch_screenshot(
         self, file_id: str, page_index: int, scope: Scope = DEFAULT_SCOPE, *, max_tries: int | None = None

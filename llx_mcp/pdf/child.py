@@ -50,8 +50,19 @@ def _limit_resources(seconds: int) -> None:
         return
     import resource
 
-    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+    _set_limit(resource.RLIMIT_CPU, seconds)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     if sys.platform == "linux":
-        resource.setrlimit(resource.RLIMIT_AS, (_MAX_MEMORY_BYTES, _MAX_MEMORY_BYTES))
+        _set_limit(resource.RLIMIT_AS, _MAX_MEMORY_BYTES)
+
+
+def _set_limit(kind: int, limit: int) -> None:
+    """Set a limit, or the one that the system has set if that is lower."""
+    if sys.platform == "win32":
+        return
+    import resource
+
+    _, hard = resource.getrlimit(kind)
+    lowest = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
+    resource.setrlimit(kind, (lowest, lowest))

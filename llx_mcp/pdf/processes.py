@@ -103,9 +103,9 @@ class PdfProcesses:
                         on_image(page_index, image)
                     return num_pages
         except TimeoutError:
-            raise PdfError(f"Page {page_index} cannot be drawn within the time limit") from None
+            raise PdfError(f"Page {page_index + 1} cannot be drawn within the time limit") from None
         except _DIED:
-            raise PdfError(f"Page {page_index} cannot be drawn: it needs too much memory or time") from None
+            raise PdfError(f"Page {page_index + 1} cannot be drawn: it needs too much memory or time") from None
 
     async def count_pages(self, content: bytes, *, total_seconds: float = PAGE_SECONDS) -> int:
         """Return the number of pages of a PDF. None of them is read.

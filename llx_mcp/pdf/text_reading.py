@@ -108,7 +108,11 @@ def _has_texts(page: "pypdfium2.PdfPage") -> bool:
 
 def _read_label(document: "pypdfium2.PdfDocument", index: int) -> str | None:
     """Return the page's label in the document, if it is not just its number."""
-    label = document.get_page_label(index).strip()[:_MAX_LABEL_CHARS]
+    try:
+        label = document.get_page_label(index).strip()[:_MAX_LABEL_CHARS]
+    except ValueError:
+        # It has half a surrogate pair. The text of the page does not depend on it.
+        return None
     return label if label and label != str(index + 1) else None
 
 

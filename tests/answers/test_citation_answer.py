@@ -19,9 +19,7 @@ HEADER = build_header(build_job({"total": 1}), REQUEST, now=NOW)
 IMAGE = PageImage(
     page=3, numbers=[1], drawn_from="drawn from the document", resource="llx://jobs/ext-1/citations/total"
 )
-VALUE = CitedValue(
-    "total", 12.5, 0.4, 1, "net 12.50", "not on the page: found on page 3", 3, [[1, 2, 3, 4]], None, "words"
-)
+VALUE = CitedValue("total", 12.5, 0.4, 1, "net 12.50", "not on page 1, but on page 3", 3, [[1, 2, 3, 4]], None, "words")
 
 
 def build(values: list[CitedValue], images: list[PageImage], *reasons: str, total: int | None = None) -> Any:
@@ -32,10 +30,10 @@ def build(values: list[CitedValue], images: list[PageImage], *reasons: str, tota
 def test_value_has_its_number_provenance_check_and_what_is_marked() -> None:
     answer = build([VALUE], [IMAGE])
     assert answer.structured["citations"]["rows"] == [
-        [1, "total", 12.5, 0.4, 1, "net 12.50", "not on the page: found on page 3", "words found on page 3"]
+        [1, "total", 12.5, 0.4, 1, "net 12.50", "not on page 1, but on page 3", "words found on page 3"]
     ]
     assert (
-        '1 | 0.4 | p. 1 | total = 12.5 | "net 12.50" | not on the page: found on page 3 | marked: words found on page 3'
+        '1 | 0.4 | p. 1 | total = 12.5 | "net 12.50" | not on page 1, but on page 3 | marked: words found on page 3'
         in answer.text
     )
 

@@ -26,7 +26,7 @@ def facts(rows: ReportRows) -> list[tuple[Any, ...]]:
 def test_checks_are_said_in_words_and_failed_ones_deserve_a_look() -> None:
     assert facts(list_values(SOURCE)) == [
         ("net", "verified", "", False),
-        ("due", "not on the page", "found on page 2", True),
+        ("due", "not on the page", "not on page 1, but on page 2", True),
         ("tax", "does not contain the value", "", True),
         ("name", "not cited", "", True),
     ]

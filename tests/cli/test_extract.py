@@ -177,6 +177,17 @@ def test_interrupted_jobs_go_on_and_are_found_again(folder: Path, api: EmbeddedA
     assert count(api, "POST", "/api/v2/extract") == count(api, "POST", "/api/v1/beta/files") == 2
 
 
+def test_interrupted_while_it_creates_it_says_what_is_known(folder: Path, api: EmbeddedApi) -> None:
+    # One answer comes late, so that the other job alone is known.
+    api.set_faults("slow:seconds=3,when=after,method=POST,path=/extract$,times=1")
+    arguments = ["extract", ".", "--schema", "schema.json", "--yes", "--output", "results"]
+    run = interrupt(arguments, after="PENDING")
+    assert run.returncode == 130, run.stderr
+    assert "stopped; at least 1 job goes on. The same command again" in run.stderr
+    assert run_command(*arguments).stdout.count("COMPLETED") == 2
+    assert count(api, "POST", "/api/v2/extract") == 2
+
+
 def test_interrupted_on_the_embedded_api_it_says_what_is_kept(folder: Path) -> None:
     run = interrupt(["extract", "invoice.pdf", "--schema", "schema.json", "--local"], after="PENDING")
     assert (run.returncode, run.stderr.splitlines()[-1]) == (

@@ -140,7 +140,7 @@ async def test_value_without_a_citation_is_found_in_the_document() -> None:
     source = build_source({"total": {"confidence": 0.5}})
     source.documents.files["dfl-1"] = PDF
     shown = await show(source)
-    assert shown.found.values[0].check == "not cited: found on page 1"
+    assert shown.found.values[0].check == "not cited, found on page 1"
     assert [page.numbers for page in shown.pages] == [(1,)]
 
 

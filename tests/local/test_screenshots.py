@@ -53,7 +53,7 @@ async def test_heavy_page_is_given_up_once_for_all_who_ask() -> None:
     async with anyio.create_task_group() as tasks:
         for _ in range(45):
             tasks.start_soon(ask)
-    assert errors == ["Page 0 cannot be drawn within the time limit"] * 45
+    assert errors == ["Page 1 cannot be drawn within the time limit"] * 45
     assert len(started) == 1
 
 
@@ -108,7 +108,7 @@ async def test_process_that_ends_by_itself_is_an_error() -> None:
     renderer = PageRenderer(page_seconds=120)
 
     async def ask() -> None:
-        with pytest.raises(ScreenshotError, match="Page 0 cannot be drawn: it needs too much memory or time"):
+        with pytest.raises(ScreenshotError, match="Page 1 cannot be drawn: it needs too much memory or time"):
             await renderer.render_page("heavy", 0, load_heavy)
 
     with anyio.fail_after(60):
@@ -121,7 +121,7 @@ async def test_process_that_ends_by_itself_is_an_error() -> None:
 
 async def test_list_of_many_heavy_pages_ends_within_its_time() -> None:
     renderer = PageRenderer(page_seconds=120, list_seconds=0.5)
-    with anyio.fail_after(60), pytest.raises(ScreenshotError, match="Page 0 cannot be drawn within the time limit"):
+    with anyio.fail_after(60), pytest.raises(ScreenshotError, match="Page 1 cannot be drawn within the time limit"):
         await renderer.measure_images("heavy", load_heavy)
 
 

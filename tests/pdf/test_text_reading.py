@@ -141,6 +141,12 @@ def test_characters_that_are_no_text_are_replaced() -> None:
     assert "".join(page.words).encode().decode().isprintable()
 
 
+def test_label_that_cannot_be_decoded_leaves_the_text_of_its_page() -> None:
+    labels = b"/PageLabels<</Nums[0<</P <FEFFD800>>>]>>"
+    (page,) = read_pages(build_text_pdf(write_lines("page"), catalog=labels))
+    assert (page.printed_number, page.words, page.problem) == (None, ["page"], "")
+
+
 def test_labels_are_printed_numbers_where_they_differ() -> None:
     labels = b"/PageLabels<</Nums[0<</S/r>>2<</S/D/St 3>>3<</S/D/P(A-)>>]>>"
     pages = read_pages(build_text_pdf(*[write_lines("page")] * 4, catalog=labels))

@@ -14,7 +14,7 @@ from llx_mcp.server.tools.results import tool_result
 
 TITLE = "Read the text of a document"
 DESCRIPTION = (
-    "Use this for what the document says beside the extracted values: its lines around a value (path), on pages, or "
+    "Use this for what the document says besides the extracted values: its lines around a value (path), on pages, or "
     "where words stand (text)."
 )
 SEARCH_HINT = "read source document text page around value"
