@@ -80,6 +80,15 @@ class AnswerExecutor:
             BadResponseError: the job's result or metadata is not JSON.
             LlxError: the worker ended before it answered.
         """
+        async with self._workers.turn_here(key):
+            known = self._workers.answers.find(cached, question)
+        if known is not None:
+            return known
+        answer = await self._answer(key, cached, question)
+        self._workers.answers.put(cached, question, answer)
+        return answer
+
+    async def _answer(self, key: JobKey, cached: CachedJob, question: Question) -> Answer:
         is_stoppable = isinstance(question, _WORKER_QUESTIONS) and cached.job.has_result
         try:
             if cached.num_bytes >= WORKER_BYTES or is_stoppable:
