@@ -90,6 +90,18 @@ class AnswerExecutor:
             BadResponseError: the job's result or metadata is not JSON.
             LlxError: the worker ended before it answered.
         """
+        if source is not None or isinstance(question, _WORKER_QUESTIONS):
+            # What such an answer says may depend on the time that it had, or on what text of the document there was.
+            return await self._answer(key, cached, question, source)
+        async with self._workers.turn_here(key):
+            known = self._workers.answers.find(cached, question)
+        if known is not None:
+            return known
+        answer = await self._answer(key, cached, question, None)
+        self._workers.answers.put(cached, question, answer)
+        return answer
+
+    async def _answer(self, key: JobKey, cached: CachedJob, question: Question, source: CachedSource | None) -> Answer:
         is_stoppable = isinstance(question, _WORKER_QUESTIONS) and cached.job.has_result
         try:
             if is_stoppable or max(cached.num_bytes, source.num_bytes if source else 0) >= WORKER_BYTES:

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Hashable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import anyio.lowlevel
@@ -12,6 +13,7 @@ from llx_mcp.jobs.cache import JobCache
 from llx_mcp.turns import TurnQueue
 
 if TYPE_CHECKING:
+    from llx_mcp.jobs.answer_cache import AnswerCache
     from llx_mcp.pdf.processes import PdfProcesses
     from llx_mcp.workers.pool import WorkerPool
 
@@ -29,6 +31,13 @@ class SharedWorkers:
         self._group = group
         self._stack = stack
         self._pool: WorkerPool | None = None
+
+    @cached_property
+    def answers(self) -> "AnswerCache":
+        """Recent answers."""
+        from llx_mcp.jobs.answer_cache import AnswerCache
+
+        return AnswerCache()
 
     def open_pool(self) -> "WorkerPool":
         """Return the pool."""

@@ -6,6 +6,7 @@ import logging
 import signal
 import socket
 import sys
+import time
 from functools import partial
 from types import FrameType
 from typing import Any, cast
@@ -22,6 +23,8 @@ from llx_mcp.serving.settings import HttpSettings
 # For connections that are still open once all calls have been answered.
 _CLOSE_SECONDS = 3
 _BACKLOG = 2048
+# A signal is often sent twice at once: to all processes of a terminal, and by the one that started this one.
+_SAME_SIGNAL_SECONDS = 1.0
 
 
 def serve_http(settings: HttpSettings, options: HttpOptions) -> None:
@@ -81,16 +84,17 @@ async def run_server(app: HttpApp, listener: socket.socket, settings: HttpSettin
 
     stop_requested = anyio.Event()
     stop_signal: int | None = None
+    stopped_at = 0.0
 
     class Server(uvicorn.Server):
         """Goes on answering after the first signal, until the open calls are answered."""
 
         def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-            nonlocal stop_signal
+            nonlocal stop_signal, stopped_at
             if stop_signal is None:
-                stop_signal = sig
+                stop_signal, stopped_at = sig, time.monotonic()
                 stop_requested.set()
-            else:
+            elif time.monotonic() - stopped_at > _SAME_SIGNAL_SECONDS:
                 self.should_exit = self.force_exit = True
 
     limits = ConnectionLimits(

@@ -404,3 +404,20 @@ async def test_question_that_is_not_about_the_text_is_answered_without_it() -> N
         assert answer.structured["counts"]["values"] == 6
         await stack.aclose()
         group.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize("kind", ["summary", "review", "query"])
+async def test_answer_that_may_depend_on_time_or_text_is_not_kept(kind: str) -> None:
+    text = await cache_source(SourceText("document", [SourcePage(1, ["word"], [0])]))
+    async with AsyncExitStack() as stack, anyio.create_task_group() as group:
+        workers = SharedWorkers(group, stack)
+        executor = AnswerExecutor(JobCache(SystemClock()), workers, group)
+        cached = CachedJob(Job.parse(body_of()))
+        key = JobKey("key", DEFAULT_SCOPE, "ext-1")
+        question = QUESTIONS[kind]
+        await executor.answer(key, cached, question, text)
+        assert workers.answers.find(cached, question) is None
+        answer = await executor.answer(key, cached, question)
+        assert workers.answers.find(cached, question) == (answer if kind == "summary" else None)
+        await stack.aclose()
+        group.cancel_scope.cancel()
