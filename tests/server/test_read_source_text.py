@@ -124,11 +124,11 @@ async def test_refused_requests_are_said_to_be_refused() -> None:
     [(b"PK\x03\x04 a workbook", "PDF"), (b"", "it is empty"), (b"%PDF-1.7 damaged", "document cannot be read")],
 )
 async def test_document_that_is_no_pdf_is_said_to_be_none(document: bytes, words: str) -> None:
-    answer = await ask(serve(GONE, STORED, document))
+    answer = await ask(serve(FILE_GONE, STORED, document))
     assert words in answer["problem"]
 
 
 async def test_odd_answer_of_the_parse_job_is_no_text() -> None:
     odd = json.dumps({"job": [], "text": {"pages": [{"page_number": "1", "text": {}}, 7]}, "items": "x"}).encode()
-    answer = await ask(serve(httpx.Response(200, content=odd), GONE))
+    answer = await ask(serve(httpx.Response(200, content=odd), FILE_GONE))
     assert "the parse job has no pages" in answer["problem"]
