@@ -102,7 +102,7 @@ class ResultTables:
         return not any(f"_{column.lower()}".endswith(f"_{name}") for column in columns)
 
     def describe(self, names: Collection[str] = ()) -> str:
-        """Return a short text with the tables and their columns: those of some names, or all."""
+        """Return a short text with the tables and their columns: those of some names, and the names of others; or all."""
         sql_tables = [table for name, table in self.sql_tables.items() if name in names or not names]
         parts = [f"{table.name}({list_names(table.data_names)})" for table in sql_tables[:_MAX_LISTED]]
         num_more = len(sql_tables) - _MAX_LISTED
@@ -111,6 +111,8 @@ class ResultTables:
         if FIELDS in names or not names:
             parts.append(f"{FIELDS}({list_names(self.field_columns)})")
         text = f"Tables: {'; '.join(parts)}."
+        if others := [name for name in (*self.sql_tables, FIELDS) if names and name not in names]:
+            text = f"{text} Others: {list_names(others)}."
         return text if len(text) <= _MAX_DESCRIPTION_CHARS else f"{text[:_MAX_DESCRIPTION_CHARS]}…"
 
     def suggest(self, sql: str) -> str:
