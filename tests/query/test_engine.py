@@ -422,8 +422,14 @@ TABLES_TEXT = f"Tables: rows(n); {FIELDS_TEXT}"
         ("", f"only one SELECT can be run. {TABLES_TEXT}"),
         ("SELECT * FROM nope", f"no table nope. {TABLES_TEXT}"),
         ("SELECT xyz FROM rows", f"no column xyz. {TABLES_TEXT}"),
-        ("SELECT confidenc FROM fields", f"no column confidenc; did you mean confidence? Tables: {FIELDS_TEXT} Others: rows."),
-        ("SELECT fields.pag FROM fields", f"no column fields.pag; did you mean page? Tables: {FIELDS_TEXT} Others: rows."),
+        (
+            "SELECT confidenc FROM fields",
+            f"no column confidenc; did you mean confidence? Tables: {FIELDS_TEXT} Others: rows.",
+        ),
+        (
+            "SELECT fields.pag FROM fields",
+            f"no column fields.pag; did you mean page? Tables: {FIELDS_TEXT} Others: rows.",
+        ),
         ("SELECT rows._rwo FROM rows", "no column rows._rwo; did you mean _row? Tables: rows(n). Others: fields."),
         ("SELECT json('{')", f"malformed JSON. {TABLES_TEXT}"),
     ],
