@@ -102,7 +102,7 @@ class ResultTables:
         return not any(f"_{column.lower()}".endswith(f"_{name}") for column in columns)
 
     def describe(self, names: Collection[str] = ()) -> str:
-        """Return a short text with the tables and their columns: those of some names, and the names of others; or all."""
+        """Return a short text with the tables: the columns of those that are named, or of all; of others the names."""
         sql_tables = [table for name, table in self.sql_tables.items() if name in names or not names]
         parts = [f"{table.name}({list_names(table.data_names)})" for table in sql_tables[:_MAX_LISTED]]
         num_more = len(sql_tables) - _MAX_LISTED
