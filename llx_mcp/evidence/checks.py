@@ -49,16 +49,6 @@ class Check:
     citations: tuple[CitationCheck, ...] = ()
 
     @property
-    def place(self) -> Place | None:
-        """Where the quote stands on the cited page."""
-        return self.decisive.places[0] if self.decisive is not None and self.decisive.places else None
-
-    @property
-    def value_place(self) -> Place | None:
-        """The words of the value on the cited page."""
-        return self.decisive.value_place if self.decisive is not None else None
-
-    @property
     def elsewhere(self) -> Places:
         """Where the quote stands instead."""
         return self.decisive.elsewhere if self.decisive is not None else _NOWHERE

@@ -5,11 +5,11 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from llx_mcp.evidence.checks import CitationCheck
-from llx_mcp.evidence.document_index import SCORE_MARGIN, DocumentIndex, Hit
-from llx_mcp.evidence.fragments import Part, find_continued, find_parts
+from llx_mcp.evidence.document_index import SCORE_MARGIN, DocumentIndex
+from llx_mcp.evidence.fragments import find_continued, find_parts
 from llx_mcp.evidence.markup import strip_markup
 from llx_mcp.evidence.misread import find_around_value, find_misread
-from llx_mcp.evidence.page_index import PageIndex
+from llx_mcp.evidence.page_index import Hit, PageIndex
 from llx_mcp.evidence.places import Place, Places, Rectangle, Span, build_place, share_covered
 from llx_mcp.evidence.similar import find_similar
 from llx_mcp.evidence.streams import MAX_CHARS, Needle, build_needle
@@ -80,7 +80,7 @@ class CitationChecker:
         """Check a quote without letters and digits, such as a ticked box."""
         if (span := page.find_symbols("".join(quote.split()))) is not None:
             return CitationCheck("verified", places=(self._place(page, span),))
-        return CitationCheck("ambiguous", "the quote is too short to say: it has no letters or digits")
+        return CitationCheck("ambiguous", "the quote has no letters or digits to compare")
 
     def _check_on_page(
         self, value: Any, citation: CitedPassage, page: PageIndex, needles: list[Needle], deadline: Deadline
@@ -138,7 +138,7 @@ class CitationChecker:
         found = ((page, find_misread(page, needle, value) or find_around_value(page, needle, value)) for page in others)
         return [Hit(page, span) for page, span in found if span is not None]
 
-    def _find_continued(self, page: PageIndex, needle: Needle) -> list[Part]:
+    def _find_continued(self, page: PageIndex, needle: Needle) -> list[Hit]:
         """Return the parts of a quote that stands on its page and on the one before or after it."""
         number = page.page.number
         before, after = (self._document.by_number.get(number + step) for step in (-1, 1))
@@ -154,7 +154,7 @@ class CitationChecker:
         value_place = self._place(page, self._choose(page, values, citation.boxes)) if values else None
         return CitationCheck("verified", places=(self._place(page, span),), value_place=value_place)
 
-    def _stands_in_parts(self, value: Any, parts: list[Part]) -> CitationCheck:
+    def _stands_in_parts(self, value: Any, parts: list[Hit]) -> CitationCheck:
         located = ((part.page, locate_value(part.page, value, part.span)) for part in parts)
         value_place = next((self._place(page, spans[0]) for page, spans in located if spans), None)
         places = tuple(self._place(part.page, part.span) for part in parts)

@@ -3,12 +3,11 @@
 import heapq
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from functools import cached_property
 
-from llx_mcp.evidence.page_index import PageIndex
+from llx_mcp.evidence.page_index import Hit, PageIndex
 from llx_mcp.evidence.pages import SourceText
-from llx_mcp.evidence.places import Place, Places, Span, build_place
+from llx_mcp.evidence.places import Place, Places, build_place
 from llx_mcp.evidence.similar import MIN_FUZZY_CHARS, find_similar
 from llx_mcp.evidence.streams import Needle
 from llx_mcp.evidence.values import locate_number
@@ -31,14 +30,6 @@ _MIN_PIECE_SHARE = 0.4
 _MIN_MISREAD_CHARS = 4
 # A place counts as worse than another one where its score is lower by more than this.
 SCORE_MARGIN = 0.02
-
-
-@dataclass(frozen=True, slots=True)
-class Hit:
-    """A span of a page."""
-
-    page: PageIndex
-    span: Span
 
 
 class DocumentIndex:

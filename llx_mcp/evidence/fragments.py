@@ -2,15 +2,14 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import accumulate
 
-from llx_mcp.evidence.page_index import PageIndex
+from llx_mcp.evidence.page_index import Hit, PageIndex
 from llx_mcp.evidence.places import Span
 from llx_mcp.evidence.similar import find_similar
 from llx_mcp.evidence.streams import Needle, build_needle
 
-_ELLIPSIS = re.compile(r"\s*[\[(]?(?:…|\.{3,}|(?:\.\s){2,}\.)[\])]?\s*")
+_ELLIPSIS = re.compile(r"[\[(]?(?:…|\.{3,}|(?:\. ){2,}\.)[\])]?")
 _MAX_PARTS = 10
 # A shorter part is no evidence.
 _MIN_CHARS = 8
@@ -18,30 +17,22 @@ _PIECE = 6
 _MAX_PIECES = 100
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
-    """A part of a quote, and the page on which it was found."""
-
-    page: PageIndex
-    span: Span
-
-
-def find_parts(page: PageIndex, quote: str, min_score: float) -> list[Part]:
+def find_parts(page: PageIndex, quote: str, min_score: float) -> list[Hit]:
     """Return where the parts of a quote with an ellipsis stand on a page, in the order of the quote; else nothing."""
-    parts = [build_needle(text) for text in _ELLIPSIS.split(quote, _MAX_PARTS)]
+    parts = [build_needle(text) for text in _ELLIPSIS.split(" ".join(quote.split()), _MAX_PARTS)]
     parts = [part for part in parts if part.stream]
     if len(parts) < 2 or max(len(part.stream) for part in parts) < _MIN_CHARS:
         return []
-    found: list[Part] = []
+    found: list[Hit] = []
     for part in parts:
         span = _find(page, part, min_score, found[-1].span.last + 1 if found else 0)
         if span is None:
             return []
-        found.append(Part(page, span))
+        found.append(Hit(page, span))
     return found
 
 
-def find_continued(page: PageIndex, following: PageIndex, needle: Needle, min_score: float) -> list[Part]:
+def find_continued(page: PageIndex, following: PageIndex, needle: Needle, min_score: float) -> list[Hit]:
     """Return where a quote begins on one page and ends on the next; nothing where it does not."""
     cut = _find_cut(page.stream, following.stream, needle)
     if cut is None:
@@ -50,7 +41,7 @@ def find_continued(page: PageIndex, following: PageIndex, needle: Needle, min_sc
     if min(len(beginning.stream), len(end.stream)) < _MIN_CHARS:
         return []
     first, second = _find(page, beginning, min_score), _find(following, end, min_score)
-    return [Part(page, first), Part(following, second)] if first is not None and second is not None else []
+    return [Hit(page, first), Hit(following, second)] if first is not None and second is not None else []
 
 
 def _find(page: PageIndex, needle: Needle, min_score: float, start: int = 0) -> Span | None:

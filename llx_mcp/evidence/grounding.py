@@ -5,14 +5,15 @@ from typing import Any
 
 from llx_mcp.evidence.checks import SEVERITY, Check, CitationCheck, Verdict
 from llx_mcp.evidence.citations import MAX_PLACES, MIN_SIMILARITY, CitationChecker, CitedPassage, build_needles
-from llx_mcp.evidence.document_index import DocumentIndex, Hit
+from llx_mcp.evidence.document_index import DocumentIndex
+from llx_mcp.evidence.page_index import Hit
 from llx_mcp.evidence.pages import SourceText
 from llx_mcp.evidence.places import Place, Places, Span
 from llx_mcp.evidence.similar import find_similar
 from llx_mcp.evidence.streams import MAX_CHARS, build_needle
-from llx_mcp.evidence.values import locate_date, parse_iso_date
+from llx_mcp.evidence.values import locate_date
 from llx_mcp.result.deadline import Deadline
-from llx_mcp.result.quote_match import quotes_contain_value, read_amount
+from llx_mcp.result.quote_match import parse_iso_date, quotes_contain_value, read_amount
 
 # Values and quotes are compared with each other up to here.
 _MAX_COMPARED_CHARS = 100_000

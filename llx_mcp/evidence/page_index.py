@@ -2,10 +2,11 @@
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate, islice
 
-from llx_mcp.evidence.numbers import number_key, read_numbers
+from llx_mcp.evidence.numbers import index_numbers
 from llx_mcp.evidence.pages import SourcePage
 from llx_mcp.evidence.places import Span
 from llx_mcp.evidence.streams import JOINED, Needle, TokenStream, build_stream, has_no_spaces, split_grams
@@ -22,6 +23,14 @@ _MIN_CHARS_WITHIN_WORDS = 12
 # A number of this length is recognised whatever its groups.
 _MIN_GROUPED_CHARS = 8
 _JOINED_SCORE = 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A span of a page."""
+
+    page: "PageIndex"
+    span: Span
 
 
 class PageIndex:
@@ -54,11 +63,7 @@ class PageIndex:
     @cached_property
     def numbers(self) -> dict[float, list[Span]]:
         """The words of each number, by `number_key`."""
-        found: dict[float, list[Span]] = {}
-        for span, numbers in read_numbers(self.words, self.whole):
-            for key in set(map(number_key, numbers)):
-                found.setdefault(key, []).append(span)
-        return found
+        return index_numbers(self.words, self.whole)
 
     @property
     def whole(self) -> Span:
@@ -110,10 +115,6 @@ class PageIndex:
             if len(found) == limit:
                 break
         return found
-
-    def has(self, needle: Needle) -> bool:
-        """Whether a text stands on the page character by character."""
-        return bool(self.find_exact(needle, 1))
 
     def find_symbols(self, symbols: str) -> Span | None:
         """Return where characters other than letters and digits first stand, such as a ticked box."""

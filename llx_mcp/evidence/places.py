@@ -71,11 +71,6 @@ class Places:
     num_pages: int = 0
     is_cut: bool = False
 
-    @property
-    def is_ambiguous(self) -> bool:
-        """Whether the text stands in more places than one."""
-        return self.total > 1
-
 
 @dataclass(frozen=True, slots=True)
 class Span:
@@ -101,7 +96,7 @@ def merge_boxes(page: SourcePage, span: Span, box_of: str = "word") -> tuple[Wor
     lines: dict[int, list[WordBox]] = {}
     for offset, box in enumerate(boxes):
         lines.setdefault(bisect_right(page.line_starts, span.first + offset), []).append(box)
-    return tuple(map(_unite, lines.values()))
+    return tuple(map(unite_boxes, lines.values()))
 
 
 def share_covered(boxes: Iterable[WordBox], others: Sequence[Rectangle]) -> float:
@@ -116,7 +111,8 @@ def share_covered(boxes: Iterable[WordBox], others: Sequence[Rectangle]) -> floa
     return min(covered / area, 1.0) if area > 0 else 0.0
 
 
-def _unite(boxes: list[WordBox]) -> WordBox:
+def unite_boxes(boxes: list[WordBox]) -> WordBox:
+    """Return the rectangle around some boxes, of which there must be one."""
     left, top = min(box[0] for box in boxes), min(box[1] for box in boxes)
     right, bottom = max(box[0] + box[2] for box in boxes), max(box[1] + box[3] for box in boxes)
     return (left, top, right - left, bottom - top)

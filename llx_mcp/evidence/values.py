@@ -1,35 +1,27 @@
 """Finds the words of a page that are a value: a text, a number in any format and scale, or a date."""
 
-import re
 from bisect import bisect_right
 from itertools import islice
 from typing import Any
 
-from llx_mcp.evidence.numbers import number_key, read_numbers
+from llx_mcp.evidence.numbers import index_numbers, number_key
 from llx_mcp.evidence.page_index import PageIndex
 from llx_mcp.evidence.places import Span
 from llx_mcp.evidence.similar import find_similar
 from llx_mcp.evidence.streams import build_needle
-from llx_mcp.result.quote_match import SCALES, quotes_contain_value, read_amount
+from llx_mcp.result.quote_match import SCALES, parse_iso_date, quotes_contain_value, read_amount
 
 # A number that is given in thousands, in millions or as a percentage is a worse match than the number itself.
 _SCALED_SCORE = 0.8
 _MIN_SIMILARITY = 0.85
 _MAX_TEXT_CHARS = 20_000
 _MAX_NUMBER = 1e300
-_ISO_DATE = re.compile(r"(\d{4})-(\d{1,2})(?:-(\d{1,2}))?(?:[Tt ].*)?")
 _MAX_DATE_CHARS = 40
 # A date has at most this many words: `the 3rd day of March, 2026`.
 _MAX_DATE_WORDS = 6
 _MAX_YEARS = 200
 # The numbers of longer parts are looked up in the index of the page.
 _MAX_WORDS_READ = 200
-
-
-def parse_iso_date(value: object) -> tuple[str, int, int] | None:
-    """Return year, month and day of an ISO date; the day is 0 where it has none."""
-    match = _ISO_DATE.fullmatch(value) if isinstance(value, str) and len(value) <= _MAX_DATE_CHARS else None
-    return (match[1], int(match[2]), int(match[3] or 0)) if match else None
 
 
 def locate_value(page: PageIndex, value: Any, within: Span, limit: int = 20) -> list[Span]:
@@ -75,13 +67,8 @@ def locate_number(page: PageIndex, value: float, within: Span) -> list[Span]:
 
 def _index_numbers(page: PageIndex, within: Span) -> dict[float, list[Span]]:
     """Return the numbers of a part of a page, or those of the whole page where the part is long."""
-    if within.last - within.first >= _MAX_WORDS_READ:
-        return page.numbers
-    found: dict[float, list[Span]] = {}
-    for span, numbers in read_numbers(page.words, within):
-        for key in set(map(number_key, numbers)):
-            found.setdefault(key, []).append(span)
-    return found
+    is_long = within.last - within.first >= _MAX_WORDS_READ
+    return page.numbers if is_long else index_numbers(page.words, within)
 
 
 def locate_date(page: PageIndex, value: str, within: Span) -> list[Span]:

@@ -15,9 +15,10 @@ from llx_mcp.result.normalize import (
 
 _WORD = re.compile(r"\d+(?:[.,]\d+)+|\w+")
 # The marks of 2026年3月31日, and of other scripts.
-_DATE_MARK = re.compile(r"(?<=\d)[^\W\d_a-z]+|[^\W\d_a-z]+(?=\d)")
+_DATE_MARK = re.compile(r"(?<=\d)[^\W\d_a-z]+|[^\W\d_a-z]{1,8}(?=\d)")
 _DATE_WORD = re.compile(r"\w+")
-_DATE = re.compile(r"(\d{4})-(\d{1,2})(?:-(\d{1,2}))?(?:[Tt ].*)?\Z")
+_ISO_DATE = re.compile(r"([0-9]{4})-([0-9]{1,2})(?:-([0-9]{1,2}))?(?:[Tt ].*)?")
+_MAX_DATE_CHARS = 40
 _NUMBER_WORDS = (
     "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
 )  # fmt: skip
@@ -72,8 +73,8 @@ def _contains_text(quotes: str, text: str) -> bool:
     joined = text.replace(" ", "")
     if len(joined) >= _MIN_JOINED_CHARS and not joined.isdigit() and joined in quotes.replace(" ", ""):
         return True
-    if match := _DATE.match(text):
-        return _contains_date(quotes, match.groups())
+    if date := parse_iso_date(text):
+        return _contains_date(quotes[:_MAX_QUOTE_CHARS], *date)
     words, quoted_words = _WORD.findall(text), _WORD.findall(quotes)
     if words and _common_share(words, quoted_words) >= _MIN_COMMON_SHARE:
         return True
@@ -153,9 +154,14 @@ def _contains_number(quote: str, value: float) -> bool:
     return False
 
 
-def _contains_date(quotes: str, parts: tuple[str | None, ...]) -> bool:
-    """Whether normalised quotes contain a date, given as year, month and day; the day may be None."""
-    year, month, day = parts[0] or "", int(parts[1] or 0), int(parts[2] or 0)
+def parse_iso_date(value: object) -> tuple[str, int, int] | None:
+    """Return year, month and day of an ISO date; the day is 0 where it has none."""
+    match = _ISO_DATE.fullmatch(value) if isinstance(value, str) and len(value) <= _MAX_DATE_CHARS else None
+    return (match[1], int(match[2]), int(match[3] or 0)) if match else None
+
+
+def _contains_date(quotes: str, year: str, month: int, day: int) -> bool:
+    """Whether normalised quotes contain a date; the day may be 0."""
     quotes = _DATE_MARK.sub(" ", quotes)
     words = set(_DATE_WORD.findall(quotes))
     numbers = {int(word) for word in words if word.isdigit() and word.isascii() and len(word) < 5}
