@@ -37,7 +37,8 @@ class Check:
     Attributes:
         verdict: the verdict.
         reason: why it was not checked or is ambiguous, in words; else "".
-        contains_value: whether the quotes contain the value; None where no quote could be compared with its page.
+        contains_value: whether the quotes contain the value; None where no quote could be compared with its page, or
+            they have it in a scale that the page does not name.
         decisive: the citation that decided the verdict; None where there is none.
         citations: each citation on its own, in the order given.
     """

@@ -118,11 +118,11 @@ class DocumentIndex:
         return []
 
     def find_number(self, value: float, deadline: Deadline) -> Iterator[Hit]:
-        """Yield where a number stands in any format; where it stands nowhere, where it does in another scale."""
+        """Yield where a number stands in any format; where it stands nowhere, where in a scale that is named."""
         scaled: list[Hit] = []
         is_found = False
         for page in self.until(deadline):
-            for span in locate_number(page, value, page.whole)[:_MAX_ON_PAGE]:
+            for span in locate_number(page, value, page.whole, page.scales):
                 if span.score < 1:
                     scaled.append(Hit(page, span))
                 else:

@@ -1,6 +1,7 @@
 """Checks the citations of values against the text of the document, and finds where values and words stand."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import Any
 
 from llx_mcp.evidence.checks import SEVERITY, Check, CitationCheck, Verdict
@@ -13,7 +14,7 @@ from llx_mcp.evidence.similar import find_similar
 from llx_mcp.evidence.streams import MAX_CHARS, build_needle
 from llx_mcp.evidence.values import locate_date
 from llx_mcp.result.deadline import Deadline
-from llx_mcp.result.quote_match import parse_iso_date, quotes_contain_value, read_amount
+from llx_mcp.result.quote_match import THOUSANDS, parse_iso_date, quotes_contain_value, read_amount
 
 # Values and quotes are compared with each other up to here.
 _MAX_COMPARED_CHARS = 100_000
@@ -23,6 +24,7 @@ _MIN_VALUE_SIMILARITY = 0.95
 _MIN_SEARCH_SIMILARITY = 0.75
 _MAX_ON_PAGE = 50
 _MAX_FOUND = 2_000
+UNKNOWN_SCALE = "the quote has the number in another scale, which its page does not name"
 _FOREVER = Deadline(float("inf"))
 
 
@@ -56,6 +58,8 @@ class Grounder:
         value = value[:_MAX_COMPARED_CHARS] if isinstance(value, str) else value
         checks = tuple(self._citations.check(value, citation, deadline) for citation in citations)
         contains = self._contains(value, citations, checks)
+        if contains is False and self._contains(value, citations, checks, THOUSANDS):
+            contains, checks = None, tuple(map(_doubt_scale, checks))
         verdict = _decide(checks, contains)
         decisive = next((check for check in checks if check.verdict == verdict), checks[0])
         return Check(verdict, decisive.reason, contains, decisive, checks)
@@ -110,21 +114,38 @@ class Grounder:
         hits = (Hit(page, span) for page in deadline.limit(pages) for span in locate_date(page, value, page.whole))
         return self._document.collect(hits, limit, deadline)
 
-    def _contains(self, value: Any, citations: Sequence[CitedPassage], checks: Sequence[CitationCheck]) -> bool | None:
-        """Whether the quotes, as they stand on their pages, contain a value; None where that cannot be said."""
+    def _contains(
+        self,
+        value: Any,
+        citations: Sequence[CitedPassage],
+        checks: Sequence[CitationCheck],
+        scales: Collection[float] | None = None,
+    ) -> bool | None:
+        """Whether the quotes, as they stand on their pages, contain a value; None where that cannot be said.
+
+        A number may be given by the factors `scales`; by those that the pages name, if there are none.
+        """
         compared = [
             ((citation.quote or "")[:_MAX_COMPARED_CHARS], check.places)
             for citation, check in zip(citations, checks, strict=True)
             if check.verdict != "unchecked"
         ]
+        scales = self._find_scales(value, checks) if scales is None else scales
         is_exact = all(place.match == "exact" for _, places in compared for place in places)
-        if is_exact and quotes_contain_value(value, [quote for quote, _ in compared]):
+        if is_exact and quotes_contain_value(value, [quote for quote, _ in compared], scales):
             return True if compared else None
         passages = [self._text(places) or quote for quote, places in compared]
-        if quotes_contain_value(value, passages) or any(self._goes_on(value, places) for _, places in compared):
+        if quotes_contain_value(value, passages, scales) or any(self._goes_on(value, places) for _, places in compared):
             return True
         # A quote that could not be checked may contain it.
         return False if len(compared) == len(checks) else None
+
+    def _find_scales(self, value: Any, checks: Sequence[CitationCheck]) -> frozenset[float]:
+        """Return the factors that the pages of the quotes name for their numbers."""
+        if isinstance(value, str):
+            return frozenset()
+        pages = {place.page for check in checks for place in check.places}
+        return frozenset().union(*(self._document.by_number[page].scales for page in pages))
 
     def _goes_on(self, value: Any, places: Sequence[Place]) -> bool:
         """Whether a quote is part of a longer text, and the rest of the text stands on the page around it."""
@@ -146,6 +167,10 @@ class Grounder:
     def _text(self, places: Sequence[Place]) -> str:
         pages = self._document.by_number
         return " ".join(pages[place.page].text(Span(place.first, place.last)) for place in places)
+
+
+def _doubt_scale(check: CitationCheck) -> CitationCheck:
+    return replace(check, verdict="ambiguous", reason=UNKNOWN_SCALE) if check.verdict == "verified" else check
 
 
 def _decide(checks: Sequence[CitationCheck], contains: bool | None) -> Verdict:

@@ -7,7 +7,7 @@ from typing import Literal, Protocol
 
 from llx_mcp.evidence.pages import SourcePage, WordBox
 
-Match = Literal["exact", "tokens", "fuzzy"]
+Match = Literal["exact", "grouped", "tokens", "fuzzy"]
 
 
 class Rectangle(Protocol):
@@ -44,7 +44,8 @@ class Place:
         last: the index of the last word.
         boxes: one box for each line; empty where the source has no boxes.
         score: how well the words fit what was looked for, 0 to 1.
-        match: how they were found: character by character, by the same words in any order, or by similar words.
+        match: how they were found: character by character, also with digits grouped otherwise, by the same words in any
+            order, or by similar words.
     """
 
     page: int

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from llx_mcp.evidence.citations import TIME_IS_UP
-from llx_mcp.evidence.grounding import Grounder
+from llx_mcp.evidence.grounding import UNKNOWN_SCALE, Grounder
 from llx_mcp.evidence.pages import SourcePage, SourceText
 from llx_mcp.evidence.places import Place, Places
 from llx_mcp.result.deadline import Deadline
@@ -281,3 +281,96 @@ def test_thai_is_found_within_its_sentence() -> None:
     source = build_source("สัญญาฉบับนี้ทำขึ้นที่กรุงเทพมหานคร", "ผู้ให้กู้คือธนาคารกลาง")
     assert Grounder(source).check("กรุงเทพมหานคร", cite(1, "ทำขึ้นที่กรุงเทพมหานคร")).verdict == "verified"
     assert Grounder(source).check("ธนาคารกลาง", cite(1, "คือธนาคารกลาง")).elsewhere.places[0].page == 2
+
+
+@pytest.mark.parametrize(
+    ("value", "quote", "page", "verdict"),
+    [
+        # A decimal point is shifted or lost.
+        (12.5, "Price 12.50 EUR", "Price 1250 EUR", "not_on_page"),
+        (123456.78, "123,456.78", "12345678", "not_on_page"),
+        (1.25, "Price 1.250,00 EUR", "Price 12.500,0 EUR", "not_on_page"),
+        (1250, "Price 1.250,00 EUR", "Price 12.500,0 EUR", "not_on_page"),
+        (12.5, "12.50", "12 50", "not_on_page"),
+        ("1.5", "version 1.5", "version 15", "not_on_page"),
+        (1.25, "Price 1.250 EUR each", "Price 1250 EUR each", "not_on_page"),
+        (1250, "Price 1.250 EUR each", "Price 1250 EUR each", "verified"),
+        (1250, "Price 1.250,00 EUR", "Price 1 250,00 EUR", "verified"),
+        ("DE1099901700", "DE1099901700", "IBAN DE10 9990 1700", "verified"),
+        (9990170012, "no. 9990170012", "no. 9990 1700 12", "verified"),
+        # Two values are exchanged.
+        (10, "Net 10 Gross 20", "Net 20 Gross 10", "ambiguous"),
+        (100, "Net 100 Gross 200", "Net 200 Gross 100", "ambiguous"),
+        (500, "Debit 500 Credit 0", "Debit 0 Credit 500", "ambiguous"),
+        ("Alice", "Buyer Alice Seller Robert", "Buyer Robert Seller Alice", "ambiguous"),
+        (10, "Net 10", "Net 20 Gross 10", "ambiguous"),
+        ("Alice", "Buyer Alice", "Buyer Robert Seller Alice", "ambiguous"),
+        (135, "Haemoglobin 135", "Haemoglobin g/l 128 135 175", "verified"),
+        (135, "Haemoglobin 175 135", "Haemoglobin g/l 128 135 175", "verified"),
+        (20, "Gross 20 Net 10", "Net 10 Gross 20 EUR", "verified"),
+        # The sign differs.
+        (-30, "Storage temperature -30 °C", "Storage temperature 30 °C", "ambiguous"),
+        ("-30 °C", "Storage temperature -30 °C", "Storage temperature 30 °C", "ambiguous"),
+        (-100, "Saldo -100", "Saldo 100", "ambiguous"),
+        (-100, "Saldo (100)", "Saldo 100", "ambiguous"),
+        (100, "Saldo 100", "Saldo -100", "ambiguous"),
+        (-100, "Saldo -100", "Saldo 100 and Saldo -100", "verified"),
+        (-100, "Saldo -100", "Saldo (100)", "verified"),
+        (-100, "Saldo -100", "Saldo 100-", "verified"),
+        (-100, "Saldo -100", "Saldo 100 CR", "verified"),
+        (-100, "Saldo -100", "Saldo – $ 100", "verified"),
+        (-100, "Saldo 100", "Saldo 100", "verified"),
+        (100, "Saldo -100", "Saldo -100", "verified"),
+        (100, "of 100 EUR", "• - of 100 EUR", "verified"),
+        (20, "10-20 years", "10-20 years", "verified"),
+        (-100, "Saldo $-100$", "Saldo −100", "verified"),
+        # The scale is not named.
+        (1200, "12 items", "12 items", "value_not_in_quote"),
+        (0.12, "12 items", "12 items", "value_not_in_quote"),
+        (12_000_000, "12 items", "12 items", "ambiguous"),
+        (12_000_000, "12 items", "in millions 12 items", "verified"),
+        (12_000, "12 items", "in millions 12 items", "ambiguous"),
+        (12_000, "12 items ($000)", "12 items ($000)", "verified"),
+        (0.12, "12 %", "12 %", "verified"),
+        (12, "12 items", "in millions 12 items", "verified"),
+    ],
+)
+def test_value_in_the_quote_is_the_value_on_the_page(value: Any, quote: str, page: str, verdict: str) -> None:
+    check = Grounder(build_source(page)).check(value, cite(1, quote))
+    assert check.verdict == verdict, check
+    # Nothing that is doubtful goes without a reason, and none is said of what is verified.
+    assert bool(check.reason) == (verdict == "ambiguous")
+
+
+def test_doubtful_scale_is_neither_contained_nor_missing() -> None:
+    check = Grounder(build_source("12 items")).check(12_000_000, cite(1, "12 items"))
+    assert (check.contains_value, check.reason) == (None, UNKNOWN_SCALE)
+    assert check.decisive is check.citations[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "total"),
+    [
+        ("12 items", 1200, 0),
+        ("12 items", 0.12, 0),
+        ("12 items", 12_000_000, 0),
+        ("12 items", "0.12", 0),
+        ("12 (in millions)", 12_000_000, 1),
+        ("12 %", 0.12, 1),
+    ],
+)
+def test_number_in_another_scale_is_found_where_the_scale_is_named(text: str, value: Any, total: int) -> None:
+    assert Grounder(build_source(text)).find_value(value).total == total
+
+
+def test_short_part_of_a_quote_stands_beside_the_part_before_it() -> None:
+    far = "Total amount ........ 99.00\n" + "word " * 800 + "\nShipping ....... 12.50"
+    for page in (far, "Total amount ........ 99.00\nShipping ....... 12.50", "Total ... 99.00 Shipping ... 12.50"):
+        check = Grounder(build_source(page)).check(12.5, cite(1, "Total amount ........ 12.50"))
+        assert check.verdict != "verified"
+    page = "Total amount ........ 99.00\n" + "word " * 800 + "\nTotal amount (EUR) ....... 12.50"
+    for quote in ("Total amount ........ 12.50", "Total amount … 12.50"):
+        assert Grounder(build_source(page)).check(12.5, cite(1, quote)).verdict == "verified"
+    # On the next line stands another number.
+    other = Grounder(build_source("Total amount 2025 of\nall 12.50")).check(12.5, cite(1, "Total amount … 12.50"))
+    assert other.verdict != "verified"
