@@ -2,13 +2,13 @@
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 from llx_mcp.evidence.page_index import PageIndex
 from llx_mcp.evidence.pages import SourcePage
 from llx_mcp.evidence.places import Span
-from llx_mcp.evidence.streams import JOINED, MAX_CHARS
+from llx_mcp.evidence.streams import JOINED, MAX_CHARS, build_needle
 from llx_mcp.evidence.values import locate_value
 from llx_mcp.result.quote_match import find_scales, quotes_contain_value, read_amount
 
@@ -99,22 +99,28 @@ def stands_beside_same(page: PageIndex, span: Span, value: Any, quote: str) -> b
     around = Span(max(span.first - 1, 0), min(span.last + 1, page.whole.last))
     in_quote = [found for found in locate_value(quoted, value, quoted.whole) if found.match == "exact"]
     on_page = [found for found in locate_value(page, value, around) if found.match == "exact"]
-    if not in_quote or not on_page or any(_is_all(quoted, found) for found in in_quote):
+    own = frozenset(build_needle(str(value)[:MAX_CHARS]).tokens)
+    sides = [_Sides(quoted, found, own) for found in in_quote]
+    # A quote that is the value alone stands beside nothing.
+    if not sides or not on_page or any(not each.before and not each.after for each in sides):
         return True
-    return any(_has_same_neighbour(_Sides(quoted, each), _Sides(page, other)) for each in in_quote for other in on_page)
-
-
-def _is_all(page: PageIndex, span: Span) -> bool:
-    sides = _Sides(page, span)
-    return not sides.before and not sides.after
+    return any(_has_same_neighbour(each, _Sides(page, found, own)) for each in sides for found in on_page)
 
 
 class _Sides:
-    """The tokens before and after some words, those next to them first."""
+    """The tokens before and after a value, those next to it first.
 
-    def __init__(self, page: PageIndex, span: Span) -> None:
+    Args:
+        page: the page.
+        span: the words of the value.
+        own: the tokens of the value; others in its words are joined to it, such as `things,` to `things,actual`.
+    """
+
+    def __init__(self, page: PageIndex, span: Span, own: Collection[str]) -> None:
         tokens, words = page.tokens.tokens, page.tokens.words
         first, after = bisect_left(words, span.first), bisect_right(words, span.last)
+        if within := [index for index in range(first, after) if tokens[index] in own]:
+            first, after = within[0], within[-1] + 1
         self.before = tokens[max(first - _MAX_GAP, 0) : first][::-1]
         self.after = tokens[after : after + _MAX_GAP]
 
@@ -135,7 +141,7 @@ def _ends_alike(quoted: str, found: str, direction: int) -> bool:
 
     ends = [text.translate(JOINED)[::direction][-_CONTEXT_CHARS:] for text in (quoted, found)]
     size = len(ends[0])
-    return size > 0 and Levenshtein.distance(ends[0], ends[1][-size:]) <= size // 4
+    return size > 0 and Levenshtein.distance(ends[0], ends[1][-size:]) <= (1 if size >= _MIN_WORD else 0)
 
 
 def _is_only_further(near: Sequence[str], far: Sequence[str], found: Sequence[str]) -> bool:

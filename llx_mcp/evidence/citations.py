@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from llx_mcp.evidence.agreement import has_same_sign, has_same_value, stands_beside_same
 from llx_mcp.evidence.checks import CitationCheck, Verdict
-from llx_mcp.evidence.document_index import SCORE_MARGIN, DocumentIndex
+from llx_mcp.evidence.document_index import MAX_SIMILAR, SCORE_MARGIN, DocumentIndex
 from llx_mcp.evidence.fragments import find_continued, find_parts
 from llx_mcp.evidence.markup import strip_markup
 from llx_mcp.evidence.misread import find_around_value, find_misread
@@ -134,7 +134,7 @@ class CitationChecker:
         if not hits and (around := find_around_value(page, needle, value)) is not None:
             return self._stands_similar(value, citation, page, around)
         hits = hits or self._find_misread(value, needle, deadline, page)
-        return _stands_elsewhere(self._document.collect(hits, MAX_PLACES, deadline))
+        return _stands_elsewhere(self._document.collect(hits, MAX_PLACES, deadline, is_cut=len(similar) >= MAX_SIMILAR))
 
     def _find_misread(self, value: Any, needle: Needle, deadline: Deadline, skip: PageIndex) -> list[Hit]:
         """Return where else a quote that was misread stands with its value."""

@@ -6,12 +6,12 @@ from typing import Any
 
 from llx_mcp.evidence.checks import SEVERITY, Check, CitationCheck, Verdict
 from llx_mcp.evidence.citations import MAX_PLACES, MIN_SIMILARITY, CitationChecker, CitedPassage, build_needles
-from llx_mcp.evidence.document_index import DocumentIndex
+from llx_mcp.evidence.document_index import MAX_SIMILAR, DocumentIndex
 from llx_mcp.evidence.page_index import Hit
 from llx_mcp.evidence.pages import SourceText
 from llx_mcp.evidence.places import Place, Places, Span
 from llx_mcp.evidence.similar import find_similar
-from llx_mcp.evidence.streams import MAX_CHARS, build_needle
+from llx_mcp.evidence.streams import MAX_CHARS, Needle, build_needle
 from llx_mcp.evidence.values import locate_date
 from llx_mcp.result.deadline import Deadline
 from llx_mcp.result.quote_match import THOUSANDS, parse_iso_date, quotes_contain_value, read_amount
@@ -91,15 +91,18 @@ class Grounder:
         for number in read_amount(value):
             if (found := self._find_number(number, limit, deadline)).total:
                 return found
-        return self._document.collect(self._document.find_similar(needle, MIN_SIMILARITY, deadline), limit, deadline)
+        return self._collect_similar(needle, MIN_SIMILARITY, limit, deadline)
 
     def search(self, text: str, limit: int = 10, *, deadline: Deadline = _FOREVER) -> Places:
         """Return where words stand that a user looks for: as given, else the same words, else similar words."""
         needles = build_needles(text)
         if not needles or (found := self._document.find_text(needles, limit, deadline)).total:
             return found if needles else Places()
-        similar = self._document.find_similar(needles[-1], _MIN_SEARCH_SIMILARITY, deadline)
-        return self._document.collect(similar, limit, deadline)
+        return self._collect_similar(needles[-1], _MIN_SEARCH_SIMILARITY, limit, deadline)
+
+    def _collect_similar(self, needle: Needle, min_score: float, limit: int, deadline: Deadline) -> Places:
+        similar = self._document.find_similar(needle, min_score, deadline)
+        return self._document.collect(similar, limit, deadline, is_cut=len(similar) >= MAX_SIMILAR)
 
     def words(self, place: Place) -> str:
         """Return the words at a place, as the document has them."""
@@ -110,9 +113,10 @@ class Grounder:
 
     def _find_date(self, value: str, limit: int, deadline: Deadline) -> Places:
         year = (parse_iso_date(value) or ("", 0, 0))[0]
-        pages = dict.fromkeys([*self._document.postings.get(year, ()), *self._document.postings.get(year[2:], ())])
+        postings = self._document.postings(deadline)
+        pages = dict.fromkeys([*postings.get(year, ()), *postings.get(year[2:], ())])
         hits = (Hit(page, span) for page in deadline.limit(pages) for span in locate_date(page, value, page.whole))
-        return self._document.collect(hits, limit, deadline)
+        return self._document.collect(hits, limit, deadline, is_cut=not self._document.is_indexed)
 
     def _contains(
         self,

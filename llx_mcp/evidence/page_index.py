@@ -16,6 +16,7 @@ from llx_mcp.result.scales import find_named_scales
 # A page of a document has some hundred words. What lies beyond these limits is not searched.
 _MAX_WORDS = 100_000
 _MAX_WORD_CHARS = 1_000
+_MAX_CHARS = 1_000_000
 # How many occurrences are looked at that turn out to be parts of longer words.
 _MAX_TRIES = 2_000
 # Shorter texts without spaces are not taken for words that were joined.
@@ -70,7 +71,7 @@ class PageIndex:
     @cached_property
     def scales(self) -> frozenset[float]:
         """The factors by which the page says that its numbers are multiplied."""
-        return find_named_scales(self.text(self.whole))
+        return find_named_scales(self.text(self.whole)[:_MAX_CHARS])
 
     @property
     def whole(self) -> Span:

@@ -28,7 +28,7 @@ _MAX_NUMBER = 1e300
 _MAX_DATE_CHARS = 40
 # A date has at most this many words: `the 3rd day of March, 2026`.
 _MAX_DATE_WORDS = 6
-_MAX_YEARS = 200
+_MAX_YEARS = 1_000
 # `10 to 12.5 per cent`
 _MAX_WORDS_TO_SIGN = 4
 # The numbers of longer parts are looked up in the index of the page.

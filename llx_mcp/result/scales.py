@@ -2,7 +2,7 @@
 
 import re
 
-from llx_mcp.result.normalize import NUMBER, numbers_in
+from llx_mcp.result.normalize import numbers_in
 
 # For each factor, the words and signs that name it, in lower case.
 _NAMES = {
@@ -21,9 +21,9 @@ _LETTER = re.compile(r"[0-9]\s?(?:([kK])|([mM])|([bB]))(?![^\W_])")
 _LETTER_FACTORS = (1e3, 1e6, 1e9)
 _FACTORS = tuple(_NAMES)
 _PERCENT = r"(?:%|％|٪|per\s?cent|pct|prozent|procent|pour\s?cent|por\s?ciento|percento)"
-_PERCENT_NUMBER = re.compile(
-    rf"({NUMBER.pattern})(?:\s?(?:-|–|—|/|to|and|or|bis)\s?({NUMBER.pattern}))?\s?{_PERCENT}", re.IGNORECASE
-)
+# It begins at the first digit of a number, so that a long one is read once.
+_AMOUNT = r"(?<![0-9.,'’])[0-9]+(?:[.,'’][0-9]+)*"
+_PERCENT_NUMBER = re.compile(rf"{_AMOUNT}(?:\s?(?:-|–|—|/|to|and|or|bis)\s?{_AMOUNT})?\s?{_PERCENT}", re.IGNORECASE)
 _ANY_PERCENT = re.compile(_PERCENT, re.IGNORECASE)
 
 

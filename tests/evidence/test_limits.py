@@ -69,12 +69,12 @@ LONG_RUNS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("value", [5, "2026-03-01", "some text 5", "x" * 50], ids=range(4))
+@pytest.mark.parametrize("value", [5, 0.05, -5, "2026-03-01", "some text 5", "x" * 50], ids=range(6))
 def test_long_runs_of_any_character_are_read_in_little_time(value: object) -> None:
     grounder = Grounder(SourceText("document", [SourcePage(1, ["alpha", "beta", "5"])]))
     started = time.thread_time()
     for run in LONG_RUNS:
-        quote = f"alpha{(run * 30_000)[:30_000]}beta"
+        quote = f"alpha -5 % {(run * 30_000)[:30_000]}beta"
         quotes_contain_value(value, [quote])
         grounder.check(value, [Citation(1, quote)])
         possible_numbers(quote)
