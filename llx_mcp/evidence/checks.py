@@ -37,7 +37,8 @@ class Check:
     Attributes:
         verdict: the verdict.
         reason: why it was not checked or is ambiguous, in words; else "".
-        contains_value: whether the quotes contain the value; None where no quote could be compared with its page.
+        contains_value: whether the quotes contain the value; None where no quote could be compared with its page, or
+            they have it in a scale that the page does not name.
         decisive: the citation that decided the verdict; None where there is none.
         citations: each citation on its own, in the order given.
     """
@@ -47,16 +48,6 @@ class Check:
     contains_value: bool | None = None
     decisive: CitationCheck | None = None
     citations: tuple[CitationCheck, ...] = ()
-
-    @property
-    def place(self) -> Place | None:
-        """Where the quote stands on the cited page."""
-        return self.decisive.places[0] if self.decisive is not None and self.decisive.places else None
-
-    @property
-    def value_place(self) -> Place | None:
-        """The words of the value on the cited page."""
-        return self.decisive.value_place if self.decisive is not None else None
 
     @property
     def elsewhere(self) -> Places:

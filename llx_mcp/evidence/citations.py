@@ -4,18 +4,18 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
-from llx_mcp.evidence.checks import CitationCheck
-from llx_mcp.evidence.document_index import SCORE_MARGIN, DocumentIndex, Hit
-from llx_mcp.evidence.fragments import Part, find_continued, find_parts
+from llx_mcp.evidence.agreement import has_same_sign, has_same_value, stands_beside_same
+from llx_mcp.evidence.checks import CitationCheck, Verdict
+from llx_mcp.evidence.document_index import MAX_SIMILAR, SCORE_MARGIN, DocumentIndex
+from llx_mcp.evidence.fragments import find_continued, find_parts
 from llx_mcp.evidence.markup import strip_markup
 from llx_mcp.evidence.misread import find_around_value, find_misread
-from llx_mcp.evidence.page_index import PageIndex
+from llx_mcp.evidence.page_index import Hit, PageIndex
 from llx_mcp.evidence.places import Place, Places, Rectangle, Span, build_place, share_covered
 from llx_mcp.evidence.similar import find_similar
 from llx_mcp.evidence.streams import MAX_CHARS, Needle, build_needle
 from llx_mcp.evidence.values import locate_value
 from llx_mcp.result.deadline import Deadline
-from llx_mcp.result.quote_match import quotes_contain_value
 
 # How like its quote a passage must be.
 MIN_SIMILARITY = 0.82
@@ -23,6 +23,8 @@ MIN_SIMILARITY = 0.82
 _GOOD_SIMILARITY = 0.93
 MAX_PLACES = 5
 TIME_IS_UP = "the time for checking was up"
+OTHER_SIGN = "the number has another sign on the page"
+OTHER_ORDER = "the page has the words of the quote, but the value beside other ones"
 _MAX_ON_PAGE = 50
 _TOO_MANY_WORDS = "the page has too many words to search them all"
 
@@ -80,12 +82,14 @@ class CitationChecker:
         """Check a quote without letters and digits, such as a ticked box."""
         if (span := page.find_symbols("".join(quote.split()))) is not None:
             return CitationCheck("verified", places=(self._place(page, span),))
-        return CitationCheck("ambiguous", "the quote is too short to say: it has no letters or digits")
+        return CitationCheck("ambiguous", "the quote has no letters or digits to compare")
 
     def _check_on_page(
         self, value: Any, citation: CitedPassage, page: PageIndex, needles: list[Needle], deadline: Deadline
     ) -> CitationCheck:
         exact = next(filter(None, (page.find_exact(needle, _MAX_ON_PAGE) for needle in needles)), [])
+        plain = strip_markup((citation.quote or "")[:MAX_CHARS])
+        exact = [each for each in exact if each.match == "exact" or has_same_value(value, plain, page.text(each))]
         if not exact and (misread := find_misread(page, needles[-1], value)):
             return self._stands(value, citation, page, [misread])
         if exact and exact[0].score == 1.0:
@@ -118,7 +122,7 @@ class CitationChecker:
         similar = [hit for hit in similar if _is_same_value(value, quote, hit.page, hit.span)]
         needed = similar[0].span.score - SCORE_MARGIN if similar else 0.0
         if here is not None and here.score >= needed and _is_same_value(value, quote, page, here):
-            return self._stands(value, citation, page, [here])
+            return self._stands_similar(value, citation, page, here)
         parts = self._find_continued(page, needle)
         if parts and min(part.span.score for part in parts) >= needed:
             return self._stands_in_parts(value, parts)
@@ -128,9 +132,9 @@ class CitationChecker:
             return CitationCheck("unchecked", TIME_IS_UP)
         hits = [hit for hit in similar if hit.span.score >= needed]
         if not hits and (around := find_around_value(page, needle, value)) is not None:
-            return self._stands(value, citation, page, [around])
+            return self._stands_similar(value, citation, page, around)
         hits = hits or self._find_misread(value, needle, deadline, page)
-        return _stands_elsewhere(self._document.collect(hits, MAX_PLACES, deadline))
+        return _stands_elsewhere(self._document.collect(hits, MAX_PLACES, deadline, is_cut=len(similar) >= MAX_SIMILAR))
 
     def _find_misread(self, value: Any, needle: Needle, deadline: Deadline, skip: PageIndex) -> list[Hit]:
         """Return where else a quote that was misread stands with its value."""
@@ -138,7 +142,7 @@ class CitationChecker:
         found = ((page, find_misread(page, needle, value) or find_around_value(page, needle, value)) for page in others)
         return [Hit(page, span) for page, span in found if span is not None]
 
-    def _find_continued(self, page: PageIndex, needle: Needle) -> list[Part]:
+    def _find_continued(self, page: PageIndex, needle: Needle) -> list[Hit]:
         """Return the parts of a quote that stands on its page and on the one before or after it."""
         number = page.page.number
         before, after = (self._document.by_number.get(number + step) for step in (-1, 1))
@@ -149,12 +153,21 @@ class CitationChecker:
 
     def _stands(self, value: Any, citation: CitedPassage, page: PageIndex, spans: list[Span]) -> CitationCheck:
         """Return that a quote stands on its page, in one of some places."""
-        span = self._choose(page, spans, citation.boxes)
+        agreeing = [span for span in spans if _is_same_sign(value, citation.quote or "", page, span)]
+        span = self._choose(page, agreeing or spans, citation.boxes)
         values = locate_value(page, value, span)
         value_place = self._place(page, self._choose(page, values, citation.boxes)) if values else None
-        return CitationCheck("verified", places=(self._place(page, span),), value_place=value_place)
+        verdict: Verdict = "verified" if agreeing else "ambiguous"
+        reason = "" if agreeing else OTHER_SIGN
+        return CitationCheck(verdict, reason, places=(self._place(page, span),), value_place=value_place)
 
-    def _stands_in_parts(self, value: Any, parts: list[Part]) -> CitationCheck:
+    def _stands_similar(self, value: Any, citation: CitedPassage, page: PageIndex, span: Span) -> CitationCheck:
+        """Return that a passage is like a quote, unless the value stands beside other words."""
+        if stands_beside_same(page, span, value, strip_markup((citation.quote or "")[:MAX_CHARS])):
+            return self._stands(value, citation, page, [span])
+        return CitationCheck("ambiguous", OTHER_ORDER, places=(self._place(page, span),))
+
+    def _stands_in_parts(self, value: Any, parts: list[Hit]) -> CitationCheck:
         located = ((part.page, locate_value(part.page, value, part.span)) for part in parts)
         value_place = next((self._place(page, spans[0]) for page, spans in located if spans), None)
         places = tuple(self._place(part.page, part.span) for part in parts)
@@ -187,10 +200,15 @@ def _explain_missing(number: float | None, page: PageIndex | None) -> str:
 
 def _is_same_value(value: Any, quote: str, page: PageIndex, span: Span) -> bool:
     """Whether a similar passage differs from a quote in other words than the value's."""
-    if not quotes_contain_value(value, [quote[:MAX_CHARS]]):
-        return True
-    around = replace(span, first=max(span.first - 1, 0), last=span.last + 1)
-    return quotes_contain_value(value, [page.text(around)])
+    return has_same_value(value, quote[:MAX_CHARS], page.text(_widen(span)))
+
+
+def _is_same_sign(value: Any, quote: str, page: PageIndex, span: Span) -> bool:
+    return has_same_sign(value, strip_markup(quote[:MAX_CHARS]), page.text(span), page.text(_widen(span)))
+
+
+def _widen(span: Span) -> Span:
+    return replace(span, first=max(span.first - 1, 0), last=span.last + 1)
 
 
 def _stands_elsewhere(elsewhere: Places) -> CitationCheck:

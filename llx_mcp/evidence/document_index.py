@@ -3,22 +3,23 @@
 import heapq
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from functools import cached_property
+from itertools import islice
 
-from llx_mcp.evidence.page_index import PageIndex
+from llx_mcp.evidence.page_index import Hit, PageIndex
 from llx_mcp.evidence.pages import SourceText
-from llx_mcp.evidence.places import Place, Places, Span, build_place
+from llx_mcp.evidence.places import Place, Places, build_place
 from llx_mcp.evidence.similar import MIN_FUZZY_CHARS, find_similar
 from llx_mcp.evidence.streams import Needle
 from llx_mcp.evidence.values import locate_number
 from llx_mcp.result.deadline import Deadline
 
-# How many places are counted on one page, and in all.
-_MAX_ON_PAGE = 100
+# How many places are counted.
 _MAX_TOTAL = 1_000
 # How many pages are searched for similar text.
 _NUM_CANDIDATES = 6
+MAX_SIMILAR = 100
+# How many of the pages without text are listed.
+_MAX_LISTED = 20
 _MAX_GRAMS = 100
 _WORDS_PER_CHECK = 20_000
 # Similar text is looked for on the pages up to this many words.
@@ -33,14 +34,6 @@ _MIN_MISREAD_CHARS = 4
 SCORE_MARGIN = 0.02
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
-    """A span of a page."""
-
-    page: PageIndex
-    span: Span
-
-
 class DocumentIndex:
     """The pages of a document, each indexed when it is first searched.
 
@@ -52,35 +45,54 @@ class DocumentIndex:
         self.source = source
         self.pages = [PageIndex(page) for page in source.pages]
         self.by_number = {page.page.number: page for page in self.pages}
+        self._without_text = [page.number for page in source.pages if not page.words]
+        self._postings: dict[str, list[PageIndex]] = {}
+        self._vocabulary: list[str] = []
+        self._num_indexed = self._num_words = 0
 
-    @cached_property
-    def postings(self) -> dict[str, list[PageIndex]]:
-        """For each token, or pair of characters of a script without spaces, the pages that have it."""
-        found: dict[str, list[PageIndex]] = {}
-        num_words = 0
-        for page in self.pages:
-            num_words += len(page.words)
-            if num_words > _MAX_WORDS:
+    def postings(self, deadline: Deadline) -> dict[str, list[PageIndex]]:
+        """Return the pages that have each token, or pair of characters of a script without spaces.
+
+        Pages that are not indexed when the time is up are indexed by the next call.
+        """
+        for page in self.pages[self._num_indexed :]:
+            if deadline.is_over or self._num_words + len(page.words) > _MAX_WORDS:
                 break
+            self._num_indexed += 1
+            self._num_words += len(page.words)
             for gram in page.positions:
-                found.setdefault(gram, []).append(page)
-        return found
+                if gram not in self._postings and len(gram) >= _MIN_MISREAD_CHARS:
+                    self._vocabulary.append(gram)
+                self._postings.setdefault(gram, []).append(page)
+        return self._postings
+
+    @property
+    def is_indexed(self) -> bool:
+        """Whether all pages are in the postings."""
+        return self._num_indexed == len(self.pages)
 
     def place(self, hit: Hit) -> Place:
         """Return the place of a hit."""
         return build_place(hit.page.page, hit.span, self.source.box_of)
 
-    def collect(self, hits: Iterable[Hit], limit: int, deadline: Deadline) -> Places:
-        """Return the best hits as places; those of the same score stay in their order."""
-        found: list[Hit] = []
-        for hit in hits:
-            found.append(hit)
-            if len(found) == _MAX_TOTAL:
-                break
+    def collect(self, hits: Iterable[Hit], limit: int, deadline: Deadline, *, is_cut: bool = False) -> Places:
+        """Return the best hits as places; those of the same score stay in their order.
+
+        Args:
+            hits: where the text stands.
+            limit: how many places are listed.
+            deadline: the deadline of the search.
+            is_cut: whether the search is known to have left some out.
+        """
+        found = list(islice(hits, _MAX_TOTAL + 1))
+        is_cut = is_cut or len(found) > _MAX_TOTAL or deadline.is_over
+        found = found[:_MAX_TOTAL]
         best = sorted(found, key=lambda hit: -hit.span.score)[:limit]
         num_pages = len({hit.page.page.number for hit in found})
-        is_cut = len(found) == _MAX_TOTAL or deadline.is_over
-        return Places(tuple(map(self.place, best)), len(found), num_pages, is_cut)
+        missing = self._without_text
+        return Places(
+            tuple(map(self.place, best)), len(found), num_pages, is_cut, tuple(missing[:_MAX_LISTED]), len(missing)
+        )
 
     def find_text(self, needles: list[Needle], limit: int, deadline: Deadline) -> Places:
         """Return where any of the texts stands character by character, best first."""
@@ -92,7 +104,7 @@ class DocumentIndex:
             if page is skip:
                 continue
             for needle in needles:
-                if found := page.find_exact(needle, _MAX_ON_PAGE):
+                if found := page.find_exact(needle, _MAX_TOTAL + 1):
                     yield from (Hit(page, span) for span in found)
                     break
 
@@ -105,7 +117,7 @@ class DocumentIndex:
         *,
         is_thorough: bool = True,
     ) -> list[Hit]:
-        """Return where a similar text stands, best first, one place on each page.
+        """Return where a similar text stands, best first, one place on each of at most `MAX_SIMILAR` pages.
 
         Args:
             needle: the text.
@@ -118,20 +130,24 @@ class DocumentIndex:
         ranks = [self._rank_by_tokens, self._rank_by_pieces] if is_thorough else [self._rank_by_tokens]
         for rank in ranks if len(needle.stream) >= MIN_FUZZY_CHARS else ():
             pages = {page: weight for page, weight in rank(needle, deadline).items() if page is not skip}
-            best = heapq.nlargest(_NUM_CANDIDATES, pages, key=pages.__getitem__)
-            if deadline.is_over:
-                break
-            spans = ((page, find_similar(page, needle, min_score, is_thorough=is_thorough)) for page in best)
-            if found := [Hit(page, span) for page, span in spans if span is not None]:
+            best = heapq.nlargest(MAX_SIMILAR, pages, key=pages.__getitem__)
+            found: list[Hit] = []
+            for num_searched, page in enumerate(best):
+                # A text that stands on all of the best pages may stand on more.
+                if deadline.is_over or (num_searched >= _NUM_CANDIDATES and len(found) < num_searched):
+                    break
+                if (span := find_similar(page, needle, min_score, is_thorough=is_thorough)) is not None:
+                    found.append(Hit(page, span))
+            if found or deadline.is_over:
                 return sorted(found, key=lambda hit: -hit.span.score)
         return []
 
     def find_number(self, value: float, deadline: Deadline) -> Iterator[Hit]:
-        """Yield where a number stands in any format; where it stands nowhere, where it does in another scale."""
+        """Yield where a number stands in any format; where it stands nowhere, where in a scale that is named."""
         scaled: list[Hit] = []
         is_found = False
         for page in self.until(deadline):
-            for span in locate_number(page, value, page.whole)[:_MAX_ON_PAGE]:
+            for span in locate_number(page, value, page.whole, page.scales):
                 if span.score < 1:
                     scaled.append(Hit(page, span))
                 else:
@@ -154,14 +170,14 @@ class DocumentIndex:
     def _rank_by_tokens(self, needle: Needle, deadline: Deadline) -> dict[PageIndex, float]:
         """Return how many of the tokens of a text the pages have; rare tokens count more."""
         weights: defaultdict[PageIndex, float] = defaultdict(float)
+        postings = self.postings(deadline)
         for gram in dict.fromkeys(needle.grams[:_MAX_GRAMS]):
-            pages = self.postings.get(gram, ())
+            pages = postings.get(gram, ())
             for page in pages:
                 weights[page] += 1 / len(pages)
-        for gram in self._misread_tokens(needle):
-            pages = self.postings[gram]
-            for page in pages:
-                weights[page] += 0.5 / len(pages)
+        for gram in () if deadline.is_over else self._misread_tokens(needle):
+            for page in postings[gram]:
+                weights[page] += 0.5 / len(postings[gram])
         return weights
 
     def _rank_by_pieces(self, needle: Needle, deadline: Deadline) -> dict[PageIndex, float]:
@@ -178,14 +194,10 @@ class DocumentIndex:
         from rapidfuzz import process
         from rapidfuzz.distance import Levenshtein
 
-        unknown = [gram for gram in needle.grams if gram not in self.postings and len(gram) >= _MIN_MISREAD_CHARS]
+        unknown = [gram for gram in needle.grams if gram not in self._postings and len(gram) >= _MIN_MISREAD_CHARS]
         for gram in unknown[:_MAX_MISREAD_TOKENS]:
             cutoff = 1 if len(gram) < 8 else 2
             for token, _, _ in process.extract(
                 gram, self._vocabulary, scorer=Levenshtein.distance, processor=None, score_cutoff=cutoff, limit=3
             ):
                 yield token
-
-    @cached_property
-    def _vocabulary(self) -> list[str]:
-        return [gram for gram in self.postings if len(gram) >= _MIN_MISREAD_CHARS]

@@ -18,6 +18,8 @@ _FOOTNOTE = re.compile(r"\[\^([\w-]{1,20})\]")
 _EMPHASIS = re.compile(r"\*+|`+|~~+|(?<!\\)(?<![^\W_])_+|(?<!\\)_+(?![^\W_])")
 _COMMAND = re.compile(r"\\([A-Za-z]{1,24})\*?")
 _ESCAPE = re.compile(r"\\([^A-Za-z0-9\s])")
+# The standard library does not read references to characters with thousands of digits.
+_LONG_ENTITY = re.compile(r"&#[0-9]{8,}")
 # LaTeX commands for spaces inside numbers, and for braces that only group.
 _GROUPED_COMMA = re.compile(r"\{([.,])\}|(?<=\d)\\[,;:! ](?=\d)")
 _CHARACTERS = {"percent": "%", "degree": "°", "ss": "ß", "ldots": "…", "dots": "…", "euro": "€", "pounds": "£"}
@@ -28,7 +30,7 @@ def strip_markup(text: str) -> str:
     """Return a text without Markdown, HTML and LaTeX; the same text where it has none."""
     if not _HAS_MARKUP.search(text):
         return text
-    text = _GLUED_TAG.sub("", html.unescape(text))
+    text = _GLUED_TAG.sub("", html.unescape(_LONG_ENTITY.sub(" ", text)))
     text = _LINK.sub(r"\1", _TAG.sub(" ", text))
     text = _GROUPED_COMMA.sub(r"\1", _FOOTNOTE.sub(r"\1", text))
     text = _COMMAND.sub(_replace_command, _EMPHASIS.sub("", text).replace("}{", "} {"))

@@ -25,6 +25,15 @@ def read_numbers(words: list[str], within: Span) -> Iterator[tuple[Span, frozens
             yield from _read_groups(words, index, within.last)
 
 
+def index_numbers(words: list[str], within: Span) -> dict[float, list[Span]]:
+    """Return the words of each number in a part of a page, by `number_key`."""
+    found: dict[float, list[Span]] = {}
+    for span, numbers in read_numbers(words, within):
+        for key in set(map(number_key, numbers)):
+            found.setdefault(key, []).append(span)
+    return found
+
+
 def number_key(number: float) -> float:
     """Return a number without sign, rounded so that scaled numbers are equal in spite of binary fractions."""
     return float(f"{abs(number):.12g}")

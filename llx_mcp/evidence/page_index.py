@@ -2,19 +2,23 @@
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import accumulate, islice
 
-from llx_mcp.evidence.numbers import number_key, read_numbers
+from llx_mcp.evidence.grouping import is_grouped_alike
+from llx_mcp.evidence.numbers import index_numbers
 from llx_mcp.evidence.pages import SourcePage
 from llx_mcp.evidence.places import Span
 from llx_mcp.evidence.streams import JOINED, Needle, TokenStream, build_stream, has_no_spaces, split_grams
+from llx_mcp.result.scales import find_named_scales
 
 # A page of a document has some hundred words. What lies beyond these limits is not searched.
 _MAX_WORDS = 100_000
 _MAX_WORD_CHARS = 1_000
-# How many occurrences are looked at where most of them turn out to be parts of longer words.
-_MAX_TRIES = 500
+_MAX_CHARS = 1_000_000
+# How many occurrences are looked at that turn out to be parts of longer words.
+_MAX_TRIES = 2_000
 # Shorter texts without spaces are not taken for words that were joined.
 _MIN_JOINED_CHARS = 4
 # A text of this length that begins or ends within a word is rather two words that were joined than chance.
@@ -22,6 +26,14 @@ _MIN_CHARS_WITHIN_WORDS = 12
 # A number of this length is recognised whatever its groups.
 _MIN_GROUPED_CHARS = 8
 _JOINED_SCORE = 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A span of a page."""
+
+    page: "PageIndex"
+    span: Span
 
 
 class PageIndex:
@@ -54,11 +66,12 @@ class PageIndex:
     @cached_property
     def numbers(self) -> dict[float, list[Span]]:
         """The words of each number, by `number_key`."""
-        found: dict[float, list[Span]] = {}
-        for span, numbers in read_numbers(self.words, self.whole):
-            for key in set(map(number_key, numbers)):
-                found.setdefault(key, []).append(span)
-        return found
+        return index_numbers(self.words, self.whole)
+
+    @cached_property
+    def scales(self) -> frozenset[float]:
+        """The factors by which the page says that its numbers are multiplied."""
+        return find_named_scales(self.text(self.whole)[:_MAX_CHARS])
 
     @property
     def whole(self) -> Span:
@@ -104,16 +117,7 @@ class PageIndex:
         if not needle.stream:
             return []
         start, end = self._bounds(within)
-        found: list[Span] = []
-        for position, after, score in self._occurrences(needle, start, end):
-            found.append(self.span(position, after, score))
-            if len(found) == limit:
-                break
-        return found
-
-    def has(self, needle: Needle) -> bool:
-        """Whether a text stands on the page character by character."""
-        return bool(self.find_exact(needle, 1))
+        return list(islice(self._occurrences(needle, start, end), limit))
 
     def find_symbols(self, symbols: str) -> Span | None:
         """Return where characters other than letters and digits first stand, such as a ticked box."""
@@ -149,35 +153,45 @@ class PageIndex:
         start = starts[first] if first < len(starts) else len(self.stream)
         return start, (starts[after - 1] + len(self.tokens.tokens[after - 1]) if after else 0)
 
-    def _occurrences(self, needle: Needle, start: int, end: int) -> Iterator[tuple[int, int, float]]:
-        """Yield where a text starts and ends in a part of the stream, with a score."""
+    def _occurrences(self, needle: Needle, start: int, end: int) -> Iterator[Span]:
+        """Yield the words of a text in a part of the stream."""
         text = needle.stream
         if len(needle.grams) == 1 and (text in self.positions or len(text) < _MIN_JOINED_CHARS):
             for position in self.positions.get(text, ()):
                 if start <= position <= end - len(text) and self._is_token(position, len(text)):
-                    yield position, position + len(text), 1.0
+                    yield self.span(position, position + len(text))
             return
-        found = list(islice(self._search(self.stream, text, len(needle.tokens), start, end), _MAX_TRIES))
-        if not found and "." in text:
-            loose = text.replace(".", " ")
-            matches = self._search(self.loose_stream, loose, len(needle.tokens), start, end)
-            found = [(position, _JOINED_SCORE) for position, _ in matches]
-        yield from ((position, position + len(text), score) for position, score in found)
-        if not found:
-            yield from self._search_joined(needle, start, end)
+        is_found = False
+        for position, score in self._search(self.stream, text, len(needle.tokens), start, end):
+            is_found = True
+            yield self.span(position, position + len(text), score)
+        if not is_found:
+            yield from self._search_grouped(needle, start, end)
+
+    def _search_grouped(self, needle: Needle, start: int, end: int) -> Iterator[Span]:
+        """Yield where a text stands whose digits are grouped otherwise."""
+        text = needle.stream
+        found: list[tuple[int, int]] = []
+        if "." in text:
+            loose = self._search(self.loose_stream, text.replace(".", " "), len(needle.tokens), start, end)
+            found = [(position, position + len(text)) for position, _ in loose]
+        for first, after in found or self._search_joined(needle, start, end):
+            if is_grouped_alike(text, self.stream[first:after]):
+                yield replace(self.span(first, after, _JOINED_SCORE), match="grouped")
 
     def _search(self, stream: str, text: str, num_tokens: int, start: int, end: int) -> Iterator[tuple[int, float]]:
         """Yield where a text stands in a part of the stream, with a score."""
         position = stream.find(text, start, end)
-        for _ in range(_MAX_TRIES):
-            if position < 0:
-                return
+        num_failed = 0
+        while position >= 0 and num_failed < _MAX_TRIES:
             if score := self._score_edges(position, position + len(text), num_tokens):
                 yield position, score
+            else:
+                num_failed += 1
             position = stream.find(text, position + 1, end)
 
-    def _search_joined(self, needle: Needle, start: int, end: int) -> Iterator[tuple[int, int, float]]:
-        """Yield where a long text with digits stands that is grouped otherwise, such as an account number."""
+    def _search_joined(self, needle: Needle, start: int, end: int) -> Iterator[tuple[int, int]]:
+        """Yield where a long text with digits starts and ends whatever its groups, such as an account number."""
         text = needle.joined
         if len(text) < _MIN_GROUPED_CHARS or not any(map(str.isdigit, text)):
             return
@@ -188,7 +202,7 @@ class PageIndex:
                 return
             first, after = positions[position], positions[position + len(text) - 1] + 1
             if start <= first and after <= end and self._is_token(first, after - first):
-                yield first, after, _JOINED_SCORE
+                yield first, after
             position = stream.find(text, position + 1)
 
     def _is_token(self, position: int, size: int) -> bool:

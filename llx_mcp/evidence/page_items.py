@@ -6,6 +6,7 @@ from typing import Any
 
 from llx_mcp.evidence.markup import strip_markup
 from llx_mcp.evidence.pages import WordBox
+from llx_mcp.evidence.places import unite_boxes
 
 Line = tuple[list[str], WordBox | None]
 
@@ -67,11 +68,7 @@ def _text_of_row(row: object) -> str:
 def _read_box(boxes: object) -> WordBox | None:
     """Return the rectangle around all boxes of an item; None where it has none that can be used."""
     found = [box for each in (boxes if isinstance(boxes, list) else [boxes]) if (box := _read_one_box(each))]
-    if not found:
-        return None
-    left, top = min(box[0] for box in found), min(box[1] for box in found)
-    right, bottom = max(box[0] + box[2] for box in found), max(box[1] + box[3] for box in found)
-    return left, top, right - left, bottom - top
+    return unite_boxes(found) if found else None
 
 
 def _read_one_box(box: object) -> WordBox | None:

@@ -7,7 +7,7 @@ from typing import Literal, Protocol
 
 from llx_mcp.evidence.pages import SourcePage, WordBox
 
-Match = Literal["exact", "tokens", "fuzzy"]
+Match = Literal["exact", "grouped", "tokens", "fuzzy"]
 
 
 class Rectangle(Protocol):
@@ -44,7 +44,8 @@ class Place:
         last: the index of the last word.
         boxes: one box for each line; empty where the source has no boxes.
         score: how well the words fit what was looked for, 0 to 1.
-        match: how they were found: character by character, by the same words in any order, or by similar words.
+        match: how they were found: character by character, also with digits grouped otherwise, by the same words in any
+            order, or by similar words.
     """
 
     page: int
@@ -61,20 +62,19 @@ class Places:
 
     Attributes:
         places: the best places.
-        total: how many there are, at least; more than the places that are listed.
+        total: how many there are, also those that are not listed; at least so many where the search was cut.
         num_pages: on how many pages.
         is_cut: whether the search ended early, because the time was up or there were too many.
+        unsearched: the first pages that could not be searched, because they have no text.
+        num_unsearched: how many pages could not be searched.
     """
 
     places: tuple[Place, ...] = ()
     total: int = 0
     num_pages: int = 0
     is_cut: bool = False
-
-    @property
-    def is_ambiguous(self) -> bool:
-        """Whether the text stands in more places than one."""
-        return self.total > 1
+    unsearched: tuple[int, ...] = ()
+    num_unsearched: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ def merge_boxes(page: SourcePage, span: Span, box_of: str = "word") -> tuple[Wor
     lines: dict[int, list[WordBox]] = {}
     for offset, box in enumerate(boxes):
         lines.setdefault(bisect_right(page.line_starts, span.first + offset), []).append(box)
-    return tuple(map(_unite, lines.values()))
+    return tuple(map(unite_boxes, lines.values()))
 
 
 def share_covered(boxes: Iterable[WordBox], others: Sequence[Rectangle]) -> float:
@@ -116,7 +116,8 @@ def share_covered(boxes: Iterable[WordBox], others: Sequence[Rectangle]) -> floa
     return min(covered / area, 1.0) if area > 0 else 0.0
 
 
-def _unite(boxes: list[WordBox]) -> WordBox:
+def unite_boxes(boxes: list[WordBox]) -> WordBox:
+    """Return the rectangle around some boxes, of which there must be one."""
     left, top = min(box[0] for box in boxes), min(box[1] for box in boxes)
     right, bottom = max(box[0] + box[2] for box in boxes), max(box[1] + box[3] for box in boxes)
     return (left, top, right - left, bottom - top)

@@ -1,35 +1,38 @@
 """Finds the words of a page that are a value: a text, a number in any format and scale, or a date."""
 
-import re
 from bisect import bisect_right
+from collections.abc import Collection
 from itertools import islice
 from typing import Any
 
-from llx_mcp.evidence.numbers import number_key, read_numbers
+from llx_mcp.evidence.numbers import index_numbers, number_key
 from llx_mcp.evidence.page_index import PageIndex
 from llx_mcp.evidence.places import Span
 from llx_mcp.evidence.similar import find_similar
 from llx_mcp.evidence.streams import build_needle
-from llx_mcp.result.quote_match import SCALES, quotes_contain_value, read_amount
+from llx_mcp.result.quote_match import (
+    PERCENT,
+    SCALES,
+    THOUSANDS,
+    find_scales,
+    parse_iso_date,
+    quotes_contain_value,
+    read_amount,
+)
 
 # A number that is given in thousands, in millions or as a percentage is a worse match than the number itself.
 _SCALED_SCORE = 0.8
 _MIN_SIMILARITY = 0.85
 _MAX_TEXT_CHARS = 20_000
 _MAX_NUMBER = 1e300
-_ISO_DATE = re.compile(r"(\d{4})-(\d{1,2})(?:-(\d{1,2}))?(?:[Tt ].*)?")
 _MAX_DATE_CHARS = 40
 # A date has at most this many words: `the 3rd day of March, 2026`.
 _MAX_DATE_WORDS = 6
-_MAX_YEARS = 200
+_MAX_YEARS = 1_000
+# `10 to 12.5 per cent`
+_MAX_WORDS_TO_SIGN = 4
 # The numbers of longer parts are looked up in the index of the page.
 _MAX_WORDS_READ = 200
-
-
-def parse_iso_date(value: object) -> tuple[str, int, int] | None:
-    """Return year, month and day of an ISO date; the day is 0 where it has none."""
-    match = _ISO_DATE.fullmatch(value) if isinstance(value, str) and len(value) <= _MAX_DATE_CHARS else None
-    return (match[1], int(match[2]), int(match[3] or 0)) if match else None
 
 
 def locate_value(page: PageIndex, value: Any, within: Span, limit: int = 20) -> list[Span]:
@@ -57,31 +60,40 @@ def locate_value(page: PageIndex, value: Any, within: Span, limit: int = 20) -> 
     return [similar] if similar is not None and within.first <= similar.first and similar.last <= within.last else []
 
 
-def locate_number(page: PageIndex, value: float, within: Span) -> list[Span]:
-    """Return the words of a part of a page that are a number; where none are, those that are it in another scale."""
+def locate_number(page: PageIndex, value: float, within: Span, scales: Collection[float] = THOUSANDS) -> list[Span]:
+    """Return the words of a part of a page that are a number; where none are, those that are it in another scale.
+
+    Args:
+        page: the page.
+        value: the number.
+        within: the words that are searched.
+        scales: the factors by which the page may give it, besides as a percentage beside a percent sign.
+    """
     # The comparison is false for NaN, too.
     if not abs(value) < _MAX_NUMBER:
         return []
     numbers = _index_numbers(page, within)
     if exact := numbers.get(number_key(value)):
         return [span for span in exact if within.first <= span.first and span.last <= within.last]
-    scaled = [span for scale in SCALES[1:] for span in numbers.get(number_key(value / scale), ())] if value else []
+    scaled = [(span, scale) for scale in SCALES[1:] if value for span in numbers.get(number_key(value / scale), ())]
     return [
         Span(span.first, span.last, _SCALED_SCORE)
-        for span in scaled
-        if within.first <= span.first and span.last <= within.last
+        for span, scale in scaled
+        if within.first <= span.first
+        and span.last <= within.last
+        and (scale in scales or (scale == PERCENT and _is_percentage(page, value, span)))
     ]
+
+
+def _is_percentage(page: PageIndex, value: float, span: Span) -> bool:
+    """Whether a percent sign stands beside a number."""
+    return PERCENT in find_scales(page.text(Span(span.first, span.last + _MAX_WORDS_TO_SIGN)), value)
 
 
 def _index_numbers(page: PageIndex, within: Span) -> dict[float, list[Span]]:
     """Return the numbers of a part of a page, or those of the whole page where the part is long."""
-    if within.last - within.first >= _MAX_WORDS_READ:
-        return page.numbers
-    found: dict[float, list[Span]] = {}
-    for span, numbers in read_numbers(page.words, within):
-        for key in set(map(number_key, numbers)):
-            found.setdefault(key, []).append(span)
-    return found
+    is_long = within.last - within.first >= _MAX_WORDS_READ
+    return page.numbers if is_long else index_numbers(page.words, within)
 
 
 def locate_date(page: PageIndex, value: str, within: Span) -> list[Span]:

@@ -26,6 +26,8 @@ NUMBER = re.compile(_SIGN + r"\d+(?:[.,'’]\d+)*")
 # A space separates two numbers, unless groups of three digits follow: `1 234 567` is also one number.
 SPACED_NUMBER = re.compile(_SIGN + r"(?<!\d)\d{1,3}(?:[ \u00a0\u202f]\d{3})+(?:[.,]\d+)?(?!\d)")
 _GROUPED_DIGITS = re.compile(r"\d{1,3}(?:([.,'’\u00a0\u202f ])\d{3})(?:\1\d{3})*")
+# From the first digit to the last one.
+_WITHIN_DIGITS = re.compile(r"\d(?:.*\d)?", re.DOTALL)
 # Longer digit strings are beyond a double.
 _MAX_NUMBER_CHARS = 300
 
@@ -86,7 +88,8 @@ def possible_numbers(text: str) -> frozenset[float]:
     """
     body = text.strip()
     is_maybe_negative = body[:1] in ("-", "−", "(")
-    digits = re.sub(r"^\D+|\D+$", "", body).replace("\u00a0", " ").replace("\u202f", " ").replace("’", "'")
+    found = _WITHIN_DIGITS.search(body)
+    digits = (found.group() if found else "").replace("\u00a0", " ").replace("\u202f", " ").replace("’", "'")
     numbers = {float(reading) for reading in _readings(digits) if len(reading) < _MAX_NUMBER_CHARS}
     # The minus may be a dash before an amount, and the bracket only a bracket, so both signs are possible.
     signs = (1.0, -1.0) if is_maybe_negative else (1.0,)

@@ -1,6 +1,7 @@
 """Checks whether the quotes of a value contain it: a cheap test for made-up values."""
 
 import re
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from llx_mcp.result.normalize import (
@@ -12,12 +13,14 @@ from llx_mcp.result.normalize import (
     numbers_in,
     possible_numbers,
 )
+from llx_mcp.result.scales import find_named_scales, find_percentages
 
 _WORD = re.compile(r"\d+(?:[.,]\d+)+|\w+")
 # The marks of 2026年3月31日, and of other scripts.
-_DATE_MARK = re.compile(r"(?<=\d)[^\W\d_a-z]+|[^\W\d_a-z]+(?=\d)")
+_DATE_MARK = re.compile(r"(?<=\d)[^\W\d_a-z]+|[^\W\d_a-z]{1,8}(?=\d)")
 _DATE_WORD = re.compile(r"\w+")
-_DATE = re.compile(r"(\d{4})-(\d{1,2})(?:-(\d{1,2}))?(?:[Tt ].*)?\Z")
+_ISO_DATE = re.compile(r"([0-9]{4})-([0-9]{1,2})(?:-([0-9]{1,2}))?(?:[Tt ].*)?")
+_MAX_DATE_CHARS = 40
 _NUMBER_WORDS = (
     "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
 )  # fmt: skip
@@ -38,19 +41,32 @@ _MAX_UNIT_CHARS = 3
 _MAX_AMOUNT_CHARS = 40
 _MIN_JOINED_CHARS = 5
 _MAX_TRIES = 20
-# A document may give a number in thousands, in millions or as a percentage.
-SCALES = (1.0, 1e3, 1e6, 1e9, 1e12, 1e-2, 1e2, 1e-3, 1e-6)
+PERCENT = 1e-2
+# A document may give a number in hundreds, thousands or millions, or as a percentage. A result may be in thousands or
+# millions, too.
+SCALES = (1.0, 1e3, 1e6, 1e9, 1e12, PERCENT, 1e2, 1e-3, 1e-6)
+# A factor that counts wherever nothing is known of the page. All others must be named.
+THOUSANDS = frozenset({1e3, 1e6, 1e9, 1e12, 1e-3, 1e-6})
 _TOLERANCE = 1e-9
+# Shorter numbers may be two numbers that stand side by side.
+_MIN_IDENTIFIER, _MAX_IDENTIFIER = 1e7, 1e15
 # The limit up to which a number is compared; a larger one counts as contained.
 _MAX_NUMBER = 1e300
 _MAX_QUOTE_CHARS = 20_000
 
 
-def quotes_contain_value(value: Any, quotes: list[str]) -> bool:
+def quotes_contain_value(value: Any, quotes: list[str], scales: Collection[float] = THOUSANDS) -> bool:
     """Whether any quote, or all quotes together, contain a value.
 
-    A number matches in any format, also scaled to thousands, millions or per cent. A date matches in any order. Texts
-    match without case, accents and spacing. Null and booleans always match, because a quote does not spell them out.
+    A number matches in any format, also scaled, and as a percentage beside a percent sign. A date matches in any order.
+    Texts match without case, accents and spacing. Null and booleans always match, because a quote does not spell them
+    out.
+
+    Args:
+        value: any JSON value.
+        quotes: the quotes.
+        scales: by which factors a number may be given, besides those that its quote names. The default is for callers
+            that do not know the page: its header may name thousands or millions.
     """
     if isinstance(value, bool) or value is None:
         return True
@@ -58,7 +74,7 @@ def quotes_contain_value(value: Any, quotes: list[str]) -> bool:
         # The comparison of texts comes first because it is fast.
         if str(value) in quotes or abs(value) >= _MAX_NUMBER:
             return True
-        return any(_contains_number(quote, float(value)) for quote in quotes)
+        return any(_contains_number(quote, float(value), scales) for quote in quotes)
     text = str(value)
     if any(_contains_words(quote, text) for quote in quotes):
         return True
@@ -72,8 +88,8 @@ def _contains_text(quotes: str, text: str) -> bool:
     joined = text.replace(" ", "")
     if len(joined) >= _MIN_JOINED_CHARS and not joined.isdigit() and joined in quotes.replace(" ", ""):
         return True
-    if match := _DATE.match(text):
-        return _contains_date(quotes, match.groups())
+    if date := parse_iso_date(text):
+        return _contains_date(quotes[:_MAX_QUOTE_CHARS], *date)
     words, quoted_words = _WORD.findall(text), _WORD.findall(quotes)
     if words and _common_share(words, quoted_words) >= _MIN_COMMON_SHARE:
         return True
@@ -141,21 +157,49 @@ def _common_share(words: list[str], others: list[str]) -> float:
     return sum(word in known for word in words) / len(words)
 
 
-def _contains_number(quote: str, value: float) -> bool:
+def find_scales(quote: str, value: float) -> Iterator[float]:
+    """Yield the factors by which the numbers of a quote must be multiplied to be a value; 1 comes first."""
     numbers = numbers_in(quote[:_MAX_QUOTE_CHARS])
     for scale in SCALES:
         scaled = abs(value / scale)
-        # The tolerance is relative, so that 0 is no other number in trillions.
-        if any(abs(abs(number) - scaled) <= _TOLERANCE * scaled for number in numbers):
-            return True
-    if value.is_integer() and 0 <= value < len(_NUMBER_WORDS):
-        return _NUMBER_WORDS[int(value)] in normalize_text(quote)
-    return False
+        if _has_number(numbers, scaled) and (
+            scale != PERCENT or _has_number(find_percentages(quote[:_MAX_QUOTE_CHARS]), scaled)
+        ):
+            yield scale
+        if scale == 1 and _has_identifier(quote, value):
+            yield 1.0
+        if scale == 1 and float(value).is_integer() and 0 <= value < len(_NUMBER_WORDS):
+            yield from (1.0,) if _NUMBER_WORDS[int(value)] in normalize_text(quote) else ()
 
 
-def _contains_date(quotes: str, parts: tuple[str | None, ...]) -> bool:
-    """Whether normalised quotes contain a date, given as year, month and day; the day may be None."""
-    year, month, day = parts[0] or "", int(parts[1] or 0), int(parts[2] or 0)
+def _has_identifier(quote: str, value: float) -> bool:
+    """Whether a long whole number stands in a quote in groups of any size, as in `9990 1700 12`."""
+    if not _MIN_IDENTIFIER <= value < _MAX_IDENTIFIER or not float(value).is_integer():
+        return False
+    pattern = "[ -]?".join(str(int(value)))
+    return re.search(rf"(?<![0-9]){pattern}(?![0-9])", quote[:_MAX_QUOTE_CHARS]) is not None
+
+
+def _has_number(numbers: Collection[float], wanted: float) -> bool:
+    # The tolerance is relative, so that 0 is no other number in trillions.
+    return any(abs(abs(number) - wanted) <= _TOLERANCE * wanted for number in numbers)
+
+
+def _contains_number(quote: str, value: float, scales: Collection[float]) -> bool:
+    return any(
+        scale in (1.0, PERCENT) or scale in scales or scale in find_named_scales(quote)
+        for scale in find_scales(quote, value)
+    )
+
+
+def parse_iso_date(value: object) -> tuple[str, int, int] | None:
+    """Return year, month and day of an ISO date; the day is 0 where it has none."""
+    match = _ISO_DATE.fullmatch(value) if isinstance(value, str) and len(value) <= _MAX_DATE_CHARS else None
+    return (match[1], int(match[2]), int(match[3] or 0)) if match else None
+
+
+def _contains_date(quotes: str, year: str, month: int, day: int) -> bool:
+    """Whether normalised quotes contain a date; the day may be 0."""
     quotes = _DATE_MARK.sub(" ", quotes)
     words = set(_DATE_WORD.findall(quotes))
     numbers = {int(word) for word in words if word.isdigit() and word.isascii() and len(word) < 5}

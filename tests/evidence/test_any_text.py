@@ -44,8 +44,7 @@ def test_quote_cut_from_a_page_is_found_there(pages: list[list[str]], data: st.D
     quote = " ".join(words[first : last + 1])
     check = Grounder(build(pages)).check(True, [Citation(number, quote)])
     assert check.verdict == "verified"
-    assert check.place is not None
-    assert check.place.page == number
+    assert check.citations[0].places[0].page == number
 
 
 @settings(max_examples=300, deadline=None)

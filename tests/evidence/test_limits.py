@@ -8,6 +8,8 @@ import pytest
 from llx_mcp.evidence.grounding import Grounder
 from llx_mcp.evidence.pages import SourcePage, SourceText
 from llx_mcp.result.document import Citation
+from llx_mcp.result.normalize import possible_numbers
+from llx_mcp.result.quote_match import quotes_contain_value
 
 # Far above what any of these takes, which is at most some seconds on a slow machine.
 HANG_SECONDS = 60
@@ -59,3 +61,22 @@ def test_value_that_stands_in_very_many_places_is_counted_up_to_a_limit() -> Non
     pages = [SourcePage(number, ["5"] * 500) for number in range(1, 41)]
     places = Grounder(SourceText("document", pages)).find_value(5)
     assert (len(places.places), places.total, places.is_cut) == (5, 1_000, True)
+
+
+LONG_RUNS = [
+    "a", "A", "1", " ", ".", "_", "-", "(", "東", "é", "%", "[", "<", "&", "\\", "$", "*", "|", "\n", "\u00a0", ",",
+    "'", "1 ", "123 ", "1.", "1,", "-(", ". ", "a1", "東1", "<!--", "[a](b ", "<a ", "&#9", "٣",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("value", [5, 0.05, -5, "2026-03-01", "some text 5", "x" * 50], ids=range(6))
+def test_long_runs_of_any_character_are_read_in_little_time(value: object) -> None:
+    grounder = Grounder(SourceText("document", [SourcePage(1, ["alpha", "beta", "5"])]))
+    started = time.thread_time()
+    for run in LONG_RUNS:
+        quote = f"alpha -5 % {(run * 30_000)[:30_000]}beta"
+        quotes_contain_value(value, [quote])
+        grounder.check(value, [Citation(1, quote)])
+        possible_numbers(quote)
+    # A pattern that looks at each run once takes a hundredth of this; one that looks at it again and again, more.
+    assert time.thread_time() - started < 10

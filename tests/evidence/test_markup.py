@@ -29,3 +29,7 @@ from llx_mcp.evidence.markup import strip_markup
 )  # fmt: skip
 def test_markup_is_taken_out(text: str, plain: str) -> None:
     assert strip_markup(text).split() == plain.split()
+
+
+def test_reference_to_a_character_with_thousands_of_digits_is_dropped() -> None:
+    assert strip_markup(f"a &#{'9' * 5_000}; *b*").split() == ["a", ";", "b"]

@@ -35,10 +35,11 @@ def test_every_citation_of_the_samples_is_verified_at_its_box(job: CitedJob) -> 
     for value in job.values:
         check = job.grounder.check(value.value, [value.citation])
         assert check.verdict == "verified", value
-        assert check.value_place is not None, value
-        assert check.value_place.page == value.citation.page
+        value_place = check.citations[0].value_place
+        assert value_place is not None, value
+        assert value_place.page == value.citation.page
         # The glyphs of a word are lower than its line, and a word may end in a comma that the box leaves out.
-        assert share_covered(check.value_place.boxes, value.citation.boxes) > 0.7, value
+        assert share_covered(value_place.boxes, value.citation.boxes) > 0.7, value
 
 
 @pytest.mark.parametrize("job", sample_jobs(), ids=lambda job: job.name)

@@ -22,6 +22,9 @@ FULL_200 = LONG_VALUE[:200]
         (-12.5, "−12.50"),
         (2742500000, "2,742.5 (in millions)"),
         (0.125, "12.5 %"),
+        (0.125, "Growth (%) 12.5"),
+        (0.125, "10 to 12.5 per cent"),
+        (0.1, "10 to 12.5 per cent"),
         (-509.89, "19 Apr 2026 Electricity, Tidewater Energy -509.89 30,075.02"),
         (30075.02, "19 Apr 2026 Electricity, Tidewater Energy -509.89 30,075.02"),
         (500, "Qty 34 500 EUR"),
@@ -46,12 +49,12 @@ FULL_200 = LONG_VALUE[:200]
         (LONG_VALUE, "W0 w1, w2: w3 w4"),
         (LONG_VALUE, "w0 w1 x w2 w3"),
         (17.0000000001, "17"),
+        (9990170012, "no. 9990 1700 12"),
         (7.1e6, "7.1 million"),
         (3e9, "3 (billions)"),
         (4e12, "4 (trillions)"),
         (0.055, "5.5 %"),
         (1250, "12.5 (hundreds)"),
-        (12.5, "0.125"),
         (1234.5, "1234500"),
         (3.25, "3250000"),
         ("2026-03-12T08:15", "Collected 12 March 2026 08:15"),
@@ -119,7 +122,14 @@ def test_quote_contains_the_value(value: Any, quote: str) -> None:
         (LONG_VALUE, "w0 w1 x w2 y"),
         (LONG_VALUE, "w0 w1 w2 w3"),
         (17.001, "17"),
+        (12.5, "0.125"),
+        (12.5, "1250"),
+        (1200, "12 items"),
+        (0.12, "12 items"),
+        (0.12, "12 items of 40 %"),
         (51_051, "51"),
+        (12345678, "123,456.78"),
+        (12345678, "1234 56789"),
         (12, "120"),
         (120, "12.5"),
         (1234.5, "123450000"),
@@ -138,3 +148,22 @@ def test_quote_does_not_contain_another_value(value: Any, quote: str) -> None:
 
 def test_several_quotes_together_contain_a_value() -> None:
     assert quotes_contain_value("one long value on two pages", ["one long value", "on two pages"])
+
+
+@pytest.mark.parametrize(
+    ("value", "quote", "scales", "is_contained"),
+    [
+        (12_000_000, "12 items", (), False),
+        (12_000_000, "12 items", (1e6,), True),
+        (12_000_000, "12 items", (1e3,), False),
+        (12_000_000, "12 (in millions)", (), True),
+        (51_000, "51k", (), True),
+        (3.25, "3,250,000", (), False),
+        (12, "12 items", (), True),
+        (0.12, "12 %", (), True),
+    ],
+)
+def test_scale_must_be_named_where_the_page_is_known(
+    value: float, quote: str, scales: tuple[float, ...], *, is_contained: bool
+) -> None:
+    assert quotes_contain_value(value, [quote], scales) == is_contained
