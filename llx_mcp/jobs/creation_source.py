@@ -44,17 +44,11 @@ class CreationSource(Protocol):
         """Upload a file."""
         ...
 
-    async def delete_file(self, file_id: str, scope: Scope = DEFAULT_SCOPE) -> None:
-        """Delete a file."""
-        ...
-
     async def validate_schema(self, data_schema: Mapping[str, Any]) -> dict[str, Any]:
         """Return a schema, ready for use."""
         ...
 
-    async def generate_schema(
-        self, prompt: str | None, file_id: str | None, scope: Scope = DEFAULT_SCOPE
-    ) -> dict[str, Any]:
+    async def generate_schema(self, prompt: str, file_id: str, scope: Scope = DEFAULT_SCOPE) -> dict[str, Any]:
         """Return the parameters of a configuration for a document, with its `data_schema`."""
         ...
 

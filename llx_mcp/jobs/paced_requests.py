@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, TypeVar
 
-from llx_mcp.errors import BadResponseError, LlxError
+from llx_mcp.errors import LlxError
 from llx_mcp.jobs.clock import Clock
 from llx_mcp.jobs.creation_source import CreationSource, Download
 from llx_mcp.jobs.rate_limited_source import RateLimitedSource
@@ -71,8 +71,7 @@ class PacedRequests:
             try:
                 return await attempt()
             except LlxError as exc:
-                # A gateway's page in place of an answer passes too.
-                if number == max_tries - 1 or not (exc.is_transient or isinstance(exc, BadResponseError)):
+                if number == max_tries - 1 or not exc.is_transient:
                     raise
             await self._clock.sleep(_FIRST_PAUSE_SECONDS * 2**number)
         raise AssertionError("the last try either returns or raises")

@@ -16,12 +16,12 @@ import httpx
 from llx_mcp import __version__
 from llx_mcp.errors import ConfigurationError
 from llx_mcp.llamacloud.error_mapping import (
-    RequestContext,
     TransportFailure,
     map_large_body,
     map_status,
     map_transport_failure,
 )
+from llx_mcp.llamacloud.request_context import RequestContext
 from llx_mcp.llamacloud.retries import AttemptFailed, parse_clock_offset
 
 CONNECT_SECONDS = 5.0

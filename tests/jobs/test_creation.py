@@ -116,6 +116,27 @@ async def test_lost_answer_makes_no_second_job(workshop: Workshop, number: int, 
     assert count(line.sent, "POST", CREATE_PATH) == 1
 
 
+@pytest.mark.parametrize("status", [202, 303, 503, 504, 520, 522, 524])
+async def test_request_on_which_the_service_may_still_work_is_not_sent_again(workshop: Workshop, status: int) -> None:
+    late: list[httpx.Request] = []
+
+    def take(request: httpx.Request, _: int) -> httpx.Response | None:
+        if (request.method, request.url.path) != ("POST", CREATE_PATH) or late:
+            return None
+        late.append(request)
+        return httpx.Response(status, text="<html>")
+
+    line = workshop.line(on_request=take)
+    with pytest.raises(UnclearOutcomeError, match="not known whether the job was created"):
+        await workshop.create(line)
+    assert count(line.sent, "POST", CREATE_PATH) == 1
+    # The service ends its work on the request now.
+    (request,) = late
+    await httpx.ASGITransport(line.app).handle_async_request(request)
+    assert not (await workshop.create()).is_new
+    assert len(workshop.new_jobs) == 1
+
+
 async def test_lost_upload_is_sent_again_and_creates_one_job(workshop: Workshop) -> None:
     line = workshop.line(on_request=lose_at(FIRST_REQUESTS.index(("POST", FILES_PATH))))
     await workshop.create(line)
@@ -138,7 +159,7 @@ async def test_request_that_the_service_failed_is_sent_again_once_there_is_no_jo
     def fail(request: httpx.Request, _: int) -> httpx.Response | None:
         if (request.method, request.url.path) == ("POST", CREATE_PATH) and count(line.sent, "POST", CREATE_PATH) == 1:
             workshop.store.delete_job(workshop.new_jobs[0])
-            return httpx.Response(503, json={"detail": "busy"})
+            return httpx.Response(500, json={"detail": "busy"})
         return None
 
     line = workshop.line(on_response=fail)
@@ -147,7 +168,7 @@ async def test_request_that_the_service_failed_is_sent_again_once_there_is_no_jo
     assert count(line.sent, "POST", CREATE_PATH) == 2
 
 
-@pytest.mark.parametrize("status", [408, 409, 500, 502, 503, 504])
+@pytest.mark.parametrize("status", [202, 303, 408, 409, 500, 502, 503, 504, 524])
 async def test_error_of_a_service_that_has_created_the_job_makes_no_second_one(workshop: Workshop, status: int) -> None:
     line = workshop.line(
         on_response=lambda request, _: (
@@ -395,7 +416,11 @@ async def test_unknown_id_is_named(workshop: Workshop, request_: dict[str, Any],
 @pytest.mark.parametrize(
     ("status", "error", "words"),
     [
-        (402, OutOfCreditsError, "out of credits. Nothing was created: check the account's billing page"),
+        (
+            402,
+            OutOfCreditsError,
+            "out of credits. It cannot create jobs, so nothing was done: check the account's billing page",
+        ),
         (429, RateLimitedError, "rate limit is reached. Wait a minute"),
         (422, LlxError, r"configuration\.tier \(body\): bad tier"),
     ],
