@@ -5,7 +5,6 @@ options. A server that ends between two requests loses nothing, and the same cal
 """
 
 from collections.abc import Awaitable, Callable, Hashable, Mapping
-from contextlib import ExitStack
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -196,7 +195,9 @@ class JobCreator:
             return await anyio.to_thread.run_sync(read_document, request.file, self._options.folders)
         if request.url:
             found = await requests.download(request.url)
-            return await anyio.to_thread.run_sync(build_web_document, request.url, found.name, found.content)
+            return await anyio.to_thread.run_sync(
+                build_web_document, request.url, found.name, found.media_type, found.content
+            )
         return None
 
     async def _copy_options(self, request: CreationRequest, requests: PacedRequests) -> dict[str, Any]:
@@ -287,10 +288,7 @@ class JobCreator:
 
     async def _upload(self, document: LocalDocument | None, scope: Scope, requests: PacedRequests) -> "CloudFile":
         assert document is not None  # noqa: S101 - a document of the service has an id
-        with ExitStack() as stack:
-            # It reads the whole file.
-            opening = open_unchanged(document, self._options.folders)
-            stream = await anyio.to_thread.run_sync(stack.enter_context, opening)
+        with open_unchanged(document, self._options.folders) as stream:
             return await requests.send(
                 lambda creation: creation.upload(stream, document.name, document.external_id, scope)
             )

@@ -14,7 +14,12 @@ class Download(Protocol):
 
     @property
     def name(self) -> str:
-        """A file name."""
+        """The last part of the path of its address."""
+        ...
+
+    @property
+    def media_type(self) -> str:
+        """What its host says that it is; empty where it says nothing."""
         ...
 
     @property
@@ -34,8 +39,8 @@ class CreationSource(Protocol):
         """Return what the service knows of a file."""
         ...
 
-    async def download(self, url: str) -> Download:
-        """Download a document from a public https address."""
+    async def download(self, url: str, max_bytes: int) -> Download:
+        """Download a document from a public https address, if it has no more bytes."""
         ...
 
     async def upload(

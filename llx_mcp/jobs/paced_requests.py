@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, TypeVar
 from llx_mcp.errors import LlxError
 from llx_mcp.jobs.clock import Clock
 from llx_mcp.jobs.creation_source import CreationSource, Download
+from llx_mcp.jobs.document_types import MAX_DOCUMENT_BYTES
 from llx_mcp.jobs.rate_limited_source import RateLimitedSource
 from llx_mcp.scope import JobFilter, Scope
 
@@ -47,7 +48,7 @@ class PacedRequests:
         Raises:
             LlxError: there is no such document.
         """
-        return await self._source.creation.download(url)
+        return await self._source.creation.download(url, MAX_DOCUMENT_BYTES)
 
     async def fetch_job(self, job_id: str, expand: tuple[str, ...], scope: Scope) -> "Job":
         """Fetch a job with the named sections.

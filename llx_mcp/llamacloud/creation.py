@@ -49,7 +49,7 @@ class CreationClient:
         path = build_file_path(file_id)
         return _parse_file(await self._send("GET", path, scope, "read files", f'document_id: file "{file_id}"'))
 
-    async def download(self, url: str) -> WebDocument:
+    async def download(self, url: str, max_bytes: int) -> WebDocument:
         """Download a document from a public https address, without the key.
 
         Raises:
@@ -57,7 +57,7 @@ class CreationClient:
             UnreachableError: the host does not answer.
         """
         refuse_key(self._requester.build_context().key, [url])
-        return await download_document(url, transport=self._requester.connection.web_transport)
+        return await download_document(url, max_bytes, transport=self._requester.connection.web_transport)
 
     async def upload(
         self, content: BinaryIO, name: str, external_file_id: str, scope: Scope = DEFAULT_SCOPE

@@ -24,6 +24,7 @@ from llx_mcp.llamacloud.error_mapping import (
 from llx_mcp.llamacloud.request_context import RequestContext
 from llx_mcp.llamacloud.retries import AttemptFailed, parse_clock_offset
 
+USER_AGENT = f"llx-mcp/{__version__}"
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 60.0
 # For a whole attempt: a server that sends a byte a minute would never exceed the read timeout.
@@ -225,7 +226,7 @@ def _build_http(transport: httpx.AsyncBaseTransport | None) -> httpx.AsyncClient
             headers={
                 "Accept": "application/json",
                 "Accept-Encoding": "gzip, deflate",
-                "User-Agent": f"llx-mcp/{__version__}",
+                "User-Agent": USER_AGENT,
             },
             # A redirect could carry the key elsewhere.
             follow_redirects=False,

@@ -493,6 +493,28 @@ async def test_file_that_changes_after_the_plan_creates_nothing(workshop: Worksh
     assert workshop.num_new_files == 0
 
 
+@pytest.mark.parametrize("new", [b"BBBB two\n" * 9_000, b"AAAA one\n" * 8_999, b"AAAA one\n" * 9_001])
+async def test_file_that_changes_during_its_upload_is_not_stored_under_the_old_digest(
+    workshop: Workshop, new: bytes
+) -> None:
+    path, old = workshop.folder / "a.txt", b"AAAA one\n" * 9_000
+    path.write_bytes(old)
+
+    def change(request: httpx.Request, _: int) -> None:
+        if (request.method, request.url.path) == ("POST", FILES_PATH):
+            path.write_bytes(new)
+
+    with pytest.raises(ArgumentError, match="has changed since it was read, so no job was created"):
+        await workshop.create(workshop.line(on_request=change), file="a.txt")
+    assert workshop.new_jobs == []
+    assert workshop.num_new_files == 0
+    path.write_bytes(old)
+    created = await workshop.create(file="a.txt")
+    (stored,) = [file for file in workshop.store.files.list_files() if file.external_file_id]
+    assert workshop.store.files.get_content(stored) == old
+    assert created.job.file_input == stored.file_id
+
+
 async def test_document_of_the_web_is_uploaded_once(workshop: Workshop) -> None:
     content = (workshop.folder / "invoice.pdf").read_bytes()
 
