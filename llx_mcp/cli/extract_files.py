@@ -106,7 +106,7 @@ class FileExtractor:
         Raises:
             LlxError: what to extract is not accepted, or the service cannot be asked.
         """
-        options = await self._reader.creator.build_options(self._request)
+        options = await self._reader.writer.creator.build_options(self._request)
         await self._for_each(self.states, lambda state: self._plan(state, options))
         self._options = options
 
@@ -130,11 +130,11 @@ class FileExtractor:
             await self._wait_for(states, seconds, on_end)
 
     async def _plan(self, state: FileState, options: dict[str, Any]) -> None:
-        state.plan = await self._reader.creator.plan(replace(self._request, file=state.path), options)
+        state.plan = await self._reader.writer.creator.plan(replace(self._request, file=state.path), options)
 
     async def _create(self, state: FileState) -> None:
         assert state.plan is not None  # noqa: S101 - those without a plan have an error
-        creator = self._reader.creator
+        creator = self._reader.writer.creator
         try:
             state.created = await creator.create(state.plan)
         except UnclearOutcomeError:

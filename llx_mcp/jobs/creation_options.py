@@ -14,8 +14,10 @@ class CreationOptions:
         allowed: the permissions.
         folders: a document may be a file in one of these folders; empty where no file of this machine may be read.
         max_pages: the most pages of one job; None sets no limit.
+        is_billed: whether jobs cost credits.
     """
 
     allowed: frozenset[Permission] = frozenset()
     folders: tuple[Path, ...] = ()
     max_pages: int | None = None
+    is_billed: bool = True

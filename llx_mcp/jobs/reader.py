@@ -29,15 +29,13 @@ if TYPE_CHECKING:
     from llx_mcp.answers.dispatch import Question
     from llx_mcp.answers.header import Header
     from llx_mcp.answers.wait_report import WaitReport
-    from llx_mcp.jobs.cancellation import JobCanceller
     from llx_mcp.jobs.citation_pictures import CitationPictures
-    from llx_mcp.jobs.creation import JobCreator
     from llx_mcp.jobs.evidence import EvidenceFinder
     from llx_mcp.jobs.executor import AnswerExecutor
     from llx_mcp.jobs.joined import JoinedJobs
     from llx_mcp.jobs.poller import JobPoller
     from llx_mcp.jobs.progress import JobSnapshot, OnProgress, WaitProgress
-    from llx_mcp.jobs.schema_suggestion import SchemaSuggester
+    from llx_mcp.jobs.writer import JobWriter
     from llx_mcp.models import Job
 
 MAX_JOBS = 100
@@ -71,39 +69,11 @@ class JobReader:
         return AnswerExecutor(self.fetcher.cache, self._stack, self._group)
 
     @cached_property
-    def creator(self) -> "JobCreator":
-        """Plans and creates jobs."""
-        from llx_mcp.jobs.creation import JobCreator
-        from llx_mcp.jobs.page_count import PageCounter
-        from llx_mcp.pdf.processes import PdfProcesses
+    def writer(self) -> "JobWriter":
+        """Creates, cancels and deletes jobs."""
+        from llx_mcp.jobs.writer import JobWriter
 
-        processes = PdfProcesses()
-        self._stack.push_async_callback(processes.close)
-        options = self._options
-        return JobCreator(
-            self.fetcher,
-            options.creation,
-            self.clock,
-            self._group,
-            call_seconds=options.call_seconds,
-            count_pages=PageCounter(processes, options.creation.folders).count,
-        )
-
-    @cached_property
-    def canceller(self) -> "JobCanceller":
-        """Cancels and deletes jobs."""
-        from llx_mcp.jobs.cancellation import JobCanceller
-
-        options = self._options
-        can_cancel = "cancel" in options.creation.allowed
-        return JobCanceller(self.fetcher, self.clock, call_seconds=options.call_seconds, can_cancel=can_cancel)
-
-    @cached_property
-    def suggester(self) -> "SchemaSuggester":
-        """Suggests schemas."""
-        from llx_mcp.jobs.schema_suggestion import SchemaSuggester
-
-        return SchemaSuggester(self.creator)
+        return JobWriter(self.fetcher, self.clock, self._stack, self._group, self._options)
 
     @cached_property
     def evidence(self) -> "EvidenceFinder":

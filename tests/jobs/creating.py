@@ -122,7 +122,7 @@ class Workshop:
     async def create(self, line: Line | None = None, **request: Any) -> CreatedJob:
         """Plan and create a job with a server of its own."""
         async with self.open(line) as reader:
-            return await run(reader.creator, **request)
+            return await run(reader.writer.creator, **request)
 
 
 async def run(creator: JobCreator, **request: Any) -> CreatedJob:

@@ -221,7 +221,7 @@ async def test_job_with_options_that_the_service_changed_is_named_and_not_repeat
 
 async def test_concurrent_wishes_share_one_job(workshop: Workshop) -> None:
     async with workshop.open() as reader:
-        jobs = await asyncio.gather(*(run(reader.creator) for _ in range(8)))
+        jobs = await asyncio.gather(*(run(reader.writer.creator) for _ in range(8)))
     assert {job.job.id for job in jobs} == set(workshop.new_jobs)
     assert len(workshop.new_jobs) == workshop.num_new_files == 1
 
@@ -229,20 +229,20 @@ async def test_concurrent_wishes_share_one_job(workshop: Workshop) -> None:
 async def test_plan_that_is_older_than_the_job_creates_no_second_one(workshop: Workshop) -> None:
     async with workshop.open() as reader:
         request = CreationRequest(file="invoice.pdf", data_schema=SCHEMA)
-        plans = [await reader.creator.plan(request) for _ in range(2)]
-        jobs = [await reader.creator.create(plan) for plan in plans]
+        plans = [await reader.writer.creator.plan(request) for _ in range(2)]
+        jobs = [await reader.writer.creator.create(plan) for plan in plans]
         assert [job.is_new for job in jobs] == [True, False]
         workshop.store.delete_job(jobs[0].job.id)
-        assert (await reader.creator.create(plans[0])).is_new
+        assert (await reader.writer.creator.create(plans[0])).is_new
 
 
 async def test_server_that_runs_for_days_creates_anew_after_one(workshop: Workshop) -> None:
     async with workshop.open() as reader:
-        first = await run(reader.creator)
+        first = await run(reader.writer.creator)
         workshop.clock.seconds += 3_600
-        assert not (await run(reader.creator)).is_new
+        assert not (await run(reader.writer.creator)).is_new
         workshop.clock.seconds += 24 * 3_600
-        assert (await run(reader.creator)).is_new
+        assert (await run(reader.writer.creator)).is_new
     assert first.job.id in workshop.new_jobs
     assert len(workshop.new_jobs) == 2
 
@@ -253,7 +253,7 @@ async def test_many_documents_share_the_validation_of_one_schema(workshop: Works
         for number in range(5):
             path = workshop.folder / f"{number}.txt"
             path.write_text(f"text {number}")
-            await run(reader.creator, file=path.name)
+            await run(reader.writer.creator, file=path.name)
     assert count(line.sent, "POST", f"{CREATE_PATH}/schema/validation") == 1
 
 
@@ -273,7 +273,7 @@ async def test_requests_stay_within_the_rate_limit_once_it_is_known(workshop: Wo
         for number in range(40):
             path = workshop.folder / f"{number}.txt"
             path.write_text(f"text {number}")
-            await run(reader.creator, file=path.name, data_schema={**SCHEMA, "title": str(number)})
+            await run(reader.writer.creator, file=path.name, data_schema={**SCHEMA, "title": str(number)})
     assert len(workshop.new_jobs) == 40
     assert refused
     assert max(refused) < 60
@@ -337,7 +337,7 @@ async def test_document_of_the_service_is_used_by_its_id(workshop: Workshop) -> 
     first = await workshop.create()
     document_id = first.job.file_input
     created = await workshop.create(document_id=document_id, options={"tier": "agentic"})
-    assert (created.job.file_input, created.plan.document_name) == (document_id, "invoice.pdf")
+    assert (created.job.file_input, created.plan.found.name) == (document_id, "invoice.pdf")
     assert not (await workshop.create(document_id=document_id)).is_new
 
 
@@ -394,7 +394,7 @@ async def test_bad_input_is_refused_with_the_argument(workshop: Workshop, reques
     line = workshop.line()
     async with workshop.open(line) as reader:
         with pytest.raises(ArgumentError, match=words):
-            await reader.creator.plan(CreationRequest(**request_))
+            await reader.writer.creator.plan(CreationRequest(**request_))
     assert workshop.new_jobs == []
     assert ("POST", FILES_PATH) not in line.sent
 
@@ -458,10 +458,10 @@ async def test_job_with_more_pages_than_allowed_is_refused_before_the_upload(
     workshop = Workshop(tmp_path, max_pages=2)
     line = workshop.line()
     async with workshop.open(line) as reader:
-        reader.creator._count_pages = count_seven
+        reader.writer.creator._count_pages = count_seven
         with pytest.raises(ArgumentError, match=r"this server allows 2 \(--max-pages\), so nothing was uploaded"):
-            await run(reader.creator, options=options)
-        assert (await run(reader.creator, options={"target_pages": "2,4"})).plan.estimate.pages == 2
+            await run(reader.writer.creator, options=options)
+        assert (await run(reader.writer.creator, options={"target_pages": "2,4"})).plan.estimate.pages == 2
     assert workshop.num_new_files == 1
 
 
@@ -478,17 +478,17 @@ async def test_pages_that_are_not_known_are_bounded_by_what_is_allowed(tmp_path:
 
 async def test_page_that_the_document_does_not_have_is_refused(workshop: Workshop) -> None:
     async with workshop.open() as reader:
-        reader.creator._count_pages = count_seven
+        reader.writer.creator._count_pages = count_seven
         with pytest.raises(ArgumentError, match="the document has 7 pages, and no page 9"):
-            await run(reader.creator, options={"target_pages": "1,9"})
+            await run(reader.writer.creator, options={"target_pages": "1,9"})
 
 
 async def test_file_that_changes_after_the_plan_creates_nothing(workshop: Workshop) -> None:
     async with workshop.open() as reader:
-        plan = await reader.creator.plan(CreationRequest(file="invoice.pdf", data_schema=SCHEMA))
+        plan = await reader.writer.creator.plan(CreationRequest(file="invoice.pdf", data_schema=SCHEMA))
         (workshop.folder / "invoice.pdf").write_bytes(b"%PDF-1.7 other")
         with pytest.raises(ArgumentError, match=r'"invoice\.pdf" has changed since it was read'):
-            await reader.creator.create(plan)
+            await reader.writer.creator.create(plan)
     assert workshop.new_jobs == []
     assert workshop.num_new_files == 0
 
@@ -527,7 +527,7 @@ async def test_document_of_the_web_is_uploaded_once(workshop: Workshop) -> None:
         created = await workshop.create(line, url="https://93.184.216.34/files/web.pdf?key=1")
         assert created.is_new is is_new
         assert line.sent.count(("GET", "/files/web.pdf")) == 1
-    assert (created.plan.document_name, created.plan.estimate.pages) == ("web.pdf", 2)
+    assert (created.plan.found.name, created.plan.estimate.pages) == ("web.pdf", 2)
     # The same content under another name is the same document.
     assert not (await workshop.create()).is_new
     assert len(workshop.new_jobs) == workshop.num_new_files == 1

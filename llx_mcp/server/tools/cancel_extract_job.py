@@ -31,5 +31,5 @@ async def cancel_extract_job(
     from llx_mcp.jobs.creation_answers import build_cancelled_answer
 
     scope = build_scope(project_id, organization_id)
-    job, had_ended = await ctx.request_context.lifespan_context.canceller.cancel(job_id, scope)
+    job, had_ended = await ctx.request_context.lifespan_context.writer.canceller.cancel(job_id, scope)
     return tool_result(build_cancelled_answer(job, scope, had_ended=had_ended))

@@ -99,7 +99,7 @@ async def plan_creation(
         again,
         build_scope(project_id, organization_id),
     )
-    return await ctx.request_context.lifespan_context.creator.plan(request)
+    return await ctx.request_context.lifespan_context.writer.creator.plan(request)
 
 
 async def ask_person(
@@ -138,7 +138,7 @@ async def create_extract_job(
 
     if confirmation.action != "accept" or not confirmation.data.create:
         return tool_result(build_declined_answer(plan))
-    created: CreatedJob = await ctx.request_context.lifespan_context.creator.create(plan)
+    created: CreatedJob = await ctx.request_context.lifespan_context.writer.creator.create(plan)
     return tool_result(build_created_answer(replace(created, plan=plan)))
 
 

@@ -32,5 +32,5 @@ async def delete_extract_job(
     from llx_mcp.jobs.creation_answers import build_deleted_answer
 
     scope = build_scope(project_id, organization_id)
-    canceller = ctx.request_context.lifespan_context.canceller
+    canceller = ctx.request_context.lifespan_context.writer.canceller
     return tool_result(build_deleted_answer(await canceller.delete(job_id, scope, cancel_first=cancel_first)))
