@@ -5,14 +5,13 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from llx_mcp.cli.options import EXPORT_FORMATS, Command, add_choice, add_source, parse_seconds
 from llx_mcp.cli.setup import is_local, set_up
 from llx_mcp.errors import ArgumentError
+from llx_mcp.jobs.creation_options import TargetName, TierName
 
-_TIERS = ("cost_effective", "agentic", "agentic_plus", "turbo")
-_TARGETS = ("per_doc", "per_page", "per_table_row")
 _LINES = "jsonl"
 
 
@@ -24,8 +23,8 @@ def _add_flags(extract: argparse.ArgumentParser) -> None:
         "--configuration", "--configuration-id", dest="configuration_id", metavar="ID", help="saved one (cfg-…)"
     )
     what.add_argument("--like", dest="like_job", metavar="ID", help="job whose configuration to use (ext-…)")
-    add_choice(extract, "--tier", _TIERS, help="tier; it sets quality and price")
-    add_choice(extract, "--extraction-target", _TARGETS, help="what one result is about (default: per_doc)")
+    add_choice(extract, "--tier", get_args(TierName), help="tier; it sets quality and price")
+    add_choice(extract, "--extraction-target", get_args(TargetName), help="what one result is about (default: per_doc)")
     extract.add_argument("--target-pages", metavar="PAGES", help="pages to read, such as 1,3,5-7 (default: all)")
     extract.add_argument("--instructions", metavar="TEXT", help="further instructions, as the service's system prompt")
     extract.add_argument("--again", action="store_true", help="create jobs even where there are some of the same")

@@ -14,9 +14,16 @@ from llx_mcp.errors import ArgumentError, LlxError, NotFoundError, UnclearOutcom
 from llx_mcp.jobs.call_limit import limit_creation
 from llx_mcp.jobs.clock import Clock
 from llx_mcp.jobs.configurations import override_options, read_configuration, select_options
-from llx_mcp.jobs.creation_documents import DocumentFinder, FoundDocument
+from llx_mcp.jobs.creation_documents import DocumentFinder
 from llx_mcp.jobs.creation_options import CreationOptions
-from llx_mcp.jobs.creation_plan import CreatedJob, CreationPlan, CreationRequest, check_choices, check_document
+from llx_mcp.jobs.creation_plan import (
+    CreatedJob,
+    CreationPlan,
+    CreationRequest,
+    FoundDocument,
+    check_choices,
+    check_document,
+)
 from llx_mcp.jobs.creation_schemas import SchemaSource
 from llx_mcp.jobs.existing_jobs import ExistingJobs, build_unclear
 from llx_mcp.jobs.fetcher import JobFetcher

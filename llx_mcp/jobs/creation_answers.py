@@ -23,8 +23,7 @@ from llx_mcp.result.sanitize import sanitize_line
 
 if TYPE_CHECKING:
     from llx_mcp.answers.output_base import Output
-    from llx_mcp.jobs.creation_documents import FoundDocument
-    from llx_mcp.jobs.creation_plan import CreatedJob, CreationPlan, CreationRequest
+    from llx_mcp.jobs.creation_plan import CreatedJob, CreationPlan, CreationRequest, FoundDocument
     from llx_mcp.models import Job
     from llx_mcp.scope import Scope
 

@@ -1,12 +1,12 @@
 """The document of a new job: read on this machine or downloaded, found at the service, and uploaded."""
 
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import anyio.to_thread
 
 from llx_mcp.errors import RejectedError, UnavailableError
+from llx_mcp.jobs.creation_plan import CreationRequest, FoundDocument
 from llx_mcp.jobs.fetcher import JobFetcher
 from llx_mcp.jobs.local_documents import LocalDocument, build_web_document, open_unchanged, read_document
 
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from llx_mcp.jobs.creation_plan import CreationRequest
     from llx_mcp.jobs.paced_requests import PacedRequests
     from llx_mcp.scope import Scope
 
@@ -22,32 +21,6 @@ _PARSE_JOB_PREFIX = "pjb-"
 # The service deletes an uploaded file after 48 hours. A job of the last day is found by its file, so a file is used
 # again only while it has a day left.
 _NEEDED_LIFETIME = timedelta(hours=25)
-# Slower uploads are stopped.
-_UPLOAD_BYTES_A_SECOND = 250_000
-
-
-@dataclass(frozen=True, slots=True)
-class FoundDocument:
-    """A document, and what the service has of it.
-
-    Attributes:
-        local: the document to upload; None for one of the service.
-        name: its name, or its id.
-        content_id: the same for the same content, as far as that is known.
-        files: its ids at the service, those for new jobs first; empty before the upload.
-        usable_file: the id to create with; None before the upload.
-    """
-
-    local: LocalDocument | None
-    name: str
-    content_id: str
-    files: tuple[str, ...]
-    usable_file: str | None
-
-    @property
-    def upload_seconds(self) -> float:
-        """How long an upload may take."""
-        return 0.0 if self.local is None or self.usable_file else self.local.num_bytes / _UPLOAD_BYTES_A_SECOND
 
 
 class DocumentFinder:
@@ -57,7 +30,7 @@ class DocumentFinder:
         self._fetcher = fetcher
         self._folders = folders
 
-    async def read(self, request: "CreationRequest", requests: "PacedRequests") -> LocalDocument | None:
+    async def read(self, request: CreationRequest, requests: "PacedRequests") -> LocalDocument | None:
         """Return the file or the download of a request; None for a document of the service.
 
         Raises:
@@ -73,7 +46,7 @@ class DocumentFinder:
         return None
 
     async def find(
-        self, request: "CreationRequest", local: LocalDocument | None, requests: "PacedRequests"
+        self, request: CreationRequest, local: LocalDocument | None, requests: "PacedRequests"
     ) -> FoundDocument:
         """Find a document at the service.
 

@@ -2,8 +2,12 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from llx_mcp.settings import Permission
+
+TierName = Literal["cost_effective", "agentic", "agentic_plus", "turbo"]
+TargetName = Literal["per_doc", "per_page", "per_table_row"]
 
 
 @dataclass(frozen=True, slots=True)

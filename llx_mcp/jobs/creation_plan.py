@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from llx_mcp.errors import ArgumentError, excerpt
 from llx_mcp.jobs.configurations import build_fingerprint, has_options
-from llx_mcp.jobs.creation_documents import FoundDocument
+from llx_mcp.jobs.local_documents import LocalDocument
 from llx_mcp.jobs.page_estimate import PageEstimate
 from llx_mcp.scope import DEFAULT_SCOPE, Scope
 
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from llx_mcp.models import Job
 
 _DOCUMENT_PREFIXES = ("dfl-", "pjb-")
+# Slower uploads are stopped.
+_UPLOAD_BYTES_A_SECOND = 250_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,30 @@ class CreationRequest:
     options: Mapping[str, Any] = field(default_factory=dict)
     again: bool = False
     scope: Scope = DEFAULT_SCOPE
+
+
+@dataclass(frozen=True, slots=True)
+class FoundDocument:
+    """A document, and what the service has of it.
+
+    Attributes:
+        local: the document to upload; None for one of the service.
+        name: its name, or its id.
+        content_id: the same for the same content, as far as that is known.
+        files: its ids at the service, those for new jobs first; empty before the upload.
+        usable_file: the id to create with; None before the upload.
+    """
+
+    local: LocalDocument | None
+    name: str
+    content_id: str
+    files: tuple[str, ...]
+    usable_file: str | None
+
+    @property
+    def upload_seconds(self) -> float:
+        """How long an upload may take."""
+        return 0.0 if self.local is None or self.usable_file else self.local.num_bytes / _UPLOAD_BYTES_A_SECOND
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +130,26 @@ class CreatedJob:
     job: "Job"
     plan: CreationPlan
     is_new: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SuggestionPlan:
+    """What suggesting a schema will do. Nothing was uploaded for it.
+
+    Attributes:
+        request: the document.
+        prompt: what to extract, in words.
+        found: the document, and what the service has of it.
+    """
+
+    request: CreationRequest
+    prompt: str
+    found: FoundDocument
+
+    @property
+    def uploads(self) -> bool:
+        """Whether the document is uploaded for it."""
+        return self.found.usable_file is None
 
 
 def check_choices(request: CreationRequest, *, has_files: bool) -> None:

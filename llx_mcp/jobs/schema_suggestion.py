@@ -14,8 +14,7 @@ from llx_mcp.answers.schema_lines import list_fields
 from llx_mcp.errors import ArgumentError
 from llx_mcp.jobs.creation import JobCreator
 from llx_mcp.jobs.creation_answers import describe_document
-from llx_mcp.jobs.creation_documents import FoundDocument
-from llx_mcp.jobs.creation_plan import CreationRequest
+from llx_mcp.jobs.creation_plan import CreationRequest, SuggestionPlan
 from llx_mcp.result.sanitize import sanitize_line
 
 _MAX_KEPT = 16
@@ -23,26 +22,6 @@ _NAME_CHARS = 80
 _SCHEMA_PLACEHOLDER = "<data_schema of this answer>"
 # Beside the schema: the document, the calls, and the titles.
 _FRAME_CHARS = 1_000
-
-
-@dataclass(frozen=True, slots=True)
-class SuggestionPlan:
-    """What suggesting a schema will do. Nothing was uploaded for it.
-
-    Attributes:
-        request: the document.
-        prompt: what to extract, in words.
-        found: the document, and what the service has of it.
-    """
-
-    request: CreationRequest
-    prompt: str
-    found: FoundDocument
-
-    @property
-    def uploads(self) -> bool:
-        """Whether the document is uploaded for it."""
-        return self.found.usable_file is None
 
 
 @dataclass(frozen=True, slots=True)

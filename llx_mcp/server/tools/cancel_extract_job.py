@@ -12,7 +12,7 @@ from llx_mcp.server.tools.results import tool_result
 
 TITLE = "Cancel an extract job"
 DESCRIPTION = (
-    "Use this to stop a LlamaExtract job that runs, on the person's wish. Returns the state it ended in; a job that "
+    "Use this to stop a LlamaExtract job that runs, only if the user asks. Returns the state it ended in; a job that "
     "has ended stays as it is."
 )
 SEARCH_HINT = "cancel stop a running extraction job"

@@ -13,7 +13,7 @@ from llx_mcp.server.tools.results import tool_result
 
 TITLE = "Delete an extract job"
 DESCRIPTION = (
-    "Use this to delete a LlamaExtract job with its result for good, on the person's wish. A job that runs is refused."
+    "Use this to delete a LlamaExtract job with its result for good, only if the user asks. A job that runs is refused."
 )
 SEARCH_HINT = "delete an extraction job and its result"
 EFFECTS = ToolAnnotations(
