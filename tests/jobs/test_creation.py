@@ -5,6 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import anyio
 import httpx
 import pytest
 
@@ -15,6 +16,7 @@ from llx_mcp.errors import (
     NotFoundError,
     OutOfCreditsError,
     RateLimitedError,
+    UnavailableError,
     UnclearOutcomeError,
 )
 from llx_mcp.jobs.creation_plan import CreationRequest
@@ -27,6 +29,7 @@ from tests.jobs.creating import (
     CREATE_PATH,
     INVOICE,
     SCHEMA,
+    Line,
     ProcessEnded,
     Workshop,
     copy_invoice,
@@ -35,6 +38,7 @@ from tests.jobs.creating import (
     lose_at,
     run,
 )
+from tests.jobs.virtual_time import virtual
 
 FILES_PATH = "/api/v1/beta/files"
 # The requests that create a job from a file that is not uploaded yet, and those that a repetition sends.
@@ -236,6 +240,116 @@ async def test_plan_that_is_older_than_the_job_creates_no_second_one(workshop: W
         assert (await reader.writer.creator.create(plans[0])).is_new
 
 
+async def test_plan_that_is_minutes_old_finds_the_job_that_another_server_has_created(workshop: Workshop) -> None:
+    async with workshop.open() as first, workshop.open() as second:
+        plan = await first.writer.creator.plan(CreationRequest(file="invoice.pdf", data_schema=SCHEMA))
+        assert plan.found.usable_file is None
+        other = await run(second.writer.creator)
+        workshop.clock.seconds += 60
+        created = await first.writer.creator.create(plan)
+        assert (created.job.id, created.is_new) == (other.job.id, False)
+        # A plan of a document of the service looks for its jobs too.
+        request = CreationRequest(document_id=other.job.file_input, like_job=INVOICE)
+        plan = await first.writer.creator.plan(request)
+        other = await run(second.writer.creator, document_id=other.job.file_input, like_job=INVOICE)
+        workshop.clock.seconds += 60
+        created = await first.writer.creator.create(plan)
+        assert (created.job.id, created.is_new) == (other.job.id, False)
+    assert len(workshop.new_jobs) == 2
+    assert workshop.num_new_files == 1
+
+
+async def test_plan_that_is_minutes_old_creates_another_job_where_that_is_wanted(workshop: Workshop) -> None:
+    async with workshop.open() as reader:
+        await run(reader.writer.creator)
+        plan = await reader.writer.creator.plan(CreationRequest(file="invoice.pdf", data_schema=SCHEMA, again=True))
+        workshop.clock.seconds += 60
+        assert (await reader.writer.creator.create(plan)).is_new
+    assert (len(workshop.new_jobs), workshop.num_new_files) == (2, 1)
+
+
+class SlowService(Line):
+    """A connection to a service that takes long for the first creation, and ends it whether or not one waits."""
+
+    def __init__(self, app: Any, seconds: float) -> None:
+        super().__init__(app)
+        self.work: list[asyncio.Task[httpx.Response]] = []
+        self._seconds = seconds
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request."""
+        if (request.method, request.url.path) != ("POST", CREATE_PATH) or self.work:
+            return await super().handle_async_request(request)
+        await request.aread()
+
+        async def work() -> httpx.Response:
+            await asyncio.sleep(self._seconds)
+            return await super(SlowService, self).handle_async_request(request)
+
+        self.work.append(asyncio.create_task(work()))
+        return await asyncio.shield(self.work[0])
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_call_after_one_that_took_too_long_joins_its_creation(tmp_path: Path, again: bool) -> None:
+    (tmp_path / "a.txt").write_text("text")
+
+    @virtual
+    async def act() -> None:
+        workshop = Workshop(tmp_path)
+        workshop.call_seconds = 5
+        line = SlowService(create_app(workshop.store, clock=workshop.clock.now), 30)
+        async with workshop.open(line) as reader:
+            creator = reader.writer.creator
+            for number in range(5):
+                with pytest.raises(UnclearOutcomeError, match="in a minute with the same arguments, without again=tr"):
+                    await run(creator, file="a.txt", again=again and number == 0)
+            created = [await run(creator, file="a.txt") for _ in range(2)]
+        assert workshop.new_jobs == [created[0].job.id]
+        assert created[1].job.id == created[0].job.id
+        assert len(line.work) == 1
+
+    act()
+
+
+def test_creation_goes_on_when_its_caller_cancels_it_after_the_request_was_sent(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("text")
+
+    @virtual
+    async def act() -> None:
+        workshop = Workshop(tmp_path)
+        line = SlowService(create_app(workshop.store, clock=workshop.clock.now), 30)
+        async with workshop.open(line) as reader:
+            with anyio.move_on_after(10) as scope:
+                await run(reader.writer.creator, file="a.txt")
+            assert scope.cancelled_caught
+            created = await run(reader.writer.creator, file="a.txt")
+        assert workshop.new_jobs == [created.job.id]
+        assert len(line.work) == 1
+
+    act()
+
+
+async def test_call_at_once_after_an_unclear_outcome_sends_nothing(workshop: Workshop) -> None:
+    late: list[httpx.Request] = []
+
+    def take(request: httpx.Request, _: int) -> httpx.Response | None:
+        if (request.method, request.url.path) != ("POST", CREATE_PATH) or late:
+            return None
+        late.append(request)
+        return httpx.Response(504, text="<html>")
+
+    line = workshop.line(on_request=take)
+    async with workshop.open(line) as reader:
+        for again in (False, False, True):
+            with pytest.raises(UnclearOutcomeError, match="Call again in a minute"):
+                await run(reader.writer.creator, again=again)
+        assert count(line.sent, "POST", CREATE_PATH) == 1
+        workshop.clock.seconds += 60
+        assert (await run(reader.writer.creator)).is_new
+    assert len(workshop.new_jobs) == 1
+
+
 async def test_server_that_runs_for_days_creates_anew_after_one(workshop: Workshop) -> None:
     async with workshop.open() as reader:
         first = await run(reader.writer.creator)
@@ -331,6 +445,86 @@ async def test_saved_configuration_is_sent_by_its_id_and_one_that_was_changed_ma
     assert overridden.job.configuration_id is None
     save_configuration(workshop.store, workshop, tier="agentic_plus")
     assert (await workshop.create(configuration_id=configuration_id)).is_new
+
+
+async def test_switch_that_is_off_overrides_a_saved_configuration(workshop: Workshop) -> None:
+    configuration_id = save_configuration(workshop.store, workshop, cite_sources=True, confidence_scores=True)
+    options = {"cite_sources": False, "confidence_scores": False, "tier": None}
+    jobs = [await workshop.create(configuration_id=configuration_id, options=options) for _ in range(3)]
+    assert [job.is_new for job in jobs] == [True, False, False]
+    async with workshop.open() as reader:
+        job = (await reader.fetcher.fetch_job(JobRequest(jobs[0].job.id))).job
+    assert job.configuration is not None
+    assert (job.configuration.cite_sources, job.configuration.confidence_scores) == (False, False)
+    # What is None was not given.
+    plain = await workshop.create(configuration_id=configuration_id, options={"tier": None, "cite_sources": None})
+    assert plain.job.configuration_id == configuration_id
+
+
+async def test_same_pages_in_other_words_are_the_same_request(workshop: Workshop) -> None:
+    created = await workshop.create(options={"target_pages": "1-1"})
+    assert not (await workshop.create(options={"target_pages": " 1"})).is_new
+    assert (await workshop.create(options={"target_pages": "1-2"})).is_new
+    assert not (await workshop.create(like_job=created.job.id, options={"target_pages": "1,2"})).is_new
+
+
+async def test_job_is_found_behind_many_others_of_its_file(workshop: Workshop) -> None:
+    first = await workshop.create()
+    async with workshop.open() as reader:
+        for number in range(60):
+            workshop.clock.seconds += 1
+            await run(reader.writer.creator, options={"system_prompt": str(number)}, again=True)
+    again = await workshop.create()
+    assert (again.job.id, again.is_new) == (first.job.id, False)
+
+
+async def test_list_of_jobs_that_never_ends_creates_nothing(workshop: Workshop) -> None:
+    first = await workshop.create()
+
+    def list_other(request: httpx.Request, _: int) -> httpx.Response | None:
+        if (request.method, request.url.path) != ("GET", CREATE_PATH):
+            return None
+        job = {"id": "ext-x", "status": "PENDING", "configuration": {"tier": "agentic"}}
+        return httpx.Response(200, json={"items": [job], "next_page_token": "more"})
+
+    with pytest.raises(UnavailableError, match="more than 1,000, so it is not known whether there is one of the same"):
+        await workshop.create(workshop.line(on_request=list_other))
+    assert workshop.new_jobs == [first.job.id]
+
+
+@pytest.mark.parametrize("is_file_first", [False, True])
+async def test_limit_of_the_operator_makes_no_second_job_of_the_same_content(
+    tmp_path: Path, is_file_first: bool
+) -> None:
+    copy_invoice(tmp_path)
+    workshop = Workshop(tmp_path, max_pages=50)
+    uploaded = (await workshop.create(options={"tier": "agentic"})).job.file_input
+    # The pages of a file are known; those of a document of the service are not, so its job is bounded.
+    ways: list[dict[str, Any]] = [{"file": "invoice.pdf"}, {"document_id": uploaded}]
+    first, second = [await workshop.create(**way) for way in (ways if is_file_first else ways[::-1])]
+    assert (first.is_new, second.is_new) == (True, False)
+    assert second.job.id == first.job.id
+    assert {first.plan.is_capped, second.plan.is_capped} == {True, False}
+
+
+async def test_job_with_fewer_pages_than_are_wanted_is_not_the_same(tmp_path: Path) -> None:
+    copy_invoice(tmp_path)
+    await Workshop(tmp_path).create()
+    workshop = Workshop(tmp_path, max_pages=1)
+    uploaded = (await workshop.create(options={"target_pages": "1"})).job.file_input
+    assert (await workshop.create(document_id=uploaded)).is_new
+    workshop._options = {"max_pages": 2}
+    assert (await workshop.create(file="invoice.pdf")).is_new
+    assert not (await workshop.create(document_id=uploaded)).is_new
+
+
+async def test_file_and_its_id_at_the_same_time_make_one_job(workshop: Workshop) -> None:
+    uploaded = (await workshop.create(options={"tier": "agentic"})).job.file_input
+    async with workshop.open() as reader:
+        creator = reader.writer.creator
+        jobs = await asyncio.gather(run(creator), run(creator, document_id=uploaded))
+    assert jobs[0].job.id == jobs[1].job.id
+    assert len(workshop.new_jobs) == 2
 
 
 async def test_document_of_the_service_is_used_by_its_id(workshop: Workshop) -> None:
