@@ -61,6 +61,7 @@ def _run(arguments: argparse.Namespace) -> int:
         scope=setup.scope,
     )
     format_name = choose_format(arguments.format, arguments.output, num_files=len(files))
+    check_output(arguments.output, format_name, arguments.files)
     output = Output(arguments.output, format_name, arguments.provenance, is_single=len(files) == 1)
     must_ask = not (arguments.yes or is_local(arguments))
     return extract(setup, request, files, output, timeout_seconds=arguments.timeout, must_ask=must_ask)
@@ -89,6 +90,30 @@ def _list_folder(folder: Path) -> list[Path]:
         for path in folder.iterdir()
         if path.is_file() and not path.name.startswith(".") and get_type(path.name) in TYPES
     )
+
+
+def check_output(output: Path | None, format_name: str, paths: Sequence[Path]) -> None:
+    """Check that the results do not become documents of the next run.
+
+    Args:
+        output: the folder for the results; None for standard output.
+        format_name: their format, which is their ending.
+        paths: the files and folders, as they were given.
+
+    Raises:
+        ArgumentError: they would be written beside the documents, with an ending that LlamaExtract takes.
+    """
+    from llx_mcp.jobs.document_types import TYPES
+
+    if output is None or format_name not in TYPES:
+        return
+    # A shell lists the files of a folder one by one.
+    folders = [path if path.is_dir() else path.parent for path in paths if path.is_dir() or len(paths) > 1]
+    if any(folder.resolve() == output.resolve() for folder in folders):
+        raise ArgumentError(
+            f"--output: {output} is the folder of the documents, and the next run would take the {format_name} files "
+            "in it for documents. Give another folder."
+        )
 
 
 def read_schema(path: Path) -> dict[str, Any]:
