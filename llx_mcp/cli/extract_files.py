@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from llx_mcp.jobs.progress import JobSnapshot, WaitProgress
 
 # How far a file is that has no job yet.
-UNCHECKED, READY, FOUND = "unchecked", "ready", "found"
+UNCHECKED, READY, FOUND, UNCLEAR = "unchecked", "ready", "found", "unclear"
 # Files that are checked, uploaded or created at a time. The rate limit of the key slows them down where it must.
 MAX_RUNNING = 4
 # Each try sends a request several times already, within seconds.
@@ -40,6 +40,7 @@ class FileState:
         path: the file, as it was given.
         plan: what creating its job will do; None before it was checked.
         created: its job, new or found; None before that.
+        is_unclear: whether the answer to its creation was lost, so that its job is looked for.
         snapshot: its job in the wait, without its large sections; None before the first poll.
         error: why there is no job, or why it cannot be read or written; nothing more happens to the file.
     """
@@ -47,6 +48,7 @@ class FileState:
     path: str
     plan: "CreationPlan | None" = None
     created: "CreatedJob | None" = None
+    is_unclear: bool = False
     snapshot: "JobSnapshot | None" = None
     error: LlxError | None = None
 
@@ -64,6 +66,8 @@ class FileState:
             return self.snapshot.job.status
         if self.created is not None:
             return self.created.job.status
+        if self.is_unclear:
+            return UNCLEAR
         if self.plan is not None:
             return READY if self.plan.existing is None else FOUND
         return UNCHECKED
@@ -154,6 +158,8 @@ class FileExtractor:
 
     async def _look(self, state: FileState) -> "CreationPlan":
         """Return a plan that has the job which was created after all, or one for another try if there is none."""
+        state.is_unclear = True
+        self._on_change(None)
         for seconds in _LOOK_AFTER_SECONDS:
             await self._reader.clock.sleep(seconds)
             plan = await self._plan(state)

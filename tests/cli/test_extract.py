@@ -202,7 +202,7 @@ def test_prompt_can_be_interrupted(folder: Path, api: EmbeddedApi) -> None:
 
 @pytest.mark.parametrize(
     "fault",
-    ["disconnect:method=POST,path=/extract$", "disconnect:when=before,method=POST,path=/extract$",
+    ["disconnect:method=POST,path=/extract$",
      "disconnect:method=POST,path=/files$", "disconnect:when=before,method=POST,path=/files$",
      "disconnect:method=GET,path=/files$", "disconnect:method=POST,path=/validation",
      "disconnect:method=GET,path=/extract$", "disconnect:method=GET,path=/extract/",

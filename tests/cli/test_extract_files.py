@@ -206,6 +206,7 @@ def test_interrupted_at_any_moment_it_goes_on_where_it_was(tmp_path: Path, secon
     ["unavailable:method=POST,path=/extract$,when=after,skip=1,times=2", "unavailable:method=POST,path=/files$,times=3",
      "unavailable:method=GET,path=/files$,times=3", "rate-limited:retry_after=3,times=4",
      "not-json:method=POST,path=/extract$,when=after,times=1",
+     "unavailable:method=POST,path=/extract$,times=2",
      # The answer is lost, and the jobs cannot be listed either.
      "not-json:method=POST,path=/extract$,when=after,times=1 unavailable:method=GET,path=/extract$,times=6",
      "unavailable:method=GET,path=/extract,share=0.3,seed=4"],
@@ -256,8 +257,14 @@ async def test_request_on_which_the_service_still_works_is_waited_for(tmp_path: 
 
     tasks: list[asyncio.Task[None]] = []
     service._app = answer_late
-    states = await extract(service, files, build_output(tmp_path))
-    assert {state.status for state in states} == {"COMPLETED"}
+    shown: list[str] = []
+    async with service.open_reader() as reader:
+        extractor = FileExtractor(reader, REQUEST, files, lambda _: shown.append(extractor.states[0].status))
+        await extractor.prepare()
+        await extractor.create()
+    states = extractor.states
+    # The person sees why it takes minutes.
+    assert shown[0] == "unclear"
     assert service.num_created == 1
     assert [state.created and state.created.is_new for state in states] == [False]
 
