@@ -12,7 +12,8 @@ import anyio
 from llx_mcp.answers.wait_report import UNREADABLE
 from llx_mcp.errors import AuthenticationError, ConfigurationError, LlxError, OutOfCreditsError, UnclearOutcomeError
 from llx_mcp.jobs.creation_plan import CreationRequest
-from llx_mcp.jobs.reader import MAX_JOBS, JobReader
+from llx_mcp.jobs.job_ids import MAX_JOBS
+from llx_mcp.jobs.reader import JobReader
 
 if TYPE_CHECKING:
     from llx_mcp.jobs.creation_plan import CreatedJob, CreationPlan

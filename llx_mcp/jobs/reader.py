@@ -14,14 +14,14 @@ import anyio
 from anyio.abc import TaskGroup
 
 from llx_mcp.answers.requests import JobListRequest, JobRequest, SourceOptions, Until, WaitRequest
-from llx_mcp.errors import ArgumentError, LlxError
+from llx_mcp.errors import LlxError
 from llx_mcp.jobs.cache import CachedJob, JobCache, parse_cached
 from llx_mcp.jobs.call_limit import limit_call
 from llx_mcp.jobs.clock import Clock
 from llx_mcp.jobs.fetcher import JobFetcher
+from llx_mcp.jobs.job_ids import check_job_ids
 from llx_mcp.jobs.reader_options import ReaderOptions
 from llx_mcp.jobs.source import OpenSource
-from llx_mcp.jobs.task_tokens import TokenSigner
 from llx_mcp.scope import DEFAULT_SCOPE, Scope
 
 if TYPE_CHECKING:
@@ -37,8 +37,6 @@ if TYPE_CHECKING:
     from llx_mcp.jobs.progress import JobSnapshot, OnProgress, WaitProgress
     from llx_mcp.jobs.writer import JobWriter
     from llx_mcp.models import Job
-
-MAX_JOBS = 100
 
 
 class JobReader:
@@ -252,14 +250,7 @@ class JobReader:
             ArgumentError: there is no id, or there are too many.
             LlxError: no request can be made at all; the message says what to do next.
         """
-        wanted = list(dict.fromkeys(job_id.strip() for job_id in job_ids))
-        if not wanted:
-            raise ArgumentError("No job is named. Give the ids of the extract jobs to wait for; they begin with ext-.")
-        if len(wanted) > MAX_JOBS:
-            raise ArgumentError(
-                f"{len(wanted)} jobs are more than one wait takes. Give at most {MAX_JOBS}, and the rest in another."
-            )
-        keys = [await self.fetcher.build_key(job_id, scope) for job_id in wanted]
+        keys = [await self.fetcher.build_key(job_id, scope) for job_id in check_job_ids(job_ids)]
         poller = await self._open_poller()
         return await poller.wait(keys, until=until, timeout_seconds=timeout_seconds, on_progress=on_progress)
 
@@ -293,15 +284,6 @@ class JobReader:
         schedule = self._options.schedule
         ages = [snapshot.age_seconds for snapshot in progress.snapshots if not snapshot.has_ended]
         return min((schedule.mean_interval_seconds(age or 0.0) for age in ages), default=schedule.shortest_seconds)
-
-    async def open_token_signer(self) -> TokenSigner:
-        """Return the signer of task tokens for this credential, the same in every replica that has it.
-
-        Raises:
-            ConfigurationError: there is no key.
-        """
-        source = await self.fetcher.open()
-        return TokenSigner(source.derive_key("task tokens"), source.identity())
 
     def start(self, work: Callable[..., Coroutine[Any, Any, None]], *arguments: Any) -> None:
         """Start a background task that ends with the reader. It must not raise."""
