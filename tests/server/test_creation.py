@@ -102,6 +102,26 @@ async def test_nothing_speaks_of_creating_where_nothing_is_allowed(workshop: Wor
         assert not any(word in lowered for word in (*NEW_TOOLS, "create a ", "creates", "create,", "again=true"))
 
 
+async def test_descriptions_say_what_holds_for_a_configuration_too(workshop: Workshop) -> None:
+    async with connect(workshop) as client:
+        (tool,) = [tool for tool in (await client.list_tools()).tools if tool.name == "create_extract_job"]
+    properties = tool.input_schema["properties"]
+    for name in ("tier", "extraction_target", "cite_sources", "confidence_scores"):
+        assert properties[name]["description"].startswith("Overrides the configuration; with data_schema: ")
+    assert properties["instructions"]["description"] == "System prompt for the extraction."
+
+
+@pytest.mark.parametrize("empty", ["", "  "])
+async def test_empty_texts_are_taken_for_arguments_that_were_not_given(workshop: Workshop, empty: str) -> None:
+    names = ("url", "document_id", "configuration_id", "like_job", "target_pages", "instructions", "project_id")
+    async with connect(workshop) as client:
+        given: dict[str, Any] = {**WISH, **dict.fromkeys(names, empty)}
+        created = structured(await call(client, "create_extract_job", **given))
+        again = structured(await call(client, "create_extract_job", **WISH))
+    assert (created["outcome"], again["outcome"]) == ("created", "exists")
+    assert "instructions" not in created["settings"]
+
+
 @pytest.mark.parametrize("allowed", [set(), {"cancel"}, {"create"}, ALL])
 async def test_prompt_that_creates_exists_only_where_that_is_allowed(workshop: Workshop, allowed: Any) -> None:
     async with connect(workshop, allowed=frozenset(allowed)) as client:
@@ -220,6 +240,41 @@ async def test_person_decides_with_the_estimate(
         else:
             assert "job_id" not in result
             assert "Do not call again" in next_steps(result)
+
+
+@ERAS
+@pytest.mark.parametrize(
+    ("reply", "is_uploaded"),
+    [
+        (ElicitResult(action="accept", content={"upload": True}), True),
+        (ElicitResult(action="accept", content={"upload": False}), False),
+        (ElicitResult(action="decline"), False),
+    ],
+    ids=["yes", "unchecked", "decline"],
+)
+async def test_person_decides_on_the_upload_for_a_schema(
+    workshop: Workshop, mode: str, reply: ElicitResult, is_uploaded: bool
+) -> None:
+    asked: list[str] = []
+
+    async def answer(context: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult:
+        asked.append(params.message)
+        assert workshop.num_new_files == 0
+        return reply
+
+    async with Client(build(workshop), mode=mode, elicitation_callback=answer) as client:
+        result = structured(await call(client, "suggest_extract_schema", file="invoice.pdf", prompt="all"))
+        (message,) = asked
+        for words in ("Upload a document to LlamaCloud", '"invoice.pdf"', "SHA-256 ", "No job is created"):
+            assert words in message
+        assert ("data_schema" in result or "omitted" in result) is is_uploaded
+        assert workshop.num_new_files == int(is_uploaded)
+        if is_uploaded:
+            # There is nothing to decide about a document that is there already.
+            await call(client, "suggest_extract_schema", file="invoice.pdf", prompt="the total")
+            assert len(asked) == 1
+        else:
+            assert "The person did not agree, and nothing was uploaded" in next_steps(result)
 
 
 async def test_failed_job_that_exists_says_how_to_try_again(workshop: Workshop) -> None:

@@ -71,8 +71,8 @@ File = Annotated[OptionalText, Field(description="Path on this machine.")]
 Url = Annotated[OptionalText, Field(description="Or a public https address.")]
 DocumentId = Annotated[OptionalText, Field(description="Or a file (dfl-…) or parse job (pjb-…).")]
 # Their default is that of the key, or of the settings. Each tool has them, so each word is paid for ten times.
-ProjectId = Annotated[str | None, Field(description="Optional.")]
-OrganizationId = Annotated[str | None, Field(description="Optional.")]
+ProjectId = Annotated[OptionalText, Field(description="Optional.")]
+OrganizationId = Annotated[OptionalText, Field(description="Optional.")]
 
 
 def build_scope(project_id: str | None, organization_id: str | None) -> Scope:
