@@ -154,7 +154,7 @@ def choose_format(given: str | None, output: Path | None, *, num_files: int) -> 
 EXTRACT = Command(
     "extract",
     "create a job for each document, wait, and write the results",
-    details="The same command again goes on where it was interrupted: it finds the documents and jobs of the last day, "
+    details="The same command again continues after an interruption: it finds the documents and jobs of the last day, "
     "and creates only what is missing. On LlamaCloud jobs cost credits, so the command shows an estimate and asks; "
     "where there is no terminal, it needs --yes. Exit status: 0 all completed, 1 one failed or was cancelled, 2 error, "
     "3 one is still running at the timeout. Interrupting the command does not affect the jobs.",

@@ -76,8 +76,8 @@ OrganizationId = Annotated[OptionalText, Field(description="Optional.")]
 
 
 def build_scope(project_id: str | None, organization_id: str | None) -> Scope:
-    """Build the scope of a request. Some clients send every argument, empty where there is no value."""
-    return Scope(project_id or None, organization_id or None)
+    """Build the scope of a request."""
+    return Scope(project_id, organization_id)
 
 
 def build_request(
