@@ -18,8 +18,10 @@ Models and people read a message as it is. It says what is wrong and what to do 
 service's or a document's text it quotes at most an excerpt, cleaned by `excerpt`.
 """
 
+import copy
 import re
 import unicodedata
+from typing import TypeVar
 
 _EXCERPT_CHARS = 200
 _TAG = re.compile(r"<[^>]*>")
@@ -61,7 +63,15 @@ class OutOfCreditsError(UpstreamError):
 
 
 class NotFoundError(UpstreamError):
-    """403 or 404: nothing with this id can be seen with this key."""
+    """403 or 404: nothing with this id can be seen with this key.
+
+    Attributes:
+        is_forbidden: whether it is a 403: what was asked for may exist.
+    """
+
+    def __init__(self, message: str, *, is_forbidden: bool = False) -> None:
+        super().__init__(message)
+        self.is_forbidden = is_forbidden
 
 
 class RejectedError(UpstreamError):
@@ -124,6 +134,16 @@ class UnclearOutcomeError(UpstreamError):
     def __init__(self, message: str, *, has_ended: bool = False) -> None:
         super().__init__(message)
         self.has_ended = has_ended
+
+
+Error = TypeVar("Error", bound=LlxError)
+
+
+def extend_message(error: Error, more: str) -> Error:
+    """Return an error like another one, with more words at the end of its message."""
+    extended = copy.copy(error)
+    extended.args = (f"{error} {more}",)
+    return extended
 
 
 def excerpt(text: str, max_chars: int = _EXCERPT_CHARS) -> str:

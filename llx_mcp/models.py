@@ -226,19 +226,25 @@ class CloudFile:
         id: its id.
         name: its file name, or its id where the service gives none.
         expires_at: when the service deletes it; None where it says nothing.
+        external_id: the id that it was uploaded under, besides its own.
     """
 
     id: str
     name: str
     expires_at: datetime | None = None
+    external_id: str | None = None
 
     @classmethod
     def parse(cls, value: object) -> Self | None:
         """Parse a file as the service describes it; None where it is none."""
         if not isinstance(value, dict) or not isinstance(value.get("id"), str) or not value["id"]:
             return None
-        name, expires = value.get("name"), value.get("expires_at")
-        return cls(value["id"], name if isinstance(name, str) and name else value["id"], _parse_expiry(expires))
+        name, external_id = (_parse_text(value.get(key)) for key in ("name", "external_file_id"))
+        return cls(value["id"], name or value["id"], _parse_expiry(value.get("expires_at")), external_id)
+
+
+def _parse_text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
 
 
 def _parse_expiry(value: object) -> datetime | None:

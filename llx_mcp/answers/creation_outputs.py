@@ -37,7 +37,7 @@ class CostEstimate(Output):
     most_pages: int | None = Field(default=None, description="The most pages that are read, where only that is known.")
     credits: int | None = Field(default=None, description="Credits for all pages.")
     credits_a_page: int | None = Field(default=None, description="Credits for one page.")
-    note: str = Field(description="How to take the estimate.")
+    note: str = Field(description="How sure the estimate is.")
 
 
 class CreateOutput(JobFields):

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from llx_mcp.answers.creation_outputs import CostEstimate, DocumentFacts, JobSettings
+from llx_mcp.answers.plurals import format_count
 from llx_mcp.result.sanitize import dump_json
 
 _OUTCOMES = {
@@ -17,16 +18,12 @@ _OUTCOMES = {
 }
 
 
-def _plural(count: int, word: str) -> str:
-    return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"
-
-
 def _render_document(document: DocumentFacts) -> str:
     facts = [dump_json(document.name)]
     facts += [document.document_id] if document.document_id not in (None, document.name) else []
     facts += [f"from {dump_json(document.url)}"] if document.url else []
-    facts += [_plural(document.bytes, "byte")] if document.bytes is not None else []
-    facts += [_plural(document.pages, "page")] if document.pages is not None else []
+    facts += [format_count(document.bytes, "byte")] if document.bytes is not None else []
+    facts += [format_count(document.pages, "page")] if document.pages is not None else []
     return f"Document: {' · '.join(map(str, facts))}\n"
 
 
@@ -36,9 +33,9 @@ def _render_settings(settings: JobSettings) -> str:
         settings.target,
         settings.configuration_id or "",
         f"pages {settings.target_pages}" if settings.target_pages else "",
-        f"at most {_plural(settings.max_pages, 'page')}" if settings.max_pages else "",
+        f"at most {format_count(settings.max_pages, 'page')}" if settings.max_pages else "",
         f"without {' and '.join(settings.without)}" if settings.without else "",
-        _plural(settings.num_fields, "field") if settings.num_fields else "",
+        format_count(settings.num_fields, "field") if settings.num_fields else "",
         f"such as {', '.join(map(dump_json, settings.fields))}" if settings.fields else "",
         f"instructions {dump_json(settings.instructions)}" if settings.instructions else "",
     ]
@@ -47,10 +44,10 @@ def _render_settings(settings: JobSettings) -> str:
 
 def _render_estimate(estimate: CostEstimate) -> str:
     facts = [
-        _plural(estimate.pages, "page") if estimate.pages is not None else "",
-        f"at most {_plural(estimate.most_pages, 'page')}" if estimate.most_pages is not None else "",
-        _plural(estimate.credits, "credit") if estimate.credits is not None else "",
-        f"{_plural(estimate.credits_a_page, 'credit')} a page" if estimate.credits_a_page is not None else "",
+        format_count(estimate.pages, "page") if estimate.pages is not None else "",
+        f"at most {format_count(estimate.most_pages, 'page')}" if estimate.most_pages is not None else "",
+        format_count(estimate.credits, "credit") if estimate.credits is not None else "",
+        f"{format_count(estimate.credits_a_page, 'credit')} a page" if estimate.credits_a_page is not None else "",
     ]
     return f"Estimate: {' · '.join(filter(None, facts))}. {estimate.note}\n"
 

@@ -27,6 +27,7 @@ from llx_mcp.answers.outputs import (
     WaitCounts,
     WaitOutput,
 )
+from llx_mcp.answers.plurals import format_count
 from llx_mcp.answers.read_outputs import Entry, Value
 from llx_mcp.answers.requests import format_call
 from llx_mcp.answers.row_lines import (
@@ -98,17 +99,13 @@ def _header_row(table: Table) -> str:
     return " | ".join(table.columns)
 
 
-def _plural(count: int, word: str) -> str:
-    return f"{count} {word}" if count == 1 else f"{count} {word}s"
-
-
 def _render_facts(facts: Facts) -> str:
     words = [
         f"took {facts.took_seconds:g} s" if facts.took_seconds is not None else "",
         f"created {facts.age_seconds:g} s ago" if facts.age_seconds is not None else "",
         f"waited {facts.waited_seconds:g} s" if facts.waited_seconds is not None else "",
         " ".join(filter(None, (facts.tier, facts.version, facts.target))),
-        _plural(facts.pages, "page") if facts.pages is not None else "",
+        format_count(facts.pages, "page") if facts.pages is not None else "",
         f"{facts.credits:g} credits" if facts.credits is not None else "",
         f"created {facts.created_at}" if facts.created_at else "",
     ]
@@ -126,7 +123,7 @@ def _render_waited(waited: WaitCounts) -> str:
 def _render_listed(listed: JobListFacts) -> str:
     filters = ", ".join(f"{name} {dump_json(value)}" for name, value in (listed.filters or {}).items())
     searched = f" · {listed.searched} searched" if listed.searched is not None else ""
-    first = f"**{_plural(listed.jobs, 'job')}**, newest first"
+    first = f"**{format_count(listed.jobs, 'job')}**, newest first"
     return f"{first}{f' · {filters}' if filters else ''}{searched} · now {listed.now}\n"
 
 
@@ -208,7 +205,7 @@ def _entry_lines(entry: Entry) -> Iterator[str]:
         yield from [dump_json(citation.structured()) for citation in entry.citations] or ["no citation"]
     if isinstance(entry, Value) and entry.num_found is not None:
         places = [dump_json(place.structured()) for place in entry.found or []]
-        yield f"found in {_plural(entry.num_found, 'place')}: {' '.join(places)}"
+        yield f"found in {format_count(entry.num_found, 'place')}: {' '.join(places)}"
 
 
 def _render_values(tables: list[Table]) -> str:
@@ -259,7 +256,7 @@ PARTS: dict[str, Callable[[Any], str]] = {
     "cells": _render_nothing,
     "hits": _titled(f"\nBest first ({_DATA}); path: field = value [page, confidence, quote]", hit_line),
     "similar_names": lambda names: f"\nFields with similar names ({_DATA}):\n{_fence(names)}",
-    "num_rows": lambda count: f"{_plural(count, 'row')}.\n",
+    "num_rows": lambda count: f"{format_count(count, 'row')}.\n",
     "rows": _titled(f"\nRows ({_DATA})", query_line, with_columns=True),
     "unavailable_checks": lambda reasons: "".join(f"Not checked: {reason}.\n" for reason in reasons),
     "findings": _titled(
@@ -275,7 +272,7 @@ PARTS: dict[str, Callable[[Any], str]] = {
     "not_shown": lambda reasons: "".join(f"Not shown: {reason}\n" for reason in reasons),
     "origin": lambda origin: f"From {origin}.\n",
     "problem": lambda problem: f"The document's text cannot be read: {dump_json(problem)}\n",
-    "num_places": lambda count: f"{_plural(count, 'place')}.\n",
+    "num_places": lambda count: f"{format_count(count, 'place')}.\n",
     "places": _titled(f"\nPlaces, best first ({_DATA}); page:line", source_place),
     "lines": _titled(f"\nLines ({_DATA}); page:line", source_line),
     "unread": lambda reasons: "".join(f"Without text: page {reason}.\n" for reason in reasons),

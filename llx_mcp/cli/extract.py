@@ -5,14 +5,13 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from llx_mcp.cli.options import EXPORT_FORMATS, Command, add_choice, add_source, parse_seconds
 from llx_mcp.cli.setup import is_local, set_up
 from llx_mcp.errors import ArgumentError
+from llx_mcp.jobs.creation_options import TargetName, TierName
 
-_TIERS = ("cost_effective", "agentic", "agentic_plus", "turbo")
-_TARGETS = ("per_doc", "per_page", "per_table_row")
 _LINES = "jsonl"
 
 
@@ -24,8 +23,8 @@ def _add_flags(extract: argparse.ArgumentParser) -> None:
         "--configuration", "--configuration-id", dest="configuration_id", metavar="ID", help="saved one (cfg-…)"
     )
     what.add_argument("--like", dest="like_job", metavar="ID", help="job whose configuration to use (ext-…)")
-    add_choice(extract, "--tier", _TIERS, help="tier; it sets quality and price")
-    add_choice(extract, "--extraction-target", _TARGETS, help="what one result is about (default: per_doc)")
+    add_choice(extract, "--tier", get_args(TierName), help="tier; it sets quality and price")
+    add_choice(extract, "--extraction-target", get_args(TargetName), help="what one result is about (default: per_doc)")
     extract.add_argument("--target-pages", metavar="PAGES", help="pages to read, such as 1,3,5-7 (default: all)")
     extract.add_argument("--instructions", metavar="TEXT", help="further instructions, as the service's system prompt")
     extract.add_argument("--again", action="store_true", help="create jobs even where there are some of the same")
@@ -62,6 +61,7 @@ def _run(arguments: argparse.Namespace) -> int:
         scope=setup.scope,
     )
     format_name = choose_format(arguments.format, arguments.output, num_files=len(files))
+    check_output(arguments.output, format_name, arguments.files)
     output = Output(arguments.output, format_name, arguments.provenance, is_single=len(files) == 1)
     must_ask = not (arguments.yes or is_local(arguments))
     return extract(setup, request, files, output, timeout_seconds=arguments.timeout, must_ask=must_ask)
@@ -90,6 +90,30 @@ def _list_folder(folder: Path) -> list[Path]:
         for path in folder.iterdir()
         if path.is_file() and not path.name.startswith(".") and get_type(path.name) in TYPES
     )
+
+
+def check_output(output: Path | None, format_name: str, paths: Sequence[Path]) -> None:
+    """Check that the results do not become documents of the next run.
+
+    Args:
+        output: the folder for the results; None for standard output.
+        format_name: their format, which is their ending.
+        paths: the files and folders, as they were given.
+
+    Raises:
+        ArgumentError: they would be written beside the documents, with an ending that LlamaExtract takes.
+    """
+    from llx_mcp.jobs.document_types import TYPES
+
+    if output is None or format_name not in TYPES:
+        return
+    # A shell lists the files of a folder one by one.
+    folders = [path if path.is_dir() else path.parent for path in paths if path.is_dir() or len(paths) > 1]
+    if any(folder.resolve() == output.resolve() for folder in folders):
+        raise ArgumentError(
+            f"--output: {output} is the folder of the documents, and the next run would take the {format_name} files "
+            "in it for documents. Give another folder."
+        )
 
 
 def read_schema(path: Path) -> dict[str, Any]:
@@ -130,7 +154,7 @@ def choose_format(given: str | None, output: Path | None, *, num_files: int) -> 
 EXTRACT = Command(
     "extract",
     "create a job for each document, wait, and write the results",
-    details="The same command again goes on where it was interrupted: it finds the documents and jobs of the last day, "
+    details="The same command again continues after an interruption: it finds the documents and jobs of the last day, "
     "and creates only what is missing. On LlamaCloud jobs cost credits, so the command shows an estimate and asks; "
     "where there is no terminal, it needs --yes. Exit status: 0 all completed, 1 one failed or was cancelled, 2 error, "
     "3 one is still running at the timeout. Interrupting the command does not affect the jobs.",

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from llx_mcp.answers.plurals import format_count
 from llx_mcp.cli.extract_files import FileState
 from llx_mcp.jobs.page_estimate import DEFAULT_TIER
 
@@ -23,9 +24,9 @@ def describe_cost(states: Sequence[FileState]) -> str:
     plans = list_new_plans(states)
     num_found = sum(state.plan is not None and state.plan.existing is not None for state in states)
     num_errors = sum(state.error is not None for state in states)
-    parts = [f"{_count(len(plans), 'job')} to create"]
-    parts += [f"{_count(num_found, 'job')} of the same documents and options found"] if num_found else []
-    parts += [f"{_count(num_errors, 'file')} that cannot be used"] if num_errors else []
+    parts = [f"{format_count(len(plans), 'job')} to create"]
+    parts += [f"{format_count(num_found, 'job')} of the same documents and options found"] if num_found else []
+    parts += [f"{format_count(num_errors, 'file')} that cannot be used"] if num_errors else []
     return " ".join([f"{', '.join(parts)}.", *_describe_estimate(plans), _SOURCE])
 
 
@@ -37,14 +38,10 @@ def _describe_estimate(plans: Sequence["CreationPlan"]) -> list[str]:
     known = [plan.estimate.pages for plan in plans if plan.estimate.pages is not None]
     if known:
         credits_in_all = "" if each is None else f", about {sum(known) * each:,} credits"
-        sentences.append(f"{_count(sum(known), 'page')}{credits_in_all}.")
+        sentences.append(f"{format_count(sum(known), 'page')}{credits_in_all}.")
     if len(known) < len(plans):
-        sentences.append(f"The number of pages of {_count(len(plans) - len(known), 'document')} is not known.")
+        sentences.append(f"The number of pages of {format_count(len(plans) - len(known), 'document')} is not known.")
     if any(plan.is_capped for plan in plans):
         most = max(plan.options["max_pages"] for plan in plans if plan.is_capped)
-        sentences.append(f"Of these, no more than {_count(most, 'page')} each are read (LLX_MCP_MAX_PAGES).")
+        sentences.append(f"Of these, no more than {format_count(most, 'page')} each are read (LLX_MCP_MAX_PAGES).")
     return sentences
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

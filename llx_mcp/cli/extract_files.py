@@ -12,19 +12,23 @@ import anyio
 from llx_mcp.answers.wait_report import UNREADABLE
 from llx_mcp.errors import AuthenticationError, ConfigurationError, LlxError, OutOfCreditsError, UnclearOutcomeError
 from llx_mcp.jobs.creation_plan import CreationRequest
-from llx_mcp.jobs.reader import MAX_JOBS, JobReader
+from llx_mcp.jobs.job_ids import MAX_JOBS
+from llx_mcp.jobs.reader import JobReader
 
 if TYPE_CHECKING:
     from llx_mcp.jobs.creation_plan import CreatedJob, CreationPlan
     from llx_mcp.jobs.progress import JobSnapshot, WaitProgress
 
 # How far a file is that has no job yet.
-UNCHECKED, READY, FOUND = "unchecked", "ready", "found"
+UNCHECKED, READY, FOUND, UNCLEAR = "unchecked", "ready", "found", "unclear"
 # Files that are checked, uploaded or created at a time. The rate limit of the key slows them down where it must.
 MAX_RUNNING = 4
 # Each try sends a request several times already, within seconds.
 _MAX_TRIES = 4
 _PAUSE_SECONDS = 20.0
+# After a lost answer, the service may still work on the request, and create the job. A request is given up within
+# five minutes, by the service or by a gateway in front of it.
+_LOOK_AFTER_SECONDS = (20.0, 40.0, 60.0, 60.0, 60.0, 60.0)
 # After these errors the next file would fail in the same way.
 _FAILING_ALL = (AuthenticationError, ConfigurationError, OutOfCreditsError)
 
@@ -37,6 +41,7 @@ class FileState:
         path: the file, as it was given.
         plan: what creating its job will do; None before it was checked.
         created: its job, new or found; None before that.
+        is_unclear: whether the answer to its creation was lost, so that its job is looked for.
         snapshot: its job in the wait, without its large sections; None before the first poll.
         error: why there is no job, or why it cannot be read or written; nothing more happens to the file.
     """
@@ -44,6 +49,7 @@ class FileState:
     path: str
     plan: "CreationPlan | None" = None
     created: "CreatedJob | None" = None
+    is_unclear: bool = False
     snapshot: "JobSnapshot | None" = None
     error: LlxError | None = None
 
@@ -61,6 +67,8 @@ class FileState:
             return self.snapshot.job.status
         if self.created is not None:
             return self.created.job.status
+        if self.is_unclear:
+            return UNCLEAR
         if self.plan is not None:
             return READY if self.plan.existing is None else FOUND
         return UNCHECKED
@@ -77,7 +85,10 @@ OnEnd = Callable[[FileState], Awaitable[None]]
 
 
 class FileExtractor:
-    """Extracts files. `plan`, `create` and `wait` are called in this order, and none raises for a single file.
+    """Extracts files. `prepare`, `plan`, `create` and `wait` are called in this order; none raises for a single file.
+
+    `plan` may be left out where nobody has to agree first: then each file is checked just before its job is created,
+    which takes fewer requests.
 
     Attributes:
         states: one for each file, in the order of the paths.
@@ -100,15 +111,17 @@ class FileExtractor:
         self._on_change = on_change
         self._options: dict[str, Any] = {}
 
-    async def plan(self) -> None:
-        """Check all files, and look for their jobs. This uploads and creates nothing.
+    async def prepare(self) -> None:
+        """Check what to extract.
 
         Raises:
-            LlxError: what to extract is not accepted, or the service cannot be asked.
+            LlxError: it is not accepted, or the service cannot be asked.
         """
-        options = await self._reader.creator.build_options(self._request)
-        await self._for_each(self.states, lambda state: self._plan(state, options))
-        self._options = options
+        self._options = await self._reader.writer.creator.build_options(self._request)
+
+    async def plan(self) -> None:
+        """Check all files, and look for their jobs. This uploads and creates nothing."""
+        await self._for_each(self.states, self._plan)
 
     async def create(self) -> None:
         """Upload the files and create their jobs, where there are none."""
@@ -129,24 +142,33 @@ class FileExtractor:
             seconds = max(until - self._reader.clock.monotonic(), 0.0)
             await self._wait_for(states, seconds, on_end)
 
-    async def _plan(self, state: FileState, options: dict[str, Any]) -> None:
-        state.plan = await self._reader.creator.plan(replace(self._request, file=state.path), options)
+    async def _plan(self, state: FileState) -> "CreationPlan":
+        request = replace(self._request, file=state.path)
+        state.plan = await self._reader.writer.creator.plan(request, self._options)
+        return state.plan
 
     async def _create(self, state: FileState) -> None:
-        assert state.plan is not None  # noqa: S101 - those without a plan have an error
-        creator = self._reader.creator
+        creator = self._reader.writer.creator
         try:
-            state.created = await creator.create(state.plan)
+            state.created = await creator.create(state.plan or await self._plan(state))
         except UnclearOutcomeError:
             if self._request.again:
                 # The new job could not be told from those that there were before.
                 raise
-            await self._reader.clock.sleep(_PAUSE_SECONDS)
-            # This plan finds the job if it was created after all.
-            await self._plan(state, self._options)
-            state.created = await creator.create(state.plan)
+            state.created = await creator.create(await self._look(state))
 
-    async def _for_each(self, states: Sequence[FileState], work: Callable[[FileState], Awaitable[None]]) -> None:
+    async def _look(self, state: FileState) -> "CreationPlan":
+        """Return a plan that has the job which was created after all, or one for another try if there is none."""
+        state.is_unclear = True
+        self._on_change(None)
+        for seconds in _LOOK_AFTER_SECONDS:
+            await self._reader.clock.sleep(seconds)
+            plan = await self._plan(state)
+            if plan.existing is not None:
+                break
+        return plan
+
+    async def _for_each(self, states: Sequence[FileState], work: Callable[[FileState], Awaitable[object]]) -> None:
         """Do some work for each file, a few at a time, and note its errors. Some errors end it for all."""
         remaining = iter(states)
         failures: list[LlxError] = []
@@ -167,7 +189,7 @@ class FileExtractor:
             for _ in range(MAX_RUNNING):
                 group.start_soon(run)
 
-    async def _repeat(self, work: Callable[[FileState], Awaitable[None]], state: FileState) -> None:
+    async def _repeat(self, work: Callable[[FileState], Awaitable[object]], state: FileState) -> None:
         """Do some work, and do it again after errors that pass, such as a rate limit that is used up."""
         for number in range(1, _MAX_TRIES):
             try:

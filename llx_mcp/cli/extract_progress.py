@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol, Self, TextIO
 
 from llx_mcp.answers.wait_report import UNREADABLE
-from llx_mcp.cli.extract_files import UNCHECKED, FileState
+from llx_mcp.cli.extract_files import UNCHECKED, UNCLEAR, FileState
 from llx_mcp.cli.wait import Row, describe_snapshot
 from llx_mcp.cli.waiting_line import WaitingLine
 from llx_mcp.cli.wording import describe_error
@@ -26,6 +26,7 @@ _STATUS_CHARS = 24
 _OTHER_LINES = 6
 _ROW_LINES = 2
 _LEAST_ROWS = 3
+_UNCLEAR = "the answer to its creation was lost; its job is looked for, for some minutes"
 _EXISTED = "found: it has the same document and options; --again creates another"
 
 
@@ -102,6 +103,8 @@ def _describe(state: FileState, now: "datetime") -> Row:
         row |= {name: polled[name] for name in ("time", "note") if name in polled}
     if state.error is not None:
         row["note"] = sanitize_line(describe_error(state.error), _NOTE_CHARS)
+    elif state.status == UNCLEAR:
+        row["note"] = _UNCLEAR
     elif state.created is not None and not state.created.is_new and state.status != "COMPLETED":
         row.setdefault("note", _EXISTED)
     return row

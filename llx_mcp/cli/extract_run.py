@@ -59,7 +59,9 @@ def extract(
             extractor = FileExtractor(reader, request, files, lambda seconds: display.show(extractor.states, seconds))
             extractors.append(extractor)
             with display:
-                await extractor.plan()
+                await extractor.prepare()
+                if must_ask:
+                    await extractor.plan()
             refusal = _ask(extractor.states) if must_ask else None
             if refusal is not None:
                 print_error("nothing was uploaded or created.")

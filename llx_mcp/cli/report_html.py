@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from importlib.resources import files
 from typing import Any
 
+from llx_mcp.answers.plurals import format_count
 from llx_mcp.cli.html_elements import Markup, document_text, element, join
 from llx_mcp.cli.report_model import Check, Figure, Report, ReportFinding, ReportValue
 
@@ -105,10 +106,10 @@ def _build_summary(report: Report) -> _Section:
 def _say_verdict(report: Report) -> str:
     if not report.num_values:
         return "The job has no values."
-    values = _plural(report.num_values, "value")
+    values = format_count(report.num_values, "value")
     if not report.num_findings:
         return f"{values}. The review found nothing to check."
-    return f"{values}. The review found {_plural(report.num_findings, 'group')} of values to check."
+    return f"{values}. The review found {format_count(report.num_findings, 'group')} of values to check."
 
 
 def _build_findings(report: Report) -> _Section | None:
@@ -119,7 +120,7 @@ def _build_findings(report: Report) -> _Section | None:
         rows = map(_finding_row, report.findings[:MAX_FINDINGS])
         parts.append(_table(_FINDING_COLUMNS, rows, "findings", Markup("Groups of values to check, worst kind first.")))
     if left := report.num_findings - min(len(report.findings), MAX_FINDINGS):
-        parts.append(element("p", f"{_plural(left, 'further group')} of findings left out.", class_="muted"))
+        parts.append(element("p", f"{format_count(left, 'further group')} of findings left out.", class_="muted"))
     if report.unchecked:
         reasons = (element("li", _cut(reason, _NOTE_CHARS)) for reason in report.unchecked)
         parts.append(_box(element("p", "Not checked:"), element("ul", *reasons)))
@@ -201,7 +202,7 @@ def _build_values(report: Report) -> _Section | None:
         if values
     ]
     if left := report.num_values - len(shown):
-        text = f"{_plural(left, 'further value')} left out. To write all values to a file: "
+        text = f"{format_count(left, 'further value')} left out. To write all values to a file: "
         parts.append(element("p", text, element("code", report.export_command)))
     return "values", "All values", join(parts)
 
@@ -214,7 +215,7 @@ def _find_group(path: str) -> str:
 
 def _caption(name: str, values: Sequence[ReportValue]) -> Markup:
     title = element("h3", document_text(_cut(name, _TITLE_CHARS)) if name else "Values")
-    return join([title, _plural(len(values), "value")])
+    return join([title, format_count(len(values), "value")])
 
 
 def _value_row(value: ReportValue, threshold: float) -> Markup:
@@ -272,10 +273,6 @@ def _definitions(items: Iterable[tuple[str, str, str | None]], class_: str | Non
 
 def _box(*children: str) -> Markup:
     return element("div", *children, class_="box")
-
-
-def _plural(count: int, noun: str) -> str:
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def _cut(text: str, max_chars: int) -> str:

@@ -96,7 +96,7 @@ def build_creation_options(arguments: argparse.Namespace, settings: Settings) ->
     if not arguments.files and folders[0] == Path(folders[0].anchor):
         # Some clients start servers in the root of the file system, which would allow every file of the machine.
         folders = ()
-    return CreationOptions(settings.allow | free, folders, settings.max_pages)
+    return CreationOptions(settings.allow | free, folders, settings.max_pages, is_billed=not is_local(arguments))
 
 
 def is_local(arguments: argparse.Namespace) -> bool:

@@ -1,12 +1,12 @@
 """The time that one call may take, whatever the service does."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import anyio
 
-from llx_mcp.errors import ArgumentError, UnclearOutcomeError, UnreachableError
+from llx_mcp.errors import ArgumentError, UnreachableError, UpstreamError
 
 
 @dataclass(slots=True)
@@ -46,20 +46,17 @@ def limit_call(seconds: float) -> Iterator[CallState]:
 
 
 @contextmanager
-def limit_creation(seconds: float | None, more_seconds: float = 0.0) -> Iterator[None]:
-    """Cancel the body once the time is up. None sets no limit.
+def limit_creation(seconds: float, build_error: Callable[[], UpstreamError]) -> Iterator[None]:
+    """Cancel the body once the time is up.
 
     Args:
-        seconds: the time for one call.
-        more_seconds: time for an upload.
+        seconds: the time for the body.
+        build_error: builds the error that says what is known then, and what to do.
 
     Raises:
-        UnclearOutcomeError: the time was up. The message says that the same call goes on where this one ended.
+        UpstreamError: the time was up.
     """
-    with anyio.move_on_after(None if seconds is None else seconds + more_seconds) as scope:
+    with anyio.move_on_after(seconds) as scope:
         yield
     if scope.cancelled_caught:
-        raise UnclearOutcomeError(
-            "LlamaCloud did not answer in time, and the call was stopped. Call again with the same arguments: it goes "
-            "on where this one ended, and answers with the job if there is one."
-        )
+        raise build_error()

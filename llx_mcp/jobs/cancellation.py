@@ -1,9 +1,9 @@
 """Cancels and deletes jobs, and says how they ended."""
 
-from contextlib import suppress
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
-from llx_mcp.errors import ArgumentError, LlxError, NotFoundError, UnavailableError
+from llx_mcp.errors import ArgumentError, LlxError, NotFoundError, UnavailableError, UnclearOutcomeError
 from llx_mcp.jobs.call_limit import limit_creation
 from llx_mcp.jobs.clock import Clock
 from llx_mcp.jobs.fetcher import JobFetcher
@@ -21,7 +21,7 @@ _ENDS_AFTER_SECONDS = (0.0, 1.0, 2.0, 4.0)
 class JobCanceller:
     """Cancels and deletes jobs by their exact id."""
 
-    def __init__(self, fetcher: JobFetcher, clock: Clock, *, call_seconds: float | None, can_cancel: bool) -> None:
+    def __init__(self, fetcher: JobFetcher, clock: Clock, *, call_seconds: float, can_cancel: bool) -> None:
         self._fetcher = fetcher
         self._clock = clock
         self._call_seconds = call_seconds
@@ -33,7 +33,7 @@ class JobCanceller:
         Raises:
             LlxError: there is no such job, or it cannot be cancelled.
         """
-        with limit_creation(self._call_seconds):
+        with self._limit("cancelled"):
             requests = await self._open()
             job = await requests.fetch_job(job_id, (), scope)
             if job.is_terminal:
@@ -47,7 +47,7 @@ class JobCanceller:
             ArgumentError: it has not ended, and `cancel_first` is not set.
             LlxError: there is no such job, or it cannot be deleted.
         """
-        with limit_creation(self._call_seconds):
+        with self._limit("deleted"):
             requests = await self._open()
             job = await requests.fetch_job(job_id, (), scope)
             if not job.is_terminal:
@@ -60,14 +60,34 @@ class JobCanceller:
                 job, _ = await self._cancel(job_id, scope, requests)
             if not job.is_terminal:
                 raise UnavailableError(f"Job {job.id} was cancelled but has not ended yet. Call again in a minute.")
-            # Where an earlier try has deleted it and its answer was lost, it is not found any more.
-            with suppress(NotFoundError):
-                await requests.send(lambda creation: creation.delete(job_id, scope))
+            await self._delete(job_id, scope, requests)
             self._fetcher.cache.forget_job(job_id)
             return job
 
     async def _open(self) -> PacedRequests:
         return PacedRequests(await self._fetcher.open(), self._clock)
+
+    def _limit(self, done: str) -> AbstractContextManager[None]:
+        text = (
+            f"LlamaCloud did not answer in time, so it is not known whether the job was {done}. Call again with the "
+            "same arguments: that does no harm if it was."
+        )
+        return limit_creation(self._call_seconds, lambda: UnclearOutcomeError(text))
+
+    async def _delete(self, job_id: str, scope: Scope, requests: PacedRequests) -> None:
+        try:
+            await requests.send(lambda creation: creation.delete(job_id, scope))
+        except NotFoundError as exc:
+            # An earlier try may have deleted it, and its answer was lost. Only a job that does not exist is deleted.
+            if exc.is_forbidden or not await self._is_gone(job_id, scope, requests):
+                raise
+
+    async def _is_gone(self, job_id: str, scope: Scope, requests: PacedRequests) -> bool:
+        try:
+            await requests.fetch_job(job_id, (), scope)
+        except NotFoundError as exc:
+            return not exc.is_forbidden
+        return False
 
     async def _cancel(self, job_id: str, scope: Scope, requests: PacedRequests) -> "tuple[Job, bool]":
         for number in range(1, _MAX_TRIES + 1):

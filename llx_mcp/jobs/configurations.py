@@ -4,7 +4,8 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from llx_mcp.jobs.page_estimate import DEFAULT_TIER
+from llx_mcp.errors import ArgumentError
+from llx_mcp.jobs.page_estimate import DEFAULT_TIER, normalize_target_pages
 
 if TYPE_CHECKING:
     from llx_mcp.models import Job
@@ -59,16 +60,35 @@ def read_configuration(job: "Job") -> Mapping[str, Any]:
     return decoded if isinstance(decoded, dict) else {}
 
 
-def has_options(configuration: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
-    """Return whether a job with this configuration does what a job with the wanted options would do."""
+def has_options(configuration: Mapping[str, Any], wanted: Mapping[str, Any], enough_pages: int | None = None) -> bool:
+    """Return whether a job with this configuration does what a job with the wanted options would do.
+
+    Args:
+        configuration: the configuration of the job.
+        wanted: the wanted options.
+        enough_pages: the largest number of pages that is wanted of a document; None where there is no such number.
+    """
+    actual = configuration.get("max_pages")
+    if wanted.get("max_pages") is None and isinstance(actual, int) and enough_pages is not None:
+        # The limit of the job takes nothing away.
+        configuration = {**configuration, "max_pages": None if actual >= enough_pages else actual}
     return all(_is_same(name, configuration.get(name), wanted.get(name, _DEFAULTS[name])) for name in _DEFAULTS)
 
 
 def _is_same(name: str, actual: object, wanted: object) -> bool:
     default = _DEFAULTS[name]
+    if name == "target_pages":
+        return _normalize_pages(actual) == _normalize_pages(wanted)
     if wanted == default and name in _CHOSEN_BY_SERVICE:
         return True
     return (default if actual is None else actual) == wanted
+
+
+def _normalize_pages(text: object) -> object:
+    try:
+        return normalize_target_pages(text or None)
+    except ArgumentError:
+        return text
 
 
 def build_fingerprint(options: Mapping[str, Any]) -> str:

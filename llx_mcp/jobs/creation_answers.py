@@ -12,6 +12,7 @@ from llx_mcp.answers.creation_outputs import (
     DeleteOutput,
     DocumentFacts,
     JobSettings,
+    SuggestOutput,
 )
 from llx_mcp.answers.markdown import render
 from llx_mcp.answers.outputs import NextStep
@@ -22,7 +23,7 @@ from llx_mcp.result.sanitize import sanitize_line
 
 if TYPE_CHECKING:
     from llx_mcp.answers.output_base import Output
-    from llx_mcp.jobs.creation_plan import CreatedJob, CreationPlan
+    from llx_mcp.jobs.creation_plan import CreatedJob, CreationPlan, CreationRequest, FoundDocument
     from llx_mcp.models import Job
     from llx_mcp.scope import Scope
 
@@ -32,6 +33,7 @@ _URL_CHARS = 200
 _FIELD_CHARS = 40
 _INSTRUCTIONS_CHARS = 120
 _MAX_FIELDS = 12
+_DIGEST_CHARS = 8
 _NOTE = "An estimate from documented prices; the bill can differ."
 _UNKNOWN_NOTE = "The number of pages is not known. An estimate from documented prices; the bill can differ."
 _CAPPED_NOTE = (
@@ -73,31 +75,52 @@ def build_deleted_answer(job: "Job") -> Answer:
     return _build(DeleteOutput(job_id=job.id, status=sanitize_line(job.status, _ID_CHARS), outcome="deleted"))
 
 
-def describe_plan(plan: "CreationPlan") -> str:
-    """Return what a person is asked to confirm, the same text each time."""
+def describe_plan(plan: "CreationPlan", *, is_billed: bool) -> str:
+    """Return what a person is asked to confirm: the same text for the same request about the same content.
+
+    An answer of the person holds for this text, so it must differ for another content.
+    """
     output = _describe(plan, "", None)
-    text = render(output.model_copy(update={"outcome": "Create an extract job?"}))
-    return f"{text.strip()}\nLlamaCloud bills credits for it."
+    lines = [render(output.model_copy(update={"outcome": "Create an extract job?"})).strip()]
+    lines += _describe_content(plan.found)
+    if plan.request.again:
+        lines.append("This creates a job even if there is one of the same document and options (again=true).")
+    if is_billed:
+        lines.append("LlamaCloud bills credits for it.")
+    return "\n".join(lines)
 
 
-def describe_document(plan: "CreationPlan") -> DocumentFacts:
-    """Return the document of a plan."""
+def describe_upload(request: "CreationRequest", found: "FoundDocument") -> str:
+    """Return what a person is asked to confirm before a document is uploaded for a schema."""
+    document = describe_document(request, found)
+    text = render(SuggestOutput(document=document)).strip()
+    lines = ["Upload a document to LlamaCloud, which suggests a schema for it? No job is created.", text]
+    return "\n".join([*lines, *_describe_content(found)])
+
+
+def _describe_content(found: "FoundDocument") -> list[str]:
+    return [] if found.local is None else [f"Content: SHA-256 {found.local.sha256[:_DIGEST_CHARS]}…"]
+
+
+def describe_document(request: "CreationRequest", found: "FoundDocument") -> DocumentFacts:
+    """Return what is known of the document of a request, besides its pages."""
     known: dict[str, Any] = {}
-    if plan.usable_file:
-        known["document_id"] = sanitize_line(plan.usable_file, _ID_CHARS)
-    if plan.document is not None:
-        known["bytes"] = plan.document.num_bytes
-    if plan.request.url:
-        known["url"] = sanitize_line(plan.request.url, _URL_CHARS)
-    if plan.estimate.document_pages is not None:
-        known["pages"] = plan.estimate.document_pages
-    return DocumentFacts(name=sanitize_line(plan.document_name, _NAME_CHARS), **known)
+    if found.usable_file:
+        known["document_id"] = sanitize_line(found.usable_file, _ID_CHARS)
+    if found.local is not None:
+        known["bytes"] = found.local.num_bytes
+    if request.url:
+        known["url"] = sanitize_line(request.url, _URL_CHARS)
+    return DocumentFacts(name=sanitize_line(found.name, _NAME_CHARS), **known)
 
 
 def _describe(plan: "CreationPlan", outcome: str, job: "Job | None", **known: Any) -> CreateOutput:
-    document = describe_document(plan)
+    known_document: dict[str, Any] = {}
+    if plan.estimate.document_pages is not None:
+        known_document["pages"] = plan.estimate.document_pages
     if job is not None and job.document:
-        document = DocumentFacts(**document.structured() | {"document_id": sanitize_line(job.document, _ID_CHARS)})
+        known_document["document_id"] = sanitize_line(job.document, _ID_CHARS)
+    document = DocumentFacts(**describe_document(plan.request, plan.found).structured() | known_document)
     if outcome != "exists":
         known["estimate"] = _describe_estimate(plan)
     return CreateOutput(**known, outcome=outcome, document=document, settings=_describe_settings(plan))

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from llx_mcp.errors import ArgumentError, excerpt
-from llx_mcp.jobs.configurations import build_fingerprint
+from llx_mcp.jobs.configurations import build_fingerprint, has_options
 from llx_mcp.jobs.local_documents import LocalDocument
 from llx_mcp.jobs.page_estimate import PageEstimate
 from llx_mcp.scope import DEFAULT_SCOPE, Scope
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from llx_mcp.models import Job
 
 _DOCUMENT_PREFIXES = ("dfl-", "pjb-")
+# Slower uploads are stopped.
+_UPLOAD_BYTES_A_SECOND = 250_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +46,37 @@ class CreationRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class FoundDocument:
+    """A document, and what the service has of it.
+
+    Attributes:
+        local: the document to upload; None for one of the service.
+        name: its name, or its id.
+        content_id: the same for the same content, as far as that is known.
+        files: its ids at the service, those for new jobs first; empty before the upload.
+        usable_file: the id to create with; None before the upload.
+    """
+
+    local: LocalDocument | None
+    name: str
+    content_id: str
+    files: tuple[str, ...]
+    usable_file: str | None
+
+    @property
+    def upload_seconds(self) -> float:
+        """How long an upload may take."""
+        return 0.0 if self.local is None or self.usable_file else self.local.num_bytes / _UPLOAD_BYTES_A_SECOND
+
+
+@dataclass(frozen=True, slots=True)
 class CreationPlan:
     """What creating a job will do. Nothing was uploaded or created for it.
 
     Attributes:
         request: the request.
-        document: the document to upload; None for one of the service.
-        document_name: name of the document, or its id.
-        files: ids of the document at the service, those for new jobs first; empty before the upload.
-        usable_file: the id to create with; None before the upload.
-        options: all options of the job.
+        found: the document.
+        options: all options of the job, as they are sent.
         estimate: pages and credits.
         is_capped: whether `max_pages` is the operator's limit, because the number of pages is not known.
         existing: the latest job of the same document and options; None if there is none, or another one is wanted.
@@ -61,29 +84,37 @@ class CreationPlan:
     """
 
     request: CreationRequest
-    document: LocalDocument | None
-    document_name: str
-    files: tuple[str, ...]
-    usable_file: str | None
+    found: FoundDocument
     options: Mapping[str, Any]
     estimate: PageEstimate
     is_capped: bool
     existing: "Job | None"
-    planned_at: float = 0.0
+    planned_at: float
 
     @property
     def key(self) -> Hashable:
         """The same for all plans of the same document and options."""
-        identity = self.usable_file if self.document is None else self.document.external_id
-        return identity, build_fingerprint(self.options), self.request.scope
+        return self.found.content_id, build_fingerprint(self._wanted), self.request.scope
 
     @property
     def body(self) -> dict[str, Any]:
         """The body of the request, without its `file_input`."""
         request = self.request
-        if request.configuration_id and not self.is_capped and not any(request.options.values()):
+        is_changed = self.is_capped or any(value is not None for value in request.options.values())
+        if request.configuration_id and not is_changed:
             return {"configuration_id": request.configuration_id}
+        # The service takes one of both: a configuration that was changed is sent in full.
         return {"configuration": dict(self.options)}
+
+    def is_done_by(self, configuration: Mapping[str, Any]) -> bool:
+        """Return whether a job of the same document with this configuration does what is planned."""
+        enough_pages = self.options["max_pages"] if self.is_capped else self.estimate.document_pages
+        return has_options(configuration, self._wanted, enough_pages)
+
+    @property
+    def _wanted(self) -> Mapping[str, Any]:
+        """The options without the operator's limit."""
+        return {name: value for name, value in self.options.items() if name != "max_pages" or not self.is_capped}
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +130,26 @@ class CreatedJob:
     job: "Job"
     plan: CreationPlan
     is_new: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SuggestionPlan:
+    """What suggesting a schema will do. Nothing was uploaded for it.
+
+    Attributes:
+        request: the document.
+        prompt: what to extract, in words.
+        found: the document, and what the service has of it.
+    """
+
+    request: CreationRequest
+    prompt: str
+    found: FoundDocument
+
+    @property
+    def uploads(self) -> bool:
+        """Whether the document is uploaded for it."""
+        return self.found.usable_file is None
 
 
 def check_choices(request: CreationRequest, *, has_files: bool) -> None:

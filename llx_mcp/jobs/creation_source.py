@@ -14,7 +14,12 @@ class Download(Protocol):
 
     @property
     def name(self) -> str:
-        """A file name."""
+        """The last part of the path of its address."""
+        ...
+
+    @property
+    def media_type(self) -> str:
+        """What its host says that it is; empty where it says nothing."""
         ...
 
     @property
@@ -34,8 +39,8 @@ class CreationSource(Protocol):
         """Return what the service knows of a file."""
         ...
 
-    async def download(self, url: str) -> Download:
-        """Download a document from a public https address."""
+    async def download(self, url: str, max_bytes: int) -> Download:
+        """Download a document from a public https address, if it has no more bytes."""
         ...
 
     async def upload(
@@ -44,17 +49,11 @@ class CreationSource(Protocol):
         """Upload a file."""
         ...
 
-    async def delete_file(self, file_id: str, scope: Scope = DEFAULT_SCOPE) -> None:
-        """Delete a file."""
-        ...
-
     async def validate_schema(self, data_schema: Mapping[str, Any]) -> dict[str, Any]:
         """Return a schema, ready for use."""
         ...
 
-    async def generate_schema(
-        self, prompt: str | None, file_id: str | None, scope: Scope = DEFAULT_SCOPE
-    ) -> dict[str, Any]:
+    async def generate_schema(self, prompt: str, file_id: str, scope: Scope = DEFAULT_SCOPE) -> dict[str, Any]:
         """Return the parameters of a configuration for a document, with its `data_schema`."""
         ...
 

@@ -37,6 +37,25 @@ _SIGNATURES: Mapping[str, tuple[bytes, ...]] = {
     "tif": (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
     "webp": (b"RIFF",),
     **dict.fromkeys(("docx", "pptx", "xlsx", "xlsm", "docm", "pptm", "epub", "ods", "vsdx"), _ZIP),
+    # Of Apple's programs. Many a private key has the first of these endings too.
+    **dict.fromkeys(("key", "pages", "numbers"), _ZIP),
+}
+# These may begin like a web page.
+_MARKUP = frozenset({"htm", "html", "svg", "xml", "txt", "csv", "tsv"})
+_WEB_PAGES = (b"<!doctype html", b"<html")
+# What a document of the web is, by what its host says.
+_ENDINGS = {
+    "application/pdf": "pdf",
+    "image/png": "png",
+    "image/jpeg": "jpg",
+    "image/tiff": "tiff",
+    "image/webp": "webp",
+    "text/html": "html",
+    "text/plain": "txt",
+    "text/csv": "csv",
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "docx",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "xlsx",
+    "application/vnd.openxmlformats-officedocument.presentationml.presentation": "pptx",
 }
 _SHOWN_TYPES = "pdf, docx, pptx, xlsx, csv, txt, html, png, jpg, tiff and others"
 
@@ -44,6 +63,15 @@ _SHOWN_TYPES = "pdf, docx, pptx, xlsx, csv, txt, html, png, jpg, tiff and others
 def get_type(name: str) -> str:
     """Return the ending of a file's name in lower case, without its dot; empty where there is none."""
     return PurePath(name).suffix.removeprefix(".").lower()
+
+
+def add_ending(name: str, media_type: str) -> str:
+    """Return the name of a document of the web, with an ending of the media type where it has no known one.
+
+    An ending such as .php says nothing of the document.
+    """
+    ending = _ENDINGS.get(media_type)
+    return name if ending is None or get_type(name) in TYPES else f"{name}.{ending}"
 
 
 def check_type(argument: str, name: str, head: bytes) -> None:
@@ -62,7 +90,8 @@ def check_type(argument: str, name: str, head: bytes) -> None:
         ending = f"of type .{excerpt(kind, 20)}" if kind else "without an ending"
         raise ArgumentError(f"{argument}: a file {ending} is not taken by LlamaExtract. It takes {_SHOWN_TYPES}.")
     has_type: Callable[[bytes], bool] = _is_pdf if kind == "pdf" else _build_check(_SIGNATURES.get(kind, ()))
-    if not has_type(head):
+    is_page = kind not in _MARKUP and head.lstrip().lower().startswith(_WEB_PAGES)
+    if is_page or not has_type(head):
         raise ArgumentError(
             f'{argument}: "{excerpt(name, 80)}" is named .{kind}, but its content is something else. Check the file.'
         )

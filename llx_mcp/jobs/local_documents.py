@@ -5,13 +5,13 @@ import os
 import stat
 import unicodedata
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from io import BufferedReader, BytesIO
 from pathlib import Path
 
 from llx_mcp.errors import ArgumentError, excerpt
-from llx_mcp.jobs.document_types import HEAD_BYTES, MAX_DOCUMENT_BYTES, check_type, get_type
+from llx_mcp.jobs.document_types import HEAD_BYTES, MAX_DOCUMENT_BYTES, add_ending, check_type, get_type
 
 _CHUNK_BYTES = 1 << 20
 _MAX_NAME_CHARS = 200
@@ -64,35 +64,73 @@ def read_document(path: str, folders: Sequence[Path]) -> LocalDocument:
         return LocalDocument(path, _clean_name(path), num_bytes, digest.hexdigest())
 
 
-def build_web_document(url: str, name: str, content: bytes) -> LocalDocument:
+def build_web_document(url: str, name: str, media_type: str, content: bytes) -> LocalDocument:
     """Check a document of the web and compute its digest. Call it in a thread.
 
+    Args:
+        url: its address.
+        name: the last part of its path.
+        media_type: what its host says that it is, such as `application/pdf`; may be empty.
+        content: its bytes.
+
     Raises:
-        ArgumentError: it is of a type that the service does not take.
+        ArgumentError: it is of a type that the service does not take, or a web page in place of the document.
     """
+    name = add_ending(name, media_type)
     check_type("url", name, content[:HEAD_BYTES])
     return LocalDocument(url, _clean_name(name), len(content), hashlib.sha256(content).hexdigest(), content)
 
 
+class UnchangedReader(BufferedReader):
+    """Reads a document from its start to its end. What has another digest is never read to its end.
+
+    So whoever sends what it reads sends the whole of the same content, or breaks off.
+    """
+
+    def __init__(self, stream: BufferedReader, document: LocalDocument) -> None:
+        super().__init__(stream)
+        self._document = document
+        self._begin()
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Return the next bytes.
+
+        Raises:
+            ArgumentError: the content has changed since its digest was computed.
+        """
+        chunk = super().read(size)
+        self._num_left -= len(chunk)
+        self._digest.update(chunk)
+        is_short = self._num_left > 0 and not chunk and size != 0
+        is_other = self._num_left == 0 and self._digest.hexdigest() != self._document.sha256
+        if self._num_left < 0 or is_short or is_other:
+            raise _build_changed(self._document.path)
+        return chunk
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
+        """Begin anew, or find the size."""
+        self._begin()
+        return super().seek(offset, whence)
+
+    def _begin(self) -> None:
+        self._num_left = self._document.num_bytes
+        self._digest = hashlib.sha256()
+
+
 @contextmanager
 def open_unchanged(document: LocalDocument, folders: Sequence[Path]) -> Iterator[BufferedReader | BytesIO]:
-    """Open a document again, and check before and after its use that its content is the same.
+    """Open a document again. Reading raises an `ArgumentError` before the end if its content is not the same any more.
 
     Raises:
-        ArgumentError: it has changed, or cannot be opened any more.
+        ArgumentError: it has another size, or cannot be opened any more.
     """
     if document.content is not None:
         yield BytesIO(document.content)
         return
     with open_document(document.path, folders) as stream:
-        if hashlib.file_digest(stream, "sha256").hexdigest() != document.sha256:
+        if os.fstat(stream.fileno()).st_size != document.num_bytes:
             raise _build_changed(document.path)
-        before = os.fstat(stream.fileno())
-        stream.seek(0)
-        yield stream
-        after = os.fstat(stream.fileno())
-        if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
-            raise _build_changed(document.path)
+        yield UnchangedReader(stream, document)
 
 
 @contextmanager
@@ -108,6 +146,7 @@ def open_document(path: str, folders: Sequence[Path]) -> Iterator[BufferedReader
     folder, parts = _locate(path, folders)
     try:
         descriptor = _open_below(folder, parts) if _CAN_OPEN_BELOW else _open_and_compare(folder, parts)
+        stream = _wrap(path, descriptor)
     except FileNotFoundError:
         raise _refuse(path, "does not exist. Check the path") from None
     except IsADirectoryError:
@@ -116,9 +155,19 @@ def open_document(path: str, folders: Sequence[Path]) -> Iterator[BufferedReader
         raise _refuse(path, "may not be read by this server. Check its permissions") from None
     except OSError as exc:
         raise _refuse(path, f"cannot be opened ({exc.strerror}). Check the path") from None
-    with os.fdopen(descriptor, "rb") as stream:
-        _check(path, os.fstat(descriptor))
+    with stream:
         yield stream
+
+
+def _wrap(path: str, descriptor: int) -> BufferedReader:
+    """Return a descriptor as a stream, once it was checked. It is closed if it cannot be used."""
+    try:
+        _check(path, os.fstat(descriptor))
+        return os.fdopen(descriptor, "rb")
+    except BaseException:
+        with suppress(OSError):
+            os.close(descriptor)
+        raise
 
 
 def _locate(path: str, folders: Sequence[Path]) -> tuple[str, tuple[str, ...]]:

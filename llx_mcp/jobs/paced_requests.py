@@ -3,9 +3,10 @@
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, TypeVar
 
-from llx_mcp.errors import BadResponseError, LlxError
+from llx_mcp.errors import LlxError
 from llx_mcp.jobs.clock import Clock
 from llx_mcp.jobs.creation_source import CreationSource, Download
+from llx_mcp.jobs.document_types import MAX_DOCUMENT_BYTES
 from llx_mcp.jobs.rate_limited_source import RateLimitedSource
 from llx_mcp.scope import JobFilter, Scope
 
@@ -47,7 +48,7 @@ class PacedRequests:
         Raises:
             LlxError: there is no such document.
         """
-        return await self._source.creation.download(url)
+        return await self._source.creation.download(url, MAX_DOCUMENT_BYTES)
 
     async def fetch_job(self, job_id: str, expand: tuple[str, ...], scope: Scope) -> "Job":
         """Fetch a job with the named sections.
@@ -71,8 +72,7 @@ class PacedRequests:
             try:
                 return await attempt()
             except LlxError as exc:
-                # A gateway's page in place of an answer passes too.
-                if number == max_tries - 1 or not (exc.is_transient or isinstance(exc, BadResponseError)):
+                if number == max_tries - 1 or not exc.is_transient:
                     raise
             await self._clock.sleep(_FIRST_PAUSE_SECONDS * 2**number)
         raise AssertionError("the last try either returns or raises")

@@ -38,9 +38,10 @@ class PageCounter:
         except PdfError as exc:
             reason = str(exc)
         if _PROTECTED in reason:
+            argument = "file" if document.content is None else "url"
             raise ArgumentError(
-                f'file: "{excerpt(document.name, 80)}" is protected by a password, and LlamaExtract cannot read it. '
-                "Save it without the password."
+                f'{argument}: "{excerpt(document.name, 80)}" is protected by a password, and LlamaExtract cannot read '
+                "it. Save it without the password."
             )
         return None
 

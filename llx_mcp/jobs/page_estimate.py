@@ -47,25 +47,26 @@ def estimate_pages(configuration: dict[str, Any], document_pages: int | None) ->
         ArgumentError: the target pages cannot be used, or the document does not have them.
     """
     chosen = parse_target_pages(configuration.get("target_pages"))
-    if chosen and document_pages is not None and max(chosen) > document_pages:
-        raise ArgumentError(f"target_pages: the document has {document_pages} pages, and no page {max(chosen)}.")
-    limits = [len(chosen) if chosen else None, configuration.get("max_pages")]
+    num_chosen = sum(last - first + 1 for first, last in chosen) or None
+    if chosen and document_pages is not None and chosen[-1][1] > document_pages:
+        raise ArgumentError(f"target_pages: the document has {document_pages} pages, and no page {chosen[-1][1]}.")
+    limits = [num_chosen, configuration.get("max_pages")]
     most = min((limit for limit in limits if isinstance(limit, int)), default=None)
     # Pages are counted from 1, so the pages that were chosen exist if their number is known.
-    known = len(chosen) if chosen else document_pages
+    known = num_chosen or document_pages
     pages = None if known is None else min(known, most if most is not None else known)
     return PageEstimate(document_pages, pages, pages if pages is not None else most, _get_credits(configuration))
 
 
-def parse_target_pages(text: object) -> frozenset[int]:
-    """Return the pages of a text such as `1,3,5-7`; empty for all pages.
+def parse_target_pages(text: object) -> tuple[tuple[int, int], ...]:
+    """Return the first and last pages of the ranges in a text such as `1,3,5-7`, in order and apart; empty for all.
 
     Raises:
         ArgumentError: the text is not such a list.
     """
     if text is None:
-        return frozenset()
-    pages: set[int] = set()
+        return ()
+    ranges: list[tuple[int, int]] = []
     for part in str(text).split(","):
         match = _RANGE.match(part)
         first, last = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
@@ -74,8 +75,24 @@ def parse_target_pages(text: object) -> frozenset[int]:
                 f'target_pages: "{excerpt(str(text), 60)}" is not a list of pages. Write it as 1,3,5-7; the first page '
                 "is 1."
             )
-        pages.update(range(first, last + 1))
-    return frozenset(pages)
+        ranges.append((first, last))
+    joined: list[tuple[int, int]] = []
+    for first, last in sorted(ranges):
+        if joined and first <= joined[-1][1] + 1:
+            joined[-1] = joined[-1][0], max(joined[-1][1], last)
+        else:
+            joined.append((first, last))
+    return tuple(joined)
+
+
+def normalize_target_pages(text: object) -> str | None:
+    """Return the shortest text for the same pages; None for all.
+
+    Raises:
+        ArgumentError: the text is not a list of pages.
+    """
+    ranges = parse_target_pages(text)
+    return ",".join(str(first) if first == last else f"{first}-{last}" for first, last in ranges) or None
 
 
 def _get_credits(configuration: dict[str, Any]) -> int | None:

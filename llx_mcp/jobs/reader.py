@@ -14,15 +14,15 @@ import anyio
 from anyio.abc import TaskGroup
 
 from llx_mcp.answers.requests import JobListRequest, JobRequest, SourceOptions, Until, WaitRequest
-from llx_mcp.errors import ArgumentError, LlxError
+from llx_mcp.errors import LlxError
 from llx_mcp.jobs.cache import CachedJob, JobCache, parse_cached
 from llx_mcp.jobs.call_limit import limit_call
 from llx_mcp.jobs.clock import Clock
 from llx_mcp.jobs.fetcher import JobFetcher
+from llx_mcp.jobs.job_ids import check_job_ids
 from llx_mcp.jobs.reader_options import ReaderOptions
 from llx_mcp.jobs.shared import SharedResources, SharedWorkers
 from llx_mcp.jobs.source import OpenSource
-from llx_mcp.jobs.task_tokens import TokenSigner
 from llx_mcp.scope import DEFAULT_SCOPE, Scope
 
 if TYPE_CHECKING:
@@ -30,19 +30,15 @@ if TYPE_CHECKING:
     from llx_mcp.answers.dispatch import Question
     from llx_mcp.answers.header import Header
     from llx_mcp.answers.wait_report import WaitReport
-    from llx_mcp.jobs.cancellation import JobCanceller
     from llx_mcp.jobs.citation_pictures import CitationPictures
-    from llx_mcp.jobs.creation import JobCreator
     from llx_mcp.jobs.evidence import EvidenceFinder
     from llx_mcp.jobs.executor import AnswerExecutor
     from llx_mcp.jobs.joined import JoinedJobs
     from llx_mcp.jobs.poller import JobPoller
     from llx_mcp.jobs.progress import JobSnapshot, OnProgress, WaitProgress
-    from llx_mcp.jobs.schema_suggestion import SchemaSuggester
+    from llx_mcp.jobs.writer import JobWriter
     from llx_mcp.models import Job
     from llx_mcp.pdf.processes import PdfProcesses
-
-MAX_JOBS = 100
 
 
 class JobReader:
@@ -86,36 +82,11 @@ class JobReader:
         return processes
 
     @cached_property
-    def creator(self) -> "JobCreator":
-        """Plans and creates jobs."""
-        from llx_mcp.jobs.creation import JobCreator
-        from llx_mcp.jobs.page_count import PageCounter
+    def writer(self) -> "JobWriter":
+        """Creates, cancels and deletes jobs."""
+        from llx_mcp.jobs.writer import JobWriter
 
-        options = self._options
-        return JobCreator(
-            self.fetcher,
-            options.creation,
-            self.clock,
-            self._group,
-            call_seconds=options.call_seconds,
-            count_pages=PageCounter(self._pdfs, options.creation.folders).count,
-        )
-
-    @cached_property
-    def canceller(self) -> "JobCanceller":
-        """Cancels and deletes jobs."""
-        from llx_mcp.jobs.cancellation import JobCanceller
-
-        options = self._options
-        can_cancel = "cancel" in options.creation.allowed
-        return JobCanceller(self.fetcher, self.clock, call_seconds=options.call_seconds, can_cancel=can_cancel)
-
-    @cached_property
-    def suggester(self) -> "SchemaSuggester":
-        """Suggests schemas."""
-        from llx_mcp.jobs.schema_suggestion import SchemaSuggester
-
-        return SchemaSuggester(self.creator)
+        return JobWriter(self.fetcher, self.clock, self._group, self._options, lambda: self._pdfs)
 
     @cached_property
     def evidence(self) -> "EvidenceFinder":
@@ -298,14 +269,7 @@ class JobReader:
             ArgumentError: there is no id, or there are too many.
             LlxError: no request can be made at all; the message says what to do next.
         """
-        wanted = list(dict.fromkeys(job_id.strip() for job_id in job_ids))
-        if not wanted:
-            raise ArgumentError("No job is named. Give the ids of the extract jobs to wait for; they begin with ext-.")
-        if len(wanted) > MAX_JOBS:
-            raise ArgumentError(
-                f"{len(wanted)} jobs are more than one wait takes. Give at most {MAX_JOBS}, and the rest in another."
-            )
-        keys = [await self.fetcher.build_key(job_id, scope) for job_id in wanted]
+        keys = [await self.fetcher.build_key(job_id, scope) for job_id in check_job_ids(job_ids)]
         poller = await self._open_poller()
         seconds = 0.0 if self._is_ending else timeout_seconds
         return await poller.wait(keys, until=until, timeout_seconds=seconds, on_progress=on_progress)
@@ -340,15 +304,6 @@ class JobReader:
         schedule = self._options.schedule
         ages = [snapshot.age_seconds for snapshot in progress.snapshots if not snapshot.has_ended]
         return min((schedule.mean_interval_seconds(age or 0.0) for age in ages), default=schedule.shortest_seconds)
-
-    async def open_token_signer(self) -> TokenSigner:
-        """Return the signer of task tokens for this credential, the same in every replica that has it.
-
-        Raises:
-            ConfigurationError: there is no key.
-        """
-        source = await self.fetcher.open()
-        return TokenSigner(source.derive_key("task tokens"), source.identity())
 
     def start(self, work: Callable[..., Coroutine[Any, Any, None]], *arguments: Any) -> None:
         """Start a background task that ends with the reader. It must not raise."""

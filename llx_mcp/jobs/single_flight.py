@@ -15,6 +15,7 @@ class _SharedCall(Generic[Result]):
     is_done: anyio.Event = field(default_factory=anyio.Event)
     scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
     num_waiting: int = 0
+    is_kept: bool = False
     # Holds the result once there is one, which may itself be None.
     results: list[Result] = field(default_factory=list)
     error: Exception | None = None
@@ -30,7 +31,7 @@ class SingleFlight(Generic[Result]):
     async def run(self, key: Hashable, call: Callable[[], Awaitable[Result]]) -> Result:
         """Return the result of the running call for a key, or of `call` if none is running.
 
-        The call is cancelled when its last caller is.
+        The call is cancelled when its last caller is, unless it is kept.
 
         Raises:
             Exception: the error that the call raised, for each of its callers.
@@ -44,12 +45,17 @@ class SingleFlight(Generic[Result]):
             await shared.is_done.wait()
         finally:
             shared.num_waiting -= 1
-            if not shared.num_waiting:
+            if not shared.num_waiting and not shared.is_kept:
                 self._forget(key, shared)
                 shared.scope.cancel()
         if shared.error is not None:
             raise shared.error.with_traceback(None)
         return shared.results[0]
+
+    def keep(self, key: Hashable) -> None:
+        """Let the running call for a key go on from now on without callers, for those that come later."""
+        if key in self._calls:
+            self._calls[key].is_kept = True
 
     async def _run(self, key: Hashable, shared: _SharedCall[Result], call: Callable[[], Awaitable[Result]]) -> None:
         try:

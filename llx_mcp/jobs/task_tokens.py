@@ -16,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from llx_mcp.errors import ArgumentError
+from llx_mcp.jobs.fetcher import JobFetcher
 
 _VERSION = 1
 # Version, digest of the credential, creation in milliseconds of the epoch, lifetime in seconds.
@@ -99,3 +100,13 @@ def _decode(text: str) -> bytes:
     # base64 ignores the unused bits of the last character, so several texts decode to the same bytes. Only the
     # canonical one is valid.
     return decoded if base64.urlsafe_b64encode(decoded).rstrip(b"=").decode() == text else b""
+
+
+async def open_token_signer(fetcher: JobFetcher) -> TokenSigner:
+    """Return the signer of task tokens for the credential of a fetcher, the same in every replica that has it.
+
+    Raises:
+        ConfigurationError: there is no key.
+    """
+    source = await fetcher.open()
+    return TokenSigner(source.derive_key("task tokens"), source.identity())

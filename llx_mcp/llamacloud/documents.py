@@ -8,8 +8,9 @@ import anyio.to_thread
 from llx_mcp.errors import BadResponseError, NotFoundError
 from llx_mcp.evidence.pages import SourcePage, SourceText
 from llx_mcp.evidence.parse_pages import EXPAND, ParsedPages, build_source
-from llx_mcp.llamacloud.error_mapping import RequestContext, map_bad_body
+from llx_mcp.llamacloud.error_mapping import map_bad_body
 from llx_mcp.llamacloud.expand_values import ExpandValues
+from llx_mcp.llamacloud.request_context import RequestContext
 from llx_mcp.llamacloud.requester import Requester, decode_object
 from llx_mcp.llamacloud.urls import build_file_path, build_parse_path, build_screenshot_path, is_allowed_download_url
 from llx_mcp.scope import DEFAULT_SCOPE, Scope

@@ -1,13 +1,10 @@
 """Maps HTTP statuses, unusable bodies and transport failures to the errors of this package, and words them."""
 
-import json
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
-from urllib.parse import urlsplit
 
 from llx_mcp.errors import (
     AuthenticationError,
@@ -21,54 +18,14 @@ from llx_mcp.errors import (
     UnavailableError,
     UnreachableError,
     UpstreamError,
-    excerpt,
 )
-from llx_mcp.llamacloud.api_key import ApiKey
+from llx_mcp.llamacloud.error_bodies import describe_error_body, find_invalid_locations, is_of_service, quote
+from llx_mcp.llamacloud.request_context import MAX_ID_CHARS, RequestContext
 from llx_mcp.llamacloud.retries import AttemptFailed, is_retryable_status, parse_retry_after
 
-_MAX_ID_CHARS = 80
-_MAX_QUOTE_CHARS = 160
-_MAX_LOCATION_CHARS = 80
-_MAX_VALIDATION_ERRORS = 5
 _MIB = 1024 * 1024
 _BARE_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z", re.IGNORECASE)
 _OTHER_ID_PREFIXES = {"pjb-": "a parse job", "dfl-": "a file", "cfg-": "a configuration", "prj-": "a project"}
-
-
-@dataclass(frozen=True, slots=True)
-class RequestContext:
-    """What a request is about.
-
-    Attributes:
-        job_id: the id as the caller gave it; None for a request that is not about a single job.
-        region: `na`, `eu`, or the host of a self-hosted service.
-        base_url: where the request goes.
-        key: the key to send, and to remove from every text.
-        subject: what a request is about that is about no job, such as `the document`; None for a job or a list of jobs.
-        needed: what a request to create needs, in words, such as `file "dfl-1"`.
-    """
-
-    job_id: str | None
-    region: str
-    base_url: str
-    key: ApiKey
-    subject: str | None = None
-    needed: str | None = None
-
-    @property
-    def host(self) -> str:
-        """Host and port."""
-        return urlsplit(self.base_url).netloc
-
-    @property
-    def host_and_region(self) -> str:
-        """The host, followed by its region where it has one."""
-        return f"{self.host} ({self.region})" if self.region in ("na", "eu") else self.host
-
-    @property
-    def quoted_id(self) -> str:
-        """The job's id in quotes, cleaned and shortened."""
-        return f'"{_clean(self.job_id or "", self.key, _MAX_ID_CHARS)}"'
 
 
 class TransportFailure(Enum):
@@ -101,6 +58,8 @@ class TransportFailure(Enum):
     )
 
 
+# With these the service itself reports that its work on a request has failed.
+_ENDED = frozenset({409, 500})
 _PERMANENT = frozenset({TransportFailure.TLS_ERROR, TransportFailure.PROXY_ERROR, TransportFailure.REQUEST_ERROR})
 _NOT_CONNECTED = frozenset(
     {TransportFailure.NAME_NOT_RESOLVED, TransportFailure.CONNECTION_REFUSED, TransportFailure.CONNECT_ERROR}
@@ -122,7 +81,7 @@ def map_transport_failure(failure: TransportFailure, context: RequestContext, nu
     if failure is TransportFailure.INVALID_URL:
         return AttemptFailed(ConfigurationError(text), is_retryable=False, is_refused=is_refused)
     if failure is TransportFailure.DECODING_ERROR:
-        return AttemptFailed(BadResponseError(text), is_retryable=True)
+        return AttemptFailed(BadResponseError(text, is_transient=True), is_retryable=True)
     if failure in _PERMANENT:
         return AttemptFailed(UnreachableError(text, is_transient=False), is_retryable=False, is_refused=is_refused)
     advice = "Try again later."
@@ -150,9 +109,9 @@ def map_status(
         error,
         is_retryable=is_retryable_status(status_code, headers),
         retry_after_seconds=wait_seconds,
-        is_refused=300 <= status_code < 500 and status_code not in (408, 409),
-        # A gateway that gave up waiting does not know what the service behind it does.
-        has_ended=status_code not in (408, 502, 504),
+        is_refused=400 <= status_code < 500 and status_code not in (408, 409),
+        # A gateway does not know what the service behind it does, and neither does a service that has no time.
+        has_ended=status_code in _ENDED and is_of_service(body),
     )
 
 
@@ -172,14 +131,14 @@ def map_bad_body(body: bytes, reason: str, context: RequestContext) -> BadRespon
         text = (
             f"{context.host} sent a web page instead of JSON: the address may be that of a website or a login page. "
             f"Retrying does not help. Check LLAMA_CLOUD_BASE_URL ({context.base_url}). "
-            f"{_quote(start, context.key)}"
+            f"{quote(start, context.key)}"
         )
         return BadResponseError(text.strip())
     if "truncated" in reason:
         text = f"The JSON from {context.host} was cut off after {len(body):,} bytes. Retrying may help."
         return BadResponseError(text, is_transient=True)
     text = (
-        f"The response of {context.host} cannot be used: {_clean(reason, context.key)}. Retrying seldom helps. Check "
+        f"The response of {context.host} cannot be used: {context.clean(reason)}. Retrying seldom helps. Check "
         "that LLAMA_CLOUD_BASE_URL is the address of LlamaCloud."
     )
     return BadResponseError(text)
@@ -188,7 +147,7 @@ def map_bad_body(body: bytes, reason: str, context: RequestContext) -> BadRespon
 def map_other_job(job_id: str, context: RequestContext) -> BadResponseError:
     """Return the error for a body that is another job than the one that was requested."""
     return BadResponseError(
-        f'{context.host} sent job "{_clean(job_id, context.key, _MAX_ID_CHARS)}" instead of {context.quoted_id}, so '
+        f'{context.host} sent job "{context.clean(job_id, MAX_ID_CHARS)}" instead of {context.quoted_id}, so '
         "nothing of it is shown. Retrying seldom helps. Check that no proxy or cache between this machine and "
         f"{context.host} mixes up responses."
     )
@@ -205,76 +164,6 @@ def map_large_body(max_bytes: int, context: RequestContext) -> BadResponseError:
     )
 
 
-def describe_error_body(body: bytes, key: ApiKey) -> str:
-    """Describe the body of an error response in one short line.
-
-    Args:
-        body: the body, or its beginning.
-        key: the key to remove from the text.
-
-    Returns:
-        `The service says: "…"` for a `detail` that is text and for a body that is not JSON; the validation errors of
-        a `detail` that is a list; an empty string for everything else.
-    """
-    try:
-        detail = _read_detail(body)
-    except (ValueError, RecursionError):
-        # JSON that was cut off may still hold the rejected input, which must not be quoted.
-        is_json = body.lstrip()[:1] in (b"{", b"[")
-        return "" if is_json else _quote(body.decode(errors="replace"), key)
-    if isinstance(detail, str):
-        return _quote(detail, key)
-    return _describe_validation_errors(detail, key) if isinstance(detail, list) else ""
-
-
-def _read_detail(body: bytes) -> object:
-    """Return `detail` of a JSON object; None where there is none.
-
-    Raises:
-        ValueError: the body is not JSON.
-        RecursionError: it is nested too deeply.
-    """
-    decoded = json.loads(body)
-    return decoded.get("detail") if isinstance(decoded, dict) else None
-
-
-def _find_invalid_locations(body: bytes, key: ApiKey) -> tuple[str, ...]:
-    """Return where FastAPI's validation errors are, such as `query.expand.3`."""
-    try:
-        detail = _read_detail(body)
-    except (ValueError, RecursionError):
-        return ()
-    locations = [item.get("loc") for item in detail if isinstance(item, dict)] if isinstance(detail, list) else []
-    texts = [".".join(map(str, location)) for location in locations if isinstance(location, list)]
-    return tuple(_clean(text, key, _MAX_LOCATION_CHARS) for text in texts)
-
-
-def _describe_validation_errors(detail: list[object], key: ApiKey) -> str:
-    """Describe FastAPI's list of validation errors, without the rejected input that it repeats."""
-    errors = [item for item in detail if isinstance(item, dict)]
-    lines = [_describe_validation_error(item, key) for item in errors[:_MAX_VALIDATION_ERRORS]]
-    if len(errors) > _MAX_VALIDATION_ERRORS:
-        lines.append(f"and {len(errors) - _MAX_VALIDATION_ERRORS} more")
-    return "; ".join(lines) + "." if lines else ""
-
-
-def _describe_validation_error(item: Mapping[str, object], key: ApiKey) -> str:
-    loc = item.get("loc")
-    part, *names = [str(name) for name in loc] if isinstance(loc, list) and loc else ["request"]
-    location = f"{'.'.join(names)} ({part})" if names else part
-    message = str(item.get("msg") or "not accepted")
-    return f"{_clean(location, key, _MAX_LOCATION_CHARS)}: {_clean(message, key)}"
-
-
-def _quote(text: str, key: ApiKey) -> str:
-    cleaned = _clean(text, key)
-    return f'The service says: "{cleaned}"' if cleaned else ""
-
-
-def _clean(text: str, key: ApiKey, max_chars: int = _MAX_QUOTE_CHARS) -> str:
-    return excerpt(key.redactor.redact(text), max_chars)
-
-
 def _build_status_error(
     status: int, wait_seconds: float | None, body: bytes, context: RequestContext, num_tries: int
 ) -> LlxError:
@@ -284,8 +173,10 @@ def _build_status_error(
         return RateLimitedError(message, retry_after_seconds=wait_seconds)
     if kind is UnavailableError:
         return UnavailableError(message, retry_after_seconds=wait_seconds)
+    if kind is NotFoundError:
+        return NotFoundError(message, is_forbidden=status == 403)
     if kind is RejectedError:
-        return RejectedError(message, locations=_find_invalid_locations(body, context.key))
+        return RejectedError(message, locations=find_invalid_locations(body, context.key))
     return kind(message)
 
 
@@ -304,6 +195,8 @@ def _describe_status(
             f"The LlamaCloud account is out of credits. {_describe_billed(context)}check the account's billing page. "
             "Retrying does not help before that."
         )
+    if status == 403 and context.action is not None:
+        return NotFoundError, _describe_forbidden(context)
     if status in (403, 404):
         return NotFoundError, _describe_not_found(status, context)
     if status == 429:
@@ -320,8 +213,8 @@ def _describe_status(
 
 
 def _describe_billed(context: RequestContext) -> str:
-    if context.needed is not None:
-        return "Nothing was created: "
+    if context.action is not None:
+        return f"It cannot {context.action}, so nothing was done: "
     return "Reading a job is normally free, so this may concern the plan: "
 
 
@@ -334,6 +227,11 @@ def _describe_unexpected_status(status: int, context: RequestContext) -> str:
     )
 
 
+def _describe_forbidden(context: RequestContext) -> str:
+    text = f"This key may not {context.action} (HTTP 403). Check what the key may do, the project, the organization"
+    return f"{text} and the region (now {context.region})."
+
+
 def _describe_not_found(status: int, context: RequestContext) -> str:
     if context.subject is not None:
         if status == 403:
@@ -343,8 +241,11 @@ def _describe_not_found(status: int, context: RequestContext) -> str:
             "expire, most of them after 48 hours."
         )
     if context.needed is not None:
-        text = f"{_clean(context.needed, context.key)} cannot be seen with this key (HTTP {status})."
+        text = f"{context.clean(context.needed)} cannot be seen with this key (HTTP {status})."
         return f"{text} Check the id, the project and the region (now {context.region})."
+    if context.job_id is None and context.action is not None:
+        text = f"{context.host_and_region} has no address to {context.action} (HTTP {status})."
+        return f"{text} Check LLAMA_CLOUD_BASE_URL."
     if context.job_id is None:
         text = f"{context.host_and_region} does not list jobs for this key (HTTP {status})."
         return f"{text} Check the project, the region and LLAMA_CLOUD_BASE_URL."

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from llx_mcp.errors import ArgumentError, BadResponseError
 from llx_mcp.llamacloud.api_key import ApiKey, read_key
-from llx_mcp.llamacloud.error_mapping import RequestContext
+from llx_mcp.llamacloud.request_context import RequestContext
 from llx_mcp.llamacloud.retries import MAX_RETRY_SECONDS, call_with_retries
 from llx_mcp.llamacloud.transport import Connection
 from llx_mcp.llamacloud.urls import build_url

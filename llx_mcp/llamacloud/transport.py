@@ -17,14 +17,15 @@ import httpx
 from llx_mcp import __version__
 from llx_mcp.errors import ConfigurationError
 from llx_mcp.llamacloud.error_mapping import (
-    RequestContext,
     TransportFailure,
     map_large_body,
     map_status,
     map_transport_failure,
 )
+from llx_mcp.llamacloud.request_context import RequestContext
 from llx_mcp.llamacloud.retries import AttemptFailed, parse_clock_offset
 
+USER_AGENT = f"llx-mcp/{__version__}"
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 60.0
 # At once: for one key, and for all keys of a server.
@@ -237,7 +238,7 @@ def _build_http(transport: httpx.AsyncBaseTransport | None, max_connections: int
             headers={
                 "Accept": "application/json",
                 "Accept-Encoding": "gzip, deflate",
-                "User-Agent": f"llx-mcp/{__version__}",
+                "User-Agent": USER_AGENT,
             },
             # A redirect could carry the key elsewhere.
             follow_redirects=False,

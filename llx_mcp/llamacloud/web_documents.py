@@ -15,10 +15,9 @@ from urllib.parse import unquote, urljoin
 import anyio
 import httpx
 
-from llx_mcp import __version__
 from llx_mcp.errors import ArgumentError, UnreachableError, excerpt
+from llx_mcp.llamacloud.transport import USER_AGENT
 
-MAX_BYTES = 100 * 1000 * 1000
 # Below the time for one call.
 TOTAL_SECONDS = 40.0
 
@@ -28,22 +27,21 @@ _MAX_REDIRECTS = 3
 _MAX_URL_CHARS = 2_000
 _HTTPS_PORT = 443
 _OK = 200
-# Addresses that lead to others: an IPv4 address is hidden in them.
-_TRANSLATED = tuple(map(ipaddress.ip_network, ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32")))
-# What a name without an ending gets.
-_ENDINGS = {
-    "application/pdf": "pdf",
-    "image/png": "png",
-    "image/jpeg": "jpg",
-    "image/tiff": "tiff",
-    "image/webp": "webp",
-    "text/html": "html",
-    "text/plain": "txt",
-    "text/csv": "csv",
-    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "docx",
-    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "xlsx",
-    "application/vnd.openxmlformats-officedocument.presentationml.presentation": "pptx",
-}
+# All of the public internet. The prefixes of mapped, translated (NAT64), site-local and local addresses are outside.
+_GLOBAL_IPV6 = ipaddress.ip_network("2000::/3")
+_NOT_PUBLIC = tuple(
+    map(
+        ipaddress.ip_network,
+        (
+            # Teredo and 6to4, which hide an IPv4 address; the relays of 6to4.
+            "2001::/32", "2002::/16", "192.88.99.0/24",
+            # For documentation, which not every version of Python knows.
+            "3fff::/20",
+            # Services of Azure for its own machines.
+            "168.63.129.16/32",
+        ),
+    )
+)  # fmt: skip
 
 Resolve = Callable[[str], Awaitable[list[str]]]
 
@@ -53,11 +51,13 @@ class WebDocument:
     """A document of the web.
 
     Attributes:
-        name: a file name, from the address.
+        name: the last part of the path of its address.
+        media_type: what its host says that it is, such as `application/pdf`; empty where it says nothing.
         content: its bytes.
     """
 
     name: str
+    media_type: str
     content: bytes
 
 
@@ -72,12 +72,17 @@ async def resolve_host(host: str) -> list[str]:
 
 
 async def download_document(
-    url: str, *, transport: httpx.AsyncBaseTransport | None = None, resolve: Resolve = resolve_host
+    url: str,
+    max_bytes: int,
+    *,
+    transport: httpx.AsyncBaseTransport | None = None,
+    resolve: Resolve = resolve_host,
 ) -> WebDocument:
     """Download a document.
 
     Args:
         url: an https address.
+        max_bytes: the size limit of the document.
         transport: a transport to use instead of the network.
         resolve: returns the addresses of a host.
 
@@ -88,7 +93,7 @@ async def download_document(
     try:
         with anyio.fail_after(TOTAL_SECONDS):
             for _ in range(_MAX_REDIRECTS + 1):
-                found = await _fetch(url, transport, resolve)
+                found = await _fetch(url, max_bytes, transport, resolve)
                 if isinstance(found, WebDocument):
                     return found
                 url = found
@@ -102,7 +107,9 @@ async def download_document(
     )
 
 
-async def _fetch(url: str, transport: httpx.AsyncBaseTransport | None, resolve: Resolve) -> WebDocument | str:
+async def _fetch(
+    url: str, max_bytes: int, transport: httpx.AsyncBaseTransport | None, resolve: Resolve
+) -> WebDocument | str:
     """Return the document at an address, or the address that it is redirected to."""
     parsed = _parse(url)
     address = await _find_public_address(parsed, resolve)
@@ -112,7 +119,7 @@ async def _fetch(url: str, transport: httpx.AsyncBaseTransport | None, resolve: 
             timeout=httpx.Timeout(_READ_SECONDS, connect=_CONNECT_SECONDS),
             trust_env=False,
             follow_redirects=False,
-            headers={"User-Agent": f"llx-mcp/{__version__}", "Accept-Encoding": "identity", "Accept": "*/*"},
+            headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity", "Accept": "*/*"},
         ) as http,
         http.stream(
             "GET",
@@ -124,7 +131,9 @@ async def _fetch(url: str, transport: httpx.AsyncBaseTransport | None, resolve: 
         location = response.headers.get("location")
         if response.is_redirect and location:
             return str(urljoin(url, location))
-        return WebDocument(_choose_name(parsed, response), await _read(response))
+        media_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+        name = PurePosixPath(unquote(parsed.path)).name or "document"
+        return WebDocument(name, media_type, await _read(response, max_bytes))
 
 
 def _parse(url: str) -> httpx.URL:
@@ -165,12 +174,14 @@ def is_public(address: str) -> bool:
     except ValueError:
         # An address with a zone, which is always local.
         return False
-    if isinstance(ip, ipaddress.IPv6Address) and (ip.ipv4_mapped or any(ip in network for network in _TRANSLATED)):
+    if ip.version == 6 and ip not in _GLOBAL_IPV6:
+        return False
+    if any(ip in network for network in _NOT_PUBLIC):
         return False
     return ip.is_global and not (ip.is_multicast or ip.is_reserved or ip.is_unspecified)
 
 
-async def _read(response: httpx.Response) -> bytes:
+async def _read(response: httpx.Response, max_bytes: int) -> bytes:
     if response.status_code != _OK:
         raise ArgumentError(
             f"url: the address answers with HTTP {response.status_code}. Check that it leads to the document itself, "
@@ -182,17 +193,9 @@ async def _read(response: httpx.Response) -> bytes:
     size = 0
     async for chunk in response.aiter_bytes():
         size += len(chunk)
-        if size > MAX_BYTES:
-            raise ArgumentError(f"url: the document has more than {MAX_BYTES // 1_000_000} MB. Split it.")
+        if size > max_bytes:
+            raise ArgumentError(f"url: the document has more than {max_bytes / 1e6:g} MB. Split it.")
         chunks.append(chunk)
     if not size:
         raise ArgumentError("url: the document is empty. Check the address.")
     return b"".join(chunks)
-
-
-def _choose_name(url: httpx.URL, response: httpx.Response) -> str:
-    name = PurePosixPath(unquote(url.path)).name or "document"
-    kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
-    ending = _ENDINGS.get(kind)
-    # An ending of the path such as .php says nothing of the document.
-    return name if ending is None or name.lower().endswith(f".{ending}") else f"{name}.{ending}"

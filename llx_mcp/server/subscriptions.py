@@ -21,7 +21,8 @@ from mcp_types import INVALID_PARAMS, METHOD_NOT_FOUND
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
 from llx_mcp.errors import LlxError, excerpt
-from llx_mcp.jobs.reader import MAX_JOBS, JobReader
+from llx_mcp.jobs.job_ids import MAX_JOBS
+from llx_mcp.jobs.reader import JobReader
 
 _JOB = re.compile(r"llx://jobs/([^/?#]+)(/[^?#]*)?\Z")
 

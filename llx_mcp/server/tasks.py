@@ -20,7 +20,7 @@ from mcp_types import HEADER_MISMATCH, INVALID_PARAMS, CallToolRequestParams, Ca
 
 from llx_mcp.errors import LlxError
 from llx_mcp.jobs.reader import JobReader
-from llx_mcp.jobs.task_tokens import TaskToken
+from llx_mcp.jobs.task_tokens import TaskToken, open_token_signer
 
 IDENTIFIER = "io.modelcontextprotocol/tasks"
 VERSIONS = frozenset({"2026-07-28"})
@@ -106,7 +106,7 @@ class Tasks(Extension):
         now = reader.clock.now()
         now = now.replace(microsecond=now.microsecond // 1_000 * 1_000)
         token = TaskToken([params.name, content], now, TTL)
-        task_id = (await reader.open_token_signer()).sign(token)
+        task_id = (await open_token_signer(reader.fetcher)).sign(token)
         self._remember(task_id, state, ctx)
         return {"resultType": "task", **_describe(task_id, token, state)}
 
@@ -154,7 +154,7 @@ class Tasks(Extension):
         _check_routing(ctx, task_id)
         reader = ctx.lifespan_context
         try:
-            token = (await reader.open_token_signer()).verify(task_id, reader.clock.now())
+            token = (await open_token_signer(reader.fetcher)).verify(task_id, reader.clock.now())
         except LlxError as exc:
             raise MCPError(INVALID_PARAMS, str(exc)) from None
         work = self._works.get(token.content[0])

@@ -53,7 +53,7 @@ _READING = (
 _READING_ONLY = "This server only reads: it changes and bills nothing."
 _INSTRUCTIONS: dict[Permission, str] = {
     "create": (
-        "A document without a job: create_extract_job, which costs credits, so only on the person's wish; "
+        "A document without a job: create_extract_job, which costs credits, so only if the user asks; "
         "suggest_extract_schema writes the schema."
     ),
     "cancel": "cancel_extract_job stops a job.",

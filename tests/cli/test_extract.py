@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from llama_cloud import LlamaCloud
 
-from llx_mcp.cli.extract import choose_format, list_documents, read_schema
+from llx_mcp.cli.extract import check_output, choose_format, list_documents, read_schema
 from llx_mcp.errors import ArgumentError
 from llx_mcp.local import SAMPLES, open_store
 from llx_mcp.local.embedded import EmbeddedApi, run_embedded
@@ -213,7 +213,7 @@ def test_prompt_can_be_interrupted(folder: Path, api: EmbeddedApi) -> None:
 
 @pytest.mark.parametrize(
     "fault",
-    ["disconnect:method=POST,path=/extract$", "disconnect:when=before,method=POST,path=/extract$",
+    ["disconnect:method=POST,path=/extract$",
      "disconnect:method=POST,path=/files$", "disconnect:when=before,method=POST,path=/files$",
      "disconnect:method=GET,path=/files$", "disconnect:method=POST,path=/validation",
      "disconnect:method=GET,path=/extract$", "disconnect:method=GET,path=/extract/",
@@ -257,6 +257,21 @@ def test_results_that_cannot_be_told_apart_are_refused(folder: Path) -> None:
     )
     assert "2 files have the name invoice.pdf" in run.stderr
     assert not (folder / "r").exists()
+
+
+def test_results_that_the_next_run_would_take_for_documents_are_refused(tmp_path: Path) -> None:
+    documents = [tmp_path / name for name in ("a.pdf", "b.pdf")]
+    for path in documents:
+        path.touch()
+    (tmp_path / "sub").mkdir()
+    for paths in ([tmp_path], [tmp_path / "sub" / ".."], documents):
+        for format_name in ("csv", "xlsx"):
+            with pytest.raises(ArgumentError, match=f"--output: .* would take the {format_name} files in it for doc"):
+                check_output(tmp_path, format_name, paths)
+        check_output(tmp_path, "json", paths)
+        check_output(tmp_path / "results", "csv", paths)
+        check_output(None, "csv", paths)
+    check_output(tmp_path, "csv", documents[:1])
 
 
 def test_format_of_several_printed_results_is_lines() -> None:

@@ -110,12 +110,20 @@ def write_files(folder: Path, texts: Sequence[str]) -> list[str]:
 
 
 async def extract(
-    service: Service, files: Sequence[str], output: Output, request: CreationRequest = REQUEST, seconds: float = 36_000
+    service: Service,
+    files: Sequence[str],
+    output: Output,
+    request: CreationRequest = REQUEST,
+    seconds: float = 36_000,
+    *,
+    is_planned: bool = False,
 ) -> list[FileState]:
-    """Extract files as the command does, without asking."""
+    """Extract files as the command does; all are planned first where a person is asked."""
     async with service.open_reader() as reader:
         extractor = FileExtractor(reader, request, files)
-        await extractor.plan()
+        await extractor.prepare()
+        if is_planned:
+            await extractor.plan()
         await extractor.create()
         await extractor.wait(seconds, ResultWriter(reader, output, request.scope).write)
         return extractor.states
@@ -166,7 +174,7 @@ async def test_same_command_again_creates_nothing(tmp_path: Path) -> None:
     service = Service()
     first = await extract(service, files, build_output(tmp_path))
     assert (first[0].job_id, service.num_created) == (first[2].job_id, 2)
-    again = await extract(service, files, build_output(tmp_path))
+    again = await extract(service, files, build_output(tmp_path), is_planned=True)
     assert [state.job_id for state in again] == [state.job_id for state in first]
     assert [state.created and state.created.is_new for state in again] == [False, False, False]
     assert service.num_created == 2
@@ -198,6 +206,7 @@ def test_interrupted_at_any_moment_it_goes_on_where_it_was(tmp_path: Path, secon
     ["unavailable:method=POST,path=/extract$,when=after,skip=1,times=2", "unavailable:method=POST,path=/files$,times=3",
      "unavailable:method=GET,path=/files$,times=3", "rate-limited:retry_after=3,times=4",
      "not-json:method=POST,path=/extract$,when=after,times=1",
+     "unavailable:method=POST,path=/extract$,times=2",
      # The answer is lost, and the jobs cannot be listed either.
      "not-json:method=POST,path=/extract$,when=after,times=1 unavailable:method=GET,path=/extract$,times=6",
      "unavailable:method=GET,path=/extract,share=0.3,seed=4"],
@@ -213,6 +222,51 @@ def test_faults_neither_lose_nor_repeat_a_job(tmp_path: Path, fault: str) -> Non
         assert service.num_created == 8
 
     run()
+
+
+@virtual
+async def test_request_on_which_the_service_still_works_is_waited_for(tmp_path: Path) -> None:
+    files = write_files(tmp_path, ["one"])
+    service = Service()
+    app = service._app
+    is_first = True
+
+    async def answer_late(scope: Scope, receive: Receive, send: Send) -> None:
+        nonlocal is_first
+        if not (is_first and scope["method"] == "POST" and scope["path"] == "/api/v2/extract"):
+            return await app(scope, receive, send)
+        is_first = False
+        messages = [await receive()]
+        while messages[-1].get("more_body"):
+            messages.append(await receive())
+
+        async def work() -> None:
+            await service.clock.sleep(100)
+            await app(scope, replay, ignore)
+
+        async def replay() -> Message:
+            return messages.pop(0)
+
+        async def ignore(_: Message) -> None:
+            pass
+
+        tasks.append(asyncio.create_task(work()))
+        # A gateway gives up.
+        await send({"type": "http.response.start", "status": 504, "headers": []})
+        return await send({"type": "http.response.body", "body": b"<html>"})
+
+    tasks: list[asyncio.Task[None]] = []
+    service._app = answer_late
+    shown: list[str] = []
+    async with service.open_reader() as reader:
+        extractor = FileExtractor(reader, REQUEST, files, lambda _: shown.append(extractor.states[0].status))
+        await extractor.prepare()
+        await extractor.create()
+    states = extractor.states
+    # The person sees why it takes minutes.
+    assert shown[0] == "unclear"
+    assert service.num_created == 1
+    assert [state.created and state.created.is_new for state in states] == [False]
 
 
 @virtual
@@ -239,6 +293,23 @@ async def test_one_bad_file_does_not_stop_the_others(tmp_path: Path) -> None:
     assert not (tmp_path / "002.txt.json").exists()
     assert get_exit_status(states) == 2
     assert get_exit_status([states[0], states[2]]) == 1
+
+
+@virtual
+async def test_files_that_are_planned_first_are_looked_for_again_once_that_took_long(tmp_path: Path) -> None:
+    files = write_files(tmp_path, ["one", "two"])
+    service = Service()
+    async with service.open_reader() as reader:
+        extractor = FileExtractor(reader, REQUEST, files)
+        await extractor.prepare()
+        await extractor.plan()
+        assert [state.status for state in extractor.states] == ["ready", "ready"]
+        # The person thinks, and someone else extracts one of the files.
+        await extract(service, files[:1], build_output(tmp_path))
+        await service.clock.sleep(60)
+        await extractor.create()
+    assert [state.created and state.created.is_new for state in extractor.states] == [False, True]
+    assert service.num_created == 2
 
 
 @virtual

@@ -20,6 +20,8 @@ def test_nothing_is_allowed_by_default_and_the_embedded_api_bills_nothing() -> N
     settings = load_settings()
     assert build_creation_options(parse(), settings).allowed == frozenset()
     assert build_creation_options(parse("--local"), settings).allowed == {"create", "cancel"}
+    assert build_creation_options(parse(), settings).is_billed
+    assert not build_creation_options(parse("--local"), settings).is_billed
     allowed = load_settings(allow=parse("--allow", "Delete").allow)
     assert build_creation_options(parse("--local"), allowed).allowed == {"create", "cancel", "delete"}
 

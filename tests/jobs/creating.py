@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -84,6 +84,7 @@ class Workshop:
         store: the jobs and files.
         folder: where files may be read.
         clock: the clock of all.
+        call_seconds: the time for one call of a server; None for the default.
     """
 
     def __init__(self, folder: Path, **options: Any) -> None:
@@ -93,6 +94,7 @@ class Workshop:
         self._num_jobs = len(self.store.list_jobs())
         self._num_files = len(self.store.files.list_files())
         self._options = options
+        self.call_seconds: float | None = None
 
     @property
     def new_jobs(self) -> list[str]:
@@ -113,6 +115,8 @@ class Workshop:
         """Start a server, which has no memory of earlier ones."""
         given = {"allowed": frozenset({"create", "cancel", "delete"}), "folders": (self.folder,), **self._options}
         options = ReaderOptions(creation=CreationOptions(**given))
+        if self.call_seconds is not None:
+            options = replace(options, call_seconds=self.call_seconds)
         transport = line or self.line()
         async with open_reader(
             lambda: open_client(local_settings(), transport=transport), self.clock, options
@@ -122,7 +126,7 @@ class Workshop:
     async def create(self, line: Line | None = None, **request: Any) -> CreatedJob:
         """Plan and create a job with a server of its own."""
         async with self.open(line) as reader:
-            return await run(reader.creator, **request)
+            return await run(reader.writer.creator, **request)
 
 
 async def run(creator: JobCreator, **request: Any) -> CreatedJob:

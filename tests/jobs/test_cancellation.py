@@ -5,14 +5,16 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import anyio
 import httpx
 import pytest
 
 from llx_mcp.answers.requests import JobRequest
-from llx_mcp.errors import ArgumentError, LlxError, NotFoundError, UnavailableError
+from llx_mcp.errors import ArgumentError, LlxError, NotFoundError, UnavailableError, UnclearOutcomeError
 from llx_mcp.jobs.cancellation import JobCanceller
 from llx_mcp.scope import DEFAULT_SCOPE
-from tests.jobs.creating import INVOICE, Workshop, copy_invoice
+from tests.jobs.creating import INVOICE, Line, Workshop, copy_invoice
+from tests.jobs.virtual_time import virtual
 
 
 @pytest.fixture
@@ -26,7 +28,7 @@ def workshop(tmp_path: Path) -> Workshop:
 async def open_canceller(workshop: Workshop, **hooks: Any) -> AsyncIterator[JobCanceller]:
     """Open a server and return what cancels its jobs."""
     async with workshop.open(workshop.line(**hooks)) as reader:
-        yield reader.canceller
+        yield reader.writer.canceller
 
 
 def answer_once(suffix: str, method: str, *responses: httpx.Response) -> Any:
@@ -91,7 +93,7 @@ async def test_error_that_stays_is_raised(workshop: Workshop) -> None:
 async def test_deleted_job_is_gone_from_the_cache_too(workshop: Workshop) -> None:
     async with workshop.open() as reader:
         await reader.get(JobRequest(INVOICE))
-        await reader.canceller.delete(INVOICE, DEFAULT_SCOPE)
+        await reader.writer.canceller.delete(INVOICE, DEFAULT_SCOPE)
         with pytest.raises(NotFoundError):
             await reader.get(JobRequest(INVOICE))
 
@@ -102,6 +104,53 @@ async def test_deleted_job_whose_answer_was_lost_is_deleted(workshop: Workshop, 
     async with open_canceller(workshop, on_response=hook) as canceller:
         assert (await canceller.delete(INVOICE, DEFAULT_SCOPE)).id == INVOICE
     assert INVOICE not in dict(workshop.store.list_jobs())
+
+
+@pytest.mark.parametrize("status", [403, 404])
+async def test_job_that_is_still_there_is_not_said_to_be_deleted(workshop: Workshop, status: int) -> None:
+    hook = answer_once(INVOICE, "DELETE", *[httpx.Response(status, json={"detail": "no"})] * 9)
+    async with open_canceller(workshop, on_request=hook) as canceller:
+        with pytest.raises(NotFoundError) as caught:
+            await canceller.delete(INVOICE, DEFAULT_SCOPE)
+    assert INVOICE in dict(workshop.store.list_jobs())
+    assert ("This key may not delete jobs (HTTP 403)" in str(caught.value)) is (status == 403)
+
+
+async def test_job_that_can_no_longer_be_seen_is_not_said_to_be_deleted(workshop: Workshop) -> None:
+    is_tried = False
+
+    def hide(request: httpx.Request, _: int) -> httpx.Response | None:
+        nonlocal is_tried
+        is_tried = is_tried or request.method == "DELETE"
+        if not is_tried:
+            return None
+        return httpx.Response(404 if request.method == "DELETE" else 403, json={"detail": "no"})
+
+    async with open_canceller(workshop, on_request=hide) as canceller:
+        with pytest.raises(NotFoundError):
+            await canceller.delete(INVOICE, DEFAULT_SCOPE)
+
+
+@pytest.mark.parametrize("done", ["cancelled", "deleted"])
+def test_silent_service_leaves_it_open_whether_the_job_was_cancelled_or_deleted(tmp_path: Path, done: str) -> None:
+    @virtual
+    async def act() -> None:
+        workshop = Workshop(tmp_path)
+
+        class Silent(Line):
+            async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+                await anyio.sleep(1_000)
+                raise AssertionError
+
+        async with workshop.open(Silent(None)) as reader:
+            canceller = reader.writer.canceller
+            with pytest.raises(
+                UnclearOutcomeError, match=f"not known whether the job was {done}. Call again"
+            ) as caught:
+                await (canceller.cancel if done == "cancelled" else canceller.delete)(INVOICE, DEFAULT_SCOPE)
+        assert "if there is one" not in str(caught.value)
+
+    act()
 
 
 async def test_running_job_is_deleted_only_if_it_may_be_cancelled(workshop: Workshop) -> None:

@@ -5,6 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import anyio
 import httpx
 import pytest
 
@@ -15,6 +16,7 @@ from llx_mcp.errors import (
     NotFoundError,
     OutOfCreditsError,
     RateLimitedError,
+    UnavailableError,
     UnclearOutcomeError,
 )
 from llx_mcp.jobs.creation_plan import CreationRequest
@@ -27,6 +29,7 @@ from tests.jobs.creating import (
     CREATE_PATH,
     INVOICE,
     SCHEMA,
+    Line,
     ProcessEnded,
     Workshop,
     copy_invoice,
@@ -35,6 +38,7 @@ from tests.jobs.creating import (
     lose_at,
     run,
 )
+from tests.jobs.virtual_time import virtual
 
 FILES_PATH = "/api/v1/beta/files"
 # The requests that create a job from a file that is not uploaded yet, and those that a repetition sends.
@@ -116,6 +120,27 @@ async def test_lost_answer_makes_no_second_job(workshop: Workshop, number: int, 
     assert count(line.sent, "POST", CREATE_PATH) == 1
 
 
+@pytest.mark.parametrize("status", [202, 303, 503, 504, 520, 522, 524])
+async def test_request_on_which_the_service_may_still_work_is_not_sent_again(workshop: Workshop, status: int) -> None:
+    late: list[httpx.Request] = []
+
+    def take(request: httpx.Request, _: int) -> httpx.Response | None:
+        if (request.method, request.url.path) != ("POST", CREATE_PATH) or late:
+            return None
+        late.append(request)
+        return httpx.Response(status, text="<html>")
+
+    line = workshop.line(on_request=take)
+    with pytest.raises(UnclearOutcomeError, match="not known whether the job was created"):
+        await workshop.create(line)
+    assert count(line.sent, "POST", CREATE_PATH) == 1
+    # The service ends its work on the request now.
+    (request,) = late
+    await httpx.ASGITransport(line.app).handle_async_request(request)
+    assert not (await workshop.create()).is_new
+    assert len(workshop.new_jobs) == 1
+
+
 async def test_lost_upload_is_sent_again_and_creates_one_job(workshop: Workshop) -> None:
     line = workshop.line(on_request=lose_at(FIRST_REQUESTS.index(("POST", FILES_PATH))))
     await workshop.create(line)
@@ -138,7 +163,7 @@ async def test_request_that_the_service_failed_is_sent_again_once_there_is_no_jo
     def fail(request: httpx.Request, _: int) -> httpx.Response | None:
         if (request.method, request.url.path) == ("POST", CREATE_PATH) and count(line.sent, "POST", CREATE_PATH) == 1:
             workshop.store.delete_job(workshop.new_jobs[0])
-            return httpx.Response(503, json={"detail": "busy"})
+            return httpx.Response(500, json={"detail": "busy"})
         return None
 
     line = workshop.line(on_response=fail)
@@ -147,7 +172,7 @@ async def test_request_that_the_service_failed_is_sent_again_once_there_is_no_jo
     assert count(line.sent, "POST", CREATE_PATH) == 2
 
 
-@pytest.mark.parametrize("status", [408, 409, 500, 502, 503, 504])
+@pytest.mark.parametrize("status", [202, 303, 408, 409, 500, 502, 503, 504, 524])
 async def test_error_of_a_service_that_has_created_the_job_makes_no_second_one(workshop: Workshop, status: int) -> None:
     line = workshop.line(
         on_response=lambda request, _: (
@@ -200,7 +225,7 @@ async def test_job_with_options_that_the_service_changed_is_named_and_not_repeat
 
 async def test_concurrent_wishes_share_one_job(workshop: Workshop) -> None:
     async with workshop.open() as reader:
-        jobs = await asyncio.gather(*(run(reader.creator) for _ in range(8)))
+        jobs = await asyncio.gather(*(run(reader.writer.creator) for _ in range(8)))
     assert {job.job.id for job in jobs} == set(workshop.new_jobs)
     assert len(workshop.new_jobs) == workshop.num_new_files == 1
 
@@ -208,20 +233,130 @@ async def test_concurrent_wishes_share_one_job(workshop: Workshop) -> None:
 async def test_plan_that_is_older_than_the_job_creates_no_second_one(workshop: Workshop) -> None:
     async with workshop.open() as reader:
         request = CreationRequest(file="invoice.pdf", data_schema=SCHEMA)
-        plans = [await reader.creator.plan(request) for _ in range(2)]
-        jobs = [await reader.creator.create(plan) for plan in plans]
+        plans = [await reader.writer.creator.plan(request) for _ in range(2)]
+        jobs = [await reader.writer.creator.create(plan) for plan in plans]
         assert [job.is_new for job in jobs] == [True, False]
         workshop.store.delete_job(jobs[0].job.id)
-        assert (await reader.creator.create(plans[0])).is_new
+        assert (await reader.writer.creator.create(plans[0])).is_new
+
+
+async def test_plan_that_is_minutes_old_finds_the_job_that_another_server_has_created(workshop: Workshop) -> None:
+    async with workshop.open() as first, workshop.open() as second:
+        plan = await first.writer.creator.plan(CreationRequest(file="invoice.pdf", data_schema=SCHEMA))
+        assert plan.found.usable_file is None
+        other = await run(second.writer.creator)
+        workshop.clock.seconds += 60
+        created = await first.writer.creator.create(plan)
+        assert (created.job.id, created.is_new) == (other.job.id, False)
+        # A plan of a document of the service looks for its jobs too.
+        request = CreationRequest(document_id=other.job.file_input, like_job=INVOICE)
+        plan = await first.writer.creator.plan(request)
+        other = await run(second.writer.creator, document_id=other.job.file_input, like_job=INVOICE)
+        workshop.clock.seconds += 60
+        created = await first.writer.creator.create(plan)
+        assert (created.job.id, created.is_new) == (other.job.id, False)
+    assert len(workshop.new_jobs) == 2
+    assert workshop.num_new_files == 1
+
+
+async def test_plan_that_is_minutes_old_creates_another_job_where_that_is_wanted(workshop: Workshop) -> None:
+    async with workshop.open() as reader:
+        await run(reader.writer.creator)
+        plan = await reader.writer.creator.plan(CreationRequest(file="invoice.pdf", data_schema=SCHEMA, again=True))
+        workshop.clock.seconds += 60
+        assert (await reader.writer.creator.create(plan)).is_new
+    assert (len(workshop.new_jobs), workshop.num_new_files) == (2, 1)
+
+
+class SlowService(Line):
+    """A connection to a service that takes long for the first creation, and ends it whether or not one waits."""
+
+    def __init__(self, app: Any, seconds: float) -> None:
+        super().__init__(app)
+        self.work: list[asyncio.Task[httpx.Response]] = []
+        self._seconds = seconds
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request."""
+        if (request.method, request.url.path) != ("POST", CREATE_PATH) or self.work:
+            return await super().handle_async_request(request)
+        await request.aread()
+
+        async def work() -> httpx.Response:
+            await asyncio.sleep(self._seconds)
+            return await super(SlowService, self).handle_async_request(request)
+
+        self.work.append(asyncio.create_task(work()))
+        return await asyncio.shield(self.work[0])
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_call_after_one_that_took_too_long_joins_its_creation(tmp_path: Path, again: bool) -> None:
+    (tmp_path / "a.txt").write_text("text")
+
+    @virtual
+    async def act() -> None:
+        workshop = Workshop(tmp_path)
+        workshop.call_seconds = 5
+        line = SlowService(create_app(workshop.store, clock=workshop.clock.now), 30)
+        async with workshop.open(line) as reader:
+            creator = reader.writer.creator
+            for number in range(5):
+                with pytest.raises(UnclearOutcomeError, match="in a minute with the same arguments, without again=tr"):
+                    await run(creator, file="a.txt", again=again and number == 0)
+            created = [await run(creator, file="a.txt") for _ in range(2)]
+        assert workshop.new_jobs == [created[0].job.id]
+        assert created[1].job.id == created[0].job.id
+        assert len(line.work) == 1
+
+    act()
+
+
+def test_creation_goes_on_when_its_caller_cancels_it_after_the_request_was_sent(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("text")
+
+    @virtual
+    async def act() -> None:
+        workshop = Workshop(tmp_path)
+        line = SlowService(create_app(workshop.store, clock=workshop.clock.now), 30)
+        async with workshop.open(line) as reader:
+            with anyio.move_on_after(10) as scope:
+                await run(reader.writer.creator, file="a.txt")
+            assert scope.cancelled_caught
+            created = await run(reader.writer.creator, file="a.txt")
+        assert workshop.new_jobs == [created.job.id]
+        assert len(line.work) == 1
+
+    act()
+
+
+async def test_call_at_once_after_an_unclear_outcome_sends_nothing(workshop: Workshop) -> None:
+    late: list[httpx.Request] = []
+
+    def take(request: httpx.Request, _: int) -> httpx.Response | None:
+        if (request.method, request.url.path) != ("POST", CREATE_PATH) or late:
+            return None
+        late.append(request)
+        return httpx.Response(504, text="<html>")
+
+    line = workshop.line(on_request=take)
+    async with workshop.open(line) as reader:
+        for again in (False, False, True):
+            with pytest.raises(UnclearOutcomeError, match="Call again in a minute"):
+                await run(reader.writer.creator, again=again)
+        assert count(line.sent, "POST", CREATE_PATH) == 1
+        workshop.clock.seconds += 60
+        assert (await run(reader.writer.creator)).is_new
+    assert len(workshop.new_jobs) == 1
 
 
 async def test_server_that_runs_for_days_creates_anew_after_one(workshop: Workshop) -> None:
     async with workshop.open() as reader:
-        first = await run(reader.creator)
+        first = await run(reader.writer.creator)
         workshop.clock.seconds += 3_600
-        assert not (await run(reader.creator)).is_new
+        assert not (await run(reader.writer.creator)).is_new
         workshop.clock.seconds += 24 * 3_600
-        assert (await run(reader.creator)).is_new
+        assert (await run(reader.writer.creator)).is_new
     assert first.job.id in workshop.new_jobs
     assert len(workshop.new_jobs) == 2
 
@@ -232,7 +367,7 @@ async def test_many_documents_share_the_validation_of_one_schema(workshop: Works
         for number in range(5):
             path = workshop.folder / f"{number}.txt"
             path.write_text(f"text {number}")
-            await run(reader.creator, file=path.name)
+            await run(reader.writer.creator, file=path.name)
     assert count(line.sent, "POST", f"{CREATE_PATH}/schema/validation") == 1
 
 
@@ -252,7 +387,7 @@ async def test_requests_stay_within_the_rate_limit_once_it_is_known(workshop: Wo
         for number in range(40):
             path = workshop.folder / f"{number}.txt"
             path.write_text(f"text {number}")
-            await run(reader.creator, file=path.name, data_schema={**SCHEMA, "title": str(number)})
+            await run(reader.writer.creator, file=path.name, data_schema={**SCHEMA, "title": str(number)})
     assert len(workshop.new_jobs) == 40
     assert refused
     assert max(refused) < 60
@@ -312,11 +447,91 @@ async def test_saved_configuration_is_sent_by_its_id_and_one_that_was_changed_ma
     assert (await workshop.create(configuration_id=configuration_id)).is_new
 
 
+async def test_switch_that_is_off_overrides_a_saved_configuration(workshop: Workshop) -> None:
+    configuration_id = save_configuration(workshop.store, workshop, cite_sources=True, confidence_scores=True)
+    options = {"cite_sources": False, "confidence_scores": False, "tier": None}
+    jobs = [await workshop.create(configuration_id=configuration_id, options=options) for _ in range(3)]
+    assert [job.is_new for job in jobs] == [True, False, False]
+    async with workshop.open() as reader:
+        job = (await reader.fetcher.fetch_job(JobRequest(jobs[0].job.id))).job
+    assert job.configuration is not None
+    assert (job.configuration.cite_sources, job.configuration.confidence_scores) == (False, False)
+    # What is None was not given.
+    plain = await workshop.create(configuration_id=configuration_id, options={"tier": None, "cite_sources": None})
+    assert plain.job.configuration_id == configuration_id
+
+
+async def test_same_pages_in_other_words_are_the_same_request(workshop: Workshop) -> None:
+    created = await workshop.create(options={"target_pages": "1-1"})
+    assert not (await workshop.create(options={"target_pages": " 1"})).is_new
+    assert (await workshop.create(options={"target_pages": "1-2"})).is_new
+    assert not (await workshop.create(like_job=created.job.id, options={"target_pages": "1,2"})).is_new
+
+
+async def test_job_is_found_behind_many_others_of_its_file(workshop: Workshop) -> None:
+    first = await workshop.create()
+    async with workshop.open() as reader:
+        for number in range(60):
+            workshop.clock.seconds += 1
+            await run(reader.writer.creator, options={"system_prompt": str(number)}, again=True)
+    again = await workshop.create()
+    assert (again.job.id, again.is_new) == (first.job.id, False)
+
+
+async def test_list_of_jobs_that_never_ends_creates_nothing(workshop: Workshop) -> None:
+    first = await workshop.create()
+
+    def list_other(request: httpx.Request, _: int) -> httpx.Response | None:
+        if (request.method, request.url.path) != ("GET", CREATE_PATH):
+            return None
+        job = {"id": "ext-x", "status": "PENDING", "configuration": {"tier": "agentic"}}
+        return httpx.Response(200, json={"items": [job], "next_page_token": "more"})
+
+    with pytest.raises(UnavailableError, match="more than 1,000, so it is not known whether there is one of the same"):
+        await workshop.create(workshop.line(on_request=list_other))
+    assert workshop.new_jobs == [first.job.id]
+
+
+@pytest.mark.parametrize("is_file_first", [False, True])
+async def test_limit_of_the_operator_makes_no_second_job_of_the_same_content(
+    tmp_path: Path, is_file_first: bool
+) -> None:
+    copy_invoice(tmp_path)
+    workshop = Workshop(tmp_path, max_pages=50)
+    uploaded = (await workshop.create(options={"tier": "agentic"})).job.file_input
+    # The pages of a file are known; those of a document of the service are not, so its job is bounded.
+    ways: list[dict[str, Any]] = [{"file": "invoice.pdf"}, {"document_id": uploaded}]
+    first, second = [await workshop.create(**way) for way in (ways if is_file_first else ways[::-1])]
+    assert (first.is_new, second.is_new) == (True, False)
+    assert second.job.id == first.job.id
+    assert {first.plan.is_capped, second.plan.is_capped} == {True, False}
+
+
+async def test_job_with_fewer_pages_than_are_wanted_is_not_the_same(tmp_path: Path) -> None:
+    copy_invoice(tmp_path)
+    await Workshop(tmp_path).create()
+    workshop = Workshop(tmp_path, max_pages=1)
+    uploaded = (await workshop.create(options={"target_pages": "1"})).job.file_input
+    assert (await workshop.create(document_id=uploaded)).is_new
+    workshop._options = {"max_pages": 2}
+    assert (await workshop.create(file="invoice.pdf")).is_new
+    assert not (await workshop.create(document_id=uploaded)).is_new
+
+
+async def test_file_and_its_id_at_the_same_time_make_one_job(workshop: Workshop) -> None:
+    uploaded = (await workshop.create(options={"tier": "agentic"})).job.file_input
+    async with workshop.open() as reader:
+        creator = reader.writer.creator
+        jobs = await asyncio.gather(run(creator), run(creator, document_id=uploaded))
+    assert jobs[0].job.id == jobs[1].job.id
+    assert len(workshop.new_jobs) == 2
+
+
 async def test_document_of_the_service_is_used_by_its_id(workshop: Workshop) -> None:
     first = await workshop.create()
     document_id = first.job.file_input
     created = await workshop.create(document_id=document_id, options={"tier": "agentic"})
-    assert (created.job.file_input, created.plan.document_name) == (document_id, "invoice.pdf")
+    assert (created.job.file_input, created.plan.found.name) == (document_id, "invoice.pdf")
     assert not (await workshop.create(document_id=document_id)).is_new
 
 
@@ -373,7 +588,7 @@ async def test_bad_input_is_refused_with_the_argument(workshop: Workshop, reques
     line = workshop.line()
     async with workshop.open(line) as reader:
         with pytest.raises(ArgumentError, match=words):
-            await reader.creator.plan(CreationRequest(**request_))
+            await reader.writer.creator.plan(CreationRequest(**request_))
     assert workshop.new_jobs == []
     assert ("POST", FILES_PATH) not in line.sent
 
@@ -395,7 +610,11 @@ async def test_unknown_id_is_named(workshop: Workshop, request_: dict[str, Any],
 @pytest.mark.parametrize(
     ("status", "error", "words"),
     [
-        (402, OutOfCreditsError, "out of credits. Nothing was created: check the account's billing page"),
+        (
+            402,
+            OutOfCreditsError,
+            "out of credits. It cannot create jobs, so nothing was done: check the account's billing page",
+        ),
         (429, RateLimitedError, "rate limit is reached. Wait a minute"),
         (422, LlxError, r"configuration\.tier \(body\): bad tier"),
     ],
@@ -433,10 +652,10 @@ async def test_job_with_more_pages_than_allowed_is_refused_before_the_upload(
     workshop = Workshop(tmp_path, max_pages=2)
     line = workshop.line()
     async with workshop.open(line) as reader:
-        reader.creator._count_pages = count_seven
+        reader.writer.creator._count_pages = count_seven
         with pytest.raises(ArgumentError, match=r"this server allows 2 \(--max-pages\), so nothing was uploaded"):
-            await run(reader.creator, options=options)
-        assert (await run(reader.creator, options={"target_pages": "2,4"})).plan.estimate.pages == 2
+            await run(reader.writer.creator, options=options)
+        assert (await run(reader.writer.creator, options={"target_pages": "2,4"})).plan.estimate.pages == 2
     assert workshop.num_new_files == 1
 
 
@@ -453,19 +672,41 @@ async def test_pages_that_are_not_known_are_bounded_by_what_is_allowed(tmp_path:
 
 async def test_page_that_the_document_does_not_have_is_refused(workshop: Workshop) -> None:
     async with workshop.open() as reader:
-        reader.creator._count_pages = count_seven
+        reader.writer.creator._count_pages = count_seven
         with pytest.raises(ArgumentError, match="the document has 7 pages, and no page 9"):
-            await run(reader.creator, options={"target_pages": "1,9"})
+            await run(reader.writer.creator, options={"target_pages": "1,9"})
 
 
 async def test_file_that_changes_after_the_plan_creates_nothing(workshop: Workshop) -> None:
     async with workshop.open() as reader:
-        plan = await reader.creator.plan(CreationRequest(file="invoice.pdf", data_schema=SCHEMA))
+        plan = await reader.writer.creator.plan(CreationRequest(file="invoice.pdf", data_schema=SCHEMA))
         (workshop.folder / "invoice.pdf").write_bytes(b"%PDF-1.7 other")
         with pytest.raises(ArgumentError, match=r'"invoice\.pdf" has changed since it was read'):
-            await reader.creator.create(plan)
+            await reader.writer.creator.create(plan)
     assert workshop.new_jobs == []
     assert workshop.num_new_files == 0
+
+
+@pytest.mark.parametrize("new", [b"BBBB two\n" * 9_000, b"AAAA one\n" * 8_999, b"AAAA one\n" * 9_001])
+async def test_file_that_changes_during_its_upload_is_not_stored_under_the_old_digest(
+    workshop: Workshop, new: bytes
+) -> None:
+    path, old = workshop.folder / "a.txt", b"AAAA one\n" * 9_000
+    path.write_bytes(old)
+
+    def change(request: httpx.Request, _: int) -> None:
+        if (request.method, request.url.path) == ("POST", FILES_PATH):
+            path.write_bytes(new)
+
+    with pytest.raises(ArgumentError, match="has changed since it was read, so no job was created"):
+        await workshop.create(workshop.line(on_request=change), file="a.txt")
+    assert workshop.new_jobs == []
+    assert workshop.num_new_files == 0
+    path.write_bytes(old)
+    created = await workshop.create(file="a.txt")
+    (stored,) = [file for file in workshop.store.files.list_files() if file.external_file_id]
+    assert workshop.store.files.get_content(stored) == old
+    assert created.job.file_input == stored.file_id
 
 
 async def test_document_of_the_web_is_uploaded_once(workshop: Workshop) -> None:
@@ -480,7 +721,7 @@ async def test_document_of_the_web_is_uploaded_once(workshop: Workshop) -> None:
         created = await workshop.create(line, url="https://93.184.216.34/files/web.pdf?key=1")
         assert created.is_new is is_new
         assert line.sent.count(("GET", "/files/web.pdf")) == 1
-    assert (created.plan.document_name, created.plan.estimate.pages) == ("web.pdf", 2)
+    assert (created.plan.found.name, created.plan.estimate.pages) == ("web.pdf", 2)
     # The same content under another name is the same document.
     assert not (await workshop.create()).is_new
     assert len(workshop.new_jobs) == workshop.num_new_files == 1

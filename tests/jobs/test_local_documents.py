@@ -4,12 +4,13 @@ import os
 import socket
 import sys
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
 from llx_mcp.errors import ArgumentError
 from llx_mcp.jobs import local_documents
-from llx_mcp.jobs.local_documents import open_unchanged, read_document
+from llx_mcp.jobs.local_documents import build_web_document, open_unchanged, read_document
 from tests.jobs.creating import copy_invoice
 
 needs_links = pytest.mark.skipif(sys.platform == "win32", reason="links need rights, and there are no such files")
@@ -178,6 +179,10 @@ def test_file_that_may_not_be_read_is_named(folder: Path) -> None:
         ("run.exe", b"MZ", "a file of type .exe is not taken by LlamaExtract. It takes pdf, docx"),
         ("a.pdf", b"<html>", '"a.pdf" is named .pdf, but its content is something else'),
         ("a.png", b"%PDF-1.7", '"a.png" is named .png, but its content is something else'),
+        ("tls.key", b"-----BEGIN PRIVATE KEY-----", '"tls.key" is named .key, but its content is something else'),
+        ("a.pages", b"secret", '"a.pages" is named .pages, but its content is something else'),
+        ("a.numbers", b"secret", '"a.numbers" is named .numbers, but its content is something else'),
+        ("a.doc", b"\n<!DOCTYPE html><p>Log in", '"a.doc" is named .doc, but its content is something else'),
         ("a.docx", b"<html>", '"a.docx" is named .docx, but its content is something else'),
     ],
 )
@@ -189,7 +194,7 @@ def test_type_is_checked_by_name_and_content(folder: Path, name: str, content: b
 @pytest.mark.parametrize(
     ("name", "content"),
     [("a.PDF", b"%PDF-1.7"), ("a.pdf", b"\n" * 100 + b"%PDF-"), ("a.txt", b"text"), ("a.xlsx", b"PK\x03\x04"),
-     ("a.tiff", b"II*\0"), ("a.csv", b"a,b")],
+     ("a.tiff", b"II*\0"), ("a.csv", b"a,b"), ("a.key", b"PK\x03\x04"), ("a.html", b"<html>"), ("a.txt", b"<html>")],
 )  # fmt: skip
 def test_types_that_the_service_takes_are_read(folder: Path, name: str, content: bytes) -> None:
     (folder / name).write_bytes(content)
@@ -198,14 +203,65 @@ def test_types_that_the_service_takes_are_read(folder: Path, name: str, content:
 
 def test_file_that_changes_while_it_is_used_is_refused(folder: Path) -> None:
     document = read_document("invoice.pdf", (folder,))
+    path = folder / "invoice.pdf"
+    content = path.read_bytes()
     with open_unchanged(document, (folder,)) as stream:
-        assert stream.read(5) == b"%PDF-"
-    with (
-        pytest.raises(ArgumentError, match="has changed since it was read"),
-        open_unchanged(document, (folder,)),
-        (folder / "invoice.pdf").open("ab") as target,
-    ):
-        target.write(b"more")
+        for _ in range(2):
+            assert read_to_end(stream) == content
+            stream.seek(0)
+        assert stream.read() == content
+    for other in (content[:-1] + b"x", content[:-1], content + b"x"):
+        path.write_bytes(content)
+        with open_unchanged(document, (folder,)) as stream:
+            path.write_bytes(other)
+            with pytest.raises(ArgumentError, match="has changed since it was read") as caught:
+                read_to_end(stream)
+        assert "no job was created" in str(caught.value)
+    with pytest.raises(ArgumentError, match="has changed since it was read"), open_unchanged(document, (folder,)):
+        pass
+
+
+def read_to_end(stream: BinaryIO) -> bytes:
+    """Read a stream in chunks, as an upload does."""
+    return b"".join(iter(lambda: stream.read(4_096), b""))
+
+
+@needs_links
+def test_folder_that_replaces_the_file_just_before_it_is_opened_is_refused(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check = local_documents._check
+    is_first = True
+
+    def check_and_replace(path: str, status: os.stat_result) -> None:
+        nonlocal is_first
+        check(path, status)
+        if is_first:
+            is_first = False
+            (folder / "invoice.pdf").unlink()
+            (folder / "invoice.pdf").mkdir()
+
+    monkeypatch.setattr(local_documents, "_check", check_and_replace)
+    assert "is a directory" in refusal("invoice.pdf", folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "media_type", "named"),
+    [
+        ("invoice.pdf", "application/pdf", "invoice.pdf"), ("download.php", "application/pdf", "download.php.pdf"),
+        ("data.csv", "text/plain", "data.csv"), ("document", "text/html", "document.html"), ("b.csv", "", "b.csv"),
+        ("scan.tif", "image/tiff", "scan.tif"), ("a.xml", "text/html", "a.xml"),
+    ],
+)  # fmt: skip
+def test_document_of_the_web_keeps_a_known_ending(name: str, media_type: str, named: str) -> None:
+    content = b"%PDF-" if named.endswith("pdf") else b"II*\0" if named.endswith("tif") else b"a,b"
+    assert build_web_document("https://example.com", name, media_type, content).name == named
+
+
+@pytest.mark.parametrize("name", ["invoice.pdf", "invoice.doc", "sheet.xls"])
+def test_web_page_in_place_of_a_document_is_refused(name: str) -> None:
+    with pytest.raises(ArgumentError, match="but its content is something else"):
+        build_web_document("https://example.com", name, "text/html", b"<!doctype html><title>Log in</title>")
 
 
 def test_systems_without_folder_descriptors_compare_what_was_opened(

@@ -43,8 +43,12 @@ def pace(clock: FakeClock, per_minute: float | None = None) -> PacedRequests:
 
 
 @pytest.mark.parametrize(
-    "error", [UnavailableError("busy"), UnreachableError("away"), RateLimitedError("much"), BadResponseError("html")]
-)
+    "error",
+    [
+        UnavailableError("busy"), UnreachableError("away"), RateLimitedError("much"),
+        BadResponseError("cut off", is_transient=True),
+    ],
+)  # fmt: skip
 async def test_error_that_passes_is_followed_by_another_try(error: LlxError) -> None:
     clock = FakeClock()
     request = Failing(clock, error, 3)
@@ -54,8 +58,12 @@ async def test_error_that_passes_is_followed_by_another_try(error: LlxError) -> 
 
 
 @pytest.mark.parametrize(
-    "error", [NotFoundError("no"), UnclearOutcomeError("?"), UnreachableError("tls", is_transient=False)]
-)
+    "error",
+    [
+        NotFoundError("no"), UnclearOutcomeError("?"), UnreachableError("tls", is_transient=False),
+        BadResponseError("a web page. Retrying does not help."),
+    ],
+)  # fmt: skip
 async def test_other_error_is_raised_at_once(error: LlxError) -> None:
     clock = FakeClock()
     request = Failing(clock, error, 1)

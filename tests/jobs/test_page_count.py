@@ -6,7 +6,7 @@ import fpdf
 import pytest
 
 from llx_mcp.errors import ArgumentError
-from llx_mcp.jobs.local_documents import read_document
+from llx_mcp.jobs.local_documents import build_web_document, read_document
 from llx_mcp.jobs.page_count import PageCounter
 from llx_mcp.pdf.processes import PdfProcesses
 from tests.jobs.creating import copy_invoice
@@ -39,5 +39,13 @@ async def test_pdf_with_a_password_is_refused(tmp_path: Path) -> None:
     document.add_page()
     document.set_encryption("owner", "user")
     (tmp_path / "locked.pdf").write_bytes(bytes(document.output()))
-    with pytest.raises(ArgumentError, match=r'"locked\.pdf" is protected by a password'):
+    with pytest.raises(ArgumentError, match=r'^file: "locked\.pdf" is protected by a password'):
         await count(tmp_path, "locked.pdf")
+    content = (tmp_path / "locked.pdf").read_bytes()
+    of_the_web = build_web_document("https://example.com/locked.pdf", "locked.pdf", "", content)
+    processes = PdfProcesses()
+    try:
+        with pytest.raises(ArgumentError, match=r'^url: "locked\.pdf" is protected by a password'):
+            await PageCounter(processes, ()).count(of_the_web)
+    finally:
+        await processes.close()

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from llx_mcp.errors import ArgumentError
-from llx_mcp.jobs.page_estimate import estimate_pages, parse_target_pages
+from llx_mcp.jobs.page_estimate import estimate_pages, normalize_target_pages, parse_target_pages
 
 
 @pytest.mark.parametrize(
@@ -31,6 +31,21 @@ def test_pages_and_credits(
 ) -> None:
     estimate = estimate_pages(options, document_pages)
     assert (estimate.pages, estimate.most_pages, estimate.credits) == (pages, most, bill)
+
+
+@pytest.mark.parametrize(
+    ("text", "normal"),
+    [("1-1", "1"), (" 3, 1-2", "1-3"), ("5,1,3-4,4", "1,3-5"), ("2-9,4", "2-9"), ("1,3,5-7", "1,3,5-7"), (None, None)],
+)
+def test_same_pages_have_the_same_text(text: str | None, normal: str | None) -> None:
+    assert normalize_target_pages(text) == normal
+
+
+def test_huge_ranges_are_not_counted_page_by_page() -> None:
+    # Page by page, this would take minutes and gigabytes.
+    text = ",".join(["1-999999"] * 100_000)
+    assert parse_target_pages(text) == ((1, 999_999),)
+    assert estimate_pages({"target_pages": text}, None).pages == 999_999
 
 
 @pytest.mark.parametrize("text", ["", "0", "1,", "3-1", "a", "1;2", "1-", "-1", "1.5", "9999999", "²"])

@@ -32,16 +32,16 @@ def test_schema_is_whole_or_the_suggested_call_shows_it(num_fields: int, max_cha
     (call,) = [item["call"] for item in answer["omitted"] if "call" in item]
     assert call["tool"] == "suggest_extract_schema"
     assert call["arguments"] | {"max_chars": 0} == {
-        "file": "invoice.pdf", "wish": "all fields", "max_chars": 0, "project_id": "p",
+        "file": "invoice.pdf", "prompt": "all fields", "max_chars": 0, "project_id": "p",
     }  # fmt: skip
     assert suggest(num_fields, call["arguments"]["max_chars"])[1]["data_schema"] == schema
 
 
-def test_next_step_creates_the_job_of_the_uploaded_document() -> None:
+def test_next_step_gives_the_document_as_it_was_given() -> None:
     (step,) = suggest(1, 4_000)[1]["next_steps"]
     assert step["call"] == {
         "tool": "create_extract_job",
-        "arguments": {"document_id": "dfl-1", "data_schema": "<data_schema of this answer>", "project_id": "p"},
+        "arguments": {"file": "invoice.pdf", "data_schema": "<data_schema of this answer>", "project_id": "p"},
     }
 
 

@@ -56,6 +56,24 @@ async def test_call_that_has_ended_is_not_shared() -> None:
 
 
 @virtual
+async def test_call_that_is_kept_goes_on_without_callers_for_those_that_come_later() -> None:
+    calls = Calls()
+    async with anyio.create_task_group() as group:
+        flights: SingleFlight[int] = SingleFlight(group)
+        for is_kept in (False, True):
+            with anyio.move_on_after(5):
+                async with anyio.create_task_group() as callers:
+                    callers.start_soon(flights.run, "a", calls.call)
+                    await anyio.sleep(1)
+                    if is_kept:
+                        flights.keep("a")
+                        flights.keep("none")
+        assert await flights.run("a", calls.call) == 2
+        assert (calls.num_started, calls.num_ended) == (2, 1)
+        assert flights._calls == {}
+
+
+@virtual
 async def test_result_may_be_none() -> None:
     async def call() -> None:
         await anyio.sleep(1)

@@ -12,7 +12,7 @@ import pytest
 from llx_mcp.errors import LlxError
 from llx_mcp.llamacloud import open_client
 from llx_mcp.llamacloud.api_key import ApiKey
-from llx_mcp.llamacloud.error_mapping import RequestContext
+from llx_mcp.llamacloud.request_context import RequestContext
 from llx_mcp.models import Job
 from llx_mcp.scope import Scope
 from llx_mcp.settings import Settings, load_settings

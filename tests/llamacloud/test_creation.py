@@ -77,8 +77,6 @@ def create(client: CreationClient) -> Awaitable[Any]:
         (lambda client: client.cancel("ext/1"), JOB, "POST",
          f"/api/v2/extract/ext%2F1/cancel?project_id={PROJECT}", None),
         (lambda client: client.delete("ext-1"), None, "DELETE", f"/api/v2/extract/ext-1?project_id={PROJECT}", None),
-        (lambda client: client.delete_file("dfl-1"), None, "DELETE",
-         f"/api/v1/beta/files/dfl-1?project_id={PROJECT}", None),
     ],
 )  # fmt: skip
 async def test_request_is_the_documented_one(call: Use, response: Any, method: str, path: str, sent: Any) -> None:
@@ -124,7 +122,7 @@ async def test_file_is_sent_as_a_form_and_read_in_chunks() -> None:
     ("status", "error"),
     [
         (400, RejectedError), (401, LlxError), (402, OutOfCreditsError), (403, NotFoundError), (404, NotFoundError),
-        (422, RejectedError), (429, RateLimitedError), (302, BadResponseError),
+        (422, RejectedError), (429, RateLimitedError),
     ],
 )  # fmt: skip
 async def test_refusal_is_certain(status: int, error: type[LlxError]) -> None:
@@ -134,13 +132,14 @@ async def test_refusal_is_certain(status: int, error: type[LlxError]) -> None:
     assert len(requests) == 1
 
 
-@pytest.mark.parametrize(
-    ("status", "has_ended"), [(408, False), (409, True), (500, True), (502, False), (503, True), (504, False)]
-)
-async def test_error_of_the_service_is_unclear(status: int, has_ended: bool) -> None:
-    result, requests = await use(answer(status), create)
+@pytest.mark.parametrize("status", [408, 409, 500, 502, 503, 504, 520, 522, 524])
+@pytest.mark.parametrize("body", [{"detail": "busy"}, {"message": "of a gateway"}, "<html>"])
+async def test_error_of_the_service_is_unclear(status: int, body: Any) -> None:
+    result, requests = await use(answer(status, body), create)
     assert isinstance(result, UnclearOutcomeError)
-    assert (result.has_ended, result.is_transient) == (has_ended, False)
+    # Only the service itself knows that it has ended its work, and says so in JSON.
+    assert result.has_ended is (status in (409, 500) and body == {"detail": "busy"})
+    assert not result.is_transient
     assert len(requests) == 1
     # Other requests can be repeated.
     result, _ = await use(answer(status), lambda client: client.validate_schema(SCHEMA))
@@ -171,6 +170,41 @@ async def test_answer_that_is_no_job_is_unclear(body: bytes) -> None:
     result, _ = await use(answer(200, body), create)
     assert isinstance(result, UnclearOutcomeError)
     assert "html" not in str(result)
+
+
+@pytest.mark.parametrize("status", [202, 204, 302, 303, 307])
+async def test_answer_that_is_neither_a_job_nor_a_refusal_is_unclear(status: int) -> None:
+    result, requests = await use(answer(status, {"detail": "elsewhere"}), create)
+    assert isinstance(result, UnclearOutcomeError)
+    assert not result.has_ended
+    assert len(requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("call", "action"),
+    [
+        (create, "create jobs"),
+        (lambda client: client.upload(io.BytesIO(b"x"), "a.pdf", "e"), "upload files"),
+        (lambda client: client.find_files("e"), "list files"),
+        (lambda client: client.validate_schema(SCHEMA), "check schemas"),
+        (lambda client: client.generate_schema("x", "dfl-1"), "generate schemas"),
+        (lambda client: client.cancel("ext-1"), "cancel jobs"),
+        (lambda client: client.delete("ext-1"), "delete jobs"),
+    ],
+)
+async def test_refusal_says_what_the_key_may_not_do(call: Use, action: str) -> None:
+    result, _ = await use(answer(403, {"detail": "no"}), call)
+    assert isinstance(result, NotFoundError)
+    assert result.is_forbidden
+    assert str(result).startswith(f"This key may not {action} (HTTP 403). Check what the key may do")
+    result, _ = await use(answer(402, {"detail": "no"}), call)
+    assert isinstance(result, OutOfCreditsError)
+    assert f"out of credits. It cannot {action}, so nothing was done: check the account's billing page" in str(result)
+
+
+async def test_address_that_does_not_exist_is_not_said_to_be_out_of_sight() -> None:
+    result, _ = await use(answer(404), lambda client: client.upload(io.BytesIO(b"x"), "a.pdf", "e"))
+    assert "has no address to upload files (HTTP 404). Check LLAMA_CLOUD_BASE_URL" in str(result)
 
 
 async def test_service_can_say_that_a_request_must_not_be_repeated() -> None:

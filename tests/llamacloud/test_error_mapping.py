@@ -19,9 +19,9 @@ from llx_mcp.errors import (
     UpstreamError,
 )
 from llx_mcp.llamacloud.api_key import ApiKey
+from llx_mcp.llamacloud.error_bodies import describe_error_body
 from llx_mcp.llamacloud.error_mapping import (
     TransportFailure,
-    describe_error_body,
     map_large_body,
     map_status,
     map_transport_failure,

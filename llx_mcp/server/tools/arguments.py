@@ -41,6 +41,11 @@ def _strip(value: object) -> object:
     return value.strip() if isinstance(value, str) else value
 
 
+def _strip_to_none(value: object) -> object:
+    """Return a text without spaces at its ends, and None for an empty one: some clients send every argument."""
+    return (_strip(value) or None) if isinstance(value, str) else value
+
+
 JobId = Annotated[
     str,
     BeforeValidator(_strip),
@@ -61,17 +66,18 @@ MaxChars = Annotated[
     int,
     Field(ge=MIN_CHARS, le=MAX_CHARS, description="Character budget of the answer."),
 ]
-File = Annotated[str | None, Field(description="Path on this machine.")]
-Url = Annotated[str | None, Field(description="Or a public https address.")]
-DocumentId = Annotated[str | None, Field(description="Or a file (dfl-…) or parse job (pjb-…).")]
+OptionalText = Annotated[str | None, BeforeValidator(_strip_to_none)]
+File = Annotated[OptionalText, Field(description="Path on this machine.")]
+Url = Annotated[OptionalText, Field(description="Or a public https address.")]
+DocumentId = Annotated[OptionalText, Field(description="Or a file (dfl-…) or parse job (pjb-…).")]
 # Their default is that of the key, or of the settings. Each tool has them, so each word is paid for ten times.
-ProjectId = Annotated[str | None, Field(description="Optional.")]
-OrganizationId = Annotated[str | None, Field(description="Optional.")]
+ProjectId = Annotated[OptionalText, Field(description="Optional.")]
+OrganizationId = Annotated[OptionalText, Field(description="Optional.")]
 
 
 def build_scope(project_id: str | None, organization_id: str | None) -> Scope:
-    """Build the scope of a request. Some clients send every argument, empty where there is no value."""
-    return Scope(project_id or None, organization_id or None)
+    """Build the scope of a request."""
+    return Scope(project_id, organization_id)
 
 
 def build_request(

@@ -12,7 +12,7 @@ from llx_mcp.server.tools.results import tool_result
 
 TITLE = "Cancel an extract job"
 DESCRIPTION = (
-    "Use this to stop a LlamaExtract job that runs, on the person's wish. Returns the state it ended in; a job that "
+    "Use this to stop a LlamaExtract job that runs, only if the user asks. Returns the state it ended in; a job that "
     "has ended stays as it is."
 )
 SEARCH_HINT = "cancel stop a running extraction job"
@@ -31,5 +31,5 @@ async def cancel_extract_job(
     from llx_mcp.jobs.creation_answers import build_cancelled_answer
 
     scope = build_scope(project_id, organization_id)
-    job, had_ended = await ctx.request_context.lifespan_context.canceller.cancel(job_id, scope)
+    job, had_ended = await ctx.request_context.lifespan_context.writer.canceller.cancel(job_id, scope)
     return tool_result(build_cancelled_answer(job, scope, had_ended=had_ended))

@@ -1,7 +1,7 @@
 """`create_extract_job`: starts a job from a document."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 from mcp.server.elicitation import ElicitationResult
 from mcp.server.mcpserver import Context, Elicit, Resolve
@@ -9,11 +9,13 @@ from mcp_types import CallToolResult, ToolAnnotations
 from pydantic import BaseModel, BeforeValidator, Field
 
 from llx_mcp.answers.creation_outputs import CreateOutput
+from llx_mcp.jobs.creation_options import TargetName, TierName
 from llx_mcp.jobs.creation_plan import CreationPlan, CreationRequest
 from llx_mcp.jobs.reader import JobReader
 from llx_mcp.server.tools.arguments import (
     DocumentId,
     File,
+    OptionalText,
     OrganizationId,
     ProjectId,
     Url,
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
 
 TITLE = "Create an extract job"
 DESCRIPTION = (
-    "Use this to extract data from a document with LlamaExtract. It costs credits: only on the person's wish. Takes "
+    "Use this to extract data from a document with LlamaExtract. It costs credits: only if the user asks. Takes "
     "one document, and one of data_schema, configuration_id, like_job. Returns the job id and an estimate at once; "
     "then wait_for_extract_job. The same document and options within a day return the job that exists."
 )
@@ -38,15 +40,16 @@ EFFECTS = ToolAnnotations(
 )
 
 Tier = Annotated[
-    Literal["cost_effective", "agentic", "agentic_plus", "turbo"] | None,
+    TierName | None,
     BeforeValidator(as_words),
-    Field(description="Default: cost_effective."),
+    Field(description="Overrides the configuration; with data_schema: cost_effective."),
 ]
 Target = Annotated[
-    Literal["per_doc", "per_page", "per_table_row"] | None,
+    TargetName | None,
     BeforeValidator(as_words),
-    Field(description="Default: per_doc."),
+    Field(description="Overrides the configuration; with data_schema: per_doc."),
 ]
+Switch = Annotated[bool | None, Field(description="Overrides the configuration; with data_schema: true.")]
 DataSchema = Annotated[
     dict[str, Any] | None,
     BeforeValidator(as_object),
@@ -79,38 +82,38 @@ async def plan_creation(
     organization_id: str | None,
 ) -> CreationPlan:
     """Plan what the arguments ask for. Nothing is uploaded or created."""
-    # Some clients send every argument, empty where there is no value.
     options = {
         "tier": tier,
         "extraction_target": extraction_target,
-        "target_pages": target_pages or None,
+        "target_pages": target_pages,
         "cite_sources": cite_sources,
         "confidence_scores": confidence_scores,
-        "system_prompt": instructions or None,
+        "system_prompt": instructions,
     }
     request = CreationRequest(
-        file or None,
-        (url or "").strip() or None,
-        (document_id or "").strip() or None,
+        file,
+        url,
+        document_id,
         data_schema or None,
-        (configuration_id or "").strip() or None,
-        (like_job or "").strip() or None,
+        configuration_id,
+        like_job,
         options,
         again,
         build_scope(project_id, organization_id),
     )
-    return await ctx.request_context.lifespan_context.creator.plan(request)
+    return await ctx.request_context.lifespan_context.writer.creator.plan(request)
 
 
 async def ask_person(
     ctx: Context[JobReader, Any], plan: Annotated[CreationPlan, Resolve(plan_creation)]
 ) -> Confirmation | Elicit[Confirmation]:
     """Ask the person to confirm a new job with its estimate, where the client can ask."""
-    if plan.existing is not None or not _can_ask(ctx):
+    if plan.existing is not None or not can_ask(ctx):
         return Confirmation()
     from llx_mcp.jobs.creation_answers import describe_plan
 
-    return Elicit(describe_plan(plan), Confirmation)
+    is_billed = ctx.request_context.lifespan_context.writer.creator.options.is_billed
+    return Elicit(describe_plan(plan, is_billed=is_billed), Confirmation)
 
 
 async def create_extract_job(
@@ -121,14 +124,14 @@ async def create_extract_job(
     url: Url = None,
     document_id: DocumentId = None,
     data_schema: DataSchema = None,
-    configuration_id: Annotated[str | None, Field(description="A saved configuration (cfg-…).")] = None,
-    like_job: Annotated[str | None, Field(description="A job (ext-…) whose configuration is repeated.")] = None,
+    configuration_id: Annotated[OptionalText, Field(description="A saved configuration (cfg-…).")] = None,
+    like_job: Annotated[OptionalText, Field(description="A job (ext-…) whose configuration is repeated.")] = None,
     tier: Tier = None,
     extraction_target: Target = None,
-    target_pages: Annotated[str | None, Field(description="Such as 1,3,5-7. Default: all.")] = None,
-    cite_sources: Annotated[bool | None, Field(description="Default: true.")] = None,
-    confidence_scores: Annotated[bool | None, Field(description="Default: true.")] = None,
-    instructions: Annotated[str | None, Field(description="Words to the extraction.")] = None,
+    target_pages: Annotated[OptionalText, Field(description="Such as 1,3,5-7. Default: all.")] = None,
+    cite_sources: Switch = None,
+    confidence_scores: Switch = None,
+    instructions: Annotated[OptionalText, Field(description="System prompt for the extraction.")] = None,
     again: Annotated[bool, Field(description="Create even if the same job exists.")] = False,
     project_id: ProjectId = None,
     organization_id: OrganizationId = None,
@@ -138,11 +141,12 @@ async def create_extract_job(
 
     if confirmation.action != "accept" or not confirmation.data.create:
         return tool_result(build_declined_answer(plan))
-    created: CreatedJob = await ctx.request_context.lifespan_context.creator.create(plan)
+    created: CreatedJob = await ctx.request_context.lifespan_context.writer.creator.create(plan)
     return tool_result(build_created_answer(replace(created, plan=plan)))
 
 
-def _can_ask(ctx: Context[JobReader, Any]) -> bool:
+def can_ask(ctx: Context[JobReader, Any]) -> bool:
+    """Return whether the client can show a form to the person."""
     capabilities = ctx.client_capabilities
     elicitation = capabilities.elicitation if capabilities is not None else None
     # Before there were modes, the capability was empty and meant forms.

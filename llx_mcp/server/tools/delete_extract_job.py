@@ -13,7 +13,7 @@ from llx_mcp.server.tools.results import tool_result
 
 TITLE = "Delete an extract job"
 DESCRIPTION = (
-    "Use this to delete a LlamaExtract job with its result for good, on the person's wish. A job that runs is refused."
+    "Use this to delete a LlamaExtract job with its result for good, only if the user asks. A job that runs is refused."
 )
 SEARCH_HINT = "delete an extraction job and its result"
 EFFECTS = ToolAnnotations(
@@ -32,5 +32,5 @@ async def delete_extract_job(
     from llx_mcp.jobs.creation_answers import build_deleted_answer
 
     scope = build_scope(project_id, organization_id)
-    canceller = ctx.request_context.lifespan_context.canceller
+    canceller = ctx.request_context.lifespan_context.writer.canceller
     return tool_result(build_deleted_answer(await canceller.delete(job_id, scope, cancel_first=cancel_first)))

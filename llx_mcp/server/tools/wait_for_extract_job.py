@@ -11,7 +11,8 @@ from llx_mcp.answers.limits import DEFAULT_CHARS, Section
 from llx_mcp.answers.outputs import WaitOutput
 from llx_mcp.answers.requests import Until, WaitRequest
 from llx_mcp.errors import ArgumentError
-from llx_mcp.jobs.reader import MAX_JOBS, JobReader
+from llx_mcp.jobs.job_ids import MAX_JOBS
+from llx_mcp.jobs.reader import JobReader
 from llx_mcp.server.tools.arguments import (
     DEFAULT_SECTIONS,
     Expand,
