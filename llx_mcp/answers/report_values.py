@@ -36,7 +36,7 @@ class ReportRow(msgspec.Struct, frozen=True):
         verdict: of the check of its citations; None where there are none, or no text to check them against.
         check: the verdict, in short.
         note: where the words stand instead, or why they were not checked; "" where there is nothing to add.
-        is_doubtful: whether the check failed, or the confidence is low.
+        needs_review: whether the check failed, or the confidence is low.
     """
 
     path: str
@@ -47,7 +47,7 @@ class ReportRow(msgspec.Struct, frozen=True):
     verdict: Verdict | None
     check: str
     note: str
-    is_doubtful: bool
+    needs_review: bool
 
 
 class ReportRows(msgspec.Struct, frozen=True):

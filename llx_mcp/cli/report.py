@@ -134,9 +134,9 @@ def choose_pictured(review: Mapping[str, Any], rows: Sequence[ReportRow]) -> lis
         for finding in _rows_of(review.get("findings"))
         if finding["kind"] not in _WITHOUT_PICTURE
     ]
-    doubtful = [row for row in rows if row.is_doubtful]
-    doubtful.sort(key=lambda row: (_TONES.get(row.verdict or "") != "bad", _confidence(row)))
-    paths = [path for path in examples if path in known] + [row.path for row in doubtful]
+    in_need = [row for row in rows if row.needs_review]
+    in_need.sort(key=lambda row: (_TONES.get(row.verdict or "") != "bad", _confidence(row)))
+    paths = [path for path in examples if path in known] + [row.path for row in in_need]
     return [path for path in dict.fromkeys(paths) if known[path].page is not None]
 
 
@@ -174,7 +174,7 @@ def _build_finding(row: Mapping[str, Any]) -> ReportFinding:
 
 def _build_value(row: ReportRow) -> ReportValue:
     check = Check(row.check, _TONES.get(row.verdict or "", "plain"), row.note)
-    return ReportValue(row.path, row.value, row.confidence, row.page, row.quote, check, row.is_doubtful)
+    return ReportValue(row.path, row.value, row.confidence, row.page, row.quote, check, row.needs_review)
 
 
 async def _draw_figures(
@@ -215,7 +215,8 @@ def _split_by_page(paths: Sequence[str], values: Mapping[str, ReportValue]) -> l
 
 def _build_figure(shown: "ShownValues", page: "ShownPage", values: Mapping[str, ReportValue]) -> Figure:
     found = [shown.found.values[number - 1] for number in page.numbers]
-    notes = [f"Marked by its words: {value.path}" for value in found if value.box_origin in ("words", "block")]
+    notes = [f"marked by its words: {value.path}" for value in found if value.box_origin in ("words", "block")]
+    note = "; ".join([page.drawn_from, *notes])
     picture = page.picture
     return Figure(
         f"Page {page.page}",
@@ -224,6 +225,6 @@ def _build_figure(shown: "ShownValues", page: "ShownPage", values: Mapping[str, 
         picture.width,
         picture.height,
         [values[value.path] for value in found],
-        "; ".join([page.drawn_from, *notes]).capitalize(),
         page.numbers,
+        note[:1].upper() + note[1:],
     )

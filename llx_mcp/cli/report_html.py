@@ -165,7 +165,7 @@ def _list_values(figure: Figure, threshold: float) -> Markup:
     """Return the values of a figure; a picture has numbers only where it shows several."""
     if len(figure.values) == 1:
         return element("p", _describe_value(figure.values[0], threshold))
-    numbered = zip(figure.numbers or range(1, len(figure.values) + 1), figure.values, strict=True)
+    numbered = zip(figure.numbers, figure.values, strict=True)
     items = (element("li", _describe_value(value, threshold), value=number) for number, value in numbered)
     return element("ol", *items)
 
@@ -227,7 +227,7 @@ def _value_row(value: ReportValue, threshold: float) -> Markup:
         element("td", page, class_="number page"),
         element("td", document_text(_cut(value.quote, _QUOTE_CHARS)) if value.quote else "", class_="quote"),
         element("td", _render_check(value.check) if value.check else ""),
-        class_="doubtful" if value.is_doubtful else None,
+        class_="needs-review" if value.needs_review else None,
     )
 
 

@@ -20,7 +20,7 @@ def list_values(source: SourceText | None, max_values: int = 100, threshold: flo
 
 
 def facts(rows: ReportRows) -> list[tuple[Any, ...]]:
-    return [(row.path, row.check, row.note, row.is_doubtful) for row in rows.rows]
+    return [(row.path, row.check, row.note, row.needs_review) for row in rows.rows]
 
 
 def test_checks_are_said_in_words_and_failed_ones_deserve_a_look() -> None:
@@ -35,8 +35,8 @@ def test_checks_are_said_in_words_and_failed_ones_deserve_a_look() -> None:
 def test_without_a_text_nothing_is_checked_and_low_confidence_deserves_a_look() -> None:
     rows = list_values(None)
     assert facts(rows)[0] == ("net", "not checked", "the text of the document is not at hand", False)
-    assert [row.path for row in rows.rows if row.is_doubtful] == ["name"]
-    assert not [row for row in list_values(None, threshold=0.1).rows if row.is_doubtful]
+    assert [row.path for row in rows.rows if row.needs_review] == ["name"]
+    assert not [row for row in list_values(None, threshold=0.1).rows if row.needs_review]
 
 
 def test_values_beyond_the_most_are_counted() -> None:

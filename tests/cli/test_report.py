@@ -20,8 +20,8 @@ COLUMNS = ["kind", "path", "count", "total", "where", "example", "value", "why"]
 
 
 def row(path: str, confidence: float | None, verdict: Any = None, *, page: int | None = 1) -> ReportRow:
-    is_doubtful = verdict in ("not_on_page", "value_not_in_quote") or (confidence or 1.0) < 0.8
-    return ReportRow(path, 1, confidence, page, "1", verdict, "", "", is_doubtful)
+    needs_review = verdict in ("not_on_page", "value_not_in_quote") or (confidence or 1.0) < 0.8
+    return ReportRow(path, 1, confidence, page, "1", verdict, "", "", needs_review)
 
 
 def finding(kind: str, path: str, example: str | None = None) -> list[Any]:
@@ -50,7 +50,7 @@ def test_no_picture_is_of_what_has_no_page_or_is_absent() -> None:
     assert choose_pictured(found, rows) == []
 
 
-def test_job_without_findings_has_pictures_of_what_is_doubtful() -> None:
+def test_job_without_findings_has_pictures_of_what_needs_review() -> None:
     assert choose_pictured({}, [row("low", 0.5)]) == ["low"]
 
 
@@ -66,10 +66,10 @@ async def test_report_of_a_sample_has_its_facts_values_and_pictures() -> None:
     assert (report.document, report.status, dict(report.facts)["Pages"]) == ("invoice.pdf", "COMPLETED", "2")
     assert report.num_values == len(report.values) > 200
     assert {value.check.label for value in report.values if value.check and value.page} == {"verified"}
-    assert dict(report.counts)["Low confidence"] == len([value for value in report.values if value.is_doubtful])
+    assert dict(report.counts)["Low confidence"] == len([value for value in report.values if value.needs_review])
     assert [figure.title for figure in report.figures] == ["Page 1", "Page 2"]
     shown = {value.path for figure in report.figures for value in figure.values}
-    assert shown == {value.path for value in report.values if value.is_doubtful and value.page is not None}
+    assert shown == {value.path for value in report.values if value.needs_review and value.page is not None}
     assert report.export_command.endswith("--provenance --output values.csv --local")
     assert progress == ["checking the citations", "drawing pages: 0 done"]
 
@@ -99,7 +99,11 @@ async def test_moved_citation_is_shown_where_its_words_stand() -> None:
     report = await build_from(source)
     (value,) = report.values
     assert value.check is not None
-    assert (value.check.label, value.check.tone, value.check.note) == ("not on the page", "bad", "found on page 1")
+    assert (value.check.label, value.check.tone, value.check.note) == (
+        "not on the page",
+        "bad",
+        "not on page 2, but on page 1",
+    )
     assert [figure.title for figure in report.figures] == ["Page 1"]
 
 

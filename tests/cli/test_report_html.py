@@ -9,7 +9,7 @@ from llx_mcp.cli import report_html
 from llx_mcp.cli.report_html import MAX_FINDINGS, MAX_VALUES, render_report
 from llx_mcp.cli.report_model import Check, Figure, Report, ReportFinding, ReportValue
 
-VALUE = ReportValue("totals.net", 1234.5, 0.41, 3, "Net 1,234.50", Check("verified", "good"), is_doubtful=True)
+VALUE = ReportValue("totals.net", 1234.5, 0.41, 3, "Net 1,234.50", Check("verified", "good"), needs_review=True)
 REPORT = Report(
     job_id="ext-1",
     status="COMPLETED",
@@ -20,7 +20,7 @@ REPORT = Report(
     counts=[("Values", 1), ("Broken sums", 0)],
     findings=[ReportFinding("confidence", "totals.net", value="1234.5", reason="0.41")],
     unchecked=["the job shows no data_schema"],
-    figures=[Figure("Page 3", b"\x89PNG", "image/png", 10, 20, [VALUE])],
+    figures=[Figure("Page 3", b"\x89PNG", "image/png", 10, 20, [VALUE], [1])],
     values=[VALUE],
     num_values=1,
     num_findings=1,
@@ -94,7 +94,7 @@ def test_hostile_text_is_shown_and_does_nothing() -> None:
         facts=[("Tier", HOSTILE)],
         findings=[ReportFinding("quote", HOSTILE, HOSTILE, HOSTILE, HOSTILE, HOSTILE)],
         unchecked=[HOSTILE],
-        figures=[Figure(HOSTILE, b"", "image/png", 1, 1, [value], HOSTILE)],
+        figures=[Figure(HOSTILE, b"", "image/png", 1, 1, [value], [1], HOSTILE)],
         values=[value],
         num_values=1,
         num_findings=1,
