@@ -1,6 +1,7 @@
 """Resources: jobs and their sections as JSON, their tables as CSV, citations as pictures."""
 
 import io
+import re
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
@@ -72,7 +73,7 @@ def add_resources(server: MCPServer[JobReader]) -> None:
         "stand on several, or the one with the number `page`.",
         mime_type="image/png",
     )
-    async def read_citation(job_id: str, path: str, ctx: Context[JobReader, Any], page: int | None = None) -> bytes:
+    async def read_citation(job_id: str, path: str, ctx: Context[JobReader, Any], page: str | None = None) -> bytes:
         return await _draw_citation(job_id, path, page, ctx)
 
 
@@ -95,8 +96,8 @@ async def hint_freshness(ctx: ServerRequestContext[Any, Any], call_next: CallNex
     return result
 
 
-async def _draw_citation(job_id: str, path: str, page: int | None, ctx: Context[JobReader, Any]) -> bytes:
-    options = CitationOptions(tuple(split_paths(path)), png_only=True, max_pictures=1, page=page)
+async def _draw_citation(job_id: str, path: str, page: str | None, ctx: Context[JobReader, Any]) -> bytes:
+    options = CitationOptions(tuple(split_paths(path)), png_only=True, max_pictures=1, page=_parse_page(page))
     try:
         shown = await ctx.request_context.lifespan_context.citations.show(JobRequest(job_id), options)
     except (ArgumentError, NotFoundError) as exc:
@@ -107,6 +108,14 @@ async def _draw_citation(job_id: str, path: str, page: int | None, ctx: Context[
         raise ResourceNotFoundError("; ".join(shown.reasons) or "The job has no result.")
     _ttls_ms.get([]).append(_FINAL_TTL_MS if shown.is_final else 0)
     return shown.pages[0].picture.content
+
+
+def _parse_page(page: str | None) -> int | None:
+    if page is None:
+        return None
+    if not re.fullmatch(r"[0-9]{1,9}", page):
+        raise ResourceNotFoundError(f"page: {excerpt(page, 20)} is no page number. Give one such as ?page=2.")
+    return int(page)
 
 
 def _write_table(sections: "JobSections", name: str) -> str:
