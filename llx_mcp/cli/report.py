@@ -11,19 +11,18 @@ from llx_mcp.answers.header import build_header, format_time
 from llx_mcp.answers.limits import MAX_CHARS
 from llx_mcp.answers.report_values import ReportRow
 from llx_mcp.answers.requests import CitationOptions, JobRequest
-from llx_mcp.answers.row_lines import format_cell
 from llx_mcp.cli.report_html import MAX_VALUES
+from llx_mcp.cli.report_kinds import COUNTS
 from llx_mcp.cli.report_model import Check, Figure, Report, ReportFinding, ReportValue, Tone
 from llx_mcp.cli.wording import name_commands
 from llx_mcp.errors import LlxError
+from llx_mcp.result.sanitize import dump_json
 
 if TYPE_CHECKING:
     from llx_mcp.jobs.citation_pictures import ShownPage, ShownValues
     from llx_mcp.jobs.reader import JobReader
     from llx_mcp.models import Job
 
-# What one call shows.
-_BATCH = 4
 _TONES: Mapping[str, Tone] = {
     "verified": "good",
     "not_on_page": "bad",
@@ -40,7 +39,7 @@ _FACTS = {
     "credits": "Credits",
 }
 # The kinds of findings that say nothing of what a value is.
-_WITHOUT_PICTURE = frozenset({"required", "metadata", "citation", "duplicate"})
+_WITHOUT_PICTURE = frozenset({"required", "metadata", "duplicate"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +82,8 @@ async def build_report(
     chosen = choose_pictured(review, listed.rows)
     values = {row.path: _build_value(row) for row in listed.rows}
     shown, left = chosen[: options.max_pictures], len(chosen[options.max_pictures :])
-    figures, reasons = await _draw_figures(reader, request, shown, values, on_progress)
+    by_page = group_by_page(shown, listed.rows)
+    figures, reasons = await _draw_figures(reader, request, by_page, values, on_progress)
     notes = [f"{left} more values deserve a look, without a picture here."] if left else []
     return replace(
         report,
@@ -137,7 +137,7 @@ def choose_pictured(review: Mapping[str, Any], rows: Sequence[ReportRow]) -> lis
     in_need = [row for row in rows if row.needs_review]
     in_need.sort(key=lambda row: (_TONES.get(row.verdict or "") != "bad", _confidence(row)))
     paths = [path for path in examples if path in known] + [row.path for row in in_need]
-    return [path for path in dict.fromkeys(paths) if known[path].page is not None]
+    return [path for path in dict.fromkeys(paths) if known[path].shown_page is not None]
 
 
 def _confidence(row: ReportRow) -> float:
@@ -151,7 +151,7 @@ def _rows_of(table: Mapping[str, Any] | None) -> list[dict[str, Any]]:
 
 
 def _build_counts(counts: Mapping[str, Any]) -> list[tuple[str, int]]:
-    return [(name.replace("_", " ").capitalize(), number) for name, number in counts.items() if name != "threshold"]
+    return [(title, counts[name]) for name, title in COUNTS.items() if name in counts]
 
 
 def _count_findings(review: Mapping[str, Any]) -> int:
@@ -167,9 +167,23 @@ def _build_finding(row: Mapping[str, Any]) -> ReportFinding:
         row["path"],
         f"{row['count']} of {row['total']}{where}" if row["total"] > 1 else "",
         row["example"] or "",
-        "" if row["value"] is None else format_cell(row["value"]),
+        *_describe_cell(row["value"]),
         row["why"] or "",
     )
+
+
+def _describe_cell(cell: Any) -> tuple[str, str]:
+    """Return the value of a cell, and what is known of it, as texts."""
+    if not isinstance(cell, list):
+        return ("", "") if cell is None else (_show_json(cell), "")
+    value, page, confidence, *quotes = cell
+    facts = [f"page {page:g}"] if page is not None else []
+    facts += [f"confidence {confidence:g}"] if confidence is not None else []
+    return _show_json(value), " · ".join([*facts, *(quote for quote in quotes if quote is not None)])
+
+
+def _show_json(value: Any) -> str:
+    return value if isinstance(value, str) else dump_json(value)
 
 
 def _build_value(row: ReportRow) -> ReportValue:
@@ -180,18 +194,17 @@ def _build_value(row: ReportRow) -> ReportValue:
 async def _draw_figures(
     reader: "JobReader",
     request: JobRequest,
-    paths: Sequence[str],
+    by_page: Mapping[int, Sequence[str]],
     values: Mapping[str, ReportValue],
     on_progress: Callable[[str], None],
 ) -> tuple[list[Figure], list[str]]:
     """Return a picture of each page, in the order of the pages, and why there are no others."""
-    ordered = sorted(paths, key=lambda path: values[path].page or 0)
     figures: list[Figure] = []
     reasons: list[str] = []
-    for batch in _split_by_page(ordered, values):
-        on_progress(f"drawing pages: {len(figures)} done")
+    for number, paths in enumerate(by_page.values()):
+        on_progress(f"drawing pages: {number} of {len(by_page)} done")
         try:
-            shown = await reader.citations.show(request, CitationOptions(tuple(batch)))
+            shown = await reader.citations.show(request, CitationOptions(tuple(paths)))
         except LlxError as exc:
             reasons.append(name_commands(str(exc)))
             continue
@@ -200,17 +213,19 @@ async def _draw_figures(
     return figures, list(dict.fromkeys(reasons))
 
 
-def _split_by_page(paths: Sequence[str], values: Mapping[str, ReportValue]) -> list[list[str]]:
-    """Split paths into batches of a few pages, so that no call takes long and no page is drawn twice."""
-    batches: list[list[str]] = [[]]
-    pages: set[float | None] = set()
+def group_by_page(paths: Sequence[str], rows: Sequence[ReportRow]) -> dict[int, list[str]]:
+    """Return the paths on each page, first page first, so that the values of each picture are numbered from 1.
+
+    Args:
+        paths: paths of values that have a page.
+        rows: the values.
+    """
+    pages = {row.path: row.shown_page for row in rows}
+    by_page: dict[int, list[str]] = {}
     for path in paths:
-        pages.add(values[path].page)
-        if len(pages) > _BATCH:
-            batches.append([])
-            pages = {values[path].page}
-        batches[-1].append(path)
-    return [batch for batch in batches if batch]
+        if (page := pages[path]) is not None:
+            by_page.setdefault(page, []).append(path)
+    return dict(sorted(by_page.items()))
 
 
 def _build_figure(shown: "ShownValues", page: "ShownPage", values: Mapping[str, ReportValue]) -> Figure:

@@ -8,6 +8,7 @@ from importlib.resources import files
 from typing import Any
 
 from llx_mcp.cli.html_elements import Markup, document_text, element, join
+from llx_mcp.cli.report_kinds import KINDS
 from llx_mcp.cli.report_model import Check, Figure, Report, ReportFinding, ReportValue
 
 MAX_VALUES = 5_000
@@ -118,6 +119,7 @@ def _build_findings(report: Report) -> _Section | None:
     if report.findings:
         rows = map(_finding_row, report.findings[:MAX_FINDINGS])
         parts.append(_table(_FINDING_COLUMNS, rows, "findings", Markup("Groups of values to check, worst kind first.")))
+        parts.append(_explain_kinds(report.findings))
     if left := report.num_findings - min(len(report.findings), MAX_FINDINGS):
         parts.append(element("p", f"{_plural(left, 'further group')} of findings left out.", class_="muted"))
     if report.unchecked:
@@ -126,16 +128,24 @@ def _build_findings(report: Report) -> _Section | None:
     return "findings", "Findings", join(parts)
 
 
+def _explain_kinds(findings: Sequence[ReportFinding]) -> Markup:
+    found = {finding.kind for finding in findings}
+    kinds = [text for kind, text in KINDS.items() if kind in found]
+    return _definitions([(text.title, text.meaning, None) for text in kinds], "kinds")
+
+
 def _finding_row(finding: ReportFinding) -> Markup:
     example = join(
         [
             *([element("span", _show_path(finding.example), class_="path note")] if finding.example else []),
             *([document_text(_cut(finding.value, _QUOTE_CHARS))] if finding.value else []),
+            *([document_text(_cut(finding.detail, _QUOTE_CHARS), "note")] if finding.detail else []),
         ]
     )
+    kind = KINDS.get(finding.kind)
     return element(
         "tr",
-        element("td", finding.kind, class_="kind"),
+        element("td", finding.kind if kind is None else kind.title, class_="kind"),
         element("th", _show_path(finding.path), scope="row", class_="path"),
         element("td", finding.extent),
         element("td", example, class_="value"),
@@ -147,14 +157,14 @@ def _build_figures(report: Report) -> _Section | None:
     if not report.figures:
         return None
     figures = (_render_figure(figure, report.threshold) for figure in report.figures)
-    text = "Pages of the document with the cited words outlined, for values that deserve a look."
+    text = "Pages of the document, for values that deserve a look. Their words are outlined."
     return "pages", "Pages to look at", join([element("p", text, class_="muted"), *figures])
 
 
 def _render_figure(figure: Figure, threshold: float) -> Markup:
     source = f"data:{figure.mime_type};base64,{base64.b64encode(figure.content).decode()}"
     paths = ", ".join(value.path for value in figure.values)
-    alternative = _cut(f"{figure.title} of the document, with the words cited for {paths} outlined.", _NOTE_CHARS)
+    alternative = _cut(f"{figure.title} of the document, with the words of {paths} outlined.", _NOTE_CHARS)
     image = element("img", src=source, alt=alternative, width=figure.width, height=figure.height)
     note = [element("p", figure.note, class_="muted")] if figure.note else []
     items = _list_values(figure, threshold)

@@ -55,6 +55,7 @@ class ReportFinding:
         extent: how many of how many values have it, and where.
         example: the path of the value that is shown; "" where it is `path`.
         value: the value as text; "" where the finding is not about what a value says.
+        detail: its page, confidence and quote.
         reason: what is wrong.
     """
 
@@ -63,6 +64,7 @@ class ReportFinding:
     extent: str = ""
     example: str = ""
     value: str = ""
+    detail: str = ""
     reason: str = ""
 
 

@@ -70,6 +70,15 @@ def test_report_says_all_that_is_known_of_a_value() -> None:
     assert "the job shows no data_schema" in text
 
 
+def test_kinds_of_findings_are_named_and_explained() -> None:
+    findings = [ReportFinding(kind, "a") for kind in ("sum", "ambiguous", "new_kind")]
+    text = parse(replace(REPORT, counts=[], findings=findings, num_findings=3)).text
+    assert text.count("Broken sum") == text.count("Ambiguous citation") == 2
+    assert "A total, a product or a balance differs from what the other values give." in text
+    assert "new_kind" in text
+    assert "No citation" not in text
+
+
 def test_report_loads_and_runs_nothing() -> None:
     page = parse(REPORT)
     policies = [meta["content"] for meta in page.all("meta") if meta.get("http-equiv") == "Content-Security-Policy"]
@@ -92,7 +101,7 @@ def test_hostile_text_is_shown_and_does_nothing() -> None:
         version="1",
         document=HOSTILE,
         facts=[("Tier", HOSTILE)],
-        findings=[ReportFinding("quote", HOSTILE, HOSTILE, HOSTILE, HOSTILE, HOSTILE)],
+        findings=[ReportFinding("quote", HOSTILE, HOSTILE, HOSTILE, HOSTILE, HOSTILE, HOSTILE)],
         unchecked=[HOSTILE],
         figures=[Figure(HOSTILE, b"", "image/png", 1, 1, [value], [1], HOSTILE)],
         values=[value],
