@@ -19,6 +19,7 @@ from llx_mcp.errors import LlxError
 from llx_mcp.result.sanitize import dump_json
 
 if TYPE_CHECKING:
+    from llx_mcp.answers.cited_values import CitedValue
     from llx_mcp.jobs.citation_pictures import ShownPage, ShownValues
     from llx_mcp.jobs.reader import JobReader
     from llx_mcp.models import Job
@@ -81,10 +82,10 @@ async def build_report(
     findings = [_build_finding(row) for row in _rows_of(review.get("findings"))]
     chosen = choose_pictured(review, listed.rows)
     values = {row.path: _build_value(row) for row in listed.rows}
-    shown, left = chosen[: options.max_pictures], len(chosen[options.max_pictures :])
+    shown, left = chosen[: options.max_pictures], chosen[options.max_pictures :]
     by_page = group_by_page(shown, listed.rows)
     figures, reasons = await _draw_figures(reader, request, by_page, values, on_progress)
-    notes = [f"{left} more values deserve a look, without a picture here."] if left else []
+    notes = [_explain_left(request, options, left)] if left else []
     return replace(
         report,
         counts=_build_counts(review.get("counts", {})),
@@ -115,6 +116,12 @@ async def _describe_job(reader: "JobReader", job: "Job", request: JobRequest, op
         export_command=shlex.join(command),
         error=header.error or "",
     )
+
+
+def _explain_left(request: JobRequest, options: ReportOptions, left: Sequence[str]) -> str:
+    command = ["llx-mcp", "show", request.job_id, left[0], "-o", "page.png", *options.source_flags]
+    values = "1 more value deserves" if len(left) == 1 else f"{len(left):,} more values deserve"
+    return f"{values} a look, without a picture here. To see the next one: {shlex.join(command)}"
 
 
 def _show(fact: Any) -> str:
@@ -217,21 +224,29 @@ def group_by_page(paths: Sequence[str], rows: Sequence[ReportRow]) -> dict[int, 
     """Return the paths on each page, first page first, so that the values of each picture are numbered from 1.
 
     Args:
-        paths: paths of values that have a page.
-        rows: the values.
+        paths: paths of values.
+        rows: the values, in the order of the result, which the paths of a page get.
     """
-    pages = {row.path: row.shown_page for row in rows}
+    wanted = set(paths)
     by_page: dict[int, list[str]] = {}
-    for path in paths:
-        if (page := pages[path]) is not None:
-            by_page.setdefault(page, []).append(path)
+    for row in rows:
+        if row.path in wanted and row.shown_page is not None:
+            by_page.setdefault(row.shown_page, []).append(row.path)
     return dict(sorted(by_page.items()))
+
+
+def _describe_marks(numbers: Sequence[int], values: Sequence["CitedValue"]) -> str:
+    """Say which values are marked where their words were found, because the service does not cite that place."""
+    found = [number for number, value in zip(numbers, values, strict=True) if value.box_origin in ("words", "block")]
+    if not found:
+        return ""
+    which = "the words are" if len(values) == 1 else f"the words of {', '.join(map(str, found))} are"
+    return f"; {which} marked where they were found"
 
 
 def _build_figure(shown: "ShownValues", page: "ShownPage", values: Mapping[str, ReportValue]) -> Figure:
     found = [shown.found.values[number - 1] for number in page.numbers]
-    notes = [f"marked by its words: {value.path}" for value in found if value.box_origin in ("words", "block")]
-    note = "; ".join([page.drawn_from, *notes])
+    note = page.drawn_from + _describe_marks(page.numbers, found)
     picture = page.picture
     return Figure(
         f"Page {page.page}",

@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Sequence
 from importlib.resources import files
+from itertools import chain
 from typing import Any
 
 from llx_mcp.cli.html_elements import Markup, document_text, element, join
@@ -32,6 +33,9 @@ _VALUE_COLUMNS = ("Path", "Value", "Confidence", "Page", "Quote", "Check")
 # Names may be quoted, and hold dots and brackets then.
 _FIRST_STEP = re.compile(r"(?:[^.\[]+|\['(?:[^'\\]|\\.)*'\])(?=[.\[])")
 _STEP = re.compile(r"(?<=.)(?=[.\[])")
+# A longer step can be wrapped after each underscore.
+_LONG_STEP_CHARS = 24
+_WORD = re.compile(r"(?<=_)(?=[^_])")
 _SYMBOLS = {"good": "✓", "warning": "?", "bad": "✗", "plain": "–"}
 _READING = (
     "Confidence runs from 0 to 1, as the service gives it. Page and quote are what the service "
@@ -96,7 +100,7 @@ def _build_summary(report: Report) -> _Section:
     if report.error:
         parts.append(_box("Reason given by the service: ", document_text(_cut(report.error, _VALUE_CHARS))))
     if report.notes:
-        parts.append(_box(element("ul", *(element("li", note) for note in report.notes))))
+        parts.append(_box(*(element("p", note) for note in report.notes)))
     counts = [(name, f"{count:,}", "zero" if not count else None) for name, count in report.counts]
     parts.append(_definitions(counts, "counts"))
     parts.append(_definitions([(name, value, None) for name, value in report.facts]))
@@ -242,8 +246,10 @@ def _value_row(value: ReportValue, threshold: float) -> Markup:
 
 
 def _show_path(path: str) -> Markup:
-    """Return a path that can be wrapped before each step."""
-    return element("bdi", join(_STEP.split(_cut(path, _QUOTE_CHARS)), "<wbr>"))
+    """Return a path that can be wrapped before each step, and within a long one."""
+    steps = _STEP.split(_cut(path, _QUOTE_CHARS))
+    parts = (_WORD.split(step) if len(step) > _LONG_STEP_CHARS else [step] for step in steps)
+    return element("bdi", join(chain.from_iterable(parts), "<wbr>"))
 
 
 def _show_value(value: Any) -> str:

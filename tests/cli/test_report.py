@@ -1,5 +1,6 @@
 """What goes into a report: the review and the checks as they are, and pictures of what deserves a look."""
 
+import re
 from typing import Any
 
 import pytest
@@ -81,7 +82,8 @@ async def test_report_of_a_sample_has_its_facts_values_and_pictures() -> None:
 async def test_pictures_that_are_left_out_are_counted() -> None:
     report, _ = await build(ID_BY_NAME["statement"], max_pictures=2)
     assert sum(len(figure.values) for figure in report.figures) == 2
-    assert any("more values deserve a look" in note for note in report.notes)
+    note = next(note for note in report.notes if "more values deserve a look" in note)
+    assert re.search(rf"To see the next one: llx-mcp show {ID_BY_NAME['statement']} \S+ -o page.png --local$", note)
 
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.name)
@@ -122,10 +124,23 @@ async def test_value_without_a_citation_is_shown_where_it_is_found() -> None:
         "confidence 0.99 · not cited, found on page 1",
     )
     (figure,) = report.figures
-    assert (figure.title, figure.note) == ("Page 1", "Drawn from the document; marked by its words: totalNet")
+    assert (figure.title, figure.note) == (
+        "Page 1",
+        "Drawn from the document; the words are marked where they were found",
+    )
     (value,) = figure.values
     assert value.check is not None
     assert (value.path, value.check.label, value.check.note) == ("totalNet", "not cited", "found on page 1")
+
+
+async def test_note_of_a_picture_names_the_values_that_are_not_marked_as_cited() -> None:
+    tree = {name: {"confidence": 0.5} for name in ("first", "third")} | {"second": cite(1, "net total 12.50 EUR")}
+    source = build_source(tree, {"first": "second line", "second": 12.5, "third": "EUR"})
+    source.documents.files["dfl-1"] = PDF
+    report = await build_from(source)
+    assert [figure.note for figure in report.figures] == [
+        "Drawn from the document; the words of 1, 3 are marked where they were found"
+    ]
 
 
 async def test_broken_sum_is_a_finding_with_its_numbers_and_a_picture() -> None:
@@ -145,7 +160,7 @@ async def test_broken_sum_is_a_finding_with_its_numbers_and_a_picture() -> None:
 
 def test_pages_come_in_order_whatever_is_shown_first() -> None:
     rows = [row("a", 0.5, page=3), row("b", 0.5, page=1), row("c", 0.5, page=3), row("d", 0.5, page=None)]
-    assert group_by_page(["c", "b", "a", "d"], rows) == {1: ["b"], 3: ["c", "a"]}
+    assert group_by_page(["c", "b", "a", "d"], rows) == {1: ["b"], 3: ["a", "c"]}
 
 
 async def test_document_that_is_gone_leaves_a_note_and_no_picture() -> None:

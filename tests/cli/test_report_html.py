@@ -144,6 +144,12 @@ def test_values_are_in_one_table_for_each_field() -> None:
     ]
 
 
+def test_path_can_be_wrapped_before_its_steps_and_within_long_ones() -> None:
+    path = "cash_flow.commercial_paper_outstanding[1].scale"
+    html = render_report(replace(REPORT, values=[ReportValue(path, 1)]))
+    assert "cash_flow<wbr>.commercial_<wbr>paper_<wbr>outstanding<wbr>[1]<wbr>.scale" in html
+
+
 def test_report_is_accessible() -> None:
     page = parse(REPORT)
     assert page.all("html") == [{"lang": "en"}]
