@@ -258,6 +258,14 @@ def test_numbers_leave_most_of_the_width_to_the_page(width: int) -> None:
     assert shown >= 0.74 * most
 
 
+def test_column_of_values_on_a_narrow_picture_is_shown_with_what_is_beside_it() -> None:
+    marks = [Mark(number, [(450.0, 60.0 + 30 * number, 50, 10)]) for number in range(1, 21)]
+    picture = draw_citation(encode(build_page()), marks, PictureOptions(page_size=PAGE, max_width=200))
+    assert picture.width >= 180
+    # What is printed at the left of the boxes is shown, too.
+    assert picture.boxes[1][0][0] > 100
+
+
 def test_numbers_of_one_line_are_all_in_the_picture() -> None:
     # Words stand around most boxes, so most numbers are at the left, one below the other.
     marks = [Mark(number, [(40.0 + 20 * number, 400.0, 18, 10)]) for number in range(1, 21)]
