@@ -32,7 +32,7 @@ PageSizes = Mapping[float | None, tuple[float, float]]
 MAX_VALUES = 20
 _SECONDS = 4.0
 _MAX_FOUND = 3
-_BESIDE = "the cited box does not touch the words"
+_MISSES_WORDS = "the cited box does not touch the words"
 
 
 class CitedValue(msgspec.Struct, frozen=True):
@@ -124,7 +124,7 @@ class _Finder:
         check, places = self._check(leaf)
         words = describe_value(leaf, check, places)
         sizes = self._find_page_sizes(location) if leaf.citations else {}
-        cited, is_beside = self._choose_cited(leaf.citations, check, sizes)
+        cited, misses_words = self._choose_cited(leaf.citations, check, sizes)
         found = None if cited else self._choose_found(check, places)
         return CitedValue(
             show_path(leaf.path),
@@ -132,7 +132,7 @@ class _Finder:
             round_confidence(leaf.confidence),
             first.page,
             None if first.quote is None else quote_around(first.quote, str(leaf.value)),
-            f"{words}; {_BESIDE}" if found and is_beside else words,
+            f"{words}; {_MISSES_WORDS}" if found and misses_words else words,
             **(cited or found or _choose_page(leaf.citations, sizes)),
         )
 
@@ -155,25 +155,25 @@ class _Finder:
     ) -> tuple[dict[str, Any] | None, bool]:
         """Return the boxes that the service cites on the first page where the check does not contradict them.
 
-        The second part says whether the words of a citation were found, and its boxes are beside them.
+        The second part says whether the boxes of a citation touch none of its words, which were found on the page.
         """
         checks: Sequence[CitationCheck | None] = check.citations if check is not None else [None] * len(citations)
-        good: list[Citation] = []
-        is_beside = False
+        uncontradicted: list[Citation] = []
+        misses_words = False
         for citation, one in zip(citations, checks, strict=True):
             if not citation.boxes or not isinstance(citation.page, int):
                 continue
-            if one is not None and self._is_beside(citation, one, sizes.get(citation.page)):
-                is_beside = True
+            if one is not None and self._misses_words(citation, one, sizes.get(citation.page)):
+                misses_words = True
             elif one is None or one.verdict != "not_on_page":
-                good.append(citation)
-        if not good:
-            return None, is_beside
-        page = good[0].page
-        boxes = [box for citation in good if citation.page == page for box in list_boxes(citation)]
-        return _show_cited(page, boxes, sizes), is_beside
+                uncontradicted.append(citation)
+        if not uncontradicted:
+            return None, misses_words
+        page = uncontradicted[0].page
+        boxes = [box for citation in uncontradicted if citation.page == page for box in list_boxes(citation)]
+        return _show_cited(page, boxes, sizes), misses_words
 
-    def _is_beside(self, citation: Citation, check: CitationCheck, size: tuple[float, float] | None) -> bool:
+    def _misses_words(self, citation: Citation, check: CitationCheck, size: tuple[float, float] | None) -> bool:
         """Whether the boxes of a citation touch none of its words on the page."""
         places = [place for place in check.places if place.page == citation.page and place.match == "exact"]
         words = [box for place in places for box in place.boxes]

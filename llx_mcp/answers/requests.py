@@ -92,9 +92,15 @@ class JobRequest:
         job_id = SAME if len(self.job_id) > _ID_CHARS else quote(self.job_id, safe="")
         return f"llx://jobs/{job_id}/{section}".rstrip("/")
 
-    def citation_resource(self, paths: Sequence[str]) -> str | None:
-        """Return the URI of the picture that shows values; None where it would be longer than a call should be."""
+    def citation_resource(self, paths: Sequence[str], page: int | None = None) -> str | None:
+        """Return the URI of a picture that shows values; None where it would be longer than a call should be.
+
+        Args:
+            paths: the paths of all values that are numbered, whether or not the picture shows them.
+            page: the page that it shows; None for the only one.
+        """
         uri = self.resource(f"citations/{quote(','.join(paths), safe='')}")
+        uri += "" if page is None else f"?page={page}"
         return uri if len(uri) <= _URI_CHARS else None
 
 
@@ -176,6 +182,7 @@ class CitationOptions:
         whole_page: whether to show whole pages, not only what is around the cited words.
         png_only: whether every picture must be a PNG, even where WebP would look better.
         max_pictures: the most pages to show.
+        page: the only page to show; None for all. The numbers of the values are the same.
     """
 
     paths: tuple[str, ...]
@@ -183,6 +190,7 @@ class CitationOptions:
     whole_page: bool = False
     png_only: bool = False
     max_pictures: int = MAX_PICTURES
+    page: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,19 +11,19 @@ from llx_mcp.answers.header import build_header, format_time
 from llx_mcp.answers.limits import MAX_CHARS
 from llx_mcp.answers.report_values import ReportRow
 from llx_mcp.answers.requests import CitationOptions, JobRequest
-from llx_mcp.answers.row_lines import format_cell
 from llx_mcp.cli.report_html import MAX_VALUES
+from llx_mcp.cli.report_kinds import COUNTS
 from llx_mcp.cli.report_model import Check, Figure, Report, ReportFinding, ReportValue, Tone
 from llx_mcp.cli.wording import name_commands
 from llx_mcp.errors import LlxError
+from llx_mcp.result.sanitize import dump_json
 
 if TYPE_CHECKING:
+    from llx_mcp.answers.cited_values import CitedValue
     from llx_mcp.jobs.citation_pictures import ShownPage, ShownValues
     from llx_mcp.jobs.reader import JobReader
     from llx_mcp.models import Job
 
-# What one call shows.
-_BATCH = 4
 _TONES: Mapping[str, Tone] = {
     "verified": "good",
     "not_on_page": "bad",
@@ -40,7 +40,7 @@ _FACTS = {
     "credits": "Credits",
 }
 # The kinds of findings that say nothing of what a value is.
-_WITHOUT_PICTURE = frozenset({"required", "metadata", "citation", "duplicate"})
+_WITHOUT_PICTURE = frozenset({"required", "metadata", "duplicate"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +82,10 @@ async def build_report(
     findings = [_build_finding(row) for row in _rows_of(review.get("findings"))]
     chosen = choose_pictured(review, listed.rows)
     values = {row.path: _build_value(row) for row in listed.rows}
-    shown, left = chosen[: options.max_pictures], len(chosen[options.max_pictures :])
-    figures, reasons = await _draw_figures(reader, request, shown, values, on_progress)
-    notes = [f"{left} more values deserve a look, without a picture here."] if left else []
+    shown, left = chosen[: options.max_pictures], chosen[options.max_pictures :]
+    by_page = group_by_page(shown, listed.rows)
+    figures, reasons = await _draw_figures(reader, request, by_page, values, on_progress)
+    notes = [_explain_left(request, options, left)] if left else []
     return replace(
         report,
         counts=_build_counts(review.get("counts", {})),
@@ -117,6 +118,12 @@ async def _describe_job(reader: "JobReader", job: "Job", request: JobRequest, op
     )
 
 
+def _explain_left(request: JobRequest, options: ReportOptions, left: Sequence[str]) -> str:
+    command = ["llx-mcp", "show", request.job_id, left[0], "-o", "page.png", *options.source_flags]
+    values = "1 more value deserves" if len(left) == 1 else f"{len(left):,} more values deserve"
+    return f"{values} a look, without a picture here. To see the next one: {shlex.join(command)}"
+
+
 def _show(fact: Any) -> str:
     return f"{fact:g}" if isinstance(fact, float) else str(fact)
 
@@ -134,10 +141,10 @@ def choose_pictured(review: Mapping[str, Any], rows: Sequence[ReportRow]) -> lis
         for finding in _rows_of(review.get("findings"))
         if finding["kind"] not in _WITHOUT_PICTURE
     ]
-    doubtful = [row for row in rows if row.is_doubtful]
-    doubtful.sort(key=lambda row: (_TONES.get(row.verdict or "") != "bad", _confidence(row)))
-    paths = [path for path in examples if path in known] + [row.path for row in doubtful]
-    return [path for path in dict.fromkeys(paths) if known[path].page is not None]
+    in_need = [row for row in rows if row.needs_review]
+    in_need.sort(key=lambda row: (_TONES.get(row.verdict or "") != "bad", _confidence(row)))
+    paths = [path for path in examples if path in known] + [row.path for row in in_need]
+    return [path for path in dict.fromkeys(paths) if known[path].shown_page is not None]
 
 
 def _confidence(row: ReportRow) -> float:
@@ -151,7 +158,7 @@ def _rows_of(table: Mapping[str, Any] | None) -> list[dict[str, Any]]:
 
 
 def _build_counts(counts: Mapping[str, Any]) -> list[tuple[str, int]]:
-    return [(name.replace("_", " ").capitalize(), number) for name, number in counts.items() if name != "threshold"]
+    return [(title, counts[name]) for name, title in COUNTS.items() if name in counts]
 
 
 def _count_findings(review: Mapping[str, Any]) -> int:
@@ -167,31 +174,44 @@ def _build_finding(row: Mapping[str, Any]) -> ReportFinding:
         row["path"],
         f"{row['count']} of {row['total']}{where}" if row["total"] > 1 else "",
         row["example"] or "",
-        "" if row["value"] is None else format_cell(row["value"]),
+        *_describe_cell(row["value"]),
         row["why"] or "",
     )
 
 
+def _describe_cell(cell: Any) -> tuple[str, str]:
+    """Return the value of a cell, and what is known of it, as texts."""
+    if not isinstance(cell, list):
+        return ("", "") if cell is None else (_show_json(cell), "")
+    value, page, confidence, *quotes = cell
+    facts = [f"page {page:g}"] if page is not None else []
+    facts += [f"confidence {confidence:g}"] if confidence is not None else []
+    return _show_json(value), " · ".join([*facts, *(quote for quote in quotes if quote is not None)])
+
+
+def _show_json(value: Any) -> str:
+    return value if isinstance(value, str) else dump_json(value)
+
+
 def _build_value(row: ReportRow) -> ReportValue:
     check = Check(row.check, _TONES.get(row.verdict or "", "plain"), row.note)
-    return ReportValue(row.path, row.value, row.confidence, row.page, row.quote, check, row.is_doubtful)
+    return ReportValue(row.path, row.value, row.confidence, row.page, row.quote, check, row.needs_review)
 
 
 async def _draw_figures(
     reader: "JobReader",
     request: JobRequest,
-    paths: Sequence[str],
+    by_page: Mapping[int, Sequence[str]],
     values: Mapping[str, ReportValue],
     on_progress: Callable[[str], None],
 ) -> tuple[list[Figure], list[str]]:
     """Return a picture of each page, in the order of the pages, and why there are no others."""
-    ordered = sorted(paths, key=lambda path: values[path].page or 0)
     figures: list[Figure] = []
     reasons: list[str] = []
-    for batch in _split_by_page(ordered, values):
-        on_progress(f"drawing pages: {len(figures)} done")
+    for number, paths in enumerate(by_page.values()):
+        on_progress(f"drawing pages: {number} of {len(by_page)} done")
         try:
-            shown = await reader.citations.show(request, CitationOptions(tuple(batch)))
+            shown = await reader.citations.show(request, CitationOptions(tuple(paths)))
         except LlxError as exc:
             reasons.append(name_commands(str(exc)))
             continue
@@ -200,22 +220,33 @@ async def _draw_figures(
     return figures, list(dict.fromkeys(reasons))
 
 
-def _split_by_page(paths: Sequence[str], values: Mapping[str, ReportValue]) -> list[list[str]]:
-    """Split paths into batches of a few pages, so that no call takes long and no page is drawn twice."""
-    batches: list[list[str]] = [[]]
-    pages: set[float | None] = set()
-    for path in paths:
-        pages.add(values[path].page)
-        if len(pages) > _BATCH:
-            batches.append([])
-            pages = {values[path].page}
-        batches[-1].append(path)
-    return [batch for batch in batches if batch]
+def group_by_page(paths: Sequence[str], rows: Sequence[ReportRow]) -> dict[int, list[str]]:
+    """Return the paths on each page, first page first, so that the values of each picture are numbered from 1.
+
+    Args:
+        paths: paths of values.
+        rows: the values, in the order of the result, which the paths of a page get.
+    """
+    wanted = set(paths)
+    by_page: dict[int, list[str]] = {}
+    for row in rows:
+        if row.path in wanted and row.shown_page is not None:
+            by_page.setdefault(row.shown_page, []).append(row.path)
+    return dict(sorted(by_page.items()))
+
+
+def _describe_marks(numbers: Sequence[int], values: Sequence["CitedValue"]) -> str:
+    """Say which values are marked where their words were found, because the service does not cite that place."""
+    found = [number for number, value in zip(numbers, values, strict=True) if value.box_origin in ("words", "block")]
+    if not found:
+        return ""
+    which = "the words are" if len(values) == 1 else f"the words of {', '.join(map(str, found))} are"
+    return f"; {which} marked where they were found"
 
 
 def _build_figure(shown: "ShownValues", page: "ShownPage", values: Mapping[str, ReportValue]) -> Figure:
     found = [shown.found.values[number - 1] for number in page.numbers]
-    notes = [f"Marked by its words: {value.path}" for value in found if value.box_origin in ("words", "block")]
+    note = page.drawn_from + _describe_marks(page.numbers, found)
     picture = page.picture
     return Figure(
         f"Page {page.page}",
@@ -224,6 +255,6 @@ def _build_figure(shown: "ShownValues", page: "ShownPage", values: Mapping[str, 
         picture.width,
         picture.height,
         [values[value.path] for value in found],
-        "; ".join([page.drawn_from, *notes]).capitalize(),
         page.numbers,
+        note[:1].upper() + note[1:],
     )

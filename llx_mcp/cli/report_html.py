@@ -5,10 +5,12 @@ import json
 import re
 from collections.abc import Callable, Iterable, Sequence
 from importlib.resources import files
+from itertools import chain
 from typing import Any
 
 from llx_mcp.answers.plurals import format_count
 from llx_mcp.cli.html_elements import Markup, document_text, element, join
+from llx_mcp.cli.report_kinds import KINDS
 from llx_mcp.cli.report_model import Check, Figure, Report, ReportFinding, ReportValue
 
 MAX_VALUES = 5_000
@@ -32,6 +34,9 @@ _VALUE_COLUMNS = ("Path", "Value", "Confidence", "Page", "Quote", "Check")
 # Names may be quoted, and hold dots and brackets then.
 _FIRST_STEP = re.compile(r"(?:[^.\[]+|\['(?:[^'\\]|\\.)*'\])(?=[.\[])")
 _STEP = re.compile(r"(?<=.)(?=[.\[])")
+# A longer step can be wrapped after each underscore.
+_LONG_STEP_CHARS = 24
+_WORD = re.compile(r"(?<=_)(?=[^_])")
 _SYMBOLS = {"good": "✓", "warning": "?", "bad": "✗", "plain": "–"}
 _READING = (
     "Confidence runs from 0 to 1, as the service gives it. Page and quote are what the service "
@@ -96,7 +101,7 @@ def _build_summary(report: Report) -> _Section:
     if report.error:
         parts.append(_box("Reason given by the service: ", document_text(_cut(report.error, _VALUE_CHARS))))
     if report.notes:
-        parts.append(_box(element("ul", *(element("li", note) for note in report.notes))))
+        parts.append(_box(*(element("p", note) for note in report.notes)))
     counts = [(name, f"{count:,}", "zero" if not count else None) for name, count in report.counts]
     parts.append(_definitions(counts, "counts"))
     parts.append(_definitions([(name, value, None) for name, value in report.facts]))
@@ -119,6 +124,7 @@ def _build_findings(report: Report) -> _Section | None:
     if report.findings:
         rows = map(_finding_row, report.findings[:MAX_FINDINGS])
         parts.append(_table(_FINDING_COLUMNS, rows, "findings", Markup("Groups of values to check, worst kind first.")))
+        parts.append(_explain_kinds(report.findings))
     if left := report.num_findings - min(len(report.findings), MAX_FINDINGS):
         parts.append(element("p", f"{format_count(left, 'further group')} of findings left out.", class_="muted"))
     if report.unchecked:
@@ -127,16 +133,24 @@ def _build_findings(report: Report) -> _Section | None:
     return "findings", "Findings", join(parts)
 
 
+def _explain_kinds(findings: Sequence[ReportFinding]) -> Markup:
+    found = {finding.kind for finding in findings}
+    kinds = [text for kind, text in KINDS.items() if kind in found]
+    return _definitions([(text.title, text.meaning, None) for text in kinds], "kinds")
+
+
 def _finding_row(finding: ReportFinding) -> Markup:
     example = join(
         [
             *([element("span", _show_path(finding.example), class_="path note")] if finding.example else []),
             *([document_text(_cut(finding.value, _QUOTE_CHARS))] if finding.value else []),
+            *([document_text(_cut(finding.detail, _QUOTE_CHARS), "note")] if finding.detail else []),
         ]
     )
+    kind = KINDS.get(finding.kind)
     return element(
         "tr",
-        element("td", finding.kind, class_="kind"),
+        element("td", finding.kind if kind is None else kind.title, class_="kind"),
         element("th", _show_path(finding.path), scope="row", class_="path"),
         element("td", finding.extent),
         element("td", example, class_="value"),
@@ -148,14 +162,14 @@ def _build_figures(report: Report) -> _Section | None:
     if not report.figures:
         return None
     figures = (_render_figure(figure, report.threshold) for figure in report.figures)
-    text = "Pages of the document with the cited words outlined, for values that deserve a look."
+    text = "Pages of the document, for values that deserve a look. Their words are outlined."
     return "pages", "Pages to look at", join([element("p", text, class_="muted"), *figures])
 
 
 def _render_figure(figure: Figure, threshold: float) -> Markup:
     source = f"data:{figure.mime_type};base64,{base64.b64encode(figure.content).decode()}"
     paths = ", ".join(value.path for value in figure.values)
-    alternative = _cut(f"{figure.title} of the document, with the words cited for {paths} outlined.", _NOTE_CHARS)
+    alternative = _cut(f"{figure.title} of the document, with the words of {paths} outlined.", _NOTE_CHARS)
     image = element("img", src=source, alt=alternative, width=figure.width, height=figure.height)
     note = [element("p", figure.note, class_="muted")] if figure.note else []
     items = _list_values(figure, threshold)
@@ -166,7 +180,7 @@ def _list_values(figure: Figure, threshold: float) -> Markup:
     """Return the values of a figure; a picture has numbers only where it shows several."""
     if len(figure.values) == 1:
         return element("p", _describe_value(figure.values[0], threshold))
-    numbered = zip(figure.numbers or range(1, len(figure.values) + 1), figure.values, strict=True)
+    numbered = zip(figure.numbers, figure.values, strict=True)
     items = (element("li", _describe_value(value, threshold), value=number) for number, value in numbered)
     return element("ol", *items)
 
@@ -228,13 +242,15 @@ def _value_row(value: ReportValue, threshold: float) -> Markup:
         element("td", page, class_="number page"),
         element("td", document_text(_cut(value.quote, _QUOTE_CHARS)) if value.quote else "", class_="quote"),
         element("td", _render_check(value.check) if value.check else ""),
-        class_="doubtful" if value.is_doubtful else None,
+        class_="needs-review" if value.needs_review else None,
     )
 
 
 def _show_path(path: str) -> Markup:
-    """Return a path that can be wrapped before each step."""
-    return element("bdi", join(_STEP.split(_cut(path, _QUOTE_CHARS)), "<wbr>"))
+    """Return a path that can be wrapped before each step, and within a long one."""
+    steps = _STEP.split(_cut(path, _QUOTE_CHARS))
+    parts = (_WORD.split(step) if len(step) > _LONG_STEP_CHARS else [step] for step in steps)
+    return element("bdi", join(chain.from_iterable(parts), "<wbr>"))
 
 
 def _show_value(value: Any) -> str:

@@ -33,7 +33,7 @@ class ReportValue:
         page: the page that the service cites, from 1.
         quote: what the service quotes.
         check: what the check of the citation found; None where nothing is cited.
-        is_doubtful: whether it deserves a look.
+        needs_review: whether its check failed, or its confidence is low.
     """
 
     path: str
@@ -42,7 +42,7 @@ class ReportValue:
     page: int | float | None = None
     quote: str | None = None
     check: Check | None = None
-    is_doubtful: bool = False
+    needs_review: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,7 @@ class ReportFinding:
         extent: how many of how many values have it, and where.
         example: the path of the value that is shown; "" where it is `path`.
         value: the value as text; "" where the finding is not about what a value says.
+        detail: its page, confidence and quote.
         reason: what is wrong.
     """
 
@@ -63,6 +64,7 @@ class ReportFinding:
     extent: str = ""
     example: str = ""
     value: str = ""
+    detail: str = ""
     reason: str = ""
 
 
@@ -77,8 +79,8 @@ class Figure:
         width: in pixels.
         height: in pixels.
         values: the values that it shows.
+        numbers: the number of each value on the picture.
         note: how the boxes came about, or what is missing.
-        numbers: the number of each value on the picture; 1, 2 and so on where none are given.
     """
 
     title: str
@@ -87,8 +89,8 @@ class Figure:
     width: int
     height: int
     values: Sequence[ReportValue]
+    numbers: Sequence[int]
     note: str = ""
-    numbers: Sequence[int] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,8 @@ An answer never fails because there is no picture: it then says why, with the qu
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+import anyio
+
 from llx_mcp.answers.budget import Answer
 from llx_mcp.answers.citation_answer import CITATION_CHARS, build_citation_answer
 from llx_mcp.answers.citation_outputs import PageImage
@@ -23,10 +25,15 @@ from llx_mcp.jobs.fetcher import JobFetcher
 from llx_mcp.pdf.pictures import Mark, Picture, PictureOptions
 from llx_mcp.pdf.processes import PdfError
 
+# The time for one page. It begins with the turn of the page; the waiting for that counts only for all pages together.
 DRAW_SECONDS = 10.0
+# The shares of a call for better boxes, and of what is then left of it for all pictures.
+_LAYER_SHARE = 0.25
+_DRAW_SHARE = 0.9
 _REASON_CHARS = 200
 _SCREENSHOT = "the service's screenshot of the page"
 _DOCUMENT = "drawn from the document"
+_NO_TIME = "not drawn in the time for one call; show fewer values at once, or try again later"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +63,8 @@ class ShownValues:
         found: the values; the first has number 1.
         pages: the pictures.
         reasons: which values have no picture, or no mark on it, and why.
+        is_final: whether a later call would show the same: the job has ended, the text of the document is as complete
+            as it will be, and each value of these pages has a mark.
     """
 
     header: Header
@@ -63,6 +72,7 @@ class ShownValues:
     found: CitedValues
     pages: tuple[ShownPage, ...] = ()
     reasons: tuple[str, ...] = ()
+    is_final: bool = False
 
     def build_answer(self, request: JobRequest) -> Answer:
         """Return what is said beside the pictures."""
@@ -71,9 +81,9 @@ class ShownValues:
         return build_citation_answer(self.header, bounded, self.found, images, self.reasons)
 
     def _describe(self, request: JobRequest, shown: ShownPage) -> PageImage:
-        paths = self.paths if len(self.pages) == 1 else [self.found.values[each - 1].path for each in shown.numbers]
-        uri = request.citation_resource(paths)
-        known = {} if uri is None or not paths else {"resource": uri}
+        num_pages = len({value.shown_page for value in self.found.values} - {None})
+        uri = request.citation_resource(self.paths, shown.page if num_pages > 1 else None)
+        known = {} if uri is None else {"resource": uri}
         return PageImage(page=shown.page, numbers=list(shown.numbers), drawn_from=shown.drawn_from, **known)
 
 
@@ -109,9 +119,13 @@ class CitationPictures:
             if not cached.job.has_result:
                 return ShownValues(header, options.paths, CitedValues())
             key = await self._fetcher.build_key(request.job_id, request.scope)
-            found = await self._find_values(request, cached, key, options)
-            pages, reasons = await _Drawing(self._evidence, key, cached, options).draw(found.values)
-            return ShownValues(header, options.paths, found, tuple(pages), tuple(reasons))
+            found, is_complete = await self._find_values(request, cached, key, options)
+            drawing = _Drawing(self._evidence, key, cached, options)
+            await drawing.draw(found.values)
+            is_final = cached.job.is_terminal and is_complete and not drawing.num_unmarked
+            return ShownValues(
+                header, options.paths, found, tuple(drawing.pages), tuple(drawing.reasons), is_final=is_final
+            )
 
     async def list_values(self, request: JobRequest, threshold: float, max_values: int) -> ReportRows:
         """Return the values of a job with their checks, in document order; none where it has no result.
@@ -136,18 +150,22 @@ class CitationPictures:
 
     async def _find_values(
         self, request: JobRequest, cached: CachedJob, key: JobKey, options: CitationOptions
-    ) -> CitedValues:
+    ) -> tuple[CitedValues, bool]:
+        """Return the values, and whether the text of the document is as complete as it will be."""
         question = CitationsQuestion(request, options.paths)
         source = await self._evidence.find(key, cached, question)
         found = CitedValues.of_answer(await self._executor.answer(key, cached, question, source))
+        is_complete = source is None or not source.may_come
         if all(value.box_origin in ("cited", "words") or value.shown_page is None for value in found.values):
-            return found
+            return found, is_complete
         # The text of a parse job has blocks, or no boxes at all. The document may have a text layer.
-        layer = await self._evidence.texts.fetch_text_layer(key, cached)
-        if layer.problem:
-            return found
-        precise = CitedValues.of_answer(await self._executor.answer(key, cached, question, layer))
-        return CitedValues(list(map(_choose_precise, found.values, precise.values)), found.total)
+        with anyio.move_on_after(self._call_seconds * _LAYER_SHARE):
+            layer = await self._evidence.texts.fetch_text_layer(key, cached)
+            if layer.problem:
+                return found, is_complete and not layer.may_come
+            precise = CitedValues.of_answer(await self._executor.answer(key, cached, question, layer))
+            return CitedValues(list(map(_choose_precise, found.values, precise.values)), found.total), is_complete
+        return found, False
 
 
 def _choose_precise(value: CitedValue, precise: CitedValue) -> CitedValue:
@@ -155,7 +173,13 @@ def _choose_precise(value: CitedValue, precise: CitedValue) -> CitedValue:
 
 
 class _Drawing:
-    """Draws the pages of one answer."""
+    """Draws the pages of one answer.
+
+    Attributes:
+        pages: the pictures.
+        reasons: which values have no picture, or no mark on it, and why.
+        num_unmarked: how many values have no mark on a picture of their page, or no picture.
+    """
 
     def __init__(self, evidence: EvidenceFinder, key: JobKey, cached: CachedJob, options: CitationOptions) -> None:
         self._texts = evidence.texts
@@ -164,27 +188,41 @@ class _Drawing:
         self._cached = cached
         self._options = options
         self._may_have_screenshots = True
+        self.pages: list[ShownPage] = []
+        self.reasons: list[str] = []
+        self.num_unmarked = 0
 
-    async def draw(self, values: Sequence[CitedValue]) -> tuple[list[ShownPage], list[str]]:
-        """Return the pictures, and why there are no others."""
-        by_page: dict[int, list[int]] = {}
-        for number, value in enumerate(values, start=1):
-            if value.shown_page is not None:
-                by_page.setdefault(value.shown_page, []).append(number)
-        pages: list[ShownPage] = []
-        reasons = list(_explain_unknown(values))
-        for page, numbers in by_page.items():
-            if len(pages) == self._options.max_pictures:
-                reasons.append(f"{name_values(numbers)}: only {self._options.max_pictures} pages are shown at once")
-                continue
-            try:
-                shown = await self._draw_page(page, {number: values[number - 1] for number in numbers})
-                pages.append(shown)
-                if unmarked := [number for number in numbers if number not in shown.numbers]:
-                    reasons.append(f"{name_values(unmarked)}, page {page}: not marked, because no place on it is known")
-            except (PdfError, LlxError) as exc:
-                reasons.append(f"{name_values(numbers)}, page {page}: {excerpt(str(exc), _REASON_CHARS)}")
-        return pages, reasons
+    async def draw(self, values: Sequence[CitedValue]) -> None:
+        """Draw the pages of some values, as many as the time for the call allows, with what is fetched for them."""
+        self.reasons += _explain_unknown(values)
+        left = _group_by_page(values, self._options.page)
+        if not left and self._options.page is not None:
+            self.reasons.append(f"no value is shown on page {self._options.page}")
+        seconds = anyio.current_effective_deadline() - anyio.current_time()
+        with anyio.move_on_after(seconds * _DRAW_SHARE):
+            for page, numbers in list(left.items()):
+                await self._add_page(page, {number: values[number - 1] for number in numbers})
+                del left[page]
+        for page, numbers in left.items():
+            self._explain(page, numbers, _NO_TIME)
+
+    def _explain(self, page: int, numbers: list[int], reason: str) -> None:
+        self.num_unmarked += len(numbers)
+        self.reasons.append(f"{name_values(numbers)}, page {page}: {reason}")
+
+    async def _add_page(self, page: int, values: dict[int, CitedValue]) -> None:
+        """Add the picture of a page, or why there is none."""
+        if len(self.pages) == self._options.max_pictures:
+            self.reasons.append(f"{name_values(list(values))}: only {len(self.pages)} pages are shown at once")
+            return
+        try:
+            shown = await self._draw_page(page, values)
+        except (PdfError, LlxError) as exc:
+            self._explain(page, list(values), excerpt(str(exc), _REASON_CHARS))
+            return
+        self.pages.append(shown)
+        if unmarked := [number for number in values if number not in shown.numbers]:
+            self._explain(page, unmarked, "not marked, because no place on it is known")
 
     async def _draw_page(self, page: int, values: dict[int, CitedValue]) -> ShownPage:
         marks = [Mark(number, value.boxes) for number, value in values.items()]
@@ -215,6 +253,15 @@ class _Drawing:
     ) -> ShownPage:
         picture = await self._pdfs.draw_citation(content, marks, options, total_seconds=DRAW_SECONDS)
         return ShownPage(page, picture, drawn_from, tuple(picture.boxes))
+
+
+def _group_by_page(values: Sequence[CitedValue], only: int | None) -> dict[int, list[int]]:
+    """Return the numbers of the values on each page, or on the only one that is wanted."""
+    by_page: dict[int, list[int]] = {}
+    for number, value in enumerate(values, start=1):
+        if value.shown_page is not None and only in (None, value.shown_page):
+            by_page.setdefault(value.shown_page, []).append(number)
+    return by_page
 
 
 def _explain_unknown(values: Sequence[CitedValue]) -> Iterator[str]:

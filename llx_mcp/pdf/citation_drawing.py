@@ -46,17 +46,14 @@ def draw_citation(content: bytes, marks: Sequence[Mark], options: PictureOptions
         # An image does not say how many points its page has.
         drawn = {} if size is None and page.native_scale is not None else _clean(marks, page, size or page.size)
         # Which boxes are the same does not depend on the scale.
-        labels = [mark.label for mark in join_marks(drawn)] if len(marks) > 1 else []
-        drawing = MarkDrawing(options.max_width, labels)
+        drawing = MarkDrawing(options.max_width, join_marks(drawn) if len(marks) > 1 else [])
         max_width = max(options.max_width - drawing.gutter, 1)
         view = Rect(0, 0, *page.size) if options.whole_page or not drawn else _find_view(page, drawn, max_width)
         scale = choose_scale(view, max_width, page.native_scale)
         image = page.draw(view, scale)
     boxes = {number: [rect.scale(view, scale) for rect in rects] for number, rects in drawn.items()}
     picture, offset = drawing.draw(image, join_marks(boxes))
-    return _finish(
-        picture, {number: [shift(rect, offset) for rect in boxes[number]] for number in boxes}, marks, options
-    )
+    return _finish(picture, {number: [shift(rect, offset) for rect in boxes[number]] for number in boxes}, options)
 
 
 def _is_size(size: tuple[float, float]) -> bool:
@@ -84,9 +81,7 @@ def _find_view(page: PdfPage | ImagePage, drawn: dict[int, list[Rect]], max_widt
     return choose_view(rects, trimmed, text, max_width)
 
 
-def _finish(
-    picture: Image.Image, boxes: dict[int, list[Rect]], marks: Sequence[Mark], options: PictureOptions
-) -> Picture:
+def _finish(picture: Image.Image, boxes: dict[int, list[Rect]], options: PictureOptions) -> Picture:
     content, mime_type, (width, height) = _encode(picture, options)
     shrunk = width / picture.width
     return Picture(
@@ -98,7 +93,6 @@ def _finish(
             number: [tuple(round(side * shrunk, 1) for side in rect) for rect in rects]
             for number, rects in boxes.items()
         },
-        [mark.number for mark in marks if mark.number not in boxes],
     )
 
 

@@ -3,6 +3,7 @@
 This runs in the bounded process of the package.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -12,6 +13,10 @@ from llx_mcp.pdf.mark_layout import Rect, place_number
 from llx_mcp.pdf.page_images import find_ink
 
 _DIM = 0.78
+# The numbers beside a page take at most this share of the width.
+_GUTTER_SHARE = 0.25
+# The most runs of numbers that a label lists; of more it has the first two and the last number.
+_MAX_RUNS = 3
 # White numbers can be read on each of these.
 _COLORS = ("#c2410c", "#1d4ed8", "#047857", "#7e22ce", "#0e7490", "#be185d")
 
@@ -29,9 +34,14 @@ class PlacedMark:
     boxes: tuple[Rect, ...]
 
     @property
-    def label(self) -> str:
-        """The numbers as text, such as `1-3, 6`."""
-        return ", ".join(_format_runs(self.numbers))
+    def labels(self) -> tuple[str, ...]:
+        """The numbers as text, longest first, such as `1-3, 6 … 20`, `1 … 20` and `1…`."""
+        runs = list(_format_runs(self.numbers))
+        first, last = self.numbers[0], self.numbers[-1]
+        if first == last:
+            return (runs[0],)
+        longest = ", ".join(runs) if len(runs) <= _MAX_RUNS else f"{', '.join(runs[:2])} … {last}"
+        return longest, f"{first} … {last}", f"{first}…"
 
     @property
     def color(self) -> str:
@@ -54,16 +64,18 @@ class MarkDrawing:
         gutter: the pixels at the left of a picture for numbers that have no place beside their boxes.
     """
 
-    def __init__(self, max_width: int, labels: Sequence[str]) -> None:
+    def __init__(self, max_width: int, numbered: Sequence[PlacedMark]) -> None:
         """Choose the sizes.
 
         Args:
             max_width: the maximum width of the picture in pixels.
-            labels: the labels to show; none where there is only one mark.
+            numbered: the marks whose numbers are shown, wherever their boxes are; none where there is only one mark.
         """
         self._line = max(2, round(max_width / 450))
         self._font = ImageFont.load_default(max(12, round(max_width / 55)))
-        self.gutter = round(max(self._measure(label)[0] for label in labels) + 6 * self._line) if labels else 0
+        self._label_width = max_width * _GUTTER_SHARE - 6 * self._line
+        widths = [self._measure(self._choose_label(mark))[0] for mark in numbered]
+        self.gutter = int(max(widths) + 6 * self._line) if widths else 0
 
     def draw(self, image: Image.Image, marks: Sequence[PlacedMark]) -> tuple[Image.Image, int]:
         """Return the image with marks, and how many pixels were added at its left."""
@@ -71,13 +83,17 @@ class MarkDrawing:
             return image, 0
         places = self._place_numbers(image, marks) if self.gutter else {}
         gutter = self.gutter if None in places.values() else 0
-        picture = Image.new("RGB", (image.width + gutter, image.height), "white")
+        plates = self._place_plates(places, gutter)
+        # Many numbers beside few lines need more height than these.
+        height = max([image.height, *(math.ceil(plate.bottom + self._line) for plate in plates.values())])
+        picture = Image.new("RGB", (image.width + gutter, height), "white")
         picture.paste(self._dim(image, marks), (gutter, 0))
         draw = ImageDraw.Draw(picture)
         for mark in marks:
             for rect in mark.boxes:
                 draw.rectangle(shift(self._outline(rect), gutter), outline=mark.color, width=self._line)
-        self._draw_numbers(draw, marks, places)
+        for mark, plate in plates.items():
+            self._draw_number(draw, plate, mark)
         return picture, gutter
 
     def _dim(self, image: Image.Image, marks: Sequence[PlacedMark]) -> Image.Image:
@@ -93,6 +109,10 @@ class MarkDrawing:
         """Return the outline of a box, which leaves a little room around the words."""
         return rect.grow(2 * self._line, self._line + 1)
 
+    def _choose_label(self, mark: PlacedMark) -> str:
+        """Return the longest label of a mark that has room; the shortest where none has."""
+        return next((label for label in mark.labels if self._measure(label)[0] <= self._label_width), mark.labels[-1])
+
     def _measure(self, label: str) -> tuple[float, float]:
         left, top, right, bottom = self._font.getbbox(label)
         return right - left + 4 * self._line, bottom - top + 3 * self._line
@@ -100,6 +120,7 @@ class MarkDrawing:
     def _place_numbers(self, image: Image.Image, marks: Sequence[PlacedMark]) -> dict[PlacedMark, Rect | None]:
         """Return where the label of each mark goes; None for the gutter."""
         ink = find_ink(image)
+        bounds = Rect(0, 0, *image.size)
         taken = [self._outline(rect) for mark in marks for rect in mark.boxes]
         places: dict[PlacedMark, Rect | None] = {}
 
@@ -108,37 +129,36 @@ class MarkDrawing:
 
         for mark in marks:
             outline = self._outline(mark.boxes[0])
-            place = place_number(outline, self._measure(mark.label), Rect(0, 0, *image.size), is_free, self._line)
+            place = place_number(outline, self._measure(self._choose_label(mark)), bounds, is_free, self._line)
             places[mark] = place
             if place is not None:
                 taken.append(place)
         return places
 
-    def _draw_numbers(
-        self, draw: ImageDraw.ImageDraw, marks: Sequence[PlacedMark], places: dict[PlacedMark, Rect | None]
-    ) -> None:
-        gutter = self.gutter if None in places.values() else 0
+    def _place_plates(self, places: dict[PlacedMark, Rect | None], gutter: int) -> dict[PlacedMark, Rect]:
+        """Return where each number goes in the picture, those in the gutter one below the other."""
+        plates: dict[PlacedMark, Rect] = {}
         free_from = 0.0
         # From the top down, so that each number in the gutter can move down below the one above.
         for mark in sorted(places, key=lambda mark: mark.boxes[0].top):
             place = places[mark]
             if place is not None:
-                self._draw_number(draw, shift(place, gutter), mark)
+                plates[mark] = shift(place, gutter)
                 continue
             # Its colour is that of its outline. A line to it would run through words.
-            place = self._gutter_place(mark, max(self._outline(mark.boxes[0]).top, free_from))
-            free_from = place.bottom + self._line
-            self._draw_number(draw, place, mark)
+            plates[mark] = self._gutter_place(mark, max(self._outline(mark.boxes[0]).top, free_from))
+            free_from = plates[mark].bottom + self._line
+        return plates
 
     def _gutter_place(self, mark: PlacedMark, top: float) -> Rect:
-        width, height = self._measure(mark.label)
+        width, height = self._measure(self._choose_label(mark))
         left = self.gutter - width - 3 * self._line
         return Rect(left, top, left + width, top + height)
 
     def _draw_number(self, draw: ImageDraw.ImageDraw, place: Rect, mark: PlacedMark) -> None:
         draw.rounded_rectangle(place, radius=2 * self._line, fill=mark.color)
         middle = (place.left + place.right) / 2, (place.top + place.bottom) / 2
-        draw.text(middle, mark.label, fill="white", font=self._font, anchor="mm")
+        draw.text(middle, self._choose_label(mark), fill="white", font=self._font, anchor="mm")
 
 
 def _format_runs(numbers: Sequence[int]) -> Iterator[str]:

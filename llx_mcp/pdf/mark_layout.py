@@ -151,7 +151,8 @@ def choose_view(rects: Sequence[Rect], band: Rect, text: Rect | None, max_width:
     boxes = _join_all(rects)
     around = boxes if text is None else boxes.join(text)
     left, right = around.left - _SIDE_POINTS, around.right + _SIDE_POINTS
-    readable = max_width / _READABLE_SCALE
+    # A high band is scaled down to its height, and then more of its width has room.
+    readable = max(max_width / _READABLE_SCALE, band.height / _MAX_ASPECT)
     if right - left > readable:
         # A very wide page: the boxes alone, with as much on each side as can still be read.
         room = max(readable - boxes.width, 2 * _SIDE_POINTS)

@@ -51,8 +51,7 @@ class Picture:
         mime_type: `image/png` or `image/webp`.
         width: in pixels.
         height: in pixels.
-        boxes: for each mark that is drawn, by its number, its rectangles in pixels: left, top, right, bottom.
-        undrawn: the numbers of the marks without a box on the page.
+        boxes: by number, for each mark with a place on the page, its rectangles in pixels: left, top, right, bottom.
     """
 
     content: bytes
@@ -60,7 +59,6 @@ class Picture:
     width: int
     height: int
     boxes: dict[int, list[tuple[float, ...]]] = field(default_factory=dict)
-    undrawn: list[int] = field(default_factory=list)
 
 
 def encode_request(marks: Sequence[Mark], options: PictureOptions) -> bytes:

@@ -1,6 +1,7 @@
 """Resources: jobs and their sections as JSON, their tables as CSV, citations as pictures."""
 
 import io
+import re
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
@@ -65,18 +66,19 @@ def add_resources(server: MCPServer[JobReader]) -> None:
         return await anyio.to_thread.run_sync(_write_table, JobSections(job.sections), table)
 
     @server.resource(
-        "llx://jobs/{job_id}/citations/{path}",
+        "llx://jobs/{job_id}/citations/{path}{?page}",
         name="extract_job_citation",
         title="Citation in the document",
-        description="The page that a value is cited from, with the cited words outlined.",
+        description="The page that a value is cited from, with the cited words outlined. The first page where values "
+        "stand on several, or the one with the number `page`.",
         mime_type="image/png",
     )
-    async def read_citation(job_id: str, path: str, ctx: Context[JobReader, Any]) -> bytes:
-        return await _draw_citation(job_id, path, ctx)
+    async def read_citation(job_id: str, path: str, ctx: Context[JobReader, Any], page: str | None = None) -> bytes:
+        return await _draw_citation(job_id, path, page, ctx)
 
 
 async def hint_freshness(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
-    """Say how long a client may reuse a resource: an hour once its job has ended, not at all before.
+    """Say how long a client may reuse a resource: an hour once it is final, not at all before.
 
     This is a middleware. The SDK's own hints are one for each method, whatever the result.
     """
@@ -94,8 +96,8 @@ async def hint_freshness(ctx: ServerRequestContext[Any, Any], call_next: CallNex
     return result
 
 
-async def _draw_citation(job_id: str, path: str, ctx: Context[JobReader, Any]) -> bytes:
-    options = CitationOptions(tuple(split_paths(path)), png_only=True, max_pictures=1)
+async def _draw_citation(job_id: str, path: str, page: str | None, ctx: Context[JobReader, Any]) -> bytes:
+    options = CitationOptions(tuple(split_paths(path)), png_only=True, max_pictures=1, page=_parse_page(page))
     try:
         shown = await ctx.request_context.lifespan_context.citations.show(JobRequest(job_id), options)
     except (ArgumentError, NotFoundError) as exc:
@@ -104,8 +106,16 @@ async def _draw_citation(job_id: str, path: str, ctx: Context[JobReader, Any]) -
         raise ResourceError(str(exc)) from None
     if not shown.pages:
         raise ResourceNotFoundError("; ".join(shown.reasons) or "The job has no result.")
-    _ttls_ms.get([]).append(_FINAL_TTL_MS)
+    _ttls_ms.get([]).append(_FINAL_TTL_MS if shown.is_final else 0)
     return shown.pages[0].picture.content
+
+
+def _parse_page(page: str | None) -> int | None:
+    if page is None:
+        return None
+    if not re.fullmatch(r"[0-9]{1,9}", page):
+        raise ResourceNotFoundError(f"page: {excerpt(page, 20)} is no page number. Give one such as ?page=2.")
+    return int(page)
 
 
 def _write_table(sections: "JobSections", name: str) -> str:

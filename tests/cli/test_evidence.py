@@ -98,8 +98,8 @@ def test_threshold_decides_what_is_low() -> None:
         run_command("report", LAB_REPORT, "--local", "-o", "-", "--pictures", "0", "--threshold", threshold).stdout
         for threshold in ("0.1", "0.95")
     )
-    assert 'class="doubtful"' not in low
-    assert high.count('class="doubtful"') > 50
+    assert 'class="needs-review"' not in low
+    assert high.count('class="needs-review"') > 50
 
 
 def test_report_of_a_failed_job_says_why(tmp_path: Path) -> None:

@@ -86,7 +86,7 @@ def build_report(address: str) -> Report:
         created_at="2026-11-28T18:00:00Z",
         version="1",
         document=hostile,
-        figures=[Figure("Page 1", encode_picture(), "image/png", 400, 300, values[:1])],
+        figures=[Figure("Page 1", encode_picture(), "image/png", 400, 300, values[:1], [1])],
         values=values,
         num_values=60,
     )

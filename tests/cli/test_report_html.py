@@ -9,7 +9,7 @@ from llx_mcp.cli import report_html
 from llx_mcp.cli.report_html import MAX_FINDINGS, MAX_VALUES, render_report
 from llx_mcp.cli.report_model import Check, Figure, Report, ReportFinding, ReportValue
 
-VALUE = ReportValue("totals.net", 1234.5, 0.41, 3, "Net 1,234.50", Check("verified", "good"), is_doubtful=True)
+VALUE = ReportValue("totals.net", 1234.5, 0.41, 3, "Net 1,234.50", Check("verified", "good"), needs_review=True)
 REPORT = Report(
     job_id="ext-1",
     status="COMPLETED",
@@ -20,7 +20,7 @@ REPORT = Report(
     counts=[("Values", 1), ("Broken sums", 0)],
     findings=[ReportFinding("confidence", "totals.net", value="1234.5", reason="0.41")],
     unchecked=["the job shows no data_schema"],
-    figures=[Figure("Page 3", b"\x89PNG", "image/png", 10, 20, [VALUE])],
+    figures=[Figure("Page 3", b"\x89PNG", "image/png", 10, 20, [VALUE], [1])],
     values=[VALUE],
     num_values=1,
     num_findings=1,
@@ -70,6 +70,15 @@ def test_report_says_all_that_is_known_of_a_value() -> None:
     assert "the job shows no data_schema" in text
 
 
+def test_kinds_of_findings_are_named_and_explained() -> None:
+    findings = [ReportFinding(kind, "a") for kind in ("sum", "ambiguous", "new_kind")]
+    text = parse(replace(REPORT, counts=[], findings=findings, num_findings=3)).text
+    assert text.count("Broken sum") == text.count("Ambiguous citation") == 2
+    assert "A total, a product or a balance differs from what the other values give." in text
+    assert "new_kind" in text
+    assert "No citation" not in text
+
+
 def test_report_loads_and_runs_nothing() -> None:
     page = parse(REPORT)
     policies = [meta["content"] for meta in page.all("meta") if meta.get("http-equiv") == "Content-Security-Policy"]
@@ -92,9 +101,9 @@ def test_hostile_text_is_shown_and_does_nothing() -> None:
         version="1",
         document=HOSTILE,
         facts=[("Tier", HOSTILE)],
-        findings=[ReportFinding("quote", HOSTILE, HOSTILE, HOSTILE, HOSTILE, HOSTILE)],
+        findings=[ReportFinding("quote", HOSTILE, HOSTILE, HOSTILE, HOSTILE, HOSTILE, HOSTILE)],
         unchecked=[HOSTILE],
-        figures=[Figure(HOSTILE, b"", "image/png", 1, 1, [value], HOSTILE)],
+        figures=[Figure(HOSTILE, b"", "image/png", 1, 1, [value], [1], HOSTILE)],
         values=[value],
         num_values=1,
         num_findings=1,
@@ -133,6 +142,12 @@ def test_values_are_in_one_table_for_each_field() -> None:
         ("seller", "1 value"),
         ("[&#x27;a.b&#x27;]", "1 value"),
     ]
+
+
+def test_path_can_be_wrapped_before_its_steps_and_within_long_ones() -> None:
+    path = "cash_flow.commercial_paper_outstanding[1].scale"
+    html = render_report(replace(REPORT, values=[ReportValue(path, 1)]))
+    assert "cash_flow<wbr>.commercial_<wbr>paper_<wbr>outstanding<wbr>[1]<wbr>.scale" in html
 
 
 def test_report_is_accessible() -> None:

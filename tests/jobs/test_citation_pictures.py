@@ -1,10 +1,11 @@
 """Pages come from the service's screenshots or from the document, and an answer says why there is no picture."""
 
 import io
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
+import anyio
 import pytest
 from PIL import Image
 
@@ -15,7 +16,11 @@ from llx_mcp.evidence.pages import SourcePage, SourceText
 from llx_mcp.jobs.citation_pictures import ShownValues
 from llx_mcp.jobs.clock import SystemClock
 from llx_mcp.jobs.reader import JobReader, open_reader
+from llx_mcp.jobs.reader_options import ReaderOptions
+from llx_mcp.pdf.pictures import Mark, Picture, PictureOptions
+from llx_mcp.pdf.processes import PdfProcesses
 from tests.jobs.cited_documents import BOX, PDF, RESULT, SIZE, TREE, build_source, cite
+from tests.jobs.virtual_time import VirtualClock, run_virtual
 from tests.pdf_files import build_text_pdf, write_lines
 from tests.sources import Bodies, open_bodies
 
@@ -166,6 +171,116 @@ async def test_number_of_pages_is_bounded_and_the_others_are_named() -> None:
     )
 
 
+async def test_one_page_of_several_keeps_the_numbers_of_its_values() -> None:
+    source = build_source({**TREE, "again": cite(2, "due 14 May 2026")}, {**RESULT, "again": "14 May 2026"})
+    source.documents.files["dfl-1"] = PDF
+    paths = ("total", "due", "again")
+    shown, second = await show(source, *paths), await show(source, *paths, page=2)
+    assert [(page.page, page.numbers) for page in second.pages] == [(2, (2, 3))]
+    pictures = shown.build_answer(REQUEST).structured["pictures"]
+    uri = "llx://jobs/ext-1/citations/total%2Cdue%2Cagain"
+    assert [picture["resource"] for picture in pictures] == [f"{uri}?page=1", f"{uri}?page=2"]
+    assert (await show(source, *paths, page=7)).reasons == ("no value is shown on page 7",)
+
+
+class SlowPdfs(PdfProcesses):
+    """Draws nothing, in some seconds a page, as on a busy machine."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self._seconds = seconds
+
+    async def draw_citation(
+        self, content: bytes, marks: Sequence[Mark], options: PictureOptions, *, total_seconds: float = 10
+    ) -> Picture:
+        """Return a picture with nothing on it."""
+        await anyio.sleep(self._seconds)
+        return Picture(b"", "image/png", 1, 1, {mark.number: [] for mark in marks})
+
+
+class BusyPdfs(PdfProcesses):
+    """All of its processes are working for others."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        while True:
+            try:
+                self._slots.acquire_nowait()
+            except anyio.WouldBlock:
+                return
+
+
+def build_three_pages() -> Bodies:
+    """Return a job with a value on each of three pages, whose parse job and screenshots are there."""
+    words = {number: f"word{number}" for number in (1, 2, 3)}
+    source = build_source(
+        {f"v{number}": cite(number, word) for number, word in words.items()},
+        {f"v{number}": word for number, word in words.items()},
+    )
+    pages = [
+        SourcePage(number, [word], [0], [(100.0, 88.0, 60.0, 14.0)], 600.0, 800.0) for number, word in words.items()
+    ]
+    source.documents.parse_jobs["pjb-1"] = SourceText("parse_job", pages, "word")
+    source.documents.screenshots = {("dfl-1", index): take_screenshot() for index in range(3)}
+    return source
+
+
+async def show_slowly(source: Bodies, pdfs: PdfProcesses) -> ShownValues:
+    async with open_reader(open_bodies(source), VirtualClock(), ReaderOptions(call_seconds=50)) as reader:
+        reader.evidence.pdfs = pdfs
+        return await reader.citations.show(REQUEST, CitationOptions(("$",)))
+
+
+def test_pages_that_are_not_drawn_in_time_are_named_and_the_others_are_kept() -> None:
+    async def main() -> None:
+        shown = await show_slowly(build_three_pages(), SlowPdfs(20))
+        assert [page.page for page in shown.pages] == [1, 2]
+        assert shown.reasons[0].startswith("value 3, page 3: not drawn in the time for one call")
+        assert [value.check for value in shown.found.values] == ["verified"] * 3
+        assert not shown.is_final
+
+    run_virtual(main)
+
+
+def test_values_are_shown_without_pictures_where_all_processes_are_busy() -> None:
+    async def main() -> None:
+        shown = await show_slowly(build_three_pages(), BusyPdfs())
+        assert (shown.pages, len(shown.reasons)) == ((), 3)
+        assert [value.check for value in shown.found.values] == ["verified"] * 3
+
+    run_virtual(main)
+
+
+def test_values_are_shown_where_a_better_text_takes_too_long() -> None:
+    async def main() -> None:
+        source = build_three_pages()
+        block = SourcePage(1, ["word1"], [0], [(90.0, 50.0, 400.0, 300.0)], 600.0, 800.0)
+        source.documents.parse_jobs["pjb-1"] = SourceText("parse_job", [block], "block")
+        source.documents.files["dfl-1"] = PDF
+        source.body_of = build_source({"v1": cite(1, "word1", has_box=False)}, {"v1": "word1"}).body_of
+        async with open_reader(open_bodies(source), VirtualClock(), ReaderOptions(call_seconds=8)) as reader:
+            reader.evidence.pdfs = SlowPdfs(0)
+            await reader.read(REQUEST, "$", None, ())
+            source.documents.seconds = 60
+            shown = await reader.citations.show(REQUEST, CitationOptions(("$",)))
+        assert ([page.numbers for page in shown.pages], shown.is_final) == ([(1,)], False)
+        assert [value.box_origin for value in shown.found.values] == ["block"]
+
+    run_virtual(main)
+
+
+async def test_only_what_cannot_become_better_is_final() -> None:
+    source = build_three_pages()
+    assert (await show(source, "v1")).is_final
+    source.documents.parse_jobs["pjb-1"] = source.documents.files["dfl-1"] = UnavailableError("The service is down.")
+    shown = await show(source, "v1")
+    assert ([page.numbers for page in shown.pages], shown.is_final) == ([(1,)], False)
+    source.documents.parse_jobs["pjb-1"] = NotFoundError("There is no such job.")
+    source.documents.files["dfl-1"] = NotFoundError("There is no such file.")
+    shown = await show(source, "v1")
+    assert ([page.numbers for page in shown.pages], shown.is_final) == ([(1,)], True)
+
+
 async def test_picture_can_be_wide_whole_and_png() -> None:
     source = build_source()
     source.documents.files["dfl-1"] = PDF
@@ -212,7 +327,7 @@ async def test_box_outside_of_its_page_is_said_not_to_be_marked() -> None:
     source = build_source({"total": {"citation": [citation]}})
     source.documents.files["dfl-1"] = PDF
     shown = await show(source)
-    assert [page.numbers for page in shown.pages] == [()]
+    assert ([page.numbers for page in shown.pages], shown.is_final) == ([()], False)
     assert shown.reasons == ("value 1, page 1: not marked, because no place on it is known",)
     assert shown.build_answer(REQUEST).structured["citations"]["rows"][0][-1] is None
 

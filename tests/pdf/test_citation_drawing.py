@@ -1,6 +1,7 @@
 """The picture of a citation shows the cited words, bright and outlined, in a readable size and within bounds."""
 
 import io
+import itertools
 import json
 import math
 from collections.abc import Iterator
@@ -191,10 +192,9 @@ def test_whole_page_is_shown_where_it_is_asked_for() -> None:
     assert (picture.width, picture.height) == (1_000, 1_333)
 
 
-def test_page_without_a_box_is_shown_whole_and_says_which_marks_are_missing() -> None:
+def test_page_without_a_box_is_shown_whole_and_not_dimmed() -> None:
     marks = [Mark(1, [(math.nan, 0, 1, 1)]), Mark(2, []), Mark(3, [(900, 900, 5, 5)])]
     picture = draw_citation(encode(build_page()), marks, PictureOptions(page_size=PAGE))
-    assert picture.undrawn == [1, 2, 3]
     assert picture.boxes == {}
     # Nothing is dimmed where nothing is marked.
     assert open_picture(picture).getpixel((2, 2)) == (255, 255, 255)
@@ -242,7 +242,37 @@ def test_values_that_cite_the_same_words_share_one_number_plate() -> None:
     marks = [Mark(number, [BOX]) for number in (1, 2, 3)]
     together = draw_citation(encode(build_page()), marks, PictureOptions(page_size=PAGE))
     assert together.boxes[1] == together.boxes[2] == together.boxes[3]
-    assert together.undrawn == []
+
+
+@pytest.mark.parametrize("width", [200, 400, 1_000])
+def test_numbers_leave_most_of_the_width_to_the_page(width: int) -> None:
+    # Two places, each cited for every second of 20 values.
+    marks = [Mark(number, [(100.0, 400.0 + 30 * (number % 2), 300, 10)]) for number in range(1, 21)]
+    options = PictureOptions(page_size=PAGE, max_width=width)
+    picture = draw_citation(encode(build_page()), marks, options)
+    alone = draw_citation(encode(build_page()), marks[:1], options)
+    assert picture.width <= width
+    assert max(box[0][2] for box in picture.boxes.values()) <= width
+    # The words are at least three quarters as large as without numbers.
+    shown, most = (one.boxes[1][0][2] - one.boxes[1][0][0] for one in (picture, alone))
+    assert shown >= 0.74 * most
+
+
+def test_column_of_values_on_a_narrow_picture_is_shown_with_what_is_beside_it() -> None:
+    marks = [Mark(number, [(450.0, 60.0 + 30 * number, 50, 10)]) for number in range(1, 21)]
+    picture = draw_citation(encode(build_page()), marks, PictureOptions(page_size=PAGE, max_width=200))
+    assert picture.width >= 180
+    # What is printed at the left of the boxes is shown, too.
+    assert picture.boxes[1][0][0] > 100
+
+
+def test_numbers_of_one_line_are_all_in_the_picture() -> None:
+    # Words stand around most boxes, so most numbers are at the left, one below the other.
+    marks = [Mark(number, [(40.0 + 20 * number, 400.0, 18, 10)]) for number in range(1, 21)]
+    picture = draw_citation(encode(build_page()), marks, PictureOptions(page_size=PAGE, max_width=200))
+    column = open_picture(picture).crop((26, 0, 27, picture.height)).convert("HSV")
+    is_colored = [saturation > 150 for saturation in column.getchannel("S").tobytes()]
+    assert sum(second > first for first, second in itertools.pairwise([False, *is_colored])) >= 15
 
 
 @pytest.mark.parametrize("png_only", [False, True])
@@ -296,6 +326,6 @@ def test_transparent_screenshot_is_shown_on_white() -> None:
 @pytest.mark.parametrize("size", [(math.nan, 800.0), (0.0, 800.0), (-600.0, 800.0)])
 def test_page_size_that_is_not_valid_is_ignored(size: tuple[float, float]) -> None:
     options = PictureOptions(page_size=size)
-    assert draw_citation(read_document(SAMPLES[0]), [Mark(1, [BOX])], options).undrawn == []
+    assert draw_citation(read_document(SAMPLES[0]), [Mark(1, [BOX])], options).boxes.keys() == {1}
     # A screenshot has no size in points, so nothing can be marked on it.
-    assert draw_citation(encode(build_page(600, 800)), [Mark(1, [BOX])], options).undrawn == [1]
+    assert draw_citation(encode(build_page(600, 800)), [Mark(1, [BOX])], options).boxes == {}

@@ -15,6 +15,7 @@ from llx_mcp.local.samples import SAMPLES
 from llx_mcp.pdf.pictures import MAX_BYTES
 from llx_mcp.server.app import build_server
 from tests.clients import ERAS, call, connect, structured, text_of
+from tests.jobs.cited_documents import PDF
 from tests.sources import Bodies, open_bodies
 
 INVOICE, STATEMENT, LAB_REPORT, LOAN = (sample.job_id for sample in SAMPLES[:4])
@@ -68,8 +69,37 @@ async def test_each_page_of_several_has_a_resource_of_its_own() -> None:
         result = structured(await call(client, "show_citation", job_id=INVOICE, path="purchase_order,totals.gross"))
         uris = [picture["resource"] for picture in result["pictures"]]
         blobs = [(await client.read_resource(uri)).contents[0] for uri in uris]
-    assert uris == [f"llx://jobs/{INVOICE}/citations/{path}" for path in ("purchase_order", "totals.gross")]
+    uri = f"llx://jobs/{INVOICE}/citations/purchase_order%2Ctotals.gross"
+    assert uris == [f"{uri}?page=1", f"{uri}?page=2"]
     assert all(isinstance(blob, BlobResourceContents) for blob in blobs)
+
+
+async def test_picture_may_be_reused_once_it_is_final() -> None:
+    async with connect() as client:
+        final = await client.read_resource(f"llx://jobs/{INVOICE}/citations/totals.gross")
+    citation = {"page": 1, "matching_text": "absent"}
+    job = {
+        "id": "ext-1",
+        "status": "COMPLETED",
+        "file_input": "dfl-1",
+        "extract_result": {"total": 12},
+        "extract_metadata": {"field_metadata": {"document_metadata": {"total": {"citation": [citation]}}}},
+    }
+    source = Bodies(lambda _: json.dumps(job).encode())
+    source.documents.files["dfl-1"] = PDF
+    async with Client(build_server(open_bodies(source))) as client:
+        unmarked = await client.read_resource("llx://jobs/ext-1/citations/total")
+    assert (final.ttl_ms, unmarked.ttl_ms) == (3_600_000, 0)
+
+
+@pytest.mark.parametrize(
+    ("page", "words"),
+    [("7", "no value is shown on page 7"), ("two", "two.* is no page number"), ("9" * 5_000, "is no")],
+)
+async def test_page_without_a_value_is_not_found(page: str, words: str) -> None:
+    async with connect() as client:
+        with pytest.raises(MCPError, match=words):
+            await client.read_resource(f"llx://jobs/{INVOICE}/citations/totals.gross?page={page}")
 
 
 @pytest.mark.parametrize("path", ["no_such_field", "items["])

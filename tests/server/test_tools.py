@@ -275,9 +275,9 @@ async def test_resources_hold_the_whole_job(mode: str) -> None:
             "llx://jobs/{job_id}/metadata",
             "llx://jobs/{job_id}/configuration",
             "llx://jobs/{job_id}/tables/{table}",
-            "llx://jobs/{job_id}/citations/{path}",
+            "llx://jobs/{job_id}/citations/{path}{?page}",
         ]
-        names = {"job_id": STATEMENT, "table": "transactions", "path": "$"}
+        names = {"job_id": STATEMENT, "table": "transactions", "path": "$", "?page": ""}
         uris = [template.uri_template.format(**names) for template in templates]
         read = [await client.read_resource(uri) for uri in uris[:4]]
         (table,) = (await client.read_resource(uris[4])).contents
