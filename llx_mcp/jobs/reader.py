@@ -14,7 +14,6 @@ import anyio
 from anyio.abc import TaskGroup
 
 from llx_mcp.answers.requests import JobListRequest, JobRequest, SourceOptions, Until, WaitRequest
-from llx_mcp.errors import LlxError
 from llx_mcp.jobs.cache import CachedJob, JobCache, parse_cached
 from llx_mcp.jobs.call_limit import limit_call
 from llx_mcp.jobs.clock import Clock
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
     from llx_mcp.answers.budget import Answer
     from llx_mcp.answers.dispatch import Question
     from llx_mcp.answers.header import Header
-    from llx_mcp.answers.wait_report import WaitReport
     from llx_mcp.jobs.citation_pictures import CitationPictures
     from llx_mcp.jobs.evidence import EvidenceFinder
     from llx_mcp.jobs.executor import AnswerExecutor
@@ -215,35 +213,10 @@ class JobReader:
         Raises:
             LlxError: the only job cannot be read, or none of several can for a reason that they share.
         """
-        from llx_mcp.jobs.job_rows import build_waited_row, get_single_job, raise_common_error
+        from llx_mcp.jobs.wait_answers import build_wait_answer
 
-        if not request.is_many:
-            (snapshot,) = progress.snapshots
-            single = request.job_request(snapshot.job_id)
-            with limit_call(self._options.call_seconds) as call:
-                cached = await self.fetcher.fetch_polled_job(single, get_single_job(snapshot))
-                call.is_fetched = True
-                return await self._summarize(cached, single, progress.waited_seconds)
-        from llx_mcp.answers.wait_report import WaitReport
-
-        raise_common_error(progress.snapshots)
-        now = self.fetcher.service_now()
-        rows = [build_waited_row(snapshot, now) for snapshot in progress.snapshots]
-        report = WaitReport(rows, request, progress.waited_seconds)
-        # When the time is up, the report names the jobs that have no summary.
-        with anyio.move_on_after(self._options.call_seconds):
-            await self._add_summaries(report, request, progress)
-        return report.build()
-
-    async def _add_summaries(self, report: "WaitReport", request: WaitRequest, progress: "WaitProgress") -> None:
-        jobs = {snapshot.job_id: snapshot.job for snapshot in progress.snapshots if snapshot.job is not None}
-        while (named := report.next_summary()) is not None:
-            single = request.job_request(*named)
-            try:
-                cached = await self.fetcher.fetch_polled_job(single, jobs[single.job_id])
-                report.add(await self._summarize(cached, single))
-            except LlxError as exc:
-                report.skip(str(exc))
+        seconds = self._options.call_seconds
+        return await build_wait_answer(self.fetcher, self._summarize, seconds, request, progress)
 
     async def wait_many(
         self,

@@ -19,6 +19,7 @@ from llx_mcp.jobs.reader import JobReader, open_reader
 from llx_mcp.jobs.reader_options import ReaderOptions
 from llx_mcp.pdf.pictures import Mark, Picture, PictureOptions
 from llx_mcp.pdf.processes import PdfProcesses
+from llx_mcp.turns import TurnQueue
 from tests.jobs.cited_documents import BOX, PDF, RESULT, SIZE, TREE, build_source, cite
 from tests.jobs.virtual_time import VirtualClock, run_virtual
 from tests.pdf_files import build_text_pdf, write_lines
@@ -202,12 +203,7 @@ class BusyPdfs(PdfProcesses):
     """All of its processes are working for others."""
 
     def __init__(self) -> None:
-        super().__init__()
-        while True:
-            try:
-                self._slots.acquire_nowait()
-            except anyio.WouldBlock:
-                return
+        super().__init__(TurnQueue(0))
 
 
 def build_three_pages() -> Bodies:
