@@ -5,7 +5,7 @@ from llx_mcp.evidence.places import Span
 
 
 def test_each_number_has_its_own_words() -> None:
-    words = "Haemoglobin 128 135 (1 234,50) 12.5%".split()
+    words = ["Haemoglobin", "128", "135", "(1", "234,50)", "12.5%"]
     found = index_numbers(words, Span(0, len(words) - 1))
     assert found == {
         128: [Span(1, 1)],
