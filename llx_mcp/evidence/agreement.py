@@ -3,6 +3,7 @@
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import dropwhile
 from typing import Any
 
 from llx_mcp.evidence.page_index import PageIndex
@@ -150,7 +151,11 @@ def _is_same_side(near: Sequence[str], far: Sequence[str], found: Sequence[str],
     # Characters are compared from the value outwards, because words may be divided or joined.
     wanted = _join(near, direction)[: 2 * _CONTEXT_CHARS]
     gap = next((size for size in range(len(found)) if _begins_alike(_join(found[size:], direction), wanted)), None)
-    return gap is not None and not _has_other_label(found[:gap], frozenset(far) - set(near))
+    if gap is not None:
+        return not _has_other_label(found[:gap], frozenset(far) - set(near))
+    # The quote may have a word that the page has not: `Alice for Contoso`.
+    common = list(dropwhile(lambda token: token not in found, near))
+    return _begins_alike(_join(found, direction), _join(common, direction)[: 2 * _CONTEXT_CHARS])
 
 
 def _join(tokens: Sequence[str], direction: int) -> str:
