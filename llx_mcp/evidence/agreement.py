@@ -3,6 +3,7 @@
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import dropwhile
 from typing import Any
 
 from llx_mcp.evidence.page_index import PageIndex
@@ -101,8 +102,8 @@ def stands_beside_same(page: PageIndex, span: Span, value: Any, quote: str) -> b
     on_page = [found for found in locate_value(page, value, around) if found.match == "exact"]
     own = frozenset(build_needle(str(value)[:MAX_CHARS]).tokens)
     sides = [_Sides(quoted, found, own) for found in in_quote]
-    # A quote that is the value alone stands beside nothing.
-    if not sides or not on_page or any(not each.before and not each.after for each in sides):
+    # A value that is nearly all of its quote stands beside nothing that could be compared.
+    if not sides or not on_page or any(each.is_all for each in sides):
         return True
     return any(_has_same_neighbour(each, _Sides(page, found, own)) for each in sides for found in on_page)
 
@@ -119,44 +120,65 @@ class _Sides:
     def __init__(self, page: PageIndex, span: Span, own: Collection[str]) -> None:
         tokens, words = page.tokens.tokens, page.tokens.words
         first, after = bisect_left(words, span.first), bisect_right(words, span.last)
-        if within := [index for index in range(first, after) if tokens[index] in own]:
-            first, after = within[0], within[-1] + 1
+        first = next((i for i in range(first, bisect_right(words, span.first)) if tokens[i] in own), first)
+        after = next(
+            (i + 1 for i in range(after - 1, bisect_left(words, span.last) - 1, -1) if tokens[i] in own), after
+        )
         self.before = tokens[max(first - _MAX_GAP, 0) : first][::-1]
         self.after = tokens[after : after + _MAX_GAP]
 
+    @property
+    def is_all(self) -> bool:
+        """Whether there is hardly anything on either side."""
+        return max(sum(map(len, self.before)), sum(map(len, self.after))) < _MIN_WORD
+
 
 def _has_same_neighbour(quoted: _Sides, found: _Sides) -> bool:
-    if _ends_alike("".join(quoted.before[::-1]), "".join(found.before[::-1]), 1):
-        return True
-    if _ends_alike("".join(quoted.after), "".join(found.after), -1):
-        return True
-    return _is_only_further(quoted.before, quoted.after, found.before) or _is_only_further(
-        quoted.after, quoted.before, found.after
+    return _is_same_side(quoted.before, quoted.after, found.before, -1) or _is_same_side(
+        quoted.after, quoted.before, found.after, 1
     )
 
 
-def _ends_alike(quoted: str, found: str, direction: int) -> bool:
-    """Whether two texts end in nearly the same characters; whether they begin so where the direction is -1."""
-    from rapidfuzz.distance import Levenshtein
-
-    ends = [text.translate(JOINED)[::direction][-_CONTEXT_CHARS:] for text in (quoted, found)]
-    size = len(ends[0])
-    return size > 0 and Levenshtein.distance(ends[0], ends[1][-size:]) <= (1 if size >= _MIN_WORD else 0)
-
-
-def _is_only_further(near: Sequence[str], far: Sequence[str], found: Sequence[str]) -> bool:
-    """Whether words were left out between a value and what stands beside it in the quote, and no other label.
+def _is_same_side(near: Sequence[str], far: Sequence[str], found: Sequence[str], direction: int) -> bool:
+    """Whether a value stands beside the same characters, or words were left out between, and no other label.
 
     Args:
         near: the tokens of the quote on one side of the value, those next to it first.
         far: the tokens on the other side.
         found: the tokens of the page on the one side.
+        direction: -1 for the side before the value, 1 for the one after it.
     """
-    known = {*near, *far}
-    gap = next((index for index, token in enumerate(found) if token in known), None)
-    if gap is None or found[gap] not in near or found[gap] in far:
-        return False
-    labels = [index for index, token in enumerate(found[:gap]) if token.isalpha() and len(token) >= _MIN_WORD]
-    numbers = [index for index, token in enumerate(found[:gap]) if any(map(str.isdigit, token))]
-    # Between `Net` and 10 in `Net 20 Gross 10` stand another value and its label.
-    return not labels or (len(labels) == 1 and not numbers) or (bool(numbers) and labels[0] > numbers[-1])
+    # Characters are compared from the value outwards, because words may be divided or joined.
+    wanted = _join(near, direction)[: 2 * _CONTEXT_CHARS]
+    gap = next((size for size in range(len(found)) if _begins_alike(_join(found[size:], direction), wanted)), None)
+    if gap is not None:
+        return not _has_other_label(found[:gap], frozenset(far) - set(near))
+    # The quote may have a word that the page has not: `Alice for Contoso`.
+    common = list(dropwhile(lambda token: token not in found, near))
+    return _begins_alike(_join(found, direction), _join(common, direction)[: 2 * _CONTEXT_CHARS])
+
+
+def _join(tokens: Sequence[str], direction: int) -> str:
+    return "".join(token[::direction] for token in tokens[: 2 * _CONTEXT_CHARS]).translate(JOINED)
+
+
+def _begins_alike(text: str, wanted: str) -> bool:
+    from rapidfuzz.distance import Levenshtein
+
+    def count_edits(size: int) -> int:
+        return Levenshtein.distance(wanted[:size], text[: min(size, len(wanted))])
+
+    if count_edits(_CONTEXT_CHARS) <= (1 if len(wanted) >= _MIN_WORD else 0):
+        return bool(wanted)
+    # Of more characters, more may be misread, but not those next to the value.
+    is_long = len(wanted) > _CONTEXT_CHARS
+    return is_long and count_edits(_MIN_WORD) <= 1 and count_edits(2 * _CONTEXT_CHARS) <= len(wanted) // 4
+
+
+def _has_other_label(gap: Sequence[str], far: frozenset[str]) -> bool:
+    """Whether the words between a value and what it stands beside belong to another value."""
+    labels = [index for index, token in enumerate(gap) if token.isalpha() and len(token) >= _MIN_WORD]
+    numbers = [index for index, token in enumerate(gap) if any(map(str.isdigit, token))]
+    # Between `Net` and 10 in `Net 20 Gross 10` stand another value and its label. Units and cells are no labels.
+    is_label = len(labels) > 1 if not numbers else bool(labels) and labels[0] < numbers[-1]
+    return is_label or not far.isdisjoint(gap)

@@ -44,6 +44,8 @@ def _read_groups(words: list[str], first: int, end: int) -> Iterator[tuple[Span,
     for last in range(first + 1, min(end, first + _MAX_GROUPS, len(words) - 1) + 1):
         if not _GROUP.match(words[last]):
             return
-        yield Span(first, last), numbers_in(" ".join(words[first : last + 1])[:_MAX_CHARS])
+        group = words[first : last + 1]
+        # The words by themselves are numbers of their own.
+        yield Span(first, last), numbers_in(" ".join(group)[:_MAX_CHARS]).difference(*map(numbers_in, group))
         if not _GROUP_ONLY.fullmatch(words[last]):
             return

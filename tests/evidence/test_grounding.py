@@ -305,9 +305,11 @@ def test_thai_is_found_within_its_sentence() -> None:
         ("Alice", "Buyer Alice Seller Robert", "Buyer Robert Seller Alice", "ambiguous"),
         (10, "Net 10", "Net 20 Gross 10", "ambiguous"),
         ("Alice", "Buyer Alice", "Buyer Robert Seller Alice", "ambiguous"),
+        ("Alice Moe", "Alice Moe for Contoso Ltd", "Alice Moe Contoso Ltd", "verified"),
         (135, "Haemoglobin 135", "Haemoglobin g/l 128 135 175", "verified"),
-        (135, "Haemoglobin 175 135", "Haemoglobin g/l 128 135 175", "verified"),
+        (135, "Haemoglobin 175 135", "Haemoglobin g/l 128 135 175", "ambiguous"),
         (20, "Gross 20 Net 10", "Net 10 Gross 20 EUR", "verified"),
+        (10, "Total net 10 Total vat 20", "Total net 20 Total vat 10", "ambiguous"),
         # The sign differs.
         (-30, "Storage temperature -30 °C", "Storage temperature 30 °C", "ambiguous"),
         ("-30 °C", "Storage temperature -30 °C", "Storage temperature 30 °C", "ambiguous"),

@@ -5,7 +5,9 @@ documents that are made for these tests have other layouts, and some of their qu
 """
 
 import random
+import re
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -19,6 +21,7 @@ from tests.evidence.distortions import DISTORTIONS, distort_together
 from tests.evidence.made_jobs import made_jobs
 
 SEEDS = (1, 2)
+_AMOUNT = re.compile(r"(?<![-\w.,(])[0-9]{1,3}(?:,?[0-9]{3})*\.[0-9]+(?![\w.,]*[0-9])")
 Moved = list[tuple[CitedJob, CitedValue, Citation, CitationCheck]]
 
 
@@ -58,7 +61,8 @@ def test_citations_stand_on_their_pages(jobs: list[CitedJob]) -> None:
             # Some of the citations name a passage that is only rounded alike: 65.1 and "$0.1 billion".
             verdicts[check.verdict if value.contains_value else "value is elsewhere"] += 1
     assert verdicts.keys() <= {"verified", "value is elsewhere"}
-    assert verdicts["value is elsewhere"] < 0.05 * verdicts.total()
+    # Others name a number whose digits alone are alike: 0.61 and "61".
+    assert verdicts["value is elsewhere"] < 0.06 * verdicts.total()
 
 
 @pytest.mark.parametrize("name", [*DISTORTIONS, "together"])
@@ -141,3 +145,41 @@ def test_quotes_exchanged_between_values_do_not_contain_them(seed: int, jobs: li
             if check.verdict != "value_not_in_quote":
                 missed.append((value.value, other.quote))
     assert len(missed) <= 0.05 * num_exchanged, missed
+
+
+def change_amounts(jobs: list[CitedJob], change: Callable[[str], str]) -> tuple[list[tuple[object, str]], int]:
+    """Check quotes whose decimal number was changed in value and quote alike; return those verified, and how many."""
+    missed: list[tuple[object, str]] = []
+    num_changed = 0
+    for job in jobs:
+        for value in job.values:
+            quote = value.citation.quote or ""
+            amounts = _AMOUNT.findall(quote)
+            if not isinstance(value.value, float) or len(amounts) != 1:
+                continue
+            amount = amounts[0].replace(",", "")
+            if float(amount) != abs(value.value):
+                continue
+            changed = quote.replace(amounts[0], change(amounts[0]))
+            if value.citation.page in job.pages_with(changed) and "-" not in changed:
+                continue
+            num_changed += 1
+            check = job.grounder.check(float(change(amount)), [Citation(value.citation.page, changed)])
+            if check.verdict == "verified":
+                missed.append((value.value, changed))
+    return missed, num_changed
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda amount: amount.replace(".", ""),
+        lambda amount: f"{amount[: amount.index('.') - 1]}.{amount[amount.index('.') - 1]}{amount.partition('.')[2]}",
+        lambda amount: f"-{amount}",
+    ],
+    ids=["lost point", "shifted point", "minus"],
+)
+def test_numbers_with_another_point_or_sign_are_noticed(change: Callable[[str], str], jobs: list[CitedJob]) -> None:
+    missed, num_changed = change_amounts(jobs, change)
+    assert num_changed >= 50
+    assert len(missed) <= 0.01 * num_changed, missed
