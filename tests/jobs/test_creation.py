@@ -312,6 +312,28 @@ def test_call_after_one_that_took_too_long_joins_its_creation(tmp_path: Path, ag
     act()
 
 
+def test_job_whose_caller_gave_up_is_that_of_the_next_call_for_another_one(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("text")
+
+    @virtual
+    async def act() -> None:
+        workshop = Workshop(tmp_path)
+        workshop.call_seconds = 5
+        first = await workshop.create(file="a.txt")
+        line = SlowService(create_app(workshop.store, clock=workshop.clock.now), 30)
+        async with workshop.open(line) as reader:
+            with pytest.raises(UnclearOutcomeError):
+                await run(reader.writer.creator, file="a.txt", again=True)
+            await asyncio.sleep(60)
+            second = await run(reader.writer.creator, file="a.txt", again=True)
+            assert workshop.new_jobs == [first.job.id, second.job.id]
+            # It is given out once.
+            third = await run(reader.writer.creator, file="a.txt", again=True)
+            assert workshop.new_jobs == [first.job.id, second.job.id, third.job.id]
+
+    act()
+
+
 def test_creation_goes_on_when_its_caller_cancels_it_after_the_request_was_sent(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("text")
 
