@@ -544,7 +544,9 @@ async def test_file_and_its_id_at_the_same_time_make_one_job(workshop: Workshop)
     uploaded = (await workshop.create(options={"tier": "agentic"})).job.file_input
     async with workshop.open() as reader:
         creator = reader.writer.creator
-        jobs = await asyncio.gather(run(creator), run(creator, document_id=uploaded))
+        documents: list[dict[str, Any]] = [{"file": "invoice.pdf"}, {"document_id": uploaded}]
+        plans = [await creator.plan(CreationRequest(**given, data_schema=SCHEMA)) for given in documents]
+        jobs = await asyncio.gather(*map(creator.create, plans))
     assert jobs[0].job.id == jobs[1].job.id
     assert len(workshop.new_jobs) == 2
 
