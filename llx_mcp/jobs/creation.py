@@ -48,11 +48,6 @@ _UNCLEAR_SECONDS = 50.0
 _STOPPED = "LlamaCloud did not answer in time, and the call was stopped."
 
 
-async def count_no_pages(_: LocalDocument) -> int | None:
-    """Return None: the number of pages is not known."""
-    return None
-
-
 class JobCreator:
     """Plans and creates jobs. Concurrent calls for the same share one creation."""
 
@@ -64,7 +59,7 @@ class JobCreator:
         group: TaskGroup,
         *,
         call_seconds: float,
-        count_pages: CountPages = count_no_pages,
+        count_pages: CountPages,
     ) -> None:
         """Prepare a creator.
 
@@ -86,6 +81,8 @@ class JobCreator:
         self._flights: SingleFlight[CreatedJob] = SingleFlight(group)
         # The latest job of each document and options, and when it was created. A plan may be older.
         self._created: dict[Hashable, tuple[str, float]] = {}
+        # Jobs whose callers had given up. The next call for another job of the same gets this one.
+        self._unclaimed: dict[Hashable, Job] = {}
         # The latest error that left it open whether there is a job, and when it came.
         self._unclear: dict[Hashable, tuple[UnclearOutcomeError, float]] = {}
 
@@ -125,8 +122,11 @@ class JobCreator:
             UnclearOutcomeError: it is not known whether there is a job now; the message says what to do.
             LlxError: there is no job; the message says why.
         """
+        unclaimed = self._unclaimed.pop(plan.key, None)
         if plan.existing is not None:
             return CreatedJob(plan.existing, plan, is_new=False)
+        if unclaimed is not None:
+            return CreatedJob(unclaimed, plan, is_new=False)
         seconds = self._call_seconds + plan.found.upload_seconds
         with limit_creation(seconds, lambda: build_unclear(_STOPPED)):
             return await self._flights.run(plan.key, lambda: self._create(plan))
@@ -226,6 +226,8 @@ class JobCreator:
             more = f"The document is uploaded as {file_id}, and the same call uses it again."
             raise extend_message(exc, more) from None
         _remember(self._created, plan.key, (job.id, self._clock.monotonic()))
+        if not self._flights.has_callers(plan.key):
+            _remember(self._unclaimed, plan.key, job)
         return CreatedJob(job, plan, is_new=True)
 
     async def _send(self, plan: CreationPlan, file_id: str, requests: PacedRequests) -> "Job":

@@ -57,6 +57,10 @@ class SingleFlight(Generic[Result]):
         if key in self._calls:
             self._calls[key].is_kept = True
 
+    def has_callers(self, key: Hashable) -> bool:
+        """Return whether anyone waits for the running call for a key."""
+        return key in self._calls and self._calls[key].num_waiting > 0
+
     async def _run(self, key: Hashable, shared: _SharedCall[Result], call: Callable[[], Awaitable[Result]]) -> None:
         try:
             with shared.scope:

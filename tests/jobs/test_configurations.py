@@ -49,3 +49,23 @@ def test_another_tier_drops_the_parse_tier_of_the_first() -> None:
     assert override_options(options, {"tier": "cost_effective"}) == {"tier": "cost_effective"}
     assert override_options(options, {"tier": "agentic", "max_pages": None}) == options
     assert override_options({"parse_tier": "fast"}, {"tier": "turbo"}) == {"tier": "turbo"}
+
+
+@pytest.mark.parametrize(
+    ("actual", "wanted", "is_same"),
+    [("1-1", "1", True), ("2, 1", "1-2", True), ("1-2", "1", False), ("odd", "1", False)],
+)
+def test_pages_of_a_job_of_another_client_are_compared_by_what_they_mean(
+    actual: str, wanted: str, is_same: bool
+) -> None:
+    assert has_options({"target_pages": actual}, {"target_pages": wanted}) is is_same
+
+
+@pytest.mark.parametrize(
+    ("actual", "enough_pages", "is_same"),
+    [(None, None, True), (5, 5, True), (9, 5, True), (4, 5, False), (9, None, False)],
+)
+def test_limit_of_pages_that_takes_nothing_away_makes_no_difference(
+    actual: int | None, enough_pages: int | None, is_same: bool
+) -> None:
+    assert has_options({"max_pages": actual}, {}, enough_pages) is is_same

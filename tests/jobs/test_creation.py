@@ -312,6 +312,28 @@ def test_call_after_one_that_took_too_long_joins_its_creation(tmp_path: Path, ag
     act()
 
 
+def test_job_whose_caller_gave_up_is_that_of_the_next_call_for_another_one(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("text")
+
+    @virtual
+    async def act() -> None:
+        workshop = Workshop(tmp_path)
+        workshop.call_seconds = 5
+        first = await workshop.create(file="a.txt")
+        line = SlowService(create_app(workshop.store, clock=workshop.clock.now), 30)
+        async with workshop.open(line) as reader:
+            with pytest.raises(UnclearOutcomeError):
+                await run(reader.writer.creator, file="a.txt", again=True)
+            await asyncio.sleep(60)
+            second = await run(reader.writer.creator, file="a.txt", again=True)
+            assert workshop.new_jobs == [first.job.id, second.job.id]
+            # It is given out once.
+            third = await run(reader.writer.creator, file="a.txt", again=True)
+            assert workshop.new_jobs == [first.job.id, second.job.id, third.job.id]
+
+    act()
+
+
 def test_creation_goes_on_when_its_caller_cancels_it_after_the_request_was_sent(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("text")
 
@@ -522,7 +544,9 @@ async def test_file_and_its_id_at_the_same_time_make_one_job(workshop: Workshop)
     uploaded = (await workshop.create(options={"tier": "agentic"})).job.file_input
     async with workshop.open() as reader:
         creator = reader.writer.creator
-        jobs = await asyncio.gather(run(creator), run(creator, document_id=uploaded))
+        documents: list[dict[str, Any]] = [{"file": "invoice.pdf"}, {"document_id": uploaded}]
+        plans = [await creator.plan(CreationRequest(**given, data_schema=SCHEMA)) for given in documents]
+        jobs = await asyncio.gather(*map(creator.create, plans))
     assert jobs[0].job.id == jobs[1].job.id
     assert len(workshop.new_jobs) == 2
 
