@@ -86,6 +86,8 @@ async def build_report(
     by_page = group_by_page(shown, listed.rows)
     figures, reasons = await _draw_figures(reader, request, by_page, values, on_progress)
     notes = [_explain_left(request, options, left)] if left else []
+    if num_placeless := sum(row.needs_review and row.shown_page is None for row in listed.rows):
+        notes.append(_explain_placeless(num_placeless))
     return replace(
         report,
         counts=_build_counts(review.get("counts", {})),
@@ -122,6 +124,11 @@ def _explain_left(request: JobRequest, options: ReportOptions, left: Sequence[st
     command = ["llx-mcp", "show", request.job_id, left[0], "-o", "page.png", *options.source_flags]
     values = "1 more value deserves" if len(left) == 1 else f"{len(left):,} more values deserve"
     return f"{values} a look, without a picture here. To see the next one: {shlex.join(command)}"
+
+
+def _explain_placeless(count: int) -> str:
+    values = "1 value that deserves a look has" if count == 1 else f"{count:,} values that deserve a look have"
+    return f"{values} no picture: the service cites no page, and no single place in the document is known."
 
 
 def _show(fact: Any) -> str:
@@ -168,6 +175,7 @@ def _count_findings(review: Mapping[str, Any]) -> int:
 
 
 def _build_finding(row: Mapping[str, Any]) -> ReportFinding:
+    why: str = row["why"] or ""
     where = f": {row['where']}" if row["where"] is not None else ""
     return ReportFinding(
         row["kind"],
@@ -175,7 +183,7 @@ def _build_finding(row: Mapping[str, Any]) -> ReportFinding:
         f"{row['count']} of {row['total']}{where}" if row["total"] > 1 else "",
         row["example"] or "",
         *_describe_cell(row["value"]),
-        row["why"] or "",
+        f"confidence {why}" if row["kind"] == "confidence" and why.startswith("up to") else why,
     )
 
 

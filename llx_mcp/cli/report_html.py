@@ -190,7 +190,7 @@ def _describe_value(value: ReportValue, threshold: float) -> Markup:
         element("span", _show_path(value.path), class_="path"),
         Markup(" = "),
         element("strong", document_text(_show_value(value.value))),
-        " · ",
+        " · confidence ",
         _show_confidence(value.confidence, threshold),
     ]
     if value.check is not None:

@@ -9,9 +9,9 @@ from collections.abc import Iterator, Sequence
 from PIL import Image
 
 from llx_mcp.pdf.frames import CAPTION, IMAGE, Frames, build_frame
-from llx_mcp.pdf.mark_drawing import MarkDrawing, join_marks, shift
+from llx_mcp.pdf.mark_drawing import COLORS, MarkDrawing, join_marks, shift
 from llx_mcp.pdf.mark_layout import Rect, choose_band, choose_scale, choose_view, clean_boxes, trim_band
-from llx_mcp.pdf.page_images import ImagePage, PdfPage, find_blank_rows, find_ink, open_page, save_image
+from llx_mcp.pdf.page_images import ImagePage, PdfPage, find_blank_rows, find_ink, open_page, reduce_colors, save_image
 from llx_mcp.pdf.pictures import Mark, Picture, PictureOptions, decode_request, encode_caption
 
 # What is printed beside the boxes is looked for at this scale, and in at most this many pixels a side.
@@ -113,4 +113,4 @@ def _encode_all(image: Image.Image, *, png_only: bool) -> Iterator[tuple[bytes, 
     for quality in () if png_only else _WEBP_QUALITIES:
         yield save_image(image, "WEBP", quality=quality), "image/webp"
     for num_colors in _PALETTES if png_only else ():
-        yield save_image(image.quantize(num_colors, dither=Image.Dither.NONE), "PNG", optimize=True), "image/png"
+        yield save_image(reduce_colors(image, num_colors, (*COLORS, "white")), "PNG", optimize=True), "image/png"

@@ -18,7 +18,7 @@ _GUTTER_SHARE = 0.25
 # The most runs of numbers that a label lists; of more it has the first two and the last number.
 _MAX_RUNS = 3
 # White numbers can be read on each of these.
-_COLORS = ("#c2410c", "#1d4ed8", "#047857", "#7e22ce", "#0e7490", "#be185d")
+COLORS = ("#c2410c", "#1d4ed8", "#047857", "#7e22ce", "#0e7490", "#be185d")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class PlacedMark:
     @property
     def color(self) -> str:
         """The colour of its outlines."""
-        return _COLORS[(self.numbers[0] - 1) % len(_COLORS)]
+        return COLORS[(self.numbers[0] - 1) % len(COLORS)]
 
 
 def join_marks(boxes: dict[int, list[Rect]]) -> list[PlacedMark]:

@@ -4,11 +4,12 @@ This runs in the bounded process of the package.
 """
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageColor, ImageOps, UnidentifiedImageError
 
 from llx_mcp.pdf.mark_layout import Rect
 from llx_mcp.pdf.opening import UnreadableError, is_pdf, open_document
@@ -124,6 +125,14 @@ def find_blank_rows(ink: Image.Image) -> list[bool]:
     """Return for each row of pixels whether nothing is printed there."""
     rows = ink.resize((1, ink.height), Image.Resampling.BOX).tobytes()
     return [level == 0 for level in rows]
+
+
+def reduce_colors(image: Image.Image, num_colors: int, kept: Sequence[str]) -> Image.Image:
+    """Return an image with a palette of so many colours, of which some are given: small marks would lose theirs."""
+    own = image.quantize(num_colors - len(kept), dither=Image.Dither.NONE).getpalette() or []
+    palette = Image.new("P", (1, 1))
+    palette.putpalette([*own[: 3 * (num_colors - len(kept))], *chain.from_iterable(map(ImageColor.getrgb, kept))])
+    return image.quantize(palette=palette, dither=Image.Dither.NONE)
 
 
 def save_image(image: Image.Image, name: str, **options: Any) -> bytes:

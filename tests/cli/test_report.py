@@ -143,6 +143,17 @@ async def test_note_of_a_picture_names_the_values_that_are_not_marked_as_cited()
     ]
 
 
+async def test_values_of_which_no_place_is_known_are_counted() -> None:
+    rows = [{"name": "absent", "size": number} for number in (7_001, 7_002)]
+    tree = {"rows": [{name: {"confidence": 0.3 + number / 10} for name in row} for number, row in enumerate(rows)]}
+    report = await build_from(build_source(tree, {"rows": rows}))
+    assert report.notes == [
+        "4 values that deserve a look have no picture: the service cites no page, and no single place in the document "
+        "is known."
+    ]
+    assert {finding.reason for finding in report.findings} == {"confidence up to 0.4"}
+
+
 async def test_broken_sum_is_a_finding_with_its_numbers_and_a_picture() -> None:
     rows = [{"quantity": number, "price": 2.5, "amount": 2.5 * number} for number in range(1, 9)]
     lines = [f"item {row['quantity']} at {row['price']:.2f} makes {row['amount']:.2f}" for row in rows]

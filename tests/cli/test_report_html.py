@@ -66,6 +66,7 @@ def test_report_says_all_that_is_known_of_a_value() -> None:
     text = parse(REPORT).text
     for part in ("invoice.pdf", "ext-1", "COMPLETED", "totals.net", "1234.5", "0.41", "Net 1,234.50", "verified"):
         assert part in text
+    assert "totals.net = 1234.5 · confidence 0.41" in text
     assert "1 value. The review found 1 group of values to check." in text
     assert "the job shows no data_schema" in text
 

@@ -11,10 +11,11 @@ from typing import Any
 
 import pypdfium2
 import pytest
-from PIL import Image, ImageDraw
+from PIL import Image, ImageColor, ImageDraw
 
 from llx_mcp.local.samples import SAMPLES, read_document, read_sample
 from llx_mcp.pdf.citation_drawing import draw_citation
+from llx_mcp.pdf.mark_drawing import COLORS
 from llx_mcp.pdf.opening import UnreadableError
 from llx_mcp.pdf.pictures import MAX_BYTES, Mark, Picture, PictureOptions
 from llx_mcp.result.normalize import normalize_text
@@ -285,6 +286,16 @@ def test_picture_of_a_photo_stays_within_its_size(png_only: bool) -> None:
     assert picture.mime_type == ("image/png" if png_only else "image/webp")
     image = open_picture(picture)
     assert all(right <= image.width and bottom <= image.height for _, _, right, bottom in picture.boxes[1])
+
+
+def test_marks_keep_their_colours_in_a_picture_of_few_colours() -> None:
+    noise = Image.effect_noise((1_200, 1_600), 90).convert("RGB")
+    marks = [Mark(number, [(100.0, 100.0 * number, 50, 10)]) for number in (1, 2, 3)]
+    picture = draw_citation(encode(noise), marks, PictureOptions(page_size=PAGE, png_only=True))
+    image = Image.open(io.BytesIO(picture.content))
+    assert (image.format, image.mode) == ("PNG", "P")
+    shown = {color for _, color in image.convert("RGB").getcolors(256) or []}
+    assert {ImageColor.getrgb(color) for color in COLORS[:3]} <= shown
 
 
 def test_rotated_page_is_marked_as_it_is_displayed(corpus: Path) -> None:
