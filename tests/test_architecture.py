@@ -46,6 +46,7 @@ LIBRARIES = {
     "re2": {"result"},
     "referencing": {"result"},
     "pypdfium2": {"local"},
+    "redis": {"serving"},
     "pydantic": {"models", "settings", "answers", "serving", "server", "backends", "local"},
     "pydantic_settings": {"settings", "serving"},
     "openpyxl": {"cli"},
@@ -150,6 +151,7 @@ def test_start_up_imports_nothing_heavy() -> None:
         "llx_mcp.answers.summary",
         "llx_mcp.local",
         "jwt",
+        "redis",
     )
     code = "import sys, llx_mcp.cli.main, llx_mcp.server.run, llx_mcp.serving.run; "
     code += f"print([name for name in {heavy} if name in sys.modules])"

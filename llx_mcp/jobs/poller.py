@@ -18,6 +18,8 @@ from llx_mcp.errors import UnreachableError
 from llx_mcp.jobs.batching import PollRequest, plan_requests
 from llx_mcp.jobs.cache import JobCache, JobKey
 from llx_mcp.jobs.clock import Clock
+from llx_mcp.jobs.coordination import JobNews, LocalCoordinator, PollCoordinator
+from llx_mcp.jobs.poll_news import apply_news, list_states
 from llx_mcp.jobs.poll_schedule import PollSchedule
 from llx_mcp.jobs.polled_job import PolledJob, Waiter
 from llx_mcp.jobs.polling import PollRecorder
@@ -44,13 +46,21 @@ class JobPoller:
     """Waits for jobs with one key. Its polls run in the task group that it is given."""
 
     def __init__(
-        self, source: RateLimitedSource, cache: JobCache, clock: Clock, group: TaskGroup, schedule: PollSchedule
+        self,
+        source: RateLimitedSource,
+        cache: JobCache,
+        clock: Clock,
+        group: TaskGroup,
+        schedule: PollSchedule,
+        coordinator: PollCoordinator | None = None,
     ) -> None:
         self._source = source
         self._cache = cache
         self._clock = clock
         self._group = group
         self._schedule = schedule
+        self._coordinator = coordinator or LocalCoordinator()
+        self._coordinator.start(self._apply_news)
         self._recorder = PollRecorder(cache, clock)
         self._jobs: dict[JobKey, PolledJob] = {}
         self._waiters: set[Waiter] = set()
@@ -154,7 +164,7 @@ class JobPoller:
         if not self._is_loop_running:
             self._is_loop_running = True
             self._group.start_soon(self._run)
-        if min(deadline, *(polled.due_at for polled in waiter.jobs)) < self._next_turn_at:
+        if min(deadline, *(polled.ready_at(now) for polled in waiter.jobs)) < self._next_turn_at:
             self._notify()
         return waiter
 
@@ -164,10 +174,20 @@ class JobPoller:
             cached = self._cache.find(key, usage="any")
             job = None if cached is None else cached.job
             polled = self._jobs[key] = PolledJob(key, self._schedule, now, now, job=job, has_ended=job is not None)
+            if not polled.has_ended:
+                polled.turn = self._coordinator.add(key)
         elif polled.error is not None:
             # A wait that begins after an error polls the job again.
             polled = self._jobs[key] = PolledJob(key, self._schedule, now, now)
+            polled.turn = self._coordinator.add(key)
         return polled
+
+    def _apply_news(self, news: Sequence[JobNews]) -> None:
+        for item in news:
+            polled = self._jobs.get(item.key)
+            if polled is not None:
+                apply_news(polled, item, self._clock)
+        self._notify()
 
     def _leave(self, waiter: Waiter) -> None:
         self._waiters.discard(waiter)
@@ -178,6 +198,7 @@ class JobPoller:
                 continue
             if self._jobs.get(polled.key) is polled:
                 del self._jobs[polled.key]
+                self._coordinator.remove(polled.key)
             if polled.is_polling:
                 self._cancel_unwanted_requests()
         if not self._waiters:
@@ -235,7 +256,9 @@ class JobPoller:
             if pause_seconds > 0:
                 return now + pause_seconds
             self._start(request, now)
-        due_times = [polled.due_at for polled in self._jobs.values() if not (polled.is_polling or polled.has_ended)]
+        due_times = [
+            polled.ready_at(now) for polled in self._jobs.values() if not (polled.is_polling or polled.has_ended)
+        ]
         return min(due_times, default=math.inf)
 
     def _postpone_list(self, request: PollRequest, now: float) -> bool:
@@ -269,6 +292,7 @@ class JobPoller:
         try:
             with self._running[request]:
                 await self._recorder.poll(source, request)
+                self._coordinator.tell(list_states(request.jobs, self._clock))
         finally:
             del self._running[request]
             for polled in request.jobs:
@@ -309,7 +333,7 @@ class JobPoller:
             if waiter.is_over:
                 continue
             needed = [polled for polled in waiter.jobs if polled.needs_poll_before(waiter.deadline)]
-            expects_poll = any(is_full or polled.is_polling for polled in needed)
+            expects_poll = any(is_full or polled.is_polling or polled.awaits_turn(now) for polled in needed)
             if expects_poll and now < waiter.deadline + GRACE_SECONDS:
                 self._late.append(waiter)
             else:

@@ -83,7 +83,13 @@ class JobReader:
         shared = shared or SharedResources(JobCache(clock, options.cache_bytes), SharedWorkers(group, stack))
         self._workers = shared.workers
         self.fetcher = JobFetcher(
-            open_source, clock, stack, group, cache=shared.cache, requests_per_minute=options.requests_per_minute
+            open_source,
+            clock,
+            stack,
+            group,
+            cache=shared.cache,
+            requests_per_minute=options.requests_per_minute,
+            coordination=shared.coordination,
         )
 
     @cached_property
@@ -332,7 +338,14 @@ class JobReader:
 
         source = await self.fetcher.open()
         if self._poller is None:
-            self._poller = JobPoller(source, self.fetcher.cache, self.clock, self._group, self._options.schedule)
+            self._poller = JobPoller(
+                source,
+                self.fetcher.cache,
+                self.clock,
+                self._group,
+                self._options.schedule,
+                self.fetcher.coordinator,
+            )
         return self._poller
 
 

@@ -9,6 +9,7 @@ import anyio.lowlevel
 from anyio.abc import TaskGroup
 
 from llx_mcp.jobs.cache import JobCache
+from llx_mcp.jobs.coordination import Coordination
 from llx_mcp.workers.turns import TurnQueue
 
 if TYPE_CHECKING:
@@ -55,7 +56,9 @@ class SharedResources:
     Attributes:
         cache: the finished jobs of all credentials.
         workers: opens the pool of worker processes.
+        coordination: coordinates the polls with other replicas; None where there are none.
     """
 
     cache: JobCache
     workers: SharedWorkers
+    coordination: Coordination | None = None
