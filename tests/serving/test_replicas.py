@@ -322,30 +322,33 @@ async def test_redis_holds_no_id_no_key_and_no_word(redis: RedisServer) -> None:
         return (429, {"retry-after": "1"}) if len(service.seen) == 3 else None
 
     service.fault = fault
-    async with joined_readers(service, redis.url, 2, webhook_secrets="whsec-hush") as replicas:
-        async with Redis.from_url(redis.url, decode_responses=True) as client, anyio.create_task_group() as group:
+    async with (
+        joined_readers(service, redis.url, 2, webhook_secrets="whsec-hush") as replicas,
+        Redis.from_url(redis.url, decode_responses=True) as client,
+        anyio.create_task_group() as group,
+    ):
 
-            async def scan() -> None:
-                while True:
-                    async for key in client.scan_iter():
-                        left = await client.pttl(key)
-                        # -2: it has expired meanwhile.
-                        assert left == -2 or 0 <= left <= 120_000, key
-                        seen[key] = str(await client.get(key))
-                    await anyio.sleep(0.05)
+        async def scan() -> None:
+            while True:
+                async for key in client.scan_iter():
+                    left = await client.pttl(key)
+                    # -2: it has expired meanwhile.
+                    assert left == -2 or 0 <= left <= 120_000, key
+                    seen[key] = str(await client.get(key))
+                await anyio.sleep(0.05)
 
-            async def listen() -> None:
-                async with client.pubsub() as pubsub:
-                    await pubsub.subscribe("llx:news")
-                    async for message in pubsub.listen():
-                        news.append(str(message["data"]))
+        async def listen() -> None:
+            async with client.pubsub() as pubsub:
+                await pubsub.subscribe("llx:news")
+                async for message in pubsub.listen():
+                    news.append(str(message["data"]))  # noqa: PERF401 - it does not end
 
-            group.start_soon(scan)
-            group.start_soon(listen)
-            found = await wait_everywhere(replicas, *ids)
-            await replicas[0].replicas.hasten_job("whsec-hush", "evt-secret", "ext-secret-1", 60)
-            await anyio.sleep(0.3)
-            group.cancel_scope.cancel()
+        group.start_soon(scan)
+        group.start_soon(listen)
+        found = await wait_everywhere(replicas, *ids)
+        await replicas[0].replicas.hasten_job("whsec-hush", "evt-secret", "ext-secret-1", 60)
+        await anyio.sleep(0.3)
+        group.cancel_scope.cancel()
     assert all(all_ended(progress) for progress in found)
     kinds = {re.sub(r"[0-9a-f]{16,}", "#", key) for key in seen}
     assert kinds >= {"llx:{#}:lead", "llx:{#}:lease:#", "llx:{#}:state:#", "llx:{#}:pause", "llx:event:#"}
@@ -401,29 +404,32 @@ async def test_hint_makes_the_holder_poll_soon(redis: RedisServer) -> None:
 async def test_news_of_other_programs_is_ignored(redis: RedisServer) -> None:
     service = Service(SystemClock())
     service.add("ext-1", 3)
-    async with joined_readers(service, redis.url, 2) as replicas:
-        async with Redis.from_url(redis.url) as client, anyio.create_task_group() as group:
-            found: list[WaitProgress] = []
+    async with (
+        joined_readers(service, redis.url, 2) as replicas,
+        Redis.from_url(redis.url) as client,
+        anyio.create_task_group() as group,
+    ):
+        found: list[WaitProgress] = []
 
-            async def run() -> None:
-                found.extend(await wait_everywhere(replicas, "ext-1"))
+        async def run() -> None:
+            found.extend(await wait_everywhere(replicas, "ext-1"))
 
-            group.start_soon(run)
-            await anyio.sleep(0.5)
-            (name,) = replicas[0].replicas._polls
-            (polls,) = replicas[0].replicas._polls[name]
-            (job,) = polls._jobs
-            odd: list[Any] = [1, None, [], {}, {"g": name}, {"g": [], "hasten": {}}, {"g": name, "states": 3}]
-            odd += [{"g": name, "states": {job: value}} for value in (None, 1, [], ["x"] * 5, "[]")]
-            odd += [{"g": name, "pause": "long"}, {"g": name, "taken": 4}, {"g": name, "free": 5}]
-            # An end that is not true: the job is fetched, and waited for.
-            odd += [{"g": name, "states": {job: ["COMPLETED", 0, None, 1, True]}}]
-            for news in odd:
-                await client.publish("llx:news", json.dumps(news))
-            await client.publish("llx:news", b"\xff{")
-            await anyio.sleep(0.5)
-            assert not replicas[0].replicas.is_degraded
-            assert not found
+        group.start_soon(run)
+        await anyio.sleep(0.5)
+        (name,) = replicas[0].replicas._polls
+        (polls,) = replicas[0].replicas._polls[name]
+        (job,) = polls._jobs
+        odd: list[Any] = [1, None, [], {}, {"g": name}, {"g": [], "hasten": {}}, {"g": name, "states": 3}]
+        odd += [{"g": name, "states": {job: value}} for value in (None, 1, [], ["x"] * 5, "[]")]
+        odd += [{"g": name, "pause": "long"}, {"g": name, "taken": 4}, {"g": name, "free": 5}]
+        # An end that is not true: the job is fetched, and waited for.
+        odd += [{"g": name, "states": {job: ["COMPLETED", 0, None, 1, True]}}]
+        for news in odd:
+            await client.publish("llx:news", json.dumps(news))
+        await client.publish("llx:news", b"\xff{")
+        await anyio.sleep(0.5)
+        assert not replicas[0].replicas.is_degraded
+        assert not found
     assert all(all_ended(progress) for progress in found)
 
 

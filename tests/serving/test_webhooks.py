@@ -153,7 +153,7 @@ async def test_event_hastens_the_next_poll_once_and_is_not_believed(*, is_repeat
         open_replica(service, reader=slow, auth="pass-through", webhook_secrets=SECRET) as replica,
         anyio.create_task_group() as group,
     ):
-        arguments = {"job_id": "ext-1", "timeout_seconds": 300}
+        arguments: dict[str, Any] = {"job_id": "ext-1", "timeout_seconds": 300}
         group.start_soon(lambda: replica.call("wait_for_extract_job", KEY, **arguments))
 
         async def count(number: int) -> None:
