@@ -1,6 +1,6 @@
 """`make bench`: run each benchmark in turn."""
 
-from benchmarks import questions, reading, startup, tokens, waiting
+from benchmarks import questions, reading, replicas, startup, tokens, waiting
 
 for title, run in (
     ("Start-up", startup.run),
@@ -8,6 +8,7 @@ for title, run in (
     ("Questions", questions.run),
     ("Reading", reading.run),
     ("Waiting", waiting.run),
+    ("Replicas", replicas.run),
 ):
     print(f"\n## {title}\n")
     run()
