@@ -163,6 +163,8 @@ class ReplicaStore:
         Raises:
             TimeoutError: Redis does not answer any more.
         """
+        # A cluster is asked for its nodes.
+        await self.client.initialize()
         async with self.client.pubsub() as pubsub:
             await pubsub.subscribe(CHANNEL)
             # Redis has still to answer the subscription, or a ping.
@@ -247,6 +249,8 @@ def open_redis(url: str, timeout_seconds: float) -> "Redis":
         if kind == "cluster":
             from redis.asyncio.cluster import RedisCluster
 
+            if not hasattr(RedisCluster, "pubsub"):
+                raise ConfigurationError("LLX_MCP_REDIS_URL: a cluster needs a newer client: pip install -U redis.")
             # It has the same methods, as far as they are used here.
             return cast("Redis", RedisCluster.from_url(plain, **options))
         return Redis.from_url(plain, **options)
