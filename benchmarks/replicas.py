@@ -89,7 +89,8 @@ def run() -> None:
     gets = [outcome.num_gets / outcome.num_jobs for outcome in together]
     _row(f"{work}: GETs a replica for each job", ", ".join(f"{share:.2f}" for share in gets), "1")
     _row(f"{work}: Redis", f"{redis_share:.1%} of a core", "2 %")
-    _row(f"{work}: latest news", _describe_latest([*alone, *together]), "one interval")
+    words = f"{_describe_latest(together)}; by one process {_describe_latest(alone)}"
+    _row(f"{work}: latest news", words, "as one process")
     left, _ = measure(NUM_REPLICAS, redis=True, kills=True)
     num_waits = sum(outcome.num_waits for outcome in left)
     expected = sum(_count_waits(index, NUM_REPLICAS) for index in range(1, NUM_REPLICAS))

@@ -13,8 +13,11 @@ from redis.asyncio import Redis
 from llx_mcp.jobs.clock import SystemClock
 from llx_mcp.jobs.poll_schedule import PollSchedule
 from llx_mcp.jobs.progress import WaitProgress
+from llx_mcp.jobs.reader import ReaderOptions
+from llx_mcp.local.lifecycle import Timeline
 from tests.jobs.service import KEY, Seen, Service
 from tests.serving.redis_server import (
+    FAST,
     LEASE_SECONDS,
     NEEDS_REDIS,
     JoinedReader,
@@ -23,6 +26,7 @@ from tests.serving.redis_server import (
     joined_readers,
     running_redis,
 )
+from tests.serving.replicas import KeyedService, Replica, open_replica, open_replicas
 
 pytestmark = NEEDS_REDIS
 # No wait takes so long, unless something hangs.
@@ -428,3 +432,48 @@ async def test_news_of_other_programs_is_ignored(redis: RedisServer) -> None:
         assert not replicas[0].replicas.is_degraded
         assert not found
     assert all(all_ended(progress) for progress in found)
+
+
+async def test_each_replica_sends_each_event_once_whichever_polls(redis: RedisServer) -> None:
+    service = KeyedService()
+    service.add_job("llx-one", "ext-0", {})
+    job = {"id": "ext-1", "status": "COMPLETED", "created_at": "2026-01-01T00:00:00Z", "extract_result": {"total": 1}}
+    service.stores["llx-one"].import_job(json.dumps(job).encode(), Timeline(3.0, 0.0, 3.0))
+    options: dict[str, Any] = {"auth": "pass-through", "redis_url": redis.url, "redis_lease_seconds": LEASE_SECONDS}
+    reader = ReaderOptions(FAST, requests_per_minute=6_000)
+    texts: list[str] = []
+
+    async def listen(replica: Replica) -> None:
+        wanted = {"notifications": {"resourceSubscriptions": ["llx://jobs/ext-1"]}}
+        texts.append((await replica.send("subscriptions/listen", wanted, "llx-one")).text)
+
+    async with open_replicas(service, 2, reader=reader, **options) as replicas, anyio.create_task_group() as group:
+        for replica in replicas:
+            group.start_soon(listen, replica)
+        await anyio.sleep(10)
+        for replica in replicas:
+            replica.app.server.end_subscriptions()
+    service.close()
+    # From PENDING to RUNNING, and to the end.
+    assert [text.count("notifications/resources/updated") for text in texts] == [2, 2]
+    # One poll every 0.3 s for 6 s, and each replica fetches the job.
+    assert len(service.requests) <= 6 / 0.3 + 4
+
+
+async def test_health_says_that_a_replica_works_alone(redis: RedisServer) -> None:
+    options: dict[str, Any] = {"auth": "pass-through", "redis_url": redis.url, "redis_lease_seconds": LEASE_SECONDS}
+    async with open_replica(KeyedService(), **options) as replica:
+        assert await _read_health(replica) == (200, "ok")
+        redis.stop()
+        with anyio.fail_after(20):
+            while await _read_health(replica) != (200, "degraded"):  # noqa: ASYNC110 - there is no event for it
+                await anyio.sleep(0.05)
+        redis.start()
+        with anyio.fail_after(20):
+            while await _read_health(replica) != (200, "ok"):  # noqa: ASYNC110 - there is no event for it
+                await anyio.sleep(0.05)
+
+
+async def _read_health(replica: Replica) -> tuple[int, str]:
+    answer = await replica.http.get("http://127.0.0.1:8000/readyz")
+    return answer.status_code, answer.json()["parts"]["redis"]
