@@ -31,7 +31,7 @@ from llx_mcp.jobs.reader import ReaderOptions, open_reader
 from llx_mcp.jobs.shared import SharedResources, SharedWorkers
 from llx_mcp.jobs.source import JobSource
 from llx_mcp.llamacloud import open_client
-from llx_mcp.serving.replicas import build_replicas, run_replicas
+from llx_mcp.serving.replicas import Replicas, build_replicas, run_replicas
 from llx_mcp.serving.settings import HttpSettings
 from llx_mcp.settings import Settings, read_settings
 from tests.jobs.service import KEY, Service
@@ -61,6 +61,7 @@ class Outcome:
         num_waits: waits that ended with a finished job.
         latest_seconds: time from the end of a job to the end of a wait for it, at most.
         cpu_seconds: time of the processor.
+        num_degraded: how often it worked alone, because Redis did not answer in time.
     """
 
     num_lists: int
@@ -70,6 +71,7 @@ class Outcome:
     num_waits: int
     latest_seconds: float
     cpu_seconds: float
+    num_degraded: int
 
 
 def run() -> None:
@@ -230,7 +232,17 @@ async def _wait_for_all(
             cpu = time.process_time() - cpu
     counted = sources[0]
     num_jobs = len(set(jobs))
-    return Outcome(counted.num_lists, counted.num_gets, len(counted.fetched_at), num_jobs, num_waits, max(late), cpu)
+    num_degraded = replicas.counts["degraded"] if isinstance(replicas, Replicas) else 0
+    return Outcome(
+        counted.num_lists,
+        counted.num_gets,
+        len(counted.fetched_at),
+        num_jobs,
+        num_waits,
+        max(late),
+        cpu,
+        num_degraded,
+    )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The poll loop polls only in its turn. It shows the state of other replicas, and fetches a job that has ended itself."""
+"""The poll loop polls only in its turn, shows the state of other replicas, and fetches a job that has ended itself."""
 
 import math
 from collections.abc import AsyncIterator, Sequence
