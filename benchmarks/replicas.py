@@ -93,9 +93,13 @@ def run() -> None:
     _row(f"{work}: Redis", f"{redis_share:.1%} of a core", "2 %")
     words = f"{_describe_latest(together)}; by one process {_describe_latest(alone)}"
     _row(f"{work}: latest news", words, "as one process")
+    apart, _ = measure(NUM_REPLICAS, redis=True, is_apart=True)
+    lists = sum(outcome.num_lists for outcome in apart)
+    words = f"{lists} over {NUM_REPLICAS} replicas: {lists / alone[0].num_lists:.2f}"
+    _row(f"{work}, each job on one replica alone: list requests", words, "at most 1.05 times")
     left, _ = measure(NUM_REPLICAS, redis=True, kills=True)
     num_waits = sum(outcome.num_waits for outcome in left)
-    expected = sum(_count_waits(index, NUM_REPLICAS) for index in range(1, NUM_REPLICAS))
+    expected = sum(len(_list_jobs(index, NUM_REPLICAS)) for index in range(1, NUM_REPLICAS))
     words = f"{num_waits:,} of {expected:,} waits of the others ended; latest news {_describe_latest(left)}"
     _row(f"{work}, one replica killed", words, f"all; at most {LEASE_SECONDS + INTERVAL_SECONDS:.1f} s")
 
@@ -108,10 +112,11 @@ def _row(work: str, measured: str, target: str) -> None:
     print(f"| {work} | {measured} | {target} |", flush=True)
 
 
-def measure(number: int, *, redis: bool, kills: bool = False) -> tuple[list[Outcome], float]:
+def measure(number: int, *, redis: bool, kills: bool = False, is_apart: bool = False) -> tuple[list[Outcome], float]:
     """Run all waits over a number of replicas; return the outcomes, and the share of a core that Redis used.
 
-    With `kills`, the first replica, which polls, is killed half-way, and has no outcome.
+    With `kills`, the first replica, which polls, is killed half-way, and has no outcome. With `is_apart`, all waits for
+    a job are on the same replica.
     """
     with ExitStack() as stack:
         address, ends = stack.enter_context(_serving())
@@ -120,7 +125,8 @@ def measure(number: int, *, redis: bool, kills: bool = False) -> tuple[list[Outc
         replicas = []
         for index in range(number):
             ours, theirs = _FORK.Pipe(duplex=False)
-            arguments = (index, number, address, server.url if server else None, ends, barrier, theirs)
+            jobs = _list_jobs(index, number, is_apart=is_apart)
+            arguments = (index, jobs, address, server.url if server else None, ends, barrier, theirs)
             process = _FORK.Process(target=_run_replica, args=arguments, daemon=True)
             process.start()
             theirs.close()
@@ -175,22 +181,19 @@ def _serve_jobs(listener: socket.socket, seconds: list[float]) -> None:
 
 
 def _run_replica(
-    index: int, number: int, address: str, redis: str | None, ends: list[float], barrier: Barrier, sent: Connection
+    index: int, jobs: list[int], address: str, redis: str | None, ends: list[float], barrier: Barrier, sent: Connection
 ) -> None:
-    sent.send(anyio.run(_wait_for_all, index, number, address, redis, ends, barrier))
+    sent.send(anyio.run(_wait_for_all, index, jobs, address, redis, ends, barrier))
 
 
-def _list_jobs(index: int, number: int) -> list[int]:
-    """Return the job of each wait of a replica: every job is waited for on each."""
-    return [wait % NUM_JOBS for wait in range(NUM_WAITS) if (wait + wait // NUM_JOBS) % number == index]
-
-
-def _count_waits(index: int, number: int) -> int:
-    return len(_list_jobs(index, number))
+def _list_jobs(index: int, number: int, *, is_apart: bool = False) -> list[int]:
+    """Return the job of each wait of a replica: every job is waited for on each, or on one alone."""
+    waits = [divmod(wait, NUM_JOBS) for wait in range(NUM_WAITS)]
+    return [job for turn, job in waits if (job if is_apart else turn + job) % number == index]
 
 
 async def _wait_for_all(
-    index: int, number: int, address: str, redis: str | None, ends: list[float], barrier: Barrier
+    index: int, jobs: list[int], address: str, redis: str | None, ends: list[float], barrier: Barrier
 ) -> Outcome:
     sources: list[CountingSource] = []
     settings = Settings.model_construct(api_key=SecretStr(KEY), base_url_override=address)
@@ -206,7 +209,6 @@ async def _wait_for_all(
     replicas = build_replicas(read_settings(HttpSettings, **given), clock)
     late: list[float] = []
     num_waits = 0
-    jobs = _list_jobs(index, number)
     async with AsyncExitStack() as stack, anyio.create_task_group() as group, run_replicas(replicas):
         shared = SharedResources(JobCache(clock), SharedWorkers(group, stack), replicas)
         # With a known limit, list requests are not spaced out as for a free key.

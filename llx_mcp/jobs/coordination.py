@@ -58,12 +58,14 @@ class JobNews:
         turn: when this replica may poll it.
         state: its state, as another replica has polled it.
         is_hastened: whether it should be polled soon.
+        wanted_seconds: how long another replica wants this one to poll it as well; 0 if none does.
     """
 
     key: JobKey
     turn: Turn | None = None
     state: JobState | None = None
     is_hastened: bool = False
+    wanted_seconds: float = 0.0
 
 
 OnNews = Callable[[Sequence[JobNews]], None]

@@ -19,6 +19,7 @@ from llx_mcp.jobs.batching import PollRequest, plan_requests
 from llx_mcp.jobs.cache import JobCache, JobKey
 from llx_mcp.jobs.clock import Clock
 from llx_mcp.jobs.coordination import JobNews, LocalCoordinator, PollCoordinator
+from llx_mcp.jobs.guests import GuestJobs
 from llx_mcp.jobs.poll_news import apply_news, list_states
 from llx_mcp.jobs.poll_schedule import PollSchedule
 from llx_mcp.jobs.polled_job import PolledJob, Waiter
@@ -61,6 +62,7 @@ class JobPoller:
         self._schedule = schedule
         self._coordinator = coordinator or LocalCoordinator()
         self._coordinator.start(self._apply_news)
+        self._guests = GuestJobs(lambda keys, deadline: self._join(keys, deadline, wants_every_poll=False), self._leave)
         self._recorder = PollRecorder(cache, clock)
         self._jobs: dict[JobKey, PolledJob] = {}
         self._waiters: set[Waiter] = set()
@@ -141,6 +143,7 @@ class JobPoller:
     async def close(self) -> None:
         """End every wait with the progress so far, and refuse new ones."""
         self._is_closed = True
+        self._guests.clear()
         for waiter in self._waiters:
             waiter.end()
         if self._waiters:
@@ -184,10 +187,15 @@ class JobPoller:
 
     def _apply_news(self, news: Sequence[JobNews]) -> None:
         for item in news:
+            if item.wanted_seconds and self._has_callers() and (item.key in self._guests or item.key not in self._jobs):
+                self._guests.add(item.key, self._clock.monotonic() + item.wanted_seconds)
             polled = self._jobs.get(item.key)
             if polled is not None:
                 apply_news(polled, item, self._clock)
         self._notify()
+
+    def _has_callers(self) -> bool:
+        return len(self._waiters) > len(self._guests) and not self._is_closed
 
     def _leave(self, waiter: Waiter) -> None:
         self._waiters.discard(waiter)
@@ -201,6 +209,9 @@ class JobPoller:
                 self._coordinator.remove(polled.key)
             if polled.is_polling:
                 self._cancel_unwanted_requests()
+        if self._guests and not self._has_callers():
+            # With the keys of its own callers alone.
+            self._guests.clear()
         if not self._waiters:
             self._all_left.set()
         if not self._jobs:
@@ -227,6 +238,7 @@ class JobPoller:
         try:
             while self._jobs:
                 self._wake = anyio.Event()
+                self._guests.end_expired(self._clock.monotonic())
                 # Waiters that the latest poll woke run before time passes.
                 await anyio.lowlevel.checkpoint()
                 now = self._clock.monotonic()
@@ -292,12 +304,18 @@ class JobPoller:
         try:
             with self._running[request]:
                 await self._recorder.poll(source, request)
-                self._coordinator.tell(list_states(request.jobs, self._clock))
+                self._tell(request.jobs)
         finally:
             del self._running[request]
             for polled in request.jobs:
                 polled.finish_poll()
             self._notify()
+
+    def _tell(self, jobs: Sequence[PolledJob]) -> None:
+        """Tell other replicas what was polled. They fetch the jobs that only they wait for."""
+        ended = [job for job in jobs if self._guests.is_alone(job) and (job.needs_full_fetch or job.has_ended)]
+        self._coordinator.tell(list_states(jobs, ended, self._clock))
+        self._guests.end(job.key for job in ended)
 
     async def _rest(self, seconds: float) -> None:
         if self._wake.is_set():

@@ -35,7 +35,7 @@ if #KEYS > 2 and (not lead or lead == ARGV[1]) then
   redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
   lead = ARGV[1]
 end
-local answer, taken = {redis.call('PTTL', KEYS[2])}, {}
+local answer, taken = {redis.call('PTTL', KEYS[2]), lead or ''}, {}
 for i = 3, #KEYS, 2 do
   local holder = redis.call('GET', KEYS[i])
   local left, state = -1, ''
@@ -95,6 +95,20 @@ class Claim(NamedTuple):
     state: JobState | None
 
 
+class Claims(NamedTuple):
+    """The answer to the claims of several jobs.
+
+    Attributes:
+        pause_seconds: how long no request may be sent with the key.
+        lead: token of the replica that leads; empty if none does.
+        claims: one for each job.
+    """
+
+    pause_seconds: float
+    lead: str
+    claims: list[Claim]
+
+
 @dataclass(frozen=True, slots=True)
 class ReplicaStore:
     """Sends commands to Redis. They raise `RedisError`, `OSError` or `TimeoutError`.
@@ -112,19 +126,19 @@ class ReplicaStore:
         """How long one command may take."""
         return self.lease_seconds / 3
 
-    async def claim(self, group: str, token: str, names: Sequence[str]) -> tuple[float, list[Claim]]:
-        """Renew or take the leases of jobs where possible; return the pause of the key in seconds, and the claims."""
+    async def claim(self, group: str, token: str, names: Sequence[str]) -> Claims:
+        """Renew or take the leases of jobs where possible."""
         keys = [_key(group, "lead"), _key(group, "pause")]
         for name in names:
             keys += [_key(group, "lease", name), _key(group, "state", name)]
         before, after = json.dumps({"g": group, "from": token, "taken": ["?"]}).split('"?"')
         milliseconds = round(self.lease_seconds * 1_000)
-        pause, *pairs = await self._eval(_CLAIM, keys, token, milliseconds, CHANNEL, before, after)
+        pause, lead, *pairs = await self._eval(_CLAIM, keys, token, milliseconds, CHANNEL, before, after)
         claims = [
             Claim(None if left < 0 else left / 1_000, parse_state(state))
             for left, state in zip(pairs[::2], pairs[1::2], strict=True)
         ]
-        return max(pause, 0) / 1_000, claims
+        return Claims(max(pause, 0) / 1_000, lead, claims)
 
     async def tell(self, group: str, token: str, states: Mapping[str, JobState]) -> None:
         """Store the states of jobs, and publish them."""
@@ -141,6 +155,12 @@ class ReplicaStore:
         keys = [_key(group, "lease", name) for name in names] + ([_key(group, "lead")] if leaves else [])
         news = {"g": group, "from": token, "free": list(names)}
         await self._eval(_RELEASE, keys, token, CHANNEL, json.dumps(news))
+
+    async def want(self, group: str, token: str, sealed: Mapping[str, str | None]) -> None:
+        """Ask the replica that leads to poll jobs, of which some are encrypted. Nothing of it is stored."""
+        news = {"g": group, "from": token, "want": sealed}
+        with anyio.fail_after(self.command_seconds):
+            await self.client.publish(CHANNEL, json.dumps(news))
 
     async def pause(self, group: str, token: str, seconds: float) -> None:
         """Make all replicas pause with a key."""

@@ -12,6 +12,7 @@ from llx_mcp.jobs.cache import JobKey
 from llx_mcp.jobs.clock import Clock
 from llx_mcp.jobs.coordination import ALWAYS, JobNews, JobState, OnNews, Turn
 from llx_mcp.jobs.rate_limit import RateLimit
+from llx_mcp.serving.job_seal import JobSeal
 from llx_mcp.serving.redis_store import Claim, ReplicaStore, parse_state
 
 # A wait does not wait longer than this for Redis, or for the first poll of another replica.
@@ -71,6 +72,8 @@ class SharedPolls:
         self._owner = owner
         self._on_news: OnNews = lambda _: None
         self._is_alone = False
+        self._seal = JobSeal(secret)
+        self._lead = ""
         self._jobs: dict[str, _SharedJob] = {}
         self._names: dict[JobKey, str] = {}
         self._new: set[str] = set()
@@ -178,10 +181,12 @@ class SharedPolls:
             self.claim_at = self._clock.monotonic() + self._lease_seconds / 3 if self._jobs else math.inf
             names, self._new = list(self._jobs), set()
             await self._claim(store, names)
+            await self._want(store, names)
         elif self._new:
             names, self._new = list(self._new), set()
             self.claim_at = min(self.claim_at, self._clock.monotonic() + self._lease_seconds / 3)
             await self._claim(store, names)
+            await self._want(store, names)
 
     def apply(self, news: Mapping[str, Any]) -> None:
         """Apply news of another replica with the same key."""
@@ -189,7 +194,7 @@ class SharedPolls:
             self._rate.share_pause(self._clock.monotonic(), float(seconds))
         if any(name in self._jobs for name in news.get("free", ())):
             self.claim_at = 0.0
-        changes: list[JobNews] = []
+        changes = self._list_wanted(news.get("want", {}))
         for name in news.get("taken", ()):
             if job := self._jobs.get(name):
                 self._follow(job, self._lease_seconds, has_state=True)
@@ -205,10 +210,31 @@ class SharedPolls:
         for begin in range(0, max(len(names), 1), _CHUNK):
             chunk = names[begin : begin + _CHUNK]
             began_at = self._clock.monotonic()
-            pause, claims = await store.claim(self.group, self.token, chunk)
-            if pause:
-                self._rate.share_pause(self._clock.monotonic(), pause)
+            pause_seconds, self._lead, claims = await store.claim(self.group, self.token, chunk)
+            if pause_seconds:
+                self._rate.share_pause(self._clock.monotonic(), pause_seconds)
             self._apply_claims(began_at, dict(zip(chunk, claims, strict=True)))
+
+    async def _want(self, store: ReplicaStore, names: Sequence[str]) -> None:
+        """Ask the replica that leads to poll jobs. It learns the ids of those that it has not taken yet."""
+        if not self._lead or self._lead == self.token:
+            return
+        jobs = {name: self._jobs[name] for name in names if name in self._jobs}
+        sealed = {name: self._seal.close(job.key) if job.followed_at is None else None for name, job in jobs.items()}
+        if sealed:
+            await store.want(self.group, self.token, sealed)
+
+    def _list_wanted(self, sealed: Mapping[str, object]) -> list[JobNews]:
+        """Return the jobs that another replica wants this one to poll, if this one leads and has callers."""
+        if self._lead != self.token or not self._names:
+            return []
+        identity = next(iter(self._names)).identity
+        wanted = []
+        for name, value in sealed.items():
+            key = self._jobs[name].key if name in self._jobs else self._seal.open(value, identity)
+            if key is not None:
+                wanted.append(JobNews(key, wanted_seconds=self._lease_seconds))
+        return wanted
 
     def _apply_claims(self, began_at: float, claims: Mapping[str, Claim]) -> None:
         changes = []

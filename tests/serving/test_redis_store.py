@@ -1,5 +1,6 @@
 """The commands do the same on one server, on the master that a Sentinel names, and on a cluster."""
 
+import gc
 import subprocess
 import time
 from collections.abc import Iterator
@@ -83,6 +84,8 @@ async def test_commands(start: Any, tmp_path: Path) -> None:
                     await anyio.sleep(0.01)
             group.cancel_scope.cancel()
         await store.client.aclose()
+        await anyio.sleep(0.1)
+        gc.collect()
     assert news == [
         {"g": "a", "from": "t1", "states": {"x": ["RUNNING", 17.5, None, 3.0, False]}},
         {"g": "a", "from": "t1", "taken": ["z"]},
@@ -95,23 +98,23 @@ async def test_commands(start: Any, tmp_path: Path) -> None:
 
 async def check_commands(store: ReplicaStore) -> None:
     mine = Claim(None, None)
-    assert await store.claim("a", "t1", []) == (0.0, [])
-    assert await store.claim("a", "t1", ["x", "y"]) == (0.0, [mine, mine])
+    assert await store.claim("a", "t1", []) == (0.0, "", [])
+    assert await store.claim("a", "t1", ["x", "y"]) == (0.0, "t1", [mine, mine])
     await store.tell("a", "t1", {"x": STATE})
-    _, (x, y, z) = await store.claim("a", "t2", ["x", "y", "z"])
+    _, lead, (x, y, z) = await store.claim("a", "t2", ["x", "y", "z"])
     assert 5 < (x.seconds_left or 0) <= 6
-    assert (x.state, y.state, z) == (STATE, None, mine)
+    assert (lead, x.state, y.state, z) == ("t1", STATE, None, mine)
     # The first replica with the key takes what another holds, and renews what it has.
-    assert await store.claim("a", "t1", ["x", "z"]) == (0.0, [mine, mine])
-    _, (z,) = await store.claim("a", "t2", ["z"])
+    assert await store.claim("a", "t1", ["x", "z"]) == (0.0, "t1", [mine, mine])
+    _, _, (z,) = await store.claim("a", "t2", ["z"])
     assert z.seconds_left is not None
     # Nobody releases what another holds.
     await store.release("a", "t1", ["x"], leaves=True)
-    _, (x, y) = await store.claim("a", "t2", ["x", "y"])
+    _, _, (x, y) = await store.claim("a", "t2", ["x", "y"])
     # The second leads now.
     assert (x, y) == (Claim(None, STATE), mine)
     # Another key has names of its own.
-    assert await store.claim("b", "t3", ["x"]) == (0.0, [mine])
+    assert await store.claim("b", "t3", ["x"]) == (0.0, "t3", [mine])
     await store.pause("a", "t2", 5.0)
     await store.pause("a", "t2", 1.0)
     assert 4 < (await store.claim("a", "t1", []))[0] <= 5

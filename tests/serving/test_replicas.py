@@ -16,6 +16,7 @@ from llx_mcp.jobs.progress import WaitProgress
 from llx_mcp.jobs.reader import ReaderOptions
 from llx_mcp.local.lifecycle import Timeline
 from tests.jobs.service import KEY, Seen, Service
+from tests.jobs.waits import nothing_left
 from tests.serving.redis_server import (
     FAST,
     LEASE_SECONDS,
@@ -110,6 +111,55 @@ async def test_first_replica_takes_over_what_its_callers_wait_for_too(redis: Red
         group.cancel_scope.cancel()
     assert lists
     assert all(ids == {*own, *other} for ids in lists)
+
+
+async def test_first_replica_polls_the_jobs_of_all_with_one_list_request(redis: RedisServer) -> None:
+    service = Service(SystemClock())
+    shares = [[service.add(f"ext-{name}-{number}", 5) for number in range(10)] for name in "abc"]
+    async with joined_readers(service, redis.url, 3) as replicas:
+        found: list[WaitProgress] = []
+
+        async def run(replica: JoinedReader, ids: list[str]) -> None:
+            found.append(await wait(replica, *ids))
+
+        async with anyio.create_task_group() as group:
+            for replica, ids in zip(replicas, shares, strict=True):
+                group.start_soon(run, replica, ids)
+            await anyio.sleep(1.5)
+            service.seen.clear()
+            await anyio.sleep(2)
+            lists = [seen for seen in service.seen if seen.is_list]
+    # One every 0.3 s, of all jobs; each replica fetches its own.
+    assert 4 <= len(lists) <= 8
+    assert all(set(seen.ids) == {job_id for ids in shares for job_id in ids} for seen in lists)
+    assert all(all_ended(progress) for progress in found)
+    assert [len(service.fetch_times(job_id)) for ids in shares for job_id in ids] == [1] * 30
+
+
+async def test_replica_polls_for_others_only_while_it_has_callers(redis: RedisServer) -> None:
+    service = Service(SystemClock())
+    service.add("ext-1", 600)
+    service.add("ext-2", 4)
+    async with joined_readers(service, redis.url, 2, redis_lease_seconds=30) as (first, second):
+        async with anyio.create_task_group() as group:
+            found: list[WaitProgress] = []
+
+            async def run() -> None:
+                found.append(await wait(second, "ext-2"))
+
+            group.start_soon(wait, first, "ext-1")
+            await anyio.sleep(0.5)
+            group.start_soon(run)
+            await anyio.sleep(1)
+            poller = first.reader._poller
+            assert poller is not None
+            assert len(poller._guests) == 1
+            group.cancel_scope.cancel()
+        await anyio.sleep(0.2)
+        assert poller is not None
+        assert nothing_left(poller)
+        with anyio.fail_after(20):
+            assert all_ended(await wait(second, "ext-2"))
 
 
 async def test_late_wait_knows_the_state_without_a_poll(redis: RedisServer) -> None:
