@@ -14,8 +14,10 @@ from llx_mcp.jobs.progress import WaitProgress
 from llx_mcp.jobs.rate_limit import RateLimit
 from llx_mcp.jobs.reader import JobReader, ReaderOptions, open_reader
 from llx_mcp.jobs.shared import SharedResources, SharedWorkers
+from llx_mcp.scope import DEFAULT_SCOPE
 from tests.jobs.service import Service, source_of
 from tests.jobs.virtual_time import VirtualClock, virtual
+from tests.jobs.waits import nothing_left
 
 NEVER = Turn(math.inf, math.inf)
 EVERY_SECOND = PollSchedule((), shortest_seconds=1.0, longest_seconds=1.0, jitter=0.0)
@@ -66,6 +68,10 @@ class Scripted:
         now = clock.now().timestamp()
         state = JobState(status, now, now - 30, 1.0, has_ended)
         self._on_news([JobNews(self.keys[job_id], state=state)])
+
+    def want(self, job_id: str, seconds: float) -> None:
+        identity = next(iter(self.keys.values())).identity if self.keys else "nobody"
+        self._on_news([JobNews(JobKey(identity, DEFAULT_SCOPE, job_id), wanted_seconds=seconds)])
 
     def hasten(self, job_id: str) -> None:
         self._on_news([JobNews(self.keys[job_id], is_hastened=True)])
@@ -185,6 +191,67 @@ async def test_wait_of_no_time_waits_for_its_turn_if_nothing_is_known() -> None:
         progress = await reader.wait_many(["ext-1"], timeout_seconds=0)
         assert progress.snapshots[0].job is not None
         assert progress.snapshots[0].job.status == "RUNNING"
+
+
+@virtual
+async def test_jobs_of_others_share_the_list_request_and_are_not_fetched() -> None:
+    service, script = Service(VirtualClock()), Scripted(ALWAYS)
+    service.add("ext-own", 600)
+    service.add("ext-guest", 20)
+    service.add("ext-gone", 600)
+    async with coordinated(service, script) as reader, anyio.create_task_group() as group:
+        await start_wait(reader, group, "ext-own")
+        script.want("ext-guest", 60)
+        script.want("ext-gone", 60)
+        await anyio.sleep(5)
+        service.deleted.add("ext-gone")
+        service.seen.clear()
+        await anyio.sleep(10)
+        assert {frozenset(seen.ids) for seen in service.seen[2:] if seen.is_list} == {
+            frozenset({"ext-own", "ext-guest"})
+        }
+        await anyio.sleep(20)
+        assert service.fetch_times("ext-guest") == []
+        assert [told for told in script.told if told[2]] == [
+            ("ext-gone", "RUNNING", True),
+            ("ext-guest", "RUNNING", True),
+        ]
+        assert set(script.keys) == {"ext-own"}
+        group.cancel_scope.cancel()
+
+
+@virtual
+async def test_job_of_others_is_polled_as_long_as_they_ask() -> None:
+    service, script = Service(VirtualClock()), Scripted(ALWAYS)
+    service.add("ext-own", 600)
+    service.add("ext-guest", 600)
+    async with coordinated(service, script) as reader, anyio.create_task_group() as group:
+        await start_wait(reader, group, "ext-own")
+        for _ in range(3):
+            script.want("ext-guest", 10)
+            await anyio.sleep(5)
+        await anyio.sleep(20)
+        times = service.poll_times("ext-guest")
+        assert times[-1] == pytest.approx(20, abs=1.5)
+        assert set(script.keys) == {"ext-own"}
+        group.cancel_scope.cancel()
+
+
+@virtual
+async def test_replica_without_callers_polls_for_nobody() -> None:
+    service, script = Service(VirtualClock()), Scripted(ALWAYS)
+    service.add("ext-own", 10)
+    service.add("ext-guest", 600)
+    async with coordinated(service, script) as reader:
+        async with anyio.create_task_group() as group:
+            await start_wait(reader, group, "ext-own")
+            script.want("ext-guest", 1_000)
+        service.seen.clear()
+        script.want("ext-guest", 1_000)
+        await anyio.sleep(60)
+        assert service.seen == []
+        assert reader._poller is not None
+        assert nothing_left(reader._poller)
 
 
 @virtual
