@@ -43,11 +43,10 @@ class GuestJobs:
 
     def end(self, keys: Iterable[JobKey]) -> None:
         """Stop to poll some of the jobs."""
-        for key in keys:
-            waiter = self._waiters.pop(key, None)
-            if waiter is not None:
-                del self._expires_at[key]
-                self._leave(waiter)
+        ended = [self._waiters.pop(key) for key in list(keys) if self._expires_at.pop(key, None) is not None]
+        # Only now, because the end of a wait may end all others.
+        for waiter in ended:
+            self._leave(waiter)
 
     def end_expired(self, now: float) -> None:
         """Stop to poll the jobs that nobody asked for lately."""

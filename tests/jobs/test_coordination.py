@@ -241,13 +241,16 @@ async def test_job_of_others_is_polled_as_long_as_they_ask() -> None:
 async def test_replica_without_callers_polls_for_nobody() -> None:
     service, script = Service(VirtualClock()), Scripted(ALWAYS)
     service.add("ext-own", 10)
-    service.add("ext-guest", 600)
+    guests = [service.add(f"ext-guest-{number}", 600) for number in range(400)]
     async with coordinated(service, script) as reader:
         async with anyio.create_task_group() as group:
             await start_wait(reader, group, "ext-own")
-            script.want("ext-guest", 1_000)
+            for guest in guests:
+                script.want(guest, 1_000)
+            await anyio.sleep(3)
+            assert len(script.keys) == 401
         service.seen.clear()
-        script.want("ext-guest", 1_000)
+        script.want(guests[0], 1_000)
         await anyio.sleep(60)
         assert service.seen == []
         assert reader._poller is not None
