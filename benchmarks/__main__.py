@@ -1,6 +1,6 @@
 """`make bench`: run each benchmark in turn."""
 
-from benchmarks import grounding, questions, reading, startup, tokens, waiting
+from benchmarks import grounding, questions, reading, replicas, startup, tokens, waiting
 
 for title, run in (
     ("Start-up", startup.run),
@@ -9,6 +9,7 @@ for title, run in (
     ("Reading", reading.run),
     ("Grounding", grounding.run),
     ("Waiting", waiting.run),
+    ("Replicas", replicas.run),
 ):
     print(f"\n## {title}\n")
     run()

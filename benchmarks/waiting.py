@@ -173,7 +173,7 @@ def _serve_jobs(listener: socket.socket) -> None:
     uvicorn.Server(uvicorn.Config(service, log_level="warning", lifespan="off")).run(sockets=[listener])
 
 
-class _CountingSource:
+class CountingSource:
     """A client that counts its requests and notes when each job was fetched with its sections."""
 
     def __init__(self, source: JobSource) -> None:
@@ -200,13 +200,13 @@ class _CountingSource:
 
 
 async def _measure_load(address: str) -> None:
-    counted: list[_CountingSource] = []
+    counted: list[CountingSource] = []
 
     @asynccontextmanager
     async def open_source() -> AsyncIterator[JobSource]:
         settings = Settings.model_construct(api_key=SecretStr(KEY), base_url_override=address)
         async with open_client(settings) as client:
-            counted.append(_CountingSource(client))
+            counted.append(CountingSource(client))
             yield counted[0]
 
     lags: list[float] = []
@@ -219,7 +219,7 @@ async def _measure_load(address: str) -> None:
 
     kib = 0.0
     async with open_reader(open_source, SystemClock()) as reader:
-        await _until_up(address)
+        await until_up(address)
         await reader.wait_many(["ext-none"], timeout_seconds=0)
         before = _resident_kib()
         started, cpu = time.perf_counter(), time.process_time()
@@ -239,7 +239,8 @@ async def _measure_load(address: str) -> None:
     assert len(lags) == NUM_WAITERS
 
 
-async def _until_up(address: str) -> None:
+async def until_up(address: str) -> None:
+    """Wait until the service answers."""
     async with httpx.AsyncClient(trust_env=False) as http:
         while True:
             try:

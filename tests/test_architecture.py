@@ -48,6 +48,7 @@ LIBRARIES = {
     "referencing": {"result"},
     "pypdfium2": {"pdf"},
     "PIL": {"pdf"},
+    "redis": {"serving"},
     "pydantic": {"models", "settings", "answers", "serving", "server", "backends", "local"},
     "pydantic_settings": {"settings", "serving"},
     "openpyxl": {"cli"},
@@ -152,6 +153,7 @@ def test_start_up_imports_nothing_heavy() -> None:
         "llx_mcp.answers.summary",
         "llx_mcp.local",
         "jwt",
+        "redis",
     )
     code = "import sys, llx_mcp.cli.main, llx_mcp.server.run, llx_mcp.serving.run; "
     code += f"print([name for name in {heavy} if name in sys.modules])"

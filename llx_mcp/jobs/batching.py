@@ -37,7 +37,7 @@ def plan_requests(
         allow_lists: whether several jobs may share a list request.
         max_requests: number of requests that can be sent now; the plan may leave out those behind them.
     """
-    idle = [job for job in jobs if not (job.is_polling or job.has_ended)]
+    idle = [job for job in jobs if not (job.is_polling or job.has_ended) and job.may_poll(now)]
     due = [job for job in idle if job.due_at <= now]
     if not due:
         return []

@@ -13,6 +13,7 @@ from llx_mcp.answers.requests import JobRequest
 from llx_mcp.errors import LlxError
 from llx_mcp.jobs.cache import CachedJob, JobCache, JobKey
 from llx_mcp.jobs.clock import Clock
+from llx_mcp.jobs.coordination import Coordination, LocalCoordinator, PollCoordinator
 from llx_mcp.jobs.rate_limit import RateLimit
 from llx_mcp.jobs.rate_limited_source import RateLimitedSource
 from llx_mcp.jobs.single_flight import SingleFlight
@@ -36,6 +37,7 @@ class JobFetcher:
 
     Attributes:
         cache: the finished jobs.
+        coordinator: coordinates the polls with other replicas, once the source is open.
     """
 
     def __init__(
@@ -47,8 +49,11 @@ class JobFetcher:
         *,
         cache: JobCache,
         requests_per_minute: float | None,
+        coordination: Coordination | None = None,
     ) -> None:
         self.cache = cache
+        self.coordinator: PollCoordinator = LocalCoordinator()
+        self._coordination = coordination
         self._open_source = open_source
         self._clock = clock
         self._stack = stack
@@ -70,7 +75,11 @@ class JobFetcher:
         async with self._opening:
             if self._source is None:
                 source = await self._stack.enter_async_context(self._open_source())
-                self._source = RateLimitedSource(source, RateLimit(self._requests_per_minute), self._clock)
+                rate = RateLimit(self._requests_per_minute)
+                if self._coordination is not None:
+                    self.coordinator = self._coordination.join(source.derive_key("replicas"), rate)
+                    self._stack.callback(self.coordinator.close)
+                self._source = RateLimitedSource(source, rate, self._clock)
         return self._source
 
     async def identity(self) -> str:

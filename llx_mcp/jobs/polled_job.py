@@ -1,5 +1,6 @@
 """State of the poll loop: the polled jobs and their waiters."""
 
+import math
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -8,11 +9,15 @@ import anyio
 
 from llx_mcp.errors import LlxError, RateLimitedError, UpstreamError
 from llx_mcp.jobs.cache import JobKey
+from llx_mcp.jobs.coordination import ALWAYS, Turn
 from llx_mcp.jobs.poll_schedule import PollSchedule
 from llx_mcp.jobs.progress import JobSnapshot
 
 if TYPE_CHECKING:
     from llx_mcp.models import Job
+
+# A hastened poll is not sent sooner than this after another one.
+_HASTENED_SECONDS = 1.0
 
 
 @dataclass(eq=False, slots=True)
@@ -37,6 +42,8 @@ class PolledJob:
             the wait needs no second request if the job has ended.
         num_failures: number of failed polls since the last successful one.
         has_ended: whether there is nothing left to poll.
+        turn: when this replica may poll the job. Fetching it once it has ended is always allowed.
+        is_end_told: whether another replica said that the job has ended.
     """
 
     key: JobKey
@@ -55,12 +62,29 @@ class PolledJob:
     num_failures: int = 0
     # A field, not a property: the loop reads it for each job at each turn.
     has_ended: bool = False
+    turn: Turn = ALWAYS
+    is_end_told: bool = False
     _poll_started_at: float = 0.0
+    _is_hastened: bool = False
 
     @property
     def is_known(self) -> bool:
         """Whether anything is known of the job."""
         return self.job is not None or self.error is not None
+
+    def may_poll(self, now: float) -> bool:
+        """Return whether this replica may poll the job now."""
+        return self.turn[0] <= now < self.turn[1] or self.needs_full_fetch
+
+    def ready_at(self, now: float) -> float:
+        """Return when the next poll is due and allowed; infinity if it needs a new turn."""
+        if self.needs_full_fetch:
+            return self.due_at
+        return math.inf if now >= self.turn[1] else max(self.due_at, self.turn[0])
+
+    def awaits_turn(self, now: float) -> bool:
+        """Return whether nothing is known of the job, and its first poll here waits for a turn."""
+        return not self.is_known and not self.may_poll(now)
 
     def add_waiter(self, waiter: "Waiter", now: float) -> None:
         """Add a wait, and make sure that the job is polled before the wait ends."""
@@ -80,6 +104,28 @@ class PolledJob:
     def finish_poll(self) -> None:
         """Note that the running poll is over, whether or not it had a result."""
         self.is_polling = False
+        if self._is_hastened and not self.has_ended:
+            self.due_at = min(self.due_at, self._poll_started_at + _HASTENED_SECONDS)
+        self._is_hastened = False
+
+    def hasten(self, now: float) -> None:
+        """Poll soon, because the job has probably changed. A running poll may have begun before the change."""
+        if self.is_polling:
+            self._is_hastened = True
+        elif not self.has_ended:
+            earliest = now if self.polled_at is None else max(now, self.polled_at + _HASTENED_SECONDS)
+            self.due_at = min(self.due_at, earliest)
+
+    def record_state(self, job: "Job", polled_at: float, interval_seconds: float, now: float) -> None:
+        """Record a job as another replica has polled it."""
+        is_change = self.job is None or self.job.status != job.status
+        self.job = job
+        self.polled_at = polled_at
+        self.failure = None
+        self.num_failures = 0
+        self.interval_seconds = interval_seconds
+        self.schedule_poll(polled_at + interval_seconds, now)
+        self.wake(is_change=is_change)
 
     def record_job(self, job: "Job", service_now: datetime, now: float) -> None:
         """Record a job that has not ended, and schedule its next poll by its age."""
@@ -88,7 +134,7 @@ class PolledJob:
         self.job = job
         self.failure = None
         self.num_failures = 0
-        self.needs_full_fetch = False
+        self.needs_full_fetch = self.is_end_told = False
         self._poll_after(self.schedule.next_interval_seconds(self.age_seconds(service_now, now)), now)
         self.wake(is_change=is_change)
 

@@ -18,6 +18,9 @@ from llx_mcp.errors import UnreachableError
 from llx_mcp.jobs.batching import PollRequest, plan_requests
 from llx_mcp.jobs.cache import JobCache, JobKey
 from llx_mcp.jobs.clock import Clock
+from llx_mcp.jobs.coordination import JobNews, LocalCoordinator, PollCoordinator
+from llx_mcp.jobs.guests import GuestJobs
+from llx_mcp.jobs.poll_news import apply_news, list_states
 from llx_mcp.jobs.poll_schedule import PollSchedule
 from llx_mcp.jobs.polled_job import PolledJob, Waiter
 from llx_mcp.jobs.polling import PollRecorder
@@ -44,13 +47,22 @@ class JobPoller:
     """Waits for jobs with one key. Its polls run in the task group that it is given."""
 
     def __init__(
-        self, source: RateLimitedSource, cache: JobCache, clock: Clock, group: TaskGroup, schedule: PollSchedule
+        self,
+        source: RateLimitedSource,
+        cache: JobCache,
+        clock: Clock,
+        group: TaskGroup,
+        schedule: PollSchedule,
+        coordinator: PollCoordinator | None = None,
     ) -> None:
         self._source = source
         self._cache = cache
         self._clock = clock
         self._group = group
         self._schedule = schedule
+        self._coordinator = coordinator or LocalCoordinator()
+        self._coordinator.start(self._apply_news)
+        self._guests = GuestJobs(lambda keys, deadline: self._join(keys, deadline, wants_every_poll=False), self._leave)
         self._recorder = PollRecorder(cache, clock)
         self._jobs: dict[JobKey, PolledJob] = {}
         self._waiters: set[Waiter] = set()
@@ -131,6 +143,7 @@ class JobPoller:
     async def close(self) -> None:
         """End every wait with the progress so far, and refuse new ones."""
         self._is_closed = True
+        self._guests.clear()
         for waiter in self._waiters:
             waiter.end()
         if self._waiters:
@@ -154,7 +167,7 @@ class JobPoller:
         if not self._is_loop_running:
             self._is_loop_running = True
             self._group.start_soon(self._run)
-        if min(deadline, *(polled.due_at for polled in waiter.jobs)) < self._next_turn_at:
+        if min(deadline, *(polled.ready_at(now) for polled in waiter.jobs)) < self._next_turn_at:
             self._notify()
         return waiter
 
@@ -164,10 +177,25 @@ class JobPoller:
             cached = self._cache.find(key, usage="any")
             job = None if cached is None else cached.job
             polled = self._jobs[key] = PolledJob(key, self._schedule, now, now, job=job, has_ended=job is not None)
+            if not polled.has_ended:
+                polled.turn = self._coordinator.add(key)
         elif polled.error is not None:
             # A wait that begins after an error polls the job again.
             polled = self._jobs[key] = PolledJob(key, self._schedule, now, now)
+            polled.turn = self._coordinator.add(key)
         return polled
+
+    def _apply_news(self, news: Sequence[JobNews]) -> None:
+        for item in news:
+            if item.wanted_seconds and self._has_callers() and (item.key in self._guests or item.key not in self._jobs):
+                self._guests.add(item.key, self._clock.monotonic() + item.wanted_seconds)
+            polled = self._jobs.get(item.key)
+            if polled is not None:
+                apply_news(polled, item, self._clock)
+        self._notify()
+
+    def _has_callers(self) -> bool:
+        return len(self._waiters) > len(self._guests) and not self._is_closed
 
     def _leave(self, waiter: Waiter) -> None:
         self._waiters.discard(waiter)
@@ -178,8 +206,12 @@ class JobPoller:
                 continue
             if self._jobs.get(polled.key) is polled:
                 del self._jobs[polled.key]
+                self._coordinator.remove(polled.key)
             if polled.is_polling:
                 self._cancel_unwanted_requests()
+        if self._guests and not self._has_callers():
+            # With the keys of its own callers alone.
+            self._guests.clear()
         if not self._waiters:
             self._all_left.set()
         if not self._jobs:
@@ -206,6 +238,7 @@ class JobPoller:
         try:
             while self._jobs:
                 self._wake = anyio.Event()
+                self._guests.end_expired(self._clock.monotonic())
                 # Waiters that the latest poll woke run before time passes.
                 await anyio.lowlevel.checkpoint()
                 now = self._clock.monotonic()
@@ -235,7 +268,9 @@ class JobPoller:
             if pause_seconds > 0:
                 return now + pause_seconds
             self._start(request, now)
-        due_times = [polled.due_at for polled in self._jobs.values() if not (polled.is_polling or polled.has_ended)]
+        due_times = [
+            polled.ready_at(now) for polled in self._jobs.values() if not (polled.is_polling or polled.has_ended)
+        ]
         return min(due_times, default=math.inf)
 
     def _postpone_list(self, request: PollRequest, now: float) -> bool:
@@ -269,11 +304,18 @@ class JobPoller:
         try:
             with self._running[request]:
                 await self._recorder.poll(source, request)
+                self._tell(request.jobs)
         finally:
             del self._running[request]
             for polled in request.jobs:
                 polled.finish_poll()
             self._notify()
+
+    def _tell(self, jobs: Sequence[PolledJob]) -> None:
+        """Tell other replicas what was polled. They fetch the jobs that only they wait for."""
+        ended = [job for job in jobs if self._guests.is_alone(job) and (job.needs_full_fetch or job.has_ended)]
+        self._coordinator.tell(list_states(jobs, ended, self._clock))
+        self._guests.end(job.key for job in ended)
 
     async def _rest(self, seconds: float) -> None:
         if self._wake.is_set():
@@ -309,7 +351,7 @@ class JobPoller:
             if waiter.is_over:
                 continue
             needed = [polled for polled in waiter.jobs if polled.needs_poll_before(waiter.deadline)]
-            expects_poll = any(is_full or polled.is_polling for polled in needed)
+            expects_poll = any(is_full or polled.is_polling or polled.awaits_turn(now) for polled in needed)
             if expects_poll and now < waiter.deadline + GRACE_SECONDS:
                 self._late.append(waiter)
             else:

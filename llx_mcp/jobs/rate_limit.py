@@ -1,6 +1,7 @@
 """The rate limit of a key: set by the operator, or learned from the service's refusals."""
 
 from collections import deque
+from collections.abc import Callable
 
 _MINUTE_SECONDS = 60.0
 # A token bucket that holds a quarter of a minute's budget, and fills with the other three quarters each minute, never
@@ -28,6 +29,7 @@ class RateLimit:
 
     Attributes:
         has_succeeded: whether the service has answered any request of the key.
+        on_pause: called with the seconds of each pause that begins or grows here.
     """
 
     def __init__(self, per_minute: float | None = None) -> None:
@@ -37,6 +39,7 @@ class RateLimit:
             per_minute: requests a minute, if the limit is known.
         """
         self.has_succeeded = False
+        self.on_pause: Callable[[float], None] = lambda _: None
         self._configured = per_minute
         self._ceiling = per_minute
         self._budget = per_minute
@@ -82,7 +85,15 @@ class RateLimit:
 
     def pause(self, now: float, seconds: float) -> None:
         """Make no requests for a while, because the service asks for that; for at most 60 s."""
-        self._paused_until = max(self._paused_until, now + min(seconds, _MAX_PAUSE_SECONDS))
+        if self.share_pause(now, seconds):
+            self.on_pause(self._paused_until - now)
+
+    def share_pause(self, now: float, seconds: float) -> bool:
+        """Pause as another replica does, which has the same key; return whether that makes a pause longer."""
+        until = now + min(seconds, _MAX_PAUSE_SECONDS)
+        is_longer = until > max(self._paused_until, now)
+        self._paused_until = max(self._paused_until, until)
+        return is_longer
 
     def note_refusal(self, now: float, retry_after_seconds: float | None) -> None:
         """Record a 429: pause, and lower the budget.

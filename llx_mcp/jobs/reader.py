@@ -64,7 +64,13 @@ class JobReader:
         self._is_ending = False
         self._shared = shared or SharedResources(JobCache(clock, options.cache_bytes), SharedWorkers(group, stack))
         self.fetcher = JobFetcher(
-            open_source, clock, stack, group, cache=self._shared.cache, requests_per_minute=options.requests_per_minute
+            open_source,
+            clock,
+            stack,
+            group,
+            cache=self._shared.cache,
+            requests_per_minute=options.requests_per_minute,
+            coordination=self._shared.coordination,
         )
 
     @cached_property
@@ -321,7 +327,14 @@ class JobReader:
 
         source = await self.fetcher.open()
         if self._poller is None:
-            self._poller = JobPoller(source, self.fetcher.cache, self.clock, self._group, self._options.schedule)
+            self._poller = JobPoller(
+                source,
+                self.fetcher.cache,
+                self.clock,
+                self._group,
+                self._options.schedule,
+                self.fetcher.coordinator,
+            )
         return self._poller
 
 

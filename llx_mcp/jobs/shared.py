@@ -10,6 +10,7 @@ import anyio.lowlevel
 from anyio.abc import TaskGroup
 
 from llx_mcp.jobs.cache import JobCache
+from llx_mcp.jobs.coordination import Coordination
 from llx_mcp.turns import TurnQueue
 
 if TYPE_CHECKING:
@@ -85,9 +86,11 @@ class SharedResources:
         workers: opens the pool of worker processes.
         pdfs: opens processes that work on PDFs.
         documents: the turns at fetching and reading documents.
+        coordination: coordinates the polls with other replicas; None where there are none.
     """
 
     cache: JobCache
     workers: SharedWorkers
     pdfs: SharedPdfs = field(default_factory=SharedPdfs)
     documents: TurnQueue = field(default_factory=lambda: TurnQueue(_MAX_DOCUMENTS, _MAX_DOCUMENTS // 2))
+    coordination: Coordination | None = None

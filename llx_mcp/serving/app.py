@@ -34,10 +34,13 @@ from llx_mcp.serving.http_messages import RepairMessages
 from llx_mcp.serving.limits import CallLimit, check_body, check_headers, limit_body_time
 from llx_mcp.serving.modes import build_authenticator, build_metadata_routes
 from llx_mcp.serving.refusals import Refusal, Refusals, RefusedError, refuse_for_now
+from llx_mcp.serving.replicas import Replicas, build_replicas, run_replicas
 from llx_mcp.serving.request_state import build_state_security
 from llx_mcp.serving.settings import HttpSettings
 from llx_mcp.serving.tenant_bus import TenantBus
 from llx_mcp.serving.tenants import Tenants, open_tenants, use_callers_reader
+from llx_mcp.serving.webhooks import PATH as WEBHOOK_PATH
+from llx_mcp.serving.webhooks import build_webhooks
 from llx_mcp.serving.write_scope import WriteScope, list_writing_tools
 from llx_mcp.settings import LogLevel, Settings
 
@@ -82,6 +85,8 @@ class HttpApp:
         bus: carries the events of subscriptions.
         redactor: removes secrets from logs.
         write_scope: checks calls that write.
+        replicas: coordinates the polls with other replicas.
+        webhooks: receives the events of LlamaCloud; None without a secret.
         is_stopping: whether new calls are refused because the server stops.
     """
 
@@ -112,8 +117,16 @@ class HttpApp:
         self.health.add("calls", lambda: PartState("stopping", False) if self.is_stopping else PartState("ok"))
         secrets = options.service.build_redactor()
         self.redactor = CallerRedactor(secrets, self._list_redactors)
+        self.replicas = build_replicas(settings, options.clock)
+        if isinstance(self.replicas, Replicas):
+            self.health.add("redis", self.replicas.check)
         self.server = self._build_server(CallerRedactor(secrets))
         self._endpoint = self._build_endpoint()
+        self._endpoints: dict[str, ASGIApp] = {}
+        self.webhooks = build_webhooks(settings, self.replicas, options.clock)
+        if self.webhooks is not None:
+            self._endpoints[WEBHOOK_PATH] = self.webhooks.answer
+        self._endpoints[settings.path] = self._answer_message
         self._routes = Starlette(
             routes=[
                 Route("/healthz", self.health.answer_alive),
@@ -145,7 +158,7 @@ class HttpApp:
 
         try:
             check_headers(Headers(scope=scope), self._settings.max_header_bytes)
-            answer = self._answer_message if scope["path"] == self._settings.path else self._routes
+            answer = self._endpoints.get(scope["path"], self._routes)
             await answer(scope, receive, send_noted)
         except RefusedError as exc:
             if is_started:
@@ -218,6 +231,7 @@ class HttpApp:
         options, settings = self._options, self._settings
         self.write_scope.writing_tools = await list_writing_tools(self.server)
         async with (
+            run_replicas(self.replicas),
             options.open_shared() as build_source,
             open_tenants(
                 build_source,
@@ -225,6 +239,7 @@ class HttpApp:
                 options.reader,
                 max_tenants=settings.max_tenants,
                 idle_seconds=settings.tenant_idle_seconds,
+                coordination=self.replicas,
             ) as self._tenants,
             self.server.session_manager.run(),
         ):

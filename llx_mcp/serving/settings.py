@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, field_validator
+from pydantic import BeforeValidator, Field, SecretStr, field_validator
 from pydantic_settings import NoDecode
 
 from llx_mcp.settings import EnvironmentSettings, check_base_url, is_loopback
@@ -52,6 +52,9 @@ class HttpSettings(EnvironmentSettings):
         oauth_audience: audience of the tokens; by default, the public address.
         oauth_algorithms: algorithms of signatures that are accepted.
         oauth_clock_skew_seconds: how far the issuer's clock may be off.
+        redis_url: address of the Redis through which replicas work as one; it may hold a password.
+        redis_lease_seconds: after this time without a sign of the replica that polls a job, another one does.
+        webhook_secrets: secrets with which LlamaCloud signs the webhooks that it sends to this server.
     """
 
     auth: AuthMode | None = Field(None, validation_alias="LLX_MCP_AUTH")
@@ -82,6 +85,12 @@ class HttpSettings(EnvironmentSettings):
         ("RS256", "PS256", "ES256", "EdDSA"), min_length=1, validation_alias="LLX_MCP_OAUTH_ALGORITHMS"
     )
     oauth_clock_skew_seconds: float = Field(60.0, ge=0, le=600, validation_alias="LLX_MCP_OAUTH_CLOCK_SKEW_SECONDS")
+
+    redis_url: SecretStr | None = Field(None, validation_alias="LLX_MCP_REDIS_URL")
+    redis_lease_seconds: float = Field(10.0, ge=1, le=300, validation_alias="LLX_MCP_REDIS_LEASE_SECONDS")
+    webhook_secrets: Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_split)] = Field(
+        (), validation_alias="LLX_MCP_WEBHOOK_SECRETS"
+    )
 
     @field_validator("auth", mode="before")
     @classmethod

@@ -19,6 +19,7 @@ from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from llx_mcp.backends import BuildSource
 from llx_mcp.jobs.cache import JobCache
 from llx_mcp.jobs.clock import Clock
+from llx_mcp.jobs.coordination import Coordination
 from llx_mcp.jobs.reader import JobReader, open_reader
 from llx_mcp.jobs.reader_options import ReaderOptions
 from llx_mcp.jobs.shared import SharedResources, SharedWorkers
@@ -214,6 +215,7 @@ async def open_tenants(
     *,
     max_tenants: int,
     idle_seconds: float,
+    coordination: Coordination | None = None,
 ) -> AsyncIterator[Tenants]:
     """Open the tenants of a server. At the end, all readers and worker processes end.
 
@@ -223,9 +225,10 @@ async def open_tenants(
         options: how jobs are polled and cached; the memory is that of all tenants together.
         max_tenants: most keys in use at once.
         idle_seconds: after this time without a request, what is held for a key is dropped.
+        coordination: coordinates the polls with other replicas.
     """
     async with AsyncExitStack() as stack, anyio.create_task_group() as group:
-        shared = SharedResources(JobCache(clock, options.cache_bytes), SharedWorkers(group, stack))
+        shared = SharedResources(JobCache(clock, options.cache_bytes), SharedWorkers(group, stack), coordination)
         tenants = Tenants(
             build_source,
             group,

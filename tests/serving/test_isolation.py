@@ -8,16 +8,19 @@ import os
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import anyio
 import pytest
+from redis.asyncio import Redis
 
 from llx_mcp.jobs.creation_options import CreationOptions
 from llx_mcp.jobs.reader_options import ReaderOptions
 from llx_mcp.redaction import RedactingFilter
 from llx_mcp.serving.logs import hide_documents
 from tests.jobs.creating import SCHEMA
+from tests.serving.redis_server import NEEDS_REDIS, running_redis
 from tests.serving.replicas import LEGACY, MODERN, Answer, KeyedService, Replica, open_replicas
 
 NUM_TENANTS = 7
@@ -222,9 +225,35 @@ async def take_step(world: World, replicas: list[Replica]) -> None:
 
 @pytest.mark.parametrize("seed", range(4))
 async def test_nothing_of_one_tenant_reaches_another(seed: int, log: Log) -> None:
+    await check_isolation(seed, log)
+
+
+@NEEDS_REDIS
+async def test_nothing_of_a_tenant_reaches_redis(log: Log, tmp_path: Path) -> None:
+    with running_redis(tmp_path) as redis:
+        async with Redis.from_url(redis.url) as client, client.monitor() as monitor, anyio.create_task_group() as group:
+            commands: list[str] = []
+
+            async def record() -> None:
+                while True:
+                    commands.append((await monitor.next_command())["command"])
+
+            group.start_soon(record)
+            world = await check_isolation(4, log, redis_url=redis.url)
+            await anyio.sleep(0.5)
+            group.cancel_scope.cancel()
+    text = "\n".join(commands)
+    assert text.count("EVAL") > 20
+    for key, word in zip(world.keys, world.words, strict=True):
+        assert key[4:24] not in text
+        assert word not in text
+    assert "ext-" not in text
+
+
+async def check_isolation(seed: int, log: Log, **settings: Any) -> World:
     world = World(seed)
     async with open_replicas(
-        world.service, 2, auth="pass-through", max_tenants=MAX_TENANTS, reader=OPTIONS
+        world.service, 2, auth="pass-through", max_tenants=MAX_TENANTS, reader=OPTIONS, **settings
     ) as replicas:
         for replica in replicas:
             log.addFilter(RedactingFilter(replica.app.redactor))
@@ -246,3 +275,4 @@ async def test_nothing_of_one_tenant_reaches_another(seed: int, log: Log) -> Non
     assert world.outcomes["create 200"] > NUM_STEPS / 60
     assert world.outcomes["lines of a document"] > 0
     world.service.close()
+    return world
