@@ -27,7 +27,8 @@ from pydantic import SecretStr
 from benchmarks.waiting import CountingSource, until_up
 from llx_mcp.jobs.cache import JobCache
 from llx_mcp.jobs.clock import SystemClock
-from llx_mcp.jobs.reader import ReaderOptions, open_reader
+from llx_mcp.jobs.reader import open_reader
+from llx_mcp.jobs.reader_options import ReaderOptions
 from llx_mcp.jobs.shared import SharedResources, SharedWorkers
 from llx_mcp.jobs.source import JobSource
 from llx_mcp.llamacloud import open_client
@@ -210,7 +211,7 @@ async def _wait_for_all(
     late: list[float] = []
     num_waits = 0
     async with AsyncExitStack() as stack, anyio.create_task_group() as group, run_replicas(replicas):
-        shared = SharedResources(JobCache(clock), SharedWorkers(group, stack), replicas)
+        shared = SharedResources(JobCache(clock), SharedWorkers(group, stack), coordination=replicas)
         # With a known limit, list requests are not spaced out as for a free key.
         options = ReaderOptions(requests_per_minute=10_000)
         async with open_reader(open_source, clock, options, shared) as reader:

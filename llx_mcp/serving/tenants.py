@@ -228,7 +228,9 @@ async def open_tenants(
         coordination: coordinates the polls with other replicas.
     """
     async with AsyncExitStack() as stack, anyio.create_task_group() as group:
-        shared = SharedResources(JobCache(clock, options.cache_bytes), SharedWorkers(group, stack), coordination)
+        shared = SharedResources(
+            JobCache(clock, options.cache_bytes), SharedWorkers(group, stack), coordination=coordination
+        )
         tenants = Tenants(
             build_source,
             group,

@@ -12,7 +12,8 @@ from llx_mcp.jobs.coordination import ALWAYS, JobNews, JobState, LocalCoordinati
 from llx_mcp.jobs.poll_schedule import PollSchedule
 from llx_mcp.jobs.progress import WaitProgress
 from llx_mcp.jobs.rate_limit import RateLimit
-from llx_mcp.jobs.reader import JobReader, ReaderOptions, open_reader
+from llx_mcp.jobs.reader import JobReader, open_reader
+from llx_mcp.jobs.reader_options import ReaderOptions
 from llx_mcp.jobs.shared import SharedResources, SharedWorkers
 from llx_mcp.scope import DEFAULT_SCOPE
 from tests.jobs.service import Service, source_of
@@ -83,7 +84,7 @@ async def coordinated(
 ) -> AsyncIterator[JobReader]:
     async with AsyncExitStack() as stack, anyio.create_task_group() as group:
         stack.callback(service.close)
-        shared = SharedResources(JobCache(service.clock), SharedWorkers(group, stack), coordination)
+        shared = SharedResources(JobCache(service.clock), SharedWorkers(group, stack), coordination=coordination)
         options = ReaderOptions(schedule, requests_per_minute=6_000)
         async with open_reader(source_of(service), service.clock, options, shared) as reader:
             yield reader

@@ -17,7 +17,8 @@ from pydantic import SecretStr
 from llx_mcp.jobs.cache import JobCache
 from llx_mcp.jobs.clock import SystemClock
 from llx_mcp.jobs.poll_schedule import PollSchedule
-from llx_mcp.jobs.reader import JobReader, ReaderOptions, open_reader
+from llx_mcp.jobs.reader import JobReader, open_reader
+from llx_mcp.jobs.reader_options import ReaderOptions
 from llx_mcp.jobs.shared import SharedResources, SharedWorkers
 from llx_mcp.serving.replicas import Replicas, build_replicas, run_replicas
 from llx_mcp.serving.settings import HttpSettings
@@ -108,7 +109,7 @@ async def joined_reader(
     replicas = build_replicas(read_settings(HttpSettings, **given), clock)
     assert isinstance(replicas, Replicas)
     async with AsyncExitStack() as stack, anyio.create_task_group() as group, run_replicas(replicas):
-        shared = SharedResources(JobCache(clock), SharedWorkers(group, stack), replicas)
+        shared = SharedResources(JobCache(clock), SharedWorkers(group, stack), coordination=replicas)
         # With a known limit, list requests are not spaced out as for a free key.
         options = ReaderOptions(schedule, requests_per_minute=6_000)
         async with open_reader(source_of(service, key), clock, options, shared) as reader:

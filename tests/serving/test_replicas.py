@@ -13,7 +13,7 @@ from redis.asyncio import Redis
 from llx_mcp.jobs.clock import SystemClock
 from llx_mcp.jobs.poll_schedule import PollSchedule
 from llx_mcp.jobs.progress import WaitProgress
-from llx_mcp.jobs.reader import ReaderOptions
+from llx_mcp.jobs.reader_options import ReaderOptions
 from llx_mcp.local.lifecycle import Timeline
 from tests.jobs.service import KEY, Seen, Service
 from tests.jobs.waits import nothing_left

@@ -14,7 +14,7 @@ import pytest
 
 from llx_mcp.jobs.clock import SystemClock
 from llx_mcp.jobs.poll_schedule import PollSchedule
-from llx_mcp.jobs.reader import ReaderOptions
+from llx_mcp.jobs.reader_options import ReaderOptions
 from llx_mcp.local.webhooks import Webhook, WebhookEvent, build_headers
 from llx_mcp.serving.webhooks import MAX_BODY_BYTES, find_secret
 from tests.serving.replicas import KeyedService, Replica, open_replica
