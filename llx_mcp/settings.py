@@ -13,6 +13,7 @@ from llx_mcp.redaction import Redactor
 
 Region = Literal["na", "eu"]
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
+LogFormat = Literal["text", "json"]
 AnySettings = TypeVar("AnySettings", bound="EnvironmentSettings")
 
 BASE_URLS: dict[Region, str] = {
@@ -73,6 +74,7 @@ class Settings(KeySettings):
         poll_max_seconds: longest interval between two polls of a job.
         call_seconds: how long one call may take; the timeout of a wait comes on top.
         log_level: level of the log on stderr.
+        log_format: `text` for people, or `json` with one object a line.
     """
 
     region: Region | None = Field(None, validation_alias="LLAMA_CLOUD_REGION")
@@ -85,13 +87,14 @@ class Settings(KeySettings):
     poll_max_seconds: float | None = Field(None, ge=0.5, le=3_600, validation_alias="LLX_MCP_POLL_MAX_SECONDS")
     call_seconds: float = Field(CALL_SECONDS, ge=1, le=3_600, validation_alias="LLX_MCP_CALL_SECONDS")
     log_level: LogLevel = Field("WARNING", validation_alias="LLX_MCP_LOG_LEVEL")
+    log_format: LogFormat = Field("text", validation_alias="LLX_MCP_LOG_FORMAT")
 
-    @field_validator("region", "log_level", mode="before")
+    @field_validator("region", "log_level", "log_format", mode="before")
     @classmethod
     def _fold_case(cls, value: object, info: object) -> object:
         if not isinstance(value, str):
             return value
-        return value.lower() if getattr(info, "field_name", "") == "region" else value.upper()
+        return value.upper() if getattr(info, "field_name", "") == "log_level" else value.lower()
 
     @field_validator("base_url_override")
     @classmethod

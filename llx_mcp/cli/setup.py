@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING
 from llx_mcp.errors import ConfigurationError
 from llx_mcp.redaction import RedactingFilter, Redactor
 from llx_mcp.scope import Scope
-from llx_mcp.settings import Settings, load_settings
+from llx_mcp.settings import LogFormat, Settings, load_settings
 
 if TYPE_CHECKING:
+    import logging
+
     from llx_mcp.jobs.reader import ReaderOptions
     from llx_mcp.jobs.source import OpenSource
     from llx_mcp.local import JobStore
@@ -77,11 +79,21 @@ def set_up_settings(arguments: argparse.Namespace) -> Settings:
         organization_id=arguments.organization_id,
         log_level=arguments.log_level,
     )
-    log_format = "%(asctime)s %(levelname)s %(name)s: %(message)s"
     handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_build_formatter(settings.log_format))
     handler.addFilter(RedactingFilter(settings.build_redactor()))
-    logging.basicConfig(handlers=[handler], level=settings.log_level, format=log_format)
+    logging.basicConfig(handlers=[handler], level=settings.log_level)
     return settings
+
+
+def _build_formatter(log_format: LogFormat) -> "logging.Formatter":
+    if log_format == "json":
+        from llx_mcp.json_log import JsonFormatter
+
+        return JsonFormatter()
+    import logging
+
+    return logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
 
 
 def is_local(arguments: argparse.Namespace) -> bool:

@@ -86,6 +86,11 @@ class JobReader:
             open_source, clock, stack, group, cache=shared.cache, requests_per_minute=options.requests_per_minute
         )
 
+    @property
+    def num_waits(self) -> int:
+        """How many waits are open."""
+        return 0 if self._poller is None else self._poller.num_waits
+
     @cached_property
     def _executor(self) -> "AnswerExecutor":
         from llx_mcp.jobs.executor import AnswerExecutor

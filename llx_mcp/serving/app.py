@@ -25,6 +25,7 @@ from llx_mcp.errors import ConfigurationError
 from llx_mcp.jobs.clock import Clock, SystemClock
 from llx_mcp.jobs.reader import ReaderOptions
 from llx_mcp.jobs.source import JobSource
+from llx_mcp.observation import Observer, set_observers
 from llx_mcp.redaction import Redactor
 from llx_mcp.server.app import ExtractServer, build_server
 from llx_mcp.serving.callers import CallerRedactor, set_caller
@@ -32,11 +33,16 @@ from llx_mcp.serving.health import Health, PartState
 from llx_mcp.serving.hosts import HostCheck
 from llx_mcp.serving.http_messages import RepairMessages
 from llx_mcp.serving.limits import CallLimit, check_body, check_headers, limit_body_time
+from llx_mcp.serving.metrics_server import build_metrics
 from llx_mcp.serving.modes import build_authenticator, build_metadata_routes
+from llx_mcp.serving.observed_calls import ObservedCalls
 from llx_mcp.serving.refusals import Refusal, Refusals, RefusedError, refuse_for_now
+from llx_mcp.serving.request_ids import name_request
+from llx_mcp.serving.server_state import ServerState
 from llx_mcp.serving.settings import HttpSettings
 from llx_mcp.serving.tenant_bus import TenantBus
 from llx_mcp.serving.tenants import Tenants, open_tenants, use_callers_reader
+from llx_mcp.serving.tracing import Tracer, continue_trace, drop_sdk_spans
 from llx_mcp.serving.write_scope import WriteScope, list_writing_tools
 from llx_mcp.settings import LogLevel, Settings
 
@@ -80,6 +86,7 @@ class HttpApp:
         bus: carries the events of subscriptions.
         redactor: removes secrets from logs.
         write_scope: checks calls that write.
+        metrics: counts what the server does; None where nobody asked for it.
         is_stopping: whether new calls are refused because the server stops.
     """
 
@@ -106,6 +113,12 @@ class HttpApp:
         self.calls = CallLimit(settings.max_calls)
         self.health = Health()
         self.health.add("calls", lambda: PartState("stopping", False) if self.is_stopping else PartState("ok"))
+        self.metrics = build_metrics(settings)
+        self._observers: list[Observer] = [Tracer()]
+        if self.metrics is not None:
+            self.metrics.add_state(self.read_state)
+            self._observers.append(self.metrics)
+        self._observed_calls = ObservedCalls(lambda method: self.server.has_method(method))  # noqa: PLW0108 - built below
         secrets = options.service.build_redactor()
         self.redactor = CallerRedactor(secrets, self._list_redactors)
         self.server = self._build_server(CallerRedactor(secrets))
@@ -132,6 +145,8 @@ class HttpApp:
         if scope["type"] != "http":
             await self._routes(scope, receive, send)
             return
+        set_observers(*self._observers)
+        send = name_request(scope, send, self.redactor)
         is_started = False
 
         async def send_noted(message: Message) -> None:
@@ -155,6 +170,19 @@ class HttpApp:
     def run(self) -> AbstractAsyncContextManager[None]:
         """Run the application for as long as the block lasts, where no server does."""
         return self._lifespan(self._routes)
+
+    def read_state(self) -> ServerState:
+        """Return the state at this moment. The application must run."""
+        shared = self.tenants.shared
+        return ServerState(
+            self.tenants.num_waits,
+            self.calls.num_open,
+            len(self.tenants),
+            shared.workers.num_workers,
+            shared.cache.num_bytes,
+            self.refusals.counts,
+            self.health.read(),
+        )
 
     async def stop(self) -> None:
         """Refuse new calls, answer the waits, and wait for the other calls as long as the settings allow."""
@@ -184,15 +212,17 @@ class HttpApp:
 
     def _build_server(self, redactor: Redactor) -> ExtractServer:
         options = self._options
-        return build_server(
+        server = build_server(
             _refuse_to_open,
             redactor=redactor,
             clock=options.clock,
             options=options.reader,
-            middleware=[use_callers_reader, self.write_scope.check_call],
+            middleware=[continue_trace, self._observed_calls, use_callers_reader, self.write_scope.check_call],
             bus=options.bus,
             log_level=options.log_level,
         )
+        drop_sdk_spans(server.middleware)
+        return server
 
     def _build_endpoint(self) -> ASGIApp:
         # The hosts have been checked, for all protocols alike.
@@ -212,6 +242,7 @@ class HttpApp:
     async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
         options, settings = self._options, self._settings
         self.write_scope.writing_tools = await list_writing_tools(self.server)
+        self._observed_calls.tools = frozenset(tool.name for tool in await self.server.list_tools())
         async with (
             options.open_shared() as build_source,
             open_tenants(

@@ -1,0 +1,37 @@
+"""Each answer names its request, by the id that the client sent if that is well formed and no secret."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.serving.replicas import URL, KeyedService, open_replica
+
+KEY, OTHER_KEY = "llx-key-of-one-caller", "llx-key-of-another-caller"
+
+
+@pytest.fixture
+def service() -> Iterator[KeyedService]:
+    service = KeyedService()
+    service.add_job(KEY, "ext-1", {"total": 11})
+    service.add_job(OTHER_KEY, "ext-1", {"total": 22})
+    yield service
+    service.close()
+
+
+async def test_well_formed_id_is_returned(service: KeyedService) -> None:
+    async with open_replica(service, auth="pass-through") as replica:
+        answer = await replica.send("ping", {}, KEY, **{"x-request-id": "Trace-1.a_b"})
+        refused = await replica.send("ping", {}, None, **{"x-request-id": "Trace-2"})
+        health = await replica.http.get(URL.replace("/mcp", "/healthz"), headers={"x-request-id": "Trace-3"})
+    assert [one.headers["x-request-id"] for one in (answer, refused, health)] == ["Trace-1.a_b", "Trace-2", "Trace-3"]
+
+
+@pytest.mark.parametrize("given", ["", "a" * 65, "two words", "semi;colon", "é", KEY, f"x-{OTHER_KEY}"])
+async def test_other_id_is_replaced_by_a_new_one(given: str, service: KeyedService) -> None:
+    async with open_replica(service, auth="pass-through") as replica:
+        await replica.call("get_extract_job", OTHER_KEY, job_id="ext-1")
+        headers = {"x-request-id": given.encode("latin-1").decode("latin-1")} if given.isascii() else {}
+        made = [(await replica.send("ping", {}, KEY, **headers)).headers["x-request-id"] for _ in range(2)]
+    assert given not in made
+    assert all(len(one) == 32 and one.isalnum() for one in made)
+    assert made[0] != made[1]
