@@ -4,7 +4,7 @@ import errno
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anyio
 from starlette.applications import Starlette
@@ -64,6 +64,14 @@ def open_metrics_listener(settings: HttpSettings) -> Iterator[socket.socket | No
 async def serve_metrics(metrics: "Metrics", listener: socket.socket) -> None:
     """Serve `/metrics` on a socket, and measure the delay of the event loop, until cancelled."""
     import uvicorn
+    from uvicorn.protocols.http.h11_impl import H11Protocol
+
+    class Quiet(H11Protocol):
+        """Does not log requests: they come every few seconds."""
+
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(*arguments, **options)
+            self.access_log = False
 
     class Server(uvicorn.Server):
         """Leaves the signals to the server of the callers."""
@@ -76,7 +84,7 @@ async def serve_metrics(metrics: "Metrics", listener: socket.socket) -> None:
         return Response(metrics.render(), headers={"content-type": _CONTENT_TYPE, "cache-control": "no-store"})
 
     app = Starlette(routes=[Route("/metrics", answer)])
-    options = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", server_header=False, ws="none")
+    options = uvicorn.Config(app, http=Quiet, log_config=None, lifespan="off", server_header=False, ws="none")
     async with anyio.create_task_group() as group:
         group.start_soon(metrics.measure_loop_delay)
         await Server(options).serve(sockets=[listener])

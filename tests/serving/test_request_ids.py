@@ -1,10 +1,14 @@
 """Each answer names its request, by the id that the client sent if that is well formed and no secret."""
 
+import json
 from collections.abc import Iterator
+from pathlib import Path
 
+import httpx
 import pytest
 
-from tests.serving.replicas import URL, KeyedService, open_replica
+from tests.server.serving import serving_http
+from tests.serving.replicas import LEGACY, URL, KeyedService, build_message, open_replica
 
 KEY, OTHER_KEY = "llx-key-of-one-caller", "llx-key-of-another-caller"
 
@@ -35,3 +39,19 @@ async def test_other_id_is_replaced_by_a_new_one(given: str, service: KeyedServi
     assert given not in made
     assert all(len(one) == 32 and one.isalnum() for one in made)
     assert made[0] != made[1]
+
+
+def test_json_log_names_the_request_and_never_its_key(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    environment = {"LLX_MCP_LOG_FORMAT": "json", "LLX_MCP_LOG_LEVEL": "INFO", "LLX_MCP_METRICS_PORT": "0"}
+    content, headers = build_message("ping", {}, LEGACY)
+    headers |= {"authorization": f"Bearer {KEY}", "x-request-id": "req-7"}
+    with serving_http("--local", "--auth", "pass-through", environment=environment, log=log) as server:
+        assert httpx.post(server.url, content=content, headers=headers, timeout=60).status_code == 200
+        assert httpx.post(f"{server.url}/{KEY}", content=content, headers=headers, timeout=60).status_code == 404
+        text = log.read_text()
+    lines = [json.loads(line) for line in text.splitlines() if not line.startswith("llx-mcp: ")]
+    accesses = [line for line in lines if line["logger"] == "uvicorn.access"]
+    assert [line["request_id"] for line in accesses] == ["req-7", "req-7"]
+    assert '"POST /mcp HTTP/1.1" 200' in accesses[0]["message"]
+    assert KEY not in text
