@@ -82,6 +82,7 @@ class JobReader:
         self._is_ending = False
         shared = shared or SharedResources(JobCache(clock, options.cache_bytes), SharedWorkers(group, stack))
         self._workers = shared.workers
+        self._answers = shared.answers
         self.fetcher = JobFetcher(
             open_source, clock, stack, group, cache=shared.cache, requests_per_minute=options.requests_per_minute
         )
@@ -95,7 +96,7 @@ class JobReader:
     def _executor(self) -> "AnswerExecutor":
         from llx_mcp.jobs.executor import AnswerExecutor
 
-        return AnswerExecutor(self.fetcher.cache, self._workers, self._group)
+        return AnswerExecutor(self.fetcher.cache, self._workers, self._group, self._answers)
 
     @cached_property
     def joined(self) -> "JoinedJobs":
