@@ -69,7 +69,11 @@ def open_listener(host: str, port: int) -> socket.socket:
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+        listener = socket.create_server((host, port), family=family, backlog=_BACKLOG)
+        # Inherited by each connection. asyncio sets it only on sockets that it made itself, and without it an answer
+        # in several parts can wait until the client has confirmed the first.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return listener  # noqa: TRY300 - the except clause returns no value
     except OSError as exc:
         if exc.errno in (errno.EADDRINUSE, errno.EACCES):
             raise
