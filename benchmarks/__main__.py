@@ -1,6 +1,6 @@
 """`make bench`: run each benchmark in turn."""
 
-from benchmarks import questions, reading, startup, tokens, waiting
+from benchmarks import questions, reading, serving, startup, tokens, waiting
 
 for title, run in (
     ("Start-up", startup.run),
@@ -8,6 +8,7 @@ for title, run in (
     ("Questions", questions.run),
     ("Reading", reading.run),
     ("Waiting", waiting.run),
+    ("Serving", serving.run),
 ):
     print(f"\n## {title}\n")
     run()
