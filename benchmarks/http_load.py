@@ -37,14 +37,6 @@ class Times:
     duration: float
 
     @property
-    def calls_a_second(self) -> float:
-        return len(self.seconds) / self.duration
-
-    @property
-    def p95_ms(self) -> float:
-        return statistics.quantiles(self.seconds, n=20)[-1] * 1_000
-
-    @property
     def mean_ms(self) -> float:
         return statistics.fmean(self.seconds) * 1_000
 
