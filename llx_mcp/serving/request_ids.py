@@ -1,7 +1,7 @@
 """Each request has an id, which its answer and its records in the log show."""
 
 import re
-import uuid
+import secrets
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import Message, Scope, Send
@@ -34,7 +34,8 @@ def name_request(scope: Scope, send: Send, redactor: Redactor) -> Send:
 
 def _choose_id(headers: Headers, redactor: Redactor) -> str:
     given = headers.get(_HEADER, "")
-    own = Redactor(headers.get("authorization", "").partition(" ")[2])
-    if _WELL_FORMED.fullmatch(given) and not own.is_in(given) and not redactor.is_in(given):
-        return given
-    return uuid.uuid4().hex
+    if _WELL_FORMED.fullmatch(given):
+        own = Redactor(headers.get("authorization", "").partition(" ")[2])
+        if not own.is_in(given) and not redactor.is_in(given):
+            return given
+    return secrets.token_hex(16)
