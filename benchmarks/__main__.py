@@ -1,6 +1,6 @@
 """`make bench`: run each benchmark in turn."""
 
-from benchmarks import grounding, questions, reading, replicas, startup, tokens, waiting
+from benchmarks import grounding, questions, reading, replicas, serving, startup, tokens, waiting
 
 for title, run in (
     ("Start-up", startup.run),
@@ -10,6 +10,7 @@ for title, run in (
     ("Grounding", grounding.run),
     ("Waiting", waiting.run),
     ("Replicas", replicas.run),
+    ("Serving", serving.run),
 ):
     print(f"\n## {title}\n")
     run()

@@ -15,6 +15,7 @@ Region = Literal["na", "eu"]
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 # What a server may do besides reading, where the operator allows it.
 Permission = Literal["create", "cancel", "delete"]
+LogFormat = Literal["text", "json"]
 AnySettings = TypeVar("AnySettings", bound="EnvironmentSettings")
 
 BASE_URLS: dict[Region, str] = {
@@ -78,6 +79,7 @@ class Settings(KeySettings):
         max_pages: most pages of one created job; None sets no limit.
         check_citations: whether reading, searching and reviewing check citations against the text of the document.
         log_level: level of the log on stderr.
+        log_format: `text` for people, or `json` with one object a line.
     """
 
     region: Region | None = Field(None, validation_alias="LLAMA_CLOUD_REGION")
@@ -93,13 +95,14 @@ class Settings(KeySettings):
     max_pages: int | None = Field(None, ge=1, validation_alias="LLX_MCP_MAX_PAGES")
     check_citations: bool = Field(True, validation_alias="LLX_MCP_CHECK_CITATIONS")
     log_level: LogLevel = Field("WARNING", validation_alias="LLX_MCP_LOG_LEVEL")
+    log_format: LogFormat = Field("text", validation_alias="LLX_MCP_LOG_FORMAT")
 
-    @field_validator("region", "log_level", mode="before")
+    @field_validator("region", "log_level", "log_format", mode="before")
     @classmethod
     def _fold_case(cls, value: object, info: object) -> object:
         if not isinstance(value, str):
             return value
-        return value.lower() if getattr(info, "field_name", "") == "region" else value.upper()
+        return value.upper() if getattr(info, "field_name", "") == "log_level" else value.lower()
 
     @field_validator("allow", mode="before")
     @classmethod

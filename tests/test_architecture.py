@@ -29,7 +29,8 @@ LAYERS = [
     {"query", "evidence", "relations"},
     {"result"},
     {"models", "settings"},
-    {"errors", "raw_json", "redaction", "scope", "turns"},
+    {"json_log"},
+    {"errors", "observation", "raw_json", "redaction", "scope", "turns"},
 ]
 # The packages that may import each outside library. Everything else stays free of it.
 LIBRARIES = {
@@ -37,6 +38,8 @@ LIBRARIES = {
     "mcp_types": {"serving", "server"},
     "httpx": {"llamacloud", "serving"},
     "jwt": {"serving"},
+    "prometheus_client": {"serving"},
+    "opentelemetry": {"serving"},
     "stamina": {"llamacloud"},
     "starlette": {"local", "serving"},
     "sqlite3": {"local", "query"},
@@ -154,6 +157,7 @@ def test_start_up_imports_nothing_heavy() -> None:
         "llx_mcp.local",
         "jwt",
         "redis",
+        "prometheus_client",
     )
     code = "import sys, llx_mcp.cli.main, llx_mcp.server.run, llx_mcp.serving.run; "
     code += f"print([name for name in {heavy} if name in sys.modules])"

@@ -33,6 +33,8 @@ def run_http(arguments: argparse.Namespace, setup: CommandSetup, reader_options:
         path=arguments.path,
         allowed_hosts=arguments.allowed_hosts,
         trusted_proxies=arguments.trusted_proxies,
+        metrics_host=arguments.metrics_host,
+        metrics_port=arguments.metrics_port,
     )
     local = is_local(arguments)
     options = HttpOptions(

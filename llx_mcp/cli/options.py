@@ -124,7 +124,16 @@ def add_source(parser: argparse.ArgumentParser) -> None:
     add_service(parser)
 
 
-_HTTP_FLAGS = ("--host", "--port", "--path", "--auth", "--allowed-hosts", "--trusted-proxies")
+_HTTP_FLAGS = (
+    "--host",
+    "--port",
+    "--path",
+    "--auth",
+    "--allowed-hosts",
+    "--trusted-proxies",
+    "--metrics-host",
+    "--metrics-port",
+)
 
 
 def add_http(parser: argparse.ArgumentParser) -> None:
@@ -140,6 +149,10 @@ def add_http(parser: argparse.ArgumentParser) -> None:
         "--trusted-proxies",
         metavar="NETWORKS",
         help="proxies whose X-Forwarded headers are believed, by comma (LLX_MCP_HTTP_TRUSTED_PROXIES)",
+    )
+    parser.add_argument("--metrics-host", help="address of the metrics (LLX_MCP_METRICS_HOST; default: 127.0.0.1)")
+    parser.add_argument(
+        "--metrics-port", type=parse_port, help="port of the metrics (LLX_MCP_METRICS_PORT; default: no metrics)"
     )
 
 

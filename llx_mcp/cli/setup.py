@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING
 from llx_mcp.errors import ConfigurationError
 from llx_mcp.redaction import RedactingFilter, Redactor
 from llx_mcp.scope import Scope
-from llx_mcp.settings import Permission, Settings, load_settings
+from llx_mcp.settings import LogFormat, Permission, Settings, load_settings
 
 if TYPE_CHECKING:
+    import logging
+
     from llx_mcp.jobs.creation_options import CreationOptions
     from llx_mcp.jobs.reader_options import ReaderOptions
     from llx_mcp.jobs.source import OpenSource
@@ -80,10 +82,10 @@ def set_up_settings(arguments: argparse.Namespace) -> Settings:
         allow=getattr(arguments, "allow", None),
         max_pages=getattr(arguments, "max_pages", None),
     )
-    log_format = "%(asctime)s %(levelname)s %(name)s: %(message)s"
     handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_build_formatter(settings.log_format))
     handler.addFilter(RedactingFilter(settings.build_redactor()))
-    logging.basicConfig(handlers=[handler], level=settings.log_level, format=log_format)
+    logging.basicConfig(handlers=[handler], level=settings.log_level)
     return settings
 
 
@@ -97,6 +99,16 @@ def build_creation_options(arguments: argparse.Namespace, settings: Settings) ->
         # Some clients start servers in the root of the file system, which would allow every file of the machine.
         folders = ()
     return CreationOptions(settings.allow | free, folders, settings.max_pages, is_billed=not is_local(arguments))
+
+
+def _build_formatter(log_format: LogFormat) -> "logging.Formatter":
+    if log_format == "json":
+        from llx_mcp.json_log import JsonFormatter
+
+        return JsonFormatter()
+    import logging
+
+    return logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
 
 
 def is_local(arguments: argparse.Namespace) -> bool:

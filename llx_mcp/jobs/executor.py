@@ -29,6 +29,7 @@ from llx_mcp.errors import ArgumentError, BadResponseError, LlxError
 from llx_mcp.jobs.cache import CachedJob, JobCache, JobKey
 from llx_mcp.jobs.cached_source import CachedSource, build_missing
 from llx_mcp.jobs.shared import SharedWorkers
+from llx_mcp.observation import observe
 from llx_mcp.raw_json import split_json
 from llx_mcp.result.sections import JobSections
 
@@ -179,7 +180,8 @@ class AnswerExecutor:
 
         kind = _kind_of(question)
         try:
-            return await self._workers.open_pool().answer(turn, name, fetch_body, steps, source)
+            with observe("worker", question=kind):
+                return await self._workers.open_pool().answer(turn, name, fetch_body, steps, source)
         except OutOfTimeError as exc:
             raise ArgumentError(_explain_late(exc, question)) from None
         except OutOfMemoryError:

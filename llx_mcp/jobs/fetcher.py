@@ -18,6 +18,7 @@ from llx_mcp.jobs.rate_limit import RateLimit
 from llx_mcp.jobs.rate_limited_source import RateLimitedSource
 from llx_mcp.jobs.single_flight import SingleFlight
 from llx_mcp.jobs.source import OpenSource, get_service_time
+from llx_mcp.observation import observe
 from llx_mcp.scope import DEFAULT_SCOPE, JobFilter, Scope
 
 if TYPE_CHECKING:
@@ -121,10 +122,12 @@ class JobFetcher:
             LlxError: the job cannot be read; the message says what to do next.
         """
         key = await self.build_key(request.job_id, request.scope)
-        cached = self.cache.find(key, usage="billed" if "usage" in request.expand else "recent")
+        with observe("cache") as step:
+            cached = self.cache.find(key, usage="billed" if "usage" in request.expand else "recent")
+            unbilled = self.cache.find(key, usage="any") if cached is None else None
+            step.outcome = "hit" if cached else "stale" if unbilled else "miss"
         if cached is not None:
             return cached
-        unbilled = self.cache.find(key, usage="any")
         return await (self._share_fetch(key) if unbilled is None else self._refresh(key, unbilled))
 
     async def fetch_polled_job(self, request: JobRequest, job: "Job") -> CachedJob:

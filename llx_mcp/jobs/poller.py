@@ -27,6 +27,7 @@ from llx_mcp.jobs.polling import PollRecorder
 from llx_mcp.jobs.progress import JobSnapshot, OnProgress, WaitProgress, is_enough
 from llx_mcp.jobs.rate_limited_source import RateLimitedSource
 from llx_mcp.jobs.source import JobSource, get_service_time
+from llx_mcp.observation import observe, set_request_id
 
 # A wait outlasts its timeout only for a poll that it still needs, and by no more than this.
 GRACE_SECONDS = 10.0
@@ -78,6 +79,11 @@ class JobPoller:
         self._all_left = anyio.Event()
         self._wake = anyio.Event()
         self._sleep: anyio.CancelScope | None = None
+
+    @property
+    def num_waits(self) -> int:
+        """How many waits are open."""
+        return len(self._waiters)
 
     async def wait(
         self,
@@ -301,8 +307,10 @@ class JobPoller:
         self._group.start_soon(self._poll, request, self._source.reserve_request())
 
     async def _poll(self, request: PollRequest, source: JobSource) -> None:
+        # The loop serves all waits, not the request that happened to start it.
+        set_request_id(None)
         try:
-            with self._running[request]:
+            with self._running[request], observe("poll", kind="list" if request.is_list else "job"):
                 await self._recorder.poll(source, request)
                 self._tell(request.jobs)
         finally:

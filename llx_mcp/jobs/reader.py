@@ -73,6 +73,11 @@ class JobReader:
             coordination=self._shared.coordination,
         )
 
+    @property
+    def num_waits(self) -> int:
+        """How many waits are open."""
+        return 0 if self._poller is None else self._poller.num_waits
+
     @cached_property
     def _executor(self) -> "AnswerExecutor":
         from llx_mcp.jobs.executor import AnswerExecutor

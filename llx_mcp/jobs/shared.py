@@ -50,6 +50,11 @@ class SharedWorkers:
             self._stack.callback(self._pool.close)
         return self._pool
 
+    @property
+    def num_workers(self) -> int:
+        """How many processes run."""
+        return 0 if self._pool is None else self._pool.num_workers
+
     @asynccontextmanager
     async def turn_here(self, job: Hashable) -> AsyncIterator[None]:
         """Wait for a turn to answer in this process, which holds the event loop. Credentials take turns."""

@@ -24,6 +24,7 @@ from llx_mcp.llamacloud.error_mapping import (
 )
 from llx_mcp.llamacloud.request_context import RequestContext
 from llx_mcp.llamacloud.retries import AttemptFailed, parse_clock_offset
+from llx_mcp.observation import observe
 
 USER_AGENT = f"llx-mcp/{__version__}"
 CONNECT_SECONDS = 5.0
@@ -204,6 +205,20 @@ def _build_body(payload: Payload) -> dict[str, Any]:
     return {} if payload.json is None else {"content": payload.json}
 
 
+class _ObservedClient(httpx.AsyncClient):
+    """Tells the observers of each request, until the headers of its response are there."""
+
+    async def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
+        with observe("upstream_request", method=request.method) as step:
+            try:
+                response = await super().send(request, **options)
+            except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as exc:
+                step.outcome = name_transport_failure(exc).name.lower()
+                raise
+            step.outcome = str(response.status_code)
+            return response
+
+
 @asynccontextmanager
 async def open_connection(
     max_body_bytes: int,
@@ -229,7 +244,7 @@ async def open_connection(
 
 def _build_http(transport: httpx.AsyncBaseTransport | None, max_connections: int) -> httpx.AsyncClient:
     try:
-        return httpx.AsyncClient(
+        return _ObservedClient(
             transport=transport,
             limits=httpx.Limits(max_connections=max_connections, max_keepalive_connections=max_connections // 5),
             # No cookie is stored: one that came with the response to one key must not go out with another.

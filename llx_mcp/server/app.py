@@ -119,6 +119,10 @@ class ExtractServer(MCPServer[JobReader]):
             if not self._num_open_calls:
                 self._is_idle.set()
 
+    def has_method(self, method: str) -> bool:
+        """Return whether the server answers requests of a method."""
+        return self._lowlevel_server.get_request_handler(method) is not None
+
     async def list_tools(self) -> list[Tool]:
         """List the tools with compact schemas."""
         return [

@@ -25,6 +25,7 @@ from llx_mcp.errors import ConfigurationError
 from llx_mcp.jobs.clock import Clock, SystemClock
 from llx_mcp.jobs.reader_options import ReaderOptions
 from llx_mcp.jobs.source import JobSource
+from llx_mcp.observation import Observer, set_observers
 from llx_mcp.redaction import Redactor
 from llx_mcp.server.app import ExtractServer, build_server
 from llx_mcp.serving.callers import CallerRedactor, set_caller
@@ -32,13 +33,18 @@ from llx_mcp.serving.health import Health, PartState
 from llx_mcp.serving.hosts import HostCheck
 from llx_mcp.serving.http_messages import RepairMessages
 from llx_mcp.serving.limits import CallLimit, check_body, check_headers, limit_body_time
+from llx_mcp.serving.metrics_server import build_metrics
 from llx_mcp.serving.modes import build_authenticator, build_metadata_routes
+from llx_mcp.serving.observed_calls import ObservedCalls
 from llx_mcp.serving.refusals import Refusal, Refusals, RefusedError, refuse_for_now
 from llx_mcp.serving.replicas import Replicas, build_replicas, run_replicas
+from llx_mcp.serving.request_ids import name_request
 from llx_mcp.serving.request_state import build_state_security
+from llx_mcp.serving.server_state import ServerState
 from llx_mcp.serving.settings import HttpSettings
 from llx_mcp.serving.tenant_bus import TenantBus
 from llx_mcp.serving.tenants import Tenants, open_tenants, use_callers_reader
+from llx_mcp.serving.tracing import Tracer, continue_trace, drop_sdk_spans
 from llx_mcp.serving.webhooks import PATH as WEBHOOK_PATH
 from llx_mcp.serving.webhooks import build_webhooks
 from llx_mcp.serving.write_scope import WriteScope, list_writing_tools
@@ -87,6 +93,7 @@ class HttpApp:
         write_scope: checks calls that write.
         replicas: coordinates the polls with other replicas.
         webhooks: receives the events of LlamaCloud; None without a secret.
+        metrics: counts what the server does; None where nobody asked for it.
         is_stopping: whether new calls are refused because the server stops.
     """
 
@@ -115,6 +122,12 @@ class HttpApp:
         self.calls = CallLimit(settings.max_calls)
         self.health = Health()
         self.health.add("calls", lambda: PartState("stopping", False) if self.is_stopping else PartState("ok"))
+        self.metrics = build_metrics(settings)
+        self._observers: list[Observer] = [Tracer()]
+        if self.metrics is not None:
+            self.metrics.add_state(self.read_state)
+            self._observers.append(self.metrics)
+        self._observed_calls = ObservedCalls(lambda method: self.server.has_method(method))  # noqa: PLW0108 - built below
         secrets = options.service.build_redactor()
         self.redactor = CallerRedactor(secrets, self._list_redactors)
         self.replicas = build_replicas(settings, options.clock)
@@ -149,6 +162,8 @@ class HttpApp:
         if scope["type"] != "http":
             await self._routes(scope, receive, send)
             return
+        set_observers(*self._observers)
+        send = name_request(scope, send, self.redactor)
         is_started = False
 
         async def send_noted(message: Message) -> None:
@@ -172,6 +187,19 @@ class HttpApp:
     def run(self) -> AbstractAsyncContextManager[None]:
         """Run the application for as long as the block lasts, where no server does."""
         return self._lifespan(self._routes)
+
+    def read_state(self) -> ServerState:
+        """Return the state at this moment. The application must run."""
+        shared = self.tenants.shared
+        return ServerState(
+            self.tenants.num_waits,
+            self.calls.num_open,
+            len(self.tenants),
+            shared.workers.num_workers,
+            shared.cache.entries.num_bytes,
+            self.refusals.counts,
+            self.health.read(),
+        )
 
     async def stop(self) -> None:
         """Refuse new calls, answer the waits, and wait for the other calls as long as the settings allow."""
@@ -201,16 +229,18 @@ class HttpApp:
 
     def _build_server(self, redactor: Redactor) -> ExtractServer:
         options = self._options
-        return build_server(
+        server = build_server(
             _refuse_to_open,
             redactor=redactor,
             clock=options.clock,
             options=options.reader,
-            middleware=[use_callers_reader, self.write_scope.check_call],
+            middleware=[continue_trace, self._observed_calls, use_callers_reader, self.write_scope.check_call],
             bus=options.bus,
             request_state=build_state_security(),
             log_level=options.log_level,
         )
+        drop_sdk_spans(server.middleware)
+        return server
 
     def _build_endpoint(self) -> ASGIApp:
         # The hosts have been checked, for all protocols alike.
@@ -230,6 +260,7 @@ class HttpApp:
     async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
         options, settings = self._options, self._settings
         self.write_scope.writing_tools = await list_writing_tools(self.server)
+        self._observed_calls.tools = frozenset(tool.name for tool in await self.server.list_tools())
         async with (
             run_replicas(self.replicas),
             options.open_shared() as build_source,

@@ -30,13 +30,17 @@ class Health:
         """Add a part. Its check must return at once."""
         self._parts[name] = check
 
+    def read(self) -> dict[str, PartState]:
+        """Return the state of each part, by its name."""
+        return {name: check() for name, check in self._parts.items()}
+
     async def answer_alive(self, _: Request) -> JSONResponse:
         """Answer `/healthz`: 200 as long as the event loop runs."""
         return _answer({"status": "ok"}, 200)
 
     async def answer_ready(self, _: Request) -> JSONResponse:
         """Answer `/readyz`: 200 if every part is ready, else 503; with the state of each."""
-        states = {name: check() for name, check in self._parts.items()}
+        states = self.read()
         is_ready = all(state.is_ready for state in states.values())
         parts = {name: state.status for name, state in states.items()}
         return _answer({"status": "ready" if is_ready else "not ready", "parts": parts}, 200 if is_ready else 503)

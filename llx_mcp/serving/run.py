@@ -17,6 +17,7 @@ from llx_mcp.errors import ConfigurationError
 from llx_mcp.redaction import RedactingFilter
 from llx_mcp.serving.app import HttpApp, HttpOptions
 from llx_mcp.serving.logs import hide_documents
+from llx_mcp.serving.metrics_server import open_metrics_listener, serve_metrics
 from llx_mcp.serving.modes import check_exposure
 from llx_mcp.serving.settings import HttpSettings
 
@@ -38,7 +39,10 @@ def serve_http(settings: HttpSettings, options: HttpOptions) -> None:
     """
     check_exposure(settings)
     # Before anything is said: the port may be in use.
-    with open_listener(settings.host, settings.port) as listener:
+    with (
+        open_listener(settings.host, settings.port) as listener,
+        open_metrics_listener(settings) as metrics_listener,
+    ):
         port = listener.getsockname()[1]
         app = HttpApp(settings, options, port)
         hide_documents()
@@ -48,10 +52,12 @@ def serve_http(settings: HttpSettings, options: HttpOptions) -> None:
         sys.stderr.write(
             f"llx-mcp: MCP over streamable HTTP at http://{host}:{port}{settings.path} ({_describe_access(settings)})\n"
         )
+        if metrics_listener is not None:
+            _say_where_metrics_are(settings, metrics_listener)
         # Objects of the start-up are never freed.
         gc.freeze()
         gc.enable()
-        stop_signal = anyio.run(run_server, app, listener, settings, options.log_level.lower())
+        stop_signal = anyio.run(run_server, app, listener, settings, options.log_level.lower(), metrics_listener)
     if stop_signal is not None:
         # The exit status says which signal it was.
         signal.raise_signal(stop_signal)
@@ -66,7 +72,11 @@ def open_listener(host: str, port: int) -> socket.socket:
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+        listener = socket.create_server((host, port), family=family, backlog=_BACKLOG)
+        # Inherited by each connection. asyncio sets it only on sockets that it made itself, and without it an answer
+        # in several parts can wait until the client has confirmed the first.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return listener  # noqa: TRY300 - the except clause returns no value
     except OSError as exc:
         if exc.errno in (errno.EADDRINUSE, errno.EACCES):
             raise
@@ -76,7 +86,13 @@ def open_listener(host: str, port: int) -> socket.socket:
     )
 
 
-async def run_server(app: HttpApp, listener: socket.socket, settings: HttpSettings, log_level: str) -> int | None:
+async def run_server(
+    app: HttpApp,
+    listener: socket.socket,
+    settings: HttpSettings,
+    log_level: str,
+    metrics_listener: socket.socket | None = None,
+) -> int | None:
     """Serve on a socket until a signal, then answer what is open; return the signal. A second one ends it at once."""
     import uvicorn
 
@@ -110,9 +126,16 @@ async def run_server(app: HttpApp, listener: socket.socket, settings: HttpSettin
 
     async with app.run(), anyio.create_task_group() as group:
         group.start_soon(stop)
+        if app.metrics is not None and metrics_listener is not None:
+            group.start_soon(serve_metrics, app.metrics, metrics_listener)
         await server.serve(sockets=[listener])
         group.cancel_scope.cancel()
     return stop_signal
+
+
+def _say_where_metrics_are(settings: HttpSettings, listener: socket.socket) -> None:
+    host = f"[{settings.metrics_host}]" if ":" in settings.metrics_host else settings.metrics_host
+    sys.stderr.write(f"llx-mcp: metrics at http://{host}:{listener.getsockname()[1]}/metrics\n")
 
 
 def _list_options(settings: HttpSettings) -> dict[str, Any]:

@@ -44,6 +44,8 @@ class HttpSettings(EnvironmentSettings):
         write_seconds: how long a client may stop reading an answer.
         keep_alive_seconds: how long a connection without a request stays open.
         grace_seconds: time for open calls after a signal to stop.
+        metrics_host: address to serve metrics on.
+        metrics_port: port to serve metrics on; None serves none, 0 picks a free one.
         tokens_file: JSON file with the hashes of the tokens, for `tokens`.
         keys_file: JSON file with the LlamaCloud key of each tenant, for `oauth`.
         tenant_claim: claim of a token that names the tenant, for `oauth`.
@@ -75,6 +77,8 @@ class HttpSettings(EnvironmentSettings):
     write_seconds: float = Field(30.0, gt=0, validation_alias="LLX_MCP_HTTP_WRITE_SECONDS")
     keep_alive_seconds: int = Field(75, ge=1, validation_alias="LLX_MCP_HTTP_KEEP_ALIVE_SECONDS")
     grace_seconds: float = Field(10.0, ge=0, validation_alias="LLX_MCP_HTTP_GRACE_SECONDS")
+    metrics_host: str = Field("127.0.0.1", validation_alias="LLX_MCP_METRICS_HOST")
+    metrics_port: int | None = Field(None, ge=0, le=65_535, validation_alias="LLX_MCP_METRICS_PORT")
     tokens_file: Path | None = Field(None, validation_alias="LLX_MCP_TOKENS_FILE")
     keys_file: Path | None = Field(None, validation_alias="LLX_MCP_KEYS_FILE")
     tenant_claim: str | None = Field(None, validation_alias="LLX_MCP_OAUTH_TENANT_CLAIM")

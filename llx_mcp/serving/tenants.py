@@ -101,6 +101,11 @@ class Tenants:
     def __len__(self) -> int:
         return len(self._tenants)
 
+    @property
+    def num_waits(self) -> int:
+        """How many waits are open."""
+        return sum(tenant.reader.num_waits for tenant in self._tenants.values() if tenant.reader is not None)
+
     def list_redactors(self) -> list[Redactor]:
         """Return the redactors of all keys in use."""
         return [tenant.redactor for tenant in self._tenants.values()]

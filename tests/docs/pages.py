@@ -12,7 +12,7 @@ PAGES = {
     for path in [*sorted(ROOT.glob("*.md")), *sorted(DOCS.glob("*.md")), *sorted((ROOT / ".github").glob("*.md"))]
 }
 # Programs whose lines in a shell block are not ours to check.
-OTHER_PROGRAMS = {"cd", "curl", "export", "git", "pip", "source"}
+OTHER_PROGRAMS = {"cd", "curl", "docker", "export", "git", "helm", "opentelemetry-instrument", "pip", "source"}
 
 
 def blocks(language: str) -> list[tuple[str, str]]:
