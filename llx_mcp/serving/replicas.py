@@ -151,7 +151,8 @@ class Replicas:
             if not self.is_degraded:
                 async with anyio.create_task_group() as group:
                     await self._send_all(group)
-        with anyio.move_on_after(_CLOSE_SECONDS, shield=True):
+        # The server ends, whatever has become of the connections.
+        with anyio.move_on_after(_CLOSE_SECONDS, shield=True), suppress(Exception):
             await self._store.client.aclose()
 
     async def _listen(self) -> None:
@@ -275,14 +276,17 @@ class Replicas:
 
 
 @asynccontextmanager
-async def _open_replicas(replicas: Replicas) -> AsyncIterator[Replicas]:
-    async with anyio.create_task_group() as group:
-        group.start_soon(replicas.run)
-        try:
-            yield replicas
-        finally:
-            group.cancel_scope.cancel()
-            await replicas.close()
+async def _run(replicas: Replicas) -> AsyncIterator[None]:
+    try:
+        async with anyio.create_task_group() as group:
+            group.start_soon(replicas.run)
+            try:
+                yield
+            finally:
+                group.cancel_scope.cancel()
+    finally:
+        # Only now, because no connection may be in use when it is closed.
+        await replicas.close()
 
 
 def build_replicas(settings: HttpSettings, clock: Clock) -> "Replicas | SingleReplica":
@@ -305,7 +309,7 @@ async def run_replicas(replicas: "Replicas | SingleReplica") -> AsyncIterator[No
     if isinstance(replicas, SingleReplica):
         yield
         return
-    async with _open_replicas(replicas):
+    async with _run(replicas):
         yield
 
 
