@@ -38,7 +38,7 @@ def test_demo_fits_one_screen_and_ends_in_a_summary(tmp_path: Path) -> None:
     # The search finds the total, and the later calls show what the document says of that same value.
     assert "gross = 51487.48 [p. 2" in lines[5]
     assert '"line_items[17]" | "Spectrometer, bench model" | 9920' in lines[6]
-    assert '{"page":2,"quote":"Total due 51,487.48"}' in lines[7]
+    assert '"quote":"Total due 51,487.48","check":"verif' in lines[7]
     assert "totals.gross = 51487.48" in lines[9]
     assert lines[10] == ""
     assert read_labels(lines[11:]) == SUMMARY_LABELS
