@@ -28,6 +28,11 @@ _MAX_PAGES = 3
 _REASON_CHARS = 100
 
 
+def open_checks(document: Document, evidence: Grounder | None) -> "CitationChecks | None":
+    """Return what checks the citations of a document; None without a text, or without provenance to check."""
+    return CitationChecks(document, evidence) if evidence is not None and document.has_provenance else None
+
+
 class CitationChecks:
     """Checks the citations of values when they are shown.
 

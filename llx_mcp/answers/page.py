@@ -11,7 +11,7 @@ from typing import Any
 
 from llx_mcp.answers.budget import Answer, AnswerBuilder, Cost, build_table, part_cost
 from llx_mcp.answers.cells import build_cell, describe_cells
-from llx_mcp.answers.citation_checks import CitationChecks
+from llx_mcp.answers.citation_checks import CitationChecks, open_checks
 from llx_mcp.answers.cursors import PagePosition, decode_cursor, encode_cursor
 from llx_mcp.answers.entries import build_entry, check_quotes, describe_checks, describe_entry
 from llx_mcp.answers.header import Header, start_answer
@@ -57,7 +57,7 @@ def read_page(
     locations = _find(document, options.path)
     # Only what is read alone is shown with all that the metadata says of it.
     entry = sections.entries.read(locations[0]) if len(locations) == 1 and options.include else {}
-    checks = CitationChecks(document, evidence) if evidence is not None and document.has_provenance else None
+    checks = open_checks(document, evidence)
     page = _Page(document, locations, request, options, _cursor_source(sections, request, options), checks)
     builder.add("matches", len(locations))
     if checks is not None:

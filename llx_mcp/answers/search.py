@@ -7,7 +7,7 @@ from typing import Any
 
 from llx_mcp.answers.budget import Answer, AnswerBuilder, TableBuilder
 from llx_mcp.answers.cells import CELLS, build_cell, cut_value
-from llx_mcp.answers.citation_checks import CitationChecks
+from llx_mcp.answers.citation_checks import CitationChecks, open_checks
 from llx_mcp.answers.header import Header, start_answer
 from llx_mcp.answers.limits import DEFAULT_CHARS
 from llx_mcp.answers.outputs import NextStep, Omission, SearchCounts, SearchOutput
@@ -81,7 +81,7 @@ def find_text(
     if sections.has_result:
         found = (search or prepare_search(sections)).run(terms, limit * _ELEMENTS_A_ROW)
         document = sections.document
-        checks = CitationChecks(document, evidence) if evidence is not None and document.has_provenance else None
+        checks = open_checks(document, evidence)
         _Matches(document, request, text, terms, found, limit, checks).add_to(builder)
     return builder.build()
 

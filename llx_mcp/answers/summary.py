@@ -17,7 +17,7 @@ from typing import Any
 
 from llx_mcp.answers.budget import Answer, AnswerBuilder, Cost, TableBuilder, part_cost
 from llx_mcp.answers.cells import CELLS, cite_all
-from llx_mcp.answers.citation_checks import CitationChecks
+from llx_mcp.answers.citation_checks import CitationChecks, open_checks
 from llx_mcp.answers.compact_tables import pack
 from llx_mcp.answers.header import Header, start_summary
 from llx_mcp.answers.limits import MAX_CHARS
@@ -62,7 +62,7 @@ def summarize(sections: JobSections, header: Header, request: JobRequest, eviden
     _add_sections(builder, sections, request, ranking.document.error)
     if sections.has_result:
         document = ranking.document
-        checks = CitationChecks(document, evidence) if evidence is not None and document.has_provenance else None
+        checks = open_checks(document, evidence)
         content = _Content(sections.result, ranking, request, checks)
         if not _add_whole(builder, content):
             _add_overview(builder, content)

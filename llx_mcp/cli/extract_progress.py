@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol, Self, TextIO
 from llx_mcp.answers.wait_report import UNREADABLE
 from llx_mcp.cli.extract_files import UNCHECKED, UNCLEAR, FileState
 from llx_mcp.cli.wait import Row, describe_snapshot
-from llx_mcp.cli.waiting_line import WaitingLine
+from llx_mcp.cli.waiting_line import LiveTable, WaitingLine
 from llx_mcp.cli.wording import describe_error
 from llx_mcp.jobs.reader import JobReader
 from llx_mcp.redaction import Redactor, map_strings
@@ -142,24 +142,13 @@ class _Lines:
             print(f"{_join(row)}  ({count(states)})", file=sys.stderr, flush=True)
 
 
-class _Table:
+class _Table(LiveTable):
     """Draws a table on stderr, again after each change."""
 
     def __init__(self, reader: JobReader, redactor: Redactor, line: WaitingLine) -> None:
-        from rich.console import Console
-        from rich.live import Live
-
+        super().__init__(line)
         self._reader = reader
         self._redactor = redactor
-        self._line = line
-        self._console = Console(stderr=True, highlight=False)
-        self._live = Live(console=self._console, auto_refresh=False, transient=True)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._live.stop()
 
     def show(self, states: Sequence[FileState], next_poll_seconds: float | None) -> None:
         """Draw the current states."""

@@ -10,7 +10,7 @@ from llx_mcp.answers.wait_report import NOT_POLLED
 from llx_mcp.cli.jobs import open_command_reader, redact_answer
 from llx_mcp.cli.options import EXIT_COMPLETED, EXIT_ERROR, EXIT_FAILED, EXIT_TIMEOUT
 from llx_mcp.cli.setup import CommandSetup
-from llx_mcp.cli.waiting_line import WaitingLine, run_waiting
+from llx_mcp.cli.waiting_line import LiveTable, WaitingLine, run_waiting
 from llx_mcp.cli.wording import describe_error
 from llx_mcp.jobs.job_rows import build_waited_row
 from llx_mcp.redaction import Redactor, map_strings
@@ -145,22 +145,8 @@ class _Lines:
                 print(f"{row['job']}  {row['status']}  ({count})", file=sys.stderr, flush=True)
 
 
-class _Table:
+class _Table(LiveTable):
     """Draws a table on stderr, again after each poll."""
-
-    def __init__(self, line: WaitingLine) -> None:
-        from rich.console import Console
-        from rich.live import Live
-
-        self._line = line
-        self._console = Console(stderr=True, highlight=False)
-        self._live = Live(console=self._console, auto_refresh=False, transient=True)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._live.stop()
 
     def show(self, progress: "WaitProgress", rows: Sequence[Row]) -> None:
         """Draw the current state of the jobs."""

@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Awaitable, Callable
-from typing import TextIO, TypeVar
+from typing import Self, TextIO, TypeVar
 
 import anyio
 
@@ -87,3 +87,21 @@ def _get_columns(terminal: TextIO) -> int:
 def run_waiting(work: Callable[[WaitingLine], Awaitable[T]]) -> T:
     """Run a command's requests on an event loop of its own, with a waiting line on stderr."""
     return anyio.run(WaitingLine(sys.stderr, SystemClock()).run, work)
+
+
+class LiveTable:
+    """A table on stderr that is drawn again and again, and removed at the end."""
+
+    def __init__(self, line: WaitingLine) -> None:
+        from rich.console import Console
+        from rich.live import Live
+
+        self._line = line
+        self._console = Console(stderr=True, highlight=False)
+        self._live = Live(console=self._console, auto_refresh=False, transient=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._live.stop()

@@ -21,10 +21,7 @@ def build_job_path(job_id: str) -> str:
     Raises:
         ArgumentError: the id is blank, too long, or cannot be encoded.
     """
-    if not job_id.strip():
-        raise ArgumentError("job_id is empty. Give the id of an extract job; it begins with ext-.")
-    _check_length_and_encoding("job_id", job_id)
-    return f"{JOBS_PATH}/{_encode_segment(job_id)}"
+    return _build_path(JOBS_PATH, "job_id", job_id, "an extract job; it begins with ext-")
 
 
 def build_file_path(file_id: str) -> str:
@@ -33,10 +30,7 @@ def build_file_path(file_id: str) -> str:
     Raises:
         ArgumentError: the id is blank, too long, or cannot be encoded.
     """
-    if not file_id.strip():
-        raise ArgumentError("file_id is empty. Give the id of a file; it begins with dfl-.")
-    _check_length_and_encoding("file_id", file_id)
-    return f"{FILES_PATH}/{_encode_segment(file_id)}"
+    return _build_path(FILES_PATH, "file_id", file_id, "a file; it begins with dfl-")
 
 
 def build_configuration_path(configuration_id: str) -> str:
@@ -45,10 +39,9 @@ def build_configuration_path(configuration_id: str) -> str:
     Raises:
         ArgumentError: the id is blank, too long, or cannot be encoded.
     """
-    if not configuration_id.strip():
-        raise ArgumentError("configuration_id is empty. Give the id of a saved configuration; it begins with cfg-.")
-    _check_length_and_encoding("configuration_id", configuration_id)
-    return f"{CONFIGURATIONS_PATH}/{_encode_segment(configuration_id)}"
+    return _build_path(
+        CONFIGURATIONS_PATH, "configuration_id", configuration_id, "a saved configuration; it begins with cfg-"
+    )
 
 
 def build_parse_path(parse_job_id: str) -> str:
@@ -102,6 +95,13 @@ def build_url(base_url: str, path: str, parameters: Sequence[tuple[str, str]]) -
     for name, value in parameters:
         _check_length_and_encoding(name, value)
     return f"{base_url}{path}?{urlencode(parameters)}" if parameters else f"{base_url}{path}"
+
+
+def _build_path(path: str, name: str, value: str, kind: str) -> str:
+    if not value.strip():
+        raise ArgumentError(f"{name} is empty. Give the id of {kind}.")
+    _check_length_and_encoding(name, value)
+    return f"{path}/{_encode_segment(value)}"
 
 
 def _encode_segment(text: str) -> str:

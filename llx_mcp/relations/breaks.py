@@ -1,6 +1,6 @@
 """Puts a broken relation into words, with the number that each of its values should be."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
 
 from llx_mcp.relations.evidence import Relation
@@ -27,9 +27,6 @@ def describe_break(table: NumberTable, relation: Relation, row: int, residual: F
     size = min(1.0, float(abs(residual) / max(abs(total), 1)))
     labels = [column.label_in(row) for column in columns]
     return BrokenRelation("sum", suspects, _explain(table, relation, labels, numbers, residual), size)
-
-
-Mend = Callable[[NumberTable, Relation, Sequence[int], int, Fraction], Fraction | None]
 
 
 def _mend_sum(
