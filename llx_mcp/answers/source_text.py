@@ -205,7 +205,8 @@ class _SourceText:
 
     def _add_lines(self, builder: AnswerBuilder, what: str, total: int, groups: Iterator[list[Line]]) -> None:
         """Add the lines of as many groups as fit, from the cursor on."""
-        reserve = builder.omissions_cost(self._omission(what, total, total, _LONGEST_CURSOR))
+        longest = f"{what} and further lines of the last of the {what} shown"
+        reserve = builder.omissions_cost(self._omission(longest, total, total, _LONGEST_CURSOR))
         reserve += part_cost("cursor", _LONGEST_CURSOR)
         rows, end = self._take_lines(builder.room - reserve, groups)
         if rows.rows:
@@ -215,7 +216,13 @@ class _SourceText:
                 builder.omit(Omission(what=what, count=total - end.rows, total=total, hint="raise max_chars"))
                 return
             cursor = encode_cursor(end, self._name)
-            builder.omit(self._omission(what, total - end.rows, total, cursor))
+            # A page or place of which some lines are shown is not left out.
+            left = total - end.rows - (1 if end.leaves else 0)
+            rest = f"further lines of the last of the {what} shown" if end.leaves else None
+            if left:
+                builder.omit(self._omission(f"{what} and {rest}" if rest else what, left, total, cursor))
+            else:
+                builder.omit(self._omission(rest or what, None, None, cursor))
             builder.add("cursor", cursor)
 
     def _take_lines(self, room: Cost, groups: Iterator[list[Line]]) -> tuple[TableBuilder, PagePosition]:
@@ -244,7 +251,7 @@ class _SourceText:
             end = PagePosition(end.rows + 1)
         return table, end
 
-    def _omission(self, what: str, count: int, total: int, cursor: str) -> Omission:
+    def _omission(self, what: str, count: int | None, total: int | None, cursor: str) -> Omission:
         max_chars = None if self._request.max_chars == SOURCE_CHARS else self._request.max_chars
         call = _build_call(self._request, self._options, max_chars=max_chars, cursor=cursor)
         return Omission(what=what, count=count, total=total, call=call)

@@ -141,7 +141,7 @@ async def test_cancelled_wait_ends_and_leaves_the_job_unchanged() -> None:
         ({"job_id": "   "}, "job_id (given: ' '): a text that is not empty"),
         ({"job_id": "ext-1", "max_chars": 999}, "max_chars (given: 999): a whole number from 1,000 to 400,000"),
         ({"job_id": "ext-1", "max_chars": "many"}, "max_chars (given: 'many')"),
-        ({"job_id": ["ext-1"]}, "job_id: a text"),
+        ({"job_id": ["ext-1"]}, "job_id (given: a list, not one value): a text"),
     ],
 )
 async def test_invalid_argument_is_named_with_its_allowed_values(name: str, arguments: Any, words: str) -> None:

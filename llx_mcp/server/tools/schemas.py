@@ -43,9 +43,18 @@ def explain_arguments(tool: str, error: ValidationError, schema: dict[str, Any])
         if fault["type"] == "missing":
             lines.append(f"{name} is missing: {allowed}")
             continue
-        given = "" if isinstance(fault["input"], dict | list) else f" (given: {excerpt(repr(fault['input']), 60)})"
+        given = _describe_input(fault["input"], properties.get(name, {}))
         lines.append(f"{name}{given}: {allowed}")
     return f"{tool} was not called, because of its arguments. " + " ".join(dict.fromkeys(lines))
+
+
+_KINDS = {
+    "array": "a list of",
+    "integer": "a whole number",
+    "string": "a text",
+    "object": "a JSON object",
+    "boolean": "true or false",
+}
 
 
 def _drop_bounds(schema: dict[str, Any]) -> dict[str, Any]:
@@ -58,7 +67,7 @@ def _drop_bounds(schema: dict[str, Any]) -> dict[str, Any]:
 
 def _describe(schema: dict[str, Any]) -> str:
     kind = schema.get("type", "value")
-    words = {"array": "a list of", "integer": "a whole number", "string": "a text"}.get(kind, f"a {kind}")
+    words = _KINDS.get(kind, f"a {kind}")
     if kind == "array":
         words += f" {', '.join(schema.get('items', {}).get('enum', []))}"
     elif "enum" in schema:
@@ -74,6 +83,13 @@ def _describe(schema: dict[str, Any]) -> str:
     if "default" in schema:
         words += f", by default {schema['default']}"
     return f"{words}. {schema.get('description', '')}".strip()
+
+
+def _describe_input(value: object, schema: dict[str, Any]) -> str:
+    """Return what was given, in words, where that is short or of another kind than it should be."""
+    if isinstance(value, list):
+        return "" if schema.get("type") == "array" else " (given: a list, not one value)"
+    return "" if isinstance(value, dict) else f" (given: {excerpt(repr(value), 60)})"
 
 
 def _inline(node: Any, definitions: dict[str, Any]) -> Any:
