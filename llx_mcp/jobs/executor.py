@@ -133,13 +133,14 @@ class AnswerExecutor:
         if cached.job.is_terminal:
             with suppress(UnicodeEncodeError):
                 name = cached.name.encode() + name_question(question)
-        if name is not None and (answer := self._answers.find(key.identity, name)) is not None:
-            return answer
+        # An answer from the cache takes its turn too: sending it takes longer than finding it.
         async with self._workers.turn_here(key):
+            if name is not None and (answer := self._answers.find(key.identity, name)) is not None:
+                return answer
             answer = await _answer_here(cached, question)
-        if name is not None:
-            self._answers.put(key.identity, name, answer)
-        return answer
+            if name is not None:
+                self._answers.put(key.identity, name, answer)
+            return answer
 
     def _compress_later(self, key: JobKey, cached: CachedJob) -> None:
         # Compressed after the answer, because both need the processor.
