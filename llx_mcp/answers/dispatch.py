@@ -145,15 +145,6 @@ def encode_step(step: Step) -> bytes:
     return _encoder.encode(step)
 
 
-def name_question(question: Question) -> bytes:
-    """Return a name that is equal for equal questions.
-
-    Raises:
-        UnicodeEncodeError: a text has half of a surrogate pair.
-    """
-    return _encoder.encode(question)
-
-
 def decode_step(data: bytes) -> Step:
     """Return the step that `encode_step` encoded."""
     return _decoder.decode(data)

@@ -4,7 +4,6 @@ Every question in a worker has time limits, because a document can make any of t
 """
 
 from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from anyio.abc import TaskGroup
@@ -24,10 +23,8 @@ from llx_mcp.answers.dispatch import (
     ReviewQuestion,
     Step,
     explain_unreadable,
-    name_question,
 )
 from llx_mcp.errors import ArgumentError, BadResponseError, LlxError
-from llx_mcp.jobs.answer_cache import AnswerCache
 from llx_mcp.jobs.cache import CachedJob, JobCache, JobKey
 from llx_mcp.jobs.shared import SharedWorkers
 from llx_mcp.observation import observe
@@ -66,11 +63,8 @@ _HINTS = {
 class AnswerExecutor:
     """Answers questions in this process or in a worker process."""
 
-    def __init__(
-        self, cache: JobCache, workers: SharedWorkers, group: TaskGroup, answers: AnswerCache | None = None
-    ) -> None:
+    def __init__(self, cache: JobCache, workers: SharedWorkers, group: TaskGroup) -> None:
         self._cache = cache
-        self._answers = AnswerCache() if answers is None else answers
         self._workers = workers
         self._group = group
 
@@ -92,7 +86,8 @@ class AnswerExecutor:
             if cached.num_bytes >= WORKER_BYTES or is_stoppable:
                 steps = _steps_of(question, cached.num_bytes)
                 return await self._answer_in_worker(key, cached.name, cached.body, question, steps)
-            return await self._answer_small(key, cached, question)
+            async with self._workers.turn_here(key):
+                return await _answer_here(cached, question)
         finally:
             self._compress_later(key, cached)
 
@@ -126,21 +121,6 @@ class AnswerExecutor:
         finally:
             for key, cached in jobs.values():
                 self._compress_later(key, cached)
-
-    async def _answer_small(self, key: JobKey, cached: CachedJob, question: Question) -> Answer:
-        """Answer in this process, from the cache if the job has ended and the same question was asked before."""
-        name: bytes | None = None
-        if cached.job.is_terminal:
-            with suppress(UnicodeEncodeError):
-                name = cached.name.encode() + name_question(question)
-        # An answer from the cache takes its turn too: sending it takes longer than finding it.
-        async with self._workers.turn_here(key):
-            if name is not None and (answer := self._answers.find(key.identity, name)) is not None:
-                return answer
-            answer = await _answer_here(cached, question)
-            if name is not None:
-                self._answers.put(key.identity, name, answer)
-            return answer
 
     def _compress_later(self, key: JobKey, cached: CachedJob) -> None:
         # Compressed after the answer, because both need the processor.

@@ -82,7 +82,6 @@ class JobReader:
         self._is_ending = False
         shared = shared or SharedResources(JobCache(clock, options.cache_bytes), SharedWorkers(group, stack))
         self._workers = shared.workers
-        self._answers = shared.answers
         self.fetcher = JobFetcher(
             open_source, clock, stack, group, cache=shared.cache, requests_per_minute=options.requests_per_minute
         )
@@ -96,7 +95,7 @@ class JobReader:
     def _executor(self) -> "AnswerExecutor":
         from llx_mcp.jobs.executor import AnswerExecutor
 
-        return AnswerExecutor(self.fetcher.cache, self._workers, self._group, self._answers)
+        return AnswerExecutor(self.fetcher.cache, self._workers, self._group)
 
     @cached_property
     def joined(self) -> "JoinedJobs":

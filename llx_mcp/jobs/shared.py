@@ -2,13 +2,12 @@
 
 from collections.abc import AsyncIterator, Hashable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import anyio.lowlevel
 from anyio.abc import TaskGroup
 
-from llx_mcp.jobs.answer_cache import AnswerCache
 from llx_mcp.jobs.cache import JobCache
 from llx_mcp.workers.turns import TurnQueue
 
@@ -61,9 +60,7 @@ class SharedResources:
     Attributes:
         cache: the finished jobs of all credentials.
         workers: opens the pool of worker processes.
-        answers: the latest answers of all credentials.
     """
 
     cache: JobCache
     workers: SharedWorkers
-    answers: AnswerCache = field(default_factory=AnswerCache)

@@ -208,7 +208,6 @@ class Tenants:
         # A request of the same key may have opened a new reader meanwhile, which uses the same jobs.
         if tenant.name not in self._tenants and reader.fetcher.known_identity is not None:
             self.shared.cache.forget(reader.fetcher.known_identity)
-            self.shared.answers.forget(reader.fetcher.known_identity)
 
 
 @asynccontextmanager
