@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -180,14 +181,14 @@ async def test_late_wait_knows_the_state_without_a_poll(redis: RedisServer) -> N
 
 async def test_released_lease_is_taken_at_once(redis: RedisServer) -> None:
     service = Service(SystemClock())
-    service.add("ext-1", 2)
-    async with joined_readers(service, redis.url, 2, redis_lease_seconds=30) as (first, second):
-        async with anyio.create_task_group() as group:
-            group.start_soon(wait, second, "ext-1")
-            await wait(first, "ext-1", seconds=0.5)
-        # The lease lasts 30 s; nobody waited for its end.
-        with anyio.fail_after(15):
-            assert all_ended(await wait(second, "ext-1"))
+    service.add("ext-1", 4)
+    # Leases are renewed every 30 s, so nobody learns of the release in another way in time.
+    async with joined_readers(service, redis.url, 2, redis_lease_seconds=90) as (first, second):
+        with anyio.fail_after(25):
+            async with anyio.create_task_group() as group:
+                group.start_soon(partial(wait, first, "ext-1", seconds=1))
+                await anyio.sleep(0.3)
+                assert all_ended(await wait(second, "ext-1"))
 
 
 async def test_wait_of_no_time_learns_the_state(redis: RedisServer) -> None:
@@ -225,7 +226,8 @@ async def test_refusal_pauses_all_replicas_of_the_key_alone(redis: RedisServer) 
     service.add("ext-1", 600)
     service.add("ext-2", 600)
     async with (
-        joined_readers(service, redis.url, 2) as (first, second),
+        # Leases are renewed every 20 s, so the news alone tells in time.
+        joined_readers(service, redis.url, 2, redis_lease_seconds=60) as (first, second),
         joined_reader(service, redis.url, key=other_key) as other,
     ):
         for replica in (first, second, other):
