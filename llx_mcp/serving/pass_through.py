@@ -18,7 +18,7 @@ class KeyVerifier:
         """Check keys of one region or address."""
         self.realm = f"LlamaCloud, region {region}"
         self.hint = (
-            f"Send your LlamaCloud key of region {region} ({base_url}) in the header Authorization, as Bearer llx-…"
+            f"Send your LlamaCloud key of region {region} ({base_url}) in the header Authorization, as Bearer llx-..."
         )
 
     async def verify_token(self, token: str) -> VerifiedToken | None:
