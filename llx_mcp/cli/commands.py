@@ -223,7 +223,8 @@ def _run_hash_token(arguments: argparse.Namespace) -> int:
 
     token, entry = make_token(arguments.name)
     sys.stderr.write(
-        f"llx-mcp: the token, which is not shown again: {token}\n         its entry in LLX_MCP_TOKENS_FILE:\n"
+        f"llx-mcp: the token, which is not shown again: {token}\n"
+        "         its entry for the list tokens in LLX_MCP_TOKENS_FILE:\n"
     )
     print(entry)
     return 0

@@ -156,7 +156,8 @@ EXTRACT = Command(
     "create a job for each document, wait, and write the results",
     details="The same command again continues after an interruption: it finds the documents and jobs of the last day, "
     "and creates only what is missing. On LlamaCloud jobs cost credits, so the command shows an estimate and asks; "
-    "where there is no terminal, it needs --yes. Exit status: 0 all completed, 1 one failed or was cancelled, 2 error, "
+    "where there is no terminal, it needs --yes. With --local alone, everything is gone when the command ends; use "
+    "--local-db. Exit status: 0 all completed, 1 one failed or was cancelled, 2 error, "
     "3 one is still running at the timeout. Interrupting the command does not affect the jobs.",
     example="llx-mcp extract invoices/ --schema invoice.schema.json --output results --yes",
     add_flags=_add_flags,

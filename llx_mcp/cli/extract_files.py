@@ -78,6 +78,11 @@ class FileState:
         """Whether nothing more happens to it."""
         return self.error is not None or (self.snapshot is not None and self.snapshot.has_ended)
 
+    @property
+    def is_done(self) -> bool:
+        """Whether its job has ended, also where its result is not written yet, or nothing more happens to it."""
+        return self.has_ended or (self.created is not None and self.created.job.is_terminal)
+
 
 # Called after each change, with the seconds until the next poll where a poll is planned.
 OnChange = Callable[[float | None], None]

@@ -69,7 +69,7 @@ def print_rows(rows: Sequence[Row], stream: TextIO) -> None:
 
 def count(states: Sequence[FileState]) -> str:
     """Return how many of the files have ended, and how many have a job where that is not all."""
-    num_ended, num_created = sum(state.has_ended for state in states), sum(state.job_id is not None for state in states)
+    num_ended, num_created = sum(state.is_done for state in states), sum(state.job_id is not None for state in states)
     words = [f"{num_ended} of {len(states)} done"]
     if num_created < len(states) and num_ended < len(states):
         words.append(f"{num_created} with a job")
@@ -117,7 +117,7 @@ def _join(row: Row) -> str:
 def _urgency(state: FileState) -> int:
     if state.status == UNREADABLE:
         return 1
-    return 2 if state.has_ended or state.status == UNCHECKED else 0
+    return 2 if state.is_done or state.status == UNCHECKED else 0
 
 
 class _Lines:

@@ -15,7 +15,6 @@ from llx_mcp.errors import ArgumentError, excerpt
 
 if TYPE_CHECKING:
     from llx_mcp.local import JobStore
-    from llx_mcp.local.scenarios import Scenario
 
 Item = TypeVar("Item", str, Path)
 
@@ -63,6 +62,12 @@ def _add_import_flags(importing: argparse.ArgumentParser) -> None:
         type=str.lower,
         metavar="NAME",
         help="how the jobs run when they are read; see llx-mcp local scenarios",
+    )
+    importing.add_argument(
+        "--document",
+        type=Path,
+        metavar="PDF",
+        help="document of the job, for one FILE (default: NAME.pdf beside NAME.job.json or NAME.json)",
     )
     add_store(importing, required=True, creates=True)
 
@@ -123,26 +128,18 @@ def _open_to_write(arguments: argparse.Namespace) -> "AbstractContextManager[Job
 
 
 def _run_import(arguments: argparse.Namespace) -> int:
+    from llx_mcp.cli.transfer import import_job
     from llx_mcp.local.scenarios import UnknownScenarioError, get_scenario
 
+    files, document = arguments.files, arguments.document
+    if document is not None and len(files) > 1:
+        raise ArgumentError("--document: it is the document of one job, and several files are given. Give one FILE.")
     try:
         scenario = get_scenario(arguments.scenario) if arguments.scenario is not None else None
     except UnknownScenarioError as exc:
         raise ArgumentError(f"--scenario: {exc}") from None
     with _open_to_write(arguments) as store:
-        return _run_for_each(arguments.files, "imported", lambda path: _import_file(store, path, scenario))
-
-
-def _import_file(store: "JobStore", path: Path, scenario: "Scenario | None") -> str:
-    from llx_mcp.local.scenarios import apply_scenario, get_scenario, scenario_from_file_name
-    from llx_mcp.models import MalformedJobError
-
-    chosen = scenario or scenario_from_file_name(path.name) or get_scenario("instant")
-    try:
-        job_id = store.import_job(apply_scenario(path.read_bytes(), chosen), chosen.timeline)
-    except MalformedJobError as exc:
-        raise ArgumentError(str(exc)) from None
-    return f"{job_id}  {path}"
+        return _run_for_each(files, "imported", lambda path: import_job(store, path, scenario, document))
 
 
 def _run_record(arguments: argparse.Namespace) -> int:
@@ -165,7 +162,9 @@ def _run_export(arguments: argparse.Namespace) -> int:
     with open_store(arguments.local_db) as store:
         arguments.to.mkdir(parents=True, exist_ok=True)
         job_ids = arguments.job_ids or [job_id for job_id, _ in store.list_jobs()]
-        return _run_for_each(job_ids, "exported", lambda job_id: str(export_job(store, job_id, arguments.to)))
+        return _run_for_each(
+            job_ids, "exported", lambda job_id: "\n".join(map(str, export_job(store, job_id, arguments.to)))
+        )
 
 
 def _run_for_each(items: Iterable[Item], participle: str, run: Callable[[Item], str]) -> int:
@@ -247,15 +246,16 @@ LOCAL = Command(
         Command(
             "import",
             "import jobs from JSON files into a local database",
-            details="Each file holds one job, as LlamaCloud returns it.",
-            example="llx-mcp local import job.json --local-db jobs.db",
+            details="Each file holds one job, as LlamaCloud returns it. A PDF with the same name beside it is "
+            "imported as the document of the job.",
+            example="llx-mcp local import invoice.job.json --document invoice.pdf --local-db jobs.db",
             add_flags=_add_import_flags,
             run=_run_import,
         ),
         Command(
             "export",
             "write jobs of a local database to JSON files, byte for byte",
-            details="Existing files are not overwritten.",
+            details="A PDF that a job was made from is written beside its file. Existing files are not overwritten.",
             example="llx-mcp local export --local-db jobs.db --to jobs",
             add_flags=_add_export_flags,
             run=_run_export,

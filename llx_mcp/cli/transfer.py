@@ -1,5 +1,6 @@
-"""Copies jobs from LlamaCloud into a local database, and from a database to files."""
+"""Copies jobs from LlamaCloud or from files into a local database, and from a database to files."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,7 +14,10 @@ from llx_mcp.settings import Settings
 if TYPE_CHECKING:
     from llx_mcp.llamacloud.client import LlamaCloudClient
     from llx_mcp.local import JobStore
+    from llx_mcp.local.scenarios import Scenario
     from llx_mcp.models import Job
+
+_JOB_SUFFIX = ".job.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +76,6 @@ async def _record(client: "LlamaCloudClient", job_id: str, store: "JobStore") ->
 async def _record_document(client: "LlamaCloudClient", job: "Job", store: "JobStore") -> str | None:
     """Record the document of a job; return its SHA-256, or None if there is no document or the key cannot read it."""
     from llx_mcp.local.parse_jobs import PARSE_JOB_PREFIX
-    from llx_mcp.local.seeding import PROJECT_ID
 
     if not job.document or job.document.startswith(PARSE_JOB_PREFIX):
         return None
@@ -80,33 +83,133 @@ async def _record_document(client: "LlamaCloudClient", job: "Job", store: "JobSt
         document = await client.documents.fetch_document(job.document)
     except (UpstreamError, ArgumentError):
         return None
-    file = store.files.put_file(
-        document.content,
-        document.name,
-        datetime.now(UTC),
-        project_id=document.project_id or job.project_id or PROJECT_ID,
-        purpose="extract",
-        file_id=job.document,
+    return _put_document(
+        store, job, document.content, document.name, file_id=job.document, project_id=document.project_id
     )
+
+
+def _put_document(
+    store: "JobStore",
+    job: "Job",
+    content: bytes,
+    name: str,
+    *,
+    file_id: str | None = None,
+    project_id: str | None = None,
+) -> str:
+    """Store the document of a job, and return its SHA-256. Without an id it gets a new one."""
+    from llx_mcp.local.seeding import PROJECT_ID
+
+    project_id = project_id or job.project_id or PROJECT_ID
+    now = datetime.now(UTC)
+    file = store.files.put_file(content, name, now, project_id=project_id, purpose="extract", file_id=file_id)
     return file.sha256
 
 
-def export_job(store: "JobStore", job_id: str, folder: Path) -> Path:
-    """Write one job to `ID.job.json` in a folder, byte for byte, and return the file's path.
+def import_job(store: "JobStore", path: Path, scenario: "Scenario | None", document: Path | None) -> str:
+    """Copy a job from a JSON file, and its document.
+
+    Args:
+        store: the database to write to; a job with the same id is replaced.
+        path: the file of the job.
+        scenario: how the job runs; None takes it from the name of the file, or the default.
+        document: the file of its document; None takes the PDF with the same name beside the job, if there is one.
+
+    Returns:
+        A line that says what was imported.
 
     Raises:
-        ArgumentError: the database has no such job, or the file exists with other content.
-        OSError: the file cannot be written.
+        ArgumentError: the file holds no job, or the job names no document to which the file could belong.
+        OSError: a file cannot be read.
+    """
+    from llx_mcp.local.scenarios import apply_scenario, get_scenario, scenario_from_file_name
+    from llx_mcp.models import Job, MalformedJobError
+
+    chosen = scenario or scenario_from_file_name(path.name) or get_scenario("instant")
+    found = document or _find_document(path)
+    try:
+        body = apply_scenario(path.read_bytes(), chosen)
+        job = Job.parse(body)
+    except MalformedJobError as exc:
+        raise ArgumentError(str(exc)) from None
+    sha256 = None if found is None else _import_document(store, job, found)
+    store.import_job(body, chosen.timeline, document_sha256=sha256)
+    return f"{job.id}  {path}" if found is None else f"{job.id}  {path}  with {found}"
+
+
+def _find_document(path: Path) -> Path | None:
+    """Return the PDF beside the file of a job that has the same name; None if there is none."""
+    name = path.name.removesuffix(_JOB_SUFFIX) if path.name.endswith(_JOB_SUFFIX) else path.stem
+    beside = path.with_name(f"{name}.pdf")
+    return beside if beside.is_file() else None
+
+
+def _import_document(store: "JobStore", job: "Job", path: Path) -> str:
+    """Store a file as the document of a job, under the id that the job names; return its SHA-256."""
+    from llx_mcp.local.parse_jobs import PARSE_JOB_PREFIX
+
+    try:
+        content = path.read_bytes()
+    except OSError as exc:
+        raise ArgumentError(f"Its document {path} cannot be read: {exc.strerror}.") from None
+    if not content:
+        raise ArgumentError(f"Its document {path} is empty.")
+    if not job.document:
+        raise ArgumentError(
+            f"It names no file_input, so {path} cannot be its document. Import it without the document."
+        )
+    if not job.document.startswith(PARSE_JOB_PREFIX):
+        return _put_document(store, job, content, path.name, file_id=job.document)
+    # A parse job is not a file: the job finds its file by the content.
+    sha256 = hashlib.sha256(content).hexdigest()
+    if store.files.find_content(sha256) is None:
+        _put_document(store, job, content, path.name)
+    return sha256
+
+
+def export_job(store: "JobStore", job_id: str, folder: Path) -> list[Path]:
+    """Write a job to `ID.job.json` in a folder, byte for byte, and its document to `ID.pdf` if it is a PDF.
+
+    Returns:
+        The paths of the files.
+
+    Raises:
+        ArgumentError: the database has no such job, or a file exists with other content.
+        OSError: a file cannot be written.
     """
     body = store.read_body(job_id)
     if body is None:
         raise ArgumentError("The database has no such job. llx-mcp local list shows its jobs.")
     # An id is any text, so characters that a file name cannot hold are percent-encoded.
-    path = folder / f"{quote(job_id, safe='')}.job.json"
+    name = quote(job_id, safe="")
+    paths = [_write_once(folder / f"{name}{_JOB_SUFFIX}", body)]
+    content = _read_pdf(store, body)
+    if content is not None:
+        paths.append(_write_once(folder / f"{name}.pdf", content))
+    return paths
+
+
+def _read_pdf(store: "JobStore", body: bytes) -> bytes | None:
+    """Return the document of a job; None if it is not stored, or is no PDF."""
+    from llx_mcp.local.parse_jobs import PARSE_JOB_PREFIX
+    from llx_mcp.models import Job
+
+    document = Job.parse(body).document or ""
+    if document.startswith(PARSE_JOB_PREFIX):
+        parse_job = store.parse_jobs.find(document, None)
+        file = None if parse_job is None else parse_job.file
+    else:
+        file = store.files.get_file(document)
+    content = None if file is None else store.files.get_content(file)
+    return content if content is not None and content.startswith(b"%PDF-") else None
+
+
+def _write_once(path: Path, content: bytes) -> Path:
+    """Write a new file; one that exists must have the same content."""
     try:
         with path.open("xb") as file:
-            file.write(body)
+            file.write(content)
     except FileExistsError:
-        if path.read_bytes() != body:
+        if path.read_bytes() != content:
             raise ArgumentError(f"{path} exists with other content. Move it, or choose another folder.") from None
     return path

@@ -39,7 +39,7 @@ def limit_call(seconds: float) -> Iterator[CallState]:
             "LLX_MCP_CALL_SECONDS sets the time."
         )
     raise UnreachableError(
-        f"LlamaCloud did not answer in time: the call was stopped after {seconds:g} s. Try again later. If the result "
+        f"The service did not answer in time: the call was stopped after {seconds:g} s. Try again later. If the result "
         "is large, call wait_for_extract_job with a longer timeout_seconds: it waits for the download too. "
         "LLX_MCP_CALL_SECONDS sets the time for one call."
     )

@@ -69,7 +69,7 @@ class JobCanceller:
 
     def _limit(self, done: str) -> AbstractContextManager[None]:
         text = (
-            f"LlamaCloud did not answer in time, so it is not known whether the job was {done}. Call again with the "
+            f"The service did not answer in time, so it is not known whether the job was {done}. Call again with the "
             "same arguments: that does no harm if it was."
         )
         return limit_creation(self._call_seconds, lambda: UnclearOutcomeError(text))

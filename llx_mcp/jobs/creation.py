@@ -45,7 +45,7 @@ _CREATION_SECONDS = 600.0
 _FRESH_SECONDS = 5.0
 # After a lost answer the service may create the job some time later.
 _UNCLEAR_SECONDS = 50.0
-_STOPPED = "LlamaCloud did not answer in time, and the call was stopped."
+_STOPPED = "The service did not answer in time, and the call was stopped."
 
 
 class JobCreator:

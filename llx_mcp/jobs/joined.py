@@ -131,7 +131,7 @@ class JoinedJobs:
         Raises:
             LlxError: all of them are missing.
         """
-        late = UnreachableError("LlamaCloud did not answer in time. Call again later.")
+        late = UnreachableError("The service did not answer in time. Call again later.")
         outcomes: dict[str, CachedJob | LlxError] = dict.fromkeys(request.job_ids, late)
 
         async def fetch(job_id: str) -> None:

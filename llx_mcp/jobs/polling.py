@@ -110,7 +110,7 @@ async def _fetch_job(source: JobSource, polled: PolledJob, *, with_sections: boo
         with anyio.fail_after(None if polled.needs_full_fetch else POLL_TIMEOUT_SECONDS):
             return await source.fetch_job(polled.key.job_id, expand, polled.key.scope, max_tries=1)
     except TimeoutError:
-        raise UnreachableError("LlamaCloud did not answer a poll of the job in time. Try again later.") from None
+        raise UnreachableError("The service did not answer a poll of the job in time. Try again later.") from None
 
 
 async def _list_unfinished_jobs(source: JobSource, jobs: Sequence[PolledJob]) -> dict[str, Job]:
@@ -124,7 +124,7 @@ async def _list_unfinished_jobs(source: JobSource, jobs: Sequence[PolledJob]) ->
         with anyio.fail_after(POLL_TIMEOUT_SECONDS):
             return await _list_pages(source, jobs)
     except TimeoutError:
-        raise UnreachableError("LlamaCloud did not answer a poll of the jobs in time. Try again later.") from None
+        raise UnreachableError("The service did not answer a poll of the jobs in time. Try again later.") from None
     except UpstreamError as exc:
         if exc.is_transient or isinstance(exc, AuthenticationError | OutOfCreditsError):
             raise

@@ -57,7 +57,7 @@ _PERMANENT = (ArgumentError, BadResponseError, NotFoundError, RejectedError)
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")
-GONE = "LlamaCloud no longer has the document, or this key may not see it"
+GONE = "The service no longer has the document, or this key may not see it"
 _log = logging.getLogger("llx_mcp.jobs")
 OpenSource = Callable[[], Awaitable[RateLimitedSource]]
 

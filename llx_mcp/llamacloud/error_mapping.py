@@ -185,15 +185,11 @@ def _describe_status(
 ) -> tuple[type[UpstreamError], str]:
     seconds = math.ceil(wait_seconds) if wait_seconds else None
     if status == 401:
-        return AuthenticationError, (
-            f"{context.host_and_region} does not accept the API key. A key is valid in one region: check "
-            "LLAMA_CLOUD_API_KEY, and set LLAMA_CLOUD_REGION (na or eu), or LLAMA_CLOUD_BASE_URL for a self-hosted "
-            "service, to where the key was created. A key sent in the header Authorization must be of this region."
-        )
+        return AuthenticationError, f"{context.host_and_region} does not accept the API key. {_advise_on_key(context)}"
     if status == 402:
         return OutOfCreditsError, (
-            f"The LlamaCloud account is out of credits. {_describe_billed(context)}check the account's billing page. "
-            "Retrying does not help before that."
+            f"The {'LlamaCloud ' if context.is_llamacloud else ''}account is out of credits. "
+            f"{_describe_billed(context)}check the account's billing page. Retrying does not help before that."
         )
     if status == 403 and context.action is not None:
         return NotFoundError, _describe_forbidden(context)
@@ -201,15 +197,29 @@ def _describe_status(
         return NotFoundError, _describe_not_found(status, context)
     if status == 429:
         pause = f"Wait {seconds} s" if seconds else "Wait a minute"
-        text = f"LlamaCloud's rate limit is reached. {pause}, then try again. "
-        return RateLimitedError, f"{text}The free tier allows 20 requests a minute in total."
+        text = f"{context.service}'s rate limit is reached. {pause}, then try again."
+        limit = " The free tier allows 20 requests a minute in total." if context.is_llamacloud else ""
+        return RateLimitedError, f"{text}{limit}"
     if status in (408, 409) or status >= 500:
         pause = f"after {seconds} s" if seconds else "later"
-        text = f"LlamaCloud could not handle the request (HTTP {status})."
+        text = f"{context.service} could not handle the request (HTTP {status})."
         return UnavailableError, f"{text} {_describe_tries(num_tries)} Try again {pause}."
     if status < 400:
         return BadResponseError, _describe_unexpected_status(status, context)
-    return RejectedError, f"LlamaCloud rejected the request (HTTP {status})."
+    return RejectedError, f"{context.service} rejected the request (HTTP {status})."
+
+
+def _advise_on_key(context: RequestContext) -> str:
+    if not context.is_llamacloud:
+        return (
+            "Check LLAMA_CLOUD_API_KEY and LLAMA_CLOUD_BASE_URL. A key sent in the header Authorization must be of "
+            "this service."
+        )
+    return (
+        "A key is valid in one region: check LLAMA_CLOUD_API_KEY, and set LLAMA_CLOUD_REGION (na or eu), or "
+        "LLAMA_CLOUD_BASE_URL for a self-hosted service, to where the key was created. A key sent in the header "
+        "Authorization must be of this region."
+    )
 
 
 def _describe_billed(context: RequestContext) -> str:
@@ -229,33 +239,32 @@ def _describe_unexpected_status(status: int, context: RequestContext) -> str:
 
 def _describe_forbidden(context: RequestContext) -> str:
     text = f"This key may not {context.action} (HTTP 403). Check what the key may do, the project, the organization"
-    return f"{text} and the region (now {context.region})."
+    return f"{text} and {context.place}."
 
 
 def _describe_not_found(status: int, context: RequestContext) -> str:
     if context.subject is not None:
         if status == 403:
             return f"This key may not read {context.subject} (HTTP 403). Check the project and the organization."
-        return (
-            f"LlamaCloud does not have {context.subject} any more, or this key cannot see it (HTTP 404). Documents "
-            "expire, most of them after 48 hours."
-        )
+        text = f"{context.service} does not have {context.subject} any more, or this key cannot see it (HTTP 404)."
+        return f"{text} Documents expire, most of them after 48 hours." if context.is_llamacloud else text
     if context.needed is not None:
         text = f"{context.clean(context.needed)} cannot be seen with this key (HTTP {status})."
-        return f"{text} Check the id, the project and the region (now {context.region})."
+        return f"{text} Check the id, the project and {context.place}."
     if context.job_id is None and context.action is not None:
         text = f"{context.host_and_region} has no address to {context.action} (HTTP {status})."
         return f"{text} Check LLAMA_CLOUD_BASE_URL."
     if context.job_id is None:
         text = f"{context.host_and_region} does not list jobs for this key (HTTP {status})."
-        return f"{text} Check the project, the region and LLAMA_CLOUD_BASE_URL."
-    text = f"No job {context.quoted_id} can be seen with this key. Check the id, the project and the region"
+        region = ", the region" if context.is_llamacloud else ""
+        return f"{text} Check the project{region} and LLAMA_CLOUD_BASE_URL."
+    text = f"No job {context.quoted_id} can be seen with this key. Check the id, the project and {context.place}"
     kind = next((kind for prefix, kind in _OTHER_ID_PREFIXES.items() if context.job_id.startswith(prefix)), None)
     if kind is not None:
         return f"{text}: this is the id of {kind}, and the id of an extract job begins with ext-."
     if _BARE_UUID.match(context.job_id):
         return f"{text}: a bare UUID is the id of a job or run of the older API v1, and ids of v2 begin with ext-."
-    return f"{text} (now {context.region}); list_extract_jobs lists the jobs that this key can see."
+    return f"{text}; list_extract_jobs lists the jobs that this key can see."
 
 
 def _describe_tries(num_tries: int) -> str:

@@ -38,9 +38,24 @@ class RequestContext:
         return urlsplit(self.base_url).netloc
 
     @property
+    def is_llamacloud(self) -> bool:
+        """Whether the request goes to LlamaCloud, rather than to a self-hosted service or the embedded API."""
+        return self.region in ("na", "eu")
+
+    @property
+    def service(self) -> str:
+        """What the service is called at the beginning of a sentence."""
+        return "LlamaCloud" if self.is_llamacloud else "The service"
+
+    @property
     def host_and_region(self) -> str:
         """The host, followed by its region where it has one."""
-        return f"{self.host} ({self.region})" if self.region in ("na", "eu") else self.host
+        return f"{self.host} ({self.region})" if self.is_llamacloud else self.host
+
+    @property
+    def place(self) -> str:
+        """What to check if something may be elsewhere: the region, or the address where there are no regions."""
+        return f"the region (now {self.region})" if self.is_llamacloud else f"the address (now {self.host})"
 
     @property
     def quoted_id(self) -> str:

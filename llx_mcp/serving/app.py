@@ -40,6 +40,7 @@ from llx_mcp.serving.refusals import Refusal, Refusals, RefusedError, refuse_for
 from llx_mcp.serving.replicas import Replicas, build_replicas, run_replicas
 from llx_mcp.serving.request_ids import name_request
 from llx_mcp.serving.request_state import build_state_security
+from llx_mcp.serving.scoped_lists import ScopedLists
 from llx_mcp.serving.server_state import ServerState
 from llx_mcp.serving.settings import HttpSettings
 from llx_mcp.serving.tenant_bus import TenantBus
@@ -234,7 +235,13 @@ class HttpApp:
             redactor=redactor,
             clock=options.clock,
             options=options.reader,
-            middleware=[continue_trace, self._observed_calls, use_callers_reader, self.write_scope.check_call],
+            middleware=[
+                continue_trace,
+                self._observed_calls,
+                use_callers_reader,
+                self.write_scope.check_call,
+                ScopedLists(self.write_scope),
+            ],
             bus=options.bus,
             request_state=build_state_security(),
             log_level=options.log_level,

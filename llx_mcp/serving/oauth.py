@@ -48,7 +48,7 @@ class JwtVerifier:
         self._keys = keys
         self._tenant_keys = tenant_keys
         self.metadata_url = metadata_url
-        self.hint = f"Send an access token of {rules.issuer} in the header Authorization, as Bearer …"
+        self.hint = f"Send an access token of {rules.issuer} in the header Authorization, as Bearer ..."
 
     async def verify_token(self, token: str) -> VerifiedToken | None:
         """Return what a token stands for; None if it is not valid.

@@ -16,10 +16,10 @@ class KeyVerifier:
 
     def __init__(self, region: str, base_url: str) -> None:
         """Check keys of one region or address."""
-        self.realm = f"LlamaCloud, region {region}"
-        self.hint = (
-            f"Send your LlamaCloud key of region {region} ({base_url}) in the header Authorization, as Bearer llx-…"
-        )
+        is_llamacloud = region in ("na", "eu")
+        self.realm = f"LlamaCloud, region {region}" if is_llamacloud else region
+        key = f"LlamaCloud key of region {region} ({base_url})" if is_llamacloud else f"key of {base_url}"
+        self.hint = f"Send your {key} in the header Authorization, as Bearer llx-..."
 
     async def verify_token(self, token: str) -> VerifiedToken | None:
         """Return the key as a token; None if it has not the form of a key."""

@@ -63,7 +63,7 @@ class Refusals:
             **({} if _has_small_body(scope) else {"connection": "close"}),
             **refusal.headers,
         }
-        raw = [(name.encode(), value.encode("latin-1", "replace")) for name, value in headers.items()]
+        raw = [(name.encode(), value.encode("ascii", "replace")) for name, value in headers.items()]
         await send({"type": "http.response.start", "status": refusal.status, "headers": raw})
         await send({"type": "http.response.body", "body": body})
 

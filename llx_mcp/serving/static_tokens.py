@@ -23,6 +23,9 @@ from llx_mcp.serving.key_references import read_json_file, read_key_reference
 
 _SETTING = "LLX_MCP_TOKENS_FILE"
 _PREFIX = "llxmcp_"
+_TOKEN_BYTES = 32
+# What `make_token` makes: the prefix and 256 bits as base64url, without padding.
+_TOKEN = re.compile(rf"{_PREFIX}[A-Za-z0-9_-]{{43}}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -47,14 +50,19 @@ class StaticVerifier:
     """Compares a token with all that are accepted, in a time that tells nothing about them."""
 
     realm = "llx-mcp"
-    hint = "Send a token of this server in the header Authorization, as Bearer llxmcp_…; ask its operator for one."
+    hint = "Send a token of this server in the header Authorization, as Bearer llxmcp_...; ask its operator for one."
     metadata_url: str | None = None
 
     def __init__(self, tokens: Sequence[StaticToken]) -> None:
         self._tokens = tokens
 
     async def verify_token(self, token: str) -> VerifiedToken | None:
-        """Return what a token stands for; None if it is not listed."""
+        """Return what a token stands for; None if it is not listed, or was not made by `make_token`.
+
+        So a hash of a word that somebody can guess, such as one from a tutorial, lets nobody in.
+        """
+        if not _TOKEN.fullmatch(token):
+            return None
         digest = hash_token(token)
         # All are compared, so the time does not depend on which one matches.
         matches = [known for known in self._tokens if hmac.compare_digest(known.sha256, digest)]
@@ -72,7 +80,7 @@ def hash_token(token: str) -> str:
 
 def make_token(name: str) -> tuple[str, str]:
     """Make a token; returns it and its entry for the file, as JSON."""
-    token = _PREFIX + secrets.token_urlsafe(32)
+    token = _PREFIX + secrets.token_urlsafe(_TOKEN_BYTES)
     return token, json.dumps({"name": name, "sha256": hash_token(token), "scopes": [READ_SCOPE]})
 
 
@@ -84,7 +92,10 @@ def read_tokens_file(path: Path) -> list[StaticToken]:
     """
     entries = read_json_file(path, _SETTING).get("tokens")
     if not isinstance(entries, list) or not entries:
-        raise ConfigurationError(f"{_SETTING}: {path} lists no tokens. llx-mcp hash-token NAME makes an entry.")
+        raise ConfigurationError(
+            f"{_SETTING}: {path} lists no tokens. Put the entries that llx-mcp hash-token NAME "
+            "prints into its list tokens."
+        )
     tokens = [_read_entry(entry, index) for index, entry in enumerate(entries)]
     if len({token.name for token in tokens}) < len(tokens):
         raise ConfigurationError(f"{_SETTING}: two tokens have the same name.")
@@ -100,7 +111,10 @@ def _read_entry(entry: Any, index: int) -> StaticToken:
         raise ConfigurationError(f"{where}: unknown entry {unknown[0]}. There are name, sha256, key and scopes.")
     digest = str(entry.get("sha256", "")).lower()
     if not _SHA256.fullmatch(digest):
-        raise ConfigurationError(f"{where}: sha256 must be 64 hexadecimal digits. llx-mcp hash-token makes them.")
+        raise ConfigurationError(
+            f"{where}: sha256 must be 64 hexadecimal digits, and not a placeholder or the token itself. Run llx-mcp "
+            "hash-token NAME, and put the entry that it prints into the list tokens of the file."
+        )
     scopes = entry.get("scopes", [READ_SCOPE])
     if not isinstance(scopes, list) or not set(scopes) <= set(SCOPES):
         raise ConfigurationError(f"{where}: scopes must be a list of {' and '.join(SCOPES)}.")

@@ -113,6 +113,15 @@ def test_without_a_terminal_the_cost_needs_yes(folder: Path, api: EmbeddedApi) -
     assert again.stdout.count("COMPLETED") == 2
 
 
+def test_job_that_had_ended_before_counts_as_done(folder: Path, api: EmbeddedApi) -> None:
+    arguments = ("extract", "invoice.pdf", "--schema", "schema.json", "--yes")
+    run_command(*arguments)
+    again = run_command(*arguments)
+    assert count(api, "POST", "/api/v2/extract") == 1
+    (line,) = [line for line in again.stderr.splitlines() if "COMPLETED" in line]
+    assert "(1 of 1 done)" in line
+
+
 @pytest.mark.parametrize(("typed", "num_jobs", "exit_status"), [("y\n", 1, 0), ("n\n", 0, 2), ("\n", 0, 2)])
 def test_on_a_terminal_the_person_is_asked(
     folder: Path, api: EmbeddedApi, typed: str, num_jobs: int, exit_status: int

@@ -9,7 +9,7 @@ import pytest
 
 from llx_mcp.local import SAMPLE_RUNNING_ID, SAMPLES, JobStore
 from llx_mcp.local.embedded import EmbeddedApi, run_embedded
-from llx_mcp.local.samples import read_sample
+from llx_mcp.local.samples import Sample, read_document, read_sample
 from llx_mcp.raw_json import split_json
 from tests.cli.command import run_command
 
@@ -36,8 +36,9 @@ def test_export_and_import_round_trip_every_byte(tmp_path: Path) -> None:
     run_command("local", "import", odd, "--local-db", database, "--with-samples")
     first = export_all(tmp_path / "first.db", tmp_path / "first")
     assert first["..%2Fext%2F%C3%B6%201.job.json"] == body
-    assert set(first.values()) == {read_sample(sample) for sample in SAMPLES} | {body}
-    files = [str(path) for path in (tmp_path / "first").iterdir()]
+    jobs = {content for name, content in first.items() if name.endswith(".job.json")}
+    assert jobs == {read_sample(sample) for sample in SAMPLES} | {body}
+    files = [str(path) for path in (tmp_path / "first").glob("*.job.json")]
     run_command("local", "import", *files, "--local-db", str(tmp_path / "second.db"))
     assert export_all(tmp_path / "second.db", tmp_path / "second") == first
 
@@ -52,7 +53,80 @@ def test_export_does_not_overwrite_and_reports_missing_jobs(tmp_path: Path) -> N
     assert "ext-nowhere was not exported: The database has no such job." in run.stderr
     path.unlink()
     for _ in range(2):
-        assert run_command("local", "export", sample.job_id, "--to", str(tmp_path)).stdout == f"{path}\n"
+        assert (
+            run_command("local", "export", sample.job_id, "--to", str(tmp_path)).stdout
+            == f"{path}\n{path.with_name(sample.job_id)}.pdf\n"
+        )
+
+
+def show_citation(database: Path, sample: Sample, exit_status: int = 0) -> str:
+    """Ask for a picture of a citation, and return what the command says."""
+    picture = str(database.with_suffix(".png"))
+    run = run_command(
+        "show", sample.job_id, "totals.gross", "--local-db", str(database), "-o", picture, exit_status=exit_status
+    )
+    return run.stdout + run.stderr
+
+
+def test_document_that_is_given_makes_evidence_work_offline(tmp_path: Path) -> None:
+    sample = SAMPLES[0]
+    job, document = tmp_path / "a.job.json", tmp_path / "scan of May.pdf"
+    job.write_bytes(read_sample(sample))
+    document.write_bytes(read_document(sample))
+    without, database = tmp_path / "without.db", tmp_path / "with.db"
+    run_command("local", "import", str(job), "--local-db", str(without))
+    show_citation(without, sample, exit_status=1)
+    run = run_command("local", "import", str(job), "--document", str(document), "--local-db", str(database))
+    assert run.stdout == f"{sample.job_id}  {job}  with {document}\n"
+    show_citation(database, sample)
+    store = JobStore(database)
+    (file,) = store.files.list_files()
+    assert (file.file_id, file.name) == (json.loads(read_sample(sample))["file_input"], document.name)
+    assert store.files.get_content(file) == read_document(sample)
+    assert store.find_recorded_jobs(file.sha256, "")
+    store.close()
+
+
+@pytest.mark.parametrize(("job_name", "has_document"), [("a.job.json", True), ("a.json", True), ("b.json", False)])
+def test_document_with_the_name_of_the_job_comes_along(job_name: str, has_document: bool, tmp_path: Path) -> None:
+    (tmp_path / job_name).write_bytes(read_sample(SAMPLES[0]))
+    (tmp_path / "a.pdf").write_bytes(read_document(SAMPLES[0]))
+    run_command("local", "import", str(tmp_path / job_name), "--local-db", str(tmp_path / "jobs.db"))
+    store = JobStore(tmp_path / "jobs.db")
+    assert [file.name for file in store.files.list_files()] == (["a.pdf"] if has_document else [])
+    store.close()
+
+
+def test_document_of_a_parse_job_is_found_by_it(tmp_path: Path) -> None:
+    job = json.loads(read_sample(SAMPLES[0])) | {"file_input": "pjb-1", "document_input_value": "pjb-1"}
+    (tmp_path / "a.job.json").write_text(json.dumps(job))
+    (tmp_path / "a.pdf").write_bytes(read_document(SAMPLES[0]))
+    for _ in range(2):
+        run_command("local", "import", str(tmp_path / "a.job.json"), "--local-db", str(tmp_path / "jobs.db"))
+    store = JobStore(tmp_path / "jobs.db")
+    (file,) = store.files.list_files()
+    assert file.file_id.startswith("dfl-")
+    found = store.parse_jobs.find("pjb-1", None)
+    assert found is not None
+    assert found.file == file
+    store.close()
+    assert export_all(tmp_path / "jobs.db", tmp_path / "out")[f"{job['id']}.pdf"] == read_document(SAMPLES[0])
+
+
+def test_document_that_belongs_to_no_job_is_refused(tmp_path: Path) -> None:
+    job, document = tmp_path / "a.json", tmp_path / "b.pdf"
+    job.write_text(json.dumps({"id": "ext-1", "status": "COMPLETED"}))
+    document.write_bytes(read_document(SAMPLES[0]))
+    database = str(tmp_path / "jobs.db")
+
+    def refuse(*arguments: object) -> str:
+        run = run_command("local", "import", *map(str, arguments), "--local-db", database, exit_status=2)
+        return run.stderr
+
+    assert "Give one FILE" in refuse(job, job, "--document", document)
+    assert "names no file_input" in refuse(job, "--document", document)
+    assert "cannot be read: No such file" in refuse(job, "--document", tmp_path / "nowhere.pdf")
+    assert not run_command("local", "list", "--local-db", database).stdout
 
 
 def test_reading_a_body_does_not_start_the_job() -> None:

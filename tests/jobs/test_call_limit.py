@@ -42,7 +42,7 @@ def test_call_to_a_silent_service_ends_in_time(
                 await call(reader)
             assert service.clock.monotonic() == pytest.approx(call_seconds)
         assert str(caught.value) == (
-            f"LlamaCloud did not answer in time: the call was stopped after {call_seconds:g} s. Try again later. If "
+            f"The service did not answer in time: the call was stopped after {call_seconds:g} s. Try again later. If "
             "the result is large, call wait_for_extract_job with a longer timeout_seconds: it waits for the download "
             "too. LLX_MCP_CALL_SECONDS sets the time for one call."
         )

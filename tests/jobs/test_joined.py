@@ -253,7 +253,7 @@ async def test_job_that_does_not_arrive_in_time_does_not_hold_up_the_others() ->
     clock = VirtualClock()
     async with open_reader(open_bodies(Slow(body_of)), clock, ReaderOptions(call_seconds=20)) as reader:
         found = await find(reader)
-    assert found["jobs"]["rows"] == [["ext-2", "ERROR", "LlamaCloud did not answer in time. Call again later."]]
+    assert found["jobs"]["rows"] == [["ext-2", "ERROR", "The service did not answer in time. Call again later."]]
     assert [search["job_id"] for search in found["searches"]] == ["ext-1", "ext-3"]
 
 

@@ -207,6 +207,21 @@ async def test_json_that_is_not_a_job_is_described_without_quoting_it(body: byte
     assert len(str(error)) < 400
 
 
+@pytest.mark.parametrize("subject", [None, "the document"])
+@pytest.mark.parametrize("action", [None, "create jobs"])
+@pytest.mark.parametrize("job_id", [None, "ext-1", "dfl-1"])
+def test_errors_of_another_service_do_not_speak_of_llamacloud(
+    job_id: str | None, action: str | None, subject: str | None
+) -> None:
+    context = replace(
+        CONTEXT, job_id=job_id, region="127.0.0.1", base_url="http://127.0.0.1:8080", action=action, subject=subject
+    )
+    for status in (302, 400, 401, 402, 403, 404, 408, 409, 422, 429, 500, 503):
+        text = str(map_status(status, {}, b"", context, 1).error)
+        for words in ("LlamaCloud", "region", "48 hours", "free tier"):
+            assert words not in text, text
+
+
 @pytest.mark.parametrize("failure_name", list(TransportFailure))
 def test_transport_failure_says_what_to_do_next(failure_name: TransportFailure) -> None:
     failed = map_transport_failure(failure_name, CONTEXT, 6)

@@ -1,6 +1,7 @@
 """Tokens from a file: hashed at rest, each with its own key and scopes."""
 
 import json
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 
 from llx_mcp.errors import ConfigurationError
 from llx_mcp.serving.static_tokens import hash_token, make_token, read_tokens_file
+from tests.conftest import ROOT
 from tests.server.serving import LLX
 from tests.serving.replicas import KeyedService, open_replica
 
@@ -37,6 +39,36 @@ async def test_token_reads_with_its_own_key_and_no_other_does(tmp_path: Path, mo
             assert (await replica.call("get_extract_job", token, job_id="ext-1")).status == 401
     # No token travelled on, and none was a key.
     assert {key for key, _ in service.requests} == set(service.stores)
+    service.close()
+
+
+async def test_hash_of_a_word_lets_nobody_in(tmp_path: Path) -> None:
+    service = KeyedService()
+    words = ("test", "llxmcp_test", "llxmcp_" + "a" * 42, "x" * 50)
+    path = write_tokens(tmp_path, *({"name": word, "sha256": hash_token(word)} for word in words))
+    async with open_replica(service, auth="tokens", tokens_file=path) as replica:
+        for word in words:
+            assert (await replica.call("list_extract_jobs", word)).status == 401
+    service.close()
+
+
+async def test_example_of_the_docs_starts_only_with_hashes_of_real_tokens(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    section = (ROOT / "docs" / "serving.md").read_text().partition("### `tokens`")[2]
+    (example,) = re.findall(r"```json\n(.+?)```", section.partition("\n## ")[0], re.DOTALL)
+    entries = json.loads(example)["tokens"]
+    monkeypatch.setenv("FINANCE_LLAMA_CLOUD_KEY", "llx-key-of-finance")
+    service = KeyedService()
+    for entry in entries:
+        path = write_tokens(tmp_path, entry)
+        with pytest.raises(ConfigurationError, match=r"not a placeholder.*hash-token NAME"):
+            async with open_replica(service, auth="tokens", tokens_file=path):
+                pass
+        token, made = make_token(entry["name"])
+        path = write_tokens(tmp_path, entry | {"sha256": json.loads(made)["sha256"]})
+        async with open_replica(service, auth="tokens", tokens_file=path) as replica:
+            assert (await replica.call("list_extract_jobs", token)).status == 200
     service.close()
 
 
