@@ -54,9 +54,16 @@ def build_authenticator(settings: HttpSettings, service: Settings, clock: Clock)
                 raise ConfigurationError(
                     "--auth tokens: set LLX_MCP_TOKENS_FILE. llx-mcp hash-token NAME makes a token."
                 )
-            return Authenticator(StaticVerifier(read_tokens_file(settings.tokens_file)))
+            tokens = read_tokens_file(settings.tokens_file)
+            without_key = next((token.name for token in tokens if token.key is None), None)
+            if without_key is not None:
+                _require_key(service, f"LLX_MCP_TOKENS_FILE, {without_key}: it has no key")
+            return Authenticator(StaticVerifier(tokens))
         case "oauth":
-            return Authenticator(_build_oauth(settings, clock))
+            verifier = _build_oauth(settings, clock)
+            if settings.keys_file is None:
+                _require_key(service, "--auth oauth: LLX_MCP_KEYS_FILE is not set")
+            return Authenticator(verifier)
 
 
 def build_metadata_routes(settings: HttpSettings) -> list[Route]:
@@ -69,6 +76,12 @@ def build_metadata_routes(settings: HttpSettings) -> list[Route]:
         scopes_supported=list(SCOPES),
         resource_name="LlamaExtract jobs",
     )
+
+
+def _require_key(service: Settings, where: str) -> None:
+    """Check that callers without a key of their own can use that of the settings."""
+    if service.api_key is None or not service.api_key.get_secret_value().strip():
+        raise ConfigurationError(f"{where}, and LLAMA_CLOUD_API_KEY is not set. Set it, or give each caller a key.")
 
 
 def _build_oauth(settings: HttpSettings, clock: Clock) -> Verifier:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from llx_mcp.errors import ConfigurationError
 from llx_mcp.jobs.clock import SystemClock
@@ -56,6 +57,18 @@ def test_address_without_a_name_needs_one(host: str) -> None:
 def test_mode_without_its_settings_names_them(values: dict[str, Any], missing: str) -> None:
     with pytest.raises(ConfigurationError, match=missing):
         build_authenticator(settings(**values), load_settings(), SystemClock())
+
+
+@pytest.mark.parametrize("key", [None, " "])
+def test_issuer_without_a_key_for_its_callers_is_refused(key: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("LLAMA_CLOUD_API_KEY", raising=False)
+    values = {"oauth_issuer": "https://a.example", "oauth_jwks_url": "https://a.example/keys"}
+    chosen = settings(auth="oauth", public_url="https://b.example/mcp", **values)
+    service = load_settings()
+    without = service.model_copy(update={"api_key": None if key is None else SecretStr(key)})
+    with pytest.raises(ConfigurationError, match="LLAMA_CLOUD_API_KEY is not set"):
+        build_authenticator(chosen, without, SystemClock())
+    build_authenticator(chosen, service.model_copy(update={"api_key": SecretStr("llx-key")}), SystemClock())
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from llx_mcp.backends import local_settings
 from llx_mcp.errors import ConfigurationError
 from llx_mcp.serving.static_tokens import hash_token, make_token, read_tokens_file
 from tests.conftest import ROOT
@@ -70,6 +71,14 @@ async def test_example_of_the_docs_starts_only_with_hashes_of_real_tokens(
         async with open_replica(service, auth="tokens", tokens_file=path) as replica:
             assert (await replica.call("list_extract_jobs", token)).status == 200
     service.close()
+
+
+async def test_token_without_any_key_is_refused_at_start(tmp_path: Path) -> None:
+    path = write_tokens(tmp_path, json.loads(make_token("ci")[1]))
+    base = local_settings().model_copy(update={"api_key": None})
+    with pytest.raises(ConfigurationError, match="ci: it has no key, and LLAMA_CLOUD_API_KEY is not set"):
+        async with open_replica(KeyedService(), base=base, auth="tokens", tokens_file=path):
+            pass
 
 
 def test_command_makes_a_token_and_its_entry(tmp_path: Path) -> None:
