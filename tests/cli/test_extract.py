@@ -160,9 +160,18 @@ def test_store_that_lasts_keeps_the_jobs(folder: Path) -> None:
     assert run_command(*arguments, "--again").stdout.split()[1] != ids[0]
 
 
+# A shell starts what it runs in the background with SIGINT ignored, and Python leaves it so.
+INTERRUPTIBLE = (
+    sys.executable,
+    "-c",
+    "import runpy, signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    "runpy.run_module('llx_mcp', run_name='__main__')",
+)
+
+
 def interrupt(arguments: list[str], *, after: str) -> subprocess.CompletedProcess[str]:
     """Run the command, and send it SIGINT after it has printed a line with this text to stderr."""
-    command = [sys.executable, "-m", "llx_mcp", *arguments]
+    command = [*INTERRUPTIBLE, *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         assert process.stdout is not None
@@ -208,7 +217,7 @@ def test_prompt_can_be_interrupted(folder: Path, api: EmbeddedApi) -> None:
     import pty
 
     controller, terminal = pty.openpty()
-    command = [sys.executable, "-m", "llx_mcp", "extract", "invoice.pdf", "--schema", "schema.json"]
+    command = [*INTERRUPTIBLE, "extract", "invoice.pdf", "--schema", "schema.json"]
     with subprocess.Popen(command, stdin=terminal, stdout=subprocess.DEVNULL, stderr=terminal) as process:
         os.close(terminal)
         seen = b""

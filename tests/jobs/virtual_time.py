@@ -72,6 +72,9 @@ def run_virtual(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
         assert isinstance(loop, VirtualLoop)
         loop.limiter = anyio.to_thread.current_default_thread_limiter()
         await main()
+        # Async generators that nothing refers to any more are closed by tasks of the loop.
+        for _ in range(3):
+            await asyncio.sleep(0)
         left = asyncio.all_tasks() - {asyncio.current_task()}
         assert not left, f"tasks are left: {left}"
 
