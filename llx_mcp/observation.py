@@ -1,4 +1,4 @@
-"""What the server does, told to those who count it or trace it. Nobody listens by default.
+"""Reports what the server does to observers that count it or trace it. By default there is none.
 
 A step has a name and attributes from short fixed lists: no id, no key, no path, no word of a document.
 """
@@ -32,7 +32,7 @@ class Step:
 
 
 class Observer(Protocol):
-    """One who is told of steps."""
+    """Receives the steps."""
 
     def watch(self, step: Step) -> AbstractContextManager[None]:
         """Return a context manager that is entered when the step begins and left when it has ended.
@@ -57,13 +57,13 @@ def get_request_id() -> str | None:
 
 
 def set_observers(*observers: Observer) -> None:
-    """Set who is told of the steps of the current task, and of the tasks that it starts."""
+    """Set the observers of the current task, and of the tasks that it starts."""
     _observers.set(observers)
 
 
 @contextmanager
 def observe(name: StepName, **attributes: str | int) -> Iterator[Step]:
-    """Tell the observers that a step begins, and at the end of the block, how it ended.
+    """Report to the observers that a step begins and, at the end of the block, how it ended.
 
     Args:
         name: what it is.

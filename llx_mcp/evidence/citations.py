@@ -117,8 +117,8 @@ class CitationChecker:
         if parts := find_parts(page, strip_markup(quote[:MAX_CHARS]), MIN_SIMILARITY):
             return self._stands_in_parts(value, parts)
         here = find_similar(page, needle, MIN_SIMILARITY)
-        is_doubtful = here is None or here.score < _GOOD_SIMILARITY
-        similar = self._document.find_similar(needle, MIN_SIMILARITY, deadline, page, is_thorough=is_doubtful)
+        is_weak = here is None or here.score < _GOOD_SIMILARITY
+        similar = self._document.find_similar(needle, MIN_SIMILARITY, deadline, page, is_thorough=is_weak)
         similar = [hit for hit in similar if _is_same_value(value, quote, hit.page, hit.span)]
         needed = similar[0].span.score - SCORE_MARGIN if similar else 0.0
         if here is not None and here.score >= needed and _is_same_value(value, quote, page, here):

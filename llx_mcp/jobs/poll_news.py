@@ -29,7 +29,7 @@ def _record_state(polled: PolledJob, state: JobState, clock: Clock) -> None:
     if state.has_ended:
         # The state is a hint. The job is fetched here, with a key of this replica.
         polled.expect_end(now)
-        polled.is_end_told = True
+        polled.is_end_reported = True
         return
     # Clocks of machines differ a little; no poll is in the future.
     polled_at = now - max(clock.now().timestamp() - state.polled_at, 0.0)

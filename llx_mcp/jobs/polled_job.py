@@ -43,7 +43,7 @@ class PolledJob:
         num_failures: number of failed polls since the last successful one.
         has_ended: whether there is nothing left to poll.
         turn: when this replica may poll the job. Fetching it once it has ended is always allowed.
-        is_end_told: whether another replica said that the job has ended.
+        is_end_reported: whether another replica said that the job has ended.
     """
 
     key: JobKey
@@ -63,7 +63,7 @@ class PolledJob:
     # A field, not a property: the loop reads it for each job at each turn.
     has_ended: bool = False
     turn: Turn = ALWAYS
-    is_end_told: bool = False
+    is_end_reported: bool = False
     _poll_started_at: float = 0.0
     _is_hastened: bool = False
 
@@ -134,7 +134,7 @@ class PolledJob:
         self.job = job
         self.failure = None
         self.num_failures = 0
-        self.needs_full_fetch = self.is_end_told = False
+        self.needs_full_fetch = self.is_end_reported = False
         self._poll_after(self.schedule.next_interval_seconds(self.age_seconds(service_now, now)), now)
         self.wake(is_change=is_change)
 

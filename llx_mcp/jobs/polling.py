@@ -62,7 +62,7 @@ class PollRecorder:
             polled.record_failure(exc, self._clock.monotonic())
             return
         if not job.is_terminal:
-            if polled.needs_full_fetch and job.status in UNFINISHED and not polled.is_end_told:
+            if polled.needs_full_fetch and job.status in UNFINISHED and not polled.is_end_reported:
                 self._note_contradiction()
             self._record_job(source, polled, job)
         elif has_sections:

@@ -206,7 +206,7 @@ def _build_body(payload: Payload) -> dict[str, Any]:
 
 
 class _ObservedClient(httpx.AsyncClient):
-    """Tells the observers of each request, until the headers of its response are there."""
+    """Reports each request to the observers, until the headers of its response are there."""
 
     async def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
         with observe("upstream_request", method=request.method) as step:
