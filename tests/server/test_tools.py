@@ -208,7 +208,7 @@ async def test_sections_can_be_one_comma_separated_string() -> None:
 @pytest.mark.parametrize(
     ("job_id", "words"),
     [
-        ("ext-nowhere", 'No job "ext-nowhere" can be seen with this key. Check the id, the project and the region'),
+        ("ext-nowhere", 'No job "ext-nowhere" can be seen with this key. Check the id, the project and the address'),
         ("pjb-1", "the id of a parse job"),
         ("dfl-1", "the id of a file"),
         ("cfg-1", "the id of a configuration"),
