@@ -141,7 +141,7 @@ class ExtractServer(MCPServer[JobReader]):
         self, name: str, arguments: dict[str, Any], context: Context[JobReader, Any] | None = None
     ) -> CallToolResult | InputRequiredResult:
         """Call a tool. Errors that are meant to be read become error results without the SDK's prefix."""
-        if error := await self._explain_unknown(name, arguments):
+        if error := self._explain_unknown(name, arguments):
             return tool_error(error)
         try:
             return await super().call_tool(name, arguments, context)
@@ -150,14 +150,17 @@ class ExtractServer(MCPServer[JobReader]):
             if isinstance(cause, LlxError):
                 return tool_error(str(cause))
             if isinstance(cause, ValidationError):
-                schema = next((tool.input_schema for tool in await super().list_tools() if tool.name == name), {})
-                return tool_error(explain_arguments(name, cause, inline_schema(schema)))
+                tool = self._tool_manager.get_tool(name)
+                return tool_error(explain_arguments(name, cause, inline_schema(tool.parameters if tool else {})))
             raise
 
-    async def _explain_unknown(self, name: str, arguments: dict[str, Any]) -> str | None:
+    def _explain_unknown(self, name: str, arguments: dict[str, Any]) -> str | None:
         """Explain arguments that the tool does not have; the SDK would drop them silently."""
-        tool = next((tool for tool in await self.list_tools() if tool.name == name), None)
-        known = tool.input_schema.get("properties", {}) if tool else arguments
+        tool = self._tool_manager.get_tool(name)
+        if tool is None:
+            return None
+        hidden = self.hidden_arguments.get(name, frozenset())
+        known = [argument for argument in tool.parameters.get("properties", {}) if argument not in hidden]
         unknown = [excerpt(argument, 40) for argument in arguments if argument not in known]
         if not unknown:
             return None
