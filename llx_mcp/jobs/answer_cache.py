@@ -1,61 +1,69 @@
 """Recent answers about finished jobs. The same question about the same body always has the same answer."""
 
-import json
-from collections import OrderedDict
+from dataclasses import dataclass, field
+
+from pydantic_core import PydanticSerializationError, from_json, to_json
 
 from llx_mcp.answers.budget import Answer
 from llx_mcp.answers.dispatch import Question, Step, encode_step
-from llx_mcp.jobs.cache import CachedJob
+from llx_mcp.jobs.byte_cache import ByteCache, CachedBytes
+from llx_mcp.jobs.cache import CachedJob, JobKey
 
-MAX_ANSWER_BYTES = 16 << 20
 
-_Key = tuple[str, bytes]
+@dataclass(frozen=True, slots=True)
+class _AnswerKey:
+    """Key of an answer. It belongs to one body of one job, so neither another credential nor a later body gets it."""
+
+    identity: str
+    body_name: str
+    question: bytes = field(repr=False)
+
+
+class _CachedAnswer(CachedBytes):
+    """An answer; its bytes are the structured form as JSON, which takes less memory than objects."""
+
+    def __init__(self, structured: bytes, text: str) -> None:
+        super().__init__(structured, compressible=False)
+        self.structured = structured
+        self.text = text
+
+    @property
+    def num_cached_bytes(self) -> int:
+        """Memory of both forms."""
+        return len(self.structured) + len(self.text)
 
 
 class AnswerCache:
-    """An LRU cache of answers with a byte budget, for one or more credentials.
+    """Answers in the cache that also holds the jobs, so each credential has its share of one budget."""
 
-    An answer belongs to the body that it is about. The name of a body is unique, so no other credential and no later
-    body of the same job gets it.
-    """
+    def __init__(self, entries: ByteCache) -> None:
+        self._entries = entries
 
-    def __init__(self, max_bytes: int = MAX_ANSWER_BYTES) -> None:
-        self._max_bytes = max_bytes
-        # The text of each answer, and its structured form as JSON, which takes less memory.
-        self._answers: OrderedDict[_Key, tuple[str, str]] = OrderedDict()
-        self._num_bytes = 0
-
-    def find(self, cached: CachedJob, question: Question) -> Answer | None:
+    def find(self, job: JobKey, cached: CachedJob, question: Question) -> Answer | None:
         """Return the answer to a question about a body; None if it is not cached."""
-        key = _build_key(cached, question)
-        found = None if key is None else self._answers.get(key)
-        if key is None or found is None:
-            return None
-        self._answers.move_to_end(key)
-        text, structured = found
-        return Answer(json.loads(structured), text)
+        key = _build_key(job, cached, question)
+        found = None if key is None else self._entries.find(key)
+        return Answer(from_json(found.structured), found.text) if isinstance(found, _CachedAnswer) else None
 
-    def put(self, cached: CachedJob, question: Question, answer: Answer) -> None:
+    async def put(self, job: JobKey, cached: CachedJob, question: Question, answer: Answer) -> None:
         """Cache an answer, if its job has ended."""
-        key = _build_key(cached, question)
-        if key is None or key in self._answers:
+        key = _build_key(job, cached, question)
+        if key is None:
             return
-        forms = answer.text, json.dumps(answer.structured)
-        self._answers[key] = forms
-        self._num_bytes += _size_of(key, forms)
-        while self._num_bytes > self._max_bytes:
-            self._num_bytes -= _size_of(*self._answers.popitem(last=False))
+        try:
+            # Not msgspec, which writes no integer of more than 64 bits.
+            structured = to_json(answer.structured, inf_nan_mode="constants")
+        except PydanticSerializationError:
+            # It holds half of a surrogate pair.
+            return
+        await self._entries.put(key, _CachedAnswer(structured, answer.text))
 
 
-def _build_key(cached: CachedJob, question: Question) -> _Key | None:
+def _build_key(job: JobKey, cached: CachedJob, question: Question) -> _AnswerKey | None:
     if not cached.job.is_terminal:
         return None
     try:
-        return cached.name, encode_step(Step(question, 0.0))
+        return _AnswerKey(job.identity, cached.name, encode_step(Step(question, 0.0)))
     except UnicodeEncodeError:
         # An argument holds half of a surrogate pair.
         return None
-
-
-def _size_of(key: _Key, forms: tuple[str, str]) -> int:
-    return len(key[0]) + len(key[1]) + sum(map(len, forms))

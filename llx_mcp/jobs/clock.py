@@ -1,5 +1,6 @@
 """The clock of the polling. Tests replace it."""
 
+import time
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -30,8 +31,8 @@ class SystemClock:
         return datetime.now(UTC)
 
     def monotonic(self) -> float:
-        """Return the event loop's time, in seconds."""
-        return anyio.current_time()
+        """Return the time of the event loop, in seconds."""
+        return time.monotonic()
 
     async def sleep(self, seconds: float) -> None:
         """Sleep on the event loop."""

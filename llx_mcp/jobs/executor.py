@@ -4,6 +4,7 @@ Every question in a worker has time limits, because a document can make any of t
 """
 
 from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from anyio.abc import TaskGroup
@@ -26,6 +27,7 @@ from llx_mcp.answers.dispatch import (
     explain_unreadable,
 )
 from llx_mcp.errors import ArgumentError, BadResponseError, LlxError
+from llx_mcp.jobs.answer_cache import AnswerCache
 from llx_mcp.jobs.cache import CachedJob, JobCache, JobKey
 from llx_mcp.jobs.cached_source import CachedSource, build_missing
 from llx_mcp.jobs.shared import SharedWorkers
@@ -72,6 +74,7 @@ class AnswerExecutor:
 
     def __init__(self, cache: JobCache, workers: SharedWorkers, group: TaskGroup) -> None:
         self._cache = cache
+        self._answers = AnswerCache(cache.entries)
         self._workers = workers
         self._group = group
 
@@ -94,12 +97,13 @@ class AnswerExecutor:
         if source is not None or isinstance(question, _WORKER_QUESTIONS):
             # What such an answer says may depend on the time that it had, or on what text of the document there was.
             return await self._answer(key, cached, question, source)
-        async with self._workers.turn_here(key):
-            known = self._workers.answers.find(cached, question)
+        # Where no other credential has calls, a turn would cost as much as the answer.
+        async with self._workers.turn_here(key) if self._workers.num_busy > 1 else nullcontext():
+            known = self._answers.find(key, cached, question)
         if known is not None:
             return known
         answer = await self._answer(key, cached, question, None)
-        self._workers.answers.put(cached, question, answer)
+        await self._answers.put(key, cached, question, answer)
         return answer
 
     async def _answer(self, key: JobKey, cached: CachedJob, question: Question, source: CachedSource | None) -> Answer:

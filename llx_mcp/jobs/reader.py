@@ -14,7 +14,7 @@ import anyio
 from anyio.abc import TaskGroup
 
 from llx_mcp.answers.requests import JobListRequest, JobRequest, SourceOptions, Until, WaitRequest
-from llx_mcp.jobs.cache import CachedJob, JobCache, parse_cached
+from llx_mcp.jobs.cache import JobCache, parse_cached
 from llx_mcp.jobs.call_limit import limit_call
 from llx_mcp.jobs.clock import Clock
 from llx_mcp.jobs.fetcher import JobFetcher
@@ -26,8 +26,7 @@ from llx_mcp.scope import DEFAULT_SCOPE, Scope
 
 if TYPE_CHECKING:
     from llx_mcp.answers.budget import Answer
-    from llx_mcp.answers.dispatch import Question
-    from llx_mcp.answers.header import Header
+    from llx_mcp.jobs.answering import JobAnswers
     from llx_mcp.jobs.citation_pictures import CitationPictures
     from llx_mcp.jobs.evidence import EvidenceFinder
     from llx_mcp.jobs.executor import AnswerExecutor
@@ -85,6 +84,12 @@ class JobReader:
         return AnswerExecutor(self.fetcher.cache, self._shared.workers, self._group)
 
     @cached_property
+    def _answers(self) -> "JobAnswers":
+        from llx_mcp.jobs.answering import JobAnswers
+
+        return JobAnswers(self.fetcher, self._executor, self.evidence, self._options.call_seconds)
+
+    @cached_property
     def _pdfs(self) -> "PdfProcesses":
         processes = self._shared.pdfs.open_processes()
         self._stack.push_async_callback(processes.close)
@@ -139,7 +144,7 @@ class JobReader:
         """
         from llx_mcp.answers.dispatch import SummaryQuestion
 
-        return await self._fetch_and_answer(request, lambda header: SummaryQuestion(request, header))
+        return await self._answers.fetch_and_answer(request, lambda header: SummaryQuestion(request, header))
 
     async def read(self, request: JobRequest, path: str, cursor: str | None, include: Sequence[str]) -> "Answer":
         """Return the values at a path, one page of them.
@@ -151,7 +156,7 @@ class JobReader:
         from llx_mcp.answers.requests import ReadOptions
 
         options = ReadOptions(path, cursor, tuple(include))
-        return await self._fetch_and_answer(request, lambda header: ReadQuestion(request, header, options))
+        return await self._answers.fetch_and_answer(request, lambda header: ReadQuestion(request, header, options))
 
     async def find(self, request: JobRequest, text: str, limit: int) -> "Answer":
         """Return what a result says about some words, best match first.
@@ -161,7 +166,9 @@ class JobReader:
         """
         from llx_mcp.answers.dispatch import SearchQuestion
 
-        return await self._fetch_and_answer(request, lambda header: SearchQuestion(request, header, text, limit))
+        return await self._answers.fetch_and_answer(
+            request, lambda header: SearchQuestion(request, header, text, limit)
+        )
 
     async def query(self, request: JobRequest, sql: str, deadline_seconds: float | None = None) -> "Answer":
         """Return the rows of one SELECT over the result's tables.
@@ -172,7 +179,9 @@ class JobReader:
         from llx_mcp.answers.dispatch import QUERY_SECONDS, QueryQuestion
 
         seconds = QUERY_SECONDS if deadline_seconds is None else deadline_seconds
-        return await self._fetch_and_answer(request, lambda header: QueryQuestion(request, header, sql, seconds))
+        return await self._answers.fetch_and_answer(
+            request, lambda header: QueryQuestion(request, header, sql, seconds)
+        )
 
     async def read_source_text(self, request: JobRequest, options: SourceOptions) -> "Answer":
         """Return what the document of a job says: around a value, on some pages, or where some words stand.
@@ -182,7 +191,9 @@ class JobReader:
         """
         from llx_mcp.answers.dispatch import SourceTextQuestion
 
-        return await self._fetch_and_answer(request, lambda header: SourceTextQuestion(request, header, options))
+        return await self._answers.fetch_and_answer(
+            request, lambda header: SourceTextQuestion(request, header, options)
+        )
 
     async def review(self, request: JobRequest, threshold: float, *, check_citations: bool = True) -> "Answer":
         """Return what to check in a result.
@@ -197,7 +208,7 @@ class JobReader:
         """
         from llx_mcp.answers.dispatch import ReviewQuestion
 
-        return await self._fetch_and_answer(
+        return await self._answers.fetch_and_answer(
             request, lambda header: ReviewQuestion(request, header, threshold, check_citations)
         )
 
@@ -227,7 +238,7 @@ class JobReader:
         from llx_mcp.jobs.wait_answers import build_wait_answer
 
         seconds = self._options.call_seconds
-        return await build_wait_answer(self.fetcher, self._summarize, seconds, request, progress)
+        return await build_wait_answer(self.fetcher, self._answers.summarize, seconds, request, progress)
 
     async def wait_many(
         self,
@@ -303,28 +314,6 @@ class JobReader:
         """End every open wait with its progress so far, and refuse new ones."""
         if self._poller is not None:
             await self._poller.close()
-
-    async def _summarize(self, cached: CachedJob, request: JobRequest, waited_seconds: float | None = None) -> "Answer":
-        from llx_mcp.answers.dispatch import SummaryQuestion
-        from llx_mcp.answers.header import build_header
-
-        header = build_header(cached.job, request, now=self.fetcher.service_now(), waited_seconds=waited_seconds)
-        return await self._answer(cached, SummaryQuestion(request, header))
-
-    async def _fetch_and_answer(self, request: JobRequest, build: "Callable[[Header], Question]") -> "Answer":
-        from llx_mcp.answers.header import build_header
-
-        with limit_call(self._options.call_seconds) as call:
-            cached = await self.fetcher.fetch_job(request)
-            call.is_fetched = True
-            header = build_header(cached.job, request, now=self.fetcher.service_now())
-            return await self._answer(cached, build(header))
-
-    async def _answer(self, cached: CachedJob, question: "Question") -> "Answer":
-        request = question.request
-        key = await self.fetcher.build_key(request.job_id, request.scope)
-        source = await self.evidence.find(key, cached, question)
-        return await self._executor.answer(key, cached, question, source)
 
     async def _open_poller(self) -> "JobPoller":
         # Imported with the first wait, because it needs the job model.

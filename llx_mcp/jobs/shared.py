@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator, Hashable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 import anyio.lowlevel
@@ -14,7 +13,6 @@ from llx_mcp.jobs.coordination import Coordination
 from llx_mcp.turns import TurnQueue
 
 if TYPE_CHECKING:
-    from llx_mcp.jobs.answer_cache import AnswerCache
     from llx_mcp.pdf.processes import PdfProcesses
     from llx_mcp.workers.pool import WorkerPool
 
@@ -25,20 +23,18 @@ _MAX_DOCUMENTS = 12
 
 
 class SharedWorkers:
-    """Opens one pool of worker processes with the first question that needs it. It ends with the given stack."""
+    """Opens one pool of worker processes with the first question that needs it. It ends with the given stack.
+
+    Attributes:
+        num_busy: how many credentials have open calls, where there can be several.
+    """
 
     def __init__(self, group: TaskGroup, stack: AsyncExitStack) -> None:
+        self.num_busy = 0
         self._turns_here = TurnQueue(1)
         self._group = group
         self._stack = stack
         self._pool: WorkerPool | None = None
-
-    @cached_property
-    def answers(self) -> "AnswerCache":
-        """Recent answers."""
-        from llx_mcp.jobs.answer_cache import AnswerCache
-
-        return AnswerCache()
 
     def open_pool(self) -> "WorkerPool":
         """Return the pool."""

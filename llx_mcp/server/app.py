@@ -119,6 +119,10 @@ class ExtractServer(MCPServer[JobReader]):
             if not self._num_open_calls:
                 self._is_idle.set()
 
+    def compare_no_headers(self) -> None:
+        """Spare every call the search of its tool's schema for arguments that headers repeat: there are none."""
+        self._lowlevel_server.get_tool_input_schema = lambda _: None
+
     def has_method(self, method: str) -> bool:
         """Return whether the server answers requests of a method."""
         return self._lowlevel_server.get_request_handler(method) is not None
@@ -263,6 +267,7 @@ def build_server(
     )
     server.completion()(completions.complete)  # type: ignore[no-untyped-call] # of the SDK
     server.middleware.append(server.count_call)
+    server.compare_no_headers()
     server.hidden_arguments = list_hidden_arguments(creation)
     server.allowed = creation.allowed
     for module in list_modules(creation.allowed):

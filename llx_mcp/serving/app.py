@@ -31,8 +31,8 @@ from llx_mcp.server.app import ExtractServer, build_server
 from llx_mcp.serving.callers import CallerRedactor, set_caller
 from llx_mcp.serving.health import Health, PartState
 from llx_mcp.serving.hosts import HostCheck
-from llx_mcp.serving.http_messages import RepairMessages
-from llx_mcp.serving.limits import CallLimit, check_body, check_headers, limit_body_time
+from llx_mcp.serving.http_messages import repair_message, replay_body, send_errors
+from llx_mcp.serving.limits import CallLimit, check_body, check_headers, read_body
 from llx_mcp.serving.metrics_server import build_metrics
 from llx_mcp.serving.modes import build_authenticator, build_metadata_routes
 from llx_mcp.serving.observed_calls import ObservedCalls
@@ -45,7 +45,7 @@ from llx_mcp.serving.server_state import ServerState
 from llx_mcp.serving.settings import HttpSettings
 from llx_mcp.serving.tenant_bus import TenantBus
 from llx_mcp.serving.tenants import Tenants, open_tenants, use_callers_reader
-from llx_mcp.serving.tracing import Tracer, continue_trace, drop_sdk_spans
+from llx_mcp.serving.tracing import Tracer, continue_trace, drop_sdk_spans, is_tracing
 from llx_mcp.serving.webhooks import PATH as WEBHOOK_PATH
 from llx_mcp.serving.webhooks import build_webhooks
 from llx_mcp.serving.write_scope import WriteScope, list_writing_tools
@@ -124,7 +124,8 @@ class HttpApp:
         self.health = Health()
         self.health.add("calls", lambda: PartState("stopping", False) if self.is_stopping else PartState("ok"))
         self.metrics = build_metrics(settings)
-        self._observers: list[Observer] = [Tracer()]
+        self._tracer = Tracer()
+        self._observers: list[Observer] = []
         if self.metrics is not None:
             self.metrics.add_state(self.read_state)
             self._observers.append(self.metrics)
@@ -163,7 +164,7 @@ class HttpApp:
         if scope["type"] != "http":
             await self._routes(scope, receive, send)
             return
-        set_observers(*self._observers)
+        set_observers(*([self._tracer] if is_tracing() else []), *self._observers)
         send = name_request(scope, send, self.redactor)
         is_started = False
 
@@ -226,7 +227,13 @@ class HttpApp:
         check_body(headers, self._settings.max_body_bytes)
         with self.calls.count(caller.name):
             async with self.tenants.use(caller):
-                await self._endpoint(scope, limit_body_time(receive, self._settings.body_seconds), send)
+                body = await read_body(receive, self._settings.max_body_bytes, self._settings.body_seconds)
+                message = repair_message(body)
+                if not isinstance(message, bytes):
+                    await send_errors(message, send)
+                    return
+                self.write_scope.check_body(caller, message)
+                await self._endpoint(scope, replay_body(message, receive), send)
 
     def _build_server(self, redactor: Redactor) -> ExtractServer:
         options = self._options
@@ -257,8 +264,7 @@ class HttpApp:
             transport_security=security,
             max_request_body_size=self._settings.max_body_bytes,
         )
-        app = AuthContextMiddleware(self.server.session_manager.handle_request)
-        return RepairMessages(self.write_scope.wrap(app), self._settings.max_body_bytes)
+        return AuthContextMiddleware(self.server.session_manager.handle_request)
 
     def _list_redactors(self) -> Sequence[Redactor]:
         return [] if self._tenants is None else self._tenants.list_redactors()

@@ -76,7 +76,8 @@ class Authenticator:
         verified = await self.verifier.verify_token(token) if token else None
         if verified is None:
             raise RefusedError(build_challenge(self.verifier, is_token_given=token is not None))
-        set_secrets(token or "", verified.key.get_secret_value() if verified.key else "")
+        if verified.key is not None and verified.key.get_secret_value() != token:
+            set_secrets(token or "", verified.key.get_secret_value())
         caller = verified.caller
         scope["user"] = AuthenticatedUser(verified)
         if READ_SCOPE not in caller.scopes:

@@ -1,4 +1,7 @@
-"""Limits on connections: how many there are, and how slow a client may be. A client over a limit is cut off."""
+"""Connections: how many there are, how slow a client may be, and how answers are sent.
+
+A client over a limit is cut off.
+"""
 
 import asyncio
 from collections.abc import Callable
@@ -36,6 +39,37 @@ class ConnectionLimits:
     count_cut: Callable[[str], None]
 
 
+class JoinedWrites:
+    """A transport that sends what is written in one step of the event loop at once: headers with their body.
+
+    Each system call costs more than the rest of the sending.
+    """
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._parts: list[bytes] = []
+
+    def write(self, data: bytes) -> None:
+        """Send data with what else is written in this step."""
+        if not self._parts:
+            self._loop.call_soon(self._flush)
+        self._parts.append(data)
+
+    def close(self) -> None:
+        """Send what is written, and close."""
+        self._flush()
+        self._transport.close()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def _flush(self) -> None:
+        parts, self._parts = self._parts, []
+        if parts:
+            self._transport.write(b"".join(parts))
+
+
 class LimitedProtocol(H11Protocol):
     """HTTP/1.1 with limits. It aborts connections, because closing one waits for the client to read."""
 
@@ -55,7 +89,7 @@ class LimitedProtocol(H11Protocol):
             transport.write(_BUSY)
             self._close_soon()
             return
-        super().connection_made(transport)
+        super().connection_made(cast("asyncio.Transport", JoinedWrites(transport, self.loop)))
         self._header_timer = self._cut_after(self._limits.header_seconds, "slow_headers")
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -6,7 +6,8 @@ from contextlib import contextmanager
 
 import anyio
 from starlette.datastructures import Headers
-from starlette.types import Message, Receive
+from starlette.requests import ClientDisconnect
+from starlette.types import Receive
 
 from llx_mcp.serving.refusals import Refusal, RefusedError, refuse_for_now
 
@@ -29,32 +30,32 @@ def check_body(headers: Headers, max_bytes: int) -> None:
         RefusedError: it is too large.
     """
     declared = headers.get("content-length", "")
-    if declared.isdecimal() and int(declared[:20]) > max_bytes:
-        raise RefusedError(Refusal(413, "body_too_large", f"The body is larger than {max_bytes:,} bytes."))
+    if declared.isdecimal():
+        _check_size(int(declared[:20]), max_bytes)
 
 
-def limit_body_time(receive: Receive, seconds: float) -> Receive:
-    """Return a function that receives the events of a request, of which the body must arrive in time.
+async def read_body(receive: Receive, max_bytes: int, seconds: float) -> bytes:
+    """Read the body of a request, which may say nothing of its size.
 
-    The function raises `RefusedError` when the body is late.
+    Raises:
+        RefusedError: it is too large, or does not arrive in time.
+        ClientDisconnect: the client left before it had sent everything.
     """
-    deadline = anyio.current_time() + seconds
-    is_complete = False
-
-    async def receive_in_time() -> Message:
-        nonlocal is_complete
-        if is_complete:
-            return await receive()
-        try:
-            with anyio.fail_after(deadline - anyio.current_time()):
+    body = bytearray()
+    more = True
+    try:
+        with anyio.fail_after(seconds):
+            while more:
                 event = await receive()
-        except TimeoutError:
-            message = f"The body did not arrive within {seconds:g} s. Send the request again."
-            raise RefusedError(Refusal(408, "slow_body", message, {"connection": "close"})) from None
-        is_complete = event["type"] != "http.request" or not event.get("more_body", False)
-        return event
-
-    return receive_in_time
+                if event["type"] != "http.request":
+                    raise ClientDisconnect
+                body += event.get("body", b"")
+                more = event.get("more_body", False)
+                _check_size(len(body), max_bytes)
+    except TimeoutError:
+        message = f"The body did not arrive within {seconds:g} s. Send the request again."
+        raise RefusedError(Refusal(408, "slow_body", message, {"connection": "close"})) from None
+    return bytes(body)
 
 
 class CallLimit:
@@ -95,3 +96,8 @@ class CallLimit:
                 del self._num_open[name]
             if not self._num_open:
                 self._is_idle.set()
+
+
+def _check_size(num_bytes: int, max_bytes: int) -> None:
+    if num_bytes > max_bytes:
+        raise RefusedError(Refusal(413, "body_too_large", f"The body is larger than {max_bytes:,} bytes."))

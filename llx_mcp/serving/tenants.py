@@ -119,6 +119,7 @@ class Tenants:
         """
         tenant = self._tenants.get(caller.tenant_name) or self._add(caller)
         tenant.num_requests += 1
+        self.shared.workers.num_busy += tenant.num_requests == 1
         token = _current.set(tenant)
         try:
             await tenant.is_opened.wait()
@@ -126,6 +127,7 @@ class Tenants:
         finally:
             _current.reset(token)
             tenant.num_requests -= 1
+            self.shared.workers.num_busy -= not tenant.num_requests
             self._touch(tenant)
 
     def drop_idle(self) -> None:

@@ -31,6 +31,11 @@ _ATTRIBUTES = {
 }
 
 
+def is_tracing() -> bool:
+    """Return whether there is an SDK that takes spans."""
+    return not isinstance(get_tracer_provider(), ProxyTracerProvider)
+
+
 class Tracer:
     """Makes a span of each step, and of a look into the cache an event."""
 
@@ -40,10 +45,6 @@ class Tracer:
     @contextmanager
     def watch(self, step: Step) -> Iterator[None]:
         """Trace a step."""
-        if isinstance(get_tracer_provider(), ProxyTracerProvider):
-            # There is no SDK.
-            yield
-            return
         if step.name == "cache":
             yield
             get_current_span().add_event("cache", {"llx_mcp.cache.outcome": step.outcome})
@@ -73,6 +74,8 @@ class Tracer:
 
 async def continue_trace(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
     """Let the spans of a message follow those of its client. This is a middleware."""
+    if not is_tracing():
+        return await call_next(ctx)
     token = attach(extract(ctx.meta or {}))
     try:
         return await call_next(ctx)

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 
-from starlette.requests import Request
+from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from llx_mcp.jobs.clock import Clock
-from llx_mcp.serving.limits import check_body, limit_body_time
+from llx_mcp.serving.limits import check_body, read_body
 from llx_mcp.serving.refusals import Refusal, RefusedError
 from llx_mcp.serving.replicas import HasteningCoordination
 from llx_mcp.serving.settings import HttpSettings
@@ -82,13 +82,14 @@ class Webhooks:
         """
         if scope["method"] != "POST":
             raise RefusedError(Refusal(405, "method_not_allowed", "Send events with POST.", {"allow": "POST"}))
-        await self._receive(Request(scope, limit_body_time(receive, self._body_seconds)))
+        headers = Headers(scope=scope)
+        check_body(headers, MAX_BODY_BYTES)
+        body = await read_body(receive, MAX_BODY_BYTES, self._body_seconds)
+        await self._receive(body, headers.get("lc-signature", ""))
         await Response(status_code=204)(scope, receive, send)
 
-    async def _receive(self, request: Request) -> None:
-        check_body(request.headers, MAX_BODY_BYTES)
-        body = await self._read_body(request)
-        secret = find_secret(self._secrets, body, request.headers.get("lc-signature", ""))
+    async def _receive(self, body: bytes, signature: str) -> None:
+        secret = find_secret(self._secrets, body, signature)
         if secret is None:
             message = "LC-Signature is not that of this body. Sign with the secret of LLX_MCP_WEBHOOK_SECRETS."
             raise RefusedError(Refusal(401, "invalid_signature", message))
@@ -101,14 +102,6 @@ class Webhooks:
             await self._coordination.hasten_job(secret, event.event_id, event.job_id, MAX_AGE_SECONDS)
         else:
             self.num_repeated += 1
-
-    async def _read_body(self, request: Request) -> bytes:
-        body = b""
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > MAX_BODY_BYTES:
-                raise RefusedError(Refusal(413, "body_too_large", f"The body is larger than {MAX_BODY_BYTES:,} bytes."))
-        return body
 
     def _check_age(self, event: JobEvent) -> None:
         age = (self._clock.now() - event.sent_at).total_seconds()

@@ -5,14 +5,13 @@ checks the call once more, as the SDK has read it.
 """
 
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.mcpserver import MCPServer
 from mcp.shared.exceptions import MCPError
 from mcp_types import INVALID_REQUEST
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from llx_mcp.serving.callers import WRITE_SCOPE, Caller, get_caller
 
@@ -39,20 +38,14 @@ class WriteScope:
         self.writing_tools: frozenset[str] = frozenset()
         self._require_scope = require_scope
 
-    def wrap(self, app: ASGIApp) -> ASGIApp:
-        """Return an application that checks the calls of the current caller. It raises `RefusedError`."""
+    def check_body(self, caller: Caller, body: bytes) -> None:
+        """Check the message of a caller.
 
-        async def check(scope: Scope, receive: Receive, send: Send) -> None:
-            caller = get_caller()
-            if WRITE_SCOPE in caller.scopes or not self.writing_tools:
-                await app(scope, receive, send)
-                return
-            message = await receive()
-            if _find_tool(message.get("body", b"")) in self.writing_tools:
-                self._require_scope(caller, WRITE_SCOPE)
-            await app(scope, _replay(message, receive), send)
-
-        return check
+        Raises:
+            RefusedError: it calls a tool that writes, and the caller may not.
+        """
+        if WRITE_SCOPE not in caller.scopes and self.writing_tools and _find_tool(body) in self.writing_tools:
+            self._require_scope(caller, WRITE_SCOPE)
 
     async def check_call(self, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
         """Refuse a call that writes, of a caller that may not. This is a middleware."""
@@ -75,12 +68,3 @@ def _find_tool(body: bytes) -> str | None:
     parameters = message.get("params")
     name = parameters.get("name") if isinstance(parameters, dict) else None
     return name if isinstance(name, str) else None
-
-
-def _replay(message: Message, receive: Receive) -> Callable[[], Awaitable[Message]]:
-    events = [message]
-
-    async def replay() -> Message:
-        return events.pop() if events else await receive()
-
-    return replay

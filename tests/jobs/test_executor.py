@@ -29,6 +29,7 @@ from llx_mcp.answers.header import Header
 from llx_mcp.answers.requests import JobRequest, ReadOptions, SourceOptions
 from llx_mcp.errors import ArgumentError, BadResponseError, LlxError
 from llx_mcp.evidence.pages import SourcePage, SourceText
+from llx_mcp.jobs.answer_cache import AnswerCache
 from llx_mcp.jobs.cache import CachedJob, JobCache, JobKey
 from llx_mcp.jobs.cached_source import CachedSource, build_missing, cache_source
 from llx_mcp.jobs.clock import Clock, SystemClock
@@ -410,14 +411,14 @@ async def test_question_that_is_not_about_the_text_is_answered_without_it() -> N
 async def test_answer_that_may_depend_on_time_or_text_is_not_kept(kind: str) -> None:
     text = await cache_source(SourceText("document", [SourcePage(1, ["word"], [0])]))
     async with AsyncExitStack() as stack, anyio.create_task_group() as group:
-        workers = SharedWorkers(group, stack)
-        executor = AnswerExecutor(JobCache(SystemClock()), workers, group)
+        jobs = JobCache(SystemClock())
+        executor, answers = AnswerExecutor(jobs, SharedWorkers(group, stack), group), AnswerCache(jobs.entries)
         cached = CachedJob(Job.parse(body_of()))
         key = JobKey("key", DEFAULT_SCOPE, "ext-1")
         question = QUESTIONS[kind]
         await executor.answer(key, cached, question, text)
-        assert workers.answers.find(cached, question) is None
+        assert answers.find(key, cached, question) is None
         answer = await executor.answer(key, cached, question)
-        assert workers.answers.find(cached, question) == (answer if kind == "summary" else None)
+        assert answers.find(key, cached, question) == (answer if kind == "summary" else None)
         await stack.aclose()
         group.cancel_scope.cancel()

@@ -8,9 +8,10 @@ from typing import Any
 import httpx
 import pytest
 
-from llx_mcp.backends import open_local_backend
-from llx_mcp.server.app import build_server
-from llx_mcp.serving.http_messages import RepairMessages
+from llx_mcp.backends import local_settings, share_local_backend
+from llx_mcp.serving.app import HttpApp, HttpOptions
+from llx_mcp.serving.settings import HttpSettings
+from llx_mcp.settings import read_settings
 
 URL = "http://127.0.0.1:8000/mcp"
 HEADERS = {"content-type": "application/json", "accept": "application/json, text/event-stream"}
@@ -22,9 +23,9 @@ CALL = b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":' + FIND + b"}"
 @asynccontextmanager
 async def open_http() -> AsyncIterator[httpx.AsyncClient]:
     """Open a client of the server's ASGI application."""
-    app = build_server(open_local_backend(None)).streamable_http_app(stateless_http=True, host="127.0.0.1")
-    transport = httpx.ASGITransport(RepairMessages(app, 4 << 20))
-    async with app.router.lifespan_context(app), httpx.AsyncClient(transport=transport, headers=HEADERS) as client:
+    options = HttpOptions(share_local_backend(None), local_settings())
+    app = HttpApp(read_settings(HttpSettings), options, 8000)
+    async with app.run(), httpx.AsyncClient(transport=httpx.ASGITransport(app), headers=HEADERS) as client:
         yield client
 
 
@@ -80,6 +81,11 @@ async def test_large_body_is_refused() -> None:
     assert response.status_code == 413
 
 
-async def test_other_methods_are_left_to_the_sdk() -> None:
+async def test_large_body_of_unknown_size_is_refused() -> None:
+    async def chunks() -> AsyncIterator[bytes]:
+        for _ in range(50):
+            yield b" " * 100_000
+
     async with open_http() as http:
-        assert (await http.put(URL, content=b"{}")).status_code == 405
+        response = await http.post(URL, content=chunks())
+    assert (response.status_code, response.json()["error"]) == (413, "body_too_large")

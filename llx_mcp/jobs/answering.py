@@ -1,0 +1,61 @@
+"""Fetches a job and answers a question about it, within the time of one call."""
+
+from collections.abc import Callable
+
+from llx_mcp.answers.budget import Answer
+from llx_mcp.answers.dispatch import Question, SummaryQuestion
+from llx_mcp.answers.header import Header, build_header
+from llx_mcp.answers.requests import JobRequest
+from llx_mcp.jobs.cache import CachedJob
+from llx_mcp.jobs.call_limit import limit_call
+from llx_mcp.jobs.evidence import EvidenceFinder
+from llx_mcp.jobs.executor import AnswerExecutor
+from llx_mcp.jobs.fetcher import JobFetcher
+
+
+class JobAnswers:
+    """Answers questions about one job each."""
+
+    def __init__(
+        self, fetcher: JobFetcher, executor: AnswerExecutor, evidence: EvidenceFinder, call_seconds: float
+    ) -> None:
+        self._fetcher = fetcher
+        self._executor = executor
+        self._evidence = evidence
+        self._call_seconds = call_seconds
+
+    async def fetch_and_answer(self, request: JobRequest, build: Callable[[Header], Question]) -> Answer:
+        """Fetch a job and answer the question that `build` makes with the header of the answer.
+
+        Raises:
+            LlxError: the job cannot be read, or the question cannot be answered; the message says what to do next.
+        """
+        with limit_call(self._call_seconds) as call:
+            cached = await self._fetcher.fetch_job(request)
+            call.is_fetched = True
+            return await self._answer(cached, build(self._get_header(cached, request)))
+
+    async def summarize(self, cached: CachedJob, request: JobRequest, waited_seconds: float | None = None) -> Answer:
+        """Return the summary of a job that was waited for.
+
+        Raises:
+            LlxError: the job cannot be read.
+        """
+        now = self._fetcher.service_now()
+        header = build_header(cached.job, request, now=now, waited_seconds=waited_seconds)
+        return await self._answer(cached, SummaryQuestion(request, header))
+
+    async def _answer(self, cached: CachedJob, question: Question) -> Answer:
+        request = question.request
+        key = await self._fetcher.build_key(request.job_id, request.scope)
+        source = await self._evidence.find(key, cached, question)
+        return await self._executor.answer(key, cached, question, source)
+
+    def _get_header(self, cached: CachedJob, request: JobRequest) -> Header:
+        """Return the header of an answer; that of a finished job does not change any more."""
+        if cached.latest_header is not None and cached.latest_header[0] == request:
+            return cached.latest_header[1]
+        header = build_header(cached.job, request, now=self._fetcher.service_now())
+        if cached.job.is_terminal:
+            cached.latest_header = request, header
+        return header
