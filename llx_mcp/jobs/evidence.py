@@ -1,5 +1,7 @@
 """Finds the text of a document as far as a question about its job needs it."""
 
+from anyio.abc import TaskGroup
+
 from llx_mcp.answers.dispatch import (
     CitationsQuestion,
     Question,
@@ -12,9 +14,12 @@ from llx_mcp.answers.dispatch import (
 )
 from llx_mcp.jobs.cache import CachedJob, JobKey
 from llx_mcp.jobs.cached_source import CachedSource
+from llx_mcp.jobs.clock import Clock
+from llx_mcp.jobs.fetcher import JobFetcher
 from llx_mcp.jobs.reader_options import ReaderOptions
 from llx_mcp.jobs.source_texts import SourceTexts
 from llx_mcp.pdf.processes import PdfProcesses
+from llx_mcp.turns import TurnQueue
 
 # An answer waits for the text of the document for at most this share of the time of a call.
 _WAIT_SHARE = 0.25
@@ -28,8 +33,26 @@ class EvidenceFinder:
         pdfs: the processes that read and draw documents.
     """
 
-    def __init__(self, texts: SourceTexts, pdfs: PdfProcesses, options: ReaderOptions) -> None:
-        self.texts = texts
+    def __init__(
+        self,
+        fetcher: JobFetcher,
+        pdfs: PdfProcesses,
+        clock: Clock,
+        group: TaskGroup,
+        turns: TurnQueue,
+        options: ReaderOptions,
+    ) -> None:
+        """Find texts.
+
+        Args:
+            fetcher: its source has the documents, and its cache holds their texts.
+            pdfs: read and draw documents.
+            clock: the clock of the pauses.
+            group: runs the fetches, which outlive their callers.
+            turns: the turns at having a document in memory.
+            options: whether citations are checked, and the time of a call.
+        """
+        self.texts = SourceTexts(fetcher.open, pdfs, clock, group, fetcher.cache.entries, turns)
         self.pdfs = pdfs
         self._check_citations = options.check_citations
         self._max_wait_seconds = options.call_seconds * _WAIT_SHARE

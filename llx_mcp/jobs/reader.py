@@ -106,12 +106,9 @@ class JobReader:
     def evidence(self) -> "EvidenceFinder":
         """Finds the texts of the documents of jobs."""
         from llx_mcp.jobs.evidence import EvidenceFinder
-        from llx_mcp.jobs.source_texts import SourceTexts
 
-        texts = SourceTexts(
-            self.fetcher.open, self._pdfs, self.clock, self._group, self.fetcher.cache.entries, self._shared.documents
-        )
-        return EvidenceFinder(texts, self._pdfs, self._options)
+        turns = self._shared.documents
+        return EvidenceFinder(self.fetcher, self._pdfs, self.clock, self._group, turns, self._options)
 
     @cached_property
     def citations(self) -> "CitationPictures":

@@ -62,6 +62,12 @@ async def test_tool_definition_is_as_committed(name: str, snapshot: Snapshot) ->
     snapshot.check(SNAPSHOTS / f"{name}.json", json.dumps(definition, indent=2, ensure_ascii=False) + "\n")
 
 
+async def test_no_argument_is_repeated_in_a_header() -> None:
+    # A tool with such an argument needs the comparison that `compare_no_headers` turns off.
+    async with connect() as client:
+        assert "x-mcp-header" not in str([tool.input_schema for tool in (await client.list_tools()).tools])
+
+
 async def test_schemas_have_no_references_or_titles_and_describe_every_property() -> None:
     def walk(schema: Any, place: str) -> None:
         if isinstance(schema, list):

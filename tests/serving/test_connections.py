@@ -1,5 +1,6 @@
 """Real processes on this machine: a slow or rude client is cut off, and the others are served."""
 
+import asyncio
 import json
 import os
 import socket
@@ -8,12 +9,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import anyio
 import httpx
 import pytest
 
+from llx_mcp.serving.connections import JoinedWrites
 from tests.server.serving import LLX, Served, import_stuck_job, serving_http
 from tests.serving.replicas import LEGACY, MODERN, build_message, read_answer
 
@@ -64,6 +67,41 @@ def host_of(server: Served) -> dict[str, str]:
 def is_served(server: Served) -> bool:
     content, headers = build_message("ping", {}, LEGACY)
     return httpx.post(server.url, content=content, headers=headers | AUTH, timeout=60).status_code == 200
+
+
+class RecordedTransport(asyncio.Transport):
+    """Records what is sent, and whether it was closed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sent: list[bytes | None] = []
+
+    def write(self, data: Any) -> None:
+        self.sent.append(data)
+
+    def close(self) -> None:
+        self.sent.append(None)
+
+
+async def test_headers_and_body_are_sent_at_once() -> None:
+    transport = RecordedTransport()
+    joined = JoinedWrites(transport, asyncio.get_running_loop())
+    for part in (b"headers", b"body"):
+        joined.write(part)
+    assert transport.sent == []
+    await asyncio.sleep(0)
+    joined.write(b"more")
+    await asyncio.sleep(0)
+    assert transport.sent == [b"headersbody", b"more"]
+
+
+async def test_what_is_written_before_the_end_is_sent() -> None:
+    transport = RecordedTransport()
+    joined = JoinedWrites(transport, asyncio.get_running_loop())
+    joined.write(b"last")
+    joined.close()
+    await asyncio.sleep(0)
+    assert transport.sent == [b"last", None]
 
 
 def test_slow_headers_end_the_connection() -> None:

@@ -67,13 +67,16 @@ async def test_idle_tenant_is_dropped_with_its_jobs_and_a_busy_one_is_not(servic
         await replica.call("get_extract_job", KEYS[0], job_id="ext-1")
         tenants = replica.app.tenants
         assert (len(tenants), tenants.shared.cache.entries.num_bytes > 0) == (1, True)
+        assert tenants.shared.workers.num_busy == 0
         async with tenants.use(caller(1)) as busy:
             clock.seconds += 61
             tenants.drop_idle()
             await anyio.wait_all_tasks_blocked()
             assert (len(tenants), tenants.shared.cache.entries.num_bytes) == (1, 0)
-            async with tenants.use(caller(1)) as same:
+            async with tenants.use(caller(1)) as same, tenants.use(caller(0)):
                 assert same is busy
+                assert tenants.shared.workers.num_busy == 2
+        assert tenants.shared.workers.num_busy == 0
 
 
 async def test_text_of_a_document_counts_for_its_tenant_and_is_dropped_with_it(service: KeyedService) -> None:
