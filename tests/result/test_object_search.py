@@ -139,6 +139,33 @@ def test_objects_three_lists_deep_are_within_the_ones_that_contain_them() -> Non
     assert "top[0].mid[0].low[1]" not in paths(found)
 
 
+def test_values_of_one_field_that_no_row_has_both_are_alternatives() -> None:
+    rows = [{"region": "EMEA", "v": 1}, {"region": "APJC", "v": 2}, {"region": "Americas", "v": 3}]
+    found = search({"rows": rows}, "emea or apjc")
+    assert scores(found) == {"rows[0]": round(1.5 * math.log(1 + 3), 3), "rows[1]": round(1.5 * math.log(1 + 3), 3)}
+
+
+def test_values_that_stand_together_somewhere_are_no_alternatives() -> None:
+    result = {
+        "margin": [{"period": "FY2025 Q2"}, {"period": "FY2024 H1"}, {"period": "FY2024 Q2"}],
+        "assets": [{"period": "FY2024"}, {"period": "FY2025 Q2"}],
+    }
+    assert paths(search(result, "margin q2 fy2024"))[0] == "margin[2]"
+    assert paths(search(result, "margin first half fy2024"))[0] == "margin[1]"
+
+
+def test_best_object_of_a_word_that_no_hit_has_is_returned_too() -> None:
+    result = {"patient": {"name": "Rowan"}, "fasting": True, "results": [{"analyte": "Sodium"}]}
+    found = search(result, "was the patient fasting", like=0.8)
+    assert paths(found) == ["patient"]
+    assert found.other is not None
+    assert found.other.group.node.path == ""
+
+
+def test_whole_text_tells_apart_what_differs_by_a_word_that_says_nothing() -> None:
+    assert paths(search(rows_of("schedule ii", "schedule iii", "schedule i"), "Schedule I"))[0] == "rows[2]"
+
+
 def test_what_stands_once_outside_the_lists_counts_a_little_everywhere() -> None:
     result = {"company": "Fjord", "rows": [{"v": "red"}, {"v": "blue"}]}
     fjord, red = math.log(1 + 3 / 1), math.log(1 + 3 / 1)
