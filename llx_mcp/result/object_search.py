@@ -16,7 +16,7 @@ from llx_mcp.result.name_weights import merge_weights, weigh_names
 from llx_mcp.result.outline import Node, ancestor_position, descendant_positions
 from llx_mcp.result.search_groups import FieldColumn, Group, find_groups
 from llx_mcp.result.search_texts import FieldNumbers, FieldQuotes, FieldTexts
-from llx_mcp.result.words import WORD, Term, Terms, Weights
+from llx_mcp.result.words import PREFIX, WORD, Term, Terms, Weights
 
 # How much less words count that stand around an object, elsewhere, or in a quote.
 _AROUND, _ELSEWHERE, _QUOTE = 0.5, 0.3, 0.5
@@ -160,7 +160,7 @@ class _Search:
         for index in range(len(self._all_terms)):
             for column, terms in zip(group.columns, by_column, strict=True):
                 for value_position, weight in self._match_column(column, index):
-                    if weight >= WORD:
+                    if weight > PREFIX:
                         terms.setdefault(index, set()).add(value_position)
                     position = ancestor_position(value_position, column.levels)
                     weights = matches.setdefault(position, {})
