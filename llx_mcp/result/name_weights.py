@@ -1,6 +1,7 @@
 """How well the names and descriptions of fields fit the terms of a search."""
 
 from dataclasses import dataclass, field
+from functools import cache
 
 from llx_mcp.result.outline import Node
 from llx_mcp.result.search_groups import Group
@@ -34,13 +35,15 @@ def weigh_names(groups: list[Group], descriptions: dict[int, str], terms: Terms)
         terms: the terms.
     """
     by_node: dict[int, Weights] = {}
+    # Many fields have the same name and description.
+    weigh_text = cache(terms.weigh_name)
 
     def weigh(node: Node) -> Weights:
         if id(node) not in by_node:
-            named = terms.weigh_name(node.step) if node.step else {}
+            named = weigh_text(node.step) if node.step else {}
             weights = {term: weight * _NAME for term, weight in named.items()}
             if text := descriptions.get(id(node)):
-                described = terms.weigh_name(text)
+                described = weigh_text(text)
                 weights = merge_weights(weights, {term: weight * _DESCRIPTION for term, weight in described.items()})
             by_node[id(node)] = weights
         return by_node[id(node)]

@@ -9,14 +9,14 @@ import heapq
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import chain, islice
+from itertools import chain, combinations, islice
 
 from llx_mcp.result.document import Document, is_scalar
 from llx_mcp.result.name_weights import merge_weights, weigh_names
 from llx_mcp.result.outline import Node, ancestor_position, descendant_positions
 from llx_mcp.result.search_groups import FieldColumn, Group, find_groups
 from llx_mcp.result.search_texts import FieldNumbers, FieldQuotes, FieldTexts
-from llx_mcp.result.words import WORD, Term, Terms, Weights
+from llx_mcp.result.words import PREFIX, WORD, Term, Terms, Weights
 
 # How much less words count that stand around an object, elsewhere, or in a quote.
 _AROUND, _ELSEWHERE, _QUOTE = 0.5, 0.3, 0.5
@@ -37,7 +37,7 @@ class Hit:
         score: the higher, the better; hits of one score are in the order of the document.
         position: its index in the values of its group.
         group: its group.
-        found: the indices of the terms that were found.
+        found: the indices of the terms that it has: in its values, its names, or an object that contains it.
         words: those of them that are words of its own values or names.
     """
 
@@ -120,7 +120,7 @@ class _Search:
         self._names = weigh_names(objects.groups, descriptions, terms)
         # The whole phrase is one more term. An object that lacks it is not worse for that.
         self._all_terms = [*terms.terms]
-        if len(terms.terms) > 1:
+        if terms.terms and terms.phrase != terms.terms[0].text:
             self._all_terms.append(Term(terms.phrase, (terms.phrase,)))
         # For each column of each group, the values that hold a term as a word.
         self._columns_of_terms: list[list[dict[int, set[int]]]] = []
@@ -160,7 +160,7 @@ class _Search:
         for index in range(len(self._all_terms)):
             for column, terms in zip(group.columns, by_column, strict=True):
                 for value_position, weight in self._match_column(column, index):
-                    if weight >= WORD:
+                    if weight > PREFIX:
                         terms.setdefault(index, set()).add(value_position)
                     position = ancestor_position(value_position, column.levels)
                     weights = matches.setdefault(position, {})
@@ -260,19 +260,23 @@ class _Search:
         return sum(best.values())
 
     def _find_alternatives(self) -> list[int]:
-        """Return a number for each term, the same for terms that are values of one field but never of one object.
+        """Return a number for each term, the same for terms that stand in values of one field but never in one value.
 
-        Of these, an object has one at most: a row is about "EMEA" or about "APJC".
+        Of these, an object has one at most: a row is about "EMEA" or about "APJC". It may be about "Q2" and "FY2025".
         """
-        kinds = list(range(len(self._all_terms)))
+        alternatives: set[tuple[int, int]] = set()
+        together: set[tuple[int, int]] = set()
         for group, found in zip(self._objects.groups, self._columns_of_terms, strict=True):
-            if group.is_single:
-                continue
-            for columns in found:
-                for term, positions in columns.items():
-                    for other, others in columns.items():
-                        if term < other and kinds[other] == other and positions.isdisjoint(others):
-                            kinds[other] = kinds[term]
+            for terms in found:
+                for first, second in combinations(sorted(terms), 2):
+                    if not terms[first].isdisjoint(terms[second]):
+                        together.add((first, second))
+                    elif not group.is_single:
+                        alternatives.add((first, second))
+        kinds = list(range(len(self._all_terms)))
+        for first, second in sorted(alternatives - together):
+            if kinds[second] == second:
+                kinds[second] = kinds[first]
         return kinds
 
     def _inside_matches(self, group: Group) -> Iterator[int]:
@@ -299,7 +303,7 @@ class _Search:
         self, group: Group, matched: Weights, named: list[tuple[FieldColumn, float]], around: list[Weights]
     ) -> tuple[float, frozenset[int], frozenset[int]]:
         """Return the score of an object, the terms that it has, and those that are words of its own."""
-        weights = merge_weights(merge_weights(self._names.paths[id(group)], self._elsewhere), matched)
+        weights = merge_weights(self._names.paths[id(group)], matched)
         for column, share in named:
             names = self._names.columns[id(column)]
             weights = merge_weights(weights, {term: weight * share for term, weight in names.items()})
@@ -307,6 +311,7 @@ class _Search:
             weights = merge_weights(weights, {term: weight * _AROUND for term, weight in outer.items()})
         found = frozenset(term for term in weights if term < len(self._terms.terms))
         words = frozenset(term for term in found if weights[term] >= _OWN_WORD)
+        weights = merge_weights(weights, self._elsewhere)
         return self._sum(weights) * self._share(weights), found, words
 
     def _share_names(self, group: Group, position: int) -> list[tuple[FieldColumn, float]]:

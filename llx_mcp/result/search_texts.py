@@ -12,6 +12,8 @@ from llx_mcp.result.words import PREFIX, WORD, Term
 
 # A value that is the term and nothing else, and a text that holds the number.
 _EXACT, _NUMBER_IN_TEXT = 1.5, 1.3
+# How much a word counts in a text longer than this, which has many.
+_LONG, _LONG_CHARS = 0.8, 100
 _MIN_DIGITS = 3
 # After so many places within words, a text is not searched further for a word.
 _MAX_PARTS = 10_000
@@ -69,30 +71,38 @@ class FieldTexts:
     def find(self, term: Term) -> dict[int, float]:
         """Return how well the strings at some positions contain a term, in the order of the document."""
         found: dict[int, float] = {}
-        for needle in term.needles:
-            self._find_needle(term, needle, found)
+        for form in term.forms:
+            self._find_form(term, form, found)
+        for start, weight in term.find_endings(self._joined.text):
+            self._note(self._joined.index_at(start), weight, found)
         if len(term.digits) >= _MIN_DIGITS and term.numbers:
             self._find_number(term, found)
         return dict(sorted((at, weight) for index, weight in found.items() for at in self._positions[index]))
 
-    def _find_needle(self, term: Term, needle: str, found: dict[int, float]) -> None:
+    def _find_form(self, term: Term, form: str, found: dict[int, float]) -> None:
         joined = self._joined
-        start, num_in_text, last = joined.text.find(needle), 0, -1
+        start, num_in_text, last = joined.text.find(form), 0, -1
         while start >= 0:
             index = joined.index_at(start)
             num_in_text, last = num_in_text + 1 if index == last else 0, index
-            weight = self._weigh(term, needle, start, index)
-            if weight > found.get(index, 0.0):
-                found[index] = weight
+            weight = self._weigh(term, form, start, index)
+            self._note(index, weight, found)
             # One whole word is as good as several, and a text that has none for long has none.
             is_done = weight >= WORD or num_in_text >= _MAX_PARTS
             following = joined.end(index) if is_done else start + 1
-            start = joined.text.find(needle, following)
+            start = joined.text.find(form, following)
 
-    def _weigh(self, term: Term, needle: str, start: int, index: int) -> float:
+    def _weigh(self, term: Term, form: str, start: int, index: int) -> float:
         joined = self._joined
-        is_whole = start == joined.starts[index] and start + len(needle) == joined.end(index)
-        return _EXACT if is_whole and needle == term.text else term.weigh_at(joined.text, needle, start)
+        is_whole = start == joined.starts[index] and start + len(form) == joined.end(index)
+        return _EXACT if is_whole and form == term.text else term.weigh_at(joined.text, form, start)
+
+    def _note(self, index: int, weight: float, found: dict[int, float]) -> None:
+        """Note how well an occurrence fits, unless its text has a better one."""
+        is_long = self._joined.end(index) - self._joined.starts[index] > _LONG_CHARS
+        counted = weight * _LONG if is_long else weight
+        if counted > found.get(index, 0.0):
+            found[index] = counted
 
     def _find_number(self, term: Term, found: dict[int, float]) -> None:
         if self._digits is None:
@@ -146,8 +156,10 @@ class FieldQuotes:
     def find(self, terms: Sequence[Term]) -> Iterator[tuple[int, str]]:
         """Yield position and quotes of each value whose quotes contain one of some terms."""
         joined = self._joined
-        needles = {needle for term in terms for needle in term.needles if needle}
-        for index in sorted({index for needle in needles for index in joined.find(needle)}):
+        forms = {form for term in terms for form in term.forms if form}
+        indices = {index for form in forms for index in joined.find(form)}
+        indices.update(joined.index_at(start) for term in terms for start, _ in term.find_endings(joined.text))
+        for index in sorted(indices):
             text = joined.text[joined.starts[index] : joined.end(index)]
             if any(term.weigh(text) for term in terms):
                 yield self._positions[index], text

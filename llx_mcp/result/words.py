@@ -6,31 +6,30 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from llx_mcp.result.normalize import MONTHS, find_month, normalize_name, normalize_text, possible_numbers
+from llx_mcp.result.word_endings import WordFamily, find_family
 
 Weights = dict[int, float]
 
 # Words that say nothing about what is searched for.
 _STOP_WORDS = frozenset({
-    "a", "an", "and", "are", "as", "at", "be", "by", "did", "do", "does", "for", "from", "had", "has", "have",
-    "how", "in", "is", "it", "its", "of", "on", "or", "that", "the", "their", "this", "to", "was", "were", "what",
-    "when", "where", "which", "who", "whose", "with",
+    "a", "an", "and", "any", "are", "as", "at", "be", "been", "being", "by", "can", "could", "did", "do", "does", "for",
+    "from", "give", "had", "has", "have", "he", "her", "his", "how", "i", "if", "in", "is", "it", "its", "many", "me",
+    "much", "my", "of", "on", "or", "our", "please", "say", "says", "she", "should", "show", "so", "tell", "than",
+    "that", "the", "their", "them", "then", "there", "these", "they", "this", "those", "to", "was", "we", "were",
+    "what", "when", "where", "which", "who", "whom", "whose", "will", "with", "would", "you", "your",
 })  # fmt: skip
 _ORDINALS = {"first": 1, "1st": 1, "second": 2, "2nd": 2, "third": 3, "3rd": 3, "fourth": 4, "4th": 4}
 _PERIODS = {"quarter": "q", "half": "h"}
 _SYNONYMS = {"fiscal": ("fiscal", "fy"), "percentage": ("percentage", "percent", "%"), "percent": ("percent", "%")}
-_ENDINGS = ("", "s", "es", "'s")
-# What may follow the stem of a word besides: compan-y, compan-ies.
-_STEM_ENDINGS = (*_ENDINGS, "ies", "y", "e")
-# After these, the plural is -es: boxes, addresses.
-_SIBILANTS = ("s", "x", "z", "ch", "sh")
-_MIN_STEM = 3
 _MIN_PREFIX = 4
-# How well a text contains a term: as a word of its own, at the start of a longer word, or within one.
-WORD, PREFIX, INSIDE = 1.0, 0.7, 0.35
+# How well a text contains a term: as a word of its own, with another ending, at the start of a longer word, or within
+# one.
+WORD, STEM, PREFIX, INSIDE = 1.0, 0.9, 0.7, 0.35
 # The share of its weight that a term loses where a name has other words, too.
 _OTHER_WORDS = 0.4
 _YEAR = re.compile(r"(?:fy)?(?:19|20)\d\d")
 _PERIOD = re.compile(r"[qh][1-4]")
+_HYPHENATED = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)+")
 _EDGE_PUNCTUATION = ".,;:!?()[]{}\"'"
 _WITHOUT_SPACES = re.compile("[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 
@@ -42,17 +41,15 @@ class Term:
     Attributes:
         text: the term as it was given, normalized.
         forms: words of which one must occur, the given one first.
-        stem: the beginning of other forms of the word.
     """
 
     text: str
     forms: tuple[str, ...]
-    stem: str = ""
 
-    @property
-    def needles(self) -> tuple[str, ...]:
-        """The texts of which one must occur."""
-        return (*self.forms, self.stem) if self.stem and self.stem not in self.forms else self.forms
+    @cached_property
+    def family(self) -> WordFamily | None:
+        """The word with other endings; None where it has none."""
+        return find_family(self.text)
 
     @cached_property
     def numbers(self) -> frozenset[float]:
@@ -67,29 +64,33 @@ class Term:
 
     def weigh(self, text: str) -> float:
         """Return how well a normalized text contains the term, 0 to 1."""
-        best = 0.0
-        for needle in self.needles:
-            for start in _occurrences(text, needle):
-                best = max(best, self.weigh_at(text, needle, start))
+        best = max((weight for _, weight in self.find_endings(text)), default=0.0)
+        for form in self.forms:
+            for start in _occurrences(text, form):
+                best = max(best, self.weigh_at(text, form, start))
                 if best == WORD:
                     return best
         return best
 
-    def weigh_at(self, text: str, needle: str, start: int) -> float:
-        """Return how well an occurrence of a needle fits: a whole word best."""
-        if _WITHOUT_SPACES.search(needle):
+    def weigh_at(self, text: str, form: str, start: int) -> float:
+        """Return how well an occurrence of a form fits: a whole word best."""
+        if _WITHOUT_SPACES.search(form):
             return WORD
-        if needle[0] == "-" and not text[max(start - 4, 0) : start].isdigit():
+        if form[0] == "-" and not text[max(start - 4, 0) : start].isdigit():
             # The month of a date stands after its year.
             return 0.0
-        end = start + len(needle)
-        begins = start == 0 or _is_boundary(text[start - 1], needle[0])
-        rest = _word_rest(text, end)
-        if begins and rest in (_ENDINGS if needle in self.forms else _STEM_ENDINGS):
+        end = start + len(form)
+        begins = start == 0 or _is_boundary(text[start - 1], form[0])
+        if begins and (end == len(text) or _is_boundary(form[-1], text[end])):
             return WORD
-        if begins and len(needle) >= _MIN_PREFIX:
-            return PREFIX
-        return INSIDE if len(needle) >= _MIN_PREFIX else 0.0
+        if len(form) < _MIN_PREFIX:
+            return 0.0
+        return PREFIX if begins else INSIDE
+
+    def find_endings(self, text: str) -> Iterator[tuple[int, float]]:
+        """Yield where a normalized text has the word with another ending, and how well each place fits."""
+        if self.family is not None:
+            yield from ((start, STEM if is_same else PREFIX) for start, is_same in self.family.find(text))
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,7 @@ class Terms:
             if weight:
                 found[index] = weight
         # A field named `revenue` fits "revenue" better than one named `revenue_growth`.
-        num_words = len(words.split())
+        num_words = sum(word not in _STOP_WORDS for word in words.split())
         fit = 1 - _OTHER_WORDS * max(num_words - len(found), 0) / num_words if num_words else 1
         return {index: weight * fit for index, weight in found.items()}
 
@@ -122,7 +123,7 @@ class Terms:
 def split_terms(text: str) -> Terms:
     """Split a text into the terms of a search; the terms are empty where the text has none."""
     phrase = normalize_text(text.replace("_", " "))
-    words = [stripped for word in phrase.split() if (stripped := word.strip(_EDGE_PUNCTUATION))]
+    words = [word for part in phrase.split() if (word := part.strip(_EDGE_PUNCTUATION).removesuffix("'s"))]
     terms = {term.text: term for term in _join_alternatives(list(map(_build_term, _join_periods(words))))}
     content_words = {name: term for name, term in terms.items() if name not in _STOP_WORDS}
     return Terms(phrase, tuple((content_words or terms).values()))
@@ -154,7 +155,7 @@ def _join_alternatives(terms: list[Term]) -> Iterator[Term]:
 
 
 def _build_term(word: str) -> Term:
-    return Term(word, _forms(word), _stem(word))
+    return Term(word, _forms(word))
 
 
 def _forms(word: str) -> tuple[str, ...]:
@@ -168,20 +169,7 @@ def _forms(word: str) -> tuple[str, ...]:
         period = "quarter" if word[0] == "q" else "half"
         names = [name for name, number in _ORDINALS.items() if number == int(word[1])]
         return (word, *(f"{name} {period}" for name in names))
-    return (word,)
-
-
-def _stem(word: str) -> str:
-    """Return a word without the ending of its plural."""
-    if not word.isascii() or not word.isalpha() or len(word) <= _MIN_STEM:
-        return word
-    for ending in ("ies", "es", "s", "y"):
-        stem = word.removesuffix(ending)
-        if len(word) > len(stem) >= _MIN_STEM and not word.endswith("ss"):
-            if ending == "es" and not stem.endswith(_SIBILANTS):
-                continue
-            return stem
-    return word
+    return (word, word.replace("-", " ")) if _HYPHENATED.fullmatch(word) else (word,)
 
 
 def _occurrences(text: str, needle: str) -> Iterator[int]:
@@ -192,19 +180,7 @@ def _occurrences(text: str, needle: str) -> Iterator[int]:
 
 
 def _is_boundary(before: str, after: str) -> bool:
-    """Whether a word begins between two characters: `fy2025` and `q2` begin a new one where digits begin or end."""
-    if not before.isalnum():
+    """Whether a word ends or begins between two characters: in `fy2025` and `q2`, one does where digits begin."""
+    if not (before.isalnum() and after.isalnum()):
         return True
     return before.isdigit() != after.isdigit()
-
-
-def _word_rest(text: str, end: int) -> str:
-    """Return what follows up to the end of the word, at most a few characters."""
-    rest = ""
-    last = text[end - 1]
-    for char in text[end : end + 5]:
-        if not (char.isalnum() or char == "'") or char.isdigit() != last.isdigit():
-            break
-        rest += char
-        last = char
-    return rest.rstrip("'")

@@ -139,6 +139,91 @@ def test_objects_three_lists_deep_are_within_the_ones_that_contain_them() -> Non
     assert "top[0].mid[0].low[1]" not in paths(found)
 
 
+def test_values_of_one_field_that_no_row_has_both_are_alternatives() -> None:
+    rows = [{"region": "EMEA", "v": 1}, {"region": "APJC", "v": 2}, {"region": "Americas", "v": 3}]
+    found = search({"rows": rows}, "emea or apjc")
+    assert scores(found) == {"rows[0]": round(1.5 * math.log(1 + 3), 3), "rows[1]": round(1.5 * math.log(1 + 3), 3)}
+
+
+def test_values_that_stand_together_somewhere_are_no_alternatives() -> None:
+    result = {
+        "margin": [{"period": "FY2025 Q2"}, {"period": "FY2024 H1"}, {"period": "FY2024 Q2"}],
+        "assets": [{"period": "FY2024"}, {"period": "FY2025 Q2"}],
+    }
+    assert paths(search(result, "margin q2 fy2024"))[0] == "margin[2]"
+    assert paths(search(result, "margin first half fy2024"))[0] == "margin[1]"
+
+
+def test_best_object_of_a_word_that_no_hit_has_is_returned_too() -> None:
+    result = {"patient": {"name": "Rowan"}, "fasting": True, "results": [{"analyte": "Sodium"}]}
+    found = search(result, "was the patient fasting", like=0.8)
+    assert paths(found) == ["patient"]
+    assert found.other is not None
+    assert found.other.group.node.path == ""
+
+
+def test_whole_text_tells_apart_what_differs_by_a_word_that_says_nothing() -> None:
+    assert paths(search(rows_of("schedule ii", "schedule iii", "schedule i"), "Schedule I"))[0] == "rows[2]"
+
+
+GERMAN = {
+    "rechnungsdatum": "2026-03-01",
+    "lieferant": {"name": "Müller Möbel GmbH", "anschrift": "Hauptstraße 5, 80331 München"},
+    "mietvertrag": {"mieter": "Anna Weiß", "miete": 900, "kaution": 1800, "kündigungsfrist": "drei Monate"},
+    "positionen": [
+        {"bezeichnung": "Bürostuhl"},
+        {"bezeichnung": "Schreibtische aus Eiche"},
+        {"bezeichnung": "Autohaus"},
+    ],
+    "summen": {"netto": 1400, "umsatzsteuer": 266},
+}
+FRENCH = {
+    "date_facture": "2026-02-02",
+    "fournisseur": {"nom": "Société Lumière", "adresse": "3 rue des Écoles, Lyon"},
+    "lignes": [{"designation": "Chaises de bureau", "prix": 99.0}, {"designation": "Table ronde", "prix": 250.0}],
+    "totaux": {"hors_taxe": 587, "tva": 117.4},
+    "contrat": {"date_echeance": "2027-01-01", "loyer": 800, "locataire": "Zoé Petit"},
+}
+JAPANESE = {
+    "請求書番号": "A-1",
+    "支払期限": "2026-04-30",
+    "仕入先": {"名称": "株式会社青木", "住所": "東京都港区1-2"},
+    "明細": [
+        {"品名": "緩衝液", "単価": 1200},
+        {"品名": "高緩衝液セット", "単価": 5000},
+        {"品名": "電極", "単価": 8000},
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("result", "text", "best"),
+    [
+        (GERMAN, "Wann ist das Rechnungsdatum?", ""),
+        (GERMAN, "Wie hoch ist die Miete?", "mietvertrag"),
+        (GERMAN, "Was kostet der Schreibtisch?", "positionen[1]"),
+        (GERMAN, "Bürostühle", "positionen[0]"),
+        (GERMAN, "Autos", "positionen[2]"),
+        (GERMAN, "Wie hoch ist die Umsatzsteuer?", "summen"),
+        (GERMAN, "Kündigung", "mietvertrag"),
+        (GERMAN, "Hauptstrasse", "lieferant"),
+        (FRENCH, "Quelle est la date de la facture ?", ""),
+        (FRENCH, "prix de la chaise", "lignes[0]"),
+        (FRENCH, "tables rondes", "lignes[1]"),
+        (FRENCH, "loyers", "contrat"),
+        (FRENCH, "montant de la TVA", "totaux"),
+        (FRENCH, "échéance du contrat", "contrat"),
+        (JAPANESE, "支払期限", ""),
+        (JAPANESE, "緩衝液", "明細[0]"),
+        (JAPANESE, "電極 単価", "明細[2]"),
+        (JAPANESE, "住所", "仕入先"),
+        (JAPANESE, "青木", "仕入先"),
+    ],
+)
+def test_endings_of_english_do_not_disturb_other_languages(result: Any, text: str, best: str) -> None:
+    assert paths(search(result, text))[0] == best
+
+
 def test_what_stands_once_outside_the_lists_counts_a_little_everywhere() -> None:
     result = {"company": "Fjord", "rows": [{"v": "red"}, {"v": "blue"}]}
     fjord, red = math.log(1 + 3 / 1), math.log(1 + 3 / 1)

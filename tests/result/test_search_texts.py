@@ -21,6 +21,16 @@ def test_repeated_string_is_found_at_every_position() -> None:
     assert texts.find(term_of("west")) == {}
 
 
+def test_word_counts_less_in_a_long_text() -> None:
+    (column,) = build_document({"text": ["the agent " + "of the bank " * 9, "the agent", "the agents"]}, None).columns
+    assert FieldTexts(column.node).find(term_of("agent")) == {0: 0.8, 1: 1.0, 2: 0.9}
+
+
+def test_word_with_another_ending_fits_less_than_the_word() -> None:
+    (column,) = build_document({"text": ["matured", "maturity", "mature", "it is mature", "premature"]}, None).columns
+    assert FieldTexts(column.node).find(term_of("mature")) == {0: 0.9, 1: 0.9, 2: 1.5, 3: 1.0, 4: 0.35}
+
+
 def test_number_is_found_by_its_value_and_by_its_digits() -> None:
     (column,) = build_document({"n": [1234.5, True, 1, None, 912341, 1234, 1234.5]}, None).columns
     numbers = FieldNumbers(column.node)
@@ -39,3 +49,4 @@ def test_quotes_are_found_with_the_whole_text_of_their_value() -> None:
     assert list(quotes.find([term_of("zurich")])) == [(0, "zurich bahnhof")]
     assert list(quotes.find([term_of("bern"), term_of("zurich")])) == [(0, "zurich bahnhof"), (2, "bern")]
     assert list(quotes.find([term_of("basel")])) == []
+    assert list(quotes.find([term_of("bahnhofs")])) == [(0, "zurich bahnhof")]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from llx_mcp.result.words import INSIDE, PREFIX, WORD, split_terms
+from llx_mcp.result.words import INSIDE, PREFIX, STEM, WORD, split_terms
 
 
 @pytest.mark.parametrize(
@@ -21,6 +21,8 @@ from llx_mcp.result.words import INSIDE, PREFIX, WORD, split_terms
         ("to be or not to be", ["not"]),
         ("to be", ["to", "be"]),
         ("is it", ["is", "it"]),
+        ("Can you please tell me how much there is in my account?", ["account"]),
+        ("What's the company's name?", ["company", "name"]),
         ("“quoted” (words)", ["quoted", "words"]),
         ("?!", []),
     ],
@@ -33,12 +35,12 @@ def test_text_is_split_into_the_terms_that_tell_something(text: str, terms: list
     ("term", "text", "weight"),
     [
         ("law", "the governing law", WORD),
-        ("law", "laws", WORD),
-        ("laws", "the law", WORD),
-        ("companies", "a company", WORD),
-        ("company", "two companies", WORD),
-        ("boxes", "box", WORD),
-        ("address", "addresses", WORD),
+        ("law", "laws", STEM),
+        ("laws", "the law", STEM),
+        ("companies", "a company", STEM),
+        ("company", "two companies", STEM),
+        ("boxes", "box", STEM),
+        ("address", "addresses", STEM),
         ("q2", "fy2025 q2", WORD),
         ("q2", "second quarter", WORD),
         ("q2", "q21", 0.0),
@@ -55,14 +57,14 @@ def test_text_is_split_into_the_terms_that_tell_something(text: str, terms: list
         ("q4", "the 4th quarter", WORD),
         ("h1", "1st half", WORD),
         ("q5", "fifth quarter", 0.0),
-        ("law's", "laws", 0.0),
+        ("law's", "the law", WORD),
         ("law", "the law's end", WORD),
         ("law", "'law'", WORD),
-        ("buses", "bus", WORD),
-        ("class", "classes", WORD),
+        ("buses", "bus", STEM),
+        ("class", "classes", STEM),
         ("class", "cla", 0.0),
         ("gas", "ga", 0.0),
-        ("ties", "tie", WORD),
+        ("ties", "tie", STEM),
         ("2025", "20251", PREFIX),
         ("1st", "21st", 0.0),
         ("percent", "5 %", WORD),
@@ -76,11 +78,21 @@ def test_text_is_split_into_the_terms_that_tell_something(text: str, terms: list
         ("july", "2016-07", WORD),
         ("march", "ab-0310", 0.0),
         ("march", "2025-12-03", 0.0),
-        ("names", "the name", WORD),
-        ("dates", "date", WORD),
-        ("cases", "case", WORD),
-        ("sales", "a sale", WORD),
+        ("names", "the name", STEM),
+        ("dates", "date", STEM),
+        ("cases", "case", STEM),
+        ("sales", "a sale", STEM),
         ("law", "", 0.0),
+        ("id", "two ids", STEM),
+        ("gas", "gasworks", 0.0),
+        ("mature", "maturity", STEM),
+        ("expiry", "it expires", STEM),
+        ("autos", "autohaus", PREFIX),
+        ("invoices", "invoicenumber", PREFIX),
+        ("buros", "burostuhl", PREFIX),
+        ("long-term", "long term debt", WORD),
+        ("long-term", "long-term debt", WORD),
+        ("long-term", "long terms", PREFIX),
     ],
 )
 def test_whole_word_fits_best_then_its_beginning_then_its_inside(term: str, text: str, weight: float) -> None:
@@ -93,6 +105,11 @@ def test_name_with_other_words_fits_less() -> None:
     assert terms.weigh_name("revenue") == {0: 1.0}
     assert terms.weigh_name("revenueGrowth")[0] == pytest.approx(0.8)
     assert terms.weigh_name("cost") == {}
+
+
+def test_words_that_say_nothing_do_not_count_among_the_words_of_a_name() -> None:
+    terms = split_terms("pages")
+    assert terms.weigh_name("number_of_pages") == terms.weigh_name("number_pages") == {0: pytest.approx(0.8)}
 
 
 @pytest.mark.parametrize("name", ["lineItems", "line_items", "LINE-ITEMS", "lineitems"])
