@@ -64,7 +64,8 @@ class Replicas:
 
     Attributes:
         is_degraded: whether it works alone, because Redis cannot be used.
-        counts: what happened, for metrics: `degraded`, `recovered`, `news`, `failed_commands`.
+        counts: what happened, for metrics: how often it `degraded` and `recovered`, the `news` that came, and the
+            `failed_commands`.
     """
 
     def __init__(self, store: ReplicaStore, clock: Clock, webhook_secrets: Sequence[str] = ()) -> None:
@@ -76,7 +77,7 @@ class Replicas:
             webhook_secrets: secrets that name jobs in hints of changes.
         """
         self.is_degraded = False
-        self.counts: Counter[str] = Counter()
+        self.counts = Counter(degraded=0, recovered=0, news=0, failed_commands=0)
         self._store = store
         self._clock = clock
         self._token = token_hex(8)
@@ -92,8 +93,8 @@ class Replicas:
         self._is_listening = anyio.Event()
 
     def check(self) -> PartState:
-        """Return the state for `/readyz`: a replica that works alone takes calls as well."""
-        return PartState("degraded" if self.is_degraded else "ok")
+        """Return the state for `/readyz` and the metrics: a replica that works alone takes calls as well."""
+        return PartState("degraded" if self.is_degraded else "ok", counts=self.counts)
 
     def join(self, secret: bytes, rate: RateLimit) -> SharedPolls:
         """Return the coordinator of a key."""
