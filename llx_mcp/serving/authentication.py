@@ -104,8 +104,12 @@ def build_challenge(verifier: Verifier, *, is_token_given: bool) -> Refusal:
 
 
 def build_scope_challenge(verifier: Verifier, scope: str) -> Refusal:
-    """Return a 403 that says which scope is missing."""
-    parts = {"realm": verifier.realm, "error": "insufficient_scope", "scope": scope}
+    """Return a 403 that says which scope is missing.
+
+    It names all scopes that the call needs, because some clients then ask for these alone.
+    """
+    scopes = " ".join(dict.fromkeys((READ_SCOPE, scope)))
+    parts = {"realm": verifier.realm, "error": "insufficient_scope", "scope": scopes}
     message = f"This call needs a token with the scope {scope}."
     return _build_refusal(verifier, 403, "insufficient_scope", message, parts)
 
