@@ -1,6 +1,6 @@
 """Who may call: the token of a request is verified, and a request without a valid one gets a challenge."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
@@ -77,7 +77,8 @@ class Authenticator:
         if verified is None:
             raise RefusedError(build_challenge(self.verifier, is_token_given=token is not None))
         set_secrets(token or "", verified.key.get_secret_value() if verified.key else "")
-        caller = verified.caller
+        # Only where the server names an issuer.
+        caller = replace(verified.caller, can_ask_for_scopes=self.verifier.metadata_url is not None)
         scope["user"] = AuthenticatedUser(verified)
         if READ_SCOPE not in caller.scopes:
             raise RefusedError(build_scope_challenge(self.verifier, READ_SCOPE))

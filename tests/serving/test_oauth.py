@@ -161,6 +161,11 @@ async def test_call_with_the_scopes_of_the_challenge_is_accepted() -> None:
     reader = ReaderOptions(creation=CreationOptions(frozenset({"delete"}), ()))
     call = {"name": "delete_extract_job", "arguments": {"job_id": "ext-1"}}
     async with open_oauth(reader=reader) as (replica, issuer):
+        # The caller who may only read knows of the tool: without a call, no client asks for more scopes.
+        listed = await replica.send("tools/list", {}, issuer.sign(), host=HOST)
+        assert "delete_extract_job" in [tool["name"] for tool in listed.message["result"]["tools"]]
+        start = await replica.send("server/discover", {}, issuer.sign(), host=HOST)
+        assert "delete_extract_job" in start.message["result"]["instructions"]
         answer = await replica.send("tools/call", call, issuer.sign(), host=HOST)
         assert (answer.status, answer.message["error"]) == (403, "insufficient_scope")
         challenge = answer.headers["www-authenticate"]
