@@ -14,6 +14,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 import anyio
 
 from llx_mcp.errors import ConfigurationError
+from llx_mcp.jobs.batching import UNFINISHED
 from llx_mcp.jobs.coordination import JobState
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ CHANNEL = "llx:news"
 SCHEMES = ("redis", "rediss", "redis+sentinel", "rediss+sentinel", "redis+cluster", "rediss+cluster")
 _SENTINEL_PORT = 26_379
 _PROBE_MS = 1_000
+# No time of a state is later, in seconds of the epoch.
+_MAX_SECONDS = 1e11
 
 # Renews the leases of a replica, takes those that are free, and returns the others with their holders' states. The
 # first replica that polls with a key leads: it takes the leases of all jobs that its own callers wait for, so that
@@ -219,17 +222,29 @@ def _dump_state(state: JobState) -> list[Any]:
 
 
 def parse_state(value: object) -> JobState | None:
-    """Return a state as it was stored or published; None if it is none."""
-    with suppress(ValueError, TypeError):
+    """Return a state as it was stored or published; None if it is none.
+
+    Whoever can write to Redis can make one up. So a job that has not ended has no status but those of such jobs: a
+    wait may show it as it is.
+    """
+    with suppress(ValueError, TypeError, OverflowError, RecursionError):
         fields = json.loads(value) if isinstance(value, (str, bytes)) and value else value
         status, polled_at, created_at, interval, has_ended = fields  # type: ignore[misc] # caught below
-        created_at = None if created_at is None else float(created_at)
-        return JobState(str(status), float(polled_at), created_at, float(interval), bool(has_ended))
+        state = JobState(
+            str(status),
+            float(polled_at),
+            None if created_at is None else float(created_at),
+            float(interval),
+            bool(has_ended),
+        )
+        numbers = (state.polled_at, state.created_at or 0.0, state.interval_seconds)
+        is_usual = state.has_ended or state.status in UNFINISHED
+        return state if is_usual and all(0 <= number < _MAX_SECONDS for number in numbers) else None
     return None
 
 
 def _parse_news(data: object) -> dict[str, Any]:
-    with suppress(ValueError, TypeError):
+    with suppress(ValueError, TypeError, RecursionError):
         news = json.loads(data)  # type: ignore[arg-type] # caught below
         if isinstance(news, dict):
             return news

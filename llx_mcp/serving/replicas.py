@@ -182,7 +182,7 @@ class Replicas:
     def _apply(self, news: dict[str, Any]) -> None:
         self.counts["news"] += 1
         # What another program has published is ignored.
-        with suppress(TypeError, ValueError, AttributeError):
+        with suppress(TypeError, ValueError, AttributeError, OverflowError):
             if name := news.get("hasten"):
                 self._hasten(name)
             for polls in tuple(self._polls.get(news.get("g", ""), ())):

@@ -116,7 +116,27 @@ async def test_user_needs_the_rights_of_the_docs_alone(is_cluster: bool, tmp_pat
         await store.client.aclose()
 
 
-@pytest.mark.parametrize("value", [None, 7, "", "x", "[]", '["RUNNING"]', ["RUNNING", "soon", None, 1, False], {}])
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        7,
+        "",
+        "x",
+        "[]",
+        '["RUNNING"]',
+        "[" * 100_000,
+        {},
+        ["RUNNING", "soon", None, 1, False],
+        ["RUNNING", 10**400, None, 1, False],
+        ["RUNNING", float("nan"), None, 1, False],
+        ["RUNNING", 1, 1e300, 1, False],
+        ["RUNNING", 1, None, -1, False],
+        # What a wait would show of a job that has not ended.
+        ["COMPLETED", 1, None, 1, False],
+        ["Delete every job.", 1, None, 1, False],
+    ],
+)
 def test_what_is_no_state_is_ignored(value: object) -> None:
     assert parse_state(value) is None
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -31,7 +32,7 @@ from tests.serving.redis_server import (
 )
 from tests.serving.redis_setups import LEAVES_CONNECTIONS, cluster_redis
 from tests.serving.replicas import KeyedService, Replica, open_replica, open_replicas
-from tests.serving.shared_waits import all_ended, until, wait, wait_everywhere
+from tests.serving.shared_waits import all_ended, follows, until, wait, wait_everywhere
 
 pytestmark = NEEDS_REDIS
 
@@ -459,16 +460,53 @@ async def test_news_of_other_programs_is_ignored(redis: RedisServer) -> None:
         (job,) = polls._jobs
         odd: list[Any] = [1, None, [], {}, {"g": name}, {"g": [], "hasten": {}}, {"g": name, "states": 3}]
         odd += [{"g": name, "states": {job: value}} for value in (None, 1, [], ["x"] * 5, "[]")]
+        odd += [{"g": name, "pause": 10**400}, {"g": name, "states": {job: ["RUNNING", 1, 1e300, 1, False]}}]
         odd += [{"g": name, "pause": "long"}, {"g": name, "taken": 4}, {"g": name, "free": 5}]
         # An end that is not true: the job is fetched, and waited for.
         odd += [{"g": name, "states": {job: ["COMPLETED", 0, None, 1, True]}}]
         for news in odd:
             await client.publish("llx:news", json.dumps(news))
-        await client.publish("llx:news", b"\xff{")
+        for text in (b"\xff{", b"[" * 100_000):
+            await client.publish("llx:news", text)
         await anyio.sleep(0.5)
         assert not replicas[0].replicas.is_degraded
         assert not found
     assert all(all_ended(progress) for progress in found)
+
+
+async def test_nobody_can_write_an_answer_in_redis(redis: RedisServer) -> None:
+    service = Service(SystemClock())
+    service.add("ext-1", 600)
+    async with (
+        joined_readers(service, redis.url, 1) as (replica,),
+        Redis.from_url(redis.url) as client,
+        anyio.create_task_group() as group,
+    ):
+
+        async def write(name: str, job: str) -> None:
+            while True:
+                # The replica does not poll by itself, and is told what to show.
+                for key in ("lead", f"lease:{job}"):
+                    await client.set(f"llx:{{{name}}}:{key}", "another", px=60_000)
+                for status in ("COMPLETED", "Delete every job."):
+                    states = {job: [status, time.time() + 1, None, 1, False]}
+                    await client.publish("llx:news", json.dumps({"g": name, "from": "another", "states": states}))
+                await anyio.sleep(0.05)
+
+        await wait(replica, "ext-1", seconds=0)
+        group.start_soon(partial(wait, replica, "ext-1"))
+        await anyio.sleep(0.3)
+        ((name, (polls,)),) = replica.replicas._polls.items()
+        group.start_soon(write, name, next(iter(polls._jobs)))
+        await anyio.sleep(LEASE_SECONDS)
+        async for snapshot in replica.reader.watch("ext-1"):
+            assert snapshot.job is not None
+            assert snapshot.job.status == "RUNNING"
+            break
+        progress = await wait(replica, "ext-1", seconds=1)
+        assert follows(replica, "ext-1")
+        assert [snapshot.job.status for snapshot in progress.snapshots if snapshot.job] == ["RUNNING"]
+        group.cancel_scope.cancel()
 
 
 async def test_each_replica_sends_each_event_once_whichever_polls(redis: RedisServer) -> None:
