@@ -114,6 +114,16 @@ def test_security_page_names_tests_that_exist() -> None:
     assert missing == []
 
 
+def test_security_page_names_modules_and_settings_that_exist() -> None:
+    threats = PAGES["docs/security.md"].partition("### Threat model")[2].partition("\n### ")[0]
+    modules = re.findall(r"`(\w[\w/]*(?:\.py|/))`", threats.replace("`llx_mcp/`", "").replace("`deploy/`", ""))
+    assert len(modules) >= 20
+    assert [name for name in modules if not (ROOT / "llx_mcp" / name).exists()] == []
+    settings = set(re.findall(r"`(LLX_MCP_\w+)`", threats))
+    assert settings
+    assert settings <= set(re.findall(r"^\| `(LLX_MCP_\w+)`", PAGES["docs/serving.md"], re.MULTILINE))
+
+
 def test_architecture_page_has_the_layers_that_the_test_holds() -> None:
     tree = ast.parse((ROOT / "tests" / "test_architecture.py").read_text())
     (layers,) = [

@@ -1,6 +1,6 @@
 """Who may call: the token of a request is verified, and a request without a valid one gets a challenge."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
@@ -78,7 +78,8 @@ class Authenticator:
             raise RefusedError(build_challenge(self.verifier, is_token_given=token is not None))
         if verified.key is not None and verified.key.get_secret_value() != token:
             set_secrets(token or "", verified.key.get_secret_value())
-        caller = verified.caller
+        # Only where the server names an issuer.
+        caller = replace(verified.caller, can_ask_for_scopes=self.verifier.metadata_url is not None)
         scope["user"] = AuthenticatedUser(verified)
         if READ_SCOPE not in caller.scopes:
             raise RefusedError(build_scope_challenge(self.verifier, READ_SCOPE))
@@ -105,8 +106,12 @@ def build_challenge(verifier: Verifier, *, is_token_given: bool) -> Refusal:
 
 
 def build_scope_challenge(verifier: Verifier, scope: str) -> Refusal:
-    """Return a 403 that says which scope is missing."""
-    parts = {"realm": verifier.realm, "error": "insufficient_scope", "scope": scope}
+    """Return a 403 that says which scope is missing.
+
+    It names all scopes that the call needs, because some clients then ask for these alone.
+    """
+    scopes = " ".join(dict.fromkeys((READ_SCOPE, scope)))
+    parts = {"realm": verifier.realm, "error": "insufficient_scope", "scope": scopes}
     message = f"This call needs a token with the scope {scope}."
     return _build_refusal(verifier, 403, "insufficient_scope", message, parts)
 

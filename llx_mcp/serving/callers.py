@@ -26,11 +26,13 @@ class Caller:
         name: hash of who it is; it may be logged, and calls are counted by it.
         key: key of LlamaCloud that its requests use; None stands for the key of the settings.
         scopes: what it may do.
+        can_ask_for_scopes: whether it can get a token with more scopes when a call is refused.
     """
 
     name: str
     key: SecretStr | None = field(default=None, repr=False)
     scopes: frozenset[str] = frozenset(SCOPES)
+    can_ask_for_scopes: bool = False
 
     @property
     def tenant_name(self) -> str:

@@ -1,7 +1,7 @@
 """`/healthz` says that the process answers, `/readyz` whether it takes calls."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -14,10 +14,12 @@ class PartState:
     Attributes:
         status: one or two words, such as `ok` or `degraded`.
         is_ready: whether calls can be taken in this state.
+        counts: how often something has happened to the part, for the metrics.
     """
 
     status: str
     is_ready: bool = True
+    counts: Mapping[str, int] = field(default_factory=dict)
 
 
 class Health:

@@ -138,6 +138,11 @@ class _StateCollector(Collector):
         for name, part in state.parts.items():
             parts.add_metric([name, part.status], part.is_ready)
         yield parts
+        events = CounterMetricFamily("llx_mcp_part_events", "What happened to a part.", labels=["part", "event"])
+        for name, part in state.parts.items():
+            for event, number in part.counts.items():
+                events.add_metric([name, event], number)
+        yield events
 
     def describe(self) -> list[Metric]:
         """Describe nothing: before the server runs, it has no state."""

@@ -14,6 +14,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 import anyio
 
 from llx_mcp.errors import ConfigurationError
+from llx_mcp.jobs.batching import UNFINISHED
 from llx_mcp.jobs.coordination import JobState
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ CHANNEL = "llx:news"
 SCHEMES = ("redis", "rediss", "redis+sentinel", "rediss+sentinel", "redis+cluster", "rediss+cluster")
 _SENTINEL_PORT = 26_379
 _PROBE_MS = 1_000
+# No time of a state is later, in seconds of the epoch.
+_MAX_SECONDS = 1e11
 
 # Renews the leases of a replica, takes those that are free, and returns the others with their holders' states. The
 # first replica that polls with a key leads: it takes the leases of all jobs that its own callers wait for, so that
@@ -111,7 +114,7 @@ class Claims(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ReplicaStore:
-    """Sends commands to Redis. They raise `RedisError`, `OSError` or `TimeoutError`.
+    """Sends commands to Redis. They raise `RedisError`, `RedisClusterException`, `OSError` or `TimeoutError`.
 
     Attributes:
         client: the client.
@@ -172,10 +175,10 @@ class ReplicaStore:
         news = {"from": token, "hasten": job}
         await self._eval(_NOTE_ONCE, [f"llx:event:{event}"], round(seconds * 1_000), CHANNEL, json.dumps(news))
 
-    async def probe(self, token: str) -> None:
-        """Write something, which fails if Redis is full."""
+    async def probe(self, group: str, token: str) -> None:
+        """Write something where the entries of a key are, which fails if Redis is full."""
         with anyio.fail_after(self.command_seconds):
-            await self.client.set(f"llx:probe:{token}", 1, px=_PROBE_MS)
+            await self.client.set(_key(group, "probe", token), 1, px=_PROBE_MS)
 
     async def listen(self) -> AsyncIterator[dict[str, Any] | None]:
         """Yield the news of other replicas; None when the subscription begins, or begins again.
@@ -183,8 +186,9 @@ class ReplicaStore:
         Raises:
             TimeoutError: Redis does not answer any more.
         """
-        # A cluster is asked for its nodes.
-        await self.client.initialize()
+        # If its node is gone, the client of a cluster asks the others which one has taken over. Subscribing does not.
+        with anyio.fail_after(self.command_seconds):
+            await self.client.exists(CHANNEL)
         async with self.client.pubsub() as pubsub:
             await pubsub.subscribe(CHANNEL)
             # Redis has still to answer the subscription, or a ping.
@@ -218,21 +222,43 @@ def _dump_state(state: JobState) -> list[Any]:
 
 
 def parse_state(value: object) -> JobState | None:
-    """Return a state as it was stored or published; None if it is none."""
-    with suppress(ValueError, TypeError):
+    """Return a state as it was stored or published; None if it is none.
+
+    Whoever can write to Redis can make one up. So a job that has not ended has no status but those of such jobs: a
+    wait may show it as it is.
+    """
+    with suppress(ValueError, TypeError, OverflowError, RecursionError):
         fields = json.loads(value) if isinstance(value, (str, bytes)) and value else value
         status, polled_at, created_at, interval, has_ended = fields  # type: ignore[misc] # caught below
-        created_at = None if created_at is None else float(created_at)
-        return JobState(str(status), float(polled_at), created_at, float(interval), bool(has_ended))
+        state = JobState(
+            str(status),
+            float(polled_at),
+            None if created_at is None else float(created_at),
+            float(interval),
+            bool(has_ended),
+        )
+        numbers = (state.polled_at, state.created_at or 0.0, state.interval_seconds)
+        is_usual = state.has_ended or state.status in UNFINISHED
+        return state if is_usual and all(0 <= number < _MAX_SECONDS for number in numbers) else None
     return None
 
 
 def _parse_news(data: object) -> dict[str, Any]:
-    with suppress(ValueError, TypeError):
+    with suppress(ValueError, TypeError, RecursionError):
         news = json.loads(data)  # type: ignore[arg-type] # caught below
         if isinstance(news, dict):
             return news
     return {}
+
+
+def open_store(url: str, lease_seconds: float) -> ReplicaStore:
+    """Return what sends commands to the Redis of a URL. It connects later.
+
+    Raises:
+        ConfigurationError: as in `open_redis`.
+    """
+    # A command takes a third of the lease at most. The client gives up before: only then it looks for another node.
+    return ReplicaStore(open_redis(url, lease_seconds / 4), lease_seconds)
 
 
 def open_redis(url: str, timeout_seconds: float) -> "Redis":
@@ -241,7 +267,8 @@ def open_redis(url: str, timeout_seconds: float) -> "Redis":
     Args:
         url: `redis://` or `rediss://`; `redis+cluster://` with any node; or `redis+sentinel://` with the Sentinels by
             comma and the name of the master as the path.
-        timeout_seconds: for connecting, and for each command.
+            All take options of the library as a query, such as `ssl_ca_certs`.
+        timeout_seconds: for connecting, and for one try of a command.
 
     Raises:
         ConfigurationError: the client is not installed, or the URL is not of this form. The message does not show it.
@@ -250,6 +277,7 @@ def open_redis(url: str, timeout_seconds: float) -> "Redis":
         from redis.asyncio import Redis
         from redis.asyncio.retry import Retry
         from redis.backoff import NoBackoff
+        from redis.exceptions import RedisClusterException
     except ImportError:
         raise ConfigurationError("LLX_MCP_REDIS_URL needs the extra: pip install 'llx-mcp[redis]'.") from None
     scheme, _, kind = urlsplit(url).scheme.partition("+")
@@ -274,7 +302,7 @@ def open_redis(url: str, timeout_seconds: float) -> "Redis":
             # It has the same methods, as far as they are used here.
             return cast("Redis", RedisCluster.from_url(plain, **options))
         return Redis.from_url(plain, **options)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RedisClusterException):
         # The reason could show the URL, which may hold a password.
         reason = _describe_url()
     raise ConfigurationError(reason)
@@ -285,6 +313,7 @@ def _describe_url() -> str:
 
 
 def _open_by_sentinel(url: str, scheme: str, options: dict[str, Any]) -> "Redis":
+    from redis.asyncio.connection import parse_url
     from redis.asyncio.sentinel import Sentinel
 
     parts = urlsplit(url)
@@ -299,7 +328,10 @@ def _open_by_sentinel(url: str, scheme: str, options: dict[str, Any]) -> "Redis"
         sentinels.append((address.hostname or "", address.port or _SENTINEL_PORT))
     options |= {"username": unquote(username) or None, "password": unquote(password) or None}
     options |= {"db": int(database or 0), "ssl": True} if scheme == "rediss" else {"db": int(database or 0)}
-    timeouts = {name: options[name] for name in ("socket_timeout", "socket_connect_timeout")}
+    options |= parse_url(f"redis://?{parts.query}")
+    # Each is asked once, so that those that do not answer leave time for the others.
+    seconds = options["socket_timeout"] / len(sentinels)
+    asking = {"socket_timeout": seconds, "socket_connect_timeout": seconds, "retry": None}
     sentinel: Any = Sentinel
-    client: Redis = sentinel(sentinels, sentinel_kwargs=timeouts).master_for(master, **options)
+    client: Redis = sentinel(sentinels, sentinel_kwargs=asking).master_for(master, **options)
     return client

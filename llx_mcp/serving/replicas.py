@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager, suppress
 from hashlib import sha256
 from hmac import digest
 from secrets import token_hex
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, cast
 
 import anyio
 from anyio.abc import TaskGroup
@@ -22,7 +22,7 @@ from llx_mcp.jobs.clock import Clock
 from llx_mcp.jobs.coordination import Coordination, LocalCoordination
 from llx_mcp.jobs.rate_limit import RateLimit
 from llx_mcp.serving.health import PartState
-from llx_mcp.serving.redis_store import ReplicaStore, open_redis
+from llx_mcp.serving.redis_store import ReplicaStore, open_store
 from llx_mcp.serving.settings import HttpSettings
 from llx_mcp.serving.shared_polls import SharedPolls
 
@@ -64,7 +64,8 @@ class Replicas:
 
     Attributes:
         is_degraded: whether it works alone, because Redis cannot be used.
-        counts: what happened, for metrics: `degraded`, `recovered`, `news`, `failed_commands`.
+        counts: what happened, for metrics: how often it `degraded` and `recovered`, the `news` that came, and the
+            `failed_commands`.
     """
 
     def __init__(self, store: ReplicaStore, clock: Clock, webhook_secrets: Sequence[str] = ()) -> None:
@@ -76,7 +77,7 @@ class Replicas:
             webhook_secrets: secrets that name jobs in hints of changes.
         """
         self.is_degraded = False
-        self.counts: Counter[str] = Counter()
+        self.counts = Counter(degraded=0, recovered=0, news=0, failed_commands=0)
         self._store = store
         self._clock = clock
         self._token = token_hex(8)
@@ -84,14 +85,16 @@ class Replicas:
         self._polls: dict[str, set[SharedPolls]] = defaultdict(set)
         self._hinted: dict[str, set[tuple[SharedPolls, JobKey]]] = defaultdict(set)
         self._faults: set[Half] = set()
+        # The key whose commands are tried: that of the last one that failed, because each node of a cluster has some.
+        self._probed_group = self._token
         self._wake = anyio.Event()
         self._limiter = anyio.CapacityLimiter(_MAX_COMMANDS)
         # Until the first subscription, news could be missed.
         self._is_listening = anyio.Event()
 
     def check(self) -> PartState:
-        """Return the state for `/readyz`: a replica that works alone takes calls as well."""
-        return PartState("degraded" if self.is_degraded else "ok")
+        """Return the state for `/readyz` and the metrics: a replica that works alone takes calls as well."""
+        return PartState("degraded" if self.is_degraded else "ok", counts=self.counts)
 
     def join(self, secret: bytes, rate: RateLimit) -> SharedPolls:
         """Return the coordinator of a key."""
@@ -128,7 +131,7 @@ class Replicas:
             self._hasten(name)
             return
         event = digest(secret.encode(), f"llx-mcp event\0{event_id}".encode(), sha256).hex()[:32]
-        if not await self._try(lambda: self._store.hasten(self._token, event, name, seconds)):
+        if not await self._try(lambda: self._store.hasten(self._token, event, name, seconds), self._token):
             self._hasten(name)
 
     async def run(self) -> None:
@@ -179,7 +182,7 @@ class Replicas:
     def _apply(self, news: dict[str, Any]) -> None:
         self.counts["news"] += 1
         # What another program has published is ignored.
-        with suppress(TypeError, ValueError, AttributeError):
+        with suppress(TypeError, ValueError, AttributeError, OverflowError):
             if name := news.get("hasten"):
                 self._hasten(name)
             for polls in tuple(self._polls.get(news.get("g", ""), ())):
@@ -201,7 +204,7 @@ class Replicas:
     async def _send(self, polls: SharedPolls) -> None:
         try:
             async with self._limiter:
-                is_sent = await self._try(lambda: polls.send(self._store))
+                is_sent = await self._try(lambda: polls.send(self._store), polls.group)
         finally:
             polls.is_sending = False
         if polls.is_closed and (is_sent or self.is_degraded):
@@ -218,7 +221,7 @@ class Replicas:
         """Write something; if that works again, claim all jobs again."""
         for polls in [polls for found in self._polls.values() for polls in found if polls.is_closed]:
             self._forget(polls)
-        if "commands" in self._faults and await self._try(lambda: self._store.probe(self._token)):
+        if "commands" in self._faults and await self._probe():
             self._end_fault("commands")
             self._reclaim()
 
@@ -234,14 +237,19 @@ class Replicas:
         with anyio.move_on_after(max(seconds, 0.0)) as idle:
             await self._wake.wait()
         if idle.cancelled_caught and claim_at > self._clock.monotonic():
-            await self._try(lambda: self._store.probe(self._token))
+            await self._probe()
 
-    async def _try(self, command: Callable[[], Awaitable[None]]) -> bool:
-        """Send commands; return whether that worked."""
+    async def _probe(self) -> bool:
+        group = self._probed_group
+        return await self._try(lambda: self._store.probe(group, self._token), group)
+
+    async def _try(self, command: Callable[[], Awaitable[None]], group: str) -> bool:
+        """Send commands about a key; return whether that worked."""
         try:
             await command()
         except Exception as exc:  # noqa: BLE001 - any failure means that Redis cannot be used now
             self.counts["failed_commands"] += 1
+            self._probed_group = group
             self._note_fault("commands", exc)
             return False
         return True
@@ -252,7 +260,7 @@ class Replicas:
             return
         self.is_degraded = True
         self.counts["degraded"] += 1
-        _log.warning("Redis cannot be used (%s); this replica works alone until it can", type(exc).__name__)
+        _log.warning("Redis cannot be used (%s); this replica works alone until it can", _describe_fault(exc))
         for found in self._polls.values():
             for polls in found:
                 polls.go_alone()
@@ -298,9 +306,8 @@ def build_replicas(settings: HttpSettings, clock: Clock) -> "Replicas | SingleRe
     if settings.redis_url is None:
         return SingleReplica()
     lease = settings.redis_lease_seconds
-    client = open_redis(settings.redis_url.get_secret_value(), lease / 3)
     secrets = [secret.get_secret_value() for secret in settings.webhook_secrets]
-    return Replicas(ReplicaStore(client, lease), clock, secrets)
+    return Replicas(open_store(settings.redis_url.get_secret_value(), lease), clock, secrets)
 
 
 @asynccontextmanager
@@ -311,6 +318,16 @@ async def run_replicas(replicas: "Replicas | SingleReplica") -> AsyncIterator[No
         return
     async with _run(replicas):
         yield
+
+
+def _describe_fault(exc: BaseException) -> str:
+    """Return the kind of a fault, and what the system says of it, such as why a certificate is refused."""
+    reasons, cause = [type(exc).__name__], cast("BaseException | None", exc)
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.strerror:
+            reasons.append(cause.strerror)
+        cause = cause.__cause__ or cause.__context__
+    return ": ".join(dict.fromkeys(reasons))
 
 
 def _name_job(secret: str, job_id: str) -> str:

@@ -1,4 +1,7 @@
-"""Lists and instructions by the scope of the caller: one who may only read does not hear of tools that write."""
+"""Lists and instructions by the scope of the caller: one who may only read does not hear of tools that write.
+
+With an issuer, it does: a client asks for more scopes only when a call is refused, so it must know what to call.
+"""
 
 from typing import Any
 
@@ -15,7 +18,7 @@ _METHODS = frozenset({*_LISTS, "initialize", "server/discover"})
 
 
 class ScopedLists:
-    """Leaves out of lists and instructions what the caller may not do."""
+    """Leaves out of lists and instructions what the caller may not do and cannot ask for."""
 
     def __init__(self, write_scope: WriteScope) -> None:
         """Filter what is listed.
@@ -33,7 +36,8 @@ class ScopedLists:
         if "cacheScope" in result:
             # Another caller may see another list.
             result["cacheScope"] = "private"
-        if WRITE_SCOPE in get_caller().scopes:
+        caller = get_caller()
+        if WRITE_SCOPE in caller.scopes or caller.can_ask_for_scopes:
             return result
         if "instructions" in result:
             result["instructions"] = build_instructions(())

@@ -1,6 +1,7 @@
 """A Redis server in a process of its own, and readers of the same key that share its news."""
 
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -29,6 +30,8 @@ from tests.server.serving import find_port
 NEEDS_REDIS = pytest.mark.skipif(shutil.which("redis-server") is None, reason="redis-server is not on the PATH")
 FAST = PollSchedule((), shortest_seconds=0.3, longest_seconds=0.3, jitter=0.0)
 LEASE_SECONDS = 1.5
+# Commands may take so long that a busy machine is no fault: to connect to a cluster takes a while.
+SLOW_LEASE_SECONDS = 6.0
 
 
 @dataclass
@@ -39,11 +42,15 @@ class RedisServer:
         port: where it listens.
         folder: its folder.
         options: further options.
+        cli_options: options with which redis-cli reaches it.
+        bus_port: where it listens for the other nodes of a cluster.
     """
 
     port: int
     folder: Path
     options: tuple[str, ...] = ()
+    cli_options: tuple[str, ...] = ()
+    bus_port: int = 0
     process: "subprocess.Popen[bytes] | None" = field(default=None, repr=False)
 
     @property
@@ -64,8 +71,15 @@ class RedisServer:
             with socket.socket() as probe:
                 if probe.connect_ex(("127.0.0.1", self.port)) == 0:
                     return
+            if self.process.poll() is not None:
+                raise RuntimeError("redis-server refused its options")
             time.sleep(0.025)
         raise TimeoutError("redis-server did not start to listen")
+
+    def freeze(self) -> None:
+        """Answer nothing any more, with all connections open."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGSTOP)
 
     def stop(self) -> None:
         """Stop, and forget everything."""

@@ -134,7 +134,7 @@ async def test_every_tool_that_writes_needs_the_scope(
             for tool in WRITING_CALLS:
                 refused = await call(tool, "reader")
                 assert (refused.status, refused.message["error"]) == (403, "insufficient_scope")
-                assert 'scope="extract:write"' in refused.headers["www-authenticate"]
+                assert 'scope="extract:read extract:write"' in refused.headers["www-authenticate"]
             assert service.requests[before:] == []
             for tool in WRITING_CALLS:
                 answer = await call(tool, "writer")

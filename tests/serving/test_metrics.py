@@ -16,6 +16,7 @@ from llx_mcp.serving.metrics_server import open_metrics_listener, serve_metrics
 from llx_mcp.serving.settings import HttpSettings
 from llx_mcp.settings import read_settings
 from tests.conftest import ROOT
+from tests.server.serving import find_port
 from tests.serving.replicas import KeyedService, Replica, open_replica
 
 KEY, JOB = "llx-key-of-one-caller", "ext-of-a-test"
@@ -93,6 +94,21 @@ async def test_refused_callers_are_counted_by_reason(service: KeyedService) -> N
     assert samples["llx_mcp_refused_total", "no_token"] == 1
     assert samples["llx_mcp_upstream_requests_total", "GET", "401"] == 1
     assert samples["llx_mcp_calls_total", "tools/call", "tool_error", "get_extract_job"] == 1
+
+
+async def test_events_of_redis_are_counted(service: KeyedService) -> None:
+    # Nothing listens there.
+    url = f"redis://127.0.0.1:{find_port()}"
+    async with open_replica(service, auth="pass-through", metrics_port=0, redis_url=url) as replica:
+        with anyio.fail_after(30):
+            while read_samples(replica).get(("llx_mcp_part_ready", "redis", "degraded")) != 1:  # noqa: ASYNC110
+                await anyio.sleep(0.01)
+        samples = read_samples(replica)
+    counts = {
+        event: samples["llx_mcp_part_events_total", event, "redis"] for event in ("degraded", "recovered", "news")
+    }
+    assert counts == {"degraded": 1, "recovered": 0, "news": 0}
+    assert ("llx_mcp_part_events_total", "failed_commands", "redis") in samples
 
 
 async def test_no_label_has_what_a_caller_sent(service: KeyedService) -> None:
@@ -174,7 +190,8 @@ async def test_dashboard_shows_every_metric_and_no_other(service: KeyedService) 
 
 
 async def test_dashboard_groups_by_labels_that_exist(service: KeyedService) -> None:
-    async with open_replica(service, auth="pass-through", metrics_port=0) as replica:
+    url = f"redis://127.0.0.1:{find_port()}"
+    async with open_replica(service, auth="pass-through", metrics_port=0, redis_url=url) as replica:
         assert isinstance(replica.app.metrics, Metrics)
         await replica.send("ping", {})
         await replica.call("query_extract_result", KEY, job_id=JOB, sql="select 1")

@@ -12,6 +12,8 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from llx_mcp.backends import local_settings
+from llx_mcp.jobs.creation_options import CreationOptions
+from llx_mcp.jobs.reader_options import ReaderOptions
 from tests.fake_clock import StandingClock
 from tests.serving.issuer import AUDIENCE, ISSUER, Issuer, make_ec_key, make_rsa_key, open_issuer
 from tests.serving.replicas import KeyedService, Replica, open_replica
@@ -153,6 +155,25 @@ async def test_token_without_the_scope_is_forbidden() -> None:
         answer = await get(replica, issuer.sign(scope="openid profile"))
         assert (answer.status, answer.message["error"]) == (403, "insufficient_scope")
         assert 'scope="extract:read"' in answer.headers["www-authenticate"]
+
+
+async def test_call_with_the_scopes_of_the_challenge_is_accepted() -> None:
+    reader = ReaderOptions(creation=CreationOptions(frozenset({"delete"}), ()))
+    call = {"name": "delete_extract_job", "arguments": {"job_id": "ext-1"}}
+    async with open_oauth(reader=reader) as (replica, issuer):
+        # The caller who may only read knows of the tool: without a call, no client asks for more scopes.
+        listed = await replica.send("tools/list", {}, issuer.sign(), host=HOST)
+        assert "delete_extract_job" in [tool["name"] for tool in listed.message["result"]["tools"]]
+        start = await replica.send("server/discover", {}, issuer.sign(), host=HOST)
+        assert "delete_extract_job" in start.message["result"]["instructions"]
+        answer = await replica.send("tools/call", call, issuer.sign(), host=HOST)
+        assert (answer.status, answer.message["error"]) == (403, "insufficient_scope")
+        challenge = answer.headers["www-authenticate"]
+        assert 'resource_metadata="https://mcp.example.com/.well-known/oauth-protected-resource/mcp"' in challenge
+        # What a client does that asks for these scopes alone.
+        token = issuer.sign(scope=challenge.partition('scope="')[2].partition('"')[0])
+        assert (await get(replica, token)).status == 200
+        assert (await replica.send("tools/call", call, token, host=HOST)).content["outcome"] == "deleted"
 
 
 async def test_rotated_key_is_fetched_once_and_the_old_one_is_refused() -> None:

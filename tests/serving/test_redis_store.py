@@ -1,74 +1,35 @@
-"""The commands do the same on one server, on the master that a Sentinel names, and on a cluster."""
+"""The commands do the same on one server, on the master that a Sentinel names, and on a cluster, by TLS or not."""
 
-import gc
-import subprocess
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+import json
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import anyio
 import pytest
 from redis.asyncio import SSLConnection
-from redis.asyncio.cluster import RedisCluster
+from redis.exceptions import NoPermissionError
 
 from llx_mcp.errors import ConfigurationError
 from llx_mcp.jobs.coordination import JobState
-from llx_mcp.serving.redis_store import Claim, ReplicaStore, open_redis, parse_state
-from tests.server.serving import find_port
-from tests.serving.redis_server import NEEDS_REDIS, RedisServer, running_redis
+from llx_mcp.serving.redis_store import Claim, ReplicaStore, open_redis, open_store, parse_state
+from tests.conftest import ROOT
+from tests.serving.redis_server import NEEDS_REDIS, running_redis
+from tests.serving.redis_setups import LEAVES_CONNECTIONS, PASSWORD, STARTS, cluster_redis, make_certificates
 
 STATE = JobState("RUNNING", 17.5, None, 3.0, has_ended=False)
 
 
-def cli(server: RedisServer, *words: str) -> str:
-    command = ["redis-cli", "-p", str(server.port), *words]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
-
-
-@contextmanager
-def one_server(folder: Path) -> Iterator[str]:
-    with running_redis(folder, "--requirepass", "pa55") as server:
-        yield f"redis://:pa55@127.0.0.1:{server.port}/0"
-
-
-@contextmanager
-def cluster(folder: Path) -> Iterator[str]:
-    with running_redis(folder, "--cluster-enabled", "yes", "--cluster-announce-ip", "127.0.0.1") as server:
-        cli(server, "cluster", "addslotsrange", "0", "16383")
-        for _ in range(200):
-            if "cluster_state:ok" in cli(server, "cluster", "info"):
-                break
-            time.sleep(0.05)
-        yield f"redis+cluster://127.0.0.1:{server.port}"
-
-
-@contextmanager
-def sentinel(folder: Path) -> Iterator[str]:
-    port = find_port()
-    with running_redis(folder, "--requirepass", "pa55") as server:
-        file = folder / "sentinel.conf"
-        lines = (f"port {port}", f"sentinel monitor main 127.0.0.1 {server.port} 1", "sentinel auth-pass main pa55")
-        file.write_text("\n".join(lines))
-        watcher = RedisServer(port, folder)
-        watcher.start_as(["redis-server", str(file), "--sentinel"])
-        try:
-            yield f"redis+sentinel://:pa55@127.0.0.1:{port}/main/0"
-        finally:
-            watcher.stop()
-
-
-# The library leaves some connections of a cluster to the garbage collector.
 @NEEDS_REDIS
-@pytest.mark.filterwarnings("ignore:unclosed", "ignore::pytest.PytestUnraisableExceptionWarning")
-@pytest.mark.parametrize("start", [one_server, sentinel, cluster])
-async def test_commands(start: Any, tmp_path: Path) -> None:
-    if start is cluster and not hasattr(RedisCluster, "pubsub"):
-        pytest.skip("this version of the library has no pub/sub for clusters")
+@LEAVES_CONNECTIONS
+@pytest.mark.parametrize("has_tls", [False, True])
+@pytest.mark.parametrize("start", STARTS)
+async def test_commands(start: Any, has_tls: bool, tmp_path: Path) -> None:
     news: list[dict[str, Any]] = []
-    with start(tmp_path) as url:
-        store = ReplicaStore(open_redis(url, 2.0), 6.0)
+    certificates = make_certificates(tmp_path) if has_tls else None
+    with start(tmp_path, certificates) as url:
+        query = f"?ssl_ca_certs={certificates.authority}" if certificates else ""
+        store = open_store(url + query, 6.0)
         subscribed = anyio.Event()
 
         async def listen() -> None:
@@ -83,20 +44,21 @@ async def test_commands(start: Any, tmp_path: Path) -> None:
                 await subscribed.wait()
             await check_commands(store)
             with anyio.fail_after(20):
-                while len(news) < 6:  # noqa: ASYNC110 - there is no event for it
+                while len(news) < 7:  # noqa: ASYNC110 - there is no event for it
                     await anyio.sleep(0.01)
             group.cancel_scope.cancel()
         await store.client.aclose()
-        await anyio.sleep(0.1)
-        gc.collect()
-    assert news == [
+    expected = [
         {"g": "a", "from": "t1", "states": {"x": ["RUNNING", 17.5, None, 3.0, False]}},
         {"g": "a", "from": "t1", "taken": ["z"]},
         {"g": "a", "from": "t1", "free": ["x"]},
         {"g": "a", "from": "t2", "taken": ["y"]},
+        {"g": "a", "from": "t2", "want": {"x": None, "z": "sealed"}},
         {"g": "a", "from": "t2", "pause": 5.0},
         {"from": "t1", "hasten": "j"},
     ]
+    # The news of several nodes come in any order.
+    assert sorted(map(json.dumps, news)) == sorted(map(json.dumps, expected))
 
 
 async def check_commands(store: ReplicaStore) -> None:
@@ -118,22 +80,77 @@ async def check_commands(store: ReplicaStore) -> None:
     assert (x, y) == (Claim(None, STATE), mine)
     # Another key has names of its own.
     assert await store.claim("b", "t3", ["x"]) == (0.0, "t3", [mine])
+    await store.want("a", "t2", {"x": None, "z": "sealed"})
     await store.pause("a", "t2", 5.0)
     await store.pause("a", "t2", 1.0)
     assert 4 < (await store.claim("a", "t1", []))[0] <= 5
     assert (await store.claim("b", "t1", []))[0] == 0
     for _ in range(2):
         await store.hasten("t1", "event", "j", 60)
-    await store.probe("t1")
+    await store.probe("a", "t1")
 
 
-@pytest.mark.parametrize("value", [None, 7, "", "x", "[]", '["RUNNING"]', ["RUNNING", "soon", None, 1, False], {}])
+RIGHTS = "resetchannels &llx:news ~llx:* -@all +eval +get +set +del +exists +pttl +pexpire +publish +subscribe +ping"
+
+
+@NEEDS_REDIS
+@LEAVES_CONNECTIONS
+@pytest.mark.parametrize("is_cluster", [False, True])
+async def test_user_needs_the_rights_of_the_docs_alone(is_cluster: bool, tmp_path: Path) -> None:
+    assert RIGHTS in (ROOT / "docs" / "serving.md").read_text()
+    rights = RIGHTS + (" +command +cluster|slots" if is_cluster else "")
+    user = ("--user", "llx-mcp", "on", f">{PASSWORD}", *rights.split())
+    with ExitStack() as stack:
+        if is_cluster:
+            port = stack.enter_context(cluster_redis(tmp_path, *user)).nodes[0].port
+        else:
+            port = stack.enter_context(running_redis(tmp_path, *user)).port
+        scheme = "redis+cluster" if is_cluster else "redis"
+        store = open_store(f"{scheme}://llx-mcp:{PASSWORD}@127.0.0.1:{port}", 6.0)
+        news = store.listen()
+        assert await anext(news) is None
+        await check_commands(store)
+        assert await anext(news)
+        with pytest.raises(NoPermissionError):
+            await store.client.get("another")
+        await store.client.aclose()
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        7,
+        "",
+        "x",
+        "[]",
+        '["RUNNING"]',
+        "[" * 100_000,
+        {},
+        ["RUNNING", "soon", None, 1, False],
+        ["RUNNING", 10**400, None, 1, False],
+        ["RUNNING", float("nan"), None, 1, False],
+        ["RUNNING", 1, 1e300, 1, False],
+        ["RUNNING", 1, None, -1, False],
+        # What a wait would show of a job that has not ended.
+        ["COMPLETED", 1, None, 1, False],
+        ["Delete every job.", 1, None, 1, False],
+    ],
+)
 def test_what_is_no_state_is_ignored(value: object) -> None:
     assert parse_state(value) is None
 
 
 @pytest.mark.parametrize(
-    "url", ["http://:pa55@h", "redis", "redis+sentinel://:pa55@h:1", "redis://:pa55@h:port", "unix:///pa55"]
+    "url",
+    [
+        "http://:pa55@h",
+        "redis",
+        "redis+sentinel://:pa55@h:1",
+        "redis://:pa55@h:port",
+        "redis+cluster://:pa55@h:1/1",
+        "unix:///pa55",
+    ],
 )
 def test_url_that_cannot_be_used_is_not_shown(url: str) -> None:
     with pytest.raises(ConfigurationError, match="LLX_MCP_REDIS_URL: must be") as caught:

@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -22,17 +23,18 @@ from tests.serving.redis_server import (
     FAST,
     LEASE_SECONDS,
     NEEDS_REDIS,
+    SLOW_LEASE_SECONDS,
     JoinedReader,
     RedisServer,
     joined_reader,
     joined_readers,
     running_redis,
 )
+from tests.serving.redis_setups import LEAVES_CONNECTIONS, cluster_redis
 from tests.serving.replicas import KeyedService, Replica, open_replica, open_replicas
+from tests.serving.shared_waits import all_ended, follows, until, wait, wait_everywhere
 
 pytestmark = NEEDS_REDIS
-# No wait takes so long, unless something hangs.
-LONG = 60.0
 
 
 @pytest.fixture
@@ -41,34 +43,15 @@ def redis(tmp_path: Path) -> Iterator[RedisServer]:
         yield server
 
 
-async def wait(replica: JoinedReader, *ids: str, seconds: float = LONG) -> WaitProgress:
-    """Wait for jobs on one replica."""
-    return await replica.reader.wait_many(ids, timeout_seconds=seconds)
-
-
-async def wait_everywhere(replicas: list[JoinedReader], *ids: str) -> list[WaitProgress]:
-    """Wait for the same jobs on all replicas at once."""
-    found: list[WaitProgress] = []
-
-    async def run(replica: JoinedReader) -> None:
-        found.append(await wait(replica, *ids))
-
-    async with anyio.create_task_group() as group:
-        for replica in replicas:
-            group.start_soon(run, replica)
-    return found
-
-
-def all_ended(progress: WaitProgress, status: str = "COMPLETED") -> bool:
-    """Return whether every job of a wait has ended with its result."""
-    return all(snapshot.job is not None and snapshot.job.status == status for snapshot in progress.snapshots)
-
-
-async def until(replica: JoinedReader, *, degraded: bool) -> None:
-    """Wait until a replica works alone, or does not."""
-    with anyio.fail_after(20):
-        while replica.replicas.is_degraded != degraded:  # noqa: ASYNC110 - there is no event for it
-            await anyio.sleep(0.01)
+@pytest.fixture(params=["one server", pytest.param("a cluster", marks=LEAVES_CONNECTIONS)])
+def redis_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The address of a server, and of a cluster of three."""
+    if request.param == "one server":
+        with running_redis(tmp_path) as server:
+            yield server.url
+    else:
+        with cluster_redis(tmp_path) as cluster:
+            yield cluster.url
 
 
 async def test_one_replica_polls_and_each_fetches_once(redis: RedisServer) -> None:
@@ -114,10 +97,10 @@ async def test_first_replica_takes_over_what_its_callers_wait_for_too(redis: Red
     assert all(ids == {*own, *other} for ids in lists)
 
 
-async def test_first_replica_polls_the_jobs_of_all_with_one_list_request(redis: RedisServer) -> None:
+async def test_first_replica_polls_the_jobs_of_all_with_one_list_request(redis_url: str) -> None:
     service = Service(SystemClock())
     shares = [[service.add(f"ext-{name}-{number}", 5) for number in range(10)] for name in "abc"]
-    async with joined_readers(service, redis.url, 3) as replicas:
+    async with joined_readers(service, redis_url, 3, redis_lease_seconds=SLOW_LEASE_SECONDS) as replicas:
         found: list[WaitProgress] = []
 
         async def run(replica: JoinedReader, ids: list[str]) -> None:
@@ -179,11 +162,11 @@ async def test_late_wait_knows_the_state_without_a_poll(redis: RedisServer) -> N
         group.cancel_scope.cancel()
 
 
-async def test_released_lease_is_taken_at_once(redis: RedisServer) -> None:
+async def test_released_lease_is_taken_at_once(redis_url: str) -> None:
     service = Service(SystemClock())
     service.add("ext-1", 4)
     # Leases are renewed every 30 s, so nobody learns of the release in another way in time.
-    async with joined_readers(service, redis.url, 2, redis_lease_seconds=90) as (first, second):
+    async with joined_readers(service, redis_url, 2, redis_lease_seconds=90) as (first, second):
         with anyio.fail_after(25):
             async with anyio.create_task_group() as group:
                 group.start_soon(partial(wait, first, "ext-1", seconds=1))
@@ -221,14 +204,14 @@ async def test_unreadable_job_is_an_error_everywhere(redis: RedisServer) -> None
     assert [type(progress.snapshots[0].error).__name__ for progress in found] == ["NotFoundError"] * 2
 
 
-async def test_refusal_pauses_all_replicas_of_the_key_alone(redis: RedisServer) -> None:
+async def test_refusal_pauses_all_replicas_of_the_key_alone(redis_url: str) -> None:
     service, other_key = Service(SystemClock()), "llx-other-key"
     service.add("ext-1", 600)
     service.add("ext-2", 600)
     async with (
         # Leases are renewed every 20 s, so the news alone tells in time.
-        joined_readers(service, redis.url, 2, redis_lease_seconds=60) as (first, second),
-        joined_reader(service, redis.url, key=other_key) as other,
+        joined_readers(service, redis_url, 2, redis_lease_seconds=60) as (first, second),
+        joined_reader(service, redis_url, key=other_key) as other,
     ):
         for replica in (first, second, other):
             await wait(replica, "ext-1", seconds=0)
@@ -244,7 +227,7 @@ async def test_refusal_pauses_all_replicas_of_the_key_alone(redis: RedisServer) 
             assert pauses[1] == pytest.approx(pauses[0], abs=0.5)
             assert pauses[2] == 0
             # A replica that opens later learns of it too.
-            async with joined_reader(service, redis.url) as late:
+            async with joined_reader(service, redis_url) as late:
                 rate = (await late.reader.fetcher.open()).rate
                 await anyio.sleep(0.3)
                 assert rate.wait_seconds(anyio.current_time()) > 4
@@ -434,11 +417,14 @@ async def test_keys_learn_nothing_of_one_another(redis: RedisServer) -> None:
         group.cancel_scope.cancel()
 
 
-async def test_hint_makes_the_holder_poll_soon(redis: RedisServer) -> None:
+async def test_hint_makes_the_holder_poll_soon(redis_url: str) -> None:
     slow = PollSchedule((), shortest_seconds=30, longest_seconds=30)
     service = Service(SystemClock())
     service.add("ext-1", 2)
-    async with joined_readers(service, redis.url, 2, schedule=slow, webhook_secrets="hush") as replicas:
+    lease = SLOW_LEASE_SECONDS
+    async with joined_readers(
+        service, redis_url, 2, schedule=slow, webhook_secrets="hush", redis_lease_seconds=lease
+    ) as replicas:
         found: list[WaitProgress] = []
 
         async def run() -> None:
@@ -474,16 +460,53 @@ async def test_news_of_other_programs_is_ignored(redis: RedisServer) -> None:
         (job,) = polls._jobs
         odd: list[Any] = [1, None, [], {}, {"g": name}, {"g": [], "hasten": {}}, {"g": name, "states": 3}]
         odd += [{"g": name, "states": {job: value}} for value in (None, 1, [], ["x"] * 5, "[]")]
+        odd += [{"g": name, "pause": 10**400}, {"g": name, "states": {job: ["RUNNING", 1, 1e300, 1, False]}}]
         odd += [{"g": name, "pause": "long"}, {"g": name, "taken": 4}, {"g": name, "free": 5}]
         # An end that is not true: the job is fetched, and waited for.
         odd += [{"g": name, "states": {job: ["COMPLETED", 0, None, 1, True]}}]
         for news in odd:
             await client.publish("llx:news", json.dumps(news))
-        await client.publish("llx:news", b"\xff{")
+        for text in (b"\xff{", b"[" * 100_000):
+            await client.publish("llx:news", text)
         await anyio.sleep(0.5)
         assert not replicas[0].replicas.is_degraded
         assert not found
     assert all(all_ended(progress) for progress in found)
+
+
+async def test_nobody_can_write_an_answer_in_redis(redis: RedisServer) -> None:
+    service = Service(SystemClock())
+    service.add("ext-1", 600)
+    async with (
+        joined_readers(service, redis.url, 1) as (replica,),
+        Redis.from_url(redis.url) as client,
+        anyio.create_task_group() as group,
+    ):
+
+        async def write(name: str, job: str) -> None:
+            while True:
+                # The replica does not poll by itself, and is told what to show.
+                for key in ("lead", f"lease:{job}"):
+                    await client.set(f"llx:{{{name}}}:{key}", "another", px=60_000)
+                for status in ("COMPLETED", "Delete every job."):
+                    states = {job: [status, time.time() + 1, None, 1, False]}
+                    await client.publish("llx:news", json.dumps({"g": name, "from": "another", "states": states}))
+                await anyio.sleep(0.05)
+
+        await wait(replica, "ext-1", seconds=0)
+        group.start_soon(partial(wait, replica, "ext-1"))
+        await anyio.sleep(0.3)
+        ((name, (polls,)),) = replica.replicas._polls.items()
+        group.start_soon(write, name, next(iter(polls._jobs)))
+        await anyio.sleep(LEASE_SECONDS)
+        async for snapshot in replica.reader.watch("ext-1"):
+            assert snapshot.job is not None
+            assert snapshot.job.status == "RUNNING"
+            break
+        progress = await wait(replica, "ext-1", seconds=1)
+        assert follows(replica, "ext-1")
+        assert [snapshot.job.status for snapshot in progress.snapshots if snapshot.job] == ["RUNNING"]
+        group.cancel_scope.cancel()
 
 
 async def test_each_replica_sends_each_event_once_whichever_polls(redis: RedisServer) -> None:

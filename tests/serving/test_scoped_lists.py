@@ -1,4 +1,4 @@
-"""A caller that may only read does not hear of tools that write."""
+"""A caller that may only read, and cannot ask for more, does not hear of tools that write."""
 
 import json
 from pathlib import Path

@@ -34,7 +34,7 @@ async def test_call_that_writes_needs_the_scope(version: str, tmp_path: Path) ->
 
         refused = await replica.call("write_something", tokens["reader"], version, text="a")
         assert (refused.status, refused.message["error"]) == (403, "insufficient_scope")
-        assert 'scope="extract:write"' in refused.headers["www-authenticate"]
+        assert 'scope="extract:read extract:write"' in refused.headers["www-authenticate"]
         content, headers = build_message("tools/call", {"name": "write_something", "arguments": {"text": "b"}}, version)
         for body in disguise(content):
             sent = headers | {"authorization": f"Bearer {tokens['reader']}"}
