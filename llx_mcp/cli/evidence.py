@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from llx_mcp.answers.limits import DEFAULT_WIDTH, MAX_REPORT_PICTURES, MAX_WIDTH, MIN_WIDTH, REVIEW_THRESHOLD
 from llx_mcp.cli.options import EXIT_COMPLETED, EXIT_FAILED, Command, add_source, parse_share, parse_whole
 from llx_mcp.cli.setup import CommandSetup, set_up
+from llx_mcp.cli.wording import SHOW_WORDS
 from llx_mcp.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -169,6 +170,7 @@ EVIDENCE = (
         example=f"llx-mcp show {_EXAMPLE_ID} totals.gross --local -o page.png",
         add_flags=_add_show_flags,
         run=_run_show,
+        words=SHOW_WORDS,
     ),
     Command(
         "report",

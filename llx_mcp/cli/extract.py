@@ -162,4 +162,5 @@ EXTRACT = Command(
     example="llx-mcp extract invoices/ --schema invoice.schema.json --output results --yes",
     add_flags=_add_flags,
     run=_run,
+    words={"configuration_id": "--configuration"},
 )

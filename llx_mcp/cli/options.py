@@ -2,8 +2,8 @@
 
 import argparse
 import textwrap
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn, TypeAlias, get_args
 
@@ -36,6 +36,7 @@ class Command:
         add_flags: adds its flags to its parser.
         run: runs it and returns the exit status; None for a command that only has actions.
         actions: the subcommands that it has.
+        words: for arguments of tools that it calls by another name than most commands, this name.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Command:
     add_flags: Flags | None = None
     run: Callable[[argparse.Namespace], int] | None = None
     actions: Sequence["Command"] = ()
+    words: Mapping[str, str] = field(default_factory=dict)
 
 
 class CommandParser(argparse.ArgumentParser):
@@ -93,7 +95,7 @@ def add_commands(parser: argparse.ArgumentParser, commands: Sequence[Command], m
             command.add_flags(child)
         if command.actions:
             add_commands(child, command.actions, "ACTION")
-        child.set_defaults(**({} if command.run is None else {"run": command.run}))
+        child.set_defaults(**({} if command.run is None else {"run": command.run, "words": command.words}))
 
 
 def add_store(parser: argparse.ArgumentParser, *, required: bool = False, creates: bool = False) -> None:
