@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from llx_mcp.cli.options import EXIT_ERROR, Command, add_service, add_store, parse_port
+from llx_mcp.cli.options import EXIT_ERROR, Command, add_service, add_store, parse_port, read_number
 from llx_mcp.cli.setup import explain_port, open_store, set_up_settings
 from llx_mcp.cli.waiting_line import run_waiting
 from llx_mcp.cli.wording import describe_error, print_error
@@ -110,7 +110,7 @@ def _run_serve(arguments: argparse.Namespace) -> int:
 
 def _parse_megabytes(text: str) -> float:
     """Parse a size for argparse. SQLite holds at most 1,000 MB in one value."""
-    megabytes = float(text)
+    megabytes = read_number(text)
     if not 0 < megabytes <= 1_000:
         raise argparse.ArgumentTypeError("give a number of megabytes up to 1000")
     return megabytes

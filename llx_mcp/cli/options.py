@@ -1,6 +1,7 @@
 """How commands are declared, and the flags that they share."""
 
 import argparse
+import math
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -191,7 +192,7 @@ def add_creation(parser: argparse.ArgumentParser) -> None:
         help="folder whose files may be uploaded, over stdio only; may be repeated (default: the working directory)",
     )
     parser.add_argument(
-        "--max-pages", type=_parse_count, metavar="N", help="most pages of a created job (LLX_MCP_MAX_PAGES)"
+        "--max-pages", type=parse_whole(1), metavar="N", help="most pages of a created job (LLX_MCP_MAX_PAGES)"
     )
 
 
@@ -207,13 +208,6 @@ def _parse_folder(text: str) -> Path:
     if not folder.is_dir():
         raise argparse.ArgumentTypeError(f"{text} is not a folder")
     return folder.absolute()
-
-
-def _parse_count(text: str) -> int:
-    count = int(text) if text.isascii() and text.isdigit() else 0
-    if not count:
-        raise argparse.ArgumentTypeError("give a whole number from 1")
-    return count
 
 
 def add_choice(
@@ -239,29 +233,34 @@ def parse_base_url(text: str) -> str:
 
 def parse_port(text: str) -> int:
     """Parse a port number for argparse."""
-    if not text.isascii() or not text.isdigit() or not 0 <= int(text) <= 65_535:
+    port = _read_digits(text)
+    if not 0 <= port <= 65_535:
         raise argparse.ArgumentTypeError("a port is a number from 0 to 65535")
-    return int(text)
+    return port
 
 
-def parse_whole(least: int, most: int) -> Callable[[str], int]:
-    """Return what parses a whole number within bounds for argparse."""
+def parse_whole(least: int, most: int | None = None) -> Callable[[str], int]:
+    """Return what parses a whole number within bounds for argparse; None is no upper bound."""
 
     def parse(text: str) -> int:
-        number = int(text) if text.isascii() and text.isdigit() else -1
-        if not least <= number <= most:
-            raise argparse.ArgumentTypeError(f"give a whole number from {least:,} to {most:,}")
+        number = _read_digits(text)
+        if number < least or (most is not None and number > most):
+            raise argparse.ArgumentTypeError(
+                f"give a whole number from {least:,}{'' if most is None else f' to {most:,}'}"
+            )
         return number
 
     return parse
 
 
+def _read_digits(text: str) -> int:
+    """Return the number that a text of digits is; -1 where it is none."""
+    return int(text) if text.isascii() and text.isdigit() else -1
+
+
 def parse_share(text: str) -> float:
     """Parse a number from 0 to 1 for argparse."""
-    try:
-        number = float(text)
-    except ValueError:
-        number = -1.0
+    number = read_number(text)
     if not 0 <= number <= 1:
         raise argparse.ArgumentTypeError("give a number from 0 to 1")
     return number
@@ -269,10 +268,15 @@ def parse_share(text: str) -> float:
 
 def parse_seconds(text: str) -> float:
     """Parse a number of seconds for argparse."""
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = -1.0
+    seconds = read_number(text)
     if not seconds >= 0:
         raise argparse.ArgumentTypeError("give a number of seconds from 0")
     return seconds
+
+
+def read_number(text: str) -> float:
+    """Return the number that a text is; NaN, which is within no bounds, where it is none."""
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan

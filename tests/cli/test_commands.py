@@ -127,6 +127,7 @@ def test_unknown_ending_asks_for_a_format(tmp_path: Path, name: str) -> None:
         (("export", INVOICE, "--local", "--output", "/nowhere/x.csv"), "/nowhere/x.csv: No such file or directory"),
         (("wait", INVOICE, "--timeout", "soon"), "argument --timeout: give a number of seconds from 0"),
         (("serve", "--http", "--port", "x"), "argument --port: a port is a number from 0 to 65535"),
+        (("local", "serve", "--max-upload-mb", "many"), "give a number of megabytes up to 1000"),
         (("serve", "--http", "--path", "mcp"), "These settings cannot be used. --path: must match ^/"),
         (("serve", "--http", "--trusted-proxies", "proxy"), "--trusted-proxies: 'proxy' does not appear to be an IP"),
     ],
