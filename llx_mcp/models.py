@@ -25,6 +25,9 @@ from llx_mcp.raw_json import decode_json, is_empty, is_null, join_json, split_js
 
 TERMINAL_STATUSES = frozenset({"COMPLETED", "FAILED", "CANCELLED"})
 EXPANDABLE_SECTIONS = ("configuration", "extract_metadata", "usage", "metadata")
+# How the ids of files and parse jobs begin. The service may name a file without it.
+FILE_PREFIX = "dfl-"
+PARSE_JOB_PREFIX = "pjb-"
 
 # Facts beyond these are not credits or pages; they also keep out infinities and integers beyond a double.
 _MAX_AMOUNT = 1e15
@@ -216,6 +219,16 @@ class Job(BaseModel):
         """Pages extracted, or None if the service does not say."""
         usage = self.metadata.usage if self.metadata else None
         return usage.num_pages_extracted if usage else None
+
+
+def read_parse_job_id(sections: Mapping[str, msgspec.Raw]) -> str | None:
+    """Return `extract_metadata.parse_job_id` of a job, or None if the job has none. Decodes no other metadata."""
+    try:
+        metadata = split_json(sections["extract_metadata"])
+        value = decode_json(metadata["parse_job_id"])
+    except (KeyError, ValueError, RecursionError):
+        return None
+    return value if isinstance(value, str) else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,7 +75,7 @@ async def _record(client: "LlamaCloudClient", job_id: str, store: "JobStore") ->
 
 async def _record_document(client: "LlamaCloudClient", job: "Job", store: "JobStore") -> str | None:
     """Record the document of a job; return its SHA-256, or None if there is no document or the key cannot read it."""
-    from llx_mcp.local.parse_jobs import PARSE_JOB_PREFIX
+    from llx_mcp.models import PARSE_JOB_PREFIX
 
     if not job.document or job.document.startswith(PARSE_JOB_PREFIX):
         return None
@@ -146,7 +146,7 @@ def _find_document(path: Path) -> Path | None:
 
 def _import_document(store: "JobStore", job: "Job", path: Path) -> str:
     """Store a file as the document of a job, under the id that the job names; return its SHA-256."""
-    from llx_mcp.local.parse_jobs import PARSE_JOB_PREFIX
+    from llx_mcp.models import PARSE_JOB_PREFIX
 
     try:
         content = path.read_bytes()
@@ -191,8 +191,7 @@ def export_job(store: "JobStore", job_id: str, folder: Path) -> list[Path]:
 
 def _read_pdf(store: "JobStore", body: bytes) -> bytes | None:
     """Return the document of a job; None if it is not stored, or is no PDF."""
-    from llx_mcp.local.parse_jobs import PARSE_JOB_PREFIX
-    from llx_mcp.models import Job
+    from llx_mcp.models import PARSE_JOB_PREFIX, Job
 
     document = Job.parse(body).document or ""
     if document.startswith(PARSE_JOB_PREFIX):

@@ -10,12 +10,12 @@ import msgspec
 from llx_mcp.local.endpoints import is_in_project
 from llx_mcp.local.extraction import Document, Extraction, ExtractionEngine
 from llx_mcp.local.job_store import JobSpec, JobStore
-from llx_mcp.local.parse_jobs import PARSE_JOB_PREFIX
 from llx_mcp.local.recorded_results import RECORD_COMMAND
 from llx_mcp.local.request_models import JobCreate
 from llx_mcp.local.scenarios import DEFAULT_SCENARIO, Scenario, get_scenario, scenario_from_file_name
 from llx_mcp.local.seeding import PROJECT_ID
 from llx_mcp.local.timestamps import format_time
+from llx_mcp.models import PARSE_JOB_PREFIX
 from llx_mcp.raw_json import decode_json
 
 # What `latest` resolves to, unless the engine says which version made the result.

@@ -17,10 +17,9 @@ from llx_mcp.local.file_store import FileStore
 from llx_mcp.local.job_queries import JobFilter, ListedJob, has_waiting_jobs, select_jobs, start_waiting_jobs
 from llx_mcp.local.job_rows import LIFECYCLE_COLUMNS, build_lifecycle
 from llx_mcp.local.lifecycle import JobLifecycle, Timeline, sections_at
-from llx_mcp.local.parse_jobs import read_parse_job_id
 from llx_mcp.local.parse_store import ParseJobStore
 from llx_mcp.local.timestamps import to_unix_seconds
-from llx_mcp.models import Job
+from llx_mcp.models import Job, read_parse_job_id
 from llx_mcp.raw_json import is_null, join_json, split_json
 
 # The recorded jobs of one document that a new job is compared with: so many of the newest, together of this size.

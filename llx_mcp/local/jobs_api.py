@@ -15,11 +15,9 @@ from starlette.routing import Route
 
 from llx_mcp.local.endpoints import DO_NOT_RETRY, ApiContext, build_route, is_in_project
 from llx_mcp.local.extraction import ExtractionEngine
-from llx_mcp.local.file_store import FILE_PREFIX
 from llx_mcp.local.job_creation import NotInStoreError, build_job_spec
 from llx_mcp.local.job_queries import JobFilter, PageCursor
 from llx_mcp.local.job_store import StoredJob
-from llx_mcp.local.parse_jobs import PARSE_JOB_PREFIX
 from llx_mcp.local.request_models import (
     DeleteJobQuery,
     JobCreate,
@@ -35,7 +33,7 @@ from llx_mcp.local.request_models import (
 from llx_mcp.local.scenarios import SCENARIO_HEADER, UnknownScenarioError
 from llx_mcp.local.schema_generation import NoModelError, generate_configuration
 from llx_mcp.local.schemas import check_schema
-from llx_mcp.models import EXPANDABLE_SECTIONS
+from llx_mcp.models import EXPANDABLE_SECTIONS, FILE_PREFIX, PARSE_JOB_PREFIX
 from llx_mcp.raw_json import join_json
 
 JOBS_PATH = "/api/v2/extract"

@@ -9,7 +9,7 @@ import msgspec
 from llx_mcp.local.database import Database
 from llx_mcp.local.file_store import FileStore, StoredFile
 from llx_mcp.local.job_rows import is_storable
-from llx_mcp.local.parse_jobs import PARSE_JOB_PREFIX
+from llx_mcp.models import PARSE_JOB_PREFIX
 from llx_mcp.raw_json import decode_json, split_json
 
 _FIND = (
