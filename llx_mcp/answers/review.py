@@ -97,7 +97,7 @@ def review_job(
     if not sections.has_result:
         return builder.build()
     document = sections.document
-    configuration = _read_configuration(sections)
+    configuration = sections.configuration
     deadline = Deadline(REVIEW_SECONDS, clock)
     broken = check_schema(document, configuration.get("data_schema"), deadline.share(_SCHEMA_SHARE))
     checks, compared = _compare_citations(document, evidence, deadline)
@@ -123,15 +123,6 @@ def review_job(
         builder.add("unavailable_checks", unavailable)
     _add_findings(builder, document, [*found, uncited_only], request, threshold, checks)
     return builder.build()
-
-
-def _read_configuration(sections: JobSections) -> dict[str, Any]:
-    try:
-        section = sections.section("configuration")
-    except (ValueError, RecursionError):
-        # The job can be reviewed without it.
-        return {}
-    return section if isinstance(section, dict) else {}
 
 
 def _compare_citations(
