@@ -1,6 +1,5 @@
 """The endpoints under `/api/v2/extract`: create, get, list, cancel and delete jobs, and validate schemas."""
 
-import base64
 import math
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -18,6 +17,7 @@ from llx_mcp.local.extraction import ExtractionEngine
 from llx_mcp.local.job_creation import NotInStoreError, build_job_spec
 from llx_mcp.local.job_queries import JobFilter, PageCursor
 from llx_mcp.local.job_store import StoredJob
+from llx_mcp.local.page_tokens import build_token_error, decode_token, encode_token
 from llx_mcp.local.request_models import (
     DeleteJobQuery,
     JobCreate,
@@ -196,17 +196,17 @@ def _build_filter(query: JobListQuery) -> JobFilter:
 
 
 def _encode_cursor(cursor: PageCursor) -> str:
-    return base64.urlsafe_b64encode(f"{cursor.created!r} {cursor.position}".encode()).decode()
+    return encode_token(f"{cursor.created!r} {cursor.position}")
 
 
 def _decode_cursor(token: str) -> PageCursor:
     try:
-        created, position = base64.urlsafe_b64decode(token.encode()).decode().split(" ")
+        created, position = decode_token(token).split(" ")
         cursor = PageCursor(float(created), int(position))
     except ValueError:
         cursor = PageCursor(math.nan, 0)
     if not math.isfinite(cursor.created) or abs(cursor.position) >= 2**63:
-        raise validation_error("value_error", ["query", "page_token"], "Value error, not a token of this list", token)
+        raise build_token_error(token, ["query", "page_token"])
     return cursor
 
 
