@@ -10,9 +10,7 @@ from typing import get_args
 from llx_mcp.answers.limits import DEFAULT_CHARS, MAX_CHARS, MIN_CHARS, Section
 from llx_mcp.cli.evidence import EVIDENCE
 from llx_mcp.cli.options import (
-    EXIT_COMPLETED,
     EXIT_FAILED,
-    EXIT_TIMEOUT,
     EXPORT_FORMATS,
     Command,
     add_choice,
@@ -135,9 +133,9 @@ def _run_get(arguments: argparse.Namespace) -> int:
 
 def _run_wait(arguments: argparse.Namespace) -> int:
     if len(arguments.job_ids) == 1:
-        status = _print_job(arguments, arguments.job_ids[0], timeout_seconds=arguments.timeout)
-        exit_statuses = {"COMPLETED": EXIT_COMPLETED, "FAILED": EXIT_FAILED, "CANCELLED": EXIT_FAILED}
-        return exit_statuses.get(status, EXIT_TIMEOUT)
+        from llx_mcp.cli.job_rows import get_exit_status
+
+        return get_exit_status([_print_job(arguments, arguments.job_ids[0], timeout_seconds=arguments.timeout)])
     from llx_mcp.answers.requests import DEFAULT_EXPAND, WaitRequest
     from llx_mcp.cli.wait import wait_for_many
 

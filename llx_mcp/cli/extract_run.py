@@ -8,14 +8,13 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from llx_mcp.answers.wait_report import UNREADABLE
 from llx_mcp.cli.extract_cost import describe_cost, list_new_plans
 from llx_mcp.cli.extract_files import FileExtractor, FileState
-from llx_mcp.cli.extract_progress import describe_states, open_display, print_rows
+from llx_mcp.cli.extract_progress import describe_states, open_display
 from llx_mcp.cli.extract_results import Output, ResultWriter
-from llx_mcp.cli.options import EXIT_COMPLETED, EXIT_ERROR, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_TIMEOUT
+from llx_mcp.cli.job_rows import Row, get_exit_status, print_rows
+from llx_mcp.cli.options import EXIT_ERROR, EXIT_INTERRUPTED
 from llx_mcp.cli.setup import CommandSetup
-from llx_mcp.cli.wait import Row
 from llx_mcp.cli.waiting_line import WaitingLine, run_waiting
 from llx_mcp.cli.wording import print_error
 from llx_mcp.errors import ArgumentError
@@ -68,7 +67,8 @@ def extract(
                 return refusal, []
             with display:
                 await extract_with(reader, extractor, output, request, timeout_seconds)
-            return get_exit_status(extractor.states), describe_states(extractor.states, reader, setup.redactor)
+            statuses = {state.status for state in extractor.states}
+            return get_exit_status(statuses), describe_states(extractor.states, reader, setup.redactor)
 
     try:
         exit_status, rows = run_waiting(run)
@@ -100,16 +100,6 @@ def build_options(options: ReaderOptions, max_pages: int | None) -> ReaderOption
     creation = CreationOptions(frozenset({"create"}), folders, max_pages)
     # With many files, one request may wait long for its turn within the rate limit.
     return replace(options, creation=creation, call_seconds=math.inf)
-
-
-def get_exit_status(states: Sequence[FileState]) -> int:
-    """Return the exit status as `llx-mcp wait` does; a file without a job counts as a job that cannot be read."""
-    statuses = {state.status for state in states}
-    if UNREADABLE in statuses:
-        return EXIT_ERROR
-    if statuses & {"FAILED", "CANCELLED"}:
-        return EXIT_FAILED
-    return EXIT_COMPLETED if statuses == {"COMPLETED"} else EXIT_TIMEOUT
 
 
 def _ask(states: Sequence[FileState]) -> int | None:
