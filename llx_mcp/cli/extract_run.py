@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from llx_mcp.answers.plurals import format_count
 from llx_mcp.cli.extract_cost import describe_cost, list_new_plans
 from llx_mcp.cli.extract_files import FileExtractor, FileState
 from llx_mcp.cli.extract_progress import describe_states, open_display
@@ -120,7 +121,7 @@ def _ask(states: Sequence[FileState]) -> int | None:
             f"--yes: jobs cost credits, and there is no terminal on which to ask. Nothing was uploaded. {cost} Add "
             "--yes to agree."
         )
-    question = f"{cost}\nCreate {num_new} {'job' if num_new == 1 else 'jobs'}? [y/N] "
+    question = f"{cost}\nCreate {format_count(num_new, 'job')}? [y/N] "
     try:
         with _interruptible():
             print(question, end="", file=sys.stderr, flush=True)

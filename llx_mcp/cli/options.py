@@ -2,12 +2,14 @@
 
 import argparse
 import math
+import sys
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn, TypeAlias, get_args
 
+from llx_mcp.errors import ArgumentError
 from llx_mcp.settings import LogLevel, Region, check_base_url, load_redactor, parse_permissions
 
 Flags: TypeAlias = Callable[[argparse.ArgumentParser], None]
@@ -21,6 +23,9 @@ EXIT_INTERRUPTED = 130
 EXIT_CLOSED_PIPE = 141
 
 EXPORT_FORMATS = ("json", "jsonl", "csv", "parquet", "xlsx")
+_BINARY_FORMATS = ("parquet", "xlsx")
+# For the examples in the help of commands.
+EXAMPLE_JOB_ID = "ext-sample0invoice00000000000000"
 
 _HELP_COLUMNS = 80
 
@@ -208,6 +213,20 @@ def _parse_folder(text: str) -> Path:
     if not folder.is_dir():
         raise argparse.ArgumentTypeError(f"{text} is not a folder")
     return folder.absolute()
+
+
+def check_printable(format_name: str, place: str) -> None:
+    """Check that a format can be printed on standard output.
+
+    Args:
+        format_name: one of `EXPORT_FORMATS`.
+        place: what `--output` takes instead, as the help names it.
+
+    Raises:
+        ArgumentError: it is binary, and standard output is a terminal.
+    """
+    if format_name in _BINARY_FORMATS and sys.stdout.isatty():
+        raise ArgumentError(f"--format {format_name} is binary and not for a terminal. Give --output {place}.")
 
 
 def add_choice(

@@ -189,7 +189,7 @@ def test_database_has_samples_only_where_they_are_asked_for(tmp_path: Path) -> N
     store = str(tmp_path / "jobs.db")
     run_command("local", "import", str(job), "--local-db", store)
     assert run_command("local", "list", "--local-db", store).stdout == "ext-mine  COMPLETED\n"
-    assert "1 jobs in" in run_command("check", "--local-db", store).stdout
+    assert "1 job in" in run_command("check", "--local-db", store).stdout
     run_command("local", "import", str(job), "--local-db", store, "--with-samples")
     assert len(run_command("local", "list", "--local-db", store).stdout.splitlines()) == 1 + len(SAMPLES)
 
