@@ -71,6 +71,11 @@ class JobLifecycle:
     started_at: datetime | None = None
     cancelled_at: datetime | None = None
 
+    @property
+    def end_status(self) -> str:
+        """The status at the end."""
+        return self.final_status if self.cancelled_at is None else "CANCELLED"
+
     def status_at(self, now: datetime) -> str:
         """Return the status at a time. A job that has not started has the first status of its timeline."""
         if self.cancelled_at is not None and now >= self.cancelled_at:
