@@ -155,7 +155,7 @@ def _is_proven(table: NumberTable, tested: Tested, needed: float) -> bool:
     rows = tested.supporting
     if not allows_broken(len(rows), len(tested.broken)):
         return False
-    # It must be as certain without one of its rows: else it could not be told that this row breaks it.
+    # It must be as certain without one of its rows: else a fault in this row would hide the relation.
     num_supporting = len(rows) - (0 if tested.broken else 1)
     terms = [[table.columns[index].units[row] or 0 for row in rows] for index in tested.relation.columns]
     combined = _combine(tested.relation, terms)
