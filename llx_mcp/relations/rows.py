@@ -125,8 +125,8 @@ def _distinct(table: NumberTable, relation: Relation, rows: Sequence[int]) -> li
     seen: dict[tuple[int | None, ...], int] = {}
     for row in rows:
         numbers = tuple(table.columns[index].units[row] for index in relation.columns)
-        says_little = find_residual(table, relation, row, check_ones=True) is None
-        if says_little or sum(map(bool, numbers)) < min(len(numbers), 3):
+        is_trivial = find_residual(table, relation, row, check_ones=True) is None
+        if is_trivial or sum(map(bool, numbers)) < min(len(numbers), 3):
             continue
         if not (table.has_gaps and any(_are_alike(numbers, other) for other in seen)):
             seen.setdefault(numbers, row)
