@@ -25,7 +25,7 @@ from llx_mcp.result.document import Document
 from llx_mcp.result.jsonpath import PathError, find_values
 from llx_mcp.result.location import Location
 from llx_mcp.result.paths import show_path
-from llx_mcp.result.sanitize import dump_json, sanitize_json
+from llx_mcp.result.sanitize import dump_json, format_value, sanitize_json
 from llx_mcp.result.sections import JobSections
 
 MAX_MATCHES = 1_000_000
@@ -224,7 +224,7 @@ class _PageTables:
 
         Returns where the part ends, or None where the value ends with it, or cannot be shown within this budget.
         """
-        text = location.value if isinstance(location.value, str) else dump_json(location.value)
+        text = format_value(location.value)
         path = show_path(location.path)
 
         def part(length: int) -> list[Any]:
