@@ -21,10 +21,22 @@ from pydantic import (
     WrapValidator,
 )
 
-from llx_mcp.raw_json import decode_json, is_empty, is_null, join_json, split_json, split_list
+from llx_mcp.raw_json import (
+    decode_json,
+    decode_member,
+    decode_or_none,
+    is_empty,
+    is_null,
+    join_json,
+    split_json,
+    split_list,
+)
 
 TERMINAL_STATUSES = frozenset({"COMPLETED", "FAILED", "CANCELLED"})
 EXPANDABLE_SECTIONS = ("configuration", "extract_metadata", "usage", "metadata")
+# How the ids of files and parse jobs begin. The service may name a file without it.
+FILE_PREFIX = "dfl-"
+PARSE_JOB_PREFIX = "pjb-"
 
 # Facts beyond these are not credits or pages; they also keep out infinities and integers beyond a double.
 _MAX_AMOUNT = 1e15
@@ -35,14 +47,6 @@ _LARGE_SECTIONS = frozenset({"extract_result", "extract_metadata"})
 
 class MalformedJobError(ValueError):
     """The body is not a job: not JSON, cut off, not an object, or without an id or a status."""
-
-
-def _decode_leniently(raw: msgspec.Raw) -> Any:
-    """Decode a value; None where it is not UTF-8, too deep, or in another way nothing that a parser accepts."""
-    try:
-        return decode_json(raw)
-    except (ValueError, RecursionError):
-        return None
 
 
 def _none_if_invalid(value: object, handler: ValidatorFunctionWrapHandler) -> object:
@@ -147,7 +151,7 @@ class Job(BaseModel):
             raise MalformedJobError(f"the body is not a JSON object: {exc}") from None
         small = {key: sections[key] for key in cls.model_fields if key in sections and key not in _LARGE_SECTIONS}
         try:
-            job = cls.model_validate({key: _decode_leniently(raw) for key, raw in small.items()})
+            job = cls.model_validate({key: decode_or_none(raw) for key, raw in small.items()})
         except ValidationError as exc:
             names = ", ".join(sorted({str(error["loc"][0]) for error in exc.errors()}))
             raise MalformedJobError(f"the body is JSON but not a job: no usable {names}") from None
@@ -216,6 +220,12 @@ class Job(BaseModel):
         """Pages extracted, or None if the service does not say."""
         usage = self.metadata.usage if self.metadata else None
         return usage.num_pages_extracted if usage else None
+
+
+def read_parse_job_id(sections: Mapping[str, msgspec.Raw]) -> str | None:
+    """Return `extract_metadata.parse_job_id` of a job, or None if the job has none. Decodes no other metadata."""
+    value = decode_member(sections.get("extract_metadata"), "parse_job_id")
+    return value if isinstance(value, str) else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,6 +95,32 @@ def decode_json(raw: msgspec.Raw | bytes) -> Any:
         )
 
 
+def decode_or_none(raw: msgspec.Raw | None) -> Any:
+    """Decode a value; None where there is none, or it is not UTF-8, too deep, or in another way no JSON."""
+    if raw is None:
+        return None
+    try:
+        return decode_json(raw)
+    except (ValueError, RecursionError):
+        return None
+
+
+def decode_text(raw: msgspec.Raw | None) -> str | None:
+    """Decode a string; None for anything else."""
+    value = decode_or_none(raw)
+    return value if isinstance(value, str) else None
+
+
+def decode_member(raw: msgspec.Raw | None, name: str) -> Any:
+    """Decode one member of an object and none of the others; None where there is none, or it is no JSON."""
+    if raw is None:
+        return None
+    try:
+        return decode_or_none(split_json(raw).get(name))
+    except (msgspec.DecodeError, RecursionError):
+        return None
+
+
 def _int_or_text(literal: str) -> int | str:
     try:
         return int(literal)

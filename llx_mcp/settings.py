@@ -1,6 +1,7 @@
 """The settings: one frozen `Settings` object, read once from flags and environment variables."""
 
 import ipaddress
+from collections.abc import Collection
 from typing import Annotated, Literal, TypeVar, get_args
 from urllib.parse import SplitResult, urlsplit
 
@@ -164,7 +165,7 @@ def load_settings(**overrides: object) -> Settings:
     """Load the settings from the environment.
 
     Args:
-        overrides: values by field name that override the environment; None does not.
+        overrides: values of flags by field name, which override the environment; None does not.
 
     Raises:
         ConfigurationError: a setting is invalid. The message names every such setting, and shows no value.
@@ -182,12 +183,15 @@ def read_settings(kind: type[AnySettings], **overrides: object) -> AnySettings:
     try:
         return kind(**given)
     except ValidationError as exc:
-        reasons = [_describe_error(error) for error in exc.errors()]
+        reasons = [_describe_error(error, given) for error in exc.errors()]
     raise ConfigurationError("These settings cannot be used. " + "; ".join(reasons))
 
 
-def _describe_error(error: ErrorDetails) -> str:
+def _describe_error(error: ErrorDetails, flags: Collection[str]) -> str:
+    """Return what is wrong with a setting, by the name of its flag where it was given by one, else of its variable."""
     name = ".".join(str(part) for part in error["loc"])
+    if name in flags:
+        name = f"--{name.removesuffix('_override').replace('_', '-')}"
     context = error.get("ctx", {})
     match error["type"]:
         case "literal_error":
@@ -200,6 +204,8 @@ def _describe_error(error: ErrorDetails) -> str:
             reason = "must be a whole number"
         case "float_parsing":
             reason = "must be a number"
+        case "string_pattern_mismatch":
+            reason = f"must match {context['pattern']}"
         case _:
             reason = error["msg"].removeprefix("Value error, ")
     return f"{name}: {reason}" if name else reason

@@ -9,7 +9,7 @@ from llx_mcp.answers.provenance import quote_around, round_confidence
 from llx_mcp.result.document import Citation, Column, Document
 from llx_mcp.result.location import Location, root_location
 from llx_mcp.result.quote_match import quotes_contain_value
-from llx_mcp.result.sanitize import dump_json, sanitize_json, sanitize_text, truncate
+from llx_mcp.result.sanitize import format_value, sanitize_json, sanitize_text, truncate
 
 # What a list that stands for a value holds.
 CELLS = "[value, page, confidence]"
@@ -114,6 +114,6 @@ def _show_quote(value: Any, quote: str | None, around: str, *, contains: bool, w
 
 
 def _tells_more(value: Any, quote: str) -> bool:
-    text = value if isinstance(value, str) else dump_json(value)
-    further = len(_WORD.findall(quote[:_COMPARED_CHARS])) - len(_WORD.findall(text[:_COMPARED_CHARS]))
+    shown = format_value(value)
+    further = len(_WORD.findall(quote[:_COMPARED_CHARS])) - len(_WORD.findall(shown[:_COMPARED_CHARS]))
     return further >= _FURTHER_WORDS

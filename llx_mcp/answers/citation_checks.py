@@ -109,7 +109,7 @@ def describe_uncited(places: Places) -> str:
     """Say where a value without a citation stands."""
     if places.total:
         return f"not cited, found on {list_pages(places)}"
-    return f"not cited, not found in {'the part that was searched' if places.is_cut else 'the document'}"
+    return f"not cited, not found in {'the document' if places.is_complete else 'the part that was searched'}"
 
 
 def describe(check: CitationCheck, page: float | None) -> str:
@@ -121,7 +121,7 @@ def describe(check: CitationCheck, page: float | None) -> str:
     if not check.elsewhere.total:
         if check.verdict == "ambiguous":
             return f"ambiguous: {check.reason}"
-        return f"not on page {page}{'' if check.elsewhere.is_cut else ', and found nowhere else'}"
+        return f"not on page {page}{', and found nowhere else' if check.elsewhere.is_complete else ''}"
     return f"not on page {page}, but on {list_pages(check.elsewhere)}"
 
 

@@ -75,11 +75,11 @@ class Group:
 
     Attributes:
         fields: the findings of each field.
-        says_little: whether the fields only repeat a constant, a unit, or the index of an element.
+        is_repetitive: whether the fields only repeat a constant, a unit, or the index of an element.
     """
 
     fields: Sequence[FieldFindings]
-    says_little: bool
+    is_repetitive: bool
 
     @property
     def count(self) -> int:
@@ -133,22 +133,22 @@ class Group:
 def group_fields(fields: Iterable[FieldFindings], index_names: set[str]) -> list[Group]:
     """Put findings of one kind in groups, the worst first.
 
-    Fields are alike if they are the same field of lists that have the same fields. Fields that say little are alike if
+    Fields are alike if they are the same field of lists that have the same fields. Repetitive fields are alike if
     they have the same name.
     """
     classes: defaultdict[tuple[object, ...], list[FieldFindings]] = defaultdict(list)
     for field in fields:
-        classes[(field.rule, field.absent, *_likeness(field))].append(field)
-    little: defaultdict[tuple[object, ...], list[FieldFindings]] = defaultdict(list)
+        classes[(field.rule, field.absent, *_similarity_key(field))].append(field)
+    repetitive: defaultdict[tuple[object, ...], list[FieldFindings]] = defaultdict(list)
     groups: list[Group] = []
     for members in classes.values():
-        if _say_little([field.node for field in members], index_names):
+        if _are_repetitive([field.node for field in members], index_names):
             for field in members:
-                little[field.rule, field.absent, field.node.step, _levels(field)].append(field)
+                repetitive[field.rule, field.absent, field.node.step, _levels(field)].append(field)
         else:
-            groups += _join(members, says_little=False)
-    for members in little.values():
-        groups += _join(members, says_little=True)
+            groups += _join(members, is_repetitive=False)
+    for members in repetitive.values():
+        groups += _join(members, is_repetitive=True)
     return sorted(_merge_into_patterns(groups), key=_order)
 
 
@@ -203,7 +203,7 @@ def _levels(field: FieldFindings) -> tuple[bool, ...]:
     return tuple(step is None for step in field.node.steps)
 
 
-def _likeness(field: FieldFindings) -> tuple[object, ...]:
+def _similarity_key(field: FieldFindings) -> tuple[object, ...]:
     """Return what is equal for the same field of lists with the same fields; else only for the field itself."""
     node: Node | None = field.node
     below: list[str | None] = []
@@ -213,11 +213,11 @@ def _likeness(field: FieldFindings) -> tuple[object, ...]:
     return (id(field.node),) if node is None else (node.shape, *below, *_levels(field))
 
 
-def _join(fields: list[FieldFindings], *, says_little: bool) -> list[Group]:
+def _join(fields: list[FieldFindings], *, is_repetitive: bool) -> list[Group]:
     """Return one group of like fields; one for each of them where they are few."""
     if len(fields) >= _MIN_LIKE_FIELDS:
-        return [Group(fields, says_little)]
-    return [Group([field], says_little) for field in fields]
+        return [Group(fields, is_repetitive)]
+    return [Group([field], is_repetitive) for field in fields]
 
 
 def _merge_into_patterns(groups: list[Group]) -> list[Group]:
@@ -225,25 +225,25 @@ def _merge_into_patterns(groups: list[Group]) -> list[Group]:
     patterns: defaultdict[tuple[object, ...], list[Group]] = defaultdict(list)
     for group in groups:
         if len(group.fields) > 1:
-            patterns[_kin(group.fields[0])].append(group)
+            patterns[_pattern_key(group.fields[0])].append(group)
     merged: defaultdict[int, list[FieldFindings]] = defaultdict(list)
     kept: list[Group] = []
     for group in groups:
         (field, *others) = group.fields
-        alike = () if others else patterns.get(_kin(field), ())
-        host = next((host for host in alike if _matches(_steps(field), host.steps)), None)
-        if host is None:
+        alike = () if others else patterns.get(_pattern_key(field), ())
+        wider = next((other for other in alike if _matches(_steps(field), other.steps)), None)
+        if wider is None:
             kept.append(group)
         else:
-            merged[id(host)].append(field)
-    return [Group([*group.fields, *merged[id(group)]], group.says_little) for group in kept]
+            merged[id(wider)].append(field)
+    return [Group([*group.fields, *merged[id(group)]], group.is_repetitive) for group in kept]
 
 
-def _kin(field: FieldFindings) -> tuple[object, ...]:
+def _pattern_key(field: FieldFindings) -> tuple[object, ...]:
     return field.rule, field.absent, len(field.node.steps), field.node.step
 
 
-def _say_little(nodes: list[Node], index_names: set[str]) -> bool:
+def _are_repetitive(nodes: list[Node], index_names: set[str]) -> bool:
     """Whether like fields only repeat a constant, a unit, or the index of an element."""
     name = nodes[0].step
     if name is None or None not in nodes[0].steps:

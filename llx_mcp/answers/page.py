@@ -22,10 +22,10 @@ from llx_mcp.answers.requests import DEFAULT_INCLUDE, JobRequest, ReadOptions
 from llx_mcp.answers.row_lines import row_line
 from llx_mcp.evidence.grounding import Grounder
 from llx_mcp.result.document import Document
-from llx_mcp.result.jsonpath import PathError, explain_no_match, find_locations, parse_path
+from llx_mcp.result.jsonpath import PathError, find_values
 from llx_mcp.result.location import Location
 from llx_mcp.result.paths import show_path
-from llx_mcp.result.sanitize import dump_json, sanitize_json
+from llx_mcp.result.sanitize import dump_json, format_value, sanitize_json
 from llx_mcp.result.sections import JobSections
 
 MAX_MATCHES = 1_000_000
@@ -69,10 +69,7 @@ def read_page(
 
 
 def _find(document: Document, path: str) -> list[Location]:
-    segments = parse_path(path.strip() or "$")
-    locations = list(islice(find_locations(segments, document.root), MAX_MATCHES + 1))
-    if not locations:
-        raise PathError(explain_no_match(path, segments, document.root))
+    locations = list(islice(find_values(document.root, path), MAX_MATCHES + 1))
     if len(locations) > MAX_MATCHES:
         raise PathError(f"path: more than {MAX_MATCHES:,} values match. Name fewer, with slices such as [0:1000].")
     return locations
@@ -227,7 +224,7 @@ class _PageTables:
 
         Returns where the part ends, or None where the value ends with it, or cannot be shown within this budget.
         """
-        text = location.value if isinstance(location.value, str) else dump_json(location.value)
+        text = format_value(location.value)
         path = show_path(location.path)
 
         def part(length: int) -> list[Any]:

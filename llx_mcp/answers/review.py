@@ -59,12 +59,12 @@ class _Part:
     Attributes:
         findings: the findings.
         groups: their groups, worst first.
-        says_little: whether they come after the groups of all other kinds.
+        is_repetitive: whether these are doubts about repetitive fields, which come after all other groups.
     """
 
     findings: Findings
     groups: list[Group]
-    says_little: bool
+    is_repetitive: bool
 
     def build_table(self, document: Document, checks: CitationChecks | None) -> TableBuilder:
         """Prepare the table of these groups."""
@@ -97,7 +97,7 @@ def review_job(
     if not sections.has_result:
         return builder.build()
     document = sections.document
-    configuration = _read_configuration(sections)
+    configuration = sections.configuration
     deadline = Deadline(REVIEW_SECONDS, clock)
     broken = check_schema(document, configuration.get("data_schema"), deadline.share(_SCHEMA_SHARE))
     checks, compared = _compare_citations(document, evidence, deadline)
@@ -123,15 +123,6 @@ def review_job(
         builder.add("unavailable_checks", unavailable)
     _add_findings(builder, document, [*found, uncited_only], request, threshold, checks)
     return builder.build()
-
-
-def _read_configuration(sections: JobSections) -> dict[str, Any]:
-    try:
-        section = sections.section("configuration")
-    except (ValueError, RecursionError):
-        # The job can be reviewed without it.
-        return {}
-    return section if isinstance(section, dict) else {}
 
 
 def _compare_citations(
@@ -170,7 +161,7 @@ def _add_findings(
 ) -> None:
     index_names = find_index_names(document)
     grouped = [(findings, group_fields(findings.fields, index_names)) for findings in found]
-    parts = [part for says_little in (False, True) for part in _split(grouped, says_little) if part.groups]
+    parts = [part for is_repetitive in (False, True) for part in _split(grouped, is_repetitive) if part.groups]
     groups = [group for part in parts for group in part.groups]
     if step := _next_step(request, groups):
         builder.add_next_steps([step], [])
@@ -186,7 +177,7 @@ def _add_findings(
 
 def _fill_tables(parts: list[_Part], tables: list[TableBuilder], room: Cost) -> None:
     """Take the worst group of each kind, then a share of the room for each, then what else has room."""
-    first = [table for part, table in zip(parts, tables, strict=True) if not part.says_little]
+    first = [table for part, table in zip(parts, tables, strict=True) if not part.is_repetitive]
     for table in first:
         room -= table.fill(room, 1)
     for index, table in enumerate(first):
@@ -195,12 +186,12 @@ def _fill_tables(parts: list[_Part], tables: list[TableBuilder], room: Cost) -> 
         room -= table.fill(room)
 
 
-def _split(grouped: list[tuple[Findings, list[Group]]], says_little: bool) -> Iterator[_Part]:
-    """Yield the groups that are doubts about fields that say little, or all others, as one part for each kind."""
+def _split(grouped: list[tuple[Findings, list[Group]]], is_repetitive: bool) -> Iterator[_Part]:
+    """Yield the groups that are doubts about repetitive fields, or all others, as one part for each kind."""
     for findings, groups in grouped:
         is_doubt = findings.kind in DOUBTS
-        chosen = [group for group in groups if (is_doubt and group.says_little) == says_little]
-        yield _Part(findings, chosen, says_little)
+        chosen = [group for group in groups if (is_doubt and group.is_repetitive) == is_repetitive]
+        yield _Part(findings, chosen, is_repetitive)
 
 
 def _next_step(request: JobRequest, groups: list[Group]) -> NextStep | None:

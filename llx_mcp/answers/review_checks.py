@@ -10,6 +10,7 @@ from llx_mcp.answers.finding_groups import FieldFindings, Group
 from llx_mcp.relations.check import check_relations
 from llx_mcp.relations.findings import WrongValue
 from llx_mcp.result.deadline import Deadline
+from llx_mcp.result.descriptions import find_described_root
 from llx_mcp.result.document import Column, Document, is_scalar
 from llx_mcp.result.outline import walk_nodes
 from llx_mcp.result.paths import show_path
@@ -47,10 +48,7 @@ class Findings:
 
 def check_schema(document: Document, schema: Any, deadline: Deadline) -> list[Findings]:
     """Find values that break the schema, and required fields that are missing."""
-    root = document.root
-    # A result that is a list has one object of the schema for each page or row.
-    if isinstance(root.values[0], list) and root.element is not None and isinstance(schema, dict):
-        root = root.element if schema.get("type") != "array" else root
+    root = find_described_root(schema, document.root) if isinstance(schema, dict) else document.root
     check = SchemaCheck(schema, root, deadline)
     unchecked = [
         _describe_unchecked(count, "checked against the schema", reason) for reason, count in check.unchecked.items()

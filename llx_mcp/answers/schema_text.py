@@ -81,11 +81,12 @@ class _Writer:
         if not isinstance(properties, dict):
             return "object"
         fields = (
-            f"{join_name('', name)}: {self.write(field, depth + 1)}{'!' if name in needed else ''}{self._tell(field)}"
+            f"{join_name('', name)}: {self.write(field, depth + 1)}{'!' if name in needed else ''}{self._quote(field)}"
             for name, field in properties.items()
         )
         return f"{{{', '.join(fields)}}}"
 
-    def _tell(self, field: Any) -> str:
+    def _quote(self, field: Any) -> str:
+        """Return the description of a field in quotes, after a space; "" where there is none."""
         text = field.get("description") if isinstance(field, dict) and self._descriptions else None
         return f" {dump_json(sanitize_line(text, _DESCRIPTION_CHARS))}" if isinstance(text, str) and text else ""

@@ -45,8 +45,7 @@ _MANY = 20
 
 def prepare_search(sections: JobSections) -> ObjectSearch:
     """Prepare the search of a job: its values, and what its schema says of them."""
-    configuration = sections.section("configuration")
-    schema = configuration.get("data_schema") if isinstance(configuration, dict) else None
+    schema = sections.configuration.get("data_schema")
     return ObjectSearch(sections.document, describe_fields(schema, sections.document.root))
 
 

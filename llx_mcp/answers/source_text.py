@@ -264,7 +264,7 @@ class _SourceText:
             return found, max(places.total, len(found)), [], 0
         found, total, cited = [], 0, set()
         document = self._sections.document
-        locations = list(find_scalars(document.root, self._options.path or "$"))
+        locations = list(find_scalars(document.root, self._options.path or ""))
         for location in locations[:_MAX_VALUES]:
             leaf = document.leaf(document.column(location.node), location.position)
             more, num_places = self._find_value(leaf)

@@ -10,15 +10,15 @@ from typing import get_args
 from llx_mcp.answers.limits import DEFAULT_CHARS, MAX_CHARS, MIN_CHARS, Section
 from llx_mcp.cli.evidence import EVIDENCE
 from llx_mcp.cli.options import (
-    EXIT_COMPLETED,
+    EXAMPLE_JOB_ID,
     EXIT_FAILED,
-    EXIT_TIMEOUT,
     EXPORT_FORMATS,
     Command,
     add_choice,
     add_creation,
     add_http,
     add_source,
+    check_printable,
     list_http_flags,
     parse_seconds,
     parse_whole,
@@ -27,7 +27,6 @@ from llx_mcp.cli.setup import build_creation_options, is_local, set_up, set_up_s
 from llx_mcp.errors import ArgumentError
 from llx_mcp.scope import KNOWN_STATUSES
 
-_EXAMPLE_ID = "ext-sample0invoice00000000000000"
 _SERVING = (
     "llx-mcp: waiting for an MCP client on standard input. A client starts this command by itself, so configure it\n"
     "         there. To try the server: llx-mcp demo. To stop: Ctrl-C.\n"
@@ -135,9 +134,9 @@ def _run_get(arguments: argparse.Namespace) -> int:
 
 def _run_wait(arguments: argparse.Namespace) -> int:
     if len(arguments.job_ids) == 1:
-        status = _print_job(arguments, arguments.job_ids[0], timeout_seconds=arguments.timeout)
-        exit_statuses = {"COMPLETED": EXIT_COMPLETED, "FAILED": EXIT_FAILED, "CANCELLED": EXIT_FAILED}
-        return exit_statuses.get(status, EXIT_TIMEOUT)
+        from llx_mcp.cli.job_rows import get_exit_status
+
+        return get_exit_status([_print_job(arguments, arguments.job_ids[0], timeout_seconds=arguments.timeout)])
     from llx_mcp.answers.requests import DEFAULT_EXPAND, WaitRequest
     from llx_mcp.cli.wait import wait_for_many
 
@@ -181,8 +180,8 @@ def _run_export(arguments: argparse.Namespace) -> int:
     output: Path | None = arguments.output
     format_name = arguments.format or _get_format(output)
     setup = set_up(arguments)
-    if output is None and format_name in ("parquet", "xlsx") and sys.stdout.isatty():
-        raise ArgumentError(f"--format {format_name} is binary and not for a terminal. Give --output FILE.")
+    if output is None:
+        check_printable(format_name, "FILE")
     request = JobRequest(arguments.job_id, scope=setup.scope)
     export_values(setup, request, arguments.path, format_name, output, provenance=arguments.provenance)
     return 0
@@ -250,7 +249,7 @@ COMMANDS = (
         "print a job as a model sees it",
         details="It does not wait: a job that has not finished is printed with its status. On a terminal, the answer "
         "is shown as tables.",
-        example=f"llx-mcp get {_EXAMPLE_ID} --local",
+        example=f"llx-mcp get {EXAMPLE_JOB_ID} --local",
         add_flags=_add_get_flags,
         run=_run_get,
     ),
@@ -259,7 +258,7 @@ COMMANDS = (
         "wait until jobs have finished, then print a single job, or list several",
         details="Exit status: 0 all completed, 1 one failed or was cancelled, 2 error, 3 one is still running at the "
         "timeout. Interrupting the wait does not affect the jobs.",
-        example=f"llx-mcp wait {_EXAMPLE_ID} --local --timeout 600",
+        example=f"llx-mcp wait {EXAMPLE_JOB_ID} --local --timeout 600",
         add_flags=_add_wait_flags,
         run=_run_wait,
     ),
@@ -278,7 +277,7 @@ COMMANDS = (
         "writes to standard output. If the path leads to one list, each element is a record. A workbook has a sheet "
         "for each list. parquet and xlsx need pip install 'llx-mcp[export]'. Cells of csv and xlsx files are never "
         "formulas.",
-        example=f"llx-mcp export {_EXAMPLE_ID} --local --path line_items --output items.csv",
+        example=f"llx-mcp export {EXAMPLE_JOB_ID} --local --path line_items --output items.csv",
         add_flags=_add_export_flags,
         run=_run_export,
     ),

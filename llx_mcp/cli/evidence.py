@@ -6,8 +6,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from llx_mcp.answers.limits import DEFAULT_WIDTH, MAX_REPORT_PICTURES, MAX_WIDTH, MIN_WIDTH, REVIEW_THRESHOLD
-from llx_mcp.cli.options import EXIT_COMPLETED, EXIT_FAILED, Command, add_source, parse_share, parse_whole
+from llx_mcp.cli.options import (
+    EXAMPLE_JOB_ID,
+    EXIT_COMPLETED,
+    EXIT_FAILED,
+    Command,
+    add_source,
+    parse_share,
+    parse_whole,
+)
 from llx_mcp.cli.setup import CommandSetup, set_up
+from llx_mcp.cli.wording import SHOW_WORDS
 from llx_mcp.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -16,7 +25,6 @@ if TYPE_CHECKING:
     from llx_mcp.cli.waiting_line import WaitingLine
     from llx_mcp.jobs.citation_pictures import ShownValues
 
-_EXAMPLE_ID = "ext-sample0invoice00000000000000"
 _STDOUT = Path("-")
 
 
@@ -129,6 +137,7 @@ def _write_pictures(shown: "ShownValues", output: Path) -> None:
 
 
 def _run_report(arguments: argparse.Namespace) -> int:
+    from llx_mcp.answers.plurals import format_count
     from llx_mcp.answers.requests import JobRequest
     from llx_mcp.cli.files import replace_file
     from llx_mcp.cli.report_html import render_report
@@ -144,8 +153,8 @@ def _run_report(arguments: argparse.Namespace) -> int:
         return EXIT_COMPLETED
     with replace_file(output) as target:
         target.write(html)
-    noun = "picture" if len(report.figures) == 1 else "pictures"
-    print(f"report of {request.job_id} with {len(report.figures)} {noun} in {output}", file=sys.stderr)
+    pictures = format_count(len(report.figures), "picture")
+    print(f"report of {request.job_id} with {pictures} in {output}", file=sys.stderr)
     return EXIT_COMPLETED
 
 
@@ -166,16 +175,17 @@ EVIDENCE = (
         "write a picture of the page that a value is cited from",
         details="The cited words are outlined. The value, its quote and the check of the citation are printed. Several "
         "pages are written to FILE, FILE-2, and so on. Exit status: 0 a picture was written, 1 there is none, 2 error.",
-        example=f"llx-mcp show {_EXAMPLE_ID} totals.gross --local -o page.png",
+        example=f"llx-mcp show {EXAMPLE_JOB_ID} totals.gross --local -o page.png",
         add_flags=_add_show_flags,
         run=_run_show,
+        words=SHOW_WORDS,
     ),
     Command(
         "report",
         "write a report of a job as one HTML file",
         details="The report has all values with confidence, page, quote and check, what the review found, and pictures "
         "of what deserves a look. It loads nothing and runs nothing, and it can be printed.",
-        example=f"llx-mcp report {_EXAMPLE_ID} --local -o report.html",
+        example=f"llx-mcp report {EXAMPLE_JOB_ID} --local -o report.html",
         add_flags=_add_report_flags,
         run=_run_report,
     ),

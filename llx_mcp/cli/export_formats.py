@@ -7,8 +7,9 @@ from typing import IO, Any, TypeAlias
 
 from llx_mcp.errors import ConfigurationError
 from llx_mcp.result.document import Document
+from llx_mcp.result.jsonpath import find_values
 from llx_mcp.result.location import Location
-from llx_mcp.result.records import build_records, find_values, list_elements, write_csv
+from llx_mcp.result.records import build_records, list_elements, write_csv
 from llx_mcp.result.sanitize import dump_json
 
 # Writes the values at a path, and returns notes about what did not fit into the format.
@@ -44,7 +45,7 @@ def export(document: Document, path: str, format_name: str, target: IO[bytes], *
         PathError: the path is not valid or matches nothing.
         ConfigurationError: the format needs a library that is not installed.
     """
-    matches = find_values(document, path)
+    matches = list(find_values(document.root, path))
     notes = WRITERS[format_name](document, matches, target, provenance)
     is_one_value = format_name == "json" and not provenance
     return ExportResult(len(matches if is_one_value else list_elements(matches)), notes)

@@ -2,12 +2,11 @@
 
 import argparse
 import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, get_args
 
-from llx_mcp.cli.options import EXPORT_FORMATS, Command, add_choice, add_source, parse_seconds
+from llx_mcp.cli.options import EXPORT_FORMATS, Command, add_choice, add_source, check_printable, parse_seconds
 from llx_mcp.cli.setup import is_local, set_up
 from llx_mcp.errors import ArgumentError
 from llx_mcp.jobs.creation_options import TargetName, TierName
@@ -140,8 +139,8 @@ def choose_format(given: str | None, output: Path | None, *, num_files: int) -> 
     """
     if output is not None or num_files == 1:
         chosen = given or "json"
-        if output is None and chosen in ("parquet", "xlsx") and sys.stdout.isatty():
-            raise ArgumentError(f"--format {chosen} is binary and not for a terminal. Give --output DIR.")
+        if output is None:
+            check_printable(chosen, "DIR")
         return chosen
     if given not in (None, _LINES):
         raise ArgumentError(
@@ -162,4 +161,5 @@ EXTRACT = Command(
     example="llx-mcp extract invoices/ --schema invoice.schema.json --output results --yes",
     add_flags=_add_flags,
     run=_run,
+    words={"configuration_id": "--configuration"},
 )

@@ -28,7 +28,7 @@ _MAX_TRIES = 4
 _PAUSE_SECONDS = 20.0
 # After a lost answer, the service may still work on the request, and create the job. A request is given up within
 # five minutes, by the service or by a gateway in front of it.
-_LOOK_AFTER_SECONDS = (20.0, 40.0, 60.0, 60.0, 60.0, 60.0)
+_PAUSES_BEFORE_SEARCH_SECONDS = (20.0, 40.0, 60.0, 60.0, 60.0, 60.0)
 # After these errors the next file would fail in the same way.
 _FAILING_ALL = (AuthenticationError, ConfigurationError, OutOfCreditsError)
 
@@ -158,15 +158,15 @@ class FileExtractor:
             state.created = await creator.create(state.plan or await self._plan(state))
         except UnclearOutcomeError:
             if self._request.again:
-                # The new job could not be told from those that there were before.
+                # Nothing distinguishes the new job from those that there were before.
                 raise
-            state.created = await creator.create(await self._look(state))
+            state.created = await creator.create(await self._find_lost_job(state))
 
-    async def _look(self, state: FileState) -> "CreationPlan":
+    async def _find_lost_job(self, state: FileState) -> "CreationPlan":
         """Return a plan that has the job which was created after all, or one for another try if there is none."""
         state.is_unclear = True
         self._on_change(None)
-        for seconds in _LOOK_AFTER_SECONDS:
+        for seconds in _PAUSES_BEFORE_SEARCH_SECONDS:
             await self._reader.clock.sleep(seconds)
             plan = await self._plan(state)
             if plan.existing is not None:

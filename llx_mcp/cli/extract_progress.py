@@ -2,11 +2,11 @@
 
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol, Self, TextIO
+from typing import TYPE_CHECKING, Protocol, Self
 
 from llx_mcp.answers.wait_report import UNREADABLE
 from llx_mcp.cli.extract_files import UNCHECKED, UNCLEAR, FileState
-from llx_mcp.cli.wait import Row, describe_snapshot
+from llx_mcp.cli.job_rows import CELL_CHARS, Row, describe_snapshot, join_cells
 from llx_mcp.cli.waiting_line import LiveTable, WaitingLine
 from llx_mcp.cli.wording import describe_error
 from llx_mcp.jobs.reader import JobReader
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
-_COLUMNS = ("name", "job", "status", "time", "note")
-_CELL_CHARS = 64
 _NOTE_CHARS = 200
 _STATUS_CHARS = 24
 # Lines of the terminal that are not rows, and lines of one row.
@@ -53,20 +51,6 @@ def describe_states(states: Sequence[FileState], reader: JobReader, redactor: Re
     return [map_strings(_describe(state, now), redactor.redact) for state in states]
 
 
-def print_rows(rows: Sequence[Row], stream: TextIO) -> None:
-    """Print files and their jobs: a table on a terminal, lines elsewhere."""
-    if not stream.isatty():
-        for row in rows:
-            print(_join(row), file=stream)
-        return
-    from rich.console import Console
-
-    from llx_mcp.cli.tables import build_job_table
-
-    console = Console(file=stream, highlight=False)
-    console.print(build_job_table(rows, console.width))
-
-
 def count(states: Sequence[FileState]) -> str:
     """Return how many of the files have ended, and how many have a job where that is not all."""
     num_ended, num_created = sum(state.is_done for state in states), sum(state.job_id is not None for state in states)
@@ -94,9 +78,9 @@ def draw(rows: Sequence[Row], states: Sequence[FileState], caption: str, size: t
 
 
 def _describe(state: FileState, now: "datetime") -> Row:
-    row = {"name": sanitize_line(state.path, _CELL_CHARS)}
+    row = {"name": sanitize_line(state.path, CELL_CHARS)}
     if state.job_id is not None:
-        row["job"] = sanitize_line(state.job_id, _CELL_CHARS)
+        row["job"] = sanitize_line(state.job_id, CELL_CHARS)
     row["status"] = sanitize_line(state.status, _STATUS_CHARS)
     if state.snapshot is not None:
         polled = describe_snapshot(state.snapshot, now)
@@ -108,10 +92,6 @@ def _describe(state: FileState, now: "datetime") -> Row:
     elif state.created is not None and not state.created.is_new and state.status != "COMPLETED":
         row.setdefault("note", _EXISTED)
     return row
-
-
-def _join(row: Row) -> str:
-    return "  ".join(row[name] for name in _COLUMNS if row.get(name))
 
 
 def _urgency(state: FileState) -> int:
@@ -139,7 +119,7 @@ class _Lines:
         changed = [state for state in states if self._statuses.get(state.path, UNCHECKED) != state.status]
         for state, row in zip(changed, describe_states(changed, self._reader, self._redactor), strict=True):
             self._statuses[state.path] = state.status
-            print(f"{_join(row)}  ({count(states)})", file=sys.stderr, flush=True)
+            print(f"{join_cells(row)}  ({count(states)})", file=sys.stderr, flush=True)
 
 
 class _Table(LiveTable):

@@ -8,14 +8,14 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from llx_mcp.answers.wait_report import UNREADABLE
+from llx_mcp.answers.plurals import format_count
 from llx_mcp.cli.extract_cost import describe_cost, list_new_plans
 from llx_mcp.cli.extract_files import FileExtractor, FileState
-from llx_mcp.cli.extract_progress import describe_states, open_display, print_rows
+from llx_mcp.cli.extract_progress import describe_states, open_display
 from llx_mcp.cli.extract_results import Output, ResultWriter
-from llx_mcp.cli.options import EXIT_COMPLETED, EXIT_ERROR, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_TIMEOUT
+from llx_mcp.cli.job_rows import Row, get_exit_status, print_rows
+from llx_mcp.cli.options import EXIT_ERROR, EXIT_INTERRUPTED
 from llx_mcp.cli.setup import CommandSetup
-from llx_mcp.cli.wait import Row
 from llx_mcp.cli.waiting_line import WaitingLine, run_waiting
 from llx_mcp.cli.wording import print_error
 from llx_mcp.errors import ArgumentError
@@ -68,7 +68,8 @@ def extract(
                 return refusal, []
             with display:
                 await extract_with(reader, extractor, output, request, timeout_seconds)
-            return get_exit_status(extractor.states), describe_states(extractor.states, reader, setup.redactor)
+            statuses = {state.status for state in extractor.states}
+            return get_exit_status(statuses), describe_states(extractor.states, reader, setup.redactor)
 
     try:
         exit_status, rows = run_waiting(run)
@@ -102,16 +103,6 @@ def build_options(options: ReaderOptions, max_pages: int | None) -> ReaderOption
     return replace(options, creation=creation, call_seconds=math.inf)
 
 
-def get_exit_status(states: Sequence[FileState]) -> int:
-    """Return the exit status as `llx-mcp wait` does; a file without a job counts as a job that cannot be read."""
-    statuses = {state.status for state in states}
-    if UNREADABLE in statuses:
-        return EXIT_ERROR
-    if statuses & {"FAILED", "CANCELLED"}:
-        return EXIT_FAILED
-    return EXIT_COMPLETED if statuses == {"COMPLETED"} else EXIT_TIMEOUT
-
-
 def _ask(states: Sequence[FileState]) -> int | None:
     """Ask the person to agree to what the jobs cost; where none is new, there is nothing to ask.
 
@@ -130,7 +121,7 @@ def _ask(states: Sequence[FileState]) -> int | None:
             f"--yes: jobs cost credits, and there is no terminal on which to ask. Nothing was uploaded. {cost} Add "
             "--yes to agree."
         )
-    question = f"{cost}\nCreate {num_new} {'job' if num_new == 1 else 'jobs'}? [y/N] "
+    question = f"{cost}\nCreate {format_count(num_new, 'job')}? [y/N] "
     try:
         with _interruptible():
             print(question, end="", file=sys.stderr, flush=True)

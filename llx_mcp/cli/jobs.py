@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from llx_mcp.answers.budget import Answer
 from llx_mcp.answers.output_base import Output
 from llx_mcp.answers.outputs import JobListOutput, JobOutput, WaitOutput
+from llx_mcp.answers.plurals import format_count
 from llx_mcp.answers.requests import JobListRequest, JobRequest, WaitRequest
 from llx_mcp.cli.files import replace_file
 from llx_mcp.cli.setup import CommandSetup, open_store
@@ -139,8 +140,7 @@ def export_values(
         return
     with replace_file(output) as target:
         exported = export(document, path, format_name, target, provenance=provenance)
-    noun = "record" if exported.num_records == 1 else "records"
-    print(f"{exported.num_records} {noun} of {request.job_id} in {output}", file=sys.stderr)
+    print(f"{format_count(exported.num_records, 'record')} of {request.job_id} in {output}", file=sys.stderr)
     _print_notes(exported.notes)
 
 
@@ -184,7 +184,7 @@ def check_local(path: Path | None) -> None:
     with open_store(path) as store:
         print("key      none needed")
         print("region   the embedded API, inside this process")
-        print(f"service  {store.count()} jobs in {path or 'memory (the samples)'}")
+        print(f"service  {format_count(store.count(), 'job')} in {path or 'memory (the samples)'}")
 
 
 async def _check_service(settings: Settings) -> None:

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from llx_mcp.cli.options import EXIT_ERROR, Command, add_service, add_store, parse_port
+from llx_mcp.cli.options import EXIT_ERROR, Command, add_service, add_store, parse_port, read_number
 from llx_mcp.cli.setup import explain_port, open_store, set_up_settings
 from llx_mcp.cli.waiting_line import run_waiting
 from llx_mcp.cli.wording import describe_error, print_error
@@ -110,7 +110,7 @@ def _run_serve(arguments: argparse.Namespace) -> int:
 
 def _parse_megabytes(text: str) -> float:
     """Parse a size for argparse. SQLite holds at most 1,000 MB in one value."""
-    megabytes = float(text)
+    megabytes = read_number(text)
     if not 0 < megabytes <= 1_000:
         raise argparse.ArgumentTypeError("give a number of megabytes up to 1000")
     return megabytes
@@ -150,9 +150,12 @@ def _run_record(arguments: argparse.Namespace) -> int:
         results = run_waiting(lambda _: record_jobs(settings, arguments.job_ids, store))
     for result in results:
         if result.error is not None:
-            _print_failure(result.job_id, "recorded", result.error)
+            _print_failure(_name(result.job_id), "recorded", result.error)
+        elif result.document_error is not None:
+            print(f"{result.job_id}  (without its document)")
+            _print_failure(f"the document of {_name(result.job_id)}", "recorded", result.document_error)
         else:
-            print(result.job_id if result.has_document else f"{result.job_id}  (without its document)")
+            print(result.job_id)
     return EXIT_ERROR if any(result.error for result in results) else 0
 
 
@@ -177,12 +180,16 @@ def _run_for_each(items: Iterable[Item], participle: str, run: Callable[[Item], 
             raise
         except (OSError, ArgumentError) as exc:
             status = EXIT_ERROR
-            _print_failure(item, participle, exc)
+            _print_failure(_name(item), participle, exc)
     return status
 
 
-def _print_failure(item: str | Path, participle: str, error: Exception) -> None:
-    name = excerpt(item) if isinstance(item, str) else str(item)
+def _name(item: str | Path) -> str:
+    """Return the path of a file, or an id without characters that a terminal must not get."""
+    return excerpt(item) if isinstance(item, str) else str(item)
+
+
+def _print_failure(name: str, participle: str, error: Exception) -> None:
     reason = describe_error(error).removeprefix(f"{name}: ")
     print_error(f"{name} was not {participle}: {reason}")
 

@@ -3,7 +3,7 @@
 import argparse
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NoReturn
 
@@ -83,9 +83,11 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def _run(argv: list[str] | None) -> int:
+    words: Mapping[str, str] = {}
     try:
         try:
             arguments = build_parser().parse_args(argv)
+            words = arguments.words
             run: Callable[[argparse.Namespace], int] = arguments.run
             return run(arguments)
         finally:
@@ -94,7 +96,7 @@ def _run(argv: list[str] | None) -> int:
     except BrokenPipeError:
         raise
     except (LlxError, OSError) as exc:
-        print_error(describe_error(exc))
+        print_error(describe_error(exc, words))
         return EXIT_ERROR
     except KeyboardInterrupt:
         print("llx-mcp: stopped; jobs are left as they are.", file=sys.stderr)

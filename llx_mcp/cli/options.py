@@ -1,12 +1,15 @@
 """How commands are declared, and the flags that they share."""
 
 import argparse
+import math
+import sys
 import textwrap
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn, TypeAlias, get_args
 
+from llx_mcp.errors import ArgumentError
 from llx_mcp.settings import LogLevel, Region, check_base_url, load_redactor, parse_permissions
 
 Flags: TypeAlias = Callable[[argparse.ArgumentParser], None]
@@ -20,6 +23,9 @@ EXIT_INTERRUPTED = 130
 EXIT_CLOSED_PIPE = 141
 
 EXPORT_FORMATS = ("json", "jsonl", "csv", "parquet", "xlsx")
+_BINARY_FORMATS = ("parquet", "xlsx")
+# For the examples in the help of commands.
+EXAMPLE_JOB_ID = "ext-sample0invoice00000000000000"
 
 _HELP_COLUMNS = 80
 
@@ -36,6 +42,7 @@ class Command:
         add_flags: adds its flags to its parser.
         run: runs it and returns the exit status; None for a command that only has actions.
         actions: the subcommands that it has.
+        words: for arguments of tools that it calls by another name than most commands, this name.
     """
 
     name: str
@@ -45,6 +52,7 @@ class Command:
     add_flags: Flags | None = None
     run: Callable[[argparse.Namespace], int] | None = None
     actions: Sequence["Command"] = ()
+    words: Mapping[str, str] = field(default_factory=dict)
 
 
 class CommandParser(argparse.ArgumentParser):
@@ -93,7 +101,7 @@ def add_commands(parser: argparse.ArgumentParser, commands: Sequence[Command], m
             command.add_flags(child)
         if command.actions:
             add_commands(child, command.actions, "ACTION")
-        child.set_defaults(**({} if command.run is None else {"run": command.run}))
+        child.set_defaults(**({} if command.run is None else {"run": command.run, "words": command.words}))
 
 
 def add_store(parser: argparse.ArgumentParser, *, required: bool = False, creates: bool = False) -> None:
@@ -189,7 +197,7 @@ def add_creation(parser: argparse.ArgumentParser) -> None:
         help="folder whose files may be uploaded, over stdio only; may be repeated (default: the working directory)",
     )
     parser.add_argument(
-        "--max-pages", type=_parse_count, metavar="N", help="most pages of a created job (LLX_MCP_MAX_PAGES)"
+        "--max-pages", type=parse_whole(1), metavar="N", help="most pages of a created job (LLX_MCP_MAX_PAGES)"
     )
 
 
@@ -207,11 +215,18 @@ def _parse_folder(text: str) -> Path:
     return folder.absolute()
 
 
-def _parse_count(text: str) -> int:
-    count = int(text) if text.isascii() and text.isdigit() else 0
-    if not count:
-        raise argparse.ArgumentTypeError("give a whole number from 1")
-    return count
+def check_printable(format_name: str, place: str) -> None:
+    """Check that a format can be printed on standard output.
+
+    Args:
+        format_name: one of `EXPORT_FORMATS`.
+        place: what `--output` takes instead, as the help names it.
+
+    Raises:
+        ArgumentError: it is binary, and standard output is a terminal.
+    """
+    if format_name in _BINARY_FORMATS and sys.stdout.isatty():
+        raise ArgumentError(f"--format {format_name} is binary and not for a terminal. Give --output {place}.")
 
 
 def add_choice(
@@ -237,29 +252,34 @@ def parse_base_url(text: str) -> str:
 
 def parse_port(text: str) -> int:
     """Parse a port number for argparse."""
-    if not text.isascii() or not text.isdigit() or not 0 <= int(text) <= 65_535:
+    port = _read_digits(text)
+    if not 0 <= port <= 65_535:
         raise argparse.ArgumentTypeError("a port is a number from 0 to 65535")
-    return int(text)
+    return port
 
 
-def parse_whole(least: int, most: int) -> Callable[[str], int]:
-    """Return what parses a whole number within bounds for argparse."""
+def parse_whole(least: int, most: int | None = None) -> Callable[[str], int]:
+    """Return what parses a whole number within bounds for argparse; None is no upper bound."""
 
     def parse(text: str) -> int:
-        number = int(text) if text.isascii() and text.isdigit() else -1
-        if not least <= number <= most:
-            raise argparse.ArgumentTypeError(f"give a whole number from {least:,} to {most:,}")
+        number = _read_digits(text)
+        if number < least or (most is not None and number > most):
+            raise argparse.ArgumentTypeError(
+                f"give a whole number from {least:,}{'' if most is None else f' to {most:,}'}"
+            )
         return number
 
     return parse
 
 
+def _read_digits(text: str) -> int:
+    """Return the number that a text of digits is; -1 where it is none."""
+    return int(text) if text.isascii() and text.isdigit() else -1
+
+
 def parse_share(text: str) -> float:
     """Parse a number from 0 to 1 for argparse."""
-    try:
-        number = float(text)
-    except ValueError:
-        number = -1.0
+    number = read_number(text)
     if not 0 <= number <= 1:
         raise argparse.ArgumentTypeError("give a number from 0 to 1")
     return number
@@ -267,10 +287,15 @@ def parse_share(text: str) -> float:
 
 def parse_seconds(text: str) -> float:
     """Parse a number of seconds for argparse."""
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = -1.0
+    seconds = read_number(text)
     if not seconds >= 0:
         raise argparse.ArgumentTypeError("give a number of seconds from 0")
     return seconds
+
+
+def read_number(text: str) -> float:
+    """Return the number that a text is; NaN, which is within no bounds, where it is none."""
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan

@@ -16,7 +16,7 @@ from llx_mcp.cli.report_kinds import COUNTS
 from llx_mcp.cli.report_model import Check, Figure, Report, ReportFinding, ReportValue, Tone
 from llx_mcp.cli.wording import name_commands
 from llx_mcp.errors import LlxError
-from llx_mcp.result.sanitize import dump_json
+from llx_mcp.result.sanitize import format_value
 
 if TYPE_CHECKING:
     from llx_mcp.answers.cited_values import CitedValue
@@ -190,15 +190,11 @@ def _build_finding(row: Mapping[str, Any]) -> ReportFinding:
 def _describe_cell(cell: Any) -> tuple[str, str]:
     """Return the value of a cell, and what is known of it, as texts."""
     if not isinstance(cell, list):
-        return ("", "") if cell is None else (_show_json(cell), "")
+        return ("", "") if cell is None else (format_value(cell), "")
     value, page, confidence, *quotes = cell
     facts = [f"page {page:g}"] if page is not None else []
     facts += [f"confidence {confidence:g}"] if confidence is not None else []
-    return _show_json(value), " · ".join([*facts, *(quote for quote in quotes if quote is not None)])
-
-
-def _show_json(value: Any) -> str:
-    return value if isinstance(value, str) else dump_json(value)
+    return format_value(value), " · ".join([*facts, *(quote for quote in quotes if quote is not None)])
 
 
 def _build_value(row: ReportRow) -> ReportValue:

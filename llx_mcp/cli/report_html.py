@@ -1,7 +1,6 @@
 """A report as one HTML file: without scripts, without anything to load, readable on a screen, a phone and paper."""
 
 import base64
-import json
 import re
 from collections.abc import Callable, Iterable, Sequence
 from importlib.resources import files
@@ -12,6 +11,7 @@ from llx_mcp.answers.plurals import format_count
 from llx_mcp.cli.html_elements import Markup, document_text, element, join
 from llx_mcp.cli.report_kinds import KINDS
 from llx_mcp.cli.report_model import Check, Figure, Report, ReportFinding, ReportValue
+from llx_mcp.result.sanitize import format_value
 
 MAX_VALUES = 5_000
 MAX_FINDINGS = 500
@@ -254,8 +254,7 @@ def _show_path(path: str) -> Markup:
 
 
 def _show_value(value: Any) -> str:
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return _cut(text, _VALUE_CHARS)
+    return _cut(format_value(value), _VALUE_CHARS)
 
 
 def _show_confidence(confidence: float | None, threshold: float) -> Markup:

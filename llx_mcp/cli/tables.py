@@ -16,7 +16,7 @@ from llx_mcp.answers.output_base import Output
 from llx_mcp.answers.row_lines import is_cell
 from llx_mcp.cli.wording import describe_next_step, describe_omission
 from llx_mcp.result.paths import ROOT, join_name
-from llx_mcp.result.sanitize import dump_json, sanitize_line, sanitize_text
+from llx_mcp.result.sanitize import format_value, sanitize_line, sanitize_text
 
 Row = Sequence[Any]
 
@@ -282,4 +282,4 @@ def _build_cell(value: Any) -> Text:
     # As Text, so that markup in the text of a document or the service has no effect.
     if value is None:
         return Text("")
-    return Text(sanitize_line(value if isinstance(value, str) else dump_json(value), _CELL_CHARS))
+    return Text(sanitize_line(format_value(value), _CELL_CHARS))

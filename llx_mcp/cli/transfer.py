@@ -27,12 +27,12 @@ class RecordResult:
     Attributes:
         job_id: the id of the job.
         error: why the job was not recorded; None if it was.
-        has_document: whether its document was recorded too.
+        document_error: why its document was not recorded; None if it was, or if the job was not.
     """
 
     job_id: str
     error: LlxError | None = None
-    has_document: bool = False
+    document_error: LlxError | None = None
 
 
 async def record_jobs(settings: Settings, job_ids: Sequence[str], store: "JobStore") -> list[RecordResult]:
@@ -52,14 +52,14 @@ async def record_jobs(settings: Settings, job_ids: Sequence[str], store: "JobSto
     async with open_client(settings) as client:
         for job_id in job_ids:
             try:
-                results.append(RecordResult(job_id, has_document=await _record(client, job_id, store)))
+                results.append(RecordResult(job_id, document_error=await _record(client, job_id, store)))
             except LlxError as exc:
                 results.append(RecordResult(job_id, exc))
     return results
 
 
-async def _record(client: "LlamaCloudClient", job_id: str, store: "JobStore") -> bool:
-    """Record one job; return whether its document was recorded too."""
+async def _record(client: "LlamaCloudClient", job_id: str, store: "JobStore") -> LlxError | None:
+    """Record one job; return why its document was not recorded, None if it was."""
     from llx_mcp.models import EXPANDABLE_SECTIONS
 
     job = await client.fetch_job(job_id, EXPANDABLE_SECTIONS)
@@ -68,21 +68,27 @@ async def _record(client: "LlamaCloudClient", job_id: str, store: "JobStore") ->
             f"The job is {excerpt(job.status)}, and only finished jobs can be recorded. Wait for it first: llx-mcp "
             f"wait {excerpt(job_id)}"
         )
-    sha256 = await _record_document(client, job, store)
+    sha256 = error = None
+    try:
+        sha256 = await _record_document(client, job, store)
+    except (UpstreamError, ArgumentError) as exc:
+        error = exc
     store.import_job(job.dump(), document_sha256=sha256)
-    return sha256 is not None
+    return error
 
 
-async def _record_document(client: "LlamaCloudClient", job: "Job", store: "JobStore") -> str | None:
-    """Record the document of a job; return its SHA-256, or None if there is no document or the key cannot read it."""
-    from llx_mcp.local.parse_jobs import PARSE_JOB_PREFIX
+async def _record_document(client: "LlamaCloudClient", job: "Job", store: "JobStore") -> str:
+    """Record the document of a job; return its SHA-256.
+
+    Raises:
+        ArgumentError: the job was made from no file, or its id cannot be sent.
+        UpstreamError: the key cannot read the file, or it is gone.
+    """
+    from llx_mcp.models import PARSE_JOB_PREFIX
 
     if not job.document or job.document.startswith(PARSE_JOB_PREFIX):
-        return None
-    try:
-        document = await client.documents.fetch_document(job.document)
-    except (UpstreamError, ArgumentError):
-        return None
+        raise ArgumentError("The job was made from no file.")
+    document = await client.documents.fetch_document(job.document)
     return _put_document(
         store, job, document.content, document.name, file_id=job.document, project_id=document.project_id
     )
@@ -146,7 +152,7 @@ def _find_document(path: Path) -> Path | None:
 
 def _import_document(store: "JobStore", job: "Job", path: Path) -> str:
     """Store a file as the document of a job, under the id that the job names; return its SHA-256."""
-    from llx_mcp.local.parse_jobs import PARSE_JOB_PREFIX
+    from llx_mcp.models import PARSE_JOB_PREFIX
 
     try:
         content = path.read_bytes()
@@ -191,8 +197,7 @@ def export_job(store: "JobStore", job_id: str, folder: Path) -> list[Path]:
 
 def _read_pdf(store: "JobStore", body: bytes) -> bytes | None:
     """Return the document of a job; None if it is not stored, or is no PDF."""
-    from llx_mcp.local.parse_jobs import PARSE_JOB_PREFIX
-    from llx_mcp.models import Job
+    from llx_mcp.models import PARSE_JOB_PREFIX, Job
 
     document = Job.parse(body).document or ""
     if document.startswith(PARSE_JOB_PREFIX):

@@ -7,26 +7,18 @@ from typing import TYPE_CHECKING, Self
 
 from llx_mcp.answers.requests import WaitRequest
 from llx_mcp.answers.wait_report import NOT_POLLED
+from llx_mcp.cli.job_rows import Row, describe_snapshot, get_exit_status, print_rows
 from llx_mcp.cli.jobs import open_command_reader, redact_answer
-from llx_mcp.cli.options import EXIT_COMPLETED, EXIT_ERROR, EXIT_FAILED, EXIT_TIMEOUT
 from llx_mcp.cli.setup import CommandSetup
 from llx_mcp.cli.waiting_line import LiveTable, WaitingLine, run_waiting
-from llx_mcp.cli.wording import describe_error
-from llx_mcp.jobs.job_rows import build_waited_row
 from llx_mcp.redaction import Redactor, map_strings
-from llx_mcp.result.sanitize import dump_json, sanitize_line
+from llx_mcp.result.sanitize import dump_json
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from llx_mcp.answers.budget import Answer
-    from llx_mcp.jobs.progress import JobSnapshot, WaitProgress
-
-Row = dict[str, str]
-
-_COLUMNS = ("job", "status", "time", "document", "note")
-_CELL_CHARS = 64
-_NOTE_CHARS = 160
+    from llx_mcp.jobs.progress import WaitProgress
 
 
 def wait_for_many(setup: CommandSetup, request: WaitRequest, *, timeout_seconds: float, as_json: bool) -> int:
@@ -46,7 +38,7 @@ def wait_for_many(setup: CommandSetup, request: WaitRequest, *, timeout_seconds:
     """
     redactor = setup.redactor
 
-    async def run(line: WaitingLine) -> tuple["WaitProgress", list[Row], "Answer | None"]:
+    async def run(line: WaitingLine) -> tuple[list[Row], "Answer | None"]:
         display = _Table(line) if sys.stderr.isatty() else _Lines()
         async with open_command_reader(setup) as reader:
 
@@ -61,67 +53,19 @@ def wait_for_many(setup: CommandSetup, request: WaitRequest, *, timeout_seconds:
                     request.job_ids, timeout_seconds=timeout_seconds, scope=request.scope, on_progress=show
                 )
             answer = await reader.build_wait_answer(request, progress) if as_json else None
-            return progress, describe(progress), answer
+            return describe(progress), answer
 
-    progress, rows, answer = run_waiting(run)
+    rows, answer = run_waiting(run)
     if answer is not None:
         print(dump_json(redact_answer(setup, answer)))
     else:
-        _print_rows(rows)
-    return get_exit_status(progress.snapshots)
-
-
-def _print_rows(rows: Sequence[Row]) -> None:
-    if not sys.stdout.isatty():
-        for row in rows:
-            print("  ".join(row[name] for name in _COLUMNS if row.get(name)))
-        return
-    from rich.console import Console
-
-    from llx_mcp.cli.tables import build_job_table
-
-    console = Console(highlight=False)
-    console.print(build_job_table(rows, console.width))
+        print_rows(rows, sys.stdout)
+    return get_exit_status([row["status"] for row in rows])
 
 
 def _describe(progress: "WaitProgress", now: datetime, redactor: Redactor) -> list[Row]:
     """Describe the jobs of a wait without the key, for every form in which they are printed."""
     return [map_strings(describe_snapshot(snapshot, now), redactor.redact) for snapshot in progress.snapshots]
-
-
-def describe_snapshot(snapshot: "JobSnapshot", now: datetime) -> Row:
-    """Return a job's id, status, time, document, and a note about an error or anything unusual, as printable text.
-
-    Args:
-        snapshot: what is known of the job.
-        now: the time by the service's clock.
-    """
-    line = build_waited_row(snapshot, now)
-    note = line.note if snapshot.error is None else describe_error(snapshot.error)
-    row = {"job": sanitize_line(line.job_id, _CELL_CHARS), "status": line.short_status}
-    if line.seconds is not None:
-        row["time"] = f"{line.seconds:.0f} s" if line.has_ended else f"{line.seconds:.0f} s so far"
-    if line.document:
-        row["document"] = sanitize_line(line.document, _CELL_CHARS)
-    if note:
-        row["note"] = sanitize_line(note, _NOTE_CHARS)
-    return row
-
-
-def get_exit_status(snapshots: Sequence["JobSnapshot"]) -> int:
-    """Return the exit status for the jobs. The first that applies counts:
-
-    - 2: a job cannot be read;
-    - 1: a job failed or was cancelled;
-    - 0: all completed;
-    - 3: a job is still running.
-    """
-    if any(snapshot.error is not None for snapshot in snapshots):
-        return EXIT_ERROR
-    statuses = {snapshot.job.status if snapshot.job is not None else None for snapshot in snapshots}
-    if statuses & {"FAILED", "CANCELLED"}:
-        return EXIT_FAILED
-    return EXIT_COMPLETED if statuses == {"COMPLETED"} else EXIT_TIMEOUT
 
 
 class _Lines:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from llx_mcp.errors import ArgumentError
+from llx_mcp.errors import ArgumentError, UpstreamError
 from llx_mcp.settings import load_redactor
 
 if TYPE_CHECKING:
@@ -55,8 +55,10 @@ _NOT_FLAGS: Mapping[str, frozenset[str]] = {
     "wait_for_extract_job": frozenset({"until"}),
     "read_extract_result": frozenset({"cursor", "include", "max_chars"}),
 }
-# Arguments that are words of a command, not flags, and what else the command needs.
-_WORDS_OF_COMMANDS: Mapping[str, tuple[str, ...]] = {"show_citation": ("path",)}
+# The argument of a tool that `show` takes as plain words, not as a flag.
+SHOW_WORDS = {"path": "PATH"}
+_WORDS_OF_COMMANDS: Mapping[str, Mapping[str, str]] = {"show_citation": SHOW_WORDS}
+# What else a command needs.
 _REQUIRED: Mapping[str, tuple[str, ...]] = {"show_citation": ("-o", "page.png")}
 # These names mean nothing else, so they are replaced anywhere in an error or a hint.
 _UNMISTAKABLE = {
@@ -64,6 +66,10 @@ _UNMISTAKABLE = {
     **{tool: f"{tool} ({_IN_CLIENT})" for tool in _TOOLS_WITHOUT_COMMAND},
     **{name: _FLAGS_OF_ARGUMENTS[name] for name in ("max_chars", "timeout_seconds", "target_pages")},
     "again=true": "--again",
+    "Give data_schema": "Give --schema",
+    "(--max-pages)": "(LLX_MCP_MAX_PAGES)",
+    "project_id (query)": "--project-id",
+    "organization_id (query)": "--organization-id",
 }
 _NAME = re.compile("|".join(map(re.escape, _UNMISTAKABLE)))
 # An error about an argument begins with its name. Further on, the same word may be a field of the document.
@@ -73,14 +79,20 @@ _WHOLE = "$"
 _ID = "ID"
 
 
-def describe_error(error: Exception) -> str:
-    """Return the message of an error, with commands and flags instead of the names of tools and arguments."""
+def describe_error(error: Exception, words: Mapping[str, str] | None = None) -> str:
+    """Return the message of an error, with commands and flags instead of the names of tools and arguments.
+
+    Args:
+        error: the error.
+        words: for arguments of tools that the command calls by another name than most, this name.
+    """
     if isinstance(error, OSError):
         reason = error.strerror or str(error)
         return reason if error.filename is None else f"{error.filename}: {reason}"
     text = name_commands(str(error))
-    if isinstance(error, ArgumentError) and (first := _FIRST_WORD.match(text)):
-        return _FLAGS_OF_ARGUMENTS.get(first.group(), first.group()) + text[first.end() :]
+    names = _FLAGS_OF_ARGUMENTS | dict(words or {})
+    if isinstance(error, ArgumentError | UpstreamError) and (first := _FIRST_WORD.match(text)):
+        return names.get(first.group(), first.group()) + text[first.end() :]
     return text
 
 
@@ -110,7 +122,7 @@ def format_command(call: "Call", source: Sequence[str]) -> str:
     for name, value in call.arguments.items():
         flag = _FLAGS_OF_ARGUMENTS.get(name)
         values = [_ID if flag == _ID and each == SAME else str(each) for each in _list_values(value)]
-        if flag == _ID or name in _WORDS_OF_COMMANDS.get(call.tool, ()):
+        if flag == _ID or name in _WORDS_OF_COMMANDS.get(call.tool, {}):
             words += values
         elif flag is not None and name not in _NOT_FLAGS.get(call.tool, ()) and (flag, values) != ("--path", [_WHOLE]):
             flags += [word for each in values for word in (flag, each)]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import IO, Any, TypeAlias
 
+from llx_mcp.answers.plurals import format_count
 from llx_mcp.errors import ConfigurationError
 from llx_mcp.result.document import Document
 from llx_mcp.result.location import Location
@@ -130,7 +131,7 @@ class Workbook:
         value = location.value
         sheet = self._lists.get(id(location.node))
         if sheet is not None and isinstance(value, list) and _needs_sheet(value):
-            return f"{len(value):,} {'row' if len(value) == 1 else 'rows'} in sheet {sheet.name}"
+            return f"{format_count(len(value), 'row')} in sheet {sheet.name}"
         return dump_json(value) if isinstance(value, dict | list) else value
 
     def _to_cell_value(self, value: Scalar) -> Scalar:

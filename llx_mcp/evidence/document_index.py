@@ -18,8 +18,6 @@ _MAX_TOTAL = 1_000
 # How many pages are searched for similar text.
 _NUM_CANDIDATES = 6
 MAX_SIMILAR = 100
-# How many of the pages without text are listed.
-_MAX_LISTED = 20
 _MAX_GRAMS = 100
 _WORDS_PER_CHECK = 20_000
 # Similar text is looked for on the pages up to this many words.
@@ -45,7 +43,7 @@ class DocumentIndex:
         self.source = source
         self.pages = [PageIndex(page) for page in source.pages]
         self.by_number = {page.page.number: page for page in self.pages}
-        self._without_text = [page.number for page in source.pages if not page.words]
+        self._lacks_pages = any(not page.words for page in source.pages)
         self._postings: dict[str, list[PageIndex]] = {}
         self._vocabulary: list[str] = []
         self._num_indexed = self._num_words = 0
@@ -89,10 +87,7 @@ class DocumentIndex:
         found = found[:_MAX_TOTAL]
         best = sorted(found, key=lambda hit: -hit.span.score)[:limit]
         num_pages = len({hit.page.page.number for hit in found})
-        missing = self._without_text
-        return Places(
-            tuple(map(self.place, best)), len(found), num_pages, is_cut, tuple(missing[:_MAX_LISTED]), len(missing)
-        )
+        return Places(tuple(map(self.place, best)), len(found), num_pages, is_cut, self._lacks_pages)
 
     def find_text(self, needles: list[Needle], limit: int, deadline: Deadline) -> Places:
         """Return where any of the texts stands character by character, best first."""

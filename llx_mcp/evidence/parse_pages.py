@@ -8,19 +8,18 @@ for absent.
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import msgspec
 
 from llx_mcp.evidence.page_items import Line, read_items, read_number
 from llx_mcp.evidence.pages import SourcePage, SourceText, WordBox
-from llx_mcp.raw_json import decode_json, first_byte, split_json, split_list
+from llx_mcp.raw_json import decode_or_none, decode_text, first_byte, split_json, split_list
 
+# The sections of the answer that are read.
 EXPAND = ("text", "items", "metadata")
 # The problem of a parse job that may have text later.
 UNFINISHED = "the parse job has not ended"
 
-_SECTIONS = ("text", "items", "metadata")
 # The share of the words of `text` that the items of a page must have to stand for it.
 _COVERED_SHARE = 0.98
 _MAX_PAGE_NUMBER = 1_000_000
@@ -50,24 +49,24 @@ class ParsedPages:
             ValueError: it is not a JSON object.
         """
         answer = split_json(body)
-        status = _text(_members(answer.get("job")).get("status")).upper()
-        self._pages = {name: _by_number(_members(answer.get(name)).get("pages")) for name in _SECTIONS}
+        status = (decode_text(_members(answer.get("job")).get("status")) or "").upper()
+        self._pages = {name: _by_number(_members(answer.get(name)).get("pages")) for name in EXPAND}
         self.numbers = sorted(set().union(*self._pages.values()))
         self.problem = self._find_problem(status)
 
     def read_page(self, number: int) -> SourcePage:
         """Decode one page."""
-        text, items, metadata = (_members(self._pages[name].get(number)) for name in _SECTIONS)
-        plain = _text(text.get("text"))[:_MAX_PAGE_CHARS]
-        lines, has_boxes = _choose_lines(plain, list(read_items(_decode(items.get("items")))))
+        text, items, metadata = (_members(self._pages[name].get(number)) for name in EXPAND)
+        plain = (decode_text(text.get("text")) or "")[:_MAX_PAGE_CHARS]
+        lines, has_boxes = _choose_lines(plain, list(read_items(decode_or_none(items.get("items")))))
         words, line_starts, boxes = _join(lines)
         return SourcePage(
             number,
             words,
             line_starts,
             boxes if has_boxes else [],
-            max(read_number(_decode(items.get("page_width"))) or 0.0, 0.0),
-            max(read_number(_decode(items.get("page_height"))) or 0.0, 0.0),
+            max(read_number(decode_or_none(items.get("page_width"))) or 0.0, 0.0),
+            max(read_number(decode_or_none(items.get("page_height"))) or 0.0, 0.0),
             _read_printed(metadata.get("printed_page_number")),
             _describe_problem(text, items, has_words=bool(words)),
         )
@@ -89,9 +88,7 @@ def build_source(pages: Sequence[SourcePage]) -> SourceText:
 
 def _choose_lines(text: str, items: list[Line]) -> tuple[list[Line], bool]:
     """Return the lines of a page, and whether they have boxes: of its items where these cover its text."""
-    if not items:
-        return [(words, None) for line in text.splitlines() if (words := line.split())], False
-    if _covers(items, text):
+    if items and _covers(items, text):
         return items, all(box is not None for _, box in items)
     return [(words, None) for line in text.splitlines() if (words := line.split())], False
 
@@ -117,7 +114,7 @@ def _join(lines: Iterable[Line]) -> tuple[list[str], list[int], list[WordBox]]:
 def _describe_problem(text: dict[str, _Raw], items: dict[str, _Raw], *, has_words: bool) -> str:
     if has_words:
         return ""
-    if any(_decode(part.get("success")) is False for part in (text, items)):
+    if any(decode_or_none(part.get("success")) is False for part in (text, items)):
         return "the parse job could not read this page"
     if not text and not items:
         return "the parse job left this page out"
@@ -128,7 +125,7 @@ def _by_number(pages: _Raw | None) -> dict[int, _Raw]:
     """Return the pages by their number. The order of the list and its indices mean nothing."""
     found: dict[int, _Raw] = {}
     for page in _elements(pages):
-        number = _decode(_members(page).get("page_number"))
+        number = decode_or_none(_members(page).get("page_number"))
         if isinstance(number, float) and number.is_integer():
             number = int(number)
         if isinstance(number, int) and not isinstance(number, bool) and 1 <= number <= _MAX_PAGE_NUMBER:
@@ -154,22 +151,8 @@ def _members(raw: _Raw | None) -> dict[str, _Raw]:
         return {}
 
 
-def _decode(raw: _Raw | None) -> Any:
-    if raw is None:
-        return None
-    try:
-        return decode_json(raw)
-    except (ValueError, RecursionError):
-        return None
-
-
-def _text(raw: _Raw | None) -> str:
-    value = _decode(raw)
-    return value if isinstance(value, str) else ""
-
-
 def _read_printed(raw: _Raw | None) -> str | None:
-    value = _decode(raw)
+    value = decode_or_none(raw)
     if isinstance(value, bool) or not isinstance(value, str | int):
         return None
     return str(value).strip()[:_MAX_PRINTED_CHARS] or None

@@ -65,16 +65,19 @@ class Places:
         total: how many there are, also those that are not listed; at least so many where the search was cut.
         num_pages: on how many pages.
         is_cut: whether the search ended early, because the time was up or there were too many.
-        unsearched: the first pages that could not be searched, because they have no text.
-        num_unsearched: how many pages could not be searched.
+        lacks_pages: whether pages were not searched, because they have no text.
     """
 
     places: tuple[Place, ...] = ()
     total: int = 0
     num_pages: int = 0
     is_cut: bool = False
-    unsearched: tuple[int, ...] = ()
-    num_unsearched: int = 0
+    lacks_pages: bool = False
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the whole document was searched."""
+        return not (self.is_cut or self.lacks_pages)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,14 +10,14 @@ import anyio.to_thread
 
 from llx_mcp.llamacloud.api_key import read_key
 from llx_mcp.llamacloud.creation import CreationClient
-from llx_mcp.llamacloud.documents import FILE_PREFIX, DocumentClient
+from llx_mcp.llamacloud.documents import DocumentClient
 from llx_mcp.llamacloud.error_mapping import map_bad_body, map_other_job
 from llx_mcp.llamacloud.expand_values import ExpandValues
 from llx_mcp.llamacloud.request_context import RequestContext
 from llx_mcp.llamacloud.requester import Requester, decode_object
 from llx_mcp.llamacloud.transport import Connection
 from llx_mcp.llamacloud.urls import FILES_PATH, JOBS_PATH, build_job_path
-from llx_mcp.models import Job, JobPage
+from llx_mcp.models import FILE_PREFIX, Job, JobPage
 from llx_mcp.scope import DEFAULT_SCOPE, JobFilter, Scope
 from llx_mcp.settings import Settings
 

@@ -13,10 +13,9 @@ from llx_mcp.llamacloud.expand_values import ExpandValues
 from llx_mcp.llamacloud.request_context import RequestContext
 from llx_mcp.llamacloud.requester import Requester, decode_object
 from llx_mcp.llamacloud.urls import build_file_path, build_parse_path, build_screenshot_path, is_allowed_download_url
+from llx_mcp.models import FILE_PREFIX
 from llx_mcp.scope import DEFAULT_SCOPE, Scope
 
-# Jobs name a file with this prefix, and the service may name it without.
-FILE_PREFIX = "dfl-"
 # LlamaExtract takes files of up to 100 MB.
 MAX_FILE_BYTES = 128 * 1024 * 1024
 MAX_SCREENSHOT_BYTES = 16 * 1024 * 1024

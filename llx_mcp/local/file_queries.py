@@ -3,8 +3,9 @@
 from collections.abc import Callable, Iterable, Sequence
 
 from llx_mcp.local.endpoints import is_in_project
-from llx_mcp.local.file_store import FILE_PREFIX, StoredFile
+from llx_mcp.local.file_store import StoredFile
 from llx_mcp.local.request_models import FileFilter, validation_error
+from llx_mcp.models import FILE_PREFIX
 
 # The fields that GET sorts by, and whether the order is descending. The client documents no others.
 _GET_ORDERS = {"name": False, "id": False, "created_at": True}

@@ -11,8 +11,7 @@ from typing import BinaryIO
 
 from llx_mcp.local.database import Database
 from llx_mcp.local.timestamps import from_unix_seconds
-
-FILE_PREFIX = "dfl-"
+from llx_mcp.models import FILE_PREFIX
 
 _CHUNK_BYTES = 1 << 20
 _COLUMNS = "position, id, uuid, name, external_file_id, purpose, project_id, sha256, created"

@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from llx_mcp.local.endpoints import DO_NOT_RETRY, ApiContext, build_route, is_in_project
 from llx_mcp.local.file_queries import filter_files, sort_files, sort_files_by_list
-from llx_mcp.local.file_store import FILE_PREFIX, StoredFile
+from llx_mcp.local.file_store import StoredFile
 from llx_mcp.local.page_tokens import slice_page
 from llx_mcp.local.request_models import (
     FileContentQuery,
@@ -32,6 +32,7 @@ from llx_mcp.local.screenshots import PageRenderer, ScreenshotError
 from llx_mcp.local.seeding import PROJECT_ID
 from llx_mcp.local.signed_urls import is_signature_valid, sign_path
 from llx_mcp.local.timestamps import format_time
+from llx_mcp.models import FILE_PREFIX
 
 FILES_PATH = "/api/v1/beta/files"
 # URLs under this path are signed and need no API key, like those of the service's storage.

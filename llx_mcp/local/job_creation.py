@@ -10,18 +10,17 @@ import msgspec
 from llx_mcp.local.endpoints import is_in_project
 from llx_mcp.local.extraction import Document, Extraction, ExtractionEngine
 from llx_mcp.local.job_store import JobSpec, JobStore
-from llx_mcp.local.parse_jobs import PARSE_JOB_PREFIX
 from llx_mcp.local.recorded_results import RECORD_COMMAND
 from llx_mcp.local.request_models import JobCreate
 from llx_mcp.local.scenarios import DEFAULT_SCENARIO, Scenario, get_scenario, scenario_from_file_name
+from llx_mcp.local.section_values import NULL, decode_object, encode_value
 from llx_mcp.local.seeding import PROJECT_ID
 from llx_mcp.local.timestamps import format_time
-from llx_mcp.raw_json import decode_json
+from llx_mcp.models import PARSE_JOB_PREFIX
 
 # What `latest` resolves to, unless the engine says which version made the result.
 LATEST_VERSION = "2.5"
 
-_NULL = msgspec.Raw(b"null")
 _LATEST = "latest"
 _ZERO_USAGE = msgspec.Raw(b'{"credits":0.0,"extract_credits":0.0,"parse_credits":0.0}')
 # Sections that the engine fills. All others are the job's own.
@@ -62,12 +61,12 @@ def build_job_spec(
     final_status = scenario.final_status or extraction.status
     job_project = str(project_id or PROJECT_ID)
     sections = _build_sections(body, job_project, final_status, now, extraction)
-    sections["configuration"] = _encode(_resolve_version(configuration, extraction.version))
-    sections["error_message"] = _encode(
+    sections["configuration"] = encode_value(_resolve_version(configuration, extraction.version))
+    sections["error_message"] = encode_value(
         extraction.error_message if scenario.final_status is None else scenario.error_message
     )
     if scenario.has_null_result or final_status != "COMPLETED":
-        sections |= dict.fromkeys(_EXTRACTED_SECTIONS, _NULL) | {"usage": _ZERO_USAGE}
+        sections |= dict.fromkeys(_EXTRACTED_SECTIONS, NULL) | {"usage": _ZERO_USAGE}
     return JobSpec(
         project_id=job_project,
         file_input=body.file_input,
@@ -119,7 +118,7 @@ def _find_configuration(store: JobStore, body: JobCreate, project_id: UUID | Non
             f"Configuration {configuration_id!r} not found. Save it with POST /api/v1/beta/configurations, or record a "
             f"real job that used it: {RECORD_COMMAND}."
         )
-    return _decode_object(recorded)
+    return decode_object(recorded)
 
 
 def _resolve_version(configuration: Mapping[str, Any], made_by: str | None) -> Mapping[str, Any]:
@@ -143,21 +142,12 @@ def _build_sections(
         "status": final_status, "file_input": body.file_input, "document_input_value": body.file_input,
         "configuration_id": body.configuration_id, "error_message": None,
     }  # fmt: skip
-    sections = {name: _encode(value) for name, value in own.items()}
+    sections = {name: encode_value(value) for name, value in own.items()}
     recorded = extraction.recorded.sections if extraction.recorded else {}
     missing = [name for name in _EXTRACTED_SECTIONS if name not in recorded]
-    return sections | dict.fromkeys(missing, _NULL) | dict(extraction.sections)
-
-
-def _decode_object(raw: msgspec.Raw) -> Mapping[str, Any]:
-    value = decode_json(raw)
-    return value if isinstance(value, dict) else {}
+    return sections | dict.fromkeys(missing, NULL) | dict(extraction.sections)
 
 
 def _encode_webhooks(body: JobCreate) -> bytes | None:
     webhooks = [webhook.model_dump(exclude_none=True) for webhook in body.webhook_configurations or ()]
     return msgspec.json.encode(webhooks) if webhooks else None
-
-
-def _encode(value: object) -> msgspec.Raw:
-    return msgspec.Raw(msgspec.json.encode(value))

@@ -17,10 +17,9 @@ from llx_mcp.local.file_store import FileStore
 from llx_mcp.local.job_queries import JobFilter, ListedJob, has_waiting_jobs, select_jobs, start_waiting_jobs
 from llx_mcp.local.job_rows import LIFECYCLE_COLUMNS, build_lifecycle
 from llx_mcp.local.lifecycle import JobLifecycle, Timeline, sections_at
-from llx_mcp.local.parse_jobs import read_parse_job_id
 from llx_mcp.local.parse_store import ParseJobStore
 from llx_mcp.local.timestamps import to_unix_seconds
-from llx_mcp.models import Job
+from llx_mcp.models import Job, read_parse_job_id
 from llx_mcp.raw_json import is_null, join_json, split_json
 
 # The recorded jobs of one document that a new job is compared with: so many of the newest, together of this size.
@@ -238,19 +237,11 @@ class JobStore:
                     start_waiting_jobs(transaction, job_filter, now)
             return select_jobs(db, job_filter, now)
 
-    def list_jobs(self, now: datetime | None = None) -> list[tuple[str, str]]:
-        """Return the id and the status of every job, in the order of import. Does not start their timelines.
-
-        Args:
-            now: The time at which to evaluate statuses; None returns final statuses.
-        """
+    def list_jobs(self) -> list[tuple[str, str]]:
+        """Return the id of every job and the status at its end, in the order of import. Starts no timeline."""
         with self._database.connection() as db:
             rows = db.execute(f"SELECT id, {LIFECYCLE_COLUMNS} FROM jobs ORDER BY position").fetchall()  # noqa: S608  # nosec B608 # constant column names
-        lifecycles = [(job_id, build_lifecycle(*columns)) for job_id, *columns in rows]
-        return [
-            (job_id, lifecycle.final_status if now is None else lifecycle.status_at(now))
-            for job_id, lifecycle in lifecycles
-        ]
+        return [(job_id, build_lifecycle(*columns).end_status) for job_id, *columns in rows]
 
     def find_recorded_jobs(self, document_sha256: str | None, file_input: str) -> list[RecordedJob]:
         """Return the imported jobs of a document, newest first: up to 20, and together up to 128 MB.

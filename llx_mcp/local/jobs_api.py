@@ -1,6 +1,5 @@
 """The endpoints under `/api/v2/extract`: create, get, list, cancel and delete jobs, and validate schemas."""
 
-import base64
 import math
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -15,11 +14,10 @@ from starlette.routing import Route
 
 from llx_mcp.local.endpoints import DO_NOT_RETRY, ApiContext, build_route, is_in_project
 from llx_mcp.local.extraction import ExtractionEngine
-from llx_mcp.local.file_store import FILE_PREFIX
 from llx_mcp.local.job_creation import NotInStoreError, build_job_spec
 from llx_mcp.local.job_queries import JobFilter, PageCursor
 from llx_mcp.local.job_store import StoredJob
-from llx_mcp.local.parse_jobs import PARSE_JOB_PREFIX
+from llx_mcp.local.page_tokens import build_token_error, decode_token, encode_token
 from llx_mcp.local.request_models import (
     DeleteJobQuery,
     JobCreate,
@@ -35,14 +33,14 @@ from llx_mcp.local.request_models import (
 from llx_mcp.local.scenarios import SCENARIO_HEADER, UnknownScenarioError
 from llx_mcp.local.schema_generation import NoModelError, generate_configuration
 from llx_mcp.local.schemas import check_schema
-from llx_mcp.models import EXPANDABLE_SECTIONS
-from llx_mcp.raw_json import join_json
+from llx_mcp.local.section_values import NULL, encode_value
+from llx_mcp.models import EXPANDABLE_SECTIONS, FILE_PREFIX, PARSE_JOB_PREFIX
+from llx_mcp.raw_json import decode_text, join_json
 
 JOBS_PATH = "/api/v2/extract"
 DEFAULT_PAGE_SIZE = 50
 MAX_PAGE_SIZE = 200
 
-_NULL = msgspec.Raw(b"null")
 _DOCUMENT_PREFIXES = {"file_id": FILE_PREFIX, "parse_job_id": PARSE_JOB_PREFIX}
 # No `file_input` begins with this, so an unknown document type matches no job.
 _PREFIX_OF_NO_JOB = "\0"
@@ -125,8 +123,8 @@ class _JobsApi:
         token = _encode_cursor(page[-1].cursor) if len(listed) > len(page) else None
         return _json_response({
             "items": msgspec.Raw(b"[" + b",".join(items) + b"]"),
-            "next_page_token": msgspec.Raw(msgspec.json.encode(token)),
-            "total_size": _NULL,
+            "next_page_token": encode_value(token),
+            "total_size": NULL,
         })  # fmt: skip
 
     async def cancel(self, request: Request) -> Response:
@@ -137,7 +135,7 @@ class _JobsApi:
         now = self._clock()
         job = self._find(job_id, now, scope.project_id)
         if not self._store.cancel_job(job_id, now):
-            status = msgspec.json.decode(job.sections["status"])
+            status = decode_text(job.sections["status"])
             raise HTTPException(409, f"Extract job {job_id!r} is {status} and cannot be cancelled", DO_NOT_RETRY)
         return _json_response(_hide_sections(self._find(job_id, now).sections, ()))
 
@@ -149,7 +147,7 @@ class _JobsApi:
         now = self._clock()
         job = self._find(job_id, now, query.project_id)
         if self._store.delete_job(job_id, None if query.force else now) is False:
-            status = msgspec.json.decode(job.sections["status"])
+            status = decode_text(job.sections["status"])
             detail = f"Extract job {job_id!r} is {status}: cancel it first, or delete it with force=true"
             raise HTTPException(409, detail, DO_NOT_RETRY)
         return JSONResponse(None)
@@ -157,7 +155,7 @@ class _JobsApi:
     async def validate_schema(self, request: Request) -> Response:
         body = await parse_body(request, SchemaValidation)
         await run_in_threadpool(check_schema, body.data_schema, ["body", "data_schema"])
-        return _json_response({"data_schema": msgspec.Raw(msgspec.json.encode(body.data_schema))})
+        return _json_response({"data_schema": encode_value(body.data_schema)})
 
     async def generate_schema(self, request: Request) -> Response:
         scope = parse_query(request, ScopeQuery)
@@ -198,17 +196,17 @@ def _build_filter(query: JobListQuery) -> JobFilter:
 
 
 def _encode_cursor(cursor: PageCursor) -> str:
-    return base64.urlsafe_b64encode(f"{cursor.created!r} {cursor.position}".encode()).decode()
+    return encode_token(f"{cursor.created!r} {cursor.position}")
 
 
 def _decode_cursor(token: str) -> PageCursor:
     try:
-        created, position = base64.urlsafe_b64decode(token.encode()).decode().split(" ")
+        created, position = decode_token(token).split(" ")
         cursor = PageCursor(float(created), int(position))
     except ValueError:
         cursor = PageCursor(math.nan, 0)
     if not math.isfinite(cursor.created) or abs(cursor.position) >= 2**63:
-        raise validation_error("value_error", ["query", "page_token"], "Value error, not a token of this list", token)
+        raise build_token_error(token, ["query", "page_token"])
     return cursor
 
 
@@ -221,7 +219,7 @@ def _hide_sections(sections: Mapping[str, msgspec.Raw], expand: Sequence[str]) -
 
     A job of the older format gets the `file_input` that the current service answers for every job.
     """
-    shown = {**sections, **{name: _NULL for name in EXPANDABLE_SECTIONS if name not in expand and name in sections}}
+    shown = {**sections, **{name: NULL for name in EXPANDABLE_SECTIONS if name not in expand and name in sections}}
     if "file_input" not in shown and "document_input_value" in shown:
         shown["file_input"] = shown["document_input_value"]
     return shown

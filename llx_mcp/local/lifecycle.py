@@ -11,10 +11,10 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from llx_mcp.local.section_values import NULL, encode_value
 from llx_mcp.local.timestamps import format_time
 from llx_mcp.models import TERMINAL_STATUSES
 
-_NULL = msgspec.Raw(b"null")
 _UNBILLED = msgspec.Raw(b'{"credits":null,"extract_credits":null,"parse_credits":null}')
 # Sections that are null in the service's answers until the job ends.
 _NULL_UNTIL_ENDED = ("extract_result", "extract_metadata", "error_message", "usage", "metadata")
@@ -71,6 +71,11 @@ class JobLifecycle:
     started_at: datetime | None = None
     cancelled_at: datetime | None = None
 
+    @property
+    def end_status(self) -> str:
+        """The status at the end."""
+        return self.final_status if self.cancelled_at is None else "CANCELLED"
+
     def status_at(self, now: datetime) -> str:
         """Return the status at a time. A job that has not started has the first status of its timeline."""
         if self.cancelled_at is not None and now >= self.cancelled_at:
@@ -101,8 +106,8 @@ def sections_at(sections: Mapping[str, msgspec.Raw], lifecycle: JobLifecycle, no
     """
     started_at = lifecycle.started_at
     assert started_at is not None  # noqa: S101 - the store starts a lifecycle before it calls this
-    current = dict(sections) | {"created_at": _encode_time(started_at)}
-    hidden = {name: _NULL for name in _NULL_UNTIL_ENDED if name in current}
+    current = dict(sections) | {"created_at": encode_value(format_time(started_at))}
+    hidden = {name: NULL for name in _NULL_UNTIL_ENDED if name in current}
     if lifecycle.cancelled_at is not None and now >= lifecycle.cancelled_at:
         return current | hidden | _encode_status("CANCELLED", lifecycle.cancelled_at)
     state = lifecycle.timeline.state_at((now - started_at).total_seconds())
@@ -110,15 +115,11 @@ def sections_at(sections: Mapping[str, msgspec.Raw], lifecycle: JobLifecycle, no
         status, status_start = state
         return current | hidden | _encode_status(status, started_at + timedelta(seconds=status_start))
     ended_at = started_at + timedelta(seconds=lifecycle.timeline.total_seconds)
-    current["updated_at"] = _encode_time(ended_at)
+    current["updated_at"] = encode_value(format_time(ended_at))
     if (now - ended_at).total_seconds() < lifecycle.timeline.billing_seconds and "usage" in current:
         current["usage"] = _UNBILLED
     return current
 
 
 def _encode_status(status: str, updated_at: datetime) -> dict[str, msgspec.Raw]:
-    return {"status": msgspec.Raw(msgspec.json.encode(status)), "updated_at": _encode_time(updated_at)}
-
-
-def _encode_time(moment: datetime) -> msgspec.Raw:
-    return msgspec.Raw(msgspec.json.encode(format_time(moment)))
+    return {"status": encode_value(status), "updated_at": encode_value(format_time(updated_at))}

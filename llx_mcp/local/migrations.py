@@ -4,9 +4,8 @@ import sqlite3
 from collections.abc import Callable
 from datetime import datetime
 
-from llx_mcp.local.parse_jobs import read_parse_job_id
 from llx_mcp.local.timestamps import to_unix_seconds
-from llx_mcp.models import Job
+from llx_mcp.models import Job, read_parse_job_id
 from llx_mcp.raw_json import split_json
 
 _JOBS_1 = """

@@ -4,13 +4,11 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-import msgspec
-
 from llx_mcp.local.database import Database
 from llx_mcp.local.file_store import FileStore, StoredFile
 from llx_mcp.local.job_rows import is_storable
-from llx_mcp.local.parse_jobs import PARSE_JOB_PREFIX
-from llx_mcp.raw_json import decode_json, split_json
+from llx_mcp.models import PARSE_JOB_PREFIX
+from llx_mcp.raw_json import decode_member, decode_text, split_json
 
 _FIND = (
     "SELECT project_id, file_input, document_sha256, body_id FROM jobs WHERE {column} = ? "
@@ -83,27 +81,14 @@ class ParseJobStore:
         if row is None:
             return None
         sections = split_json(row[0])
-        tier = _decode_entry(sections, "extract_metadata", "parse_tier")
-        credits_used = _decode_entry(sections, "usage", "parse_credits")
+        tier = decode_member(sections.get("extract_metadata"), "parse_tier")
+        credits_used = decode_member(sections.get("usage"), "parse_credits")
         return ParseJob(
             job_id,
             project_id,
             file,
-            _decode_text(sections, "created_at"),
-            _decode_text(sections, "updated_at"),
+            decode_text(sections.get("created_at")),
+            decode_text(sections.get("updated_at")),
             tier if isinstance(tier, str) else None,
             credits_used if isinstance(credits_used, int | float) and abs(credits_used) < _MAX_CREDITS else None,
         )
-
-
-def _decode_text(sections: dict[str, msgspec.Raw], name: str) -> str | None:
-    value = decode_json(sections[name]) if name in sections else None
-    return value if isinstance(value, str) else None
-
-
-def _decode_entry(sections: dict[str, msgspec.Raw], name: str, key: str) -> Any:
-    """Return one entry of a section, without decoding the others; None if there is none."""
-    try:
-        return decode_json(split_json(sections[name])[key])
-    except (KeyError, ValueError, RecursionError):
-        return None

@@ -9,11 +9,11 @@ from llx_mcp.local.extraction import Document, Extraction
 from llx_mcp.local.job_store import JobStore, RecordedJob
 from llx_mcp.local.result_pruning import prune_result
 from llx_mcp.local.schema_fields import JsonSchema, count_shared_fields, list_fields
-from llx_mcp.raw_json import decode_json, is_null
+from llx_mcp.local.section_values import NULL, decode_object, encode_value
+from llx_mcp.raw_json import decode_json, decode_text, is_null
 
 RECORD_COMMAND = "llx-mcp local record JOB_ID --local-db PATH"
 
-_NULL = msgspec.Raw(b"null")
 _NOT_RECORDED = (
     "llx-mcp local: this document has no recorded job, and the embedded API takes results from recorded jobs. "
     f"Extract the document once with LlamaCloud, then run {RECORD_COMMAND}."
@@ -50,8 +50,7 @@ class RecordedResults:
 
 def get_configuration(recorded: RecordedJob) -> Mapping[str, Any]:
     """Return the configuration of a recorded job; empty if it has none."""
-    value = decode_json(recorded.sections.get("configuration", _NULL))
-    return value if isinstance(value, dict) else {}
+    return decode_object(recorded.sections.get("configuration"))
 
 
 class _Request:
@@ -100,7 +99,7 @@ class _Candidate:
 
     @property
     def _has_result(self) -> bool:
-        return not is_null(self._recorded.sections.get("extract_result", _NULL))
+        return not is_null(self._recorded.sections.get("extract_result", NULL))
 
     def rank(self) -> tuple[bool, bool, int, int, bool]:
         """Rank by the same schema, then a result, the fields in common, few others, and the current format."""
@@ -115,8 +114,8 @@ class _Candidate:
 
     def build_extraction(self) -> Extraction:
         """Return what the recorded job says, reduced to what is asked for."""
-        status = _decode_text(self._recorded, "status") or "FAILED"
-        message = _decode_text(self._recorded, "error_message") if status == "FAILED" else None
+        status = decode_text(self._recorded.sections.get("status")) or "FAILED"
+        message = decode_text(self._recorded.sections.get("error_message")) if status == "FAILED" else None
         version = self._configuration.get("version")
         made_by = version if isinstance(version, str) and version != _LATEST else None
         return Extraction(status, message, made_by, self._prune_sections(), self._recorded)
@@ -125,18 +124,13 @@ class _Candidate:
         if self._is_whole or self._requested.schema is None or not self._has_result:
             return {}
         names = ("extract_result", "extract_metadata")
-        result, metadata = (decode_json(self._recorded.sections.get(name, _NULL)) for name in names)
+        result, metadata = (decode_json(self._recorded.sections.get(name, NULL)) for name in names)
         pruned = prune_result(result, metadata, self._requested.schema)
-        return {name: msgspec.Raw(msgspec.json.encode(value)) for name, value in zip(names, pruned, strict=True)}
+        return {name: encode_value(value) for name, value in zip(names, pruned, strict=True)}
 
 
 def _get_target(configuration: Mapping[str, Any]) -> str:
     return str(configuration.get("extraction_target") or _DEFAULT_TARGET)
-
-
-def _decode_text(recorded: RecordedJob, section: str) -> str | None:
-    value = decode_json(recorded.sections.get(section, _NULL))
-    return value if isinstance(value, str) else None
 
 
 def _explain(candidates: list[_Candidate], requested: _Request) -> str:

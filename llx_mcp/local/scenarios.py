@@ -4,9 +4,8 @@ import math
 import re
 from dataclasses import dataclass
 
-import msgspec
-
 from llx_mcp.local.lifecycle import Timeline
+from llx_mcp.local.section_values import NULL, encode_value
 from llx_mcp.models import Job
 from llx_mcp.raw_json import join_json
 
@@ -96,11 +95,7 @@ def apply_scenario(body: bytes, scenario: Scenario) -> bytes:
     if scenario.final_status is None:
         return body
     outcome = {"status": scenario.final_status, "error_message": scenario.error_message}
-    sections = {**Job.parse(body).sections, **{name: _encode(value) for name, value in outcome.items()}}
+    sections = {**Job.parse(body).sections, **{name: encode_value(value) for name, value in outcome.items()}}
     if scenario.has_null_result or scenario.final_status != "COMPLETED":
-        sections |= {name: _encode(None) for name in ("extract_result", "extract_metadata")}
+        sections |= dict.fromkeys(("extract_result", "extract_metadata"), NULL)
     return join_json(sections)
-
-
-def _encode(value: str | None) -> msgspec.Raw:
-    return msgspec.Raw(msgspec.json.encode(value))

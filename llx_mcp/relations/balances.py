@@ -10,8 +10,6 @@ from llx_mcp.relations.tables import NumberColumn, NumberTable
 from llx_mcp.relations.totals import find_balances
 from llx_mcp.result.outline import Node, ancestor_position, levels_between
 
-Cells = list[tuple[NumberColumn, int, int]]
-
 
 def check_balances(around: NumberTable, inner: NumberTable, flow: Flow, found: RelationFindings) -> None:
     """Compare a running balance with the opening and closing balance, and its amounts with their sums."""

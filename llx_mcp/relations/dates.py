@@ -16,7 +16,7 @@ from llx_mcp.relations.series import lists_of_rows
 from llx_mcp.relations.tables import MAX_FIELDS, relative_label, relative_name
 from llx_mcp.relations.values import Day, is_no_date, read_days
 from llx_mcp.result.outline import Node, ancestor_position, levels_between, walk_members
-from llx_mcp.result.sanitize import dump_json
+from llx_mcp.result.sanitize import format_value
 
 _MIN_SORTED = 12
 # Lists of months and years, such as those of a résumé, often have a few entries out of order.
@@ -60,8 +60,7 @@ class DateColumn:
 
     def text(self, row: int) -> str:
         """Return the value of a row as answers show it."""
-        value = self.node.values[self.positions[row] or 0]
-        return value if isinstance(value, str) else dump_json(value)
+        return format_value(self.node.values[self.positions[row] or 0])
 
 
 def check_dates(rows: Node, found: RelationFindings) -> list[DateColumn]:

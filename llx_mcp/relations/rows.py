@@ -125,8 +125,8 @@ def _distinct(table: NumberTable, relation: Relation, rows: Sequence[int]) -> li
     seen: dict[tuple[int | None, ...], int] = {}
     for row in rows:
         numbers = tuple(table.columns[index].units[row] for index in relation.columns)
-        says_little = find_residual(table, relation, row, check_ones=True) is None
-        if says_little or sum(map(bool, numbers)) < min(len(numbers), 3):
+        is_trivial = find_residual(table, relation, row, check_ones=True) is None
+        if is_trivial or sum(map(bool, numbers)) < min(len(numbers), 3):
             continue
         if not (table.has_gaps and any(_are_alike(numbers, other) for other in seen)):
             seen.setdefault(numbers, row)
@@ -155,7 +155,7 @@ def _is_proven(table: NumberTable, tested: Tested, needed: float) -> bool:
     rows = tested.supporting
     if not allows_broken(len(rows), len(tested.broken)):
         return False
-    # It must be as certain without one of its rows: else it could not be told that this row breaks it.
+    # It must be as certain without one of its rows: else a fault in this row would hide the relation.
     num_supporting = len(rows) - (0 if tested.broken else 1)
     terms = [[table.columns[index].units[row] or 0 for row in rows] for index in tested.relation.columns]
     combined = _combine(tested.relation, terms)

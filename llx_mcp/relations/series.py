@@ -47,7 +47,7 @@ class Flow:
 
     def difference(self, row: int, before: int, from_row: int | None = None) -> int | None:
         """Return by how much the balance of a row differs from the one before and the change; None if unknown."""
-        after, previous, change = self.balance.units[row], self.balance.units[before], None
+        after, previous = self.balance.units[row], self.balance.units[before]
         change = self.change(row if from_row is None else from_row)
         if after is None or previous is None or change is None:
             return None
@@ -165,7 +165,7 @@ def _describe(table: NumberTable, flow: Flow, row: int, before: int, difference:
     after, previous = flow.balance.units[row] or 0, flow.balance.units[before] or 0
     change = flow.change(row) or 0
     if flow.sign == 0:
-        change = math.copysign(1, after - previous).__int__() * abs(change)
+        change = abs(change) if after >= previous else -abs(change)
         difference = after - previous - change
     expected = previous + change
     suspects = [_suspect(flow.balance, row, expected), _suspect(flow.balance, before, after - change)]

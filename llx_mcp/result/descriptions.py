@@ -14,12 +14,12 @@ def describe_fields(schema: Any, root: Node) -> dict[int, str]:
 
     Args:
         schema: the decoded schema; anything but an object describes nothing.
-        root: the outline of the values that the schema describes.
+        root: the outline of the result.
     """
     found: dict[int, str] = {}
     if not isinstance(schema, dict):
         return found
-    stack: list[tuple[Node, Mapping[str, Any]]] = [(_described_root(schema, root), schema)]
+    stack: list[tuple[Node, Mapping[str, Any]]] = [(find_described_root(schema, root), schema)]
     while stack:
         node, part = stack.pop()
         texts, properties, items = _read(part, schema)
@@ -33,8 +33,8 @@ def describe_fields(schema: Any, root: Node) -> dict[int, str]:
     return found
 
 
-def _described_root(schema: Mapping[str, Any], root: Node) -> Node:
-    # A result that is a list has one object of the schema for each page or row.
+def find_described_root(schema: Mapping[str, Any], root: Node) -> Node:
+    """Return the values that a schema describes: for a list result, its elements, one for each page or row."""
     return root.element if root.element is not None and schema.get("type") != "array" else root
 
 

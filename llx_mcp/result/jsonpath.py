@@ -72,6 +72,21 @@ def parse_path(text: str) -> Segments:
     return _Parser(text).parse()
 
 
+def find_values(root: Node, path: str) -> Iterator[Location]:
+    """Yield the values at a path; an empty path is the whole result.
+
+    Raises:
+        PathError: the path is not valid, or there is no value at it.
+    """
+    segments = parse_path(path.strip() or "$")
+    is_found = False
+    for location in find_locations(segments, root):
+        is_found = True
+        yield location
+    if not is_found:
+        raise PathError(explain_no_match(path, segments, root))
+
+
 def find_locations(segments: Segments, root: Node, *, max_visits: int = MAX_VISITS) -> Iterator[Location]:
     """Yield every value that the segments name, in the order that the RFC defines.
 

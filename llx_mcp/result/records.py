@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import IO, Any
 
 from llx_mcp.result.document import Document
-from llx_mcp.result.jsonpath import PathError, explain_no_match, find_locations, parse_path
 from llx_mcp.result.location import Location
 from llx_mcp.result.paths import ROOT, join_name, show_path
 from llx_mcp.result.sanitize import dump_json
@@ -29,23 +28,6 @@ class Records:
 
     columns: list[str]
     rows: Iterator[list[Any]]
-
-
-def find_values(document: Document, path: str) -> list[Location]:
-    """Return the values at a path.
-
-    Args:
-        document: the document to search.
-        path: a path; an empty one is the whole result.
-
-    Raises:
-        PathError: the path is not valid, or there is no value at it.
-    """
-    segments = parse_path(path.strip() or "$")
-    locations = list(find_locations(segments, document.root))
-    if not locations:
-        raise PathError(explain_no_match(path, segments, document.root))
-    return locations
 
 
 def list_elements(locations: list[Location]) -> list[Location]:

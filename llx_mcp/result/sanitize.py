@@ -39,6 +39,11 @@ def dump_json(value: Any) -> str:
     return _encode(value)
 
 
+def format_value(value: Any) -> str:
+    """Return a string as it is, and any other value as compact JSON."""
+    return value if isinstance(value, str) else _encode(value)
+
+
 def begin_json(value: Any, max_chars: int) -> str:
     """Return the first `max_chars` characters of a value as compact JSON; a cut text ends in `…`."""
     text = ""

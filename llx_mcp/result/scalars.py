@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from llx_mcp.result.document import is_scalar
-from llx_mcp.result.jsonpath import PathError, explain_no_match, find_locations, parse_path
+from llx_mcp.result.jsonpath import find_values
 from llx_mcp.result.location import Location
 from llx_mcp.result.outline import Node
 
@@ -12,21 +12,16 @@ def find_scalars(root: Node, path: str) -> Iterator[Location]:
     """Yield the scalars at a path and within the objects and lists at it; nulls only where the path names them.
 
     Raises:
-        PathError: the path cannot be read, or matches nothing.
+        PathError: the path is not valid, or there is no value at it.
     """
-    segments = parse_path(path.strip() or "$")
-    is_found = False
-    for location in find_locations(segments, root):
-        is_found = True
+    for location in find_values(root, path):
         if location.value is None:
             yield location
         else:
-            yield from iter_scalars(location)
-    if not is_found:
-        raise PathError(explain_no_match(path, segments, root))
+            yield from _iter_scalars(location)
 
 
-def iter_scalars(location: Location) -> Iterator[Location]:
+def _iter_scalars(location: Location) -> Iterator[Location]:
     """Yield the scalars of a value; nulls are left out."""
     stack = [iter((location,))]
     while stack:

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from llx_mcp.raw_json import decode_json, is_null
+from llx_mcp.raw_json import decode_json, decode_or_none, is_null
 from llx_mcp.result.document import Document, read_document
 from llx_mcp.result.metadata import decode_besides_fields
 from llx_mcp.result.metadata_entry import MetadataEntries
@@ -15,7 +15,7 @@ Sections = Mapping[str, msgspec.Raw]
 
 
 class JobSections:
-    """The sections of one job. Properties raise ValueError if their section is not valid JSON."""
+    """The sections of one job. Except for `configuration`, properties raise ValueError for what is no JSON."""
 
     def __init__(self, sections: Sections) -> None:
         self._sections = sections
@@ -49,6 +49,12 @@ class JobSections:
     def result(self) -> Any:
         """The decoded result."""
         return self.section("extract_result")
+
+    @cached_property
+    def configuration(self) -> dict[str, Any]:
+        """The decoded configuration; empty where it is absent or no JSON object: the result is readable without it."""
+        value = decode_or_none(self.raw("configuration"))
+        return value if isinstance(value, dict) else {}
 
     @property
     def has_result(self) -> bool:

@@ -406,3 +406,10 @@ def test_scalar_that_is_no_field_is_found(result: Any, text: str, path: str, val
     request = JobRequest(job.id)
     answer = find_text(JobSections(job.sections), build_header(job, request, now=NOW), request, text)
     assert answer.structured["hits"]["rows"] == [[path, {"value": value}]]
+
+
+def test_configuration_that_cannot_be_decoded_does_not_end_the_search() -> None:
+    job = Job.parse(
+        b'{"id":"ext-1","status":"COMPLETED","extract_result":{"a":"Oslo"},"configuration":{"tier":"\xff"}}'
+    )
+    assert [path for path, _ in hits(find_in(job, "oslo"))] == ["$"]

@@ -127,6 +127,9 @@ def test_unknown_ending_asks_for_a_format(tmp_path: Path, name: str) -> None:
         (("export", INVOICE, "--local", "--output", "/nowhere/x.csv"), "/nowhere/x.csv: No such file or directory"),
         (("wait", INVOICE, "--timeout", "soon"), "argument --timeout: give a number of seconds from 0"),
         (("serve", "--http", "--port", "x"), "argument --port: a port is a number from 0 to 65535"),
+        (("local", "serve", "--max-upload-mb", "many"), "give a number of megabytes up to 1000"),
+        (("serve", "--http", "--path", "mcp"), "These settings cannot be used. --path: must match ^/"),
+        (("serve", "--http", "--trusted-proxies", "proxy"), "--trusted-proxies: 'proxy' does not appear to be an IP"),
     ],
 )
 def test_error_names_the_flag_or_file_and_what_is_allowed(arguments: tuple[str, ...], words: str) -> None:
@@ -186,7 +189,7 @@ def test_database_has_samples_only_where_they_are_asked_for(tmp_path: Path) -> N
     store = str(tmp_path / "jobs.db")
     run_command("local", "import", str(job), "--local-db", store)
     assert run_command("local", "list", "--local-db", store).stdout == "ext-mine  COMPLETED\n"
-    assert "1 jobs in" in run_command("check", "--local-db", store).stdout
+    assert "1 job in" in run_command("check", "--local-db", store).stdout
     run_command("local", "import", str(job), "--local-db", store, "--with-samples")
     assert len(run_command("local", "list", "--local-db", store).stdout.splitlines()) == 1 + len(SAMPLES)
 

@@ -53,7 +53,7 @@ def test_width_and_whole_page_are_as_asked_for(tmp_path: Path) -> None:
     [
         (("totals.gross", "-o", "page.jpg"), "--output page.jpg: pictures are PNG files. End the name with .png."),
         (("totals.gross", "-o", "missing/page.png"), "missing/page.png: No such file or directory"),
-        (("no_such_field", "-o", "page.png"), "no_such_field"),
+        (("no_such_field", "-o", "page.png"), "llx-mcp: PATH no_such_field: no no_such_field in $."),
         (("totals.gross", "-o", "page.png", "--max-width", "10"), "give a whole number from 200 to 2,000"),
         (("totals.gross",), "required: -o/--output"),
     ],

@@ -302,7 +302,8 @@ def test_format_of_several_printed_results_is_lines() -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [(["--schema", "missing.json"], "missing.json: No such file"), (["--configuration", "cfg-none"], "cfg-none"),
+    [(["--schema", "missing.json"], "missing.json: No such file"),
+     (["--configuration", "cfg-none"], 'llx-mcp: --configuration: configuration "cfg-none" cannot be seen'),
      (["--like", "ext-none"], "ext-none"), (["--schema", "schema.json", "--target-pages", "x"], "--target-pages: "),
      (["statement.pdf", "--schema", "schema.json", "--provenance"], "--provenance: "),
      (["--schema", "schema.json", "--configuration", "cfg-1"], "not allowed with argument"),

@@ -16,7 +16,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from llx_mcp.backends import local_settings
 from llx_mcp.cli.extract_files import FileExtractor, FileState
 from llx_mcp.cli.extract_results import Output, ResultWriter
-from llx_mcp.cli.extract_run import build_options, get_exit_status
+from llx_mcp.cli.extract_run import build_options
+from llx_mcp.cli.job_rows import get_exit_status
 from llx_mcp.errors import LlxError, OutOfCreditsError
 from llx_mcp.jobs.creation_plan import CreationRequest
 from llx_mcp.jobs.reader import JobReader, open_reader
@@ -142,7 +143,7 @@ def test_two_hundred_files_go_through_a_limit_of_twenty_requests_a_minute(tmp_pa
     async def run() -> None:
         service = Service(f"rate-limit:per_minute=20{parameters}")
         states = await extract(service, files, build_output(tmp_path / "out"))
-        assert get_exit_status(states) == 0
+        assert get_exit_status({state.status for state in states}) == 0
         assert service.num_created == 200
         refused = [seconds for seconds, *_, status in service.responses if status == 429]
         assert refused
@@ -276,7 +277,7 @@ async def test_out_of_credits_ends_the_creation_and_keeps_what_there_is(tmp_path
     states = await extract(service, files, build_output(tmp_path))
     assert sum(state.status == "COMPLETED" for state in states) == service.num_created == 5
     assert all(isinstance(state.error, OutOfCreditsError) for state in states if state.status != "COMPLETED")
-    assert get_exit_status(states) == 2
+    assert get_exit_status({state.status for state in states}) == 2
     # The files that were tried at the same time were refused too, and no others were sent.
     assert service.count("POST", "/api/v2/extract", 402) <= 4
     assert len(service.store.files.list_files()) <= 9
@@ -291,8 +292,8 @@ async def test_one_bad_file_does_not_stop_the_others(tmp_path: Path) -> None:
     assert ["is empty" in str(states[1].error), "does not exist" in str(states[4].error)] == [True, True]
     assert (tmp_path / "003.txt.json").exists()
     assert not (tmp_path / "002.txt.json").exists()
-    assert get_exit_status(states) == 2
-    assert get_exit_status([states[0], states[2]]) == 1
+    assert get_exit_status({state.status for state in states}) == 2
+    assert get_exit_status([states[0].status, states[2].status]) == 1
 
 
 @virtual
@@ -347,4 +348,4 @@ async def test_wait_ends_at_the_timeout_with_its_exit_status(tmp_path: Path) -> 
     path = tmp_path / "a--stuck.txt"
     path.write_text("one")
     states = await extract(Service(), [str(path)], build_output(tmp_path), seconds=30)
-    assert (states[0].status, get_exit_status(states)) == ("RUNNING", 3)
+    assert (states[0].status, get_exit_status({state.status for state in states})) == ("RUNNING", 3)

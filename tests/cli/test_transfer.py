@@ -148,9 +148,11 @@ def test_record_copies_jobs_and_documents_and_reports_the_others(
     ids = [SAMPLE_RUNNING_ID, "ext-nowhere", SAMPLES[0].job_id, SAMPLES[10].job_id, mine, without]
     run = run_command("local", "record", *ids, "--local-db", str(store), "--base-url", service.base_url, exit_status=2)
     assert run.stdout.splitlines() == [*ids[2:5], f"{without}  (without its document)"]
-    running, nowhere = run.stderr.splitlines()
+    running, nowhere, document = run.stderr.splitlines()
     assert running.endswith(f"Wait for it first: llx-mcp wait {SAMPLE_RUNNING_ID}")
     assert nowhere.startswith('llx-mcp: ext-nowhere was not recorded: No job "ext-nowhere" can be seen')
+    assert document.startswith("llx-mcp: the document of ext-without was not recorded: ")
+    assert "dfl-gone" in document
     opened = JobStore(store)
     for sample in (SAMPLES[0], SAMPLES[10]):
         body = opened.read_body(sample.job_id)

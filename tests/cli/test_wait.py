@@ -8,8 +8,9 @@ import pytest
 
 from llx_mcp.answers.requests import WaitRequest
 from llx_mcp.backends import local_settings
+from llx_mcp.cli.job_rows import describe_snapshot, get_exit_status
 from llx_mcp.cli.setup import CommandSetup
-from llx_mcp.cli.wait import describe_snapshot, draw, get_exit_status, wait_for_many
+from llx_mcp.cli.wait import draw, wait_for_many
 from llx_mcp.errors import NotFoundError, UnavailableError
 from llx_mcp.jobs.progress import JobSnapshot, WaitProgress
 from llx_mcp.jobs.reader_options import ReaderOptions
@@ -46,7 +47,7 @@ def build_snapshot(status: str) -> JobSnapshot:
     ],
 )
 def test_exit_status_depends_on_all_jobs(snapshots: list[JobSnapshot], status: int) -> None:
-    assert get_exit_status(snapshots) == status
+    assert get_exit_status([describe_snapshot(snapshot, NOW)["status"] for snapshot in snapshots]) == status
 
 
 def test_row_describes_a_job_in_printable_text() -> None:

@@ -6,7 +6,7 @@ from llx_mcp.answers.markdown import render
 from llx_mcp.answers.outputs import Call, JobOutput, NextStep, Omission
 from llx_mcp.answers.requests import SAME, JobRequest, ReadOptions, WaitRequest
 from llx_mcp.cli.wording import describe_error, describe_next_step, describe_omission, format_command, render_for_people
-from llx_mcp.errors import ArgumentError, ConfigurationError, NotFoundError
+from llx_mcp.errors import ArgumentError, ConfigurationError, NotFoundError, RejectedError
 from llx_mcp.scope import Scope
 
 REQUEST = JobRequest("ext-1")
@@ -75,7 +75,10 @@ def test_next_step_names_its_command() -> None:
             ArgumentError("data_schema is not accepted. Give target_pages."),
             "--schema is not accepted. Give --target-pages.",
         ),
-        (ArgumentError("like_job: it has none."), "--like: it has none."),
+        (ArgumentError("like_job: it has none. Give data_schema."), "--like: it has none. Give --schema."),
+        (NotFoundError("configuration_id: it cannot be seen."), "--configuration-id: it cannot be seen."),
+        (RejectedError("HTTP 422. project_id (query): not a UUID."), "HTTP 422. --project-id: not a UUID."),
+        (ArgumentError("This server allows 1 (--max-pages)."), "This server allows 1 (LLX_MCP_MAX_PAGES)."),
         (NotFoundError("Call again, without again=true."), "Call again, without --again."),
         (FileNotFoundError(2, "No such file or directory", "a.json"), "a.json: No such file or directory"),
         (OSError("odd"), "odd"),
@@ -83,6 +86,10 @@ def test_next_step_names_its_command() -> None:
 )
 def test_error_names_commands_flags_and_files(error: Exception, text: str) -> None:
     assert describe_error(error) == text
+
+
+def test_error_names_an_argument_as_its_command_does() -> None:
+    assert describe_error(ArgumentError("path a.b: no b in a."), {"path": "PATH"}) == "PATH a.b: no b in a."
 
 
 def test_answer_without_calls_is_the_text_form() -> None:

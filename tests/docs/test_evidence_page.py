@@ -31,6 +31,8 @@ def say(verdict: Verdict, *pages: int) -> str:
         f"{say('unchecked')}…",
         describe_uncited(stands_on(3)),
         describe_uncited(stands_on()),
+        describe_uncited(Places(lacks_pages=True)),
+        describe(CitationCheck("not_on_page", elsewhere=Places(lacks_pages=True)), 3),
         f"{NOT_IN_QUOTE}…",
     ],
 )

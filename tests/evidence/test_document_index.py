@@ -1,4 +1,4 @@
-"""Places are counted in full, or said to be cut; pages without text and pages beyond the deadline are said."""
+"""Places are counted in full, or said to be cut; a search that left out pages is not complete."""
 
 import itertools
 
@@ -7,7 +7,6 @@ import pytest
 from llx_mcp.evidence.document_index import MAX_SIMILAR, DocumentIndex
 from llx_mcp.evidence.grounding import Grounder
 from llx_mcp.evidence.pages import SourcePage, SourceText
-from llx_mcp.evidence.places import Places
 from llx_mcp.evidence.streams import build_needle
 from llx_mcp.result.deadline import Deadline
 from llx_mcp.result.document import Citation
@@ -39,12 +38,12 @@ def test_similar_text_on_very_many_pages_is_said_to_be_cut() -> None:
     assert (places.total, places.is_cut) == (MAX_SIMILAR, True)
 
 
-def test_pages_without_text_are_listed() -> None:
-    grounder = Grounder(build_source("Total 5", "", *["Net 6"] * 3, *[""] * 30))
-    for places in (grounder.find_value(5), grounder.find_value("nowhere"), grounder.search("nowhere at all")):
-        assert (places.unsearched[:2], len(places.unsearched), places.num_unsearched) == ((2, 6), 20, 31)
-    assert grounder.check(7, [Citation(1, "Sum 7")]).elsewhere.num_unsearched == 31
-    assert Grounder(build_source("Total 5")).find_value("x") == Places()
+def test_search_of_a_document_with_pages_without_text_is_not_complete() -> None:
+    grounder = Grounder(build_source("Total 5", "", "Net 6"))
+    quoted = grounder.check(7, [Citation(1, "Sum 7")]).elsewhere
+    for places in (grounder.find_value(5), grounder.find_value("nowhere"), grounder.search("nowhere at all"), quoted):
+        assert (places.is_complete, places.is_cut) == (False, False)
+    assert Grounder(build_source("Total 5")).find_value("x").is_complete
 
 
 def test_pages_are_indexed_until_the_time_is_up_and_then_by_the_next_call() -> None:

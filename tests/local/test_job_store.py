@@ -139,15 +139,13 @@ def test_many_threads_import_and_read_concurrently(tmp_path: Path, name: str | N
         assert store.count() == 100
 
 
-def test_list_evaluates_statuses_without_starting_timelines() -> None:
+def test_list_has_the_status_at_the_end_of_each_job_and_starts_no_timeline() -> None:
     with closing(JobStore()) as store:
-        store.import_job(BODY, Timeline(pending_seconds=2, running_seconds=2))
-        later = NOW + timedelta(seconds=100)
-        assert store.list_jobs(NOW) == store.list_jobs(later) == [("ext-1", "PENDING")]
-        store.get_job("ext-1", later)
-        statuses = [store.list_jobs(later + timedelta(seconds=seconds))[0][1] for seconds in (1, 2, 4)]
-        assert statuses == ["PENDING", "RUNNING", "FAILED"]
-        assert store.list_jobs() == [("ext-1", "FAILED")]
+        for job_id in ("ext-1", "ext-2"):
+            import_job(store, job_id, Timeline(pending_seconds=2, running_seconds=2))
+        store.cancel_job("ext-2", NOW)
+        assert store.list_jobs() == [("ext-1", "FAILED"), ("ext-2", "CANCELLED")]
+        assert status_of(store, "ext-1", NOW + timedelta(seconds=100)) == '"PENDING"'
 
 
 @pytest.mark.parametrize("created", ["0001-01-01T00:00:00+05:00", "9999-12-31T23:59:59-05:00", "yesterday"])

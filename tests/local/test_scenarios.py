@@ -145,8 +145,10 @@ def test_import_command_applies_scenario(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(JOB.replace(b"ext-1", job_id))
         subprocess.run([*llx, "local", "import", str(tmp_path / name), "--local-db", store, *options], check=True)
     with closing(JobStore(Path(store))) as opened:
-        statuses = dict(opened.list_jobs(datetime(2026, 6, 1, tzinfo=UTC)))
-    assert (statuses["ext-1"], statuses["ext-2"]) == ("PENDING", "PENDING")
+        jobs = [opened.get_job(job_id, datetime(2026, 6, 1, tzinfo=UTC)) for job_id in ("ext-1", "ext-2")]
+        statuses = dict(opened.list_jobs())
+    assert [bytes(job.sections["status"]) for job in jobs if job is not None] == [b'"PENDING"', b'"PENDING"']
+    assert statuses["ext-2"] == "FAILED"
     run = subprocess.run(
         [*llx, "local", "import", "x", "--local-db", store, "--scenario", "other"], capture_output=True, text=True
     )
