@@ -8,10 +8,10 @@ import anyio.to_thread
 from llx_mcp.evidence.pages import SourceText, decode_source, encode_source
 from llx_mcp.jobs.byte_cache import THREAD_BYTES, CachedBytes
 from llx_mcp.jobs.cache import CachedJob
-from llx_mcp.raw_json import decode_json, first_byte, split_json
+from llx_mcp.models import PARSE_JOB_PREFIX, read_parse_job_id
+from llx_mcp.raw_json import split_json
 from llx_mcp.scope import Scope
 
-PARSE_JOB_PREFIX = "pjb-"
 _serial = count()
 
 
@@ -92,11 +92,6 @@ async def find_document(cached: CachedJob, identity: str, scope: Scope) -> Docum
 def find_parse_job_id(body: bytes) -> str:
     """Return `extract_metadata.parse_job_id` of a job's JSON; "" where it is absent, null or no text."""
     try:
-        metadata = split_json(body).get("extract_metadata")
-        if metadata is None or first_byte(metadata) != b"{":
-            return ""
-        raw = split_json(metadata).get("parse_job_id")
-        found = None if raw is None else decode_json(raw)
+        return (read_parse_job_id(split_json(body)) or "").strip()
     except (ValueError, RecursionError):
         return ""
-    return found.strip() if isinstance(found, str) else ""

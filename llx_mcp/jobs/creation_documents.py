@@ -9,6 +9,7 @@ from llx_mcp.errors import RejectedError, UnavailableError
 from llx_mcp.jobs.creation_plan import CreationRequest, FoundDocument
 from llx_mcp.jobs.fetcher import JobFetcher
 from llx_mcp.jobs.local_documents import LocalDocument, build_web_document, open_unchanged, read_document
+from llx_mcp.models import PARSE_JOB_PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from llx_mcp.jobs.paced_requests import PacedRequests
     from llx_mcp.scope import Scope
 
-_PARSE_JOB_PREFIX = "pjb-"
 # The service deletes an uploaded file after 48 hours. A job of the last day is found by its file, so a file is used
 # again only while it has a day left.
 _NEEDED_LIFETIME = timedelta(hours=25)
@@ -58,7 +58,7 @@ class DocumentFinder:
                 FoundDocument(local, local.name, local.external_id, (), None), request.scope, requests
             )
         document_id = request.document_id or ""
-        if document_id.startswith(_PARSE_JOB_PREFIX):
+        if document_id.startswith(PARSE_JOB_PREFIX):
             return FoundDocument(None, document_id, document_id, (document_id,), document_id)
         try:
             file = await requests.send(lambda creation: creation.fetch_file(document_id, request.scope))

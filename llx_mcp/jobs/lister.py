@@ -9,6 +9,7 @@ from llx_mcp.errors import BadResponseError, UpstreamError
 from llx_mcp.jobs.call_limit import limit_call
 from llx_mcp.jobs.fetcher import JobFetcher
 from llx_mcp.jobs.job_rows import build_listed_row
+from llx_mcp.models import PARSE_JOB_PREFIX
 from llx_mcp.scope import JobFilter, Scope
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ PAGE_SIZE = 25
 MAX_PAGES = 4
 
 _SMALLER_PAGE_SIZES = (5, 1)
-_PARSE_JOB_PREFIX = "pjb-"
 
 
 async def list_jobs(fetcher: JobFetcher, request: JobListRequest, cursor: str | None, call_seconds: float) -> "Answer":
@@ -67,7 +67,7 @@ class _Pages:
     async def add_next(self) -> bool:
         """Add the next page; return whether there is another one that the answer has room for."""
         page = await _fetch_page(self._fetcher, replace(self._wanted, page_token=self._token), self._scope)
-        files = {job.document for job in page.items if job.document and not job.document.startswith(_PARSE_JOB_PREFIX)}
+        files = {job.document for job in page.items if job.document and not job.document.startswith(PARSE_JOB_PREFIX)}
         names = await self._fetcher.fetch_file_names(sorted(files), self._scope)
         now = self._fetcher.service_now()
         rows = [build_listed_row(job, names.get(job.document or ""), now) for job in page.items]
