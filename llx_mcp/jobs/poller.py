@@ -4,8 +4,6 @@ Concurrent waits share the polls of a job, several jobs share a request where th
 share the rate limit of the key. Waiting never changes a job, and a cancelled wait does not affect the others.
 """
 
-import heapq
-import itertools
 import math
 from collections.abc import AsyncGenerator, Sequence
 
@@ -19,6 +17,7 @@ from llx_mcp.jobs.batching import PollRequest, plan_requests
 from llx_mcp.jobs.cache import JobCache, JobKey
 from llx_mcp.jobs.clock import Clock
 from llx_mcp.jobs.coordination import JobNews, LocalCoordinator, PollCoordinator
+from llx_mcp.jobs.deadlines import Deadlines
 from llx_mcp.jobs.guests import GuestJobs
 from llx_mcp.jobs.poll_news import apply_news, list_states
 from llx_mcp.jobs.poll_schedule import PollSchedule
@@ -29,8 +28,6 @@ from llx_mcp.jobs.rate_limited_source import RateLimitedSource
 from llx_mcp.jobs.source import JobSource, get_service_time
 from llx_mcp.observation import observe, set_request_id
 
-# A wait outlasts its timeout only for a poll that it still needs, and by no more than this.
-GRACE_SECONDS = 10.0
 CLOSING_SECONDS = 2.0
 MAX_RUNNING_REQUESTS = 8
 
@@ -39,9 +36,6 @@ MAX_RUNNING_REQUESTS = 8
 _SMALL_LOOP_JOBS = 50
 _FREE_KEY_REQUESTS_PER_MINUTE = 14
 _SPACED_LIST_SECONDS = 10.0
-
-# The heap of deadlines is cleaned up when it has this many more entries than twice the open waits.
-_SPARE_DEADLINES = 64
 
 
 class JobPoller:
@@ -67,10 +61,7 @@ class JobPoller:
         self._recorder = PollRecorder(cache, clock)
         self._jobs: dict[JobKey, PolledJob] = {}
         self._waiters: set[Waiter] = set()
-        self._deadlines: list[tuple[float, int, Waiter]] = []
-        self._deadline_numbers = itertools.count()
-        # Waits past their deadline that still expect a poll of one of their jobs.
-        self._late: list[Waiter] = []
+        self._deadlines = Deadlines()
         self._running: dict[PollRequest, anyio.CancelScope] = {}
         self._is_loop_running = False
         self._next_turn_at = math.inf
@@ -143,7 +134,7 @@ class JobPoller:
                 waiter.end()
                 continue
             waiter.deadline = min(waiter.deadline, now)
-            heapq.heappush(self._deadlines, (waiter.deadline, next(self._deadline_numbers), waiter))
+            self._deadlines.add(waiter)
         self._notify()
 
     async def close(self) -> None:
@@ -166,8 +157,7 @@ class JobPoller:
         for polled in waiter.jobs:
             polled.add_waiter(waiter, now)
         self._waiters.add(waiter)
-        if deadline < math.inf:
-            heapq.heappush(self._deadlines, (deadline, next(self._deadline_numbers), waiter))
+        self._deadlines.add(waiter)
         if any(polled.is_known for polled in waiter.jobs):
             waiter.wake()
         if not self._is_loop_running:
@@ -248,15 +238,14 @@ class JobPoller:
                 # Waiters that the latest poll woke run before time passes.
                 await anyio.lowlevel.checkpoint()
                 now = self._clock.monotonic()
-                self._collect_late_waits(now)
+                self._deadlines.collect_late(now)
                 next_request_at = self._start_requests(now)
-                self._end_late_waits(now)
-                self._next_turn_at = min(next_request_at, self._next_expiry())
+                self._deadlines.end_late(now, self._expects_poll)
+                self._next_turn_at = min(next_request_at, self._deadlines.next_expiry(len(self._waiters)))
                 await self._rest(self._next_turn_at - now)
         finally:
             self._is_loop_running = False
             self._deadlines.clear()
-            self._late.clear()
 
     def _start_requests(self, now: float) -> float:
         """Start the requests that are due and allowed; return when the next one can be started."""
@@ -287,7 +276,7 @@ class JobPoller:
         rate = self._source.rate
         spaced_until = self._listed_at + _SPACED_LIST_SECONDS
         may_be_free_key = rate.per_minute is None and len(self._jobs) <= _SMALL_LOOP_JOBS
-        if not (request.is_list and may_be_free_key and now < spaced_until and not self._late):
+        if not (request.is_list and may_be_free_key and now < spaced_until and not self._deadlines.has_late):
             return False
         if rate.num_recent(now) < _FREE_KEY_REQUESTS_PER_MINUTE:
             return False
@@ -343,32 +332,11 @@ class JobPoller:
         if self._sleep is not None:
             self._sleep.cancel()
 
-    def _collect_late_waits(self, now: float) -> None:
-        """Note the waits whose time is up."""
-        while self._deadlines and (self._deadlines[0][0] <= now or self._deadlines[0][2].is_over):
-            self._late.append(heapq.heappop(self._deadlines)[2])
-
-    def _end_late_waits(self, now: float) -> None:
-        """End the waits whose time is up, except those that expect a poll which runs, or runs as soon as another ends.
+    def _expects_poll(self, waiter: Waiter, now: float) -> bool:
+        """Return whether a wait needs a poll that runs, or runs as soon as another ends.
 
         A poll that the rate limit does not allow now is not waited for.
         """
         is_full = len(self._running) >= MAX_RUNNING_REQUESTS
-        late, self._late = self._late, []
-        for waiter in late:
-            if waiter.is_over:
-                continue
-            needed = [polled for polled in waiter.jobs if polled.needs_poll_before(waiter.deadline)]
-            expects_poll = any(is_full or polled.is_polling or polled.awaits_turn(now) for polled in needed)
-            if expects_poll and now < waiter.deadline + GRACE_SECONDS:
-                self._late.append(waiter)
-            else:
-                waiter.end()
-
-    def _next_expiry(self) -> float:
-        if len(self._deadlines) > 2 * len(self._waiters) + _SPARE_DEADLINES:
-            # Most of these waits ended before their deadline.
-            self._deadlines = [item for item in self._deadlines if not item[2].is_over]
-            heapq.heapify(self._deadlines)
-        late = min((waiter.deadline for waiter in self._late), default=math.inf) + GRACE_SECONDS
-        return min(late, self._deadlines[0][0] if self._deadlines else math.inf)
+        needed = [polled for polled in waiter.jobs if polled.needs_poll_before(waiter.deadline)]
+        return any(is_full or polled.is_polling or polled.awaits_turn(now) for polled in needed)
