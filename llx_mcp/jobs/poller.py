@@ -13,7 +13,7 @@ from anyio.abc import TaskGroup
 
 from llx_mcp.answers.requests import Until
 from llx_mcp.errors import UnreachableError
-from llx_mcp.jobs.batching import PollRequest, plan_requests
+from llx_mcp.jobs.batching import MAX_RUNNING_REQUESTS, PollRequest, plan_requests
 from llx_mcp.jobs.cache import JobCache, JobKey
 from llx_mcp.jobs.clock import Clock
 from llx_mcp.jobs.coordination import JobNews, LocalCoordinator, PollCoordinator
@@ -29,7 +29,6 @@ from llx_mcp.jobs.source import JobSource, get_service_time
 from llx_mcp.observation import observe, set_request_id
 
 CLOSING_SECONDS = 2.0
-MAX_RUNNING_REQUESTS = 8
 
 # A key without a known limit may be a free one, with 20 requests a minute. As long as a poll loop is small enough
 # for a free key, it spaces out its list requests once it has used most of that minute.
@@ -249,12 +248,11 @@ class JobPoller:
 
     def _start_requests(self, now: float) -> float:
         """Start the requests that are due and allowed; return when the next one can be started."""
-        num_free = MAX_RUNNING_REQUESTS - len(self._running)
-        if num_free <= 0:
+        if len(self._running) >= MAX_RUNNING_REQUESTS:
             # The end of any request wakes the loop.
             return math.inf
         allow_lists = self._recorder.allow_lists
-        for request in plan_requests(self._jobs.values(), now, allow_lists=allow_lists, max_requests=num_free):
+        for request in plan_requests(self._jobs.values(), now, allow_lists=allow_lists, running=self._running):
             if len(self._running) >= MAX_RUNNING_REQUESTS:
                 return math.inf
             if self._postpone_list(request, now):
