@@ -24,12 +24,11 @@ def apply_news(polled: PolledJob, news: JobNews, clock: Clock) -> None:
 
 def _record_state(polled: PolledJob, state: JobState, clock: Clock) -> None:
     now = clock.monotonic()
-    if polled.has_ended or polled.is_polling or polled.needs_full_fetch:
-        return
     if state.has_ended:
         # The state is a hint. The job is fetched here, with a key of this replica.
-        polled.expect_end(now)
-        polled.is_end_reported = True
+        polled.report_end(now)
+        return
+    if polled.has_ended or polled.is_polling or polled.needs_full_fetch:
         return
     # Clocks of machines differ a little; no poll is in the future.
     polled_at = now - max(clock.now().timestamp() - state.polled_at, 0.0)
