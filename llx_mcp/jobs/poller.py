@@ -308,9 +308,9 @@ class JobPoller:
 
     def _tell(self, jobs: Sequence[PolledJob]) -> None:
         """Tell other replicas what was polled. They fetch the jobs that only they wait for."""
-        ended = [job for job in jobs if self._guests.is_alone(job) and (job.needs_full_fetch or job.has_ended)]
-        self._coordinator.tell(list_states(jobs, ended, self._clock))
-        self._guests.end(job.key for job in ended)
+        self._coordinator.tell(list_states(jobs, self._clock))
+        ended = [job for job in jobs if job.needs_full_fetch or job.has_ended]
+        self._guests.end(job.key for job in ended if self._guests.is_alone(job))
 
     async def _rest(self, seconds: float) -> None:
         if self._wake.is_set():
