@@ -6,18 +6,20 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import anyio
 import pytest
-from redis.asyncio import SSLConnection
+from redis.asyncio import Redis, SSLConnection
 from redis.asyncio.cluster import RedisCluster
 
 from llx_mcp.errors import ConfigurationError
 from llx_mcp.jobs.coordination import JobState
 from llx_mcp.serving.redis_store import Claim, ReplicaStore, open_redis, parse_state
+from tests.jobs.virtual_time import virtual
 from tests.server.serving import find_port
 from tests.serving.redis_server import NEEDS_REDIS, RedisServer, running_redis
+from tests.serving.virtual_redis import VirtualRedis
 
 STATE = JobState("RUNNING", 17.5, None, 3.0, has_ended=False)
 
@@ -125,6 +127,11 @@ async def check_commands(store: ReplicaStore) -> None:
     for _ in range(2):
         await store.hasten("t1", "event", "j", 60)
     await store.probe("t1")
+
+
+@virtual
+async def test_double_in_memory_does_what_the_commands_do() -> None:
+    await check_commands(ReplicaStore(cast("Redis", VirtualRedis().open_client()), 6.0))
 
 
 @pytest.mark.parametrize("value", [None, 7, "", "x", "[]", '["RUNNING"]', ["RUNNING", "soon", None, 1, False], {}])
