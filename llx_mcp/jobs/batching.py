@@ -1,7 +1,7 @@
 """Plans which poll requests to send: several jobs in one list request where possible, the most urgent first."""
 
 import heapq
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from llx_mcp.jobs.polled_job import PolledJob
@@ -9,6 +9,9 @@ from llx_mcp.jobs.polled_job import PolledJob
 # List requests ask for these statuses only: the row of a job that has ended could be of any size.
 UNFINISHED = ("PENDING", "THROTTLED", "RUNNING")
 
+MAX_RUNNING_REQUESTS = 8
+# While other jobs are due, no more of them fetch jobs that have ended, so that many of those do not delay every poll.
+MAX_RUNNING_FETCHES = 6
 MAX_IDS = 100
 # URLs of 8 KB are accepted everywhere.
 _MAX_ID_CHARS = 5_000
@@ -25,34 +28,46 @@ class PollRequest:
     jobs: tuple[PolledJob, ...]
     is_list: bool
 
+    @property
+    def is_fetch(self) -> bool:
+        """Whether it fetches a job that has probably ended, with its sections."""
+        return not self.is_list and self.jobs[0].needs_full_fetch
+
 
 def plan_requests(
-    jobs: Iterable[PolledJob], now: float, *, allow_lists: bool, max_requests: int | None = None
+    jobs: Iterable[PolledJob],
+    now: float,
+    *,
+    allow_lists: bool,
+    running: Collection[PollRequest] = (),
 ) -> list[PollRequest]:
-    """Return the requests that are due, in the order in which to send them.
+    """Return the requests that are due, in the order in which to send them; at least those that can be sent now.
 
     Args:
         jobs: all jobs of the poll loop.
         now: time of the monotonic clock, in seconds.
         allow_lists: whether several jobs may share a list request.
-        max_requests: number of requests that can be sent now; the plan may leave out those behind them.
+        running: the requests that run.
     """
     idle = [job for job in jobs if not (job.is_polling or job.has_ended) and job.may_poll(now)]
     due = [job for job in idle if job.due_at <= now]
-    if not due:
-        return []
     ended = [job for job in due if job.needs_full_fetch]
-    if max_requests is not None and len(ended) >= max_requests:
-        # With many ended jobs this saves sorting them all at each turn of the loop.
-        first = heapq.nlargest(max_requests, ended, key=lambda job: _urgency(job, now))
-        return [_single(job) for job in first]
-    due.sort(key=lambda job: _urgency(job, now), reverse=True)
-    listed = [job for job in due if allow_lists and _can_be_listed(job)]
-    single = [job for job in due if not (allow_lists and _can_be_listed(job))]
-    requests = [_single(job) for job in single if job.needs_full_fetch]
-    requests += _plan_lists(listed, idle, now)
-    requests += [_single(job) for job in single if not job.needs_full_fetch]
+    others = [job for job in due if not job.needs_full_fetch]
+    # With many ended jobs this saves sorting them all at each turn of the loop.
+    first = heapq.nlargest(_count_free(running, others), ended, key=lambda job: len(job.waiters) * (now - job.due_at))
+    requests = [_single(job) for job in first]
+    others.sort(key=lambda job: len(job.waiters) * _share_of_interval(job, now), reverse=True)
+    requests += _plan_lists([job for job in others if allow_lists and _can_be_listed(job)], idle, now)
+    requests += [_single(job) for job in others if not (allow_lists and _can_be_listed(job))]
     return requests
+
+
+def _count_free(running: Collection[PollRequest], others: Sequence[PolledJob]) -> int:
+    """Return how many jobs that have ended can be fetched now, when others are due, or none is."""
+    num_free = MAX_RUNNING_REQUESTS - len(running)
+    if others:
+        num_free = min(num_free, MAX_RUNNING_FETCHES - sum(request.is_fetch for request in running))
+    return max(num_free, 0)
 
 
 def _single(job: PolledJob) -> PollRequest:
@@ -109,7 +124,3 @@ def _share_of_interval(job: PolledJob, now: float) -> float:
     if job.polled_at is None:
         return 1.0 + (now - job.added_at)
     return (now - job.polled_at) / max(job.interval_seconds, 0.1)
-
-
-def _urgency(job: PolledJob, now: float) -> tuple[bool, float]:
-    return job.needs_full_fetch, len(job.waiters) * _share_of_interval(job, now)

@@ -39,7 +39,7 @@ class JobState:
         polled_at: when it was polled, in seconds of the epoch.
         created_at: when it was created, in seconds of the epoch.
         interval_seconds: time from this poll to the next one.
-        has_ended: whether nothing is left to poll. The job may also be one that cannot be read.
+        has_ended: whether the job has probably ended. It may also be one that cannot be read.
     """
 
     status: str

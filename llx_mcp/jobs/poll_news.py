@@ -1,6 +1,6 @@
 """What the poll loop makes of the news of other replicas, and what it tells them."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from llx_mcp.jobs.cache import JobKey
@@ -24,12 +24,11 @@ def apply_news(polled: PolledJob, news: JobNews, clock: Clock) -> None:
 
 def _record_state(polled: PolledJob, state: JobState, clock: Clock) -> None:
     now = clock.monotonic()
-    if polled.has_ended or polled.is_polling or polled.needs_full_fetch:
-        return
     if state.has_ended:
         # The state is a hint. The job is fetched here, with a key of this replica.
-        polled.expect_end(now)
-        polled.is_end_reported = True
+        polled.report_end(now)
+        return
+    if polled.has_ended or polled.is_polling or polled.needs_full_fetch:
         return
     # Clocks of machines differ a little; no poll is in the future.
     polled_at = now - max(clock.now().timestamp() - state.polled_at, 0.0)
@@ -42,18 +41,15 @@ def _record_state(polled: PolledJob, state: JobState, clock: Clock) -> None:
     polled.record_state(job, polled_at, state.interval_seconds, now)
 
 
-def list_states(jobs: Iterable[PolledJob], ended: Collection[PolledJob], clock: Clock) -> list[tuple[JobKey, JobState]]:
-    """Return the states of jobs that were just polled, without those whose poll failed or says nothing yet.
+def list_states(jobs: Iterable[PolledJob], clock: Clock) -> list[tuple[JobKey, JobState]]:
+    """Return the states of jobs that were just polled, without those whose poll failed or says nothing.
 
-    Args:
-        jobs: the jobs.
-        ended: those that have probably ended, and are not fetched here.
-        clock: tells the time of the poll.
+    One that has probably ended counts as ended, so that the other replicas fetch it while this one does.
     """
     states = []
     for polled in jobs:
-        has_ended = polled.has_ended or polled in ended
-        if polled.failure is not None or (polled.needs_full_fetch and not has_ended):
+        has_ended = polled.has_ended or polled.needs_full_fetch
+        if polled.failure is not None:
             continue
         status = polled.job.status if polled.job is not None else "FAILED"
         if not (polled.is_known or has_ended) or status not in KNOWN_STATUSES:

@@ -66,6 +66,8 @@ class PolledJob:
     is_end_reported: bool = False
     _poll_started_at: float = 0.0
     _is_hastened: bool = False
+    # Whether another replica reported the end while a poll ran.
+    _is_end_due: bool = False
 
     @property
     def is_known(self) -> bool:
@@ -107,6 +109,9 @@ class PolledJob:
         if self._is_hastened and not self.has_ended:
             self.due_at = min(self.due_at, self._poll_started_at + _HASTENED_SECONDS)
         self._is_hastened = False
+        if self._is_end_due:
+            self._is_end_due = False
+            self.report_end(self._poll_started_at)
 
     def hasten(self, now: float) -> None:
         """Poll soon, because the job has probably changed. A running poll may have begun before the change."""
@@ -158,6 +163,14 @@ class PolledJob:
         self.num_failures = 0
         self.needs_full_fetch = True
         self.due_at = now
+
+    def report_end(self, now: float) -> None:
+        """Record that the job has ended, as another replica says. A running poll may have begun before that."""
+        if self.is_polling:
+            self._is_end_due = True
+        elif not (self.needs_full_fetch or self.has_ended):
+            self.expect_end(now)
+            self.is_end_reported = True
 
     def end(self, *, job: "Job | None" = None, error: LlxError | None = None) -> None:
         """End polling: the finished job is here with all its sections, or it cannot be read."""

@@ -4,8 +4,6 @@ Concurrent waits share the polls of a job, several jobs share a request where th
 share the rate limit of the key. Waiting never changes a job, and a cancelled wait does not affect the others.
 """
 
-import heapq
-import itertools
 import math
 from collections.abc import AsyncGenerator, Sequence
 
@@ -15,10 +13,11 @@ from anyio.abc import TaskGroup
 
 from llx_mcp.answers.requests import Until
 from llx_mcp.errors import UnreachableError
-from llx_mcp.jobs.batching import PollRequest, plan_requests
+from llx_mcp.jobs.batching import MAX_RUNNING_REQUESTS, PollRequest, plan_requests
 from llx_mcp.jobs.cache import JobCache, JobKey
 from llx_mcp.jobs.clock import Clock
 from llx_mcp.jobs.coordination import JobNews, LocalCoordinator, PollCoordinator
+from llx_mcp.jobs.deadlines import Deadlines
 from llx_mcp.jobs.guests import GuestJobs
 from llx_mcp.jobs.poll_news import apply_news, list_states
 from llx_mcp.jobs.poll_schedule import PollSchedule
@@ -29,19 +28,13 @@ from llx_mcp.jobs.rate_limited_source import RateLimitedSource
 from llx_mcp.jobs.source import JobSource, get_service_time
 from llx_mcp.observation import observe, set_request_id
 
-# A wait outlasts its timeout only for a poll that it still needs, and by no more than this.
-GRACE_SECONDS = 10.0
 CLOSING_SECONDS = 2.0
-MAX_RUNNING_REQUESTS = 8
 
 # A key without a known limit may be a free one, with 20 requests a minute. As long as a poll loop is small enough
 # for a free key, it spaces out its list requests once it has used most of that minute.
 _SMALL_LOOP_JOBS = 50
 _FREE_KEY_REQUESTS_PER_MINUTE = 14
 _SPACED_LIST_SECONDS = 10.0
-
-# The heap of deadlines is cleaned up when it has this many more entries than twice the open waits.
-_SPARE_DEADLINES = 64
 
 
 class JobPoller:
@@ -67,10 +60,7 @@ class JobPoller:
         self._recorder = PollRecorder(cache, clock)
         self._jobs: dict[JobKey, PolledJob] = {}
         self._waiters: set[Waiter] = set()
-        self._deadlines: list[tuple[float, int, Waiter]] = []
-        self._deadline_numbers = itertools.count()
-        # Waits past their deadline that still expect a poll of one of their jobs.
-        self._late: list[Waiter] = []
+        self._deadlines = Deadlines()
         self._running: dict[PollRequest, anyio.CancelScope] = {}
         self._is_loop_running = False
         self._next_turn_at = math.inf
@@ -143,7 +133,7 @@ class JobPoller:
                 waiter.end()
                 continue
             waiter.deadline = min(waiter.deadline, now)
-            heapq.heappush(self._deadlines, (waiter.deadline, next(self._deadline_numbers), waiter))
+            self._deadlines.add(waiter)
         self._notify()
 
     async def close(self) -> None:
@@ -166,8 +156,7 @@ class JobPoller:
         for polled in waiter.jobs:
             polled.add_waiter(waiter, now)
         self._waiters.add(waiter)
-        if deadline < math.inf:
-            heapq.heappush(self._deadlines, (deadline, next(self._deadline_numbers), waiter))
+        self._deadlines.add(waiter)
         if any(polled.is_known for polled in waiter.jobs):
             waiter.wake()
         if not self._is_loop_running:
@@ -248,24 +237,22 @@ class JobPoller:
                 # Waiters that the latest poll woke run before time passes.
                 await anyio.lowlevel.checkpoint()
                 now = self._clock.monotonic()
-                self._collect_late_waits(now)
+                self._deadlines.collect_late(now)
                 next_request_at = self._start_requests(now)
-                self._end_late_waits(now)
-                self._next_turn_at = min(next_request_at, self._next_expiry())
+                self._deadlines.end_late(now, self._expects_poll)
+                self._next_turn_at = min(next_request_at, self._deadlines.next_expiry(len(self._waiters)))
                 await self._rest(self._next_turn_at - now)
         finally:
             self._is_loop_running = False
             self._deadlines.clear()
-            self._late.clear()
 
     def _start_requests(self, now: float) -> float:
         """Start the requests that are due and allowed; return when the next one can be started."""
-        num_free = MAX_RUNNING_REQUESTS - len(self._running)
-        if num_free <= 0:
+        if len(self._running) >= MAX_RUNNING_REQUESTS:
             # The end of any request wakes the loop.
             return math.inf
         allow_lists = self._recorder.allow_lists
-        for request in plan_requests(self._jobs.values(), now, allow_lists=allow_lists, max_requests=num_free):
+        for request in plan_requests(self._jobs.values(), now, allow_lists=allow_lists, running=self._running):
             if len(self._running) >= MAX_RUNNING_REQUESTS:
                 return math.inf
             if self._postpone_list(request, now):
@@ -287,7 +274,7 @@ class JobPoller:
         rate = self._source.rate
         spaced_until = self._listed_at + _SPACED_LIST_SECONDS
         may_be_free_key = rate.per_minute is None and len(self._jobs) <= _SMALL_LOOP_JOBS
-        if not (request.is_list and may_be_free_key and now < spaced_until and not self._late):
+        if not (request.is_list and may_be_free_key and now < spaced_until and not self._deadlines.has_late):
             return False
         if rate.num_recent(now) < _FREE_KEY_REQUESTS_PER_MINUTE:
             return False
@@ -321,9 +308,9 @@ class JobPoller:
 
     def _tell(self, jobs: Sequence[PolledJob]) -> None:
         """Tell other replicas what was polled. They fetch the jobs that only they wait for."""
-        ended = [job for job in jobs if self._guests.is_alone(job) and (job.needs_full_fetch or job.has_ended)]
-        self._coordinator.tell(list_states(jobs, ended, self._clock))
-        self._guests.end(job.key for job in ended)
+        self._coordinator.tell(list_states(jobs, self._clock))
+        ended = [job for job in jobs if job.needs_full_fetch or job.has_ended]
+        self._guests.end(job.key for job in ended if self._guests.is_alone(job))
 
     async def _rest(self, seconds: float) -> None:
         if self._wake.is_set():
@@ -343,32 +330,11 @@ class JobPoller:
         if self._sleep is not None:
             self._sleep.cancel()
 
-    def _collect_late_waits(self, now: float) -> None:
-        """Note the waits whose time is up."""
-        while self._deadlines and (self._deadlines[0][0] <= now or self._deadlines[0][2].is_over):
-            self._late.append(heapq.heappop(self._deadlines)[2])
-
-    def _end_late_waits(self, now: float) -> None:
-        """End the waits whose time is up, except those that expect a poll which runs, or runs as soon as another ends.
+    def _expects_poll(self, waiter: Waiter, now: float) -> bool:
+        """Return whether a wait needs a poll that runs, or runs as soon as another ends.
 
         A poll that the rate limit does not allow now is not waited for.
         """
         is_full = len(self._running) >= MAX_RUNNING_REQUESTS
-        late, self._late = self._late, []
-        for waiter in late:
-            if waiter.is_over:
-                continue
-            needed = [polled for polled in waiter.jobs if polled.needs_poll_before(waiter.deadline)]
-            expects_poll = any(is_full or polled.is_polling or polled.awaits_turn(now) for polled in needed)
-            if expects_poll and now < waiter.deadline + GRACE_SECONDS:
-                self._late.append(waiter)
-            else:
-                waiter.end()
-
-    def _next_expiry(self) -> float:
-        if len(self._deadlines) > 2 * len(self._waiters) + _SPARE_DEADLINES:
-            # Most of these waits ended before their deadline.
-            self._deadlines = [item for item in self._deadlines if not item[2].is_over]
-            heapq.heapify(self._deadlines)
-        late = min((waiter.deadline for waiter in self._late), default=math.inf) + GRACE_SECONDS
-        return min(late, self._deadlines[0][0] if self._deadlines else math.inf)
+        needed = [polled for polled in waiter.jobs if polled.needs_poll_before(waiter.deadline)]
+        return any(is_full or polled.is_polling or polled.awaits_turn(now) for polled in needed)

@@ -44,8 +44,48 @@ class PollsOwner(Protocol):
 class _SharedJob:
     key: JobKey
     turn: Turn
-    # When another replica was first seen to hold it; None if none does.
+    # When another replica was first seen to hold the lease, and when the lease expires; None if none holds it.
     followed_at: float | None = None
+    expires_at: float | None = None
+    state: JobState | None = None
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether a replica saw the end. Only a fetch is left, which needs no lease."""
+        return self.state is not None and self.state.has_ended
+
+    def hold(self, turn: Turn) -> None:
+        """Note that this replica holds the lease."""
+        self.turn = turn
+        self.followed_at = self.expires_at = None
+
+    def follow(self, now: float, expires_at: float) -> None:
+        """Note that another replica holds the lease."""
+        self.followed_at = now if self.followed_at is None else self.followed_at
+        self.expires_at = expires_at
+        self._update_turn()
+
+    def go_alone(self) -> None:
+        """Poll at once, but from the end of its lease on if another replica polls the job."""
+        if self.expires_at is None or self.state is None:
+            self.turn = ALWAYS
+        else:
+            self.turn = Turn(self.expires_at, math.inf)
+
+    def note_state(self, state: JobState) -> None:
+        """Note the state, unless a newer one is known."""
+        if self.state is None or self.state.polled_at <= state.polled_at:
+            self.state = state
+        self._update_turn()
+
+    def _update_turn(self) -> None:
+        if self.followed_at is None or self.expires_at is None:
+            return
+        # Redis is asked first, so that not all replicas begin to poll when a lease ends.
+        begins_at = self.expires_at + CLAIM_SECONDS
+        if self.state is None:
+            begins_at = min(begins_at, self.followed_at + _FIRST_POLL_SECONDS)
+        self.turn = Turn(begins_at, math.inf)
 
 
 class SharedPolls:
@@ -98,7 +138,7 @@ class SharedPolls:
         self._on_news = on_news
 
     def add(self, key: JobKey) -> Turn:
-        """Claim a job; until Redis answers, it may not be polled for at most a second."""
+        """Claim a job. It may be polled in a second, or sooner if Redis answers that no other replica leads."""
         name = _name(self._secret, f"job\0{key.scope.project_id}\0{key.scope.organization_id}\0{key.job_id}")
         turn = ALWAYS if self._is_alone else Turn(self._clock.monotonic() + CLAIM_SECONDS, math.inf)
         self._jobs[name] = _SharedJob(key, turn)
@@ -120,16 +160,16 @@ class SharedPolls:
         self._owner.note_removed(self, key)
 
     def tell(self, states: Sequence[tuple[JobKey, JobState]]) -> None:
-        """Note the states of jobs. One that has ended is not polled any more by anyone."""
+        """Note the states of jobs. One that has ended is not polled any more, unless a later state says otherwise."""
         for key, state in states:
             name = self._names.get(key)
             if name is None:
                 continue
-            is_known = state.has_ended and self._jobs[name].followed_at is not None
+            job = self._jobs[name]
+            is_known = state.has_ended and (job.has_ended or job.followed_at is not None)
+            job.state = state
             if not (is_known or self._is_alone):
                 self._states[name] = state
-            if state.has_ended:
-                self.remove(key)
         self._owner.note_due()
 
     def close(self) -> None:
@@ -153,8 +193,7 @@ class SharedPolls:
         self._states.clear()
         self._released.clear()
         for job in self._jobs.values():
-            begins_at = -math.inf if job.followed_at is None else job.turn.begins_at - CLAIM_SECONDS
-            job.turn = Turn(begins_at, math.inf)
+            job.go_alone()
         self._on_news([JobNews(job.key, job.turn) for job in self._jobs.values()])
 
     def reclaim(self) -> None:
@@ -168,56 +207,62 @@ class SharedPolls:
         Raises:
             RedisError, OSError, TimeoutError: Redis cannot be used.
         """
+        # Read together, because no replica may find a lease free before it knows that the job has ended.
+        states, released = dict(self._states), set(self._released)
         if self._pause_seconds:
             seconds, self._pause_seconds = self._pause_seconds, 0.0
             await store.pause(self.group, self.token, seconds)
-        if self._states:
-            states, self._states = self._states, {}
+        if states:
             await store.tell(self.group, self.token, states)
-        if self._released:
-            released, self._released = self._released, set()
+            # Only now, because they are sent again if this is cancelled.
+            self._states = {name: state for name, state in self._states.items() if states.get(name) is not state}
+        if released:
             await store.release(self.group, self.token, sorted(released), leaves=not self._jobs)
+            self._released -= released
         if self._clock.monotonic() >= self.claim_at:
             self.claim_at = self._clock.monotonic() + self._lease_seconds / 3 if self._jobs else math.inf
             names, self._new = list(self._jobs), set()
             await self._claim(store, names)
-            await self._want(store, names)
         elif self._new:
             names, self._new = list(self._new), set()
             self.claim_at = min(self.claim_at, self._clock.monotonic() + self._lease_seconds / 3)
             await self._claim(store, names)
-            await self._want(store, names)
 
     def apply(self, news: Mapping[str, Any]) -> None:
         """Apply news of another replica with the same key."""
         if seconds := news.get("pause"):
             self._rate.share_pause(self._clock.monotonic(), float(seconds))
-        if any(name in self._jobs for name in news.get("free", ())):
-            self.claim_at = 0.0
+        freed = (name for name in news.get("free", ()) if name in self._jobs)
+        self._new.update(name for name in freed if not self._jobs[name].has_ended)
         changes = self._list_wanted(news.get("want", {}))
         for name in news.get("taken", ()):
             if job := self._jobs.get(name):
-                self._follow(job, self._lease_seconds, has_state=True)
+                self._follow(job, self._lease_seconds)
                 changes.append(JobNews(job.key, job.turn))
         for name, value in news.get("states", {}).items():
             job, state = self._jobs.get(name), parse_state(value)
             if job is not None and state is not None:
-                changes.append(JobNews(job.key, state=state))
+                job.note_state(state)
+                changes.append(JobNews(job.key, job.turn, state))
         if changes:
             self._on_news(changes)
 
     async def _claim(self, store: ReplicaStore, names: Sequence[str]) -> None:
+        """Claim those of the jobs that have not ended, and let the replica that leads poll them."""
+        names = [name for name in names if name in self._jobs and not self._jobs[name].has_ended]
+        earlier_lead = self._lead
         for begin in range(0, max(len(names), 1), _CHUNK):
             chunk = names[begin : begin + _CHUNK]
             began_at = self._clock.monotonic()
             pause_seconds, self._lead, claims = await store.claim(self.group, self.token, chunk)
             if pause_seconds:
                 self._rate.share_pause(self._clock.monotonic(), pause_seconds)
-            self._apply_claims(began_at, dict(zip(chunk, claims, strict=True)))
+            self._apply_claims(began_at, earlier_lead, dict(zip(chunk, claims, strict=True)))
+        await self._want(store, names)
 
     async def _want(self, store: ReplicaStore, names: Sequence[str]) -> None:
         """Ask the replica that leads to poll jobs. It learns the ids of those that it has not taken yet."""
-        if not self._lead or self._lead == self.token:
+        if not self._has_other_lead:
             return
         jobs = {name: self._jobs[name] for name in names if name in self._jobs}
         sealed = {name: self._seal.close(job.key) if job.followed_at is None else None for name, job in jobs.items()}
@@ -236,7 +281,11 @@ class SharedPolls:
                 wanted.append(JobNews(key, wanted_seconds=self._lease_seconds))
         return wanted
 
-    def _apply_claims(self, began_at: float, claims: Mapping[str, Claim]) -> None:
+    @property
+    def _has_other_lead(self) -> bool:
+        return self._lead not in ("", self.token)
+
+    def _apply_claims(self, began_at: float, earlier_lead: str, claims: Mapping[str, Claim]) -> None:
         changes = []
         for name, claim in claims.items():
             job = self._jobs.get(name)
@@ -245,25 +294,34 @@ class SharedPolls:
                 if claim.seconds_left is None:
                     self._released.add(name)
                 continue
+            if claim.state is not None:
+                job.note_state(claim.state)
             if claim.seconds_left is None:
-                job.followed_at = None
                 # Measured from before the command, so that it ends here no later than in Redis.
-                job.turn = Turn(-math.inf, began_at + self._lease_seconds)
+                job.hold(Turn(self._choose_begin(job, earlier_lead), began_at + self._lease_seconds))
             else:
-                self._follow(job, claim.seconds_left, has_state=claim.state is not None)
+                self._follow(job, claim.seconds_left)
             changes.append(JobNews(job.key, job.turn, claim.state))
         if changes:
             self._on_news(changes)
 
-    def _follow(self, job: _SharedJob, seconds_left: float, *, has_state: bool) -> None:
-        now = self._clock.monotonic()
+    def _choose_begin(self, job: _SharedJob, earlier_lead: str) -> float:
+        """Return from when on to poll a job whose lease is held here.
+
+        If another replica leads, it has a second to take the job: since the job was added, or since that one leads.
+        """
+        if not self._has_other_lead:
+            return -math.inf
         if job.followed_at is None:
-            job.followed_at = now
+            return job.turn.begins_at
+        # A replica that led before, and has not renewed its lease, is gone.
+        return -math.inf if self._lead == earlier_lead else self._clock.monotonic() + CLAIM_SECONDS
+
+    def _follow(self, job: _SharedJob, seconds_left: float) -> None:
+        now = self._clock.monotonic()
         expires_at = now + seconds_left + _EXPIRED_SECONDS
         self.claim_at = min(self.claim_at, expires_at)
-        # Redis is asked first, so that not all replicas begin to poll when a lease ends.
-        begins_at = expires_at + CLAIM_SECONDS
-        job.turn = Turn(begins_at if has_state else min(begins_at, job.followed_at + _FIRST_POLL_SECONDS), math.inf)
+        job.follow(now, expires_at)
 
     def _note_pause(self, seconds: float) -> None:
         if not self._is_alone:

@@ -1,6 +1,6 @@
 """The plan of poll requests: which jobs share one, and which go first."""
 
-from llx_mcp.jobs.batching import MAX_IDS, PollRequest, plan_requests
+from llx_mcp.jobs.batching import MAX_IDS, MAX_RUNNING_FETCHES, MAX_RUNNING_REQUESTS, PollRequest, plan_requests
 from llx_mcp.jobs.cache import JobKey
 from llx_mcp.jobs.poll_schedule import PollSchedule
 from llx_mcp.jobs.polled_job import PolledJob, Waiter
@@ -26,6 +26,19 @@ def polled(
 def plan(*jobs: PolledJob, allow_lists: bool = True) -> list[PollRequest]:
     """Return the plan at `NOW`."""
     return plan_requests(jobs, NOW, allow_lists=allow_lists)
+
+
+def fetches(number: int, due_ago: float = 0.0) -> list[PolledJob]:
+    """Make jobs that have probably ended, each due a second longer than the one before."""
+    ended = [polled(f"ext-{index}", due_in=-due_ago - index) for index in range(number)]
+    for job in ended:
+        job.needs_full_fetch = True
+    return ended
+
+
+def run(*jobs: PolledJob) -> list[PollRequest]:
+    """Return running requests for jobs."""
+    return [PollRequest((job,), is_list=False) for job in jobs]
 
 
 def test_no_request_is_planned_before_a_job_is_due() -> None:
@@ -79,15 +92,35 @@ def test_job_that_is_being_polled_or_has_ended_is_left_out() -> None:
     assert plan(out, ended) == []
 
 
-def test_limited_plan_is_the_beginning_of_the_whole_plan() -> None:
-    ended = [polled(f"ext-{number}", polled_ago=number + 1.0) for number in range(9)]
-    for each in ended:
-        each.needs_full_fetch = True
-    others = [polled("ext-a"), polled("ext-b")]
-    whole = plan_requests([*others, *ended], NOW, allow_lists=True)
-    for most in (1, 3, 9):
-        assert plan_requests([*others, *ended], NOW, allow_lists=True, max_requests=most) == whole[:most]
-    assert plan_requests([*others, *ended], NOW, allow_lists=True, max_requests=10) == whole
+def test_plan_has_as_many_fetches_as_can_be_sent_and_those_that_are_due_the_longest() -> None:
+    ended = fetches(12)
+    expected = [PollRequest((job,), is_list=False) for job in reversed(ended)]
+    assert plan(*ended) == expected[:MAX_RUNNING_REQUESTS]
+    for number in range(MAX_RUNNING_REQUESTS + 1):
+        free = MAX_RUNNING_REQUESTS - number
+        assert plan_requests(ended, NOW, allow_lists=True, running=run(*fetches(number))) == expected[:free]
+
+
+def test_fetches_leave_some_requests_to_jobs_that_are_due() -> None:
+    ended, others = fetches(12), (polled("ext-a"), polled("ext-b"))
+    listed = PollRequest(others, is_list=True)
+    first = plan(*ended, *others)
+    assert ([request.is_fetch for request in first], first[-1]) == ([True] * MAX_RUNNING_FETCHES + [False], listed)
+    for number in range(MAX_RUNNING_REQUESTS + 1):
+        running = run(*fetches(number))
+        planned = plan_requests([*ended, *others], NOW, allow_lists=True, running=running)
+        assert sum(request.is_fetch for request in planned) == max(MAX_RUNNING_FETCHES - number, 0)
+        assert planned[-1] == listed
+    # A list that runs is no fetch.
+    planned = plan_requests([*ended, *others], NOW, allow_lists=True, running=[PollRequest(others, is_list=True)])
+    assert sum(request.is_fetch for request in planned) == MAX_RUNNING_FETCHES
+
+
+def test_jobs_that_ended_first_are_fetched_first_whatever_their_interval() -> None:
+    early, late = fetches(2, due_ago=5.0), fetches(9)
+    for job in late:
+        job.due_at, job.interval_seconds = NOW - 1, 0.5
+    assert {request.jobs[0] for request in plan(*late, *early)[:2]} == set(early)
 
 
 def test_id_of_another_format_is_polled_alone_until_the_job_is_known() -> None:
@@ -149,11 +182,3 @@ def test_job_whose_retry_is_due_at_once_is_planned_like_one_with_a_short_interva
     few = polled("few", polled_ago=99.0)
     plans = plan(long, few, short, refused, allow_lists=False)
     assert [request.jobs[0] for request in plans] == [short, refused, few, long]
-
-
-def test_plan_is_not_cut_before_the_ended_jobs_fill_it() -> None:
-    ended = polled("ext-ended")
-    ended.needs_full_fetch = True
-    other = polled("ext-a")
-    whole = [PollRequest((ended,), is_list=False), PollRequest((other,), is_list=False)]
-    assert plan_requests([other, ended], NOW, allow_lists=True, max_requests=2) == whole

@@ -132,8 +132,9 @@ async def test_turn_that_begins_later_is_waited_for() -> None:
         progress = await reader.wait_many(["ext-1"], timeout_seconds=600)
         assert progress.num_ended == 1
         assert service.poll_times("ext-1")[0] == pytest.approx(7)
-        assert script.told[-1] == ("ext-1", "COMPLETED", True)
-        assert set(script.told[:-1]) == {("ext-1", "RUNNING", False)}
+        # The poll after the end says that the job has ended, and so does its fetch.
+        assert script.told[-2:] == [("ext-1", "RUNNING", True), ("ext-1", "COMPLETED", True)]
+        assert set(script.told[:-2]) == {("ext-1", "RUNNING", False)}
         assert script.keys == {}
     assert script.is_closed
 
@@ -182,6 +183,35 @@ async def test_end_that_is_not_true_ends_no_wait_and_no_list_requests() -> None:
         # Lists contradict nothing: it was the other replica that was wrong.
         assert any(seen.is_list for seen in service.seen)
         group.cancel_scope.cancel()
+
+
+@virtual
+async def test_end_is_told_before_the_job_is_fetched() -> None:
+    service, script = Service(VirtualClock()), Scripted(ALWAYS)
+    ids = [service.add(f"ext-{number}", 20) for number in range(2)]
+    async with coordinated(service, script) as reader, anyio.create_task_group() as group:
+        await start_wait(reader, group, *ids)
+        await anyio.sleep(10)
+        service.answer_seconds = 8
+        await anyio.sleep(20)
+        assert [told for told in script.told if told[2]] == [(job_id, "RUNNING", True) for job_id in ids]
+        assert [seen.at for seen in service.seen if seen.expand] == pytest.approx([27, 27], abs=3)
+        group.cancel_scope.cancel()
+
+
+@virtual
+async def test_end_that_is_told_during_a_poll_is_fetched_after_it() -> None:
+    service, script = Service(VirtualClock()), Scripted(ALWAYS)
+    service.add("ext-1", 6)
+    service.answer_seconds = 5
+    async with coordinated(service, script) as reader, anyio.create_task_group() as group:
+        found = await start_wait(reader, group, "ext-1")
+        # The poll is answered when the job has not ended yet, and another replica polls from now on.
+        script.set_turn("ext-1", NEVER)
+        script.say("ext-1", "COMPLETED", VirtualClock(), has_ended=True)
+        await anyio.sleep(11)
+        assert [seen.expand != () for seen in service.seen] == [False, True]
+        assert found[0].num_ended == 1
 
 
 @virtual

@@ -38,6 +38,21 @@ async def test_many_jobs_share_list_requests_and_each_is_fetched_once() -> None:
     assert len(lists) <= 40
 
 
+@virtual
+async def test_many_jobs_that_end_at_once_do_not_delay_the_polls_of_others() -> None:
+    service = Service(VirtualClock())
+    ids = [service.add(f"ext-{number}", 20 if number < 80 else 600) for number in range(90)]
+    async with reading(service) as reader, anyio.create_task_group() as group:
+        group.start_soon(wait_for, reader, ids)
+        await anyio.sleep(20)
+        service.answer_seconds = 2
+        await anyio.sleep(20)
+        # The fetches take 20 s and more.
+        assert len([seen for seen in service.seen if seen.expand]) < 80
+        assert [at for at in service.poll_times(ids[-1]) if at > 20] == pytest.approx([20.5, 26.5, 32.5])
+        group.cancel_scope.cancel()
+
+
 @pytest.mark.parametrize("lists", ["are refused", "ignore ids", "ignore status", "take the last status"])
 def test_jobs_are_polled_one_by_one_once_lists_prove_unusable(lists: Lists) -> None:
     @virtual

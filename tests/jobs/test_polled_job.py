@@ -49,6 +49,37 @@ def test_poll_counts_from_its_start_and_the_next_follows_the_age_of_the_job() ->
     assert (polled.interval_seconds, polled.due_at) == pytest.approx((203 * 0.055, 203 * 1.055))
 
 
+def test_end_that_is_reported_is_fetched_at_once_or_after_the_running_poll() -> None:
+    idle, polling = make(), make()
+    idle.report_end(10.0)
+    assert (idle.needs_full_fetch, idle.is_end_reported, idle.due_at) == (True, True, 10.0)
+    polling.start_poll(9.0)
+    polling.report_end(10.0)
+    polling.record_job(RUNNING, at(11.0), 11.0)
+    assert not polling.needs_full_fetch
+    polling.finish_poll()
+    assert (polling.needs_full_fetch, polling.is_end_reported, polling.due_at) == (True, True, 9.0)
+    # It was not true, and is not reported again.
+    polling.start_poll(12.0)
+    polling.record_job(RUNNING, at(13.0), 13.0)
+    polling.finish_poll()
+    assert (polling.needs_full_fetch, polling.is_end_reported) == (False, False)
+
+
+def test_end_that_is_known_here_is_not_reported() -> None:
+    expected, ended, polling = make(), make(), make()
+    expected.expect_end(5.0)
+    ended.end(job=RUNNING)
+    polling.start_poll(9.0)
+    polling.report_end(10.0)
+    polling.expect_end(11.0)
+    polling.finish_poll()
+    for polled in (expected, ended):
+        polled.report_end(10.0)
+    assert [polled.is_end_reported for polled in (expected, ended, polling)] == [False] * 3
+    assert (expected.due_at, polling.due_at) == (5.0, 11.0)
+
+
 def test_transient_failures_are_retried_later_each_time_and_a_refusal_as_soon_as_the_rate_limit_allows() -> None:
     polled = make()
     add_waiter(polled, LATE)

@@ -27,7 +27,7 @@ async def is_idle(reader: JobReader) -> bool:
 
 def nothing_left(poller: JobPoller) -> bool:
     """Return whether a poller has no wait, and no job, request or loop that is left of an earlier one."""
-    return not (poller._jobs or poller._waiters or poller._late or poller._running or poller._is_loop_running)
+    return not (poller._jobs or poller._waiters or len(poller._deadlines) or poller._running or poller._is_loop_running)
 
 
 async def wait_for(reader: JobReader, job_ids: list[str], project_id: str | None = None) -> None:

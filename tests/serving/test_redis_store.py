@@ -3,19 +3,21 @@
 import json
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import anyio
 import pytest
-from redis.asyncio import SSLConnection
+from redis.asyncio import Redis, SSLConnection
 from redis.exceptions import NoPermissionError
 
 from llx_mcp.errors import ConfigurationError
 from llx_mcp.jobs.coordination import JobState
 from llx_mcp.serving.redis_store import Claim, ReplicaStore, open_redis, open_store, parse_state
 from tests.conftest import ROOT
+from tests.jobs.virtual_time import virtual
 from tests.serving.redis_server import NEEDS_REDIS, running_redis
 from tests.serving.redis_setups import LEAVES_CONNECTIONS, PASSWORD, STARTS, cluster_redis, make_certificates
+from tests.serving.virtual_redis import VirtualRedis
 
 STATE = JobState("RUNNING", 17.5, None, 3.0, has_ended=False)
 
@@ -114,6 +116,11 @@ async def test_user_needs_the_rights_of_the_docs_alone(is_cluster: bool, tmp_pat
         with pytest.raises(NoPermissionError):
             await store.client.get("another")
         await store.client.aclose()
+
+
+@virtual
+async def test_double_in_memory_does_what_the_commands_do() -> None:
+    await check_commands(ReplicaStore(cast("Redis", VirtualRedis().open_client()), 6.0))
 
 
 @pytest.mark.parametrize(
