@@ -71,8 +71,10 @@ def test_distorted_quotes_are_verified(name: str, jobs: list[CitedJob]) -> None:
     rng = random.Random(5)
     failed: list[tuple[CitedValue, str]] = []
     num_values = 0
+    # Each distortion is tried on some 700 values of a set, and not on the same as the next one.
+    first = [*DISTORTIONS, "together"].index(name) % 3
     for job in jobs:
-        for value in job.values:
+        for value in job.values[first::3]:
             quote = distort(value.citation.quote or "", rng)
             check = job.grounder.check(value.value, [replace(value.citation, quote=quote)])
             num_values += 1
@@ -84,12 +86,15 @@ def test_distorted_quotes_are_verified(name: str, jobs: list[CitedJob]) -> None:
 
 
 def move(jobs: list[CitedJob], seed: int, *, is_distorted: bool = False) -> Moved:
-    """Check citations that cite a random other page, on which their quote does not stand."""
+    """Check citations that cite a random other page, on which their quote does not stand.
+
+    A distorted quote takes long to find, so only every second one is moved.
+    """
     rng = random.Random(seed)
     found: Moved = []
     for job in jobs:
         numbers = [page.number for page in job.source.pages]
-        for value in job.values:
+        for value in job.values[:: 2 if is_distorted else 1]:
             others = [number for number in numbers if number != value.citation.page]
             page = rng.choice(others)
             if page in job.pages_with(value.citation.quote or ""):
