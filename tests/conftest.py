@@ -1,6 +1,7 @@
 """Fixtures of all tests: the real documents, where they lie beside the checkout, and snapshots."""
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,7 +52,7 @@ def snapshot(request: pytest.FixtureRequest) -> Snapshot:
     return Snapshot(bool(request.config.getoption("--update-snapshots")))
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def corpus() -> Path:
     """Return the folder with real documents and their jobs."""
     return need_shared(CORPUS)
@@ -63,9 +64,11 @@ def corpus_job(request: pytest.FixtureRequest, corpus: Path) -> bytes:
     return (corpus / str(request.param)).read_bytes()
 
 
-@pytest.fixture(autouse=True)
-def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(autouse=True, scope="session")
+def _clean_environment() -> Iterator[None]:
     """Remove every setting of this machine from the environment."""
-    for name in list(os.environ):
-        if name.startswith(("LLAMA_", "LLX_MCP_")) and name != NEEDS_CORPUS:
-            monkeypatch.delenv(name)
+    with pytest.MonkeyPatch.context() as patch:
+        for name in list(os.environ):
+            if name.startswith(("LLAMA_", "LLX_MCP_")) and name != NEEDS_CORPUS:
+                patch.delenv(name)
+        yield

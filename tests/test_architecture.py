@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Collection
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -96,8 +97,16 @@ def imports_of(path: Path, modules: Collection[str]) -> set[str]:
     return found
 
 
-IMPORTS = {name: imports_of(path, MODULES) for name, path in MODULES.items()}
-OURS = {name: {found for found in imports if found in MODULES} for name, imports in IMPORTS.items()}
+@cache
+def list_imports() -> dict[str, set[str]]:
+    """Return what each module imports."""
+    return {name: imports_of(path, MODULES) for name, path in MODULES.items()}
+
+
+@cache
+def list_own_imports() -> dict[str, set[str]]:
+    """Return which of our modules each module imports."""
+    return {name: imports & MODULES.keys() for name, imports in list_imports().items()}
 
 
 def layer_name(module: str) -> str:
@@ -113,31 +122,39 @@ def layer_of(module: str) -> int:
 CHECKED = sorted(name for name in MODULES if name != "llx_mcp")
 
 
-@pytest.mark.parametrize("module", CHECKED)
-def test_imports_go_downward_only(module: str) -> None:
-    for imported in OURS[module] - {"llx_mcp"}:
-        is_own_package = layer_name(imported) == layer_name(module)
-        assert is_own_package or layer_of(imported) > layer_of(module), f"{module} imports {imported}"
+def test_imports_go_downward_only() -> None:
+    def is_allowed(module: str, imported: str) -> bool:
+        return layer_name(imported) == layer_name(module) or layer_of(imported) > layer_of(module)
+
+    upward = [
+        f"{module} imports {imported}"
+        for module in CHECKED
+        for imported in list_own_imports()[module] - {"llx_mcp"}
+        if not is_allowed(module, imported)
+    ]
+    assert upward == []
 
 
 def test_no_module_is_part_of_an_import_cycle() -> None:
     try:
-        TopologicalSorter(OURS).prepare()
+        TopologicalSorter(list_own_imports()).prepare()
     except CycleError as exc:
         pytest.fail(f"import cycle: {' -> '.join(exc.args[1])}")
 
 
-@pytest.mark.parametrize("module", [name for name in CHECKED if layer_name(name) == "local"])
-def test_embedded_api_imports_nothing_else_of_ours(module: str) -> None:
-    others = {layer_name(imported) for imported in OURS[module]} - {"local", ""}
-    assert others <= LOCAL_IMPORTS
+def test_embedded_api_imports_nothing_else_of_ours() -> None:
+    imports = [list_own_imports()[module] for module in CHECKED if layer_name(module) == "local"]
+    assert {layer_name(imported) for imported in set().union(*imports)} - {"local", ""} == LOCAL_IMPORTS
 
 
-@pytest.mark.parametrize("module", CHECKED)
-def test_outside_libraries_stay_in_their_packages(module: str) -> None:
-    for imported in IMPORTS[module]:
-        allowed = LIBRARIES.get(imported.split(".")[0])
-        assert allowed is None or layer_name(module) in allowed, f"{module} imports {imported}"
+def test_outside_libraries_stay_in_their_packages() -> None:
+    strays = [
+        f"{module} imports {imported}"
+        for module in CHECKED
+        for imported in list_imports()[module]
+        if layer_name(module) not in LIBRARIES.get(imported.split(".")[0], {layer_name(module)})
+    ]
+    assert strays == []
 
 
 def test_every_package_has_a_layer() -> None:
@@ -180,10 +197,8 @@ def test_pytest_plugin_imports_nothing_else_until_the_fixture_is_used() -> None:
     assert run.stdout.strip() == "['llx_mcp', 'llx_mcp.pytest_plugin']"
 
 
-TEST_MODULES = {module_name(path) for path in (ROOT / "tests").rglob("test_*.py")}
-TEST_CODE = sorted(path for folder in ("tests", "benchmarks") for path in (ROOT / folder).rglob("*.py"))
-
-
-@pytest.mark.parametrize("path", TEST_CODE, ids=module_name)
-def test_no_file_imports_a_test_module(path: Path) -> None:
-    assert imports_of(path, TEST_MODULES).isdisjoint(TEST_MODULES)
+def test_no_file_imports_a_test_module() -> None:
+    modules = {module_name(path) for path in (ROOT / "tests").rglob("test_*.py")}
+    files = [path for folder in ("tests", "benchmarks") for path in (ROOT / folder).rglob("*.py")]
+    importing = [module_name(path) for path in files if not imports_of(path, modules).isdisjoint(modules)]
+    assert importing == []

@@ -384,9 +384,10 @@ def test_answer_fits_its_budget(wire: dict[str, Any], text: str, max_chars: int)
 
 def test_search_finds_every_value_of_a_real_job_by_its_text(corpus_job: bytes) -> None:
     job = Job.parse(corpus_job)
-    leaves = [leaf for leaf in JobSections(job.sections).document.leaves if not isinstance(leaf.value, bool)][::17]
-    for leaf in leaves:
-        answer = find_in(job, str(leaf.value)[:200], MAX_HITS, 400_000)
+    sections, request = JobSections(job.sections), JobRequest(job.id, max_chars=400_000)
+    header = build_header(job, request, now=NOW)
+    for leaf in [leaf for leaf in sections.document.leaves if not isinstance(leaf.value, bool)][::37]:
+        answer = find_text(sections, header, request, str(leaf.value)[:200], MAX_HITS)
         paths = [path for path, _ in hits(answer)]
         assert any(path == "$" or leaf.path.startswith(path) for path in paths), leaf
 

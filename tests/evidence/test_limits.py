@@ -2,6 +2,7 @@
 
 import random
 import time
+from collections.abc import Callable
 
 import pytest
 
@@ -13,40 +14,50 @@ from llx_mcp.result.quote_match import quotes_contain_value
 
 # Far above what any of these takes, which is at most some seconds on a slow machine.
 HANG_SECONDS = 60
-RNG = random.Random(1)
-WORDS = [RNG.choice(["alpha", "beta", "1,234", "2024", "x", "of"]) for _ in range(1_000_000)]
+# More words than are searched. In a search that takes quadratic time, these many take hours.
+NUM_WORDS = 250_000
+
+
+def random_words(number: int) -> list[str]:
+    return random.Random(1).choices(["alpha", "beta", "1,234", "2024", "x", "of"], k=number)
+
+
+def misread_words() -> str:
+    return " ".join(random_words(4_000)).replace("alpha", "alqha")
 
 
 @pytest.mark.parametrize(
     ("words", "quote", "value"),
     [
-        (WORDS, "not here at all 1,234 gamma", "2024-03-01"),
-        (WORDS, "9,999", 9999),
-        (["a"] * 1_000_000, "a a a b a a a a", 5),
-        (["1"] * 1_000_000, "1 1 1 2 1", 11),
-        (["123"] * 1_000_000, "123 123 124", 123_123),
-        (["2024"] * 1_000_000, "2024-03-01 x", "2024-03-01"),
-        (["a" * 10_000_000], "aaaaaaaaaaaaaaab", "aab"),
-        (["a"] * 1_000, "ab " * 3_300_000, "ab" * 5_000_000),
-        (["a"] * 1_000, "[*_`$\\" * 1_500_000, "x"),
-        (["a"] * 1_000, "<a " * 3_500_000, "a"),
-        (["a"] * 1_000, "[a](" * 2_500_000, "a"),
-        (["東京" * 500] * 1_000, "東京大阪京都" * 100, "大阪"),
-        (WORDS[:5_000], " ".join(WORDS[:4_000]).replace("alpha", "alqha"), 7),
+        (lambda: random_words(NUM_WORDS), lambda: "not here at all 1,234 gamma", "2024-03-01"),
+        (lambda: random_words(NUM_WORDS), lambda: "9,999", 9999),
+        (lambda: ["a"] * NUM_WORDS, lambda: "a a a b a a a a", 5),
+        (lambda: ["1"] * NUM_WORDS, lambda: "1 1 1 2 1", 11),
+        (lambda: ["123"] * NUM_WORDS, lambda: "123 123 124", 123_123),
+        (lambda: ["2024"] * NUM_WORDS, lambda: "2024-03-01 x", "2024-03-01"),
+        (lambda: ["a" * 10_000_000], lambda: "aaaaaaaaaaaaaaab", "aab"),
+        (lambda: ["a"] * 1_000, lambda: "ab " * 3_300_000, "ab" * 5_000_000),
+        (lambda: ["a"] * 1_000, lambda: "[*_`$\\" * 1_500_000, "x"),
+        (lambda: ["a"] * 1_000, lambda: "<a " * 3_500_000, "a"),
+        (lambda: ["a"] * 1_000, lambda: "[a](" * 2_500_000, "a"),
+        (lambda: ["東京" * 500] * 1_000, lambda: "東京大阪京都" * 100, "大阪"),
+        (lambda: random_words(5_000), misread_words, 7),
     ],
     ids=range(13),
 )
-def test_no_page_or_quote_hangs(words: list[str], quote: str, value: object) -> None:
+def test_no_page_or_quote_hangs(words: Callable[[], list[str]], quote: Callable[[], str], value: object) -> None:
     started = time.thread_time()
-    grounder = Grounder(SourceText("document", [SourcePage(1, words), SourcePage(2, ["alpha"])]))
-    grounder.check(value, [Citation(1, quote), Citation(2, quote)])
+    grounder = Grounder(SourceText("document", [SourcePage(1, words()), SourcePage(2, ["alpha"])]))
+    citations = [Citation(1, quote()), Citation(2, quote())]
+    grounder.check(value, citations)
     grounder.find_value(value)
-    grounder.search(quote)
+    grounder.search(citations[0].quote or "")
     assert time.thread_time() - started < HANG_SECONDS
 
 
 def test_many_pages_are_searched() -> None:
-    pages = [SourcePage(number, [*WORDS[number : number + 50], f"unique{number}"]) for number in range(1, 10_001)]
+    words = random_words(10_050)
+    pages = [SourcePage(number, [*words[number : number + 50], f"unique{number}"]) for number in range(1, 10_001)]
     check = Grounder(SourceText("document", pages)).check("unique777", [Citation(5, "unique777")])
     assert (check.verdict, check.elsewhere.places[0].page) == ("not_on_page", 777)
 

@@ -3,6 +3,7 @@
 import io
 import math
 import os
+from collections.abc import Callable
 
 import anyio
 import pytest
@@ -75,17 +76,17 @@ async def test_page_of_any_size_has_a_bounded_picture(size: tuple[float, float],
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"", "neither a PDF nor a PNG, JPEG or WebP image"),
-        (b"GIF89a", "neither a PDF nor a PNG, JPEG or WebP image"),
-        (b"%PDF-1.7\nnothing", "it is damaged"),
-        (encode(Image.new("1", (20_000, 20_000))), "20000 x 20000 pixels"),
-        (encode(Image.new("RGB", (400, 400), "red"))[:600], "the image of the page is damaged"),
+        (lambda: b"", "neither a PDF nor a PNG, JPEG or WebP image"),
+        (lambda: b"GIF89a", "neither a PDF nor a PNG, JPEG or WebP image"),
+        (lambda: b"%PDF-1.7\nnothing", "it is damaged"),
+        (lambda: encode(Image.new("1", (20_000, 20_000))), "20000 x 20000 pixels"),
+        (lambda: encode(Image.new("RGB", (400, 400), "red"))[:600], "the image of the page is damaged"),
     ],
     ids=["empty", "gif", "damaged_pdf", "bomb", "damaged_png"],
 )
-async def test_content_that_cannot_be_shown_has_a_reason(content: bytes, reason: str) -> None:
+async def test_content_that_cannot_be_shown_has_a_reason(content: Callable[[], bytes], reason: str) -> None:
     with pytest.raises(PdfError, match=reason):
-        await draw(content)
+        await draw(content())
 
 
 async def test_page_that_does_not_exist_is_named() -> None:

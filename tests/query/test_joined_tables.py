@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from llx_mcp.query.engine import Engine, QueryError
@@ -130,6 +130,8 @@ def test_error_names_the_tables_and_columns_of_all_jobs() -> None:
 @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 def test_joined_tables_have_the_rows_and_values_of_each_job(results: list[Any]) -> None:
     documents = {f"ext-{index}": build_document(result, None) for index, result in enumerate(results)}
+    # Lists in lists can have so many rows that their tables take seconds.
+    assume(sum(document.num_values for document in documents.values()) <= 5_000)
     joined = Engine(documents)
     joined.build("fields")
     count = "SELECT count(*) FROM fields"

@@ -1,6 +1,9 @@
 """A hostile query ends with an answer or a readable error, and the next query still works."""
 
+from collections.abc import AsyncIterator
+
 import pytest
+import pytest_asyncio
 
 from llx_mcp.answers.requests import JobRequest
 from llx_mcp.backends import open_local_backend
@@ -8,6 +11,9 @@ from llx_mcp.errors import ArgumentError
 from llx_mcp.jobs.clock import SystemClock
 from llx_mcp.jobs.reader import JobReader, open_reader
 from llx_mcp.local import SAMPLES
+from tests.kept_open import IN_ONE_LOOP, keep_open
+
+pytestmark = IN_ONE_LOOP
 
 JOB_ID = SAMPLES[1].job_id
 NORMAL_QUERY = "SELECT count(*) FROM transactions"
@@ -128,8 +134,11 @@ MALFORMED = [
 ATTACKS = [*WRITES, *FORBIDDEN_READS, *HUGE, *SLOW, *MALFORMED]
 
 
-def test_there_are_many_different_attacks() -> None:
-    assert len(set(ATTACKS)) >= 60
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def reader() -> AsyncIterator[JobReader]:
+    """Read the samples. All tests share the workers, as the callers of a server do."""
+    async with keep_open(open_reader(open_local_backend(None), SystemClock())) as opened:
+        yield opened
 
 
 async def outcome(reader: JobReader, sql: str, deadline_seconds: float = DEADLINE_SECONDS) -> str:
@@ -141,31 +150,26 @@ async def outcome(reader: JobReader, sql: str, deadline_seconds: float = DEADLIN
 
 
 @pytest.mark.parametrize("sql", ATTACKS, ids=lambda sql: ascii(sql[:50]))
-async def test_attack_ends_and_the_next_query_is_answered(sql: str) -> None:
-    async with open_reader(open_local_backend(None), SystemClock()) as reader:
-        before = (await reader.query(JobRequest(JOB_ID), NORMAL_QUERY)).structured
-        text = await outcome(reader, sql)
-        after = await reader.query(JobRequest(JOB_ID, max_chars=4_000), NORMAL_QUERY)
+async def test_attack_ends_and_the_next_query_is_answered(reader: JobReader, sql: str) -> None:
+    text = await outcome(reader, sql)
+    after = await reader.query(JobRequest(JOB_ID, max_chars=4_000), NORMAL_QUERY)
     assert len(text) <= 2_000
-    assert before["rows"] == after.structured["rows"] == {"columns": ["count(*)"], "rows": [[1200]]}
+    assert after.structured["rows"] == {"columns": ["count(*)"], "rows": [[1200]]}
 
 
 @pytest.mark.parametrize("sql", [*WRITES, *FORBIDDEN_READS])
-async def test_query_that_does_more_than_read_the_tables_is_an_error(sql: str) -> None:
-    async with open_reader(open_local_backend(None), SystemClock()) as reader:
-        with pytest.raises(ArgumentError, match=r"^sql: "):
-            await reader.query(JobRequest(JOB_ID), sql)
+async def test_query_that_does_more_than_read_the_tables_is_an_error(reader: JobReader, sql: str) -> None:
+    with pytest.raises(ArgumentError, match=r"^sql: "):
+        await reader.query(JobRequest(JOB_ID), sql)
 
 
 @pytest.mark.parametrize("sql", SLOW[5:7])
-async def test_long_call_inside_sqlite_ends_with_its_process(sql: str) -> None:
-    async with open_reader(open_local_backend(None), SystemClock()) as reader:
-        # The progress handler would stop the query well within this time.
-        assert (await outcome(reader, sql, deadline_seconds=1.5)).startswith("query: stopped after")
+async def test_long_call_inside_sqlite_ends_with_its_process(reader: JobReader, sql: str) -> None:
+    # The progress handler would stop the query well within this time.
+    assert (await outcome(reader, sql, deadline_seconds=1.5)).startswith("query: stopped after")
 
 
 @pytest.mark.parametrize("sql", SLOW[:4])
-async def test_slow_query_is_stopped_with_an_error(sql: str) -> None:
-    async with open_reader(open_local_backend(None), SystemClock()) as reader:
-        with pytest.raises(ArgumentError, match="stopped after"):
-            await reader.query(JobRequest(JOB_ID), sql, deadline_seconds=DEADLINE_SECONDS)
+async def test_slow_query_is_stopped_with_an_error(reader: JobReader, sql: str) -> None:
+    with pytest.raises(ArgumentError, match="stopped after"):
+        await reader.query(JobRequest(JOB_ID), sql, deadline_seconds=DEADLINE_SECONDS)

@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import pytest
 from mcp import Client
 from mcp.client import ClientRequestContext
@@ -144,8 +143,9 @@ async def test_prompt_that_creates_exists_only_where_that_is_allowed(workshop: W
             assert "create" not in str(caught.value)
 
 
-def test_instructions_stay_short() -> None:
-    assert len(build_instructions(ALL).split()) <= 200
+@pytest.mark.parametrize(("allowed", "max_words"), [(frozenset(), 150), (ALL, 200)])
+def test_instructions_stay_short(allowed: frozenset[Permission], max_words: int) -> None:
+    assert len(build_instructions(allowed).split()) <= max_words
 
 
 async def test_tools_say_what_they_do(workshop: Workshop) -> None:
@@ -177,14 +177,11 @@ async def test_server_without_folders_has_no_argument_for_files(workshop: Worksh
 @ERAS
 async def test_whole_loop_from_a_file_to_its_values(workshop: Workshop, mode: str) -> None:
     async with connect(workshop, mode) as client:
-        tools = {tool.name: tool for tool in (await client.list_tools()).tools}
         suggested = await call(client, "suggest_extract_schema", file="invoice.pdf", prompt="all", max_chars=20_000)
         answer = structured(suggested)
-        jsonschema.validate(answer, tools["suggest_extract_schema"].output_schema or {})
         assert "line_items[].amount: number|null" in answer["fields"]
         schema = answer["data_schema"]
         created = structured(await call(client, "create_extract_job", file="invoice.pdf", data_schema=schema))
-        jsonschema.validate(created, tools["create_extract_job"].output_schema or {})
         assert (created["outcome"], created["status"]) == ("created", "PENDING")
         assert created["document"]["name"] == "invoice.pdf"
         assert created["settings"] | {"fields": []} == {
@@ -314,12 +311,12 @@ async def test_delete_without_the_permission_to_cancel_does_not_speak_of_it(work
         )
 
 
-@pytest.mark.parametrize("job_id", ["*", "ext-*", "", "ext-", "../extract", ".."])
-async def test_delete_takes_an_exact_id(workshop: Workshop, job_id: str) -> None:
+async def test_delete_takes_an_exact_id(workshop: Workshop) -> None:
     before = workshop.store.list_jobs()
     async with connect(workshop) as client:
-        await error_of(client, "delete_extract_job", job_id=job_id)
-        await error_of(client, "cancel_extract_job", job_id=job_id)
+        for job_id in ("*", "ext-*", "", "ext-", "../extract", ".."):
+            await error_of(client, "delete_extract_job", job_id=job_id)
+            await error_of(client, "cancel_extract_job", job_id=job_id)
     assert workshop.store.list_jobs() == before
 
 
@@ -339,27 +336,25 @@ async def test_schema_is_whole_or_replaced_by_the_call_that_shows_it(workshop: W
     assert count(line.sent, "POST", f"{CREATE_PATH}/schema/generate") == 1
 
 
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        ({}, "No document is given. Give exactly one of file, url (https://…) and document_id"),
-        ({"file": "invoice.pdf"}, "Nothing says what to extract"),
-        ({"file": "", "document_id": "", "data_schema": SCHEMA}, "No document is given"),
-        ({"file": "../x.pdf", "data_schema": SCHEMA}, "is outside the folders"),
-        ({"file": "invoice.pdf", "data_schema": "no JSON"}, "data_schema (given: 'no JSON')"),
-        ({"file": "invoice.pdf", "data_schema": [1]}, "data_schema"),
-        ({"file": "invoice.pdf", "data_schema": SCHEMA, "tier": "best"}, "one of cost_effective, agentic"),
-        ({"file": "invoice.pdf", "configuration_id": "cfg-1"}, 'configuration "cfg-1" cannot be seen'),
-        ({"file": "invoice.pdf", "like_job": "ext-1"}, 'No job "ext-1" can be seen'),
-        ({"url": "https://10.0.0.1/y.pdf", "data_schema": SCHEMA}, 'url: "10.0.0.1" belongs to a private network'),
-        ({"path": "y.pdf", "data_schema": SCHEMA}, "it has no argument path"),
-    ],
-)
-async def test_bad_input_is_answered_with_the_argument(
-    workshop: Workshop, arguments: dict[str, Any], words: str
-) -> None:
+BAD_INPUT: list[tuple[dict[str, Any], str]] = [
+    ({}, "No document is given. Give exactly one of file, url (https://…) and document_id"),
+    ({"file": "invoice.pdf"}, "Nothing says what to extract"),
+    ({"file": "", "document_id": "", "data_schema": SCHEMA}, "No document is given"),
+    ({"file": "../x.pdf", "data_schema": SCHEMA}, "is outside the folders"),
+    ({"file": "invoice.pdf", "data_schema": "no JSON"}, "data_schema (given: 'no JSON')"),
+    ({"file": "invoice.pdf", "data_schema": [1]}, "data_schema"),
+    ({"file": "invoice.pdf", "data_schema": SCHEMA, "tier": "best"}, "one of cost_effective, agentic"),
+    ({"file": "invoice.pdf", "configuration_id": "cfg-1"}, 'configuration "cfg-1" cannot be seen'),
+    ({"file": "invoice.pdf", "like_job": "ext-1"}, 'No job "ext-1" can be seen'),
+    ({"url": "https://10.0.0.1/y.pdf", "data_schema": SCHEMA}, 'url: "10.0.0.1" belongs to a private network'),
+    ({"path": "y.pdf", "data_schema": SCHEMA}, "it has no argument path"),
+]
+
+
+async def test_bad_input_is_answered_with_the_argument(workshop: Workshop) -> None:
     async with connect(workshop) as client:
-        assert words in await error_of(client, "create_extract_job", **arguments)
+        for arguments, words in BAD_INPUT:
+            assert words in await error_of(client, "create_extract_job", **arguments)
     assert workshop.new_jobs == []
 
 

@@ -2,15 +2,17 @@
 
 from typing import Any
 
-import jsonschema
 import pytest
 from mcp import Client
 
 from llx_mcp.local import SAMPLE_RUNNING_ID, SAMPLES
-from tests.clients import ERAS, call, connect, size_of, structured, text_of
+from tests.clients import call, size_of, structured, text_of
 from tests.fake_clock import FakeClock
+from tests.kept_open import IN_ONE_LOOP
 from tests.server.timed_server import add_job, open_timed_server
 from tests.structured import next_steps
+
+pytestmark = IN_ONE_LOOP
 
 BY_NAME = {sample.name: sample.job_id for sample in SAMPLES}
 INVOICE, FAILED = BY_NAME["invoice"], BY_NAME["failed_reason"]
@@ -38,24 +40,20 @@ async def test_pages_list_every_job_once_newest_first() -> None:
             assert seen == ids[::-1]
 
 
-@ERAS
-async def test_each_filter_lists_the_jobs_that_match(mode: str) -> None:
-    async with connect(mode) as client:
-        schema = next(tool for tool in (await client.list_tools()).tools if tool.name.startswith("list")).output_schema
-        # The running job is created by the first request for it, here the list.
-        answers: dict[str, dict[str, Any]] = {}
-        filters: dict[str, dict[str, Any]] = {
-            "named": {"document": "Loan"},
-            "by id": {"document": "dfl-sample0statement000000000000"},
-            "failed": {"status": "FAILED"},
-            "old": {"created_until": "2026-07-06"},
-            "new": {"created_since": "2026-07-07"},
-            "blank": {"document": " ", "created_since": "", "cursor": "", "status": "CANCELLED"},
-            "none": {"configuration_id": "cfg-1"},
-        }
-        for name, arguments in filters.items():
-            answers[name] = structured(await call(client, "list_extract_jobs", **arguments))
-            jsonschema.validate(answers[name], schema or {})
+async def test_each_filter_lists_the_jobs_that_match(each_client: Client) -> None:
+    # The running job is created by the first request for it, here the list.
+    answers: dict[str, dict[str, Any]] = {}
+    filters: dict[str, dict[str, Any]] = {
+        "named": {"document": "Loan"},
+        "by id": {"document": "dfl-sample0statement000000000000"},
+        "failed": {"status": "FAILED"},
+        "old": {"created_until": "2026-07-06"},
+        "new": {"created_since": "2026-07-07"},
+        "blank": {"document": " ", "created_since": "", "cursor": "", "status": "CANCELLED"},
+        "none": {"configuration_id": "cfg-1"},
+    }
+    for name, arguments in filters.items():
+        answers[name] = structured(await call(each_client, "list_extract_jobs", **arguments))
     shown = {name: [row[0] for row in answer.get("jobs", {"rows": []})["rows"]] for name, answer in answers.items()}
     assert set(shown["named"]) == {BY_NAME["loan_agreement"], BY_NAME["older_format"]}
     assert answers["named"]["listed"]["searched"] == len(SAMPLES)
@@ -88,9 +86,8 @@ async def test_each_filter_lists_the_jobs_that_match(mode: str) -> None:
         ({"job_id": "ext-1"}, "it has no argument job_id"),
     ],
 )
-async def test_invalid_filter_is_refused_with_a_reason(arguments: Any, words: str) -> None:
-    async with connect() as client:
-        result = await client.call_tool("list_extract_jobs", arguments)
+async def test_invalid_filter_is_refused_with_a_reason(client: Client, arguments: Any, words: str) -> None:
+    result = await client.call_tool("list_extract_jobs", arguments)
     assert result.is_error
     assert words in text_of(result)
 

@@ -11,42 +11,40 @@ from llx_mcp.jobs.source_texts import GONE
 from llx_mcp.llamacloud import open_client
 from llx_mcp.local.samples import SAMPLES
 from llx_mcp.server.app import ExtractServer, build_server
-from tests.clients import ERAS, call, connect, size_of, structured, text_of
+from tests.clients import call, size_of, structured, text_of
+from tests.kept_open import IN_ONE_LOOP
 from tests.llamacloud.service import settings_with
+
+pytestmark = IN_ONE_LOOP
 
 INVOICE, STATEMENT = (sample.job_id for sample in SAMPLES[:2])
 STORAGE = "https://storage.example.com/a.pdf"
 
 
-@ERAS
-async def test_words_around_a_value_of_a_sample_are_shown(mode: str) -> None:
-    async with connect(mode) as client:
-        result = await call(client, "read_source_text", job_id=INVOICE, path="invoice_number")
+async def test_words_around_a_value_of_a_sample_are_shown(each_client: Client) -> None:
+    result = await call(each_client, "read_source_text", job_id=INVOICE, path="invoice_number")
     assert [row[:3] for row in structured(result)["places"]["rows"]] == [[1, 6, "cited"]]
     assert '1:6 | "Invoice no. NL-2026-0417"' in text_of(result)
 
 
 @pytest.mark.parametrize("max_chars", [1_000, 2_000, 20_000])
 @pytest.mark.parametrize("arguments", [{}, {"pages": "2-40"}, {"text": "balance"}, {"path": "transactions[7]"}])
-async def test_answer_stays_within_its_budget(arguments: dict[str, Any], max_chars: int) -> None:
-    async with connect() as client:
-        result = await call(client, "read_source_text", job_id=STATEMENT, max_chars=max_chars, **arguments)
+async def test_answer_stays_within_its_budget(client: Client, arguments: dict[str, Any], max_chars: int) -> None:
+    result = await call(client, "read_source_text", job_id=STATEMENT, max_chars=max_chars, **arguments)
     assert size_of(result) <= max_chars
     assert structured(result)["lines"]["rows"]
 
 
-async def test_next_page_follows_with_the_call_that_is_shown() -> None:
-    async with connect() as client:
-        first = structured(await call(client, "read_source_text", job_id=STATEMENT, pages="7"))
-        (omission,) = first["omitted"]
-        second = structured(await call(client, omission["call"]["tool"], **omission["call"]["arguments"]))
+async def test_next_page_follows_with_the_call_that_is_shown(client: Client) -> None:
+    first = structured(await call(client, "read_source_text", job_id=STATEMENT, pages="7"))
+    (omission,) = first["omitted"]
+    second = structured(await call(client, omission["call"]["tool"], **omission["call"]["arguments"]))
     last, after = first["lines"]["rows"][-1], second["lines"]["rows"][0]
     assert (after[0], after[1]) == (last[0], last[1] + 1)
 
 
-async def test_empty_arguments_are_none() -> None:
-    async with connect() as client:
-        result = await call(client, "read_source_text", job_id=INVOICE, path=" ", pages="", text="", cursor="")
+async def test_empty_arguments_are_none(client: Client) -> None:
+    result = await call(client, "read_source_text", job_id=INVOICE, path=" ", pages="", text="", cursor="")
     assert structured(result)["lines"]["rows"][0][:2] == [1, 1]
 
 
@@ -59,9 +57,8 @@ async def test_empty_arguments_are_none() -> None:
         ({"cursor": "x"}, "cursor"),
     ],
 )
-async def test_argument_that_cannot_be_used_is_an_error(arguments: dict[str, Any], words: str) -> None:
-    async with connect() as client:
-        result = await client.call_tool("read_source_text", {"job_id": INVOICE, **arguments})
+async def test_argument_that_cannot_be_used_is_an_error(client: Client, arguments: dict[str, Any], words: str) -> None:
+    result = await client.call_tool("read_source_text", {"job_id": INVOICE, **arguments})
     assert result.is_error
     assert words in text_of(result)
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import anyio
 import httpx
-import jsonschema
 import pytest
 from mcp import Client, MCPError
 from mcp_types import TextResourceContents
@@ -17,12 +16,14 @@ from llx_mcp.backends import open_cloud_backend
 from llx_mcp.llamacloud import open_client
 from llx_mcp.local import SAMPLE_RUNNING_ID, SAMPLES
 from llx_mcp.server.app import build_server
-from llx_mcp.server.toolset import build_instructions
 from llx_mcp.settings import load_settings
 from tests.clients import ERAS, ProgressLog, call, connect, connect_with_clock, size_of, structured, text_of
 from tests.conftest import Snapshot
 from tests.fake_clock import FakeClock, StandingClock
+from tests.kept_open import IN_ONE_LOOP
 from tests.structured import next_steps, result_of
+
+pytestmark = IN_ONE_LOOP
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 # The required arguments of a tool besides the job's id.
@@ -47,28 +48,26 @@ TOOLS = (
 JOB_TOOLS = TOOLS[:-1]
 
 
-@ERAS
-async def test_server_speaks_both_protocol_versions(mode: str) -> None:
+@pytest.mark.parametrize(("mode", "version"), [("legacy", "2025-11-25"), ("auto", "2026-07-28")])
+async def test_server_speaks_both_protocol_versions(mode: str, version: str) -> None:
     async with connect(mode) as client:
-        assert client.protocol_version == {"legacy": "2025-11-25", "auto": "2026-07-28"}[mode]
+        assert client.protocol_version == version
         assert [tool.name for tool in (await client.list_tools()).tools] == list(TOOLS)
 
 
 @pytest.mark.parametrize("name", TOOLS)
-async def test_tool_definition_is_as_committed(name: str, snapshot: Snapshot) -> None:
-    async with connect() as client:
-        tool = next(tool for tool in (await client.list_tools()).tools if tool.name == name)
+async def test_tool_definition_is_as_committed(client: Client, name: str, snapshot: Snapshot) -> None:
+    tool = next(tool for tool in (await client.list_tools()).tools if tool.name == name)
     definition = tool.model_dump(by_alias=True, exclude_none=True, mode="json")
     snapshot.check(SNAPSHOTS / f"{name}.json", json.dumps(definition, indent=2, ensure_ascii=False) + "\n")
 
 
-async def test_no_argument_is_repeated_in_a_header() -> None:
+async def test_no_argument_is_repeated_in_a_header(client: Client) -> None:
     # A tool with such an argument needs the comparison that `compare_no_headers` turns off.
-    async with connect() as client:
-        assert "x-mcp-header" not in str([tool.input_schema for tool in (await client.list_tools()).tools])
+    assert "x-mcp-header" not in str([tool.input_schema for tool in (await client.list_tools()).tools])
 
 
-async def test_schemas_have_no_references_or_titles_and_describe_every_property() -> None:
+async def test_schemas_have_no_references_or_titles_and_describe_every_property(client: Client) -> None:
     def walk(schema: Any, place: str) -> None:
         if isinstance(schema, list):
             for index, item in enumerate(schema):
@@ -81,24 +80,27 @@ async def test_schemas_have_no_references_or_titles_and_describe_every_property(
             for name, child in schema.items():
                 walk(list(child.values()) if name == "properties" else child, f"{place}.{name}")
 
-    async with connect() as client:
-        for tool in (await client.list_tools()).tools:
-            walk(tool.input_schema, f"{tool.name}.input")
-            walk(tool.output_schema, f"{tool.name}.output")
-            assert tool.description
-            assert len(tool.description) <= 1_024
+    for tool in (await client.list_tools()).tools:
+        walk(tool.input_schema, f"{tool.name}.input")
+        walk(tool.output_schema, f"{tool.name}.output")
+        assert tool.description
+        assert len(tool.description) <= 1_024
 
 
-@ERAS
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.name)
 @pytest.mark.parametrize("max_chars", [1_000, 8_000, 100_000])
-async def test_answer_fits_its_schema_and_its_budget(mode: str, sample: Any, max_chars: int) -> None:
-    async with connect(mode) as client:
-        tools = {tool.name: tool for tool in (await client.list_tools()).tools}
-        expand = ["extract_metadata", "configuration", "usage", "metadata"]
-        result = await call(client, "get_extract_job", job_id=sample.job_id, max_chars=max_chars, expand=expand)
-    jsonschema.validate(structured(result), tools["get_extract_job"].output_schema or {})
+async def test_answer_fits_its_schema_and_its_budget(each_client: Client, sample: Any, max_chars: int) -> None:
+    expand = ["extract_metadata", "configuration", "usage", "metadata"]
+    result = await call(each_client, "get_extract_job", job_id=sample.job_id, max_chars=max_chars, expand=expand)
     assert size_of(result) <= max_chars
+
+
+async def test_client_refuses_an_answer_that_does_not_fit_its_schema(client: Client) -> None:
+    """All tests rely on this, and check no schema themselves."""
+    result = await call(client, "get_extract_job", job_id=INVOICE)
+    structured(result)["status"] = 5
+    with pytest.raises(RuntimeError, match="Invalid structured content"):
+        await client.session.validate_tool_result("get_extract_job", result)
 
 
 @ERAS
@@ -150,9 +152,10 @@ async def test_cancelled_wait_ends_and_leaves_the_job_unchanged() -> None:
         ({"job_id": ["ext-1"]}, "job_id (given: a list, not one value): a text"),
     ],
 )
-async def test_invalid_argument_is_named_with_its_allowed_values(name: str, arguments: Any, words: str) -> None:
-    async with connect() as client:
-        result = await client.call_tool(name, arguments)
+async def test_invalid_argument_is_named_with_its_allowed_values(
+    client: Client, name: str, arguments: Any, words: str
+) -> None:
+    result = await client.call_tool(name, arguments)
     assert result.is_error
     assert words in text_of(result)
     assert "pydantic" not in text_of(result)
@@ -178,35 +181,31 @@ async def test_invalid_argument_is_named_with_its_allowed_values(name: str, argu
         ("get_extract_job", {"path": "a", "id": 1}, "it has no argument path, id. It takes job_id, expand"),
     ],
 )
-async def test_invalid_argument_of_one_tool_is_named(name: str, arguments: Any, words: str) -> None:
-    async with connect() as client:
-        result = await client.call_tool(name, {"job_id": "ext-1"} | arguments)
+async def test_invalid_argument_of_one_tool_is_named(client: Client, name: str, arguments: Any, words: str) -> None:
+    result = await client.call_tool(name, {"job_id": "ext-1"} | arguments)
     assert result.is_error
     assert words in text_of(result)
 
 
 @pytest.mark.parametrize("seconds", [-1, 3_601, "soon"])
-async def test_timeout_out_of_range_is_refused_with_the_range(seconds: Any) -> None:
-    async with connect() as client:
-        result = await client.call_tool("wait_for_extract_job", {"job_id": "ext-1", "timeout_seconds": seconds})
+async def test_timeout_out_of_range_is_refused_with_the_range(client: Client, seconds: Any) -> None:
+    result = await client.call_tool("wait_for_extract_job", {"job_id": "ext-1", "timeout_seconds": seconds})
     assert result.is_error
     assert "timeout_seconds" in text_of(result)
     assert "from 0 to 3,600" in text_of(result)
 
 
-async def test_case_of_a_word_does_not_matter() -> None:
-    async with connect() as client:
-        shown = structured(await call(client, "get_extract_job", job_id=INVOICE, expand=["Usage"]))
-        waited = await call(client, "wait_for_extract_job", job_id=INVOICE, until="ANY")
-        read = structured(await call(client, "read_extract_result", job_id=INVOICE, include=["Quotes"]))
+async def test_case_of_a_word_does_not_matter(client: Client) -> None:
+    shown = structured(await call(client, "get_extract_job", job_id=INVOICE, expand=["Usage"]))
+    waited = await call(client, "wait_for_extract_job", job_id=INVOICE, until="ANY")
+    read = structured(await call(client, "read_extract_result", job_id=INVOICE, include=["Quotes"]))
     assert "usage" in shown["sections"]
     assert structured(waited)["status"] == "COMPLETED"
     assert read["values"][0]["cells"] == "[value, page, confidence, quote]"
 
 
-async def test_sections_can_be_one_comma_separated_string() -> None:
-    async with connect() as client:
-        answer = structured(await call(client, "get_extract_job", job_id=INVOICE, expand="usage, metadata"))
+async def test_sections_can_be_one_comma_separated_string(client: Client) -> None:
+    answer = structured(await call(client, "get_extract_job", job_id=INVOICE, expand="usage, metadata"))
     assert answer["sections"]["usage"] == {"credits": 50.0, "extract_credits": 30.0, "parse_credits": 20.0}
     assert "lowest_confidence" not in answer
 
@@ -221,9 +220,8 @@ async def test_sections_can_be_one_comma_separated_string() -> None:
         ("0b2f4e6a-1111-4222-8333-444455556666", "older API v1"),
     ],
 )
-async def test_unknown_job_is_an_error_with_advice(job_id: str, words: str) -> None:
-    async with connect() as client:
-        result = await client.call_tool("get_extract_job", {"job_id": job_id})
+async def test_unknown_job_is_an_error_with_advice(client: Client, job_id: str, words: str) -> None:
+    result = await client.call_tool("get_extract_job", {"job_id": job_id})
     assert result.is_error
     assert result.structured_content is None
     assert text_of(result).startswith("No job")
@@ -242,23 +240,24 @@ async def test_unknown_job_is_an_error_with_advice(job_id: str, words: str) -> N
         ("null_result", "found no value"),
     ],
 )
-async def test_job_without_a_result_has_a_next_step_in_every_tool(name: str, sample: str, words: str) -> None:
+async def test_job_without_a_result_has_a_next_step_in_every_tool(
+    client: Client, name: str, sample: str, words: str
+) -> None:
     job_id = next(known.job_id for known in SAMPLES if known.name == sample)
-    async with connect_with_clock(StandingClock()) as client:
-        result = await call(client, name, job_id=job_id, **REQUIRED.get(name, {}))
+    result = await call(client, name, job_id=job_id, **REQUIRED.get(name, {}))
     assert words in next_steps(structured(result))
     assert words in text_of(result)
 
 
-@pytest.mark.parametrize("name", TOOLS)
-async def test_server_without_a_key_starts_and_every_call_explains_how_to_set_one(name: str) -> None:
+async def test_server_without_a_key_starts_and_every_call_explains_how_to_set_one() -> None:
     async with Client(build_server(open_cloud_backend(load_settings()))) as client:
         assert len((await client.list_tools()).tools) == len(TOOLS)
-        arguments = {"job_id": "ext-1"} if name in JOB_TOOLS else {}
-        result = await client.call_tool(name, arguments | REQUIRED.get(name, {}))
-    assert result.is_error
-    assert "LLAMA_CLOUD_API_KEY" in text_of(result)
-    assert "--local" in text_of(result)
+        for name in TOOLS:
+            arguments = {"job_id": "ext-1"} if name in JOB_TOOLS else {}
+            result = await client.call_tool(name, arguments | REQUIRED.get(name, {}))
+            assert result.is_error, name
+            assert "LLAMA_CLOUD_API_KEY" in text_of(result)
+            assert "--local" in text_of(result)
 
 
 async def test_unreadable_result_is_an_error_answer() -> None:
@@ -271,23 +270,21 @@ async def test_unreadable_result_is_an_error_answer() -> None:
     assert "JSON" in text_of(result)
 
 
-@ERAS
-async def test_resources_hold_the_whole_job(mode: str) -> None:
-    async with connect(mode) as client:
-        templates = (await client.list_resource_templates()).resource_templates
-        assert [template.uri_template for template in templates] == [
-            "llx://jobs/{job_id}",
-            "llx://jobs/{job_id}/result",
-            "llx://jobs/{job_id}/metadata",
-            "llx://jobs/{job_id}/configuration",
-            "llx://jobs/{job_id}/tables/{table}",
-            "llx://jobs/{job_id}/citations/{path}{?page}",
-        ]
-        names = {"job_id": STATEMENT, "table": "transactions", "path": "$", "?page": ""}
-        uris = [template.uri_template.format(**names) for template in templates]
-        read = [await client.read_resource(uri) for uri in uris[:4]]
-        (table,) = (await client.read_resource(uris[4])).contents
-        contents: list[Any] = [resource.contents[0] for resource in read]
+async def test_resources_hold_the_whole_job(each_client: Client) -> None:
+    templates = (await each_client.list_resource_templates()).resource_templates
+    assert [template.uri_template for template in templates] == [
+        "llx://jobs/{job_id}",
+        "llx://jobs/{job_id}/result",
+        "llx://jobs/{job_id}/metadata",
+        "llx://jobs/{job_id}/configuration",
+        "llx://jobs/{job_id}/tables/{table}",
+        "llx://jobs/{job_id}/citations/{path}{?page}",
+    ]
+    names = {"job_id": STATEMENT, "table": "transactions", "path": "$", "?page": ""}
+    uris = [template.uri_template.format(**names) for template in templates]
+    read = [await each_client.read_resource(uri) for uri in uris[:4]]
+    (table,) = (await each_client.read_resource(uris[4])).contents
+    contents: list[Any] = [resource.contents[0] for resource in read]
     job, result, metadata, configuration = (json.loads(content.text) for content in contents)
     assert {content.mime_type for content in contents} == {"application/json"}
     assert len(result["transactions"]) == 1_200
@@ -298,19 +295,16 @@ async def test_resources_hold_the_whole_job(mode: str) -> None:
     assert [float(row["amount"]) for row in rows] == [row["amount"] for row in result["transactions"]]
 
 
-@ERAS
-async def test_answer_is_text_alone_and_the_whole_result_is_a_resource(mode: str) -> None:
-    async with connect(mode) as client:
-        result = await call(client, "get_extract_job", job_id=STATEMENT)
-        whole: Any = (await client.read_resource(f"llx://jobs/{STATEMENT}/result")).contents[0]
+async def test_answer_is_text_alone_and_the_whole_result_is_a_resource(each_client: Client) -> None:
+    result = await call(each_client, "get_extract_job", job_id=STATEMENT)
+    whole: Any = (await each_client.read_resource(f"llx://jobs/{STATEMENT}/result")).contents[0]
     # Some clients reject an answer that has a link to a resource.
     assert [block.type for block in result.content] == ["text"]
     assert len(json.loads(whole.text)["transactions"]) == 1_200
 
 
-async def test_tools_say_what_they_do_to_their_surroundings() -> None:
-    async with connect() as client:
-        tools = (await client.list_tools()).tools
+async def test_tools_say_what_they_do_to_their_surroundings(client: Client) -> None:
+    tools = (await client.list_tools()).tools
     for tool in tools:
         assert tool.annotations is not None
         assert (tool.annotations.read_only_hint, tool.annotations.destructive_hint) == (True, False)
@@ -321,27 +315,19 @@ async def test_tools_say_what_they_do_to_their_surroundings() -> None:
         assert 10 < len(tool.meta["anthropic/searchHint"]) < 80
 
 
-async def test_unknown_table_is_refused_with_the_known_tables() -> None:
-    async with connect() as client:
-        with pytest.raises(MCPError, match=r"No table nothing in this job\. It has: document, transactions"):
-            await client.read_resource(f"llx://jobs/{STATEMENT}/tables/nothing")
+async def test_unknown_table_is_refused_with_the_known_tables(client: Client) -> None:
+    with pytest.raises(MCPError, match=r"No table nothing in this job\. It has: document, transactions"):
+        await client.read_resource(f"llx://jobs/{STATEMENT}/tables/nothing")
 
 
-@ERAS
-async def test_unknown_resource_is_invalid_params(mode: str) -> None:
-    async with connect(mode) as client:
-        with pytest.raises(MCPError) as caught:
-            await client.read_resource("llx://jobs/ext-nowhere/result")
+async def test_unknown_resource_is_invalid_params(each_client: Client) -> None:
+    with pytest.raises(MCPError) as caught:
+        await each_client.read_resource("llx://jobs/ext-nowhere/result")
     assert caught.value.code == -32602
 
 
-async def test_cursor_of_a_definition_list_is_refused() -> None:
-    async with connect() as client:
-        for method in (client.list_tools, client.list_prompts, client.list_resources, client.list_resource_templates):
-            with pytest.raises(MCPError) as caught:
-                await method(cursor="abc")
-            assert caught.value.code == -32602
-
-
-def test_instructions_are_short() -> None:
-    assert len(build_instructions(()).split()) <= 150
+async def test_cursor_of_a_definition_list_is_refused(client: Client) -> None:
+    for method in (client.list_tools, client.list_prompts, client.list_resources, client.list_resource_templates):
+        with pytest.raises(MCPError) as caught:
+            await method(cursor="abc")
+        assert caught.value.code == -32602

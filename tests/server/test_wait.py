@@ -3,7 +3,6 @@
 from typing import Any
 
 import anyio
-import jsonschema
 import pytest
 from mcp import Client
 from mcp_types import CallToolResult
@@ -30,10 +29,8 @@ async def test_wait_for_many_jobs_reports_all_in_one_table(mode: str) -> None:
     silent, empty = BY_NAME["failed_silent"], BY_NAME["null_result"]
     ids = [SAMPLE_RUNNING_ID, INVOICE, FAILED, silent, empty, "ext-nowhere", "pjb-1", INVOICE]
     async with connect_with_clock(FakeClock(), mode) as client:
-        schema = next(tool for tool in (await client.list_tools()).tools if tool.name.startswith("wait")).output_schema
         result = await call(client, "wait_for_extract_job", progress=progress, job_ids=ids, max_chars=20_000)
     answer = structured(result)
-    jsonschema.validate(answer, schema or {})
     assert size_of(result) <= 20_000
     assert {**answer["waited"], "seconds": 0} == {
         "jobs": 7,
