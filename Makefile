@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# Each process begins in another part of the tests, so that tests that wait run beside tests that compute.
+PYTEST := $(BIN)/pytest -n auto --dist worksteal
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo check test coverage mutation format samples judges bench docs pictures clean
@@ -29,10 +31,10 @@ check: $(READY) ## formatting, lint, types, security
 	$(BIN)/bandit --quiet --recursive --severity-level medium llx_mcp
 
 test: $(READY) ## run the tests on all processors
-	$(BIN)/pytest -n auto
+	$(PYTEST)
 
 coverage: $(READY) ## run the tests and measure branch coverage; fails below 95 %
-	$(BIN)/pytest -n auto --cov --cov-report=term
+	$(PYTEST) --cov --cov-report=term
 
 # Each package is changed, and tested by its own tests, in a copy of the last commit.
 PACKAGES ?= result answers jobs query workers

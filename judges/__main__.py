@@ -68,8 +68,10 @@ def install() -> None:
     shutil.copy(HERE / "package.json", HOME / "package.json")
     npm = ["npm", "install", "--no-audit", "--no-fund", "--no-package-lock", "--loglevel=error"]
     subprocess.run(npm, cwd=HOME, check=True)
-    subprocess.run([sys.executable, "-m", "venv", HOME / "venv"], check=True)
-    subprocess.run([HOME / "venv" / "bin" / "pip", "install", "--quiet", MCPSCORE, SCHEMATHESIS], check=True)
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", HOME / "venv"], check=True)
+    # Python compiles what these two import, which is little of what they bring along.
+    pip = [sys.executable, "-m", "pip", "--python", str(HOME / "venv" / "bin" / "python")]
+    subprocess.run([*pip, "install", "--quiet", "--no-compile", MCPSCORE, SCHEMATHESIS], check=True)
     stamp.write_text(wanted)
 
 

@@ -29,6 +29,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-snapshots", action="store_true", help="write the committed snapshots anew")
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Return how many tests `-n auto` runs at once: more than processors, because many tests mostly wait."""
+    return max((os.cpu_count() or 1) * 3 // 2, 2)
+
+
 @dataclass(frozen=True)
 class Snapshot:
     """Compares texts with committed files, or writes the files where `--update-snapshots` is given."""
