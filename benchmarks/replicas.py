@@ -41,9 +41,12 @@ from tests.serving.redis_server import RedisServer, running_redis
 NUM_WAITS = int(os.environ.get("LLX_MCP_BENCH_WAITS", "10000"))
 NUM_JOBS = NUM_WAITS // 10
 NUM_REPLICAS = 3
-# Jobs end within this time after the service has started.
+# All jobs begin at one time. The waits begin when the schedule has the first polls of a young job behind it, so that
+# every job is polled at the same ages, however long the processes take to start.
+WAIT_AFTER_SECONDS = 6.0
+KILL_AFTER_SECONDS = 27.5
+# Jobs end within this time.
 JOB_SECONDS = (15.0, 60.0)
-KILL_AFTER_SECONDS = 25.0
 LEASE_SECONDS = 10.0
 # The longest interval of the schedule at these ages, with its jitter.
 INTERVAL_SECONDS = 6.5 * 1.1
@@ -120,14 +123,14 @@ def measure(number: int, *, redis: bool, kills: bool = False, is_apart: bool = F
     a job are on the same replica.
     """
     with ExitStack() as stack:
-        address, ends = stack.enter_context(_serving())
+        address, begins_at = stack.enter_context(_serving())
         server = stack.enter_context(_running_redis()) if redis else None
         barrier = _FORK.Barrier(number + 1)
         replicas = []
         for index in range(number):
             ours, theirs = _FORK.Pipe(duplex=False)
             jobs = _list_jobs(index, number, is_apart=is_apart)
-            arguments = (index, jobs, address, server.url if server else None, ends, barrier, theirs)
+            arguments = (index, jobs, address, server.url if server else None, begins_at, barrier, theirs)
             process = _FORK.Process(target=_run_replica, args=arguments, daemon=True)
             process.start()
             theirs.close()
@@ -135,7 +138,7 @@ def measure(number: int, *, redis: bool, kills: bool = False, is_apart: bool = F
         barrier.wait(60)
         started, cpu = time.perf_counter(), _redis_seconds(server)
         if kills:
-            time.sleep(KILL_AFTER_SECONDS)
+            time.sleep(max(begins_at + KILL_AFTER_SECONDS - time.time(), 0.0))
             os.kill(replicas[0][0].pid or 0, signal.SIGKILL)
         outcomes = [ours.recv() for _, ours in replicas[1 if kills else 0 :]]
         share = (_redis_seconds(server) - cpu) / (time.perf_counter() - started)
@@ -159,32 +162,34 @@ def _redis_seconds(server: RedisServer | None) -> float:
 
 @contextmanager
 def _serving() -> Any:
-    """Serve the jobs in a process; yield the address, and when each job ends by the clock of the system."""
-    generator = random.Random(7)
-    seconds = [generator.uniform(*JOB_SECONDS) for _ in range(NUM_JOBS)]
+    """Serve the jobs in a process; yield the address, and when the jobs begin by the clock of the system."""
     with socket.create_server(("127.0.0.1", 0), backlog=1_024) as listener:
-        # All jobs begin a little later, when the replicas have started.
         begins_at = time.time()
-        stub = _FORK.Process(target=_serve_jobs, args=(listener, seconds), daemon=True)
+        stub = _FORK.Process(target=_serve_jobs, args=(listener, begins_at), daemon=True)
         stub.start()
         try:
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}", [begins_at + job for job in seconds]
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}", begins_at
         finally:
             stub.terminate()
             stub.join()
 
 
-def _serve_jobs(listener: socket.socket, seconds: list[float]) -> None:
+def _list_seconds() -> list[float]:
+    generator = random.Random(7)
+    return [generator.uniform(*JOB_SECONDS) for _ in range(NUM_JOBS)]
+
+
+def _serve_jobs(listener: socket.socket, begins_at: float) -> None:
     service = Service(SystemClock())
-    for number, job_seconds in enumerate(seconds):
-        service.add(f"ext-{number}", job_seconds)
+    for number, seconds in enumerate(_list_seconds()):
+        service.add(f"ext-{number}", seconds, age=time.time() - begins_at)
     uvicorn.Server(uvicorn.Config(service, log_level="warning", lifespan="off")).run(sockets=[listener])
 
 
 def _run_replica(
-    index: int, jobs: list[int], address: str, redis: str | None, ends: list[float], barrier: Barrier, sent: Connection
+    index: int, jobs: list[int], address: str, redis: str | None, begins_at: float, barrier: Barrier, sent: Connection
 ) -> None:
-    sent.send(anyio.run(_wait_for_all, index, jobs, address, redis, ends, barrier))
+    sent.send(anyio.run(_wait_for_all, index, jobs, address, redis, begins_at, barrier))
 
 
 def _list_jobs(index: int, number: int, *, is_apart: bool = False) -> list[int]:
@@ -194,8 +199,9 @@ def _list_jobs(index: int, number: int, *, is_apart: bool = False) -> list[int]:
 
 
 async def _wait_for_all(
-    index: int, jobs: list[int], address: str, redis: str | None, ends: list[float], barrier: Barrier
+    index: int, jobs: list[int], address: str, redis: str | None, begins_at: float, barrier: Barrier
 ) -> Outcome:
+    ends = [begins_at + seconds for seconds in _list_seconds()]
     sources: list[CountingSource] = []
     settings = Settings.model_construct(api_key=SecretStr(KEY), base_url_override=address)
 
@@ -219,7 +225,7 @@ async def _wait_for_all(
             await reader.fetcher.open()
             await anyio.to_thread.run_sync(barrier.wait, 60)
             # The first replica polls; it is the one that is killed.
-            await anyio.sleep(0.5 if index else 0.0)
+            await anyio.sleep(begins_at + WAIT_AFTER_SECONDS + (0.5 if index else 0.0) - time.time())
 
             async def wait(job: int) -> None:
                 nonlocal num_waits

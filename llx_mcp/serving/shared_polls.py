@@ -15,9 +15,11 @@ from llx_mcp.jobs.rate_limit import RateLimit
 from llx_mcp.serving.job_seal import JobSeal
 from llx_mcp.serving.redis_store import Claim, ReplicaStore, parse_state
 
-# A wait does not wait longer than this for Redis, or for the first poll of another replica.
+# A wait does not wait longer than this for a first poll, by Redis's answer or by another replica. Under load, a replica
+# that thousands of waits have just joined needs more than a second until it has claimed their jobs.
+FIRST_POLL_SECONDS = 3.0
+# When a lease has expired, Redis and the next replica that leads have so much time to settle who polls.
 CLAIM_SECONDS = 1.0
-_FIRST_POLL_SECONDS = 3.0
 # So many jobs are claimed by one command, which blocks Redis for less than a millisecond.
 _CHUNK = 200
 # A lease has expired this long after its time to live was over.
@@ -84,7 +86,7 @@ class _SharedJob:
         # Redis is asked first, so that not all replicas begin to poll when a lease ends.
         begins_at = self.expires_at + CLAIM_SECONDS
         if self.state is None:
-            begins_at = min(begins_at, self.followed_at + _FIRST_POLL_SECONDS)
+            begins_at = min(begins_at, self.followed_at + FIRST_POLL_SECONDS)
         self.turn = Turn(begins_at, math.inf)
 
 
@@ -138,9 +140,9 @@ class SharedPolls:
         self._on_news = on_news
 
     def add(self, key: JobKey) -> Turn:
-        """Claim a job. It may be polled in a second, or sooner if Redis answers that no other replica leads."""
+        """Claim a job. It may be polled in some seconds, or at once if Redis answers that no other replica leads."""
         name = _name(self._secret, f"job\0{key.scope.project_id}\0{key.scope.organization_id}\0{key.job_id}")
-        turn = ALWAYS if self._is_alone else Turn(self._clock.monotonic() + CLAIM_SECONDS, math.inf)
+        turn = ALWAYS if self._is_alone else Turn(self._clock.monotonic() + FIRST_POLL_SECONDS, math.inf)
         self._jobs[name] = _SharedJob(key, turn)
         self._names[key] = name
         self._new.add(name)
@@ -308,7 +310,7 @@ class SharedPolls:
     def _choose_begin(self, job: _SharedJob, earlier_lead: str) -> float:
         """Return from when on to poll a job whose lease is held here.
 
-        If another replica leads, it has a second to take the job: since the job was added, or since that one leads.
+        If another replica leads, it has some time to take the job: since the job was added, or since that one leads.
         """
         if not self._has_other_lead:
             return -math.inf

@@ -14,7 +14,7 @@ from llx_mcp.jobs.coordination import JobNews, JobState, Turn
 from llx_mcp.jobs.rate_limit import RateLimit
 from llx_mcp.scope import DEFAULT_SCOPE
 from llx_mcp.serving.redis_store import ReplicaStore
-from llx_mcp.serving.shared_polls import CLAIM_SECONDS, SharedPolls
+from llx_mcp.serving.shared_polls import CLAIM_SECONDS, FIRST_POLL_SECONDS, SharedPolls
 from tests.jobs.virtual_time import VirtualClock, virtual
 from tests.serving.virtual_redis import LEASE_SECONDS, VirtualRedis
 
@@ -81,21 +81,21 @@ def state(status: str = "RUNNING", *, has_ended: bool = False) -> JobState:
 
 
 @virtual
-async def test_leading_replica_has_a_second_to_take_a_new_job() -> None:
+async def test_leading_replica_has_some_seconds_to_take_a_new_job() -> None:
     redis = VirtualRedis()
     first, second = Polls(redis), Polls(redis)
     await join(first)
     assert first.turn().begins_at == -math.inf
     now = anyio.current_time()
-    assert second.polls.add(OTHER) == Turn(now + CLAIM_SECONDS, math.inf)
+    assert second.polls.add(OTHER) == Turn(now + FIRST_POLL_SECONDS, math.inf)
     await second.send()
     turn = second.turn(OTHER)
-    assert turn.begins_at == now + CLAIM_SECONDS
+    assert turn.begins_at == now + FIRST_POLL_SECONDS
     assert turn.ends_at == pytest.approx(now + LEASE_SECONDS, abs=0.1)
-    # When its lease is renewed, the second is not begun again.
+    # They do not begin again when its lease is renewed.
     await anyio.sleep(LEASE_SECONDS / 2)
     await second.send()
-    assert second.turn(OTHER).begins_at == now + CLAIM_SECONDS
+    assert second.turn(OTHER).begins_at == now + FIRST_POLL_SECONDS
     assert second.turn(OTHER).ends_at > turn.ends_at + 1
 
 
@@ -128,7 +128,7 @@ async def test_job_without_news_is_polled_soon_and_with_news_after_the_lease() -
     first, second = Polls(redis), Polls(redis)
     await join(first, second)
     now = anyio.current_time()
-    assert second.turn().begins_at == pytest.approx(now + 3, abs=0.1)
+    assert second.turn().begins_at == pytest.approx(now + FIRST_POLL_SECONDS, abs=0.1)
     first.polls.tell([(KEY, state())])
     await first.send()
     second.hear()
