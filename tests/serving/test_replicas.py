@@ -327,9 +327,14 @@ async def test_slow_redis_delays_no_wait(redis: RedisServer, lease: float) -> No
 async def test_holder_that_slept_does_not_poll_before_it_has_claimed_again(redis: RedisServer) -> None:
     service = Service(SystemClock())
     service.add("ext-1", 600)
-    async with joined_readers(service, redis.url, 2) as (first, second), anyio.create_task_group() as group:
+    async with (
+        joined_readers(service, redis.url, 2, redis_lease_seconds=SLOW_LEASE_SECONDS) as (first, second),
+        anyio.create_task_group() as group,
+    ):
         group.start_soon(wait, first, "ext-1")
-        await anyio.sleep(0.5)
+        with anyio.fail_after(30):
+            while not service.seen:  # noqa: ASYNC110 - the service has no event for it
+                await anyio.sleep(0.05)
         group.start_soon(wait, second, "ext-1")
         await anyio.sleep(0.5)
         poller = first.reader._poller
@@ -338,7 +343,7 @@ async def test_holder_that_slept_does_not_poll_before_it_has_claimed_again(redis
         now = anyio.current_time()
         assert polled.may_poll(now)
         # The turn ends with the lease, measured from before the command that renewed it.
-        assert now < polled.turn.ends_at <= now + LEASE_SECONDS
+        assert now < polled.turn.ends_at <= now + SLOW_LEASE_SECONDS
         assert not polled.may_poll(polled.turn.ends_at)
         async with Redis.from_url(redis.url, decode_responses=True) as client:
             # What other replicas see when the lease of one that sleeps has expired.
@@ -346,7 +351,7 @@ async def test_holder_that_slept_does_not_poll_before_it_has_claimed_again(redis
             (lead,) = [key async for key in client.scan_iter("llx:*:lead")]
             await client.set(lease, "another", px=60_000)
             await client.set(lead, "another", px=60_000)
-            await anyio.sleep(LEASE_SECONDS)
+            await anyio.sleep(SLOW_LEASE_SECONDS)
             assert await client.get(lease) == "another"
         assert not polled.may_poll(anyio.current_time())
         group.cancel_scope.cancel()
