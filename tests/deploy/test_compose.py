@@ -3,9 +3,7 @@
 import os
 import re
 import shutil
-import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,8 +15,9 @@ import pytest
 from llx_mcp.serving.settings import HttpSettings
 from llx_mcp.settings import Settings
 from tests.deploy.files import DEPLOY, read_image_command, read_image_environment, read_yaml
-from tests.server.serving import LLX, find_port
+from tests.server.serving import LLX, find_port, listens
 from tests.serving.replicas import LEGACY, MODERN, Answer, build_message, read_answer
+from tests.waiting import block_until
 
 SERVICES: dict[str, dict[str, Any]] = read_yaml(DEPLOY / "compose.yaml")["services"]
 REPLICAS = ("replica-1", "replica-2")
@@ -45,13 +44,8 @@ class Topology:
     def start(self, name: str, command: list[str], environment: dict[str, str], port: str) -> None:
         process = subprocess.Popen(command, env={**os.environ, **environment}, stderr=subprocess.DEVNULL)
         self.processes[name] = process
-        for _ in range(1200):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", self.ports[port])) == 0:
-                    return
-            assert process.poll() is None, f"{name} ended"
-            time.sleep(0.05)
-        raise TimeoutError(name)
+        block_until(lambda: listens(self.ports[port]) or process.poll() is not None)
+        assert process.poll() is None, f"{name} ended"
 
     def start_llx(self, name: str, port: str) -> None:
         """Start a service of our image."""

@@ -1,11 +1,10 @@
-"""What the tests of the embedded API share: HTTP clients, an API on a socket, a key, a clock, and processes."""
+"""What the tests of the embedded API share: HTTP clients, an API on a socket, a key, and a clock."""
 
 import socket
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import httpx
 import uvicorn
@@ -47,19 +46,3 @@ def serve(app: ASGIApp) -> Iterator[str]:
         finally:
             server.should_exit = True
             thread.join()
-
-
-def list_children(process_id: int) -> list[int]:
-    """Return the ids of the processes that a process has started and that run. This needs Linux."""
-    paths = Path(f"/proc/{process_id}/task").glob("*/children")
-    return [int(child) for path in paths for child in path.read_text().split()]
-
-
-def is_running(process_id: int) -> bool:
-    """Return whether a process exists and has not been killed. This needs Linux."""
-    try:
-        status = Path(f"/proc/{process_id}/stat").read_text()
-    except FileNotFoundError:
-        return False
-    # The state follows the name, which is in parentheses: Z is a zombie, X is dead.
-    return status.rpartition(")")[2].split()[0] not in "ZX"

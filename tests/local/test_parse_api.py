@@ -1,7 +1,6 @@
 """The parse job of a stored document answers with the text of its pages."""
 
 import json
-import os
 from typing import Any
 
 import anyio
@@ -17,9 +16,11 @@ from llx_mcp.local.seeding import PROJECT_ID
 from llx_mcp.pdf import processes
 from llx_mcp.pdf.processes import PdfError
 from tests.fake_clock import FakeClock
-from tests.local.clients import Clock, connect, list_children
+from tests.local.clients import Clock, connect
 from tests.pdf_files import build_text_pdf, write_lines
 from tests.platforms import HAS_PROC
+from tests.processes import list_children
+from tests.waiting import until
 
 SAMPLE = json.loads(read_sample(SAMPLES[0]))
 PARSE_JOB = SAMPLE["extract_metadata"]["parse_job_id"]
@@ -208,9 +209,8 @@ async def test_end_of_the_application_ends_reading(store: JobStore, monkeypatch:
         async with connect(app) as client, anyio.create_task_group() as tasks:
             async with app.router.lifespan_context(app):
                 tasks.start_soon(client.get, f"/api/v2/parse/{PARSE_JOB}")
-                while not list_children(os.getpid()):  # noqa: ASYNC110 - the operating system sets no event
-                    await anyio.sleep(0.01)
-            assert list_children(os.getpid()) == []
+                await until(lambda: bool(list_children()))
+            assert not list_children()
 
 
 async def test_text_is_read_once_for_all_who_ask() -> None:

@@ -11,9 +11,11 @@ import pytest
 from llx_mcp.local import JobStore, create_app
 from llx_mcp.local.screenshots import PageRenderer, ScreenshotError
 from tests.fake_clock import FakeClock
-from tests.local.clients import connect, list_children
+from tests.local.clients import connect
 from tests.pdf_files import build_heavy_pdf, build_pdf
 from tests.platforms import HAS_PROC
+from tests.processes import list_children
+from tests.waiting import until
 
 HEAVY = build_heavy_pdf(num_pages=2)
 SMALL = build_pdf((100, 100), (200, 100))
@@ -33,12 +35,6 @@ async def load_heavy() -> bytes:
 
 async def load_small() -> bytes:
     return SMALL
-
-
-async def wait_for_process() -> None:
-    """Wait until a process has been started."""
-    while not started:  # noqa: ASYNC110 - an audit hook sets no event
-        await anyio.sleep(0.01)
 
 
 async def test_heavy_page_is_given_up_once_for_all_who_ask() -> None:
@@ -97,10 +93,10 @@ async def test_cancelled_drawing_ends_its_process() -> None:
     with anyio.fail_after(60):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(renderer.render_page, "heavy", 0, load_heavy)
-            await wait_for_process()
-            assert len(list_children(os.getpid())) == 1
+            await until(lambda: bool(started))
+            assert len(list_children()) == 1
             tasks.cancel_scope.cancel()
-    assert list_children(os.getpid()) == []
+    assert not list_children()
 
 
 @HAS_PROC
@@ -114,8 +110,8 @@ async def test_process_that_ends_by_itself_is_an_error() -> None:
     with anyio.fail_after(60):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(ask)
-            await wait_for_process()
-            (child,) = list_children(os.getpid())
+            await until(lambda: bool(started))
+            (child,) = list_children()
             os.kill(child, signal.SIGKILL)
 
 
@@ -147,7 +143,7 @@ async def test_other_requests_are_answered_while_a_heavy_page_is_drawn() -> None
         for _ in range(45):
             tasks.start_soon(client.get, path)
         with anyio.fail_after(60):
-            await wait_for_process()
+            await until(lambda: bool(started))
             # Ten seconds would pass if these waited for the drawing; 45 threads would be too many.
             responses: list[httpx.Response] = [await client.get("/api/v2/extract") for _ in range(5)]
         assert [response.status_code for response in responses] == [200] * 5

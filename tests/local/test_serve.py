@@ -14,9 +14,9 @@ import pytest
 
 from llx_mcp.local import SAMPLES
 from llx_mcp.local.scenarios import SCENARIOS
-from tests.local.clients import is_running, list_children
 from tests.pdf_files import build_heavy_pdf
 from tests.platforms import HAS_PROC
+from tests.processes import is_running, list_children
 
 LLX = [sys.executable, "-m", "llx_mcp"]
 KEY = {"Authorization": "Bearer llx-test"}

@@ -2,7 +2,6 @@
 
 import io
 import math
-import os
 from collections.abc import Callable
 
 import anyio
@@ -21,9 +20,9 @@ from llx_mcp.pdf.pictures import (
     encode_request,
 )
 from llx_mcp.pdf.processes import PdfError, PdfProcesses
-from tests.local.clients import list_children
 from tests.pdf_files import build_heavy_pdf, build_pdf, build_text_pdf, write_lines
 from tests.platforms import HAS_PROC
+from tests.processes import list_children
 
 MARKS = [Mark(1, [(100.0, 88.0, 60.0, 14.0)])]
 TEXT_PDF = build_text_pdf(write_lines("cited words and others", "another line"))
@@ -98,14 +97,14 @@ async def test_page_that_does_not_exist_is_named() -> None:
 async def test_page_that_takes_too_long_is_given_up_with_its_process() -> None:
     with pytest.raises(PdfError, match="Page 1 cannot be drawn"):
         await draw(build_heavy_pdf(), total_seconds=1)
-    assert not list_children(os.getpid())
+    assert not list_children()
 
 
 @HAS_PROC
 async def test_process_ends_with_its_caller() -> None:
     with anyio.move_on_after(1):
         await draw(build_heavy_pdf())
-    assert not list_children(os.getpid())
+    assert not list_children()
 
 
 async def test_two_documents_are_drawn_at_once() -> None:

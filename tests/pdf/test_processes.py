@@ -1,6 +1,5 @@
 """pdfium runs in a process of its own: whatever a document does there, the caller gets its text, or a reason."""
 
-import os
 import random
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -17,9 +16,10 @@ from llx_mcp.local.samples import SAMPLES, read_document
 from llx_mcp.pdf import processes
 from llx_mcp.pdf.processes import MAX_PROCESSES, PdfError, PdfProcesses
 from llx_mcp.turns import TurnQueue
-from tests.local.clients import list_children
 from tests.pdf_files import build_heavy_pdf, build_pages, build_text_pdf, write_lines
 from tests.platforms import HAS_PROC
+from tests.processes import list_children
+from tests.waiting import until
 
 A4 = b"/MediaBox[0 0 600 800]"
 INVOICE = read_document(SAMPLES[0])
@@ -226,10 +226,9 @@ async def test_cancelled_reading_ends_its_process(replace_child: Callable[[str],
     with anyio.fail_after(60):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(pdfs.read_text, INVOICE)
-            while not list_children(os.getpid()):  # noqa: ASYNC110 - the operating system sets no event
-                await anyio.sleep(0.01)
+            await until(lambda: bool(list_children()))
             tasks.cancel_scope.cancel()
-    assert list_children(os.getpid()) == []
+    assert not list_children()
 
 
 @HAS_PROC
@@ -247,10 +246,9 @@ async def test_closing_ends_all_processes_and_starts_no_other(replace_child: Cal
         async with anyio.create_task_group() as tasks:
             for _ in range(4):
                 tasks.start_soon(expect_error)
-            while len(list_children(os.getpid())) < 2:  # noqa: ASYNC110 - the operating system sets no event
-                await anyio.sleep(0.01)
+            await until(lambda: len(list_children()) >= 2)
             await pdfs.close()
-    assert list_children(os.getpid()) == []
+    assert not list_children()
     # A process that has just been started may end before or after it gets its document.
     killed, stopped = "page 1 needs too much memory or time", "the server is stopping"
     assert {error.partition(": ")[2] for error in errors} <= {killed, stopped}
@@ -269,12 +267,6 @@ async def test_text_is_read_while_a_heavy_page_is_drawn() -> None:
             await anyio.wait_all_tasks_blocked()
             assert len((await pdfs.read_text(INVOICE)).pages) == 2
             tasks.cancel_scope.cancel()
-
-
-async def await_children(number: int) -> None:
-    """Wait until this process has so many children."""
-    while len(list_children(os.getpid())) != number:  # noqa: ASYNC110 - the operating system sets no event
-        await anyio.sleep(0.01)
 
 
 class RecordedTurns(TurnQueue):
@@ -306,11 +298,11 @@ async def test_owners_share_the_processes_and_take_turns(replace_child: Callable
         async with anyio.create_task_group() as tasks:
             for _ in range(6):
                 tasks.start_soon(count, large)
-            await await_children(MAX_PROCESSES)
+            await until(lambda: len(list_children()) == MAX_PROCESSES)
             tasks.start_soon(count, small)
             await anyio.wait_all_tasks_blocked()
             assert turns.num_waiting == 5
-            assert len(list_children(os.getpid())) == MAX_PROCESSES
+            assert len(list_children()) == MAX_PROCESSES
             (tmp_path / "go").touch()
     assert turns.owners == [large, large, small, *[large] * 4]
 
@@ -335,9 +327,9 @@ async def test_closing_ends_the_processes_of_one_owner_alone(
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(count)
             tasks.start_soon(expect_error)
-            await await_children(MAX_PROCESSES)
+            await until(lambda: len(list_children()) == MAX_PROCESSES)
             await closed.close()
-            assert len(list_children(os.getpid())) == 1
+            assert len(list_children()) == 1
             (tmp_path / "go").touch()
     assert counts == [3]
     with pytest.raises(PdfError, match="the server is stopping"):

@@ -4,11 +4,12 @@ import os
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.waiting import block_until
 
 LLX = [sys.executable, "-m", "llx_mcp"]
 
@@ -46,7 +47,7 @@ def serving_http(
         subprocess.Popen(command, stderr=target, env={**os.environ, **(environment or {})}) as process,
     ):
         try:
-            _await_port(port)
+            block_until(lambda: listens(port))
             yield Served(process, f"http://127.0.0.1:{port}/mcp")
         finally:
             process.kill()
@@ -59,13 +60,10 @@ def find_port() -> int:
     return port
 
 
-def _await_port(port: int) -> None:
-    for _ in range(600):
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.05)
-    raise TimeoutError("the server did not start to listen")
+def listens(port: int) -> bool:
+    """Return whether a process listens on a port of this machine."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def import_stuck_job(folder: Path, *, with_samples: bool = False) -> Path:

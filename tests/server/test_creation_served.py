@@ -21,6 +21,7 @@ from tests.clients import call, structured, text_of
 from tests.jobs.creating import INVOICE, SCHEMA, copy_invoice
 from tests.server.raw_stdio import INITIALIZE, running_server
 from tests.server.serving import serving_http
+from tests.waiting import block_until
 
 TOOLS_OF_LOCAL = {"create_extract_job", "suggest_extract_schema", "cancel_extract_job"}
 
@@ -140,7 +141,7 @@ def test_server_that_is_killed_leaves_one_job(folder: Path, path: str) -> None:
             with running_server(*flags) as server:
                 _initialize(server)
                 server.send({"id": 1, "method": "tools/call", "params": arguments})
-                _await(lambda: len(api._injector.get_faults()) and api._injector._active[0]._num_injected)
+                block_until(lambda: api._injector.get_faults() and api._injector._active[0]._num_injected)
                 server.process.kill()
             api.set_faults()
             with running_server(*flags) as server:
@@ -155,13 +156,3 @@ def _initialize(server: Any) -> None:
     server.send(INITIALIZE)
     server.read_until("initialize")
     server.send({"method": "notifications/initialized"})
-
-
-def _await(condition: Any) -> None:
-    import time
-
-    for _ in range(600):
-        if condition():
-            return
-        time.sleep(0.05)
-    raise TimeoutError("it did not happen")

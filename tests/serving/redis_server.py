@@ -2,9 +2,7 @@
 
 import shutil
 import signal
-import socket
 import subprocess
-import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
@@ -25,7 +23,8 @@ from llx_mcp.serving.replicas import Replicas, build_replicas, run_replicas
 from llx_mcp.serving.settings import HttpSettings
 from llx_mcp.settings import read_settings
 from tests.jobs.service import KEY, Service, source_of
-from tests.server.serving import find_port
+from tests.server.serving import find_port, listens
+from tests.waiting import block_until
 
 NEEDS_REDIS = pytest.mark.skipif(shutil.which("redis-server") is None, reason="redis-server is not on the PATH")
 FAST = PollSchedule((), shortest_seconds=0.3, longest_seconds=0.3, jitter=0.0)
@@ -66,15 +65,10 @@ class RedisServer:
 
     def start_as(self, command: Sequence[str]) -> None:
         """Start with a command, and wait until it listens."""
-        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        for _ in range(400):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
-                    return
-            if self.process.poll() is not None:
-                raise RuntimeError("redis-server refused its options")
-            time.sleep(0.025)
-        raise TimeoutError("redis-server did not start to listen")
+        self.process = process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        block_until(lambda: listens(self.port) or process.poll() is not None)
+        if process.poll() is not None:
+            raise RuntimeError("redis-server refused its options")
 
     def freeze(self) -> None:
         """Answer nothing any more, with all connections open."""

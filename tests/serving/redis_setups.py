@@ -2,7 +2,6 @@
 
 import gc
 import subprocess
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -20,6 +19,7 @@ from redis.asyncio.cluster import RedisCluster
 
 from tests.server.serving import find_port
 from tests.serving.redis_server import RedisServer
+from tests.waiting import block_until
 
 # For tests with a cluster or a Sentinel: the library leaves some connections to the garbage collector.
 LEAVES_CONNECTIONS = pytest.mark.filterwarnings("ignore:unclosed", "ignore::pytest.PytestUnraisableExceptionWarning")
@@ -37,11 +37,7 @@ def cli(server: RedisServer, *words: str) -> str:
 
 def await_text(server: RedisServer, text: str, *words: str) -> None:
     """Wait until the answer to a command has a text."""
-    for _ in range(400):
-        if text in cli(server, *words):
-            return
-        time.sleep(0.05)
-    raise TimeoutError(f"the answer to {' '.join(words)} does not become {text}")
+    block_until(lambda: text in cli(server, *words), 20)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from itertools import count
 from typing import Any
 
-import anyio
 import httpx
 from pydantic import SecretStr
 from starlette.responses import JSONResponse, Response
@@ -26,6 +25,7 @@ from llx_mcp.serving.app import HttpApp, HttpOptions
 from llx_mcp.serving.settings import HttpSettings
 from llx_mcp.settings import Settings, read_settings
 from tests.pdf_files import build_text_pdf, write_lines
+from tests.waiting import until
 
 PORT = 8000
 URL = f"http://127.0.0.1:{PORT}/mcp"
@@ -139,9 +139,7 @@ class Replica:
 
     async def await_open_calls(self, number: int) -> None:
         """Wait until so many requests are open."""
-        with anyio.fail_after(30):
-            while self.app.calls.num_open < number:  # noqa: ASYNC110 - the server has no event for it
-                await anyio.sleep(0.005)
+        await until(lambda: self.app.calls.num_open >= number)
 
     def __init__(self, app: HttpApp, http: httpx.AsyncClient) -> None:
         self.app = app

@@ -5,6 +5,7 @@ import anyio
 from llx_mcp.jobs.progress import WaitProgress
 from tests.jobs.service import Service
 from tests.serving.redis_server import JoinedReader
+from tests.waiting import until
 
 # No wait takes so long, unless something hangs.
 LONG = 60.0
@@ -33,11 +34,9 @@ def all_ended(progress: WaitProgress, status: str = "COMPLETED") -> bool:
     return all(snapshot.job is not None and snapshot.job.status == status for snapshot in progress.snapshots)
 
 
-async def until(replica: JoinedReader, *, degraded: bool) -> None:
+async def until_degraded(replica: JoinedReader, *, degraded: bool) -> None:
     """Wait until a replica works alone, or does not."""
-    with anyio.fail_after(20):
-        while replica.replicas.is_degraded != degraded:  # noqa: ASYNC110 - there is no event for it
-            await anyio.sleep(0.01)
+    await until(lambda: replica.replicas.is_degraded == degraded, 20)
 
 
 async def check_that_one_polls(service: Service, replicas: list[JoinedReader]) -> None:
@@ -46,9 +45,7 @@ async def check_that_one_polls(service: Service, replicas: list[JoinedReader]) -
     async with anyio.create_task_group() as group:
         for replica in replicas:
             group.start_soon(wait, replica, job_id)
-        with anyio.fail_after(20):
-            while sum(follows(replica, job_id) for replica in replicas) != len(replicas) - 1:  # noqa: ASYNC110
-                await anyio.sleep(0.01)
+        await until(lambda: sum(follows(replica, job_id) for replica in replicas) == len(replicas) - 1, 20)
         group.cancel_scope.cancel()
 
 

@@ -18,6 +18,7 @@ from llx_mcp.settings import read_settings
 from tests.conftest import ROOT
 from tests.server.serving import find_port
 from tests.serving.replicas import KeyedService, Replica, open_replica
+from tests.waiting import until
 
 KEY, JOB = "llx-key-of-one-caller", "ext-of-a-test"
 DASHBOARD = ROOT / "deploy" / "grafana" / "llx-mcp.json"
@@ -68,9 +69,7 @@ async def test_open_wait_and_its_polls_are_counted(service: KeyedService) -> Non
         anyio.create_task_group() as group,
     ):
         group.start_soon(lambda: replica.call("wait_for_extract_job", KEY, job_id="ext-slow", timeout_seconds=50))
-        with anyio.fail_after(60):
-            while not read_samples(replica).get(("llx_mcp_polls_total", "job", "ok")):  # noqa: ASYNC110 - no event
-                await anyio.sleep(0.01)
+        await until(lambda: bool(read_samples(replica).get(("llx_mcp_polls_total", "job", "ok"))))
         assert read_samples(replica)["llx_mcp_waits_open",] == 1
         group.cancel_scope.cancel()
 
@@ -100,9 +99,7 @@ async def test_events_of_redis_are_counted(service: KeyedService) -> None:
     # Nothing listens there.
     url = f"redis://127.0.0.1:{find_port()}"
     async with open_replica(service, auth="pass-through", metrics_port=0, redis_url=url) as replica:
-        with anyio.fail_after(30):
-            while read_samples(replica).get(("llx_mcp_part_ready", "redis", "degraded")) != 1:  # noqa: ASYNC110
-                await anyio.sleep(0.01)
+        await until(lambda: read_samples(replica).get(("llx_mcp_part_ready", "redis", "degraded")) == 1)
         samples = read_samples(replica)
     counts = {
         event: samples["llx_mcp_part_events_total", event, "redis"] for event in ("degraded", "recovered", "news")

@@ -15,7 +15,8 @@ from llx_mcp.serving.shared_polls import _name
 from tests.jobs.service import Service, source_of
 from tests.serving.redis_server import NEEDS_REDIS, JoinedReader, RedisServer, joined_readers
 from tests.serving.redis_setups import LEAVES_CONNECTIONS, Cluster, cluster_redis
-from tests.serving.shared_waits import all_ended, check_that_one_polls, until, wait_everywhere
+from tests.serving.shared_waits import all_ended, check_that_one_polls, until_degraded, wait_everywhere
+from tests.waiting import until
 
 pytestmark = [NEEDS_REDIS, LEAVES_CONNECTIONS]
 End = Callable[[RedisServer], None]
@@ -60,15 +61,14 @@ async def test_node_that_ends_degrades_until_it_is_back(coverage: str, tmp_path:
             await anyio.sleep(1)
             node.stop()
             for replica in replicas:
-                await until(replica, degraded=True)
+                await until_degraded(replica, degraded=True)
             counts = [replica.replicas.counts["recovered"] for replica in replicas]
-            while len(found) < 2:  # noqa: ASYNC110 - there is no event for it
-                await anyio.sleep(0.1)
+            await until(lambda: len(found) >= 2)
             # It is a state, and not one that comes and goes.
             assert [replica.replicas.counts["recovered"] for replica in replicas] == counts
             node.start()
             for replica in replicas:
-                await until(replica, degraded=False)
+                await until_degraded(replica, degraded=False)
             await check_that_one_polls(service, replicas)
     assert [all_ended(progress) for progress in found] == [True, True]
 
@@ -91,9 +91,9 @@ async def test_replica_of_a_node_that_ends_is_found(end: End, is_held: bool, tmp
             await anyio.sleep(1)
             end(node)
             for replica in replicas:
-                await until(replica, degraded=True)
+                await until_degraded(replica, degraded=True)
             for replica in replicas:
-                await until(replica, degraded=False)
+                await until_degraded(replica, degraded=False)
             await check_that_one_polls(service, replicas)
     assert [all_ended(progress) for progress in found] == [True, True]
 
@@ -120,6 +120,6 @@ async def test_slot_that_moves_loses_no_wait(tmp_path: Path) -> None:
             cluster.finish_move(slot_key, target)
             assert cluster.find_node(slot_key) is target
             for replica in replicas:
-                await until(replica, degraded=False)
+                await until_degraded(replica, degraded=False)
             await check_that_one_polls(service, replicas)
     assert [all_ended(progress) for progress in found] == [True, True]

@@ -11,7 +11,7 @@ from llx_mcp.jobs.progress import WaitProgress
 from tests.jobs.service import Service
 from tests.serving.redis_server import NEEDS_REDIS, SLOW_LEASE_SECONDS, RedisServer, joined_readers
 from tests.serving.redis_setups import LEAVES_CONNECTIONS, cli, watched_redis
-from tests.serving.shared_waits import all_ended, check_that_one_polls, until, wait_everywhere
+from tests.serving.shared_waits import all_ended, check_that_one_polls, until_degraded, wait_everywhere
 
 pytestmark = [NEEDS_REDIS, LEAVES_CONNECTIONS]
 
@@ -35,10 +35,10 @@ async def test_primary_that_ends_is_replaced_and_no_wait_is_lost(end: End, tmp_p
             await anyio.sleep(0.5)
             end(redis.primary)
             for replica in replicas:
-                await until(replica, degraded=True)
+                await until_degraded(replica, degraded=True)
             assert all(all_ended(progress) for progress in await wait_everywhere(replicas, *during))
             for replica in replicas:
-                await until(replica, degraded=False)
+                await until_degraded(replica, degraded=False)
             assert "role:master" in cli(redis.replica, "info", "replication")
             await check_that_one_polls(service, replicas)
         assert [all_ended(progress) for progress in found] == [True, True]

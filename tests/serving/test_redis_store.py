@@ -18,6 +18,7 @@ from tests.jobs.virtual_time import virtual
 from tests.serving.redis_server import NEEDS_REDIS, running_redis
 from tests.serving.redis_setups import LEAVES_CONNECTIONS, PASSWORD, STARTS, cluster_redis, make_certificates
 from tests.serving.virtual_redis import VirtualRedis
+from tests.waiting import until
 
 STATE = JobState("RUNNING", 17.5, None, 3.0, has_ended=False)
 
@@ -45,9 +46,7 @@ async def test_commands(start: Any, has_tls: bool, tmp_path: Path) -> None:
             with anyio.fail_after(20):
                 await subscribed.wait()
             await check_commands(store)
-            with anyio.fail_after(20):
-                while len(news) < 7:  # noqa: ASYNC110 - there is no event for it
-                    await anyio.sleep(0.01)
+            await until(lambda: len(news) >= 7)
             group.cancel_scope.cancel()
         await store.client.aclose()
     expected = [

@@ -21,6 +21,7 @@ from tests.jobs.service import KEY, Service
 from tests.server.serving import Served, serving_http
 from tests.serving.redis_server import NEEDS_REDIS, RedisServer, running_redis
 from tests.serving.replicas import build_message, read_answer
+from tests.waiting import until
 
 pytestmark = [
     NEEDS_REDIS,
@@ -110,7 +111,7 @@ async def test_killed_replica_delays_no_wait_beyond_lease_and_poll(tmp_path: Pat
         ids = [service.add(f"ext-{number}", seconds) for number in range(NUM_WAITS)]
         async with anyio.create_task_group() as group:
             group.start_soon(lost.wait_for_each, holder.url, ids)
-            await _until_polled(service, ids)
+            await until(lambda: all(service.poll_times(job_id) for job_id in ids))
             group.start_soon(kept.wait_for_each, follower.url, ids)
             await anyio.sleep(4)
             os.kill(holder.process.pid, signal.SIGKILL)
@@ -128,9 +129,3 @@ async def test_killed_replica_delays_no_wait_beyond_lease_and_poll(tmp_path: Pat
     # The other replica polls from the end of the lease on.
     polls = [seen.at for seen in service.seen[num_before:] if not seen.expand]
     assert polls[0] <= killed + LEASE_SECONDS + POLL_SECONDS + SLACK_SECONDS
-
-
-async def _until_polled(service: Service, ids: list[str]) -> None:
-    with anyio.fail_after(60):
-        while not all(service.poll_times(job_id) for job_id in ids):  # noqa: ASYNC110 - there is no event for it
-            await anyio.sleep(0.05)

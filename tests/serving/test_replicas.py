@@ -32,7 +32,8 @@ from tests.serving.redis_server import (
 )
 from tests.serving.redis_setups import LEAVES_CONNECTIONS, cluster_redis
 from tests.serving.replicas import KeyedService, Replica, open_replica, open_replicas
-from tests.serving.shared_waits import all_ended, follows, until, wait, wait_everywhere
+from tests.serving.shared_waits import all_ended, follows, until_degraded, wait, wait_everywhere
+from tests.waiting import until
 
 pytestmark = NEEDS_REDIS
 
@@ -251,14 +252,14 @@ async def test_redis_that_is_stopped_and_started_loses_no_wait(redis: RedisServe
         await anyio.sleep(1)
         redis.stop()
         for replica in replicas:
-            await until(replica, degraded=True)
+            await until_degraded(replica, degraded=True)
             assert replica.replicas.check().status == "degraded"
             assert replica.replicas.check().is_ready
         with anyio.fail_after(15):
             assert all(all_ended(progress) for progress in await wait_everywhere(replicas, *during))
         redis.start()
         for replica in replicas:
-            await until(replica, degraded=False)
+            await until_degraded(replica, degraded=False)
             assert replica.replicas.counts["recovered"] == 1
         service.seen.clear()
         late = [service.add(f"ext-late-{number}", 2) for number in range(5)]
@@ -293,12 +294,12 @@ async def test_full_redis_degrades_and_recovers(redis: RedisServer) -> None:
         await client.config_set("maxmemory-policy", "noeviction")
         await client.config_set("maxmemory", "1")
         for replica in replicas:
-            await until(replica, degraded=True)
+            await until_degraded(replica, degraded=True)
         with anyio.fail_after(20):
             assert all(all_ended(progress) for progress in await wait_everywhere(replicas, *ids))
         await client.config_set("maxmemory", "0")
         for replica in replicas:
-            await until(replica, degraded=False)
+            await until_degraded(replica, degraded=False)
         service.add("ext-last", 1)
         assert all(all_ended(progress) for progress in await wait_everywhere(replicas, "ext-last"))
 
@@ -546,17 +547,13 @@ async def test_each_replica_sends_each_event_once_whichever_polls(redis: RedisSe
 async def test_health_says_that_a_replica_works_alone(redis: RedisServer) -> None:
     options: dict[str, Any] = {"auth": "pass-through", "redis_url": redis.url, "redis_lease_seconds": LEASE_SECONDS}
     async with open_replica(KeyedService(), **options) as replica:
-        assert await _read_health(replica) == (200, "ok")
+        assert await has_health(replica, "ok")
         redis.stop()
-        with anyio.fail_after(20):
-            while await _read_health(replica) != (200, "degraded"):  # noqa: ASYNC110 - there is no event for it
-                await anyio.sleep(0.05)
+        await until(lambda: has_health(replica, "degraded"), 20)
         redis.start()
-        with anyio.fail_after(20):
-            while await _read_health(replica) != (200, "ok"):  # noqa: ASYNC110 - there is no event for it
-                await anyio.sleep(0.05)
+        await until(lambda: has_health(replica, "ok"), 20)
 
 
-async def _read_health(replica: Replica) -> tuple[int, str]:
+async def has_health(replica: Replica, redis: str) -> bool:
     answer = await replica.http.get("http://127.0.0.1:8000/readyz")
-    return answer.status_code, answer.json()["parts"]["redis"]
+    return (answer.status_code, answer.json()["parts"]["redis"]) == (200, redis)

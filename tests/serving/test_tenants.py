@@ -21,6 +21,7 @@ from llx_mcp.serving.tenant_bus import TenantBus
 from llx_mcp.serving.tenants import Tenants, open_tenants
 from tests.fake_clock import StandingClock
 from tests.serving.replicas import LEGACY, MODERN, KeyedService, Replica, open_replica, open_replicas
+from tests.waiting import until
 
 KEYS = [f"llx-key-of-tenant-{number}" for number in range(4)]
 
@@ -302,8 +303,8 @@ async def test_call_waits_for_few_answers_of_a_busy_tenant() -> None:
         await replica.call("get_extract_job", KEYS[1], job_id=sample)
         for _ in range(20):
             group.start_soon(keep_busy)
-        while num_answered < 40:  # noqa: ASYNC110 - until all are under way
-            await anyio.sleep(0.01)
+        # All are under way.
+        await until(lambda: num_answered >= 40)
         before = num_answered
         for _ in range(10):
             await replica.call("get_extract_job", KEYS[1], job_id=sample)

@@ -18,6 +18,7 @@ from llx_mcp.jobs.reader_options import ReaderOptions
 from llx_mcp.local.webhooks import Webhook, WebhookEvent, build_headers
 from llx_mcp.serving.webhooks import MAX_BODY_BYTES, find_secret
 from tests.serving.replicas import KeyedService, Replica, open_replica
+from tests.waiting import until
 
 URL = "http://127.0.0.1:8000/webhooks/llamaextract"
 SECRET = "whsec-hush"
@@ -157,9 +158,7 @@ async def test_event_hastens_the_next_poll_once_and_is_not_believed(*, is_repeat
         group.start_soon(lambda: replica.call("wait_for_extract_job", KEY, **arguments))
 
         async def count(number: int) -> None:
-            with anyio.fail_after(20):
-                while len(service.requests) < number:  # noqa: ASYNC110 - the service has no event for it
-                    await anyio.sleep(0.01)
+            await until(lambda: len(service.requests) >= number)
 
         await count(1)
         sent = Sent()

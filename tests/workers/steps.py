@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Awaitable, Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 from llx_mcp.answers.dispatch import BuildTables, LoadJob, Message, QueryQuestion, Step, encode_step
@@ -61,20 +60,3 @@ def send(worker: Worker, message: Message, body: bytes = b"", seconds: float = E
     worker.is_ready = False
     answer = worker.exchange(encode_step(Step(message, seconds)), body)
     return None if answer is None else answer.structured
-
-
-def child_processes() -> set[int] | None:
-    """Return the ids of the processes that this one has started and not waited for; None where that is not known."""
-    tasks = Path("/proc/self/task")
-    lists = [path / "children" for path in tasks.iterdir()] if tasks.exists() else []
-    if not lists or not lists[0].exists():
-        return None
-    return {int(pid) for path in lists for pid in _read_of_thread(path).split()}
-
-
-def _read_of_thread(path: Path) -> str:
-    """Return a file about a thread; nothing for a thread that has just ended."""
-    try:
-        return path.read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        return ""

@@ -4,7 +4,7 @@ import os
 import random
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -26,13 +26,14 @@ from llx_mcp.workers.worker import (
 )
 from tests.jobs.virtual_time import virtual
 from tests.platforms import HAS_SIGNALS
+from tests.processes import list_children
+from tests.waiting import until
 from tests.workers.steps import (
     ENDLESS,
     ENOUGH_SECONDS,
     HEADING,
     HUGE,
     body_of,
-    child_processes,
     first_cell,
     steps_of,
 )
@@ -41,7 +42,7 @@ from tests.workers.steps import (
 @asynccontextmanager
 async def open_pool(idle_seconds: float = 60.0) -> AsyncIterator[WorkerPool]:
     """Open a pool, and check that it leaves no process behind."""
-    before = child_processes()
+    before = list_children()
     async with anyio.create_task_group() as tasks:
         pool = WorkerPool(tasks, idle_seconds=idle_seconds)
         try:
@@ -50,13 +51,7 @@ async def open_pool(idle_seconds: float = 60.0) -> AsyncIterator[WorkerPool]:
             pool.close()
             tasks.cancel_scope.cancel()
     assert pool.num_workers == 0
-    assert child_processes() == before
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Wait until a condition holds."""
-    while not condition():  # noqa: ASYNC110 - nothing signals that a process has ended
-        await anyio.sleep(0.005)
+    assert list_children() == before
 
 
 async def test_job_is_sent_once_for_many_requests() -> None:
@@ -149,8 +144,7 @@ async def test_idle_worker_ends() -> None:
     async with open_pool(idle_seconds=0.05) as pool:
         for number in range(2):
             assert await first_cell(pool, "a", body_of(number)) == number
-            with anyio.fail_after(ENOUGH_SECONDS):
-                await until(lambda: pool.num_workers == 0)
+            await until(lambda: pool.num_workers == 0)
 
 
 def num_reapers() -> int:
@@ -165,8 +159,7 @@ async def test_one_task_ends_all_idle_workers() -> None:
                 for name in "ab":
                     callers.start_soon(first_cell, pool, name, body_of(name))
             assert num_reapers() == 1
-            with anyio.fail_after(ENOUGH_SECONDS):
-                await until(lambda: num_reapers() == 0)
+            await until(lambda: num_reapers() == 0)
             assert pool.num_workers == 0
 
 
@@ -337,13 +330,13 @@ NUM_CALLERS = 20
 @pytest.mark.parametrize("seed", range(6))
 async def test_every_caller_gets_its_own_outcome_whatever_others_do(seed: int) -> None:
     rng = random.Random(seed)
-    before = child_processes() or set()
+    before = list_children()
     most = 0
 
     async def count_workers() -> None:
         nonlocal most
         while True:
-            most = max(most, len((child_processes() or set()) - before))
+            most = max(most, len(list_children() - before))
             await anyio.sleep(0.002)
 
     async with open_pool() as pool, anyio.create_task_group() as counting:
