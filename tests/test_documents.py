@@ -53,17 +53,7 @@ async def test_tables_name_every_tool_resource_and_prompt() -> None:
     guide = PAGES["docs/reading-results.md"]
     assert [name for name in [*templates, *prompts] if f"| `{name}` |" not in guide] == []
     models = re.findall(r"^\| `(\w+)` \| `(\w+Output)` \|", PAGES["docs/answer-format.md"], re.MULTILINE)
-    assert [tool for tool, _ in models] == [
-        "get_extract_job",
-        "wait_for_extract_job",
-        "read_extract_result",
-        "read_source_text",
-        "show_citation",
-        "find_in_extract_result",
-        "query_extract_result",
-        "review_extract_job",
-        "list_extract_jobs",
-    ]
+    assert [tool for tool, _ in models] == tools
     assert {model for _, model in models} <= set(outputs.__all__)
 
 

@@ -1,6 +1,5 @@
 """The official client saves, lists, changes and deletes configurations, and creates jobs with them."""
 
-from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,12 +20,6 @@ INVOICE = "dfl-sample0invoice00000000000000"
 OTHER_PROJECT = "00000000-0000-4000-8000-000000000000"
 HEADERS = {"Authorization": "Bearer llx-local"}
 PATH = "/api/v1/beta/configurations"
-
-
-@pytest.fixture
-def client(url: str) -> Iterator[LlamaCloud]:
-    with LlamaCloud(api_key="llx-local", base_url=url, max_retries=0, _strict_response_validation=True) as opened:
-        yield opened
 
 
 def test_configuration_is_saved_and_read_as_it_was_sent(client: LlamaCloud, clock: Clock) -> None:

@@ -1,6 +1,6 @@
 """Each request between a document and its result can fail on its own, before or after it has its effect."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
@@ -67,24 +67,6 @@ ERRORS = {
 }  # fmt: skip
 
 
-@pytest.fixture
-def injector() -> FaultInjector:
-    return FaultInjector()
-
-
-@pytest.fixture
-def store() -> Iterator[JobStore]:
-    with closing(open_store()) as opened:
-        yield opened
-
-
-@pytest.fixture
-def client(store: JobStore, injector: FaultInjector) -> Iterator[LlamaCloud]:
-    app = create_app(store, faults=injector)
-    with serve(app) as url, LlamaCloud(api_key="llx-test", base_url=url, max_retries=0) as opened:
-        yield opened
-
-
 def create_job(client: LlamaCloud) -> str:
     return client.extract.create(
         file_input=INVOICE_ID, configuration={"data_schema": SCHEMA}, extra_headers={"X-Llx-Scenario": "stuck"}
@@ -94,12 +76,12 @@ def create_job(client: LlamaCloud) -> str:
 @pytest.mark.parametrize("fault", ERRORS)
 @pytest.mark.parametrize("name", STEPS)
 def test_the_second_request_of_a_kind_fails_alone(
-    client: LlamaCloud, store: JobStore, injector: FaultInjector, name: str, fault: str
+    client: LlamaCloud, store: JobStore, faults: FaultInjector, name: str, fault: str
 ) -> None:
     step = STEPS[name]
     first_job, second_job = create_job(client), create_job(client)
     separator = "," if ":" in fault else ":"
-    injector.set_faults([parse_fault(f"{fault}{separator}{step.selection},skip=1,times=1")])
+    faults.set_faults([parse_fault(f"{fault}{separator}{step.selection},skip=1,times=1")])
     step.send(client, first_job)
     for other in STEPS.keys() - {name, "cancel", "delete"}:
         STEPS[other].send(client, second_job)
@@ -110,8 +92,8 @@ def test_the_second_request_of_a_kind_fails_alone(
     assert step.count_effects(store, second_job) - before == int(has_effect)
 
 
-def test_a_job_whose_answer_was_lost_is_found_by_its_document(client: LlamaCloud, injector: FaultInjector) -> None:
-    injector.set_faults([parse_fault("disconnect:method=POST,path=/extract$,times=1")])
+def test_a_job_whose_answer_was_lost_is_found_by_its_document(client: LlamaCloud, faults: FaultInjector) -> None:
+    faults.set_faults([parse_fault("disconnect:method=POST,path=/extract$,times=1")])
     file = client.files.create(file=("new.pdf", b"%PDF"), purpose="extract", external_file_id="sha")
     with pytest.raises(llama_cloud.APIConnectionError):
         client.extract.create(file_input=file.id, configuration={"data_schema": SCHEMA})
@@ -130,16 +112,18 @@ def test_a_slow_answer_comes_after_the_effect() -> None:
         async def count(_: float) -> None:
             counts.append(store.count())
 
-        injector = FaultInjector([parse_fault("slow:when=after"), parse_fault("slow:when=before")], sleep=count)
+        faults = FaultInjector([parse_fault("slow:when=after"), parse_fault("slow:when=before")], sleep=count)
         with (
-            serve(create_app(store, faults=injector)) as url,
+            serve(create_app(store, faults=faults)) as url,
             LlamaCloud(api_key="llx-test", base_url=url, max_retries=0) as client,
         ):
             assert create_job(client)
     assert counts == [11, 12]
 
 
-def test_not_json_after_the_effect(client: LlamaCloud, store: JobStore, injector: FaultInjector) -> None:
-    injector.set_faults([parse_fault("not-json:when=after,method=POST")])
-    answer: Any = client.extract.create(file_input=INVOICE_ID, configuration={"data_schema": SCHEMA})
-    assert (answer.startswith("<!doctype html>"), store.count()) == (True, 12)
+def test_not_json_after_the_effect(client: LlamaCloud, store: JobStore, faults: FaultInjector) -> None:
+    faults.set_faults([parse_fault("not-json:when=after,method=POST")])
+    with pytest.raises(llama_cloud.APIResponseValidationError) as caught:
+        client.extract.create(file_input=INVOICE_ID, configuration={"data_schema": SCHEMA})
+    assert caught.value.response.text.startswith("<!doctype html>")
+    assert store.count() == 12

@@ -1,15 +1,13 @@
 """The official asynchronous client reads sections and lists, raises its own errors, and retries."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import llama_cloud
 import pytest
 from llama_cloud import AsyncLlamaCloud
 
-from llx_mcp.local import SAMPLES, JobStore, create_app
+from llx_mcp.local import SAMPLES, JobStore
 from llx_mcp.local.faults import FaultInjector, parse_fault
-from tests.local.clients import serve
 
 INVOICE = SAMPLES[0].job_id
 SECTIONS = ("configuration", "extract_metadata", "usage", "metadata")
@@ -20,17 +18,6 @@ ERRORS: list[tuple[str, type[Exception], int | None]] = [
     ("unavailable", llama_cloud.InternalServerError, 503),
     ("disconnect", llama_cloud.APIConnectionError, None),
 ]
-
-
-@pytest.fixture
-def faults() -> FaultInjector:
-    return FaultInjector()
-
-
-@pytest.fixture
-def url(store: JobStore, faults: FaultInjector) -> Iterator[str]:
-    with serve(create_app(store, faults=faults)) as address:
-        yield address
 
 
 def connect(url: str, **options: Any) -> AsyncLlamaCloud:

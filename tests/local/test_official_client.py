@@ -39,13 +39,6 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     server.stderr.close()
 
 
-@pytest.fixture
-def client(url: str) -> Iterator[LlamaCloud]:
-    """The official client with strict validation of responses."""
-    with LlamaCloud(api_key="llx-local", base_url=url, max_retries=0, _strict_response_validation=True) as opened:
-        yield opened
-
-
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.name)
 def test_official_client_reads_every_sample(client: LlamaCloud, sample: Sample) -> None:
     job = client.extract.get(sample.job_id, expand=list(EXPANDABLE_SECTIONS))

@@ -1,7 +1,7 @@
 """Jobs of the unmodified official client get the result of the recorded job whose schema is most similar."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import closing
 from typing import Any
 
@@ -20,12 +20,6 @@ BY_NAME = {sample.name: sample for sample in SAMPLES}
 TEXT = {"type": "string"}
 NUMBER = {"type": "number"}
 DOCUMENT = b"%PDF-1.7 of my own"
-
-
-@pytest.fixture
-def client(url: str) -> Iterator[LlamaCloud]:
-    with LlamaCloud(api_key="llx-local", base_url=url, _strict_response_validation=True) as opened:
-        yield opened
 
 
 def build_schema(**properties: Any) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -32,12 +31,6 @@ def read_section(name: str, section: str) -> Any:
 
 # The schema of the sample invoice.
 CONFIGURATION: Any = {"data_schema": read_section("invoice", "configuration")["data_schema"]}
-
-
-@pytest.fixture
-def client(url: str) -> Iterator[LlamaCloud]:
-    with LlamaCloud(api_key="llx-local", base_url=url, _strict_response_validation=True) as opened:
-        yield opened
 
 
 @pytest.mark.parametrize("name", ["invoice", "statement", "lab_report", "loan_agreement"])

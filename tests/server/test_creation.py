@@ -57,6 +57,25 @@ async def connect(workshop: Workshop, mode: str = "auto", **options: Any) -> Asy
         yield client
 
 
+class Person:
+    """Gives one reply to every question, before anything is uploaded.
+
+    Attributes:
+        asked: the questions.
+    """
+
+    def __init__(self, workshop: Workshop, reply: ElicitResult) -> None:
+        self.asked: list[str] = []
+        self._workshop = workshop
+        self._reply = reply
+
+    async def __call__(self, context: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult:
+        """Reply to a question."""
+        assert self._workshop.num_new_files == 0
+        self.asked.append(params.message)
+        return self._reply
+
+
 async def error_of(client: Client, tool: str, **arguments: Any) -> str:
     """Call a tool, and return its error."""
     result = await client.call_tool(tool, arguments)
@@ -216,16 +235,10 @@ async def test_whole_loop_from_a_file_to_its_values(workshop: Workshop, mode: st
 async def test_person_decides_with_the_estimate(
     workshop: Workshop, mode: str, reply: ElicitResult, is_created: bool
 ) -> None:
-    asked: list[str] = []
-
-    async def answer(context: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult:
-        asked.append(params.message)
-        assert workshop.num_new_files == 0
-        return reply
-
-    async with Client(build(workshop), mode=mode, elicitation_callback=answer) as client:
+    person = Person(workshop, reply)
+    async with Client(build(workshop), mode=mode, elicitation_callback=person) as client:
         result = structured(await call(client, "create_extract_job", **WISH, tier="agentic"))
-        (message,) = asked
+        (message,) = person.asked
         for words in ("Create an extract job?", '"invoice.pdf"', "agentic", "25 credits a page", "bills credits"):
             assert words in message
         assert result["outcome"] == ("created" if is_created else "not_created")
@@ -233,7 +246,7 @@ async def test_person_decides_with_the_estimate(
         if is_created:
             # There is nothing to decide about a job that exists.
             assert structured(await call(client, "create_extract_job", **WISH, tier="agentic"))["outcome"] == "exists"
-            assert len(asked) == 1
+            assert len(person.asked) == 1
         else:
             assert "job_id" not in result
             assert "Do not call again" in next_steps(result)
@@ -252,16 +265,10 @@ async def test_person_decides_with_the_estimate(
 async def test_person_decides_on_the_upload_for_a_schema(
     workshop: Workshop, mode: str, reply: ElicitResult, is_uploaded: bool
 ) -> None:
-    asked: list[str] = []
-
-    async def answer(context: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult:
-        asked.append(params.message)
-        assert workshop.num_new_files == 0
-        return reply
-
-    async with Client(build(workshop), mode=mode, elicitation_callback=answer) as client:
+    person = Person(workshop, reply)
+    async with Client(build(workshop), mode=mode, elicitation_callback=person) as client:
         result = structured(await call(client, "suggest_extract_schema", file="invoice.pdf", prompt="all"))
-        (message,) = asked
+        (message,) = person.asked
         for words in ("Upload a document to LlamaCloud", '"invoice.pdf"', "SHA-256 ", "No job is created"):
             assert words in message
         assert ("data_schema" in result or "omitted" in result) is is_uploaded
@@ -269,7 +276,7 @@ async def test_person_decides_on_the_upload_for_a_schema(
         if is_uploaded:
             # There is nothing to decide about a document that is there already.
             await call(client, "suggest_extract_schema", file="invoice.pdf", prompt="the total")
-            assert len(asked) == 1
+            assert len(person.asked) == 1
         else:
             assert "The person did not agree, and nothing was uploaded" in next_steps(result)
 
