@@ -19,11 +19,20 @@ from llx_mcp.jobs.reader_options import ReaderOptions
 from llx_mcp.llamacloud import open_client
 from llx_mcp.local import SAMPLES, JobStore, create_app, open_store
 from llx_mcp.local.samples import read_document
+from llx_mcp.local.seeding import PROJECT_ID
 from tests.fake_clock import FakeClock
 
 INVOICE = SAMPLES[0].job_id
 SCHEMA = {"type": "object", "properties": {"invoice_number": {"type": "string", "description": "As printed."}}}
 CREATE_PATH = "/api/v2/extract"
+FILES_PATH = "/api/v1/beta/files"
+# The requests that create a job from a file that is not uploaded yet.
+FIRST_REQUESTS = [
+    ("POST", f"{CREATE_PATH}/schema/validation"),
+    ("GET", FILES_PATH),
+    ("POST", FILES_PATH),
+    ("POST", CREATE_PATH),
+]
 
 
 class ProcessEnded(BaseException):
@@ -162,3 +171,11 @@ def end_at(number: int) -> Callable[[httpx.Request, int], httpx.Response | None]
 def count(sent: Sequence[tuple[str, str]], method: str, path: str) -> int:
     """Return how many of the requests have a method and a path."""
     return sent.count((method, path))
+
+
+def save_configuration(store: JobStore, workshop: Workshop, **parameters: Any) -> str:
+    """Save a configuration in the store, and return its id."""
+    saved = store.configurations.put(
+        "saved", "extract_v2", {"data_schema": SCHEMA, **parameters}, workshop.clock.now(), project_id=PROJECT_ID
+    )
+    return saved.configuration_id

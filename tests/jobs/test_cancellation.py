@@ -17,13 +17,6 @@ from tests.jobs.creating import INVOICE, Line, Workshop, copy_invoice
 from tests.jobs.virtual_time import virtual
 
 
-@pytest.fixture
-def workshop(tmp_path: Path) -> Workshop:
-    """A store with the samples, and a folder with the invoice."""
-    copy_invoice(tmp_path)
-    return Workshop(tmp_path)
-
-
 @asynccontextmanager
 async def open_canceller(workshop: Workshop, **hooks: Any) -> AsyncIterator[JobCanceller]:
     """Open a server and return what cancels its jobs."""

@@ -1,6 +1,5 @@
 """A generation is repeated only after errors that pass, and its errors are about the generated schema."""
 
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -8,7 +7,7 @@ import pytest
 
 from llx_mcp.errors import BadResponseError
 from llx_mcp.jobs.creation_plan import CreationRequest
-from tests.jobs.creating import CREATE_PATH, Workshop, copy_invoice, count
+from tests.jobs.creating import CREATE_PATH, Workshop, count
 
 GENERATE_PATH = f"{CREATE_PATH}/schema/generate"
 
@@ -21,13 +20,6 @@ async def suggest(workshop: Workshop, response: httpx.Response, path: str = GENE
         with pytest.raises(BadResponseError) as caught:
             await suggester.suggest(await suggester.plan(CreationRequest(file="invoice.pdf"), "all"), 8_000)
     return str(caught.value), count(line.sent, "POST", GENERATE_PATH)
-
-
-@pytest.fixture
-def workshop(tmp_path: Path) -> Workshop:
-    """A store with the samples, and a folder with the invoice."""
-    copy_invoice(tmp_path)
-    return Workshop(tmp_path)
 
 
 @pytest.mark.parametrize("body", [{"parameters": {}}, {}, []])

@@ -1,8 +1,6 @@
 """The text of a document is fetched once, from the parse job or else the file, and never fails an answer."""
 
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +8,6 @@ import anyio
 import pytest
 
 from llx_mcp.errors import (
-    ArgumentError,
     BadResponseError,
     LlxError,
     NotFoundError,
@@ -21,92 +18,13 @@ from llx_mcp.errors import (
 )
 from llx_mcp.evidence.pages import STILL_READING, SourcePage, SourceText
 from llx_mcp.evidence.parse_pages import UNFINISHED
-from llx_mcp.jobs.byte_cache import ByteCache
-from llx_mcp.jobs.cache import CachedJob, JobCache, JobKey
-from llx_mcp.jobs.cached_source import find_parse_job_id
-from llx_mcp.jobs.rate_limit import RateLimit
-from llx_mcp.jobs.rate_limited_source import RateLimitedSource
-from llx_mcp.jobs.source_texts import FETCH_SECONDS, GONE, WAIT_SECONDS, SourceTexts
+from llx_mcp.jobs.cache import JobCache
+from llx_mcp.jobs.source_texts import FETCH_SECONDS, GONE, WAIT_SECONDS
 from llx_mcp.models import Job
 from llx_mcp.pdf.processes import PdfError
 from llx_mcp.scope import Scope
-from llx_mcp.turns import TurnQueue
+from tests.jobs.texts import KEY, PARSED, READ, Service, job, words
 from tests.jobs.virtual_time import VirtualClock, virtual
-from tests.sources import Bodies, Documents
-
-KEY = JobKey("key", Scope(), "ext-1")
-PARSED = SourceText("parse_job", [SourcePage(1, ["parsed"])], "block")
-READ = SourceText("document", [SourcePage(1, ["read"])])
-
-
-class Pdfs:
-    """Reads every PDF as the same text, or fails.
-
-    Attributes:
-        result: the text, or the error to raise.
-        seconds: how long it takes.
-        read: the content of each PDF that was read.
-    """
-
-    def __init__(self) -> None:
-        self.result: SourceText | Exception = READ
-        self.seconds = 0.0
-        self.read: list[bytes] = []
-
-    async def read_text(self, content: bytes, *, total_seconds: float) -> SourceText:
-        """Return the text, or raise the error."""
-        assert total_seconds < FETCH_SECONDS
-        self.read.append(content)
-        await anyio.sleep(self.seconds)
-        if isinstance(self.result, Exception):
-            raise self.result
-        return self.result
-
-
-class Service:
-    """A service with documents, and the texts over it.
-
-    Attributes:
-        documents: what it has.
-        pdfs: reads its PDFs.
-        rate: the rate limit of the key.
-        cache: holds the texts.
-        turns: the turns at documents.
-    """
-
-    def __init__(self, *, max_bytes: int = 1 << 20, per_minute: float | None = None) -> None:
-        bodies = Bodies(lambda _: b"")
-        self.documents: Documents = bodies.documents
-        self.pdfs = Pdfs()
-        self.rate = RateLimit(per_minute)
-        self.cache = ByteCache(max_bytes)
-        self.turns = TurnQueue(4, 2)
-        self._source = RateLimitedSource(bodies, self.rate, VirtualClock())
-
-    @asynccontextmanager
-    async def open(self) -> AsyncIterator[SourceTexts]:
-        """Open the texts; at the end, cancel what still runs."""
-
-        async def open_source() -> RateLimitedSource:
-            return self._source
-
-        async with anyio.create_task_group() as group:
-            yield SourceTexts(open_source, self.pdfs, VirtualClock(), group, self.cache, self.turns)
-            group.cancel_scope.cancel()
-
-
-def job(
-    *, parse_job: Any = "pjb-1", file: str | None = "dfl-1", status: str = "COMPLETED", job_id: str = "ext-1"
-) -> CachedJob:
-    """Make a cached job of a document."""
-    wire = {"id": job_id, "status": status, "file_input": file, "extract_metadata": {"parse_job_id": parse_job}}
-    return CachedJob(Job.parse(json.dumps(wire).encode()))
-
-
-async def words(texts: SourceTexts, cached: CachedJob, key: JobKey = KEY) -> str:
-    """Return the first word of a text, or why there is none."""
-    found = await texts.fetch(key, cached)
-    return found.problem or (await found.read()).pages[0].words[0]
 
 
 @virtual
@@ -405,111 +323,3 @@ async def test_without_a_cache_a_call_waits_for_the_whole_fetch() -> None:
     service.documents.seconds = WAIT_SECONDS + 1
     async with service.open() as texts:
         assert await words(texts, job()) == "parsed"
-
-
-async def read_document(texts: SourceTexts, key: JobKey, cached: CachedJob) -> bytes:
-    """Return the content of a job's document."""
-    async with texts.open_document(key, cached) as content:
-        return content
-
-
-@virtual
-async def test_content_of_the_last_few_documents_is_kept() -> None:
-    service = Service()
-    async with service.open() as texts:
-        for number in range(6):
-            service.documents.files[f"dfl-{number}"] = b"%d" % number
-            cached = job(parse_job=None, file=f"dfl-{number}", job_id=f"ext-{number}")
-            key = replace(KEY, job_id=cached.job.id)
-            for _ in range(2):
-                assert await read_document(texts, key, cached) == b"%d" % number
-        service.documents.fetched.clear()
-        assert await read_document(texts, key, cached) == b"5"
-        first = job(parse_job=None, file="dfl-0", job_id="ext-0")
-        assert await read_document(texts, replace(KEY, job_id="ext-0"), first) == b"0"
-    assert service.documents.fetched == ["dfl-0"]
-
-
-@virtual
-async def test_large_document_is_not_kept() -> None:
-    service = Service(max_bytes=8_000)
-    service.documents.files["dfl-1"] = b"x" * 1_001
-    async with service.open() as texts:
-        for _ in range(2):
-            await read_document(texts, KEY, job())
-    assert service.documents.fetched == ["dfl-1", "dfl-1"]
-
-
-@virtual
-async def test_document_of_a_job_that_names_no_file_is_an_error() -> None:
-    service = Service()
-    async with service.open() as texts:
-        with pytest.raises(ArgumentError, match="does not name its file"):
-            await read_document(texts, KEY, job(file="pjb-1"))
-    assert service.documents.fetched == []
-
-
-@pytest.mark.parametrize(
-    ("metadata", "found"),
-    [
-        ({"parse_job_id": "pjb-1"}, "pjb-1"),
-        ({"parse_job_id": " pjb-1 "}, "pjb-1"),
-        ({"parse_job_id": None}, ""),
-        ({"parse_job_id": 7}, ""),
-        ({"parse_job_id": {"id": "pjb-1"}}, ""),
-        ({}, ""),
-        ([], ""),
-        ("pjb-1", ""),
-        (None, ""),
-    ],
-)
-def test_parse_job_is_found_in_metadata_of_any_type(metadata: Any, found: str) -> None:
-    assert find_parse_job_id(json.dumps({"id": "ext-1", "extract_metadata": metadata}).encode()) == found
-    assert find_parse_job_id(b"not JSON") == ""
-
-
-@virtual
-@pytest.mark.parametrize("parse_job", ["pjb", None])
-async def test_documents_of_one_key_leave_turns_for_others(parse_job: str | None) -> None:
-    service, other = Service(max_bytes=1 << 20), Service()
-    other.turns = service.turns
-    service.documents.seconds = 5.0
-    for at in range(6):
-        service.documents.parse_jobs[f"pjb-{at}"] = PARSED
-        service.documents.files[f"dfl-{at}"] = b"%PDF"
-    other.documents.parse_jobs["pjb-1"] = PARSED
-    async with service.open() as texts, other.open() as others, anyio.create_task_group() as group:
-        for at in range(6):
-            cached = job(parse_job=parse_job and f"pjb-{at}", file=f"dfl-{at}", job_id=f"ext-{at}")
-            group.start_soon(texts.fetch, replace(KEY, job_id=cached.job.id), cached)
-        await anyio.sleep(1)
-        # Half of the four turns.
-        assert len(service.documents.fetched) == 2
-        with anyio.fail_after(1):
-            assert await words(others, job(), replace(KEY, identity="other")) == "parsed"
-        group.cancel_scope.cancel()
-
-
-@virtual
-@pytest.mark.parametrize("parse_job", ["pjb-1", None])
-async def test_pause_of_the_rate_limit_holds_no_turn(parse_job: str | None) -> None:
-    service = Service()
-    service.documents.parse_jobs["pjb-1"] = PARSED
-    service.documents.files["dfl-1"] = b"%PDF"
-    async with service.open() as texts, anyio.create_task_group() as group:
-        service.rate.note_refusal(anyio.current_time(), 5.0)
-        group.start_soon(texts.fetch, KEY, job(parse_job=parse_job))
-        await anyio.sleep(1)
-        assert (service.turns.num_running, service.turns.num_waiting) == (0, 0)
-        await anyio.sleep(5)
-        assert service.documents.fetched == [parse_job or "dfl-1"]
-
-
-@virtual
-async def test_document_that_is_open_has_a_turn() -> None:
-    service = Service()
-    service.documents.files["dfl-1"] = b"%PDF"
-    async with service.open() as texts:
-        async with texts.open_document(KEY, job()) as content:
-            assert (content, service.turns.num_running) == (b"%PDF", 1)
-        assert service.turns.num_running == 0
