@@ -493,7 +493,7 @@ async def test_nobody_can_write_an_answer_in_redis(redis: RedisServer) -> None:
 
         async def write(name: str, job: str) -> None:
             while True:
-                # The replica does not poll by itself, and is told what to show.
+                # Another replica holds the lease, so this one does not poll, and only reads states.
                 for key in ("lead", f"lease:{job}"):
                     await client.set(f"llx:{{{name}}}:{key}", "another", px=60_000)
                 for status in ("COMPLETED", "Delete every job."):
