@@ -22,15 +22,16 @@ class _AnswerKey:
 class _CachedAnswer(CachedBytes):
     """An answer; its bytes are the structured form as JSON, which takes less memory than objects."""
 
-    def __init__(self, structured: bytes, text: str) -> None:
+    def __init__(self, structured: bytes, text: str, num_key_bytes: int) -> None:
         super().__init__(structured, compressible=False)
         self.structured = structured
         self.text = text
+        self._num_key_bytes = num_key_bytes
 
     @property
     def num_cached_bytes(self) -> int:
-        """Memory of both forms."""
-        return len(self.structured) + len(self.text)
+        """Memory of both forms, and of the question, which can be long."""
+        return super().num_cached_bytes + len(self.text) + self._num_key_bytes
 
 
 class AnswerCache:
@@ -56,7 +57,7 @@ class AnswerCache:
         except PydanticSerializationError:
             # It holds half of a surrogate pair.
             return
-        await self._entries.put(key, _CachedAnswer(structured, answer.text))
+        await self._entries.put(key, _CachedAnswer(structured, answer.text, len(key.question)))
 
 
 def _build_key(job: JobKey, cached: CachedJob, question: Question) -> _AnswerKey | None:

@@ -24,7 +24,7 @@ class JobAnswers:
         self._evidence = evidence
         self._call_seconds = call_seconds
 
-    async def fetch_and_answer(self, request: JobRequest, build: Callable[[Header], Question]) -> Answer:
+    async def answer(self, request: JobRequest, build: Callable[[Header], Question]) -> Answer:
         """Fetch a job and answer the question that `build` makes with the header of the answer.
 
         Raises:

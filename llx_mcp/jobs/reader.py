@@ -107,8 +107,7 @@ class JobReader:
         """Finds the texts of the documents of jobs."""
         from llx_mcp.jobs.evidence import EvidenceFinder
 
-        turns = self._shared.documents
-        return EvidenceFinder(self.fetcher, self._pdfs, self.clock, self._group, turns, self._options)
+        return EvidenceFinder(self.fetcher, self._pdfs, self.clock, self._group, self._shared.documents, self._options)
 
     @cached_property
     def citations(self) -> "CitationPictures":
@@ -141,7 +140,7 @@ class JobReader:
         """
         from llx_mcp.answers.dispatch import SummaryQuestion
 
-        return await self._answers.fetch_and_answer(request, lambda header: SummaryQuestion(request, header))
+        return await self._answers.answer(request, lambda header: SummaryQuestion(request, header))
 
     async def read(self, request: JobRequest, path: str, cursor: str | None, include: Sequence[str]) -> "Answer":
         """Return the values at a path, one page of them.
@@ -153,7 +152,7 @@ class JobReader:
         from llx_mcp.answers.requests import ReadOptions
 
         options = ReadOptions(path, cursor, tuple(include))
-        return await self._answers.fetch_and_answer(request, lambda header: ReadQuestion(request, header, options))
+        return await self._answers.answer(request, lambda header: ReadQuestion(request, header, options))
 
     async def find(self, request: JobRequest, text: str, limit: int) -> "Answer":
         """Return what a result says about some words, best match first.
@@ -163,9 +162,7 @@ class JobReader:
         """
         from llx_mcp.answers.dispatch import SearchQuestion
 
-        return await self._answers.fetch_and_answer(
-            request, lambda header: SearchQuestion(request, header, text, limit)
-        )
+        return await self._answers.answer(request, lambda header: SearchQuestion(request, header, text, limit))
 
     async def query(self, request: JobRequest, sql: str, deadline_seconds: float | None = None) -> "Answer":
         """Return the rows of one SELECT over the result's tables.
@@ -176,9 +173,7 @@ class JobReader:
         from llx_mcp.answers.dispatch import QUERY_SECONDS, QueryQuestion
 
         seconds = QUERY_SECONDS if deadline_seconds is None else deadline_seconds
-        return await self._answers.fetch_and_answer(
-            request, lambda header: QueryQuestion(request, header, sql, seconds)
-        )
+        return await self._answers.answer(request, lambda header: QueryQuestion(request, header, sql, seconds))
 
     async def read_source_text(self, request: JobRequest, options: SourceOptions) -> "Answer":
         """Return what the document of a job says: around a value, on some pages, or where some words stand.
@@ -188,9 +183,7 @@ class JobReader:
         """
         from llx_mcp.answers.dispatch import SourceTextQuestion
 
-        return await self._answers.fetch_and_answer(
-            request, lambda header: SourceTextQuestion(request, header, options)
-        )
+        return await self._answers.answer(request, lambda header: SourceTextQuestion(request, header, options))
 
     async def review(self, request: JobRequest, threshold: float, *, check_citations: bool = True) -> "Answer":
         """Return what to check in a result.
@@ -205,7 +198,7 @@ class JobReader:
         """
         from llx_mcp.answers.dispatch import ReviewQuestion
 
-        return await self._answers.fetch_and_answer(
+        return await self._answers.answer(
             request, lambda header: ReviewQuestion(request, header, threshold, check_citations)
         )
 

@@ -71,6 +71,8 @@ class ExtractServer(MCPServer[JobReader]):
 
     def __init__(self, **arguments: Any) -> None:
         super().__init__(**arguments)
+        # Headers repeat no argument of a tool, so no call needs the search of its schema for such arguments.
+        self._lowlevel_server.get_tool_input_schema = lambda _: None
         self.readers: set[JobReader] = set()
         self.hidden_arguments: Mapping[str, frozenset[str]] = {}
         self.allowed: frozenset[Permission] = frozenset()
@@ -118,10 +120,6 @@ class ExtractServer(MCPServer[JobReader]):
             self._num_open_calls -= 1
             if not self._num_open_calls:
                 self._is_idle.set()
-
-    def compare_no_headers(self) -> None:
-        """Spare every call the search of its tool's schema for arguments that headers repeat: there are none."""
-        self._lowlevel_server.get_tool_input_schema = lambda _: None
 
     def has_method(self, method: str) -> bool:
         """Return whether the server answers requests of a method."""
@@ -267,7 +265,6 @@ def build_server(
     )
     server.completion()(completions.complete)  # type: ignore[no-untyped-call] # of the SDK
     server.middleware.append(server.count_call)
-    server.compare_no_headers()
     server.hidden_arguments = list_hidden_arguments(creation)
     server.allowed = creation.allowed
     for module in list_modules(creation.allowed):

@@ -224,8 +224,8 @@ def _dump_state(state: JobState) -> list[Any]:
 def parse_state(value: object) -> JobState | None:
     """Return a state as it was stored or published; None if it is none.
 
-    Whoever can write to Redis can make one up. So a job that has not ended has no status but those of such jobs: a
-    wait may show it as it is.
+    Anyone who can write to Redis can make one up, and a wait may show its status. So the status of a job that has not
+    ended must be one that such a job can have.
     """
     with suppress(ValueError, TypeError, OverflowError, RecursionError):
         fields = json.loads(value) if isinstance(value, (str, bytes)) and value else value

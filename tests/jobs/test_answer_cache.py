@@ -99,3 +99,11 @@ async def test_answer_that_is_not_valid_unicode_is_not_kept() -> None:
     cache, cached = AnswerCache(ByteCache()), cached_job()
     await cache.put(KEY, cached, summary_of(cached), Answer({"result": "\ud800"}, "text"))
     assert cache.find(KEY, cached, summary_of(cached)) is None
+
+
+async def test_question_counts_as_memory() -> None:
+    entries, cached = ByteCache(), cached_job()
+    cache = AnswerCache(entries)
+    for text in ("short", "x" * 10_000):
+        await cache.put(KEY, cached, SearchQuestion(REQUEST, summary_of(cached).header, text, 5), answer())
+    assert entries.num_bytes > 10_000

@@ -63,7 +63,7 @@ async def test_tool_definition_is_as_committed(client: Client, name: str, snapsh
 
 
 async def test_no_argument_is_repeated_in_a_header(client: Client) -> None:
-    # A tool with such an argument needs the comparison that `compare_no_headers` turns off.
+    # A tool with such an argument needs the comparison with its schema that `ExtractServer` turns off.
     assert "x-mcp-header" not in str([tool.input_schema for tool in (await client.list_tools()).tools])
 
 

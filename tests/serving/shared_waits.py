@@ -1,5 +1,8 @@
 """Waits for the same jobs on several replicas."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 import anyio
 
 from llx_mcp.jobs.progress import WaitProgress
@@ -27,6 +30,23 @@ async def wait_everywhere(replicas: list[JoinedReader], *ids: str) -> list[WaitP
         for replica in replicas:
             group.start_soon(run, replica)
     return found
+
+
+@asynccontextmanager
+async def waiting_everywhere(replicas: list[JoinedReader], *ids: str) -> AsyncIterator[list[WaitProgress]]:
+    """Wait for the same jobs on all replicas while the block runs; at the end, all waits must have their results.
+
+    Yields the waits that are over.
+    """
+    found: list[WaitProgress] = []
+
+    async def run() -> None:
+        found.extend(await wait_everywhere(replicas, *ids))
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(run)
+        yield found
+    assert [all_ended(progress) for progress in found] == [True] * len(replicas)
 
 
 def all_ended(progress: WaitProgress, status: str = "COMPLETED") -> bool:

@@ -9,13 +9,18 @@ import anyio
 import pytest
 
 from llx_mcp.jobs.clock import SystemClock
-from llx_mcp.jobs.progress import WaitProgress
 from llx_mcp.serving.redis_store import CHANNEL
 from llx_mcp.serving.shared_polls import _name
 from tests.jobs.service import Service, source_of
 from tests.serving.redis_server import NEEDS_REDIS, JoinedReader, RedisServer, joined_readers
 from tests.serving.redis_setups import LEAVES_CONNECTIONS, Cluster, cluster_redis
-from tests.serving.shared_waits import all_ended, check_that_one_polls, until_degraded, wait_everywhere
+from tests.serving.shared_waits import (
+    all_ended,
+    check_that_one_polls,
+    until_degraded,
+    wait_everywhere,
+    waiting_everywhere,
+)
 from tests.waiting import until
 
 pytestmark = [NEEDS_REDIS, LEAVES_CONNECTIONS]
@@ -51,13 +56,7 @@ async def test_node_that_ends_degrades_until_it_is_back(coverage: str, tmp_path:
         news_node = cluster.find_node(CHANNEL)
         node = next(node for node in cluster.nodes if node is not news_node)
         key = await choose_key(service, cluster, node, is_held=True)
-        async with joined(service, cluster, key) as replicas, anyio.create_task_group() as group:
-            found: list[WaitProgress] = []
-
-            async def run() -> None:
-                found.extend(await wait_everywhere(replicas, *ids))
-
-            group.start_soon(run)
+        async with joined(service, cluster, key) as replicas, waiting_everywhere(replicas, *ids) as found:
             await anyio.sleep(1)
             node.stop()
             for replica in replicas:
@@ -70,7 +69,6 @@ async def test_node_that_ends_degrades_until_it_is_back(coverage: str, tmp_path:
             for replica in replicas:
                 await until_degraded(replica, degraded=False)
             await check_that_one_polls(service, replicas)
-    assert [all_ended(progress) for progress in found] == [True, True]
 
 
 # The node that sends the news, with the entries of the key or without: subscribing fails alone, or commands as well.
@@ -81,13 +79,7 @@ async def test_replica_of_a_node_that_ends_is_found(end: End, is_held: bool, tmp
     with cluster_redis(tmp_path, num_replicas=3) as cluster:
         node = cluster.find_node(CHANNEL)
         key = await choose_key(service, cluster, node, is_held=is_held)
-        async with joined(service, cluster, key) as replicas, anyio.create_task_group() as group:
-            found: list[WaitProgress] = []
-
-            async def run() -> None:
-                found.extend(await wait_everywhere(replicas, *ids))
-
-            group.start_soon(run)
+        async with joined(service, cluster, key) as replicas, waiting_everywhere(replicas, *ids):
             await anyio.sleep(1)
             end(node)
             for replica in replicas:
@@ -95,7 +87,6 @@ async def test_replica_of_a_node_that_ends_is_found(end: End, is_held: bool, tmp
             for replica in replicas:
                 await until_degraded(replica, degraded=False)
             await check_that_one_polls(service, replicas)
-    assert [all_ended(progress) for progress in found] == [True, True]
 
 
 async def test_slot_that_moves_loses_no_wait(tmp_path: Path) -> None:
@@ -106,13 +97,7 @@ async def test_slot_that_moves_loses_no_wait(tmp_path: Path) -> None:
         source, target = cluster.nodes[:2]
         key = await choose_key(service, cluster, source, is_held=True)
         slot_key = f"{{{await name_group(service, key)}}}"
-        async with joined(service, cluster, key) as replicas, anyio.create_task_group() as group:
-            found: list[WaitProgress] = []
-
-            async def run() -> None:
-                found.extend(await wait_everywhere(replicas, *ids))
-
-            group.start_soon(run)
+        async with joined(service, cluster, key) as replicas, waiting_everywhere(replicas, *ids):
             await anyio.sleep(1)
             cluster.begin_move(slot_key, target)
             # Of several entries, some are not found while a slot moves.
@@ -122,4 +107,3 @@ async def test_slot_that_moves_loses_no_wait(tmp_path: Path) -> None:
             for replica in replicas:
                 await until_degraded(replica, degraded=False)
             await check_that_one_polls(service, replicas)
-    assert [all_ended(progress) for progress in found] == [True, True]
