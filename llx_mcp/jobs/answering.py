@@ -1,12 +1,13 @@
 """Fetches a job and answers a question about it, within the time of one call."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
+from contextlib import AbstractAsyncContextManager
 
 from llx_mcp.answers.budget import Answer
 from llx_mcp.answers.dispatch import Question, SummaryQuestion
 from llx_mcp.answers.header import Header, build_header
 from llx_mcp.answers.requests import JobRequest
-from llx_mcp.jobs.cache import CachedJob
+from llx_mcp.jobs.cache import CachedJob, JobKey
 from llx_mcp.jobs.call_limit import limit_call
 from llx_mcp.jobs.evidence import EvidenceFinder
 from llx_mcp.jobs.executor import AnswerExecutor
@@ -33,7 +34,21 @@ class JobAnswers:
         with limit_call(self._call_seconds) as call:
             cached = await self._fetcher.fetch_job(request)
             call.is_fetched = True
-            return await self._answer(cached, build(self._get_header(cached, request)))
+            header = build_header(cached.job, request, now=self._fetcher.service_now())
+            return await self._answer(cached, build(header))
+
+    def find_unchecked(self, request: JobRequest) -> tuple[JobKey, CachedJob] | None:
+        """Return a finished job and where it is cached; None if it is not.
+
+        Also None if the text of its document is known, because what a check of the citations says may depend on the
+        time that it had.
+        """
+        found = self._fetcher.find_job(request)
+        return None if found is None or self._evidence.texts.peek(found[0]) is not None else found
+
+    def short_turn(self, key: Hashable) -> AbstractAsyncContextManager[None]:
+        """Wait for a turn at what takes no longer than a turn, where other credentials have calls."""
+        return self._executor.workers.short_turn(key)
 
     async def summarize(self, cached: CachedJob, request: JobRequest, waited_seconds: float | None = None) -> Answer:
         """Return the summary of a job that was waited for.
@@ -50,12 +65,3 @@ class JobAnswers:
         key = await self._fetcher.build_key(request.job_id, request.scope)
         source = await self._evidence.find(key, cached, question)
         return await self._executor.answer(key, cached, question, source)
-
-    def _get_header(self, cached: CachedJob, request: JobRequest) -> Header:
-        """Return the header of an answer; that of a finished job does not change any more."""
-        if cached.latest_header is not None and cached.latest_header[0] == request:
-            return cached.latest_header[1]
-        header = build_header(cached.job, request, now=self._fetcher.service_now())
-        if cached.job.is_terminal:
-            cached.latest_header = request, header
-        return header

@@ -16,8 +16,6 @@ from llx_mcp.jobs.clock import Clock
 from llx_mcp.scope import Scope
 
 if TYPE_CHECKING:
-    from llx_mcp.answers.header import Header
-    from llx_mcp.answers.requests import JobRequest
     from llx_mcp.models import Job
 
 # A job without billed usage is fetched again after this time,
@@ -53,8 +51,6 @@ class CachedJob(CachedBytes):
         name: unique name of this body; a worker process uses it to recognize a job that it has decoded.
         cached_at: when it was cached, by the monotonic clock.
         is_billed: whether its usage will not change any more.
-        latest_header: the latest request about it, and the header of its answer; None before the first, or while it
-            can change.
     """
 
     def __init__(self, job: "Job") -> None:
@@ -64,7 +60,6 @@ class CachedJob(CachedBytes):
         self.name = f"{job.id}\n{next(_serial)}"
         self.cached_at = 0.0
         self.is_billed = False
-        self.latest_header: tuple[JobRequest, Header] | None = None
 
 
 class JobCache:

@@ -4,7 +4,6 @@ Every question in a worker has time limits, because a document can make any of t
 """
 
 from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
-from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from anyio.abc import TaskGroup
@@ -27,7 +26,6 @@ from llx_mcp.answers.dispatch import (
     explain_unreadable,
 )
 from llx_mcp.errors import ArgumentError, BadResponseError, LlxError
-from llx_mcp.jobs.answer_cache import AnswerCache
 from llx_mcp.jobs.cache import CachedJob, JobCache, JobKey
 from llx_mcp.jobs.cached_source import CachedSource, build_missing
 from llx_mcp.jobs.shared import SharedWorkers
@@ -70,12 +68,15 @@ _HINTS = {
 
 
 class AnswerExecutor:
-    """Answers questions in this process or in a worker process."""
+    """Answers questions in this process or in a worker process.
+
+    Attributes:
+        workers: the processes, and the turns at answering in this one.
+    """
 
     def __init__(self, cache: JobCache, workers: SharedWorkers, group: TaskGroup) -> None:
         self._cache = cache
-        self._answers = AnswerCache(cache.entries)
-        self._workers = workers
+        self.workers = workers
         self._group = group
 
     async def answer(
@@ -94,24 +95,11 @@ class AnswerExecutor:
             BadResponseError: the job's result or metadata is not JSON.
             LlxError: the worker ended before it answered.
         """
-        if source is not None or isinstance(question, _WORKER_QUESTIONS):
-            # What such an answer says may depend on the time that it had, or on what text of the document there was.
-            return await self._answer(key, cached, question, source)
-        # Where no other credential has calls, a turn would cost as much as the answer.
-        async with self._workers.turn_here(key) if self._workers.num_busy > 1 else nullcontext():
-            known = self._answers.find(key, cached, question)
-        if known is not None:
-            return known
-        answer = await self._answer(key, cached, question, None)
-        await self._answers.put(key, cached, question, answer)
-        return answer
-
-    async def _answer(self, key: JobKey, cached: CachedJob, question: Question, source: CachedSource | None) -> Answer:
         is_stoppable = isinstance(question, _WORKER_QUESTIONS) and cached.job.has_result
         try:
             if is_stoppable or max(cached.num_bytes, source.num_bytes if source else 0) >= WORKER_BYTES:
                 return await self._answer_with_source(key, cached, question, source)
-            async with self._workers.turn_here(key):
+            async with self.workers.turn_here(key):
                 return await _answer_here(cached, question, source)
         finally:
             self._compress_later(key, cached)
@@ -185,7 +173,7 @@ class AnswerExecutor:
         kind = _kind_of(question)
         try:
             with observe("worker", question=kind):
-                return await self._workers.open_pool().answer(turn, name, fetch_body, steps, source)
+                return await self.workers.open_pool().answer(turn, name, fetch_body, steps, source)
         except OutOfTimeError as exc:
             raise ArgumentError(_explain_late(exc, question)) from None
         except OutOfMemoryError:

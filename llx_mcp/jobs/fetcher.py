@@ -115,6 +115,14 @@ class JobFetcher:
         """Return the time of day by the service's clock, or by ours before the first response."""
         return self._clock.now() if self._source is None else get_service_time(self._source, self._clock)
 
+    def find_job(self, request: JobRequest) -> tuple[JobKey, CachedJob] | None:
+        """Return a job and where it is cached; None if it is not, or its usage is older than the request needs."""
+        if self._identity is None:
+            return None
+        key = JobKey(self._identity, request.scope, request.job_id)
+        cached = self.cache.find(key, usage="billed" if "usage" in request.expand else "recent")
+        return None if cached is None else (key, cached)
+
     async def fetch_job(self, request: JobRequest) -> CachedJob:
         """Return the job with all its sections, from the cache or from a fetch that concurrent callers share.
 
@@ -123,11 +131,11 @@ class JobFetcher:
         """
         key = await self.build_key(request.job_id, request.scope)
         with observe("cache") as step:
-            cached = self.cache.find(key, usage="billed" if "usage" in request.expand else "recent")
-            unbilled = self.cache.find(key, usage="any") if cached is None else None
-            step.outcome = "hit" if cached else "stale" if unbilled else "miss"
-        if cached is not None:
-            return cached
+            found = self.find_job(request)
+            unbilled = self.cache.find(key, usage="any") if found is None else None
+            step.outcome = "hit" if found else "stale" if unbilled else "miss"
+        if found is not None:
+            return found[1]
         return await (self._share_fetch(key) if unbilled is None else self._refresh(key, unbilled))
 
     async def fetch_polled_job(self, request: JobRequest, job: "Job") -> CachedJob:

@@ -84,7 +84,8 @@ class JobReader:
         return AnswerExecutor(self.fetcher.cache, self._shared.workers, self._group)
 
     @cached_property
-    def _answers(self) -> "JobAnswers":
+    def answers(self) -> "JobAnswers":
+        """Answers questions about one job each."""
         from llx_mcp.jobs.answering import JobAnswers
 
         return JobAnswers(self.fetcher, self._executor, self.evidence, self._options.call_seconds)
@@ -140,7 +141,7 @@ class JobReader:
         """
         from llx_mcp.answers.dispatch import SummaryQuestion
 
-        return await self._answers.answer(request, lambda header: SummaryQuestion(request, header))
+        return await self.answers.answer(request, lambda header: SummaryQuestion(request, header))
 
     async def read(self, request: JobRequest, path: str, cursor: str | None, include: Sequence[str]) -> "Answer":
         """Return the values at a path, one page of them.
@@ -152,7 +153,7 @@ class JobReader:
         from llx_mcp.answers.requests import ReadOptions
 
         options = ReadOptions(path, cursor, tuple(include))
-        return await self._answers.answer(request, lambda header: ReadQuestion(request, header, options))
+        return await self.answers.answer(request, lambda header: ReadQuestion(request, header, options))
 
     async def find(self, request: JobRequest, text: str, limit: int) -> "Answer":
         """Return what a result says about some words, best match first.
@@ -162,7 +163,7 @@ class JobReader:
         """
         from llx_mcp.answers.dispatch import SearchQuestion
 
-        return await self._answers.answer(request, lambda header: SearchQuestion(request, header, text, limit))
+        return await self.answers.answer(request, lambda header: SearchQuestion(request, header, text, limit))
 
     async def query(self, request: JobRequest, sql: str, deadline_seconds: float | None = None) -> "Answer":
         """Return the rows of one SELECT over the result's tables.
@@ -173,7 +174,7 @@ class JobReader:
         from llx_mcp.answers.dispatch import QUERY_SECONDS, QueryQuestion
 
         seconds = QUERY_SECONDS if deadline_seconds is None else deadline_seconds
-        return await self._answers.answer(request, lambda header: QueryQuestion(request, header, sql, seconds))
+        return await self.answers.answer(request, lambda header: QueryQuestion(request, header, sql, seconds))
 
     async def read_source_text(self, request: JobRequest, options: SourceOptions) -> "Answer":
         """Return what the document of a job says: around a value, on some pages, or where some words stand.
@@ -183,7 +184,7 @@ class JobReader:
         """
         from llx_mcp.answers.dispatch import SourceTextQuestion
 
-        return await self._answers.answer(request, lambda header: SourceTextQuestion(request, header, options))
+        return await self.answers.answer(request, lambda header: SourceTextQuestion(request, header, options))
 
     async def review(self, request: JobRequest, threshold: float, *, check_citations: bool = True) -> "Answer":
         """Return what to check in a result.
@@ -198,7 +199,7 @@ class JobReader:
         """
         from llx_mcp.answers.dispatch import ReviewQuestion
 
-        return await self._answers.answer(
+        return await self.answers.answer(
             request, lambda header: ReviewQuestion(request, header, threshold, check_citations)
         )
 
@@ -228,7 +229,7 @@ class JobReader:
         from llx_mcp.jobs.wait_answers import build_wait_answer
 
         seconds = self._options.call_seconds
-        return await build_wait_answer(self.fetcher, self._answers.summarize, seconds, request, progress)
+        return await build_wait_answer(self.fetcher, self.answers.summarize, seconds, request, progress)
 
     async def wait_many(
         self,

@@ -1,7 +1,7 @@
 """What the readers of several credentials share: memory, processes, and turns at what needs much of either."""
 
 from collections.abc import AsyncIterator, Hashable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -60,6 +60,10 @@ class SharedWorkers:
                 for _ in range(_STEPS_BETWEEN):
                     await anyio.lowlevel.checkpoint()
             yield
+
+    def short_turn(self, job: Hashable) -> AbstractAsyncContextManager[None]:
+        """Wait for a turn at what takes no longer than a turn, where other credentials have calls."""
+        return self.turn_here(job) if self.num_busy > 1 else nullcontext()
 
 
 class SharedPdfs:

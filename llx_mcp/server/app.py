@@ -1,6 +1,6 @@
 """The MCP server: tools, resources and prompts, with readable errors and compact schemas."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -28,6 +28,7 @@ from pydantic import ValidationError
 
 from llx_mcp import __version__
 from llx_mcp.answers.limits import MAX_CHARS
+from llx_mcp.answers.requests import JobRequest
 from llx_mcp.errors import ArgumentError, LlxError, excerpt
 from llx_mcp.jobs.clock import Clock, SystemClock
 from llx_mcp.jobs.reader import JobReader, open_reader
@@ -37,10 +38,12 @@ from llx_mcp.redaction import Redactor
 from llx_mcp.server.answer_filter import AnswerFilter
 from llx_mcp.server.completions import Completions
 from llx_mcp.server.prompts import list_prompts
+from llx_mcp.server.repeated_calls import RepeatedCalls
 from llx_mcp.server.resources import add_resources, hint_freshness
 from llx_mcp.server.stdio import open_stdio
 from llx_mcp.server.subscriptions import JobSubscriptions
 from llx_mcp.server.tasks import Tasks, TaskWork
+from llx_mcp.server.tools.get_extract_job import build_summary_request, get_extract_job
 from llx_mcp.server.tools.results import tool_error
 from llx_mcp.server.tools.schemas import compact_schema, explain_arguments, hide_arguments, inline_schema
 from llx_mcp.server.toolset import build_instructions, describe_effects, list_hidden_arguments, list_modules
@@ -120,6 +123,12 @@ class ExtractServer(MCPServer[JobReader]):
             self._num_open_calls -= 1
             if not self._num_open_calls:
                 self._is_idle.set()
+
+    def repeat_calls(self, name: str, build_request: Callable[..., JobRequest]) -> None:
+        """Answer repeated calls of a tool from memory; see `RepeatedCalls`."""
+        tool = self._tool_manager.get_tool(name)
+        if tool is not None:
+            self.middleware.append(RepeatedCalls(tool, build_request))
 
     def has_method(self, method: str) -> bool:
         """Return whether the server answers requests of a method."""
@@ -277,6 +286,7 @@ def build_server(
             meta={"anthropic/maxResultSizeChars": MAX_CHARS, "anthropic/searchHint": module.SEARCH_HINT},
         )
     add_resources(server)
+    server.repeat_calls(get_extract_job.__name__, build_summary_request)
     return server
 
 

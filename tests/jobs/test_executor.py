@@ -29,7 +29,6 @@ from llx_mcp.answers.header import Header
 from llx_mcp.answers.requests import JobRequest, ReadOptions, SourceOptions
 from llx_mcp.errors import ArgumentError, BadResponseError, LlxError
 from llx_mcp.evidence.pages import SourcePage, SourceText
-from llx_mcp.jobs.answer_cache import AnswerCache
 from llx_mcp.jobs.cache import CachedJob, JobCache, JobKey
 from llx_mcp.jobs.cached_source import CachedSource, build_missing, cache_source
 from llx_mcp.jobs.clock import Clock, SystemClock
@@ -180,7 +179,7 @@ async def ask_failing(question: Question, error: Exception, rows: int = 5_000) -
     """Ask an executor whose pool fails; return what it raises and its pool."""
     async with AsyncExitStack() as stack, anyio.create_task_group() as group:
         executor = AnswerExecutor(JobCache(SystemClock()), SharedWorkers(group, stack), group)
-        executor._workers._pool = pool = FailingPool(group, lambda: error)
+        executor.workers._pool = pool = FailingPool(group, lambda: error)
         cached = CachedJob(Job.parse(body_of(rows=rows)))
         try:
             await executor.answer(JobKey("key", DEFAULT_SCOPE, "ext-1"), cached, question)
@@ -280,7 +279,7 @@ async def test_unreadable_job_has_the_same_error_here_and_in_a_worker(padding: i
 async def test_killed_worker_is_an_error_and_the_next_call_is_answered() -> None:
     async with reading(constant(body_of())) as reader:
         await reader.query(REQUEST, "SELECT 1")
-        pool = reader._executor._workers._pool
+        pool = reader._executor.workers._pool
         assert pool is not None
         (worker,) = pool._workers
         async with anyio.create_task_group() as tasks:
@@ -309,7 +308,7 @@ async def test_jobs_from_a_quarter_of_a_megabyte_are_read_in_a_worker() -> None:
         body = body_of(rows=0)[:-1] + b', "x": "' + b"x" * (size - base - 9) + b'"}'
         async with reading(constant(body.ljust(size))) as reader:
             await reader.get(REQUEST)
-            pool = reader._executor._workers._pool
+            pool = reader._executor.workers._pool
             assert (0 if pool is None else pool.num_workers) == expected
 
 
@@ -344,7 +343,7 @@ async def test_only_a_question_that_may_last_is_asked_in_a_worker_about_a_small_
     for kind, question in QUESTIONS.items():
         async with AsyncExitStack() as stack, anyio.create_task_group() as group:
             executor = AnswerExecutor(JobCache(SystemClock()), SharedWorkers(group, stack), group)
-            executor._workers._pool = pool = FailingPool(group, lambda: WorkerDiedError(""))
+            executor.workers._pool = pool = FailingPool(group, lambda: WorkerDiedError(""))
             cached = CachedJob(Job.parse(body_of()))
             with contextlib.suppress(LlxError):
                 await executor.answer(JobKey("key", DEFAULT_SCOPE, "ext-1"), cached, question)
@@ -356,7 +355,7 @@ async def test_question_about_a_job_without_a_result_needs_no_worker() -> None:
     async with reading(constant(b'{"id":"ext-1","status":"COMPLETED"}')) as reader:
         with contextlib.suppress(ArgumentError):
             await reader.review(REQUEST, 0.8)
-        assert reader._executor._workers._pool is None
+        assert reader._executor.workers._pool is None
 
 
 async def read_document(source: CachedSource | None, rows: int = 3) -> tuple[dict[str, Any], bool]:
@@ -365,7 +364,7 @@ async def read_document(source: CachedSource | None, rows: int = 3) -> tuple[dic
         executor = AnswerExecutor(JobCache(SystemClock()), SharedWorkers(group, stack), group)
         cached = CachedJob(Job.parse(body_of(rows=rows)))
         answer = await executor.answer(JobKey("key", DEFAULT_SCOPE, "ext-1"), cached, QUESTIONS["source_text"], source)
-        has_worker = executor._workers._pool is not None
+        has_worker = executor.workers._pool is not None
         await stack.aclose()
         group.cancel_scope.cancel()
     return answer.structured, has_worker
@@ -403,22 +402,5 @@ async def test_question_that_is_not_about_the_text_is_answered_without_it() -> N
         key = JobKey("key", DEFAULT_SCOPE, "ext-1")
         answer = await executor.answer(key, cached, QUESTIONS["review"], broken)
         assert answer.structured["counts"]["values"] == 6
-        await stack.aclose()
-        group.cancel_scope.cancel()
-
-
-@pytest.mark.parametrize("kind", ["summary", "review", "query"])
-async def test_answer_that_may_depend_on_time_or_text_is_not_kept(kind: str) -> None:
-    text = await cache_source(SourceText("document", [SourcePage(1, ["word"], [0])]))
-    async with AsyncExitStack() as stack, anyio.create_task_group() as group:
-        jobs = JobCache(SystemClock())
-        executor, answers = AnswerExecutor(jobs, SharedWorkers(group, stack), group), AnswerCache(jobs.entries)
-        cached = CachedJob(Job.parse(body_of()))
-        key = JobKey("key", DEFAULT_SCOPE, "ext-1")
-        question = QUESTIONS[kind]
-        await executor.answer(key, cached, question, text)
-        assert answers.find(key, cached, question) is None
-        answer = await executor.answer(key, cached, question)
-        assert answers.find(key, cached, question) == (answer if kind == "summary" else None)
         await stack.aclose()
         group.cancel_scope.cancel()

@@ -218,7 +218,7 @@ class RecordingPool(WorkerPool):
 
 async def test_same_jobs_in_any_order_take_turns_and_share_a_worker() -> None:
     async with reading(body_of) as reader, anyio.create_task_group() as tasks:
-        reader._executor._workers._pool = pool = RecordingPool(tasks)
+        reader._executor.workers._pool = pool = RecordingPool(tasks)
         for _ in range(2):
             await query(reader)
         assert pool.num_workers == 1

@@ -65,7 +65,9 @@ async def test_idle_tenant_is_dropped_with_its_jobs_and_a_busy_one_is_not(servic
     async with open_replica(
         service, auth="pass-through", clock=clock, tenant_idle_seconds=60, max_tenants=10
     ) as replica:
-        await replica.call("get_extract_job", KEYS[0], job_id="ext-1")
+        # The answer to the second call is kept too.
+        for _ in range(2):
+            await replica.call("get_extract_job", KEYS[0], job_id="ext-1")
         tenants = replica.app.tenants
         assert (len(tenants), tenants.shared.cache.entries.num_bytes > 0) == (1, True)
         assert tenants.shared.workers.num_busy == 0
@@ -267,6 +269,22 @@ async def test_completions_are_those_of_the_caller(version: str, service: KeyedS
         await replica.call("get_extract_job", KEYS[0], version, job_id="ext-own")
         assert "ext-own" in await ids_that_complete(replica, KEYS[0])
         assert await ids_that_complete(replica, KEYS[1]) == ["ext-1"]
+
+
+async def test_repeated_answers_belong_to_one_tenant_and_one_version(service: KeyedService) -> None:
+    async with open_replica(service, auth="pass-through") as replica:
+        answers = {
+            (key, version): [
+                (await replica.call("get_extract_job", key, version, job_id="ext-1")).message["result"]
+                for _ in range(4)
+            ]
+            for key in KEYS[:2]
+            for version in (LEGACY, MODERN)
+        }
+    for (key, version), results in answers.items():
+        assert results[1:] == results[:-1]
+        assert results[0]["structuredContent"]["result"] == {"tenant": KEYS.index(key)}
+        assert ("resultType" in results[0]) is (version == MODERN)
 
 
 async def test_rate_limit_of_one_tenant_slows_no_other(service: KeyedService) -> None:

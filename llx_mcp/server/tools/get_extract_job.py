@@ -5,8 +5,9 @@ from typing import Annotated, Any
 from mcp.server.mcpserver import Context
 from mcp_types import CallToolResult
 
-from llx_mcp.answers.limits import DEFAULT_CHARS
+from llx_mcp.answers.limits import DEFAULT_CHARS, Section
 from llx_mcp.answers.outputs import JobOutput
+from llx_mcp.answers.requests import JobRequest
 from llx_mcp.jobs.reader import JobReader
 from llx_mcp.server.tools.arguments import (
     DEFAULT_SECTIONS,
@@ -38,6 +39,12 @@ async def get_extract_job(
     organization_id: OrganizationId = None,
 ) -> Annotated[CallToolResult, JobOutput]:
     """Return a job as it is now."""
-    reader = ctx.request_context.lifespan_context
-    request = build_request(job_id, max_chars, build_scope(project_id, organization_id), expand)
-    return tool_result(await reader.get(request))
+    request = build_summary_request(job_id, expand, max_chars, project_id, organization_id)
+    return tool_result(await ctx.request_context.lifespan_context.get(request))
+
+
+def build_summary_request(
+    job_id: str, expand: list[Section], max_chars: int, project_id: str | None, organization_id: str | None
+) -> JobRequest:
+    """Build the request that a call makes, from its arguments."""
+    return build_request(job_id, max_chars, build_scope(project_id, organization_id), expand)
