@@ -31,6 +31,12 @@ SECONDS = 4.0
 NUM_TENANTS = 1_000
 CALLS = 10
 WARM_TENANTS = 100
+_NAMES = {
+    "ours": "`get_extract_job` on a cached job",
+    "built": "`find_in_extract_result` on a cached job",
+    "echo": "an echo",
+    "long": "an echo as long as the answer of `get_extract_job`",
+}
 
 
 @dataclass(frozen=True)
@@ -88,6 +94,8 @@ def _print_calls(replicas: int) -> None:
         characters = _measure_answer(served[0].port)
         kinds = {
             "ours": (served, "get_extract_job", {"job_id": JOB}),
+            # Its answer is built at each call, because it checks citations against the text of the document.
+            "built": (served, "find_in_extract_result", {"job_id": JOB, "text": "total amount"}),
             "echo": (echoing, "echo", {"text": "hello"}),
             "long": (echoing, "echo", {"text": "x" * characters}),
         }
@@ -96,16 +104,22 @@ def _print_calls(replicas: int) -> None:
         for number in range(ROUNDS + 1):
             for name, (servers, tool, arguments) in kinds.items():
                 _load(servers, tool, arguments, loads[name] if number else Load())
-    ours = loads["ours"]
-    for name, base in (("an echo", loads["echo"]), (f"an echo of its {characters:,} characters", loads["long"])):
-        _row(
-            f"`get_extract_job`, cached, against {name}; {replicas} replicas, {CONNECTIONS} connections",
-            f"{ours.calls_a_second:.0f} and {base.calls_a_second:.0f} calls/s: "
-            f"{ours.calls_a_second / base.calls_a_second:.2f}; 95 % within {ours.p95_ms:.0f} and {base.p95_ms:.0f} ms: "
-            f"{ours.p95_ms / base.p95_ms:.2f}; processor {ours.cpu_ms:.2f} and {base.cpu_ms:.2f} ms a call: "
-            f"{base.cpu_ms / ours.cpu_ms:.2f}",
-            "at least 0.7; at most 1.5",
-        )
+    for name, base, target in (
+        ("ours", "echo", "at least 0.7; at most 1.5"),
+        ("ours", "long", "no target"),
+        ("built", "long", "no target"),
+    ):
+        _print_comparison(_NAMES[name], loads[name], f"{_NAMES[base]}, {replicas} replicas", loads[base], target)
+
+
+def _print_comparison(name: str, load: Load, base_name: str, base: Load, target: str) -> None:
+    _row(
+        f"{name}, against {base_name}",
+        f"{load.calls_a_second:.0f} and {base.calls_a_second:.0f} calls/s: "
+        f"{load.calls_a_second / base.calls_a_second:.2f}; 95 % within {load.p95_ms:.0f} and {base.p95_ms:.0f} ms: "
+        f"{load.p95_ms / base.p95_ms:.2f}; processor {load.cpu_ms:.2f} and {base.cpu_ms:.2f} ms a call",
+        target,
+    )
 
 
 def _load(servers: Sequence[Server], tool: str, arguments: dict[str, Any], load: Load) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
+from llx_mcp.answers.limits import CHECK_SECONDS
 from llx_mcp.evidence.checks import Check, CitationCheck, Verdict
 from llx_mcp.evidence.grounding import Grounder
 from llx_mcp.evidence.places import Place, Places
@@ -11,8 +12,6 @@ from llx_mcp.result.deadline import Deadline
 from llx_mcp.result.document import Citation, Column, Document
 from llx_mcp.result.sanitize import sanitize_line
 
-# Processor time for the checks of one answer; what they do not reach is said not to be checked.
-CHECK_SECONDS = 2.0
 CHECKED = "checked against the document; where one fails, it is said beside the value"
 NO_CITATIONS = "missing; where the document has a value on few pages, they are named beside it"
 # The verdicts, in short.

@@ -1,4 +1,4 @@
-"""What the arguments of a call may be. It imports nothing, so that the command line can show its help at once."""
+"""The limits of calls and answers. It imports nothing, so that the command line can show its help at once."""
 
 from typing import Literal
 
@@ -15,3 +15,6 @@ MIN_WIDTH, DEFAULT_WIDTH, MAX_WIDTH = 200, 1_000, 2_000
 MAX_REPORT_PICTURES = 20
 # The cut-off for review that LlamaExtract documents.
 REVIEW_THRESHOLD = 0.8
+
+# Processor time for the checks of citations in one answer; what they do not reach is said not to be checked.
+CHECK_SECONDS = 2.0

@@ -37,14 +37,17 @@ class JobAnswers:
             header = build_header(cached.job, request, now=self._fetcher.service_now())
             return await self._answer(cached, build(header))
 
-    def find_unchecked(self, request: JobRequest) -> tuple[JobKey, CachedJob] | None:
-        """Return a finished job and where it is cached; None if it is not.
+    def find_basis(self, request: JobRequest) -> tuple[JobKey, str] | None:
+        """Return where a finished job is cached, and the name of what its summary is made from; None if it is not.
 
-        Also None if the text of its document is known, because what a check of the citations says may depend on the
-        time that it had.
+        That is its body and, once it is known, the text of its document.
         """
         found = self._fetcher.find_job(request)
-        return None if found is None or self._evidence.texts.peek(found[0]) is not None else found
+        if found is None:
+            return None
+        key, cached = found
+        text = self._evidence.texts.peek(key)
+        return key, cached.name if text is None else f"{cached.name}\n{text.name}"
 
     def short_turn(self, key: Hashable) -> AbstractAsyncContextManager[None]:
         """Wait for a turn at what takes no longer than a turn, where other credentials have calls."""

@@ -1,9 +1,10 @@
-"""Answers a call that was answered before, as long as nothing has changed that the answer depends on.
+"""Answers a call that was answered before, as long as nothing has changed that the answer is made from.
 
 Checking arguments, building an answer and converting it to the protocol take most of the time of a call. The summary
-of a finished job depends on nothing but its body, until the text of its document is known.
+of a finished job is made from its body and, once it is known, from the text of its document.
 """
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -13,6 +14,7 @@ from mcp.server.mcpserver.tools import Tool
 from pydantic import ValidationError
 from pydantic_core import PydanticSerializationError, from_json, to_json
 
+from llx_mcp.answers.limits import CHECK_SECONDS
 from llx_mcp.answers.requests import JobRequest
 from llx_mcp.jobs.byte_cache import ByteCache, CachedBytes
 from llx_mcp.jobs.reader import JobReader
@@ -24,10 +26,16 @@ _PARAMS = frozenset({"name", "arguments", "_meta"})
 
 @dataclass(frozen=True, slots=True)
 class _CallKey:
-    """Key of a result. It belongs to one body of one job, so neither another credential nor a later body gets it."""
+    """Key of a result. Neither another credential gets it, nor a call after what it is made from has changed.
+
+    Attributes:
+        identity: digest of the credential.
+        basis: name of what the result is made from.
+        call: version of the protocol, and arguments.
+    """
 
     identity: str
-    body_name: str
+    basis: str
     call: bytes = field(repr=False)
 
 
@@ -71,14 +79,16 @@ class RepeatedCalls:
                 with observe("cache") as step:
                     step.outcome = "hit"
                 return cast("HandlerResult", from_json(kept.result))
+        started = time.monotonic()
         result = await call_next(ctx)
-        # The job can have been fetched again in the meantime.
-        if key == self._find_key(ctx):
+        # A check of citations that ran out of time may come further the next time. And the job or the text of its
+        # document can have been fetched in the meantime.
+        if time.monotonic() - started < CHECK_SECONDS and key == self._find_key(ctx):
             await _keep(entries, key, result)
         return result
 
     def _find_key(self, ctx: ServerRequestContext[JobReader, Any]) -> _CallKey | None:
-        """Return the key of a call whose answer depends only on a body that is cached; None for every other message."""
+        """Return the key of a call about a job that is cached; None for every other message."""
         call = _read_arguments(ctx, self._tool.name)
         if call is None:
             return None
@@ -88,8 +98,8 @@ class RepeatedCalls:
         except (ValidationError, PydanticSerializationError):
             # The call itself says what is wrong with it.
             return None
-        found = ctx.lifespan_context.answers.find_unchecked(request)
-        return None if found is None else _CallKey(found[0].identity, found[1].name, arguments)
+        found = ctx.lifespan_context.answers.find_basis(request)
+        return None if found is None else _CallKey(found[0].identity, found[1], arguments)
 
 
 def _read_arguments(ctx: ServerRequestContext[JobReader, Any], tool: str) -> dict[str, Any] | None:

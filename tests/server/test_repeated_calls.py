@@ -133,18 +133,27 @@ async def test_deleted_job_is_not_answered_from_memory(monkeypatch: pytest.Monke
 
 def cite(monkeypatch: pytest.MonkeyPatch) -> Service:
     """Return a service whose job cites a document with a text."""
-    metadata = {"field_metadata": {"document_metadata": {"note": {"citation": [{"page": 1, "matching_text": "é"}]}}}}
+    metadata = {
+        "field_metadata": {"document_metadata": {"note": {"citation": [{"page": 1, "matching_text": "total"}]}}}
+    }
     service = Service(monkeypatch, file_input="pjb-1", extract_metadata=metadata)
     service.source.documents.parse_jobs["pjb-1"] = SourceText("parse_job", [SourcePage(1, ["é 日本"], [0])])
     return service
 
 
-async def test_answer_with_checked_citations_is_answered_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_answer_changes_once_the_text_of_the_document_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
     service = cite(monkeypatch)
     async with service.connect() as client:
         assert await count_new(service, client) == 2
         await call(client, "read_source_text", job_id="ext-1", pages="1")
-        # What a check says may depend on the time that it had.
+        assert await count_new(service, client) == 1
+        assert "not on page 1" in text_of(await call(client, "get_extract_job", job_id="ext-1"))
+
+
+async def test_answer_whose_checks_may_have_run_out_of_time_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("llx_mcp.server.repeated_calls.CHECK_SECONDS", 0.0)
+    service = cite(monkeypatch)
+    async with service.connect() as client:
         assert await count_new(service, client) == 3
 
 
