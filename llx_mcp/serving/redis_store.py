@@ -8,21 +8,18 @@ import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
-from urllib.parse import unquote, urlsplit, urlunsplit
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import anyio
 
-from llx_mcp.errors import ConfigurationError
 from llx_mcp.jobs.batching import UNFINISHED
 from llx_mcp.jobs.coordination import JobState
+from llx_mcp.serving.redis_client import open_redis
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
 
 CHANNEL = "llx:news"
-SCHEMES = ("redis", "rediss", "redis+sentinel", "rediss+sentinel", "redis+cluster", "rediss+cluster")
-_SENTINEL_PORT = 26_379
 _PROBE_MS = 1_000
 # No time of a state is later, in seconds of the epoch.
 _MAX_SECONDS = 1e11
@@ -259,79 +256,3 @@ def open_store(url: str, lease_seconds: float) -> ReplicaStore:
     """
     # A command takes a third of the lease at most. The client gives up before: only then it looks for another node.
     return ReplicaStore(open_redis(url, lease_seconds / 4), lease_seconds)
-
-
-def open_redis(url: str, timeout_seconds: float) -> "Redis":
-    """Return a client of a Redis server, of the master that Sentinels name, or of a cluster. It connects later.
-
-    Args:
-        url: `redis://` or `rediss://`; `redis+cluster://` with any node; or `redis+sentinel://` with the Sentinels by
-            comma and the name of the master as the path.
-            All take options of the library as a query, such as `ssl_ca_certs`.
-        timeout_seconds: for connecting, and for one try of a command.
-
-    Raises:
-        ConfigurationError: the client is not installed, or the URL is not of this form. The message does not show it.
-    """
-    try:
-        from redis.asyncio import Redis
-        from redis.asyncio.retry import Retry
-        from redis.backoff import NoBackoff
-        from redis.exceptions import RedisClusterException
-    except ImportError:
-        raise ConfigurationError("LLX_MCP_REDIS_URL needs the extra: pip install 'llx-mcp[redis]'.") from None
-    scheme, _, kind = urlsplit(url).scheme.partition("+")
-    options: dict[str, Any] = {
-        "socket_timeout": timeout_seconds,
-        "socket_connect_timeout": timeout_seconds,
-        "decode_responses": True,
-        # The connections of a server that was restarted fail once.
-        "retry": Retry(NoBackoff(), 1),
-    }
-    if urlsplit(url).scheme not in SCHEMES:
-        raise ConfigurationError(_describe_url())
-    try:
-        if kind == "sentinel":
-            return _open_by_sentinel(url, scheme, options)
-        plain = urlunsplit(urlsplit(url)._replace(scheme=scheme))
-        if kind == "cluster":
-            from redis.asyncio.cluster import RedisCluster
-
-            if not hasattr(RedisCluster, "pubsub"):
-                raise ConfigurationError("LLX_MCP_REDIS_URL: a cluster needs a newer client: pip install -U redis.")
-            # It has the same methods, as far as they are used here.
-            return cast("Redis", RedisCluster.from_url(plain, **options))
-        return Redis.from_url(plain, **options)
-    except (ValueError, TypeError, RedisClusterException):
-        # The reason could show the URL, which may hold a password.
-        reason = _describe_url()
-    raise ConfigurationError(reason)
-
-
-def _describe_url() -> str:
-    return f"LLX_MCP_REDIS_URL: must be a URL such as redis://host:6379/0; the schemes are {', '.join(SCHEMES)}."
-
-
-def _open_by_sentinel(url: str, scheme: str, options: dict[str, Any]) -> "Redis":
-    from redis.asyncio.connection import parse_url
-    from redis.asyncio.sentinel import Sentinel
-
-    parts = urlsplit(url)
-    credentials, _, hosts = parts.netloc.rpartition("@")
-    username, _, password = credentials.partition(":")
-    master, _, database = parts.path.strip("/").partition("/")
-    if not master:
-        raise ValueError("no master is named")
-    sentinels = []
-    for host in hosts.split(","):
-        address = urlsplit(f"//{host}")
-        sentinels.append((address.hostname or "", address.port or _SENTINEL_PORT))
-    options |= {"username": unquote(username) or None, "password": unquote(password) or None}
-    options |= {"db": int(database or 0), "ssl": True} if scheme == "rediss" else {"db": int(database or 0)}
-    options |= parse_url(f"redis://?{parts.query}")
-    # Each is asked once, so that those that do not answer leave time for the others.
-    seconds = options["socket_timeout"] / len(sentinels)
-    asking = {"socket_timeout": seconds, "socket_connect_timeout": seconds, "retry": None}
-    sentinel: Any = Sentinel
-    client: Redis = sentinel(sentinels, sentinel_kwargs=asking).master_for(master, **options)
-    return client

@@ -25,13 +25,14 @@ from tests.waiting import block_until
 LEAVES_CONNECTIONS = pytest.mark.filterwarnings("ignore:unclosed", "ignore::pytest.PytestUnraisableExceptionWarning")
 HOST = "127.0.0.1"
 PASSWORD = "pa55"
+SENTINEL_PASSWORD = "5ent1nel"
 _NUM_PRIMARIES = 3
 
 
 def cli(server: RedisServer, *words: str) -> str:
     """Send a command with redis-cli and return its answer."""
-    options = ("-a", PASSWORD, "--no-auth-warning") if "--requirepass" in server.options else ()
-    command = ["redis-cli", "-p", str(server.port), *options, *server.cli_options, *words]
+    options = ("-a", PASSWORD) if "--requirepass" in server.options else ()
+    command = ["redis-cli", "--no-auth-warning", "-p", str(server.port), *options, *server.cli_options, *words]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 
@@ -148,13 +149,25 @@ def watched_redis(folder: Path, num_sentinels: int = 1) -> Iterator[Watched]:
 
 @contextmanager
 def running_sentinel(
-    folder: Path, primary: RedisServer, quorum: int = 1, certificates: Certificates | None = None
+    folder: Path,
+    primary: RedisServer,
+    quorum: int = 1,
+    certificates: Certificates | None = None,
+    *,
+    is_protected: bool = False,
 ) -> Iterator[RedisServer]:
-    """Run a Sentinel that calls a server down after half a second. With certificates, it reaches the server by TLS."""
+    """Run a Sentinel that calls a server down after half a second.
+
+    With certificates, it reaches the server by TLS. If it is protected, it needs TLS and a password itself.
+    """
     folder.mkdir()
     file, server = folder / "sentinel.conf", RedisServer(find_port(), folder)
+    ports = [f"port {server.port}"]
+    if is_protected:
+        ports = ["port 0", f"tls-port {server.port}", "tls-auth-clients no", f"requirepass {SENTINEL_PASSWORD}"]
+        server.cli_options = (*primary.cli_options, "-a", SENTINEL_PASSWORD)
     lines = [
-        f"port {server.port}",
+        *ports,
         f"dir {folder}",
         f"sentinel monitor main {HOST} {primary.port} {quorum}",
         f"sentinel auth-pass main {PASSWORD}",
@@ -268,12 +281,13 @@ def one_server(folder: Path, certificates: Certificates | None) -> Iterator[str]
 
 
 @contextmanager
-def one_sentinel(folder: Path, certificates: Certificates | None) -> Iterator[str]:
+def one_sentinel(folder: Path, certificates: Certificates | None, *, is_protected: bool = False) -> Iterator[str]:
     """Run a server and a Sentinel that names it, and yield the address."""
     server = RedisServer(find_port(), folder, ("--requirepass", PASSWORD))
+    server = server if certificates is None else _with_tls(server, certificates)
     with (
-        running(server if certificates is None else _with_tls(server, certificates)),
-        running_sentinel(folder / "sentinel", server, certificates=certificates) as watcher,
+        running(server),
+        running_sentinel(folder / "sentinel", server, certificates=certificates, is_protected=is_protected) as watcher,
     ):
         yield f"redis{'s' if certificates else ''}+sentinel://:{PASSWORD}@{HOST}:{watcher.port}/main/0"
 

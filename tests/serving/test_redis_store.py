@@ -7,12 +7,11 @@ from typing import Any, cast
 
 import anyio
 import pytest
-from redis.asyncio import Redis, SSLConnection
+from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError
 
-from llx_mcp.errors import ConfigurationError
 from llx_mcp.jobs.coordination import JobState
-from llx_mcp.serving.redis_store import Claim, ReplicaStore, open_redis, open_store, parse_state
+from llx_mcp.serving.redis_store import Claim, ReplicaStore, open_store, parse_state
 from tests.conftest import ROOT
 from tests.jobs.virtual_time import virtual
 from tests.serving.redis_server import NEEDS_REDIS, running_redis
@@ -145,28 +144,3 @@ async def test_double_in_memory_does_what_the_commands_do() -> None:
 )
 def test_what_is_no_state_is_ignored(value: object) -> None:
     assert parse_state(value) is None
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "http://:pa55@h",
-        "redis",
-        "redis+sentinel://:pa55@h:1",
-        "redis://:pa55@h:port",
-        "redis+cluster://:pa55@h:1/1",
-        "unix:///pa55",
-    ],
-)
-def test_url_that_cannot_be_used_is_not_shown(url: str) -> None:
-    with pytest.raises(ConfigurationError, match="LLX_MCP_REDIS_URL: ") as caught:
-        open_redis(url, 1.0)
-    assert "pa55" not in str(caught.value)
-
-
-def test_tls_is_used_where_the_url_says_so() -> None:
-    plain, encrypted = (open_redis(f"{scheme}://h:6380/1", 1.0).connection_pool for scheme in ("redis", "rediss"))
-    assert not issubclass(plain.connection_class, SSLConnection)
-    assert issubclass(encrypted.connection_class, SSLConnection)
-    master = open_redis("rediss+sentinel://h:1/main", 1.0).connection_pool
-    assert issubclass(master.connection_class, SSLConnection)
