@@ -253,6 +253,8 @@ def cluster_redis(
         for node in nodes:
             await_text(node, f"cluster_known_nodes:{len(nodes)}", "cluster", "info")
             await_text(node, "cluster_state:ok", "cluster", "info")
+            # A node that needs no full coverage is ok before it knows who holds which slots.
+            await_text(node, "cluster_slots_ok:16384", "cluster", "info")
         for primary, replica in zip(nodes, nodes[_NUM_PRIMARIES:], strict=False):
             cli(replica, "cluster", "replicate", cli(primary, "cluster", "myid"))
             await_text(replica, "master_link_status:up", "info", "replication")

@@ -15,7 +15,7 @@ KEY, JOB, WORD = "llx-key-of-one-caller", "ext-of-a-test", "word-of-a-document"
 TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def all_spans() -> Iterator[InMemorySpanExporter]:
     # A process has one provider, and it stays.
     exporter = InMemorySpanExporter()
