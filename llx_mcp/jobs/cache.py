@@ -51,6 +51,7 @@ class CachedJob(CachedBytes):
         name: unique name of this body; a worker process uses it to recognize a job that it has decoded.
         cached_at: when it was cached, by the monotonic clock.
         is_billed: whether its usage will not change any more.
+        is_slow: whether an answer about it took so long that a worker process gives the next ones.
     """
 
     def __init__(self, job: "Job") -> None:
@@ -60,6 +61,7 @@ class CachedJob(CachedBytes):
         self.name = f"{job.id}\n{next(_serial)}"
         self.cached_at = 0.0
         self.is_billed = False
+        self.is_slow = False
 
 
 class JobCache:

@@ -1,9 +1,12 @@
-"""Answers questions about cached jobs: in this process for small jobs, in a worker process for large ones.
+"""Answers questions about cached jobs: in this process where that is fast, else in a worker process.
 
-Every question in a worker has time limits, because a document can make any of them slow.
+In this process nothing else happens meanwhile. Every question in a worker has time limits, because a document can make
+any of them slow.
 """
 
+import time
 from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from anyio.abc import TaskGroup
@@ -31,15 +34,18 @@ from llx_mcp.jobs.cached_source import CachedSource, build_missing
 from llx_mcp.jobs.shared import SharedWorkers
 from llx_mcp.observation import observe
 from llx_mcp.raw_json import split_json
+from llx_mcp.result.deadline import DeadlineReachedError, give_up_after
 from llx_mcp.result.sections import JobSections
 
 if TYPE_CHECKING:
     from llx_mcp.workers.pool import SourceLoad
     from llx_mcp.workers.worker import OutOfTimeError
 
-# Smaller jobs, and the texts of their documents, are read in this process, which cannot stop. The worst of them take
-# some seconds for 1 MB.
+# Smaller jobs, and the texts of their documents, are read in this process at first. The worst of them take half a
+# second to read.
 WORKER_BYTES = 1 << 18
+# The processor time after which checks in this process are given up, and a worker answers. Ordinary jobs need a tenth.
+_HERE_SECONDS = 0.25
 # The most that the jobs of one query may have together: a worker needs a multiple of it, and there can be two.
 MAX_JOINED_BYTES = 128 << 20
 _MEGABYTE = 1_000_000
@@ -96,11 +102,13 @@ class AnswerExecutor:
             LlxError: the worker ended before it answered.
         """
         is_stoppable = isinstance(question, _WORKER_QUESTIONS) and cached.job.has_result
+        is_large = max(cached.num_bytes, source.num_bytes if source else 0) >= WORKER_BYTES
         try:
-            if is_stoppable or max(cached.num_bytes, source.num_bytes if source else 0) >= WORKER_BYTES:
-                return await self._answer_with_source(key, cached, question, source)
-            async with self.workers.turn_here(key):
-                return await _answer_here(cached, question, source)
+            if not (is_stoppable or is_large or cached.is_slow):
+                async with self.workers.turn_here(key):
+                    with suppress(DeadlineReachedError):
+                        return await _answer_here(cached, question, source)
+            return await self._answer_with_source(key, cached, question, source)
         finally:
             self._compress_later(key, cached)
 
@@ -194,11 +202,21 @@ class AnswerExecutor:
 
 
 async def _answer_here(cached: CachedJob, question: Question, source: CachedSource | None) -> Answer:
-    text = None if source is None else await source.read()
+    """Answer in this process.
+
+    Raises:
+        BadResponseError: the job's result or metadata is not JSON.
+        DeadlineReachedError: its checks take too long.
+    """
+    text, body = None if source is None else await source.read(), await cached.body()
+    began = time.thread_time()
     try:
-        return ResultReader(JobSections(split_json(await cached.body())), text).answer(question)
+        with give_up_after(_HERE_SECONDS):
+            return ResultReader(JobSections(split_json(body)), text).answer(question)
     except (ValueError, RecursionError) as exc:
         raise _unreadable(question, explain_unreadable(exc)) from None
+    finally:
+        cached.is_slow = time.thread_time() - began >= _HERE_SECONDS
 
 
 def _read_seconds(num_bytes: int) -> float:

@@ -2,7 +2,9 @@
 
 import itertools
 
-from llx_mcp.result.deadline import Deadline
+import pytest
+
+from llx_mcp.result.deadline import Deadline, DeadlineReachedError, give_up_after
 
 
 def test_time_is_over_from_the_deadline_on() -> None:
@@ -36,3 +38,20 @@ def test_default_clock_counts_the_work_of_this_thread() -> None:
     num_items = sum(1 for _ in deadline.limit(itertools.count()))
     assert deadline.is_over
     assert num_items > 0
+
+
+def test_work_is_given_up_before_its_deadline() -> None:
+    with give_up_after(0.01):
+        deadline = Deadline(3_600)
+        with pytest.raises(DeadlineReachedError):
+            for _ in deadline.limit(itertools.count()):
+                pass
+        with pytest.raises(DeadlineReachedError):
+            _ = deadline.share(0.5).is_over
+    assert not Deadline(3_600).is_over
+
+
+def test_work_with_time_left_is_not_given_up() -> None:
+    with give_up_after(3_600):
+        assert not Deadline(3_600).is_over
+        assert Deadline(0).is_over
