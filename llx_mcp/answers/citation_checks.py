@@ -5,6 +5,7 @@ from functools import cached_property
 from typing import Any
 
 from llx_mcp.answers.limits import CHECK_SECONDS
+from llx_mcp.answers.outputs import NOT_CHECKED
 from llx_mcp.evidence.checks import Check, CitationCheck, Verdict
 from llx_mcp.evidence.grounding import Grounder
 from llx_mcp.evidence.places import Place, Places
@@ -58,7 +59,7 @@ class CitationChecks:
     def note(self) -> str:
         """What an answer says of the checks as a whole."""
         if self.missing is not None:
-            return f"not checked: {self.missing}"
+            return f"{NOT_CHECKED}: {self.missing}"
         return CHECKED if self._document.num_with_citation else NO_CITATIONS
 
     def check(self, column: Column, position: int) -> Check:

@@ -103,6 +103,8 @@ class Sections(Output):
     metadata: JsonObject | None = Field(default=None, description="Job-level metadata: pages, tokens.")
 
 
+# An answer in which nothing was checked says so in these words, with the reason.
+NOT_CHECKED = "not checked"
 CITATION_CHECK = (
     "Whether the citations were compared with the text of the document. If so, a value without a mark stands on its "
     "page in the words of its quote; a mark is the last text in the list of a value."

@@ -126,6 +126,10 @@ def _add_sections(builder: AnswerBuilder, sections: JobSections, request: JobReq
     shown: dict[str, Any] = {}
     for name in _SECTIONS:
         forms = list(_section_forms(name, sections, error)) if name in request.expand else []
+        if any(_depth(value) > _MAX_DEPTH for value in forms):
+            what = f"{name}, which is nested too deep to be shown"
+            builder.omit(Omission(what=what, resource=request.resource(name)))
+            continue
         for value in forms:
             if part_cost("sections", Sections(**shown, **{name: value})).fits(builder.room.share(_SECTIONS_SHARE)):
                 shown[name] = value

@@ -1,7 +1,8 @@
 """Fetches a job and answers a question about it, within the time of one call."""
 
-from collections.abc import Callable, Hashable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from dataclasses import dataclass
 
 from llx_mcp.answers.budget import Answer
 from llx_mcp.answers.dispatch import Question, SummaryQuestion
@@ -12,6 +13,21 @@ from llx_mcp.jobs.call_limit import limit_call
 from llx_mcp.jobs.evidence import EvidenceFinder
 from llx_mcp.jobs.executor import AnswerExecutor
 from llx_mcp.jobs.fetcher import JobFetcher
+
+
+@dataclass(frozen=True, slots=True)
+class SummaryBasis:
+    """What the summary of a finished job is made from.
+
+    Attributes:
+        key: where the job is cached.
+        job: the job.
+        text_name: name of the text of its document; "" as long as that is not known.
+    """
+
+    key: JobKey
+    job: CachedJob
+    text_name: str
 
 
 class JobAnswers:
@@ -37,21 +53,24 @@ class JobAnswers:
             header = build_header(cached.job, request, now=self._fetcher.service_now())
             return await self._answer(cached, build(header))
 
-    def find_basis(self, request: JobRequest) -> tuple[JobKey, str] | None:
-        """Return where a finished job is cached, and the name of what its summary is made from; None if it is not.
-
-        That is its body and, once it is known, the text of its document.
-        """
+    def find_summary_basis(self, request: JobRequest) -> SummaryBasis | None:
+        """Return what the summary of a job is made from; None if the job has not ended or is not cached."""
         found = self._fetcher.find_job(request)
         if found is None:
             return None
         key, cached = found
         text = self._evidence.texts.peek(key)
-        return key, cached.name if text is None else f"{cached.name}\n{text.name}"
+        return SummaryBasis(key, cached, "" if text is None else text.name)
 
-    def short_turn(self, key: Hashable) -> AbstractAsyncContextManager[None]:
-        """Wait for a turn at what takes no longer than a turn, where other credentials have calls."""
-        return self._executor.workers.short_turn(key)
+    def turn_if_shared(self, key: JobKey) -> AbstractAsyncContextManager[None]:
+        """Take a turn if other credentials have open requests. This is for work that takes no longer than a turn."""
+        return self._turn(key) if self._executor.workers.num_busy > 1 else nullcontext()
+
+    @asynccontextmanager
+    async def _turn(self, key: JobKey) -> AsyncIterator[None]:
+        with limit_call(self._call_seconds):
+            async with self._executor.workers.turn_here(key):
+                yield
 
     async def summarize(self, cached: CachedJob, request: JobRequest, waited_seconds: float | None = None) -> Answer:
         """Return the summary of a job that was waited for.

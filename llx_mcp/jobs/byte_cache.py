@@ -173,6 +173,12 @@ class ByteCache:
         if self.peek(key) is entry:
             self._count(key, entry)
 
+    def recount(self, key: CacheKey) -> None:
+        """Count an entry again, because its memory has changed."""
+        entry = self.peek(key)
+        if entry is not None:
+            self._count(key, entry)
+
     def drop(self, key: CacheKey) -> None:
         """Remove an entry, if there is one."""
         holding = self._holdings.get(key.identity)

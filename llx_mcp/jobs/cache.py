@@ -4,6 +4,7 @@ A finished job no longer changes, except for its usage, which billing records la
 body of a job, not its decoded tree.
 """
 
+from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import count
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 _UNBILLED_SECONDS = 60.0
 # unless it ended so long ago that it will never be billed.
 _MAX_BILLING_DELAY = timedelta(days=1)
+# The results of so many calls are kept with a job. Beside its bytes, each takes up to this much memory.
+_MAX_RESULTS = 8
+_RESULT_BYTES = 1_000
 _serial = count()
 
 # How recent the usage of a cached job must be.
@@ -62,6 +66,27 @@ class CachedJob(CachedBytes):
         self.cached_at = 0.0
         self.is_billed = False
         self.is_slow = False
+        # The latest used last.
+        self._results: OrderedDict[bytes, bytes] = OrderedDict()
+
+    @property
+    def num_cached_bytes(self) -> int:
+        """Memory of the body and of the results of calls."""
+        results = sum(_RESULT_BYTES + len(call) + len(result) for call, result in self._results.items())
+        return super().num_cached_bytes + results
+
+    def find_result(self, call: bytes) -> bytes | None:
+        """Return the result that a call had before; None if it is not kept."""
+        result = self._results.get(call)
+        if result is not None:
+            self._results.move_to_end(call)
+        return result
+
+    def keep_result(self, call: bytes, result: bytes) -> None:
+        """Keep the result of a call, with those of a few other calls. The cache must count the job again."""
+        self._results[call] = result
+        if len(self._results) > _MAX_RESULTS:
+            self._results.popitem(last=False)
 
 
 class JobCache:

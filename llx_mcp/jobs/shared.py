@@ -1,7 +1,7 @@
 """What the readers of several credentials share: memory, processes, and turns at what needs much of either."""
 
 from collections.abc import AsyncIterator, Hashable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -26,7 +26,7 @@ class SharedWorkers:
     """Opens one pool of worker processes with the first question that needs it. It ends with the given stack.
 
     Attributes:
-        num_busy: how many credentials have open calls, where there can be several.
+        num_busy: how many credentials have open requests, where there can be several.
     """
 
     def __init__(self, group: TaskGroup, stack: AsyncExitStack) -> None:
@@ -60,10 +60,6 @@ class SharedWorkers:
                 for _ in range(_STEPS_BETWEEN):
                     await anyio.lowlevel.checkpoint()
             yield
-
-    def short_turn(self, job: Hashable) -> AbstractAsyncContextManager[None]:
-        """Wait for a turn at what takes no longer than a turn, where other credentials have calls."""
-        return self.turn_here(job) if self.num_busy > 1 else nullcontext()
 
 
 class SharedPdfs:

@@ -1,6 +1,6 @@
 """The MCP server: tools, resources and prompts, with readable errors and compact schemas."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -28,7 +28,6 @@ from pydantic import ValidationError
 
 from llx_mcp import __version__
 from llx_mcp.answers.limits import MAX_CHARS
-from llx_mcp.answers.requests import JobRequest
 from llx_mcp.errors import ArgumentError, LlxError, excerpt
 from llx_mcp.jobs.clock import Clock, SystemClock
 from llx_mcp.jobs.reader import JobReader, open_reader
@@ -57,6 +56,8 @@ _ICON = (
 )
 WEBSITE = "https://developers.llamaindex.ai/llamaextract/"
 _CLOSE_SECONDS = 3.0
+# An error names so many unknown arguments.
+_MAX_UNKNOWN = 5
 # A wait that has just begun is answered with the first poll of its jobs, if that takes no longer than this.
 _FIRST_POLL_SECONDS = 1.0
 _LISTS_TTL_MS = 3_600_000
@@ -124,11 +125,10 @@ class ExtractServer(MCPServer[JobReader]):
             if not self._num_open_calls:
                 self._is_idle.set()
 
-    def repeat_calls(self, name: str, build_request: Callable[..., JobRequest]) -> None:
-        """Answer repeated calls of a tool from memory; see `RepeatedCalls`."""
-        tool = self._tool_manager.get_tool(name)
-        if tool is not None:
-            self.middleware.append(RepeatedCalls(tool, build_request))
+    def answer_from_memory(self) -> None:
+        """Answer repeated calls of `get_extract_job` from memory."""
+        (tool,) = (tool for tool in self._tool_manager.list_tools() if tool.name == get_extract_job.__name__)
+        self.middleware.append(RepeatedCalls(tool, build_summary_request))
 
     def has_method(self, method: str) -> bool:
         """Return whether the server answers requests of a method."""
@@ -172,10 +172,12 @@ class ExtractServer(MCPServer[JobReader]):
             return None
         hidden = self.hidden_arguments.get(name, frozenset())
         known = [argument for argument in tool.parameters.get("properties", {}) if argument not in hidden]
-        unknown = [excerpt(argument, 40) for argument in arguments if argument not in known]
+        unknown = [argument for argument in arguments if argument not in known]
         if not unknown:
             return None
-        return f"{name} was not called: it has no argument {', '.join(unknown)}. It takes {', '.join(known)}."
+        shown = ", ".join(excerpt(argument, 40) for argument in unknown[:_MAX_UNKNOWN])
+        others = f" and {len(unknown) - _MAX_UNKNOWN:,} others" if len(unknown) > _MAX_UNKNOWN else ""
+        return f"{name} was not called: it has no argument {shown}{others}. It takes {', '.join(known)}."
 
     async def list_prompts(self) -> list[PromptInfo]:
         """List the prompts of `prompts/*.md`."""
@@ -286,7 +288,7 @@ def build_server(
             meta={"anthropic/maxResultSizeChars": MAX_CHARS, "anthropic/searchHint": module.SEARCH_HINT},
         )
     add_resources(server)
-    server.repeat_calls(get_extract_job.__name__, build_summary_request)
+    server.answer_from_memory()
     return server
 
 

@@ -1,12 +1,12 @@
-"""Answers a call that was answered before, as long as nothing has changed that the answer is made from.
+"""Answers a call from memory if the same call was answered before and nothing has changed that the answer is made from.
 
-Checking arguments, building an answer and converting it to the protocol take most of the time of a call. The summary
-of a finished job is made from its body and, once it is known, from the text of its document.
+Building an answer and converting it to the protocol take most of the time of a call. The results are kept with the job
+in the cache, so they go with it.
 """
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from contextlib import suppress
 from typing import Any, cast
 
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
@@ -15,8 +15,10 @@ from pydantic import ValidationError
 from pydantic_core import PydanticSerializationError, from_json, to_json
 
 from llx_mcp.answers.limits import CHECK_SECONDS
+from llx_mcp.answers.outputs import NOT_CHECKED
 from llx_mcp.answers.requests import JobRequest
-from llx_mcp.jobs.byte_cache import ByteCache, CachedBytes
+from llx_mcp.errors import LlxError
+from llx_mcp.jobs.answering import SummaryBasis
 from llx_mcp.jobs.reader import JobReader
 from llx_mcp.observation import observe
 
@@ -24,37 +26,8 @@ from llx_mcp.observation import observe
 _PARAMS = frozenset({"name", "arguments", "_meta"})
 
 
-@dataclass(frozen=True, slots=True)
-class _CallKey:
-    """Key of a result. Neither another credential gets it, nor a call after what it is made from has changed.
-
-    Attributes:
-        identity: digest of the credential.
-        basis: name of what the result is made from.
-        call: version of the protocol, and arguments.
-    """
-
-    identity: str
-    basis: str
-    call: bytes = field(repr=False)
-
-
-class _CachedResult(CachedBytes):
-    """The result of a call as JSON, which takes less memory than objects."""
-
-    def __init__(self, result: bytes, num_key_bytes: int) -> None:
-        super().__init__(result, compressible=False)
-        self.result = result
-        self._num_key_bytes = num_key_bytes
-
-    @property
-    def num_cached_bytes(self) -> int:
-        """Memory of the result and of its key."""
-        return super().num_cached_bytes + self._num_key_bytes
-
-
 class RepeatedCalls:
-    """Middleware, the innermost one. Results are kept in the cache of the jobs, where each credential has its share."""
+    """Middleware, the innermost one. A call that is answered from memory is not checked again by the SDK."""
 
     def __init__(self, tool: Tool, build_request: Callable[..., JobRequest]) -> None:
         """Keep the results of one tool, whose answer is the summary of a job.
@@ -68,38 +41,43 @@ class RepeatedCalls:
 
     async def __call__(self, ctx: ServerRequestContext[JobReader, Any], call_next: CallNext) -> HandlerResult:
         """Answer one message."""
-        key = self._find_key(ctx)
-        if key is None:
+        found = self._find(ctx)
+        if found is None:
             return await call_next(ctx)
+        basis, call = found
         reader = ctx.lifespan_context
-        entries = reader.fetcher.cache.entries
-        async with reader.answers.short_turn(key):
-            kept = entries.find(key)
-            if isinstance(kept, _CachedResult):
-                with observe("cache") as step:
-                    step.outcome = "hit"
-                return cast("HandlerResult", from_json(kept.result))
+        with suppress(LlxError):
+            async with reader.answers.turn_if_shared(basis.key):
+                kept = basis.job.find_result(call)
+                if kept is not None:
+                    with observe("cache") as step:
+                        step.outcome = "hit"
+                    return cast("HandlerResult", from_json(kept))
         started = time.monotonic()
         result = await call_next(ctx)
         # A check of citations that ran out of time may come further the next time. And the job or the text of its
         # document can have been fetched in the meantime.
-        if time.monotonic() - started < CHECK_SECONDS and key == self._find_key(ctx):
-            await _keep(entries, key, result)
+        if time.monotonic() - started < CHECK_SECONDS and found == self._find(ctx) and _is_lasting(result):
+            body = to_json(result)
+            with suppress(ValueError):
+                # It may be too deep to be read.
+                from_json(body)
+                basis.job.keep_result(call, body)
+                reader.fetcher.cache.entries.recount(basis.key)
         return result
 
-    def _find_key(self, ctx: ServerRequestContext[JobReader, Any]) -> _CallKey | None:
-        """Return the key of a call about a job that is cached; None for every other message."""
-        call = _read_arguments(ctx, self._tool.name)
-        if call is None:
+    def _find(self, ctx: ServerRequestContext[JobReader, Any]) -> tuple[SummaryBasis, bytes] | None:
+        """Return what a call is about, and its name; None for every other message, and if the job is not cached."""
+        arguments = _read_arguments(ctx, self._tool.name)
+        if arguments is None:
             return None
         try:
-            request = self._build_request(**self._tool.fn_metadata.validate_arguments(call))
-            arguments = to_json((ctx.protocol_version, call))
+            request = self._build_request(**self._tool.fn_metadata.validate_arguments(arguments))
+            basis = ctx.lifespan_context.answers.find_summary_basis(request)
+            return None if basis is None else (basis, to_json((ctx.protocol_version, basis.text_name, arguments)))
         except (ValidationError, PydanticSerializationError):
             # The call itself says what is wrong with it.
             return None
-        found = ctx.lifespan_context.answers.find_basis(request)
-        return None if found is None else _CallKey(found[0].identity, found[1], arguments)
 
 
 def _read_arguments(ctx: ServerRequestContext[JobReader, Any], tool: str) -> dict[str, Any] | None:
@@ -111,7 +89,9 @@ def _read_arguments(ctx: ServerRequestContext[JobReader, Any], tool: str) -> dic
     return arguments if isinstance(arguments, dict) else None
 
 
-async def _keep(entries: ByteCache, key: _CallKey, result: HandlerResult) -> None:
-    if isinstance(result, dict) and not result.get("isError"):
-        # Not msgspec, which writes no integer of more than 64 bits.
-        await entries.put(key, _CachedResult(to_json(result), len(key.call)))
+def _is_lasting(result: HandlerResult) -> bool:
+    """Return whether a later call would have the same result. The reason why nothing was checked may pass."""
+    if not isinstance(result, dict) or result.get("isError"):
+        return False
+    structured = result.get("structuredContent") or {}
+    return not str(structured.get("citation_check", "")).startswith(NOT_CHECKED)

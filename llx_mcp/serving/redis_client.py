@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
-from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 
 from llx_mcp.errors import ConfigurationError
 
@@ -29,13 +29,11 @@ def open_redis(url: str, timeout_seconds: float) -> "Redis":
         ConfigurationError: the client is not installed, or the URL is not of this form. The message does not show it.
     """
     try:
-        from redis.asyncio import Redis
         from redis.asyncio.retry import Retry
         from redis.backoff import NoBackoff
         from redis.exceptions import RedisClusterException
     except ImportError:
         raise ConfigurationError("LLX_MCP_REDIS_URL needs the extra: pip install 'llx-mcp[redis]'.") from None
-    scheme, _, kind = urlsplit(url).scheme.partition("+")
     options: dict[str, Any] = {
         "socket_timeout": timeout_seconds,
         "socket_connect_timeout": timeout_seconds,
@@ -43,58 +41,86 @@ def open_redis(url: str, timeout_seconds: float) -> "Redis":
         # The connections of a server that was restarted fail once.
         "retry": Retry(NoBackoff(), 1),
     }
-    if urlsplit(url).scheme not in SCHEMES:
-        raise ConfigurationError(_describe_url())
     try:
-        if kind == "sentinel":
-            return _open_by_sentinel(url, scheme, options)
-        plain = urlunsplit(urlsplit(url)._replace(scheme=scheme))
-        if kind == "cluster":
-            from redis.asyncio.cluster import RedisCluster
-
-            if not hasattr(RedisCluster, "pubsub"):
-                raise ConfigurationError("LLX_MCP_REDIS_URL: a cluster needs a newer client: pip install -U redis.")
-            # It has the same methods, as far as they are used here.
-            return cast("Redis", RedisCluster.from_url(plain, **options))
-        return Redis.from_url(plain, **options)
+        parts = urlsplit(url)
+        if parts.scheme in SCHEMES:
+            return _open(parts, options)
     except (ValueError, TypeError, RedisClusterException):
         # The reason could show the URL, which may hold a password.
-        reason = _describe_url()
-    raise ConfigurationError(reason)
+        pass
+    raise ConfigurationError(
+        f"LLX_MCP_REDIS_URL: must be a URL such as redis://host:6379/0; the schemes are {', '.join(SCHEMES)}. Options "
+        "after ? are those of redis-py, such as ssl_ca_certs."
+    )
 
 
-def _describe_url() -> str:
-    return f"LLX_MCP_REDIS_URL: must be a URL such as redis://host:6379/0; the schemes are {', '.join(SCHEMES)}."
+def _open(url: SplitResult, options: dict[str, Any]) -> "Redis":
+    """Return the client of a URL.
+
+    Raises:
+        ConfigurationError: the installed client cannot use it.
+        ValueError, TypeError, RedisClusterException: it is not of this form, or has an unknown option.
+    """
+    from redis.asyncio import Redis
+    from redis.asyncio.cluster import RedisCluster
+
+    scheme, _, kind = url.scheme.partition("+")
+    if kind == "sentinel":
+        return _open_by_sentinel(url, options, has_tls=scheme == "rediss")
+    plain = urlunsplit(url._replace(scheme=scheme))
+    if kind == "cluster":
+        if not hasattr(RedisCluster, "pubsub"):
+            raise ConfigurationError("LLX_MCP_REDIS_URL: a cluster needs a newer client: pip install -U redis.")
+        # It has the same methods, as far as they are used here.
+        return cast("Redis", RedisCluster.from_url(plain, **options))
+    client = Redis.from_url(plain, **options)
+    _check_options(client)
+    return client
 
 
-def _open_by_sentinel(url: str, scheme: str, options: dict[str, Any]) -> "Redis":
+def _open_by_sentinel(url: SplitResult, options: dict[str, Any], *, has_tls: bool) -> "Redis":
     from redis.asyncio.sentinel import Sentinel
 
-    parts = urlsplit(url)
-    credentials, _, hosts = parts.netloc.rpartition("@")
+    credentials, _, hosts = url.netloc.rpartition("@")
     username, _, password = credentials.partition(":")
-    master, _, database = parts.path.strip("/").partition("/")
+    master, _, database = url.path.strip("/").partition("/")
     if not master:
         raise ValueError("no master is named")
     sentinels = []
     for host in hosts.split(","):
         address = urlsplit(f"//{host}")
         sentinels.append((address.hostname or "", address.port or _SENTINEL_PORT))
-    given = parse_qsl(parts.query)
+    given = parse_qsl(url.query)
     of_master = _parse_options([(name, value) for name, value in given if not name.startswith(_OF_SENTINELS)])
     of_sentinels = _parse_options(
         [(name.removeprefix(_OF_SENTINELS), value) for name, value in given if name.startswith(_OF_SENTINELS)]
     )
+    if "ssl" in of_master:
+        raise ValueError("the scheme says whether TLS is used")
+    if not of_sentinels.get("ssl") and any(name.startswith("ssl_") for name in of_sentinels):
+        raise ValueError("options of TLS are given, but not TLS")
     options |= {"username": unquote(username) or None, "password": unquote(password) or None}
-    options |= {"db": int(database or 0), "ssl": scheme == "rediss"} | of_master
+    options |= {"db": int(database or 0), "ssl": has_tls} | of_master
     # Each is asked once, so that those that do not answer leave time for the others.
     seconds = options["socket_timeout"] / len(sentinels)
     asking = {"socket_timeout": seconds, "socket_connect_timeout": seconds, "retry": None}
     # Most use the certificates of one authority for both.
     asking |= {name: value for name, value in of_master.items() if name.startswith("ssl_")} | of_sentinels
-    sentinel: Any = Sentinel
-    client: Redis = sentinel(sentinels, sentinel_kwargs=asking).master_for(master, **options)
+    build_sentinel: Any = Sentinel
+    sentinel = build_sentinel(sentinels, sentinel_kwargs=asking)
+    client: Redis = sentinel.master_for(master, **options)
+    for one in (client, *sentinel.sentinels):
+        _check_options(one)
     return client
+
+
+def _check_options(client: Any) -> None:
+    """Make a connection that does not connect yet: only that refuses unknown options.
+
+    Raises:
+        TypeError, ValueError: an option is not known, or has a wrong value.
+    """
+    client.connection_pool.make_connection()
 
 
 def _parse_options(query: Sequence[tuple[str, str]]) -> dict[str, Any]:

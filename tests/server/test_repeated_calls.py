@@ -177,6 +177,40 @@ async def test_answer_is_not_kept_if_the_text_became_known_meanwhile(monkeypatch
         assert await count_new(service, client) == 1
 
 
+async def test_answer_that_says_why_nothing_was_checked_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    service = cite(monkeypatch)
+    service.source.documents.parse_jobs["pjb-1"] = SourceText("parse_job", [SourcePage(1, [], [])])
+    async with service.connect() as client:
+        assert await count_new(service, client) == 2
+        await call(client, "read_source_text", job_id="ext-1", pages="1")
+        assert "not checked" in text_of(await call(client, "get_extract_job", job_id="ext-1"))
+        assert await count_new(service, client) == 3
+
+
+@pytest.mark.parametrize("section", ["metadata", "configuration"])
+async def test_section_that_is_nested_too_deep_is_named_each_time(
+    section: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    value: dict[str, Any] = {}
+    for _ in range(230):
+        value = {"a": value | {"b": 1}}
+    service = Service(monkeypatch, **{section: value})
+    async with service.connect() as client:
+        for _ in range(4):
+            result = await call(client, "get_extract_job", job_id="ext-1", expand=[section], max_chars=20_000)
+            assert f"{section}, which is nested too deep" in text_of(result)
+
+
+async def test_few_results_are_kept_for_a_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    service = Service(monkeypatch)
+    async with service.connect() as client:
+        assert await count_new(service, client) == 2
+        for number in range(8):
+            assert await count_new(service, client, max_chars=5_000 + number) == 1
+        assert await count_new(service, client, max_chars=5_007) == 0
+        assert await count_new(service, client) == 1
+
+
 async def test_failure_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     service = Service(monkeypatch)
 

@@ -9,7 +9,13 @@ from redis.exceptions import RedisError
 from llx_mcp.errors import ConfigurationError
 from llx_mcp.serving.redis_client import open_redis
 from tests.serving.redis_server import NEEDS_REDIS
-from tests.serving.redis_setups import LEAVES_CONNECTIONS, SENTINEL_PASSWORD, make_certificates, one_sentinel
+from tests.serving.redis_setups import (
+    LEAVES_CONNECTIONS,
+    SENTINEL_PASSWORD,
+    make_certificates,
+    one_sentinel,
+    one_server,
+)
 
 
 @pytest.mark.parametrize(
@@ -21,6 +27,14 @@ from tests.serving.redis_setups import LEAVES_CONNECTIONS, SENTINEL_PASSWORD, ma
         "redis://:pa55@h:port",
         "redis+cluster://:pa55@h:1/1",
         "unix:///pa55",
+        "redis://:pa55\u2100x@h/0",
+        "redis://[pa55/0",
+        "redis://:pa55@h/0?ssl_ca_cert=/ca.pem",
+        "redis+sentinel://:pa55@h/main?unknown=1",
+        "redis+sentinel://:pa55@h/main?sentinel_unknown=1",
+        "redis+cluster://:pa55@h?unknown=1",
+        "rediss+sentinel://:pa55@h/main?ssl=false",
+        "rediss+sentinel://:pa55@h/main?sentinel_ssl_ca_certs=/ca.pem",
     ],
 )
 def test_url_that_cannot_be_used_is_not_shown(url: str) -> None:
@@ -58,3 +72,17 @@ async def test_sentinel_is_asked_with_tls_and_a_password_of_its_own(tmp_path: Pa
             async with open_redis(f"{address}?{query}", 5.0) as client:
                 with pytest.raises((RedisError, OSError)):
                     await client.ping()
+
+
+@NEEDS_REDIS
+async def test_certificate_of_another_host_is_refused(tmp_path: Path) -> None:
+    certificates = make_certificates(tmp_path)
+    with one_server(tmp_path, certificates) as address:
+        for host, is_named in (("127.0.0.1", True), ("localhost", False)):
+            url = f"{address.replace('127.0.0.1', host)}?ssl_ca_certs={certificates.authority}"
+            async with open_redis(url, 5.0) as client:
+                if is_named:
+                    assert await client.ping()
+                else:
+                    with pytest.raises(RedisError, match="certificate"):
+                        await client.ping()
