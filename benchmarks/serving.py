@@ -109,7 +109,13 @@ def _print_calls(replicas: int) -> None:
         ("ours", "long", "no target"),
         ("built", "long", "no target"),
     ):
-        _print_comparison(_NAMES[name], loads[name], f"{_NAMES[base]}, {replicas} replicas", loads[base], target)
+        _print_comparison(
+            _NAMES[name],
+            loads[name],
+            f"{_NAMES[base]}; replicas: {replicas}, connections: {CONNECTIONS}",
+            loads[base],
+            target,
+        )
 
 
 def _print_comparison(name: str, load: Load, base_name: str, base: Load, target: str) -> None:

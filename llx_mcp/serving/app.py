@@ -131,6 +131,7 @@ class HttpApp:
             self._observers.append(self.metrics)
         self._observed_calls = ObservedCalls(lambda method: self.server.has_method(method))  # noqa: PLW0108 - built below
         secrets = options.service.build_redactor()
+        self._secrets = secrets
         self.redactor = CallerRedactor(secrets, self._list_redactors)
         self.replicas = build_replicas(settings, options.clock)
         if isinstance(self.replicas, Replicas):
@@ -165,7 +166,7 @@ class HttpApp:
             await self._routes(scope, receive, send)
             return
         set_observers(*([self._tracer] if is_tracing() else []), *self._observers)
-        send = name_request(scope, send, self.redactor)
+        send = name_request(scope, send, self._secrets)
         is_started = False
 
         async def send_noted(message: Message) -> None:

@@ -71,7 +71,7 @@ def set_secrets(*secrets: str) -> None:
 class CallerRedactor(Redactor):
     """Removes the secrets of the current caller, and those that all callers share.
 
-    In a log, it removes the keys of all tenants as well, because some records belong to no request.
+    Texts that belong to no request, such as some records of a log, may hold the key of any tenant.
     """
 
     def __init__(self, shared: Redactor, others: Callable[[], Iterable[Redactor]] = tuple) -> None:
@@ -79,7 +79,7 @@ class CallerRedactor(Redactor):
 
         Args:
             shared: removes the secrets of the server.
-            others: returns further redactors.
+            others: returns the redactors for texts that belong to no request.
         """
         super().__init__()
         self._shared = shared
@@ -97,4 +97,5 @@ class CallerRedactor(Redactor):
 
     def _list(self) -> list[Redactor]:
         own = _secrets.get()
-        return [self._shared, *([own] if own is not None else []), *self._others()]
+        # There can be many others, so a text of a request does without them: it has no access to their keys.
+        return [self._shared, *(self._others() if own is None else [own])]

@@ -44,6 +44,9 @@ class KeySet:
             RefusedError: the key is not known, and the issuer does not answer.
         """
         key = self._find_cached(key_id)
+        if key is not None and self._fetching.locked():
+            # Another caller waits for newer keys.
+            return key
         if key is None or self._clock.monotonic() - self._fetched_at > _FRESH_SECONDS:
             await self._update()
             key = self._find_cached(key_id)

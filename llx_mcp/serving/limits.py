@@ -11,6 +11,9 @@ from starlette.types import Receive
 
 from llx_mcp.serving.refusals import Refusal, RefusedError, refuse_for_now
 
+# Decoding so many values takes some tens of milliseconds.
+_MAX_VALUES = 50_000
+
 
 def check_headers(headers: Headers, max_bytes: int) -> None:
     """Check the size of the headers. The protocol limits them while they arrive; all in one packet pass it.
@@ -38,7 +41,7 @@ async def read_body(receive: Receive, max_bytes: int, seconds: float) -> bytes:
     """Read the body of a request, which may say nothing of its size.
 
     Raises:
-        RefusedError: it is too large, or does not arrive in time.
+        RefusedError: it is too large, does not arrive in time, or takes too long to decode.
         ClientDisconnect: the client left before it had sent everything.
     """
     body = bytearray()
@@ -55,6 +58,10 @@ async def read_body(receive: Receive, max_bytes: int, seconds: float) -> bytes:
     except TimeoutError:
         message = f"The body did not arrive within {seconds:g} s. Send the request again."
         raise RefusedError(Refusal(408, "slow_body", message, {"connection": "close"})) from None
+    # Decoding holds up all other callers.
+    if body.count(b",") + body.count(b"[") + body.count(b"{") > _MAX_VALUES:
+        message = f"The body has more than {_MAX_VALUES:,} commas and opening brackets. Send fewer values."
+        raise RefusedError(Refusal(413, "too_many_values", message))
     return bytes(body)
 
 

@@ -10,6 +10,8 @@ from llx_mcp.observation import set_request_id
 from llx_mcp.redaction import Redactor
 
 _HEADER = "x-request-id"
+# A key of LlamaCloud begins so, whoever it belongs to.
+_KEY_PREFIX = "llx-"
 _WELL_FORMED = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
@@ -19,7 +21,7 @@ def name_request(scope: Scope, send: Send, redactor: Redactor) -> Send:
     Args:
         scope: the request. Its own `X-Request-Id` is taken if it is well formed and holds no secret.
         send: sends the answer.
-        redactor: knows the secrets of the server and of the tenants.
+        redactor: knows the secrets of the server.
     """
     request_id = _choose_id(Headers(scope=scope), redactor)
     set_request_id(request_id)
@@ -36,6 +38,6 @@ def _choose_id(headers: Headers, redactor: Redactor) -> str:
     given = headers.get(_HEADER, "")
     if _WELL_FORMED.fullmatch(given):
         own = Redactor(headers.get("authorization", "").partition(" ")[2])
-        if not own.is_in(given) and not redactor.is_in(given):
+        if _KEY_PREFIX not in given and not own.is_in(given) and not redactor.is_in(given):
             return given
     return secrets.token_hex(16)

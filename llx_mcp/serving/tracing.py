@@ -3,7 +3,7 @@
 The spans replace those of the MCP SDK, which hold the names and errors that a caller sent.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -22,6 +22,7 @@ from opentelemetry.trace import (
 from llx_mcp import __version__
 from llx_mcp.observation import CANCELLED, OK, Step
 
+_TRACE_KEYS = ("traceparent", "tracestate")
 _KINDS = {"call": SpanKind.SERVER, "upstream_request": SpanKind.CLIENT}
 # The names of the semantic conventions of OpenTelemetry; the other attributes have names of ours.
 _ATTRIBUTES = {
@@ -76,7 +77,9 @@ async def continue_trace(ctx: ServerRequestContext[Any, Any], call_next: CallNex
     """Let the spans of a message follow those of its client. This is a middleware."""
     if not is_tracing():
         return await call_next(ctx)
-    token = attach(extract(ctx.meta or {}))
+    meta: Mapping[str, Any] = ctx.meta or {}
+    # A client can send anything there, so what nothing here reads is left out.
+    token = attach(extract({name: meta[name] for name in _TRACE_KEYS if isinstance(meta.get(name), str)}))
     try:
         return await call_next(ctx)
     finally:

@@ -28,12 +28,15 @@ class Issuer:
         url: address of its keys.
         num_requests: how often they were fetched.
         status: status of its answers; None closes the connection without one.
+        answers: cleared, it answers only once this is set again.
     """
 
     def __init__(self) -> None:
         self.url = ""
         self.num_requests = 0
         self.status: int | None = 200
+        self.answers = asyncio.Event()
+        self.answers.set()
         self.rotate("first")
 
     def rotate(self, name: str) -> None:
@@ -57,6 +60,7 @@ class Issuer:
         """Answer one request."""
         await reader.readuntil(b"\r\n\r\n")
         self.num_requests += 1
+        await self.answers.wait()
         if self.status is not None:
             body = self.publish() if self.status == 200 else b""
             head = f"HTTP/1.1 {self.status} X\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"

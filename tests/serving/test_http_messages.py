@@ -89,3 +89,12 @@ async def test_large_body_of_unknown_size_is_refused() -> None:
     async with open_http() as http:
         response = await http.post(URL, content=chunks())
     assert (response.status_code, response.json()["error"]) == (413, "body_too_large")
+
+
+async def test_body_of_many_values_is_refused_before_it_is_decoded() -> None:
+    async with open_http() as http:
+        for value in (b"[]", b"{}", b"0", b'"a"'):
+            body = PING % b"1" + b",".join([value] * 60_000)
+            response = await http.post(URL, content=body)
+            assert (response.status_code, response.json()["error"]) == (413, "too_many_values")
+        assert (await http.post(URL, content=PING % (b'"' + b"x" * 1_000_000 + b'"'))).status_code != 413

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
@@ -17,6 +18,7 @@ from llx_mcp.jobs.reader_options import ReaderOptions
 from tests.fake_clock import StandingClock
 from tests.serving.issuer import AUDIENCE, ISSUER, Issuer, make_ec_key, make_rsa_key, open_issuer
 from tests.serving.replicas import KeyedService, Replica, open_replica
+from tests.waiting import until
 
 KEY = "llx-key-of-the-company"
 HOST = "mcp.example.com"
@@ -217,6 +219,20 @@ async def test_issuer_that_is_down_is_not_an_error_of_the_token(status: int | No
         assert (await get(replica, issuer.sign(key_id="new"))).status == 503
         clock.seconds += 25 * 3_600
         assert (await get(replica, issuer.sign())).status == 503
+
+
+async def test_known_key_does_not_wait_for_newer_ones_beside_another_call() -> None:
+    clock = StandingClock()
+    async with open_oauth(clock) as (replica, issuer), anyio.create_task_group() as group:
+        token = issuer.sign()
+        assert (await get(replica, token)).status == 200
+        clock.seconds += 4_000
+        issuer.answers.clear()
+        group.start_soon(get, replica, token)
+        await until(lambda: issuer.num_requests == 2)
+        # The call that fetches the keys still waits.
+        assert (await get(replica, token)).status == 200
+        issuer.answers.set()
 
 
 async def test_claim_chooses_the_key_of_the_tenant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

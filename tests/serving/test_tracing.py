@@ -9,7 +9,7 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from tests.serving.replicas import KeyedService, open_replica
+from tests.serving.replicas import LEGACY, MODERN, KeyedService, open_replica
 
 KEY, JOB, WORD = "llx-key-of-one-caller", "ext-of-a-test", "word-of-a-document"
 TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -91,6 +91,18 @@ async def test_spans_hold_nothing_of_callers_jobs_and_documents(
     failed = {span.name: (span.attributes or {}).get("error.type") for span in spans if not span.status.is_ok}
     assert failed["tools/call query_extract_result"] == "tool_error"
     assert failed["worker query"] == "ArgumentError"
+
+
+@pytest.mark.parametrize("meta", [{"traceparent": 1}, {"traceparent": "x", "tracestate": []}, {"baggage": {"a": 1}}])
+async def test_trace_of_a_client_that_is_no_trace_is_ignored(
+    meta: dict[str, object], exporter: InMemorySpanExporter, service: KeyedService
+) -> None:
+    parameters = {"name": "get_extract_job", "arguments": {"job_id": JOB}, "_meta": meta}
+    async with open_replica(service, auth="pass-through") as replica:
+        for version in (LEGACY, MODERN):
+            answer = await replica.send("tools/call", parameters, KEY, version)
+            assert answer.content["status"] == "COMPLETED"
+    assert all(span.parent is None for span in exporter.get_finished_spans() if span.name.startswith("tools/call"))
 
 
 def _write(span: ReadableSpan) -> str:
