@@ -2,6 +2,7 @@
 
 import sqlite3
 import threading
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import Enum
@@ -75,14 +76,14 @@ class Database:
         """
         self._write_lock = threading.RLock()
         try:
-            self._writer = _connect(path)
+            self._writer = self._connect(path)
         except sqlite3.Error as exc:
             raise StoreError(f"{path} cannot be opened as a store of jobs: {exc}") from None
         try:
             self._prepare()
             self._reader, self._read_lock = self._writer, self._write_lock
             if path is not None:
-                self._reader, self._read_lock = _connect(path), threading.RLock()
+                self._reader, self._read_lock = self._connect(path), threading.RLock()
                 self._reader.execute("PRAGMA query_only = ON")
         except (sqlite3.Error, StoreError, ValueError) as exc:
             self._writer.close()
@@ -126,6 +127,14 @@ class Database:
                 self._writer.execute("ROLLBACK")
             raise
 
+    def _connect(self, path: Path | None) -> sqlite3.Connection:
+        """Return a new connection, which is closed with this object at the latest."""
+        connection = sqlite3.connect(
+            path or ":memory:", check_same_thread=False, isolation_level=None, timeout=BUSY_TIMEOUT_SECONDS
+        )
+        weakref.finalize(self, connection.close)
+        return connection
+
     def _prepare(self) -> None:
         self._writer.execute(f"PRAGMA busy_timeout = {_OPEN_TIMEOUT_SECONDS * 1000:.0f}")
         (version,) = self._writer.execute("PRAGMA user_version").fetchone()
@@ -163,12 +172,6 @@ class Database:
         if version > SCHEMA_VERSION:
             raise StoreError("it was made by a newer llx-mcp; update llx-mcp to open it")
         return int(version)
-
-
-def _connect(path: Path | None) -> sqlite3.Connection:
-    return sqlite3.connect(
-        path or ":memory:", check_same_thread=False, isolation_level=None, timeout=BUSY_TIMEOUT_SECONDS
-    )
 
 
 @contextmanager

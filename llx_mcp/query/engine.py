@@ -4,6 +4,7 @@ import math
 import re
 import sqlite3
 import time
+import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -70,6 +71,7 @@ class Engine:
 
     def __init__(self, documents: Document | Mapping[str, Document]) -> None:
         self._connection = sqlite3.connect(":memory:", isolation_level=None)
+        weakref.finalize(self, self._connection.close)
         # Sorting many rows would otherwise write files.
         self._connection.execute("PRAGMA temp_store = MEMORY")
         self._connection.create_function("plain", 1, _plain, deterministic=True)

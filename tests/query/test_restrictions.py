@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 
@@ -108,7 +109,8 @@ def test_limit_is_set_and_lifted(name: str, connection: sqlite3.Connection) -> N
     category = getattr(sqlite3, f"SQLITE_LIMIT_{name}")
     assert connection.getlimit(category) == EXPECTED_LIMITS[name]
     lift(connection)
-    default = sqlite3.connect(":memory:").getlimit(category)
+    with closing(sqlite3.connect(":memory:")) as other:
+        default = other.getlimit(category)
     assert connection.getlimit(category) >= default
     restrict(connection, ["t"])
     assert connection.getlimit(category) == EXPECTED_LIMITS[name]

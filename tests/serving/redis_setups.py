@@ -27,6 +27,10 @@ HOST = "127.0.0.1"
 PASSWORD = "pa55"
 SENTINEL_PASSWORD = "5ent1nel"
 _NUM_PRIMARIES = 3
+_USES = ("digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement")
+_SIGNS = x509.KeyUsage(
+    **dict.fromkeys(_USES, False), key_cert_sign=True, crl_sign=True, encipher_only=False, decipher_only=False
+)
 
 
 def cli(server: RedisServer, *words: str) -> str:
@@ -69,12 +73,20 @@ def make_certificates(folder: Path, name: str = "authority") -> Certificates:
     authority_name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
     now = datetime.now(UTC)
 
-    def sign(subject: x509.Name, key: ec.EllipticCurvePrivateKey, extension: x509.ExtensionType) -> bytes:
+    def sign(subject: x509.Name, key: ec.EllipticCurvePrivateKey, *extensions: x509.ExtensionType) -> bytes:
         builder = x509.CertificateBuilder(authority_name, subject, key.public_key(), x509.random_serial_number())
         builder = builder.not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=1))
-        return builder.add_extension(extension, critical=True).sign(authority_key, SHA256()).public_bytes(Encoding.PEM)
+        # Python 3.13 refuses certificates that name no keys.
+        builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key())
+        builder = builder.add_extension(issuer, critical=False)
+        for extension in extensions:
+            builder = builder.add_extension(extension, critical=True)
+        return builder.sign(authority_key, SHA256()).public_bytes(Encoding.PEM)
 
-    found.authority.write_bytes(sign(authority_name, authority_key, x509.BasicConstraints(ca=True, path_length=0)))
+    found.authority.write_bytes(
+        sign(authority_name, authority_key, x509.BasicConstraints(ca=True, path_length=0), _SIGNS)
+    )
     server_name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, HOST)])
     addresses = x509.SubjectAlternativeName([x509.IPAddress(ip_address(HOST))])
     found.certificate.write_bytes(sign(server_name, server_key, addresses))
