@@ -187,6 +187,7 @@ class JobPoller:
             polled = self._jobs.get(item.key)
             if polled is not None:
                 apply_news(polled, item, self._clock)
+                self._leave_to_others([polled])
         self._notify()
 
     def _has_callers(self) -> bool:
@@ -204,6 +205,7 @@ class JobPoller:
                 self._coordinator.remove(polled.key)
             if polled.is_polling:
                 self._cancel_unwanted_requests()
+        self._leave_to_others(waiter.jobs)
         if self._guests and not self._has_callers():
             # With the keys of its own callers alone.
             self._guests.clear()
@@ -299,16 +301,16 @@ class JobPoller:
         try:
             with self._running[request], observe("poll", kind="list" if request.is_list else "job"):
                 await self._recorder.poll(source, request)
-                self._tell(request.jobs)
+                self._coordinator.tell(list_states(request.jobs, self._clock))
         finally:
             del self._running[request]
             for polled in request.jobs:
                 polled.finish_poll()
+            self._leave_to_others(request.jobs)
             self._notify()
 
-    def _tell(self, jobs: Sequence[PolledJob]) -> None:
-        """Tell other replicas what was polled. They fetch the jobs that only they wait for."""
-        self._coordinator.tell(list_states(jobs, self._clock))
+    def _leave_to_others(self, jobs: Sequence[PolledJob]) -> None:
+        """Stop to poll those of the jobs that have ended and that only other replicas wait for: they fetch them."""
         ended = [job for job in jobs if job.needs_full_fetch or job.has_ended]
         self._guests.end(job.key for job in ended if self._guests.is_alone(job))
 

@@ -252,6 +252,60 @@ async def test_jobs_of_others_share_the_list_request_and_are_not_fetched() -> No
 
 
 @virtual
+async def test_job_of_others_whose_end_they_report_is_not_fetched() -> None:
+    service, script = Service(VirtualClock()), Scripted(NEVER)
+    service.add("ext-own", 600)
+    service.add("ext-guest", 1)
+    async with coordinated(service, script) as reader, anyio.create_task_group() as group:
+        await start_wait(reader, group, "ext-own")
+        script.want("ext-guest", 60)
+        await anyio.sleep(5)
+        script.say("ext-guest", "COMPLETED", VirtualClock(), has_ended=True)
+        await anyio.sleep(5)
+        assert service.seen == []
+        assert set(script.keys) == {"ext-own"}
+        group.cancel_scope.cancel()
+
+
+@virtual
+async def test_job_of_others_whose_end_they_report_during_a_poll_is_not_fetched() -> None:
+    service, script = Service(VirtualClock()), Scripted(ALWAYS)
+    service.add("ext-own", 600)
+    service.add("ext-guest", 6)
+    async with coordinated(service, script) as reader, anyio.create_task_group() as group:
+        await start_wait(reader, group, "ext-own")
+        service.answer_seconds = 3
+        script.want("ext-guest", 60)
+        await anyio.sleep(1)
+        # The poll is answered when the job has not ended yet.
+        script.say("ext-guest", "COMPLETED", VirtualClock(), has_ended=True)
+        await anyio.sleep(20)
+        assert script.told[-1] == ("ext-own", "RUNNING", False)
+        assert len(service.poll_times("ext-guest")) == 1
+        assert service.fetch_times("ext-guest") == []
+        assert set(script.keys) == {"ext-own"}
+        group.cancel_scope.cancel()
+
+
+@virtual
+async def test_ended_job_is_left_to_others_when_the_last_caller_here_leaves() -> None:
+    service, script = Service(VirtualClock()), Scripted(ALWAYS)
+    service.add("ext-own", 600)
+    service.add("ext-guest", 600)
+    async with coordinated(service, script) as reader, anyio.create_task_group() as group:
+        await start_wait(reader, group, "ext-own")
+        script.want("ext-guest", 60)
+        async with anyio.create_task_group() as callers:
+            await start_wait(reader, callers, "ext-guest")
+            script.say("ext-guest", "COMPLETED", VirtualClock(), has_ended=True)
+            callers.cancel_scope.cancel()
+        await anyio.sleep(5)
+        assert service.fetch_times("ext-guest") == []
+        assert set(script.keys) == {"ext-own"}
+        group.cancel_scope.cancel()
+
+
+@virtual
 async def test_job_of_others_is_polled_as_long_as_they_ask() -> None:
     service, script = Service(VirtualClock()), Scripted(ALWAYS)
     service.add("ext-own", 600)

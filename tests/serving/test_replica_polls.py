@@ -8,9 +8,10 @@ import anyio
 import pytest
 from anyio.abc import TaskStatus
 
-from llx_mcp.serving.shared_polls import CLAIM_SECONDS
+from llx_mcp.serving.shared_polls import CLAIM_SECONDS, FIRST_POLL_SECONDS
 from tests.jobs.service import Service
-from tests.jobs.virtual_time import VirtualClock, run_virtual
+from tests.jobs.virtual_time import VirtualClock, run_virtual, virtual
+from tests.jobs.waits import wait_for
 from tests.serving.virtual_redis import LEASE_SECONDS, VirtualRedis, VirtualReplica, virtual_replica
 
 # The longest interval of the schedule from the age of 20.5 s on.
@@ -131,6 +132,31 @@ def test_each_replica_fetches_once_what_its_callers_wait_for(shares: list[Share]
     run = play(100, shares)
     for index, replica in enumerate(run.replicas):
         assert sorted(replica.door.fetches) == sorted(run.list_jobs(index))
+
+
+@virtual
+async def test_replica_that_is_late_to_take_jobs_does_not_fetch_them() -> None:
+    service, redis = Service(VirtualClock()), VirtualRedis()
+    service.add("ext-own", 600)
+    ids = [service.add(f"ext-{number}", 2) for number in range(10)]
+    async with (
+        virtual_replica(service, redis) as first,
+        virtual_replica(service, redis) as second,
+        anyio.create_task_group() as group,
+    ):
+        group.start_soon(wait_for, first.reader, ["ext-own"])
+        await anyio.sleep(1)
+        assert first.client is not None
+        assert second.client is not None
+        # The second replica polls by itself, and tells of the ends before the first one has polled.
+        first.client.delay_seconds = FIRST_POLL_SECONDS
+        second.client.delay_seconds = 0.5
+        await wait_for(second.reader, ids)
+        await anyio.sleep(LEASE_SECONDS)
+        group.cancel_scope.cancel()
+    service.close()
+    assert sorted(second.door.fetches) == sorted(ids)
+    assert set(first.door.fetches) == {"ext-own"}
 
 
 @pytest.mark.parametrize("kill_at", [20.6, 24.3, 31.6, 38.1])

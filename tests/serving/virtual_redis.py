@@ -117,10 +117,12 @@ class VirtualClient:
 
     Attributes:
         is_cut: whether its machine is gone.
+        delay_seconds: how much longer its commands take.
     """
 
     def __init__(self, redis: VirtualRedis) -> None:
         self.is_cut = False
+        self.delay_seconds = 0.0
         self._redis = redis
 
     async def eval(self, script: str, num_keys: int, *values: Any) -> Any:
@@ -175,7 +177,7 @@ class VirtualClient:
         return None
 
     async def _send(self) -> None:
-        await anyio.sleep(self._redis.random.uniform(*COMMAND_SECONDS))
+        await anyio.sleep(self._redis.random.uniform(*COMMAND_SECONDS) + self.delay_seconds)
         if self.is_cut:
             raise OSError("the machine is gone")
 
