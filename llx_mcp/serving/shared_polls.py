@@ -266,7 +266,8 @@ class SharedPolls:
         """Ask the replica that leads to poll jobs. It learns the ids of those that it has not taken yet."""
         if not self._has_other_lead:
             return
-        jobs = {name: self._jobs[name] for name in names if name in self._jobs}
+        # A job can have ended while it was claimed.
+        jobs = {name: job for name in names if (job := self._jobs.get(name)) is not None and not job.has_ended}
         sealed = {name: self._seal.close(job.key) if job.followed_at is None else None for name, job in jobs.items()}
         if sealed:
             await store.want(self.group, self.token, sealed)
