@@ -2,6 +2,7 @@
 
 import gc
 import subprocess
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -31,6 +32,13 @@ _USES = ("digital_signature", "content_commitment", "key_encipherment", "data_en
 _SIGNS = x509.KeyUsage(
     **dict.fromkeys(_USES, False), key_cert_sign=True, crl_sign=True, encipher_only=False, decipher_only=False
 )
+
+
+def collect_connections() -> None:
+    """Collect the connections that the library has left, so that no later test is warned of them."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        gc.collect()
 
 
 def cli(server: RedisServer, *words: str) -> str:
@@ -197,7 +205,7 @@ def running_sentinel(
         cli(server, "sentinel", "debug", *periods)
         await_text(server, "status=ok", "info", "sentinel")
         yield server
-        gc.collect()
+        collect_connections()
     finally:
         server.stop()
 
@@ -271,8 +279,7 @@ def cluster_redis(
             cli(replica, "cluster", "replicate", cli(primary, "cluster", "myid"))
             await_text(replica, "master_link_status:up", "info", "replication")
         yield Cluster(nodes)
-        # The warnings are for this test alone.
-        gc.collect()
+        collect_connections()
 
 
 def _build_node(folder: Path, options: Sequence[str], certificates: Certificates | None) -> RedisServer:
@@ -292,6 +299,7 @@ def one_server(folder: Path, certificates: Certificates | None) -> Iterator[str]
     server = RedisServer(find_port(), folder, ("--requirepass", PASSWORD))
     with running(server if certificates is None else _with_tls(server, certificates)):
         yield f"redis{'s' if certificates else ''}://:{PASSWORD}@{HOST}:{server.port}/0"
+        collect_connections()
 
 
 @contextmanager
