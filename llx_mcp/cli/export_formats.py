@@ -1,5 +1,6 @@
 """Writes the values of a result as JSON, JSON lines, CSV, Parquet or an Excel workbook."""
 
+import importlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from llx_mcp.result.sanitize import dump_json
 Writer: TypeAlias = Callable[[Document, list[Location], IO[bytes], bool], list[str]]
 
 _FIRST_TOO_LARGE_FOR_INT64 = 1 << 63
+# The libraries that some formats need. They belong to an extra.
+_LIBRARIES = {"parquet": "pyarrow", "xlsx": "openpyxl"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,19 +34,35 @@ class ExportResult:
     notes: list[str]
 
 
+def check_format(format_name: str) -> None:
+    """Check that a format can be written, before there is anything to write.
+
+    Raises:
+        ConfigurationError: the format needs a library that is not installed.
+    """
+    library = _LIBRARIES.get(format_name)
+    if library is None:
+        return
+    try:
+        importlib.import_module(library)
+    except ImportError:
+        raise ConfigurationError(
+            f"--format {format_name}: it needs {library}. Install it: pip install 'llx-mcp[export]'."
+        ) from None
+
+
 def export(document: Document, path: str, format_name: str, target: IO[bytes], *, provenance: bool) -> ExportResult:
     """Write the values at a path.
 
     Args:
         document: the result with its provenance.
         path: what to write. If it leads to one list, each element is a record.
-        format_name: one of `EXPORT_FORMATS`.
+        format_name: one of `EXPORT_FORMATS`, which `check_format` has checked.
         target: a binary file.
         provenance: add confidence, page and quote to each value.
 
     Raises:
         PathError: the path is not valid or matches nothing.
-        ConfigurationError: the format needs a library that is not installed.
     """
     matches = list(find_values(document.root, path))
     notes = WRITERS[format_name](document, matches, target, provenance)
@@ -81,11 +100,9 @@ def _write_csv(document: Document, matches: list[Location], target: IO[bytes], p
 
 
 def _write_parquet(document: Document, matches: list[Location], target: IO[bytes], provenance: bool) -> list[str]:
-    try:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-    except ImportError:
-        raise ConfigurationError("This format needs pyarrow. Install it: pip install 'llx-mcp[export]'.") from None
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     records = build_records(document, list_elements(matches), provenance=provenance)
     columns: list[list[Any]] = [[] for _ in records.columns]
     for row in records.rows:

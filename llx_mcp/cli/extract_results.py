@@ -40,12 +40,16 @@ class Output:
     is_single: bool
 
     def check(self, files: Sequence[str]) -> None:
-        """Check that the results can be told apart, and make the folder.
+        """Check that the results can be written and told apart, and make the folder.
 
         Raises:
             ArgumentError: two results would be written to the same file, or provenance cannot be printed.
+            ConfigurationError: the format needs a library that is not installed.
             OSError: the folder cannot be made.
         """
+        from llx_mcp.cli.export_formats import check_format
+
+        check_format(self.format_name)
         if self.folder is None:
             if self.provenance and not self.is_single:
                 raise ArgumentError("--provenance: with several files it needs --output DIR.")

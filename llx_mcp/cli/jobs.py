@@ -127,11 +127,13 @@ def export_values(
         provenance: add confidence, page and quote to each value.
 
     Raises:
-        LlxError: the job cannot be read or has no result, or the path or the format is not valid.
+        LlxError: the job cannot be read or has no result, the path is not valid, or the format needs a library that is
+            not installed.
         OSError: the file cannot be written.
     """
-    from llx_mcp.cli.export_formats import export
+    from llx_mcp.cli.export_formats import check_format, export
 
+    check_format(format_name)
     document = run_waiting(lambda _: _fetch_document(setup, request))
     if output is None:
         exported = export(document, path, format_name, sys.stdout.buffer, provenance=provenance)

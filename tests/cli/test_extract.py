@@ -19,6 +19,7 @@ from llx_mcp.local.embedded import EmbeddedApi, run_embedded
 from llx_mcp.local.samples import read_document
 from tests.cli.command import ID_BY_NAME, run_command
 from tests.cli.terminal import run_on_terminal
+from tests.conftest import ROOT
 
 SCHEMA = {"type": "object", "properties": {"invoice_number": {"type": "string"}, "bank": {"type": "string"}}}
 
@@ -77,6 +78,23 @@ def test_results_are_written_to_a_folder_in_a_format_of_export(folder: Path) -> 
     assert (row["invoice_number"], row["invoice_number.page"]) == ("NL-2026-0417", "1")
     assert run.stdout.split()[0] == "invoice.pdf"
     assert " COMPLETED " in run.stdout
+
+
+@pytest.mark.parametrize(("format_name", "library"), [("xlsx", "openpyxl"), ("parquet", "pyarrow")])
+def test_format_without_its_library_is_refused_before_anything_is_uploaded(
+    folder: Path, api: EmbeddedApi, monkeypatch: pytest.MonkeyPatch, format_name: str, library: str
+) -> None:
+    (folder / "without").mkdir()
+    (folder / "without" / f"{library}.py").write_text("raise ImportError")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(folder / "without"), str(ROOT)]))
+    arguments = ("--schema", "schema.json", "--yes", "--output", "results", "--format", format_name)
+    run = run_command("extract", "invoice.pdf", *arguments, exit_status=2)
+    reason = f"--format {format_name}: it needs {library}. Install it: pip install 'llx-mcp[export]'."
+    assert run.stderr == f"llx-mcp: {reason}\n"
+    export = ("export", ID_BY_NAME["invoice"], "--output", f"values.{format_name}")
+    assert run_command(*export, exit_status=2).stderr == run.stderr
+    assert api.requests == []
+    assert not (folder / "results").exists()
 
 
 def test_table_is_shown_on_a_terminal(folder: Path) -> None:
