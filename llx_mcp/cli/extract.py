@@ -27,6 +27,9 @@ def _add_flags(extract: argparse.ArgumentParser) -> None:
     extract.add_argument("--target-pages", metavar="PAGES", help="pages to read, such as 1,3,5-7 (default: all)")
     extract.add_argument("--instructions", metavar="TEXT", help="further instructions, as the service's system prompt")
     extract.add_argument("--again", action="store_true", help="create jobs even where there are some of the same")
+    extract.add_argument(
+        "--allow-damaged", action="store_true", help="create jobs also for PDFs that cannot be opened on this machine"
+    )
     extract.add_argument("--yes", action="store_true", help="agree to the cost without being asked")
     extract.add_argument(
         "--timeout", type=parse_seconds, default=3600.0, metavar="SECONDS",
@@ -63,7 +66,16 @@ def _run(arguments: argparse.Namespace) -> int:
     check_output(arguments.output, format_name, arguments.files)
     output = Output(arguments.output, format_name, arguments.provenance, is_single=len(files) == 1)
     must_ask = not (arguments.yes or is_local(arguments))
-    return extract(setup, request, files, output, timeout_seconds=arguments.timeout, must_ask=must_ask)
+    return extract(
+        setup,
+        request,
+        files,
+        output,
+        timeout_seconds=arguments.timeout,
+        must_ask=must_ask,
+        # The question has a warning.
+        allows_damaged=must_ask or arguments.allow_damaged,
+    )
 
 
 def list_documents(paths: Sequence[Path]) -> list[str]:

@@ -5,11 +5,14 @@ from typing import TYPE_CHECKING
 
 from llx_mcp.answers.plurals import format_count
 from llx_mcp.cli.extract_files import FileState
+from llx_mcp.errors import excerpt
 from llx_mcp.jobs.page_estimate import DEFAULT_TIER
 
 if TYPE_CHECKING:
     from llx_mcp.jobs.creation_plan import CreationPlan
 
+_NAME_CHARS = 80
+_MAX_NAMES = 3
 _SOURCE = "This is an estimate from documented prices; the bill can differ."
 
 
@@ -41,6 +44,12 @@ def _describe_estimate(plans: Sequence["CreationPlan"]) -> list[str]:
         sentences.append(f"{format_count(sum(known), 'page')}{credits_in_all}.")
     if len(known) < len(plans):
         sentences.append(f"The number of pages of {format_count(len(plans) - len(known), 'document')} is not known.")
+    if damaged := [excerpt(plan.found.name, _NAME_CHARS) for plan in plans if plan.is_damaged]:
+        more = f" and {len(damaged) - _MAX_NAMES} more" if len(damaged) > _MAX_NAMES else ""
+        sentences.append(
+            f"Warning: {format_count(len(damaged), 'damaged PDF')} cannot be opened on this machine: "
+            f"{', '.join(damaged[:_MAX_NAMES])}{more}."
+        )
     if any(plan.is_capped for plan in plans):
         most = max(plan.options["max_pages"] for plan in plans if plan.is_capped)
         sentences.append(f"Of these, no more than {format_count(most, 'page')} each are read (LLX_MCP_MAX_PAGES).")

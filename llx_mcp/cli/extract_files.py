@@ -100,7 +100,13 @@ class FileExtractor:
     """
 
     def __init__(
-        self, reader: JobReader, request: CreationRequest, paths: Sequence[str], on_change: OnChange = lambda _: None
+        self,
+        reader: JobReader,
+        request: CreationRequest,
+        paths: Sequence[str],
+        on_change: OnChange = lambda _: None,
+        *,
+        allows_damaged: bool = False,
     ) -> None:
         """Prepare an extraction.
 
@@ -109,11 +115,13 @@ class FileExtractor:
             request: what to extract, without a document.
             paths: the files.
             on_change: called after each change of a state.
+            allows_damaged: create jobs also for PDFs that cannot be opened here; otherwise that is an error.
         """
         self.states = [FileState(path) for path in paths]
         self._reader = reader
         self._request = request
         self._on_change = on_change
+        self._allows_damaged = allows_damaged
         self._options: dict[str, Any] = {}
 
     async def prepare(self) -> None:
@@ -149,8 +157,11 @@ class FileExtractor:
 
     async def _plan(self, state: FileState) -> "CreationPlan":
         request = replace(self._request, file=state.path)
-        state.plan = await self._reader.writer.creator.plan(request, self._options)
-        return state.plan
+        plan = await self._reader.writer.creator.plan(request, self._options)
+        if not self._allows_damaged:
+            plan.refuse_damaged()
+        state.plan = plan
+        return plan
 
     async def _create(self, state: FileState) -> None:
         creator = self._reader.writer.creator

@@ -34,6 +34,7 @@ def extract(
     *,
     timeout_seconds: float,
     must_ask: bool,
+    allows_damaged: bool,
 ) -> int:
     """Extract files, and return the exit status.
 
@@ -44,6 +45,7 @@ def extract(
         output: where the results go.
         timeout_seconds: the longest wait once the jobs are created.
         must_ask: whether the person has to agree to the cost first.
+        allows_damaged: create jobs also for PDFs that cannot be opened here.
 
     Raises:
         LlxError: nothing can be created; the message says why.
@@ -56,7 +58,13 @@ def extract(
     async def run(line: WaitingLine) -> tuple[int, list[Row]]:
         async with open_reader(setup.open_source, SystemClock(), options) as reader:
             display = open_display(reader, setup.redactor, line)
-            extractor = FileExtractor(reader, request, files, lambda seconds: display.show(extractor.states, seconds))
+            extractor = FileExtractor(
+                reader,
+                request,
+                files,
+                lambda seconds: display.show(extractor.states, seconds),
+                allows_damaged=allows_damaged,
+            )
             extractors.append(extractor)
             with display:
                 await extractor.prepare()

@@ -34,9 +34,10 @@ from llx_mcp.jobs.single_flight import SingleFlight
 from llx_mcp.scope import Scope
 
 if TYPE_CHECKING:
+    from llx_mcp.jobs.page_count import PageCount
     from llx_mcp.models import Job
 
-CountPages = Callable[[LocalDocument], Awaitable[int | None]]
+CountPages = Callable[[LocalDocument], Awaitable["PageCount"]]
 
 _MAX_CREATED = 1_000
 # From the request that creates a job to its answer, with the looks for a job after a lost answer.
@@ -69,7 +70,7 @@ class JobCreator:
             clock: the clock of the pauses.
             group: runs creations that several callers share.
             call_seconds: how long a plan or a creation may take, besides the upload.
-            count_pages: returns the pages of a file, or None where they are not known.
+            count_pages: returns what is known of the pages of a file.
         """
         self.options = options
         self._fetcher = fetcher
@@ -104,12 +105,14 @@ class JobCreator:
             requests = await self._open()
             document = await self._documents.read(request, requests)
             options = await self.build_options(request) if options is None else options
-            pages = None if document is None else await self._count_pages(document)
+            count = None if document is None else await self._count_pages(document)
+            pages = None if count is None else count.pages
             options, is_capped = self._limit_pages(options, estimate_pages(options, pages))
             estimate = estimate_pages(options, pages)
             found = await self._documents.find(request, document, requests)
             planned_at = self._clock.monotonic()
-            plan = CreationPlan(request, found, options, estimate, is_capped, None, planned_at)
+            is_damaged = count is not None and count.is_damaged
+            plan = CreationPlan(request, found, options, estimate, is_capped, None, planned_at, is_damaged)
             return replace(plan, existing=await self._find_existing(plan, requests))
 
     async def create(self, plan: CreationPlan) -> CreatedJob:

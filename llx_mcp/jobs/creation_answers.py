@@ -83,6 +83,8 @@ def describe_plan(plan: "CreationPlan", *, is_billed: bool) -> str:
     output = _describe(plan, "", None)
     lines = [render(output.model_copy(update={"outcome": "Create an extract job?"})).strip()]
     lines += _describe_content(plan.found)
+    if plan.is_damaged:
+        lines.append("Warning: this PDF cannot be opened on this machine. It seems to be damaged.")
     if plan.request.again:
         lines.append("This creates a job even if there is one of the same document and options (again=true).")
     if is_billed:

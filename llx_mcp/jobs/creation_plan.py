@@ -81,6 +81,7 @@ class CreationPlan:
         is_capped: whether `max_pages` is the operator's limit, because the number of pages is not known.
         existing: the latest job of the same document and options; None if there is none, or another one is wanted.
         planned_at: when jobs were looked for, by the monotonic clock; a job that was created later is not known.
+        is_damaged: whether the document is a PDF that cannot be opened on this machine. The service may still read it.
     """
 
     request: CreationRequest
@@ -90,6 +91,7 @@ class CreationPlan:
     is_capped: bool
     existing: "Job | None"
     planned_at: float
+    is_damaged: bool = False
 
     @property
     def key(self) -> Hashable:
@@ -110,6 +112,21 @@ class CreationPlan:
         """Return whether a job of the same document with this configuration does what is planned."""
         enough_pages = self.options["max_pages"] if self.is_capped else self.estimate.document_pages
         return has_options(configuration, self._wanted, enough_pages)
+
+    def refuse_damaged(self) -> None:
+        """Refuse to create a job for a damaged document, for callers that ask nobody.
+
+        Raises:
+            ArgumentError: the document is damaged, and there is no job of it yet.
+        """
+        if not self.is_damaged or self.existing is not None:
+            return
+        argument = "file" if self.request.file else "url"
+        raise ArgumentError(
+            f'{argument}: "{excerpt(self.found.name, 80)}" is a damaged PDF: it cannot be opened on this machine. '
+            "Nothing was uploaded, because a failed job may cost credits too. Check the document. To send it "
+            "all the same, add --allow-damaged to llx-mcp extract."
+        )
 
     @property
     def _wanted(self) -> Mapping[str, Any]:

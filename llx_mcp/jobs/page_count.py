@@ -1,6 +1,7 @@
 """Counts the pages of a document on this machine, as far as that is cheap."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import anyio.to_thread
@@ -12,6 +13,20 @@ from llx_mcp.pdf.processes import PdfError, PdfProcesses
 
 # In the words of `llx_mcp.pdf`.
 _PROTECTED = "encrypted"
+_DAMAGED = "damaged"
+
+
+@dataclass(frozen=True, slots=True)
+class PageCount:
+    """What is known of the pages of a document.
+
+    Attributes:
+        pages: their number; None where it is not known.
+        is_damaged: whether it is a PDF that pdfium cannot open. The service may still read it.
+    """
+
+    pages: int | None
+    is_damaged: bool = False
 
 
 class PageCounter:
@@ -21,20 +36,20 @@ class PageCounter:
         self._processes = processes
         self._folders = folders
 
-    async def count(self, document: LocalDocument) -> int | None:
-        """Return the number of pages, or None where it is not known.
+    async def count(self, document: LocalDocument) -> PageCount:
+        """Return the number of pages, as far as it is known.
 
         Raises:
             ArgumentError: the document has changed, or cannot be read without a password.
         """
         kind = get_type(document.name)
         if kind in PICTURES:
-            return 1
+            return PageCount(1)
         if kind != "pdf":
-            return None
+            return PageCount(None)
         content = await anyio.to_thread.run_sync(self._read, document)
         try:
-            return await self._processes.count_pages(content)
+            return PageCount(await self._processes.count_pages(content))
         except PdfError as exc:
             reason = str(exc)
         if _PROTECTED in reason:
@@ -43,7 +58,7 @@ class PageCounter:
                 f'{argument}: "{excerpt(document.name, 80)}" is protected by a password, and LlamaExtract cannot read '
                 "it. Save it without the password."
             )
-        return None
+        return PageCount(None, is_damaged=_DAMAGED in reason)
 
     def _read(self, document: LocalDocument) -> bytes:
         with open_unchanged(document, self._folders) as stream:

@@ -162,6 +162,20 @@ def test_documents_whose_pages_are_not_known_are_counted(folder: Path, api: Embe
     ) in run.stderr
 
 
+def test_damaged_pdf_makes_a_job_only_where_the_person_agrees(folder: Path, api: EmbeddedApi) -> None:
+    path = folder / "cut.pdf"
+    path.write_bytes((folder / "invoice.pdf").read_bytes()[:2_000])
+    arguments = ("extract", "cut.pdf", "--schema", "schema.json")
+    assert "1 damaged PDF cannot be opened on this machine: cut.pdf." in run_command(*arguments, exit_status=2).stderr
+    refused = run_command(*arguments, "--yes", exit_status=2)
+    assert 'FILE: "cut.pdf" is a damaged PDF' in refused.stderr
+    assert count(api, "POST", "/api/v2/extract") == count(api, "POST", "/api/v1/beta/files") == 0
+    run_command(*arguments, "--yes", "--allow-damaged", exit_status=1)
+    assert count(api, "POST", "/api/v2/extract") == 1
+    # The job exists, so nothing more is paid.
+    assert "FAILED" in run_command(*arguments, "--yes", exit_status=1).stderr
+
+
 def test_limit_of_pages_is_kept(folder: Path, api: EmbeddedApi, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LLX_MCP_MAX_PAGES", "5")
     (folder / "a.txt").write_text("a text")

@@ -9,6 +9,7 @@ import pytest
 from llx_mcp.errors import ArgumentError, LlxError, NotFoundError, OutOfCreditsError, RateLimitedError
 from llx_mcp.jobs.creation_plan import CreationRequest
 from llx_mcp.jobs.local_documents import LocalDocument
+from llx_mcp.jobs.page_count import PageCount
 from tests.jobs.creating import CREATE_PATH, FILES_PATH, SCHEMA, Workshop, copy_invoice, run, save_configuration
 
 
@@ -85,9 +86,9 @@ async def test_refusal_of_the_service_is_explained_and_creates_nothing(
     assert (await workshop.create()).job.file_input == uploaded
 
 
-async def count_seven(_: LocalDocument) -> int | None:
+async def count_seven(_: LocalDocument) -> PageCount:
     """Return the pages of a document with seven."""
-    return 7
+    return PageCount(7)
 
 
 @pytest.mark.parametrize("options", [{"max_pages": 3}, {"target_pages": "1-4"}])

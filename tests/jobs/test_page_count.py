@@ -7,13 +7,13 @@ import pytest
 
 from llx_mcp.errors import ArgumentError
 from llx_mcp.jobs.local_documents import build_web_document, read_document
-from llx_mcp.jobs.page_count import PageCounter
+from llx_mcp.jobs.page_count import PageCount, PageCounter
 from llx_mcp.pdf.processes import PdfProcesses
 from tests.jobs.creating import copy_invoice
 
 
-async def count(folder: Path, name: str) -> int | None:
-    """Return the pages of a file in a folder."""
+async def count(folder: Path, name: str) -> PageCount:
+    """Return what is known of the pages of a file in a folder."""
     processes = PdfProcesses()
     try:
         return await PageCounter(processes, (folder,)).count(read_document(name, (folder,)))
@@ -24,14 +24,20 @@ async def count(folder: Path, name: str) -> int | None:
 async def test_pages_of_a_pdf_and_of_a_picture_are_counted(tmp_path: Path) -> None:
     copy_invoice(tmp_path)
     (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n")
-    assert await count(tmp_path, "invoice.pdf") == 2
-    assert await count(tmp_path, "a.png") == 1
+    assert await count(tmp_path, "invoice.pdf") == PageCount(2)
+    assert await count(tmp_path, "a.png") == PageCount(1)
 
 
-@pytest.mark.parametrize(("name", "content"), [("a.txt", b"text"), ("a.docx", b"PK\x03\x04"), ("a.pdf", b"%PDF-1.7 x")])
+@pytest.mark.parametrize(("name", "content"), [("a.txt", b"text"), ("a.docx", b"PK\x03\x04")])
 async def test_number_of_pages_of_other_files_is_not_known(tmp_path: Path, name: str, content: bytes) -> None:
     (tmp_path / name).write_bytes(content)
-    assert await count(tmp_path, name) is None
+    assert await count(tmp_path, name) == PageCount(None)
+
+
+async def test_pdf_that_cannot_be_opened_is_damaged(tmp_path: Path) -> None:
+    path = copy_invoice(tmp_path)
+    path.write_bytes(path.read_bytes()[:2_000])
+    assert await count(tmp_path, path.name) == PageCount(None, is_damaged=True)
 
 
 async def test_pdf_with_a_password_is_refused(tmp_path: Path) -> None:

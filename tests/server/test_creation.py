@@ -281,6 +281,19 @@ async def test_person_decides_on_the_upload_for_a_schema(
             assert "The person did not agree, and nothing was uploaded" in next_steps(result)
 
 
+async def test_damaged_pdf_makes_no_job_without_a_person_who_is_warned(workshop: Workshop) -> None:
+    path = workshop.folder / "invoice.pdf"
+    path.write_bytes(path.read_bytes()[:2_000])
+    async with connect(workshop) as client:
+        error = await error_of(client, "create_extract_job", **WISH)
+    assert error.startswith('file: "invoice.pdf" is a damaged PDF: it cannot be opened on this machine.')
+    assert (workshop.new_jobs, workshop.num_new_files) == ([], 0)
+    person = Person(workshop, ElicitResult(action="accept", content={"create": True}))
+    async with Client(build(workshop), mode="auto", elicitation_callback=person) as client:
+        assert structured(await client.call_tool("create_extract_job", WISH))["outcome"] == "created"
+    assert "Warning: this PDF cannot be opened on this machine. It seems to be damaged." in person.asked[0]
+
+
 async def test_failed_job_that_exists_says_how_to_try_again(workshop: Workshop) -> None:
     (workshop.folder / "unknown.txt").write_text("no recorded job")
     arguments: dict[str, Any] = {**WISH, "file": "unknown.txt"}

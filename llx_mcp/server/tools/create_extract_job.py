@@ -107,8 +107,15 @@ async def plan_creation(
 async def ask_person(
     ctx: Context[JobReader, Any], plan: Annotated[CreationPlan, Resolve(plan_creation)]
 ) -> Confirmation | Elicit[Confirmation]:
-    """Ask the person to confirm a new job with its estimate, where the client can ask."""
-    if plan.existing is not None or not can_ask(ctx):
+    """Ask the person to confirm a new job with its estimate, where the client can ask.
+
+    Raises:
+        ArgumentError: the document is damaged, and nobody can be asked.
+    """
+    if plan.existing is not None:
+        return Confirmation()
+    if not can_ask(ctx):
+        plan.refuse_damaged()
         return Confirmation()
     from llx_mcp.jobs.creation_answers import describe_plan
 
