@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 
 from llx_mcp.answers.wait_report import UNREADABLE
 from llx_mcp.cli.extract_files import UNCHECKED, UNCLEAR, FileState
-from llx_mcp.cli.job_rows import CELL_CHARS, Row, describe_snapshot, join_cells
+from llx_mcp.cli.job_rows import CELL_CHARS, NOTE_CHARS, Row, describe_snapshot, join_cells
 from llx_mcp.cli.waiting_line import LiveTable, WaitingLine
 from llx_mcp.cli.wording import describe_error
 from llx_mcp.jobs.reader import JobReader
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
-_NOTE_CHARS = 200
+# In the live table, which must fit the terminal. Lines have whole notes.
+_SHORT_NOTE_CHARS = 160
 _STATUS_CHARS = 24
 # Lines of the terminal that are not rows, and lines of one row.
 _OTHER_LINES = 6
@@ -74,7 +75,12 @@ def draw(rows: Sequence[Row], states: Sequence[FileState], caption: str, size: t
     order = sorted(range(len(rows)), key=lambda index: _urgency(states[index]))
     num_shown = max((size[1] - _OTHER_LINES) // _ROW_LINES, _LEAST_ROWS)
     more = f"; {len(rows) - num_shown} files more" if len(rows) > num_shown else ""
-    return build_job_table([rows[index] for index in sorted(order[:num_shown])], size[0], f"{caption}{more}")
+    shown = [_shorten(rows[index]) for index in sorted(order[:num_shown])]
+    return build_job_table(shown, size[0], f"{caption}{more}")
+
+
+def _shorten(row: Row) -> Row:
+    return {**row, "note": sanitize_line(row["note"], _SHORT_NOTE_CHARS)} if "note" in row else row
 
 
 def _describe(state: FileState, now: "datetime") -> Row:
@@ -86,11 +92,12 @@ def _describe(state: FileState, now: "datetime") -> Row:
         polled = describe_snapshot(state.snapshot, now)
         row |= {name: polled[name] for name in ("time", "note") if name in polled}
     if state.error is not None:
-        row["note"] = sanitize_line(describe_error(state.error), _NOTE_CHARS)
+        row["note"] = sanitize_line(describe_error(state.error), NOTE_CHARS)
     elif state.status == UNCLEAR:
         row["note"] = _UNCLEAR
     elif state.created is not None and not state.created.is_new and state.status != "COMPLETED":
-        row.setdefault("note", _EXISTED)
+        reason = row.get("note") or sanitize_line(state.created.job.error_message or "", NOTE_CHARS)
+        row["note"] = f"{reason} ({_EXISTED})" if reason else _EXISTED
     return row
 
 

@@ -17,7 +17,8 @@ Row = dict[str, str]
 
 CELL_CHARS = 64
 _COLUMNS = ("name", "job", "status", "time", "document", "note")
-_NOTE_CHARS = 160
+# A reason of the service may end with what to do about it.
+NOTE_CHARS = 600
 
 
 def describe_snapshot(snapshot: "JobSnapshot", now: datetime) -> Row:
@@ -35,7 +36,7 @@ def describe_snapshot(snapshot: "JobSnapshot", now: datetime) -> Row:
     if line.document:
         row["document"] = sanitize_line(line.document, CELL_CHARS)
     if note:
-        row["note"] = sanitize_line(note, _NOTE_CHARS)
+        row["note"] = sanitize_line(note, NOTE_CHARS)
     return row
 
 

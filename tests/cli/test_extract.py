@@ -176,6 +176,16 @@ def test_damaged_pdf_makes_a_job_only_where_the_person_agrees(folder: Path, api:
     assert "FAILED" in run_command(*arguments, "--yes", exit_status=1).stderr
 
 
+def test_reason_of_a_failure_is_shown_in_full_also_for_a_job_that_is_found(folder: Path, api: EmbeddedApi) -> None:
+    (folder / "other.txt").write_text("nothing is known of this")
+    arguments = ("extract", "other.txt", "--schema", "schema.json", "--yes")
+    first, again = (run_command(*arguments, exit_status=1).stderr.splitlines()[-1] for _ in range(2))
+    advice = "then run llx-mcp local record JOB_ID --local-db PATH"
+    assert advice in first
+    assert advice in again
+    assert "(found: it has the same document and options; --again creates another)" in again
+
+
 def test_limit_of_pages_is_kept(folder: Path, api: EmbeddedApi, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LLX_MCP_MAX_PAGES", "5")
     (folder / "a.txt").write_text("a text")
