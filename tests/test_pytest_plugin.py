@@ -18,9 +18,10 @@ import pytest
 from llama_cloud import LlamaCloud
 
 from llx_mcp.local.embedded import EmbeddedApi, ReceivedRequest
-from llx_mcp.local.samples import SAMPLES, read_sample
+from llx_mcp.local.samples import SAMPLES, read_document, read_sample
 from llx_mcp.local.scenarios import UnknownScenarioError
 from llx_mcp.models import MalformedJobError
+from tests.cli.command import run_command
 from tests.conftest import ROOT
 
 EXAMPLE = re.compile(r"<!-- example: pytest -->\n```python\n(.*?)```\n<!-- /example -->", re.DOTALL)
@@ -53,7 +54,8 @@ def test_fixture_starts_empty_and_returns_added_jobs(llamaextract: EmbeddedApi) 
     job = {"id": "ext-1", "status": "COMPLETED", "extract_result": {"a": 1.5}}
     assert llamaextract.add_job(job) == "ext-1"
     assert llamaextract.add_job(json.dumps(job | {"id": "ext-2"}).encode()) == "ext-2"
-    for job_id in ("ext-1", "ext-2"):
+    assert llamaextract.add_job(json.dumps(job | {"id": "ext-3"})) == "ext-3"
+    for job_id in ("ext-1", "ext-2", "ext-3"):
         assert send_request(llamaextract, f"/api/v2/extract/{job_id}") == (200, job | {"id": job_id})
 
 
@@ -62,6 +64,39 @@ def test_add_job_without_job_adds_sample_invoice_with_new_id(llamaextract: Embed
     assert first != second
     expected = json.loads(read_sample(SAMPLES[0]))
     assert send_request(llamaextract, f"/api/v2/extract/{second}")[1]["extract_result"] == expected["extract_result"]
+
+
+def test_document_is_kept_whether_given_as_bytes_or_as_a_path(llamaextract: EmbeddedApi, tmp_path: Path) -> None:
+    path = tmp_path / "mine.pdf"
+    path.write_bytes(read_document(SAMPLES[0]))
+    job = {"id": "ext-1", "status": "COMPLETED", "extract_result": {"a": 1.5}}
+    client = LlamaCloud(api_key=llamaextract.api_key, base_url=llamaextract.base_url, max_retries=0)
+    kept: list[str | None] = []
+    for document in (path, str(path), path.read_bytes()):
+        llamaextract.add_job(job, document=document)
+        file_id = client.extract.get("ext-1").file_input
+        assert client.files.content(file_id).url
+        kept += [file.name for file in client.files.list() if file.id == file_id]
+    assert kept == ["mine.pdf", "mine.pdf", "document.pdf"]
+    llamaextract.add_job(job | {"file_input": "dfl-mine"}, document=path)
+    assert client.extract.get("ext-1").file_input == "dfl-mine"
+    assert client.files.content("dfl-mine").url
+    client.close()
+
+
+def test_citations_of_the_sample_invoice_are_checked(
+    llamaextract: EmbeddedApi, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("LLAMA_CLOUD_API_KEY", llamaextract.api_key)
+    monkeypatch.setenv("LLAMA_CLOUD_BASE_URL", llamaextract.base_url)
+    run = run_command("show", llamaextract.add_job(), "totals.gross", "-o", str(tmp_path / "page.png"))
+    assert '"Total due 51,487.48" | verified' in run.stdout
+
+
+@pytest.mark.parametrize("seconds", [-5, -0.1, float("nan"), float("inf")])
+def test_clock_goes_forward_only(llamaextract: EmbeddedApi, seconds: float) -> None:
+    with pytest.raises(ValueError, match="seconds must be 0 or more"):
+        llamaextract.advance(seconds)
 
 
 def test_created_job_gets_result_added_for_same_document(llamaextract: EmbeddedApi) -> None:

@@ -2,12 +2,14 @@
 
 import hashlib
 import json
+import math
 import socket
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 from uuid import uuid4
@@ -20,7 +22,7 @@ from llx_mcp.local.faults import FaultInjector, parse_fault
 from llx_mcp.local.host_check import list_loopback_hosts
 from llx_mcp.local.job_store import JobStore
 from llx_mcp.local.outbox import deliver_webhooks
-from llx_mcp.local.samples import SAMPLES, read_sample
+from llx_mcp.local.samples import SAMPLES, read_document, read_sample
 from llx_mcp.local.scenarios import apply_scenario, get_scenario
 from llx_mcp.local.seeding import PROJECT_ID, open_store
 from llx_mcp.models import Job
@@ -67,29 +69,44 @@ class EmbeddedApi:
         self._clock_offset = timedelta()
 
     def add_job(
-        self, job: Mapping[str, Any] | bytes | None = None, *, scenario: str = "instant", document: bytes | None = None
+        self,
+        job: Mapping[str, Any] | str | bytes | None = None,
+        *,
+        scenario: str = "instant",
+        document: str | Path | bytes | None = None,
     ) -> str:
         """Add a job, replacing one with the same id, and return its id.
 
         Args:
-            job: The job in the service's format, decoded or as JSON; None adds the sample invoice under a new id.
+            job: The job in the service's format, decoded or as JSON; None adds the sample invoice and its document,
+                under a new id.
             scenario: The job's scenario, which starts at the first request for the job. `llx-mcp local scenarios`
                 lists the names.
-            document: The content of the job's document. New jobs of the same document end like this one.
+            document: The job's document: its content, or the path of its file. New jobs of the same document end like
+                this one. A job without `file_input` gets one.
 
         Raises:
             MalformedJobError: The job has no id or no status, or is not a JSON object.
             UnknownScenarioError: No scenario has this name.
+            OSError: The file of the document cannot be read.
         """
         chosen = get_scenario(scenario)
         if job is None:
             job = json.loads(read_sample(SAMPLES[0])) | {"id": f"ext-{uuid4()}"}
-        body = apply_scenario(job if isinstance(job, bytes) else json.dumps(job).encode(), chosen)
+            document = read_document(SAMPLES[0]) if document is None else document
+        name = _DOCUMENT_NAME
+        if isinstance(document, str | Path):
+            name, document = Path(document).name, Path(document).read_bytes()
+        body = apply_scenario(_encode(job), chosen)
         parsed = Job.parse(body)
+        if document is not None and not parsed.document:
+            # Without it, the stored document could not be found for the citations.
+            body = json.dumps(json.loads(body) | {"file_input": f"dfl-{uuid4()}"}).encode()
+            parsed = Job.parse(body)
         if document is not None and parsed.document:
             project_id = parsed.project_id or PROJECT_ID
             self._store.files.put_file(
-                document, _DOCUMENT_NAME, self.now(), project_id=project_id, purpose="extract", file_id=parsed.document
+                document, name, self.now(), project_id=project_id, purpose="extract", file_id=parsed.document
             )
         sha256 = None if document is None else hashlib.sha256(document).hexdigest()
         return self._store.import_job(body, chosen.timeline, document_sha256=sha256)
@@ -106,7 +123,13 @@ class EmbeddedApi:
         self._injector.set_faults([parse_fault(text) for text in faults])
 
     def advance(self, seconds: float) -> None:
-        """Move the clock forward."""
+        """Move the clock forward.
+
+        Raises:
+            ValueError: The seconds are negative, or no number.
+        """
+        if not 0 <= seconds < math.inf:
+            raise ValueError(f"seconds must be 0 or more, and not {seconds}: the clock of the jobs goes forward only")
         self._clock_offset += timedelta(seconds=seconds)
 
     def now(self) -> datetime:
@@ -119,6 +142,12 @@ class EmbeddedApi:
         hosts = list_loopback_hosts(urlsplit(self.base_url).port or 80)
         app = create_app(self._store, clock=self.now, faults=self._injector, allowed_hosts=hosts, lifespan=lifespan)
         return _RequestRecorder(app, self.requests)
+
+
+def _encode(job: Mapping[str, Any] | str | bytes) -> bytes:
+    if isinstance(job, bytes):
+        return job
+    return (job if isinstance(job, str) else json.dumps(job)).encode()
 
 
 class _RequestRecorder:
