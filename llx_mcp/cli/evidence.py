@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from llx_mcp.answers.limits import DEFAULT_WIDTH, MAX_REPORT_PICTURES, MAX_WIDTH, MIN_WIDTH, REVIEW_THRESHOLD
+from llx_mcp.cli.files import check_target, replace_file
 from llx_mcp.cli.options import (
     EXAMPLE_JOB_ID,
     EXIT_COMPLETED,
@@ -102,8 +103,10 @@ def _check_picture_output(output: Path) -> None:
     if output == _STDOUT:
         if sys.stdout.isatty():
             raise ArgumentError("--output -: a picture is binary and not for a terminal. Give --output FILE.")
-    elif output.suffix.lower() != ".png":
+        return
+    if output.suffix.lower() != ".png":
         raise ArgumentError(f"--output {output}: pictures are PNG files. End the name with .png.")
+    check_target(output)
 
 
 def _print_shown(setup: CommandSetup, request: "JobRequest", shown: "ShownValues", *, to_stderr: bool) -> None:
@@ -120,7 +123,6 @@ def _print_shown(setup: CommandSetup, request: "JobRequest", shown: "ShownValues
 
 def _write_pictures(shown: "ShownValues", output: Path) -> None:
     """Write the first picture to the file, and further ones beside it."""
-    from llx_mcp.cli.files import replace_file
     from llx_mcp.jobs.citation_pictures import name_values
 
     for number, page in enumerate(shown.pages, start=1):
@@ -139,11 +141,12 @@ def _write_pictures(shown: "ShownValues", output: Path) -> None:
 def _run_report(arguments: argparse.Namespace) -> int:
     from llx_mcp.answers.plurals import format_count
     from llx_mcp.answers.requests import JobRequest
-    from llx_mcp.cli.files import replace_file
     from llx_mcp.cli.report_html import render_report
     from llx_mcp.cli.waiting_line import run_waiting
 
     output: Path = arguments.output
+    if output != _STDOUT:
+        check_target(output)
     setup = set_up(arguments)
     request = JobRequest(arguments.job_id, scope=setup.scope)
     report = run_waiting(lambda line: _build_report(setup, request, arguments, line))

@@ -5,6 +5,22 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from llx_mcp.errors import ArgumentError
+
+
+def check_target(path: Path) -> None:
+    """Check that a file can be made at a path, before the work that fills it.
+
+    Raises:
+        ArgumentError: its folder does not exist, or the path is a folder.
+    """
+    if path.is_dir():
+        raise ArgumentError(f"--output {path}: this is a folder. Give the path of a file.")
+    if not path.parent.is_dir():
+        raise ArgumentError(
+            f"--output {path}: the folder {path.parent} does not exist. Create it, or give another path."
+        )
+
 
 @contextmanager
 def replace_file(path: Path) -> Iterator[BinaryIO]:

@@ -10,7 +10,7 @@ from llx_mcp.answers.output_base import Output
 from llx_mcp.answers.outputs import JobListOutput, JobOutput, WaitOutput
 from llx_mcp.answers.plurals import format_count
 from llx_mcp.answers.requests import JobListRequest, JobRequest, WaitRequest
-from llx_mcp.cli.files import replace_file
+from llx_mcp.cli.files import check_target, replace_file
 from llx_mcp.cli.setup import CommandSetup, open_store
 from llx_mcp.cli.waiting_line import WaitingLine, run_waiting
 from llx_mcp.cli.wording import describe_error, print_error, render_for_people
@@ -134,6 +134,8 @@ def export_values(
     from llx_mcp.cli.export_formats import check_format, export
 
     check_format(format_name)
+    if output is not None:
+        check_target(output)
     document = run_waiting(lambda _: _fetch_document(setup, request))
     if output is None:
         exported = export(document, path, format_name, sys.stdout.buffer, provenance=provenance)

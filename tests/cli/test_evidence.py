@@ -52,7 +52,10 @@ def test_width_and_whole_page_are_as_asked_for(tmp_path: Path) -> None:
     ("arguments", "words"),
     [
         (("totals.gross", "-o", "page.jpg"), "--output page.jpg: pictures are PNG files. End the name with .png."),
-        (("totals.gross", "-o", "missing/page.png"), "missing/page.png: No such file or directory"),
+        (
+            ("totals.gross", "-o", "missing/page.png"),
+            "--output missing/page.png: the folder missing does not exist. Create it",
+        ),
         (("no_such_field", "-o", "page.png"), "llx-mcp: PATH no_such_field: no no_such_field in $."),
         (("totals.gross", "-o", "page.png", "--max-width", "10"), "give a whole number from 200 to 2,000"),
         (("totals.gross",), "required: -o/--output"),
@@ -116,7 +119,10 @@ def test_report_of_a_failed_job_says_why(tmp_path: Path) -> None:
         (("ext-missing", "-o", "report.html"), 'No job "ext-missing"'),
         ((INVOICE, "-o", "report.html", "--threshold", "2"), "give a number from 0 to 1"),
         ((INVOICE, "-o", "report.html", "--pictures", "21"), "give a whole number from 0 to 20"),
-        ((INVOICE, "-o", "missing/report.html"), "missing/report.html: No such file or directory"),
+        (
+            (INVOICE, "-o", "missing/report.html"),
+            "--output missing/report.html: the folder missing does not exist. Create it",
+        ),
     ],
 )
 def test_report_that_cannot_be_made_is_an_error(
