@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from llx_mcp.models import Job
 
 _JOB_SUFFIX = ".job.json"
+_PDF = b"%PDF-"
+# A PDF may begin with other bytes.
+_HEAD_BYTES = 1_024
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +128,8 @@ def import_job(store: "JobStore", path: Path, scenario: "Scenario | None", docum
         A line that says what was imported.
 
     Raises:
-        ArgumentError: the file holds no job, or the job names no document to which the file could belong.
+        ArgumentError: the file holds no job, its document is no PDF, or the job names no document to which it could
+            belong.
         OSError: a file cannot be read.
     """
     from llx_mcp.local.scenarios import apply_scenario, get_scenario, scenario_from_file_name
@@ -138,9 +142,13 @@ def import_job(store: "JobStore", path: Path, scenario: "Scenario | None", docum
         job = Job.parse(body)
     except MalformedJobError as exc:
         raise ArgumentError(str(exc)) from None
+    replaced = None if found is None else store.files.get_file(job.document or "")
     sha256 = None if found is None else _import_document(store, job, found)
     store.import_job(body, chosen.timeline, document_sha256=sha256)
-    return f"{job.id}  {path}" if found is None else f"{job.id}  {path}  with {found}"
+    if found is None:
+        return f"{job.id}  {path}"
+    note = f" (it replaces {replaced.name})" if replaced is not None and replaced.sha256 != sha256 else ""
+    return f"{job.id}  {path}  with {found}{note}"
 
 
 def _find_document(path: Path) -> Path | None:
@@ -160,6 +168,8 @@ def _import_document(store: "JobStore", job: "Job", path: Path) -> str:
         raise ArgumentError(f"Its document {path} cannot be read: {exc.strerror}.") from None
     if not content:
         raise ArgumentError(f"Its document {path} is empty.")
+    if _PDF not in content[:_HEAD_BYTES]:
+        raise ArgumentError(f"Its document {path} is no PDF, and citations are checked in PDFs only. Give the PDF.")
     if not job.document:
         raise ArgumentError(
             f"It names no file_input, so {path} cannot be its document. Import it without the document."
@@ -206,7 +216,7 @@ def _read_pdf(store: "JobStore", body: bytes) -> bytes | None:
     else:
         file = store.files.get_file(document)
     content = None if file is None else store.files.get_content(file)
-    return content if content is not None and content.startswith(b"%PDF-") else None
+    return content if content is not None and _PDF in content[:_HEAD_BYTES] else None
 
 
 def _write_once(path: Path, content: bytes) -> Path:

@@ -79,6 +79,15 @@ def test_document_that_is_given_makes_evidence_work_offline(tmp_path: Path) -> N
     run = run_command("local", "import", str(job), "--document", str(document), "--local-db", str(database))
     assert run.stdout == f"{sample.job_id}  {job}  with {document}\n"
     show_citation(database, sample)
+    other = tmp_path / "other.pdf"
+    other.write_bytes(b"%PDF-other")
+    for path, note in (
+        (other, f" (it replaces {document.name})"),
+        (document, " (it replaces other.pdf)"),
+        (document, ""),
+    ):
+        again = run_command("local", "import", str(job), "--document", str(path), "--local-db", str(database))
+        assert again.stdout == f"{sample.job_id}  {job}  with {path}{note}\n"
     store = JobStore(database)
     (file,) = store.files.list_files()
     assert (file.file_id, file.name) == (json.loads(read_sample(sample))["file_input"], document.name)
@@ -125,6 +134,9 @@ def test_document_that_belongs_to_no_job_is_refused(tmp_path: Path) -> None:
 
     assert "Give one FILE" in refuse(job, job, "--document", document)
     assert "names no file_input" in refuse(job, "--document", document)
+    picture = tmp_path / "page.png"
+    picture.write_bytes(b"\x89PNG\r\n\x1a\n")
+    assert "page.png is no PDF, and citations are checked in PDFs only" in refuse(job, "--document", picture)
     assert "cannot be read: No such file" in refuse(job, "--document", tmp_path / "nowhere.pdf")
     assert not run_command("local", "list", "--local-db", database).stdout
 
