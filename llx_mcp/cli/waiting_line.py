@@ -7,6 +7,7 @@ from typing import Self, TextIO, TypeVar
 
 import anyio
 
+from llx_mcp.errors import LlxError
 from llx_mcp.jobs.clock import Clock, SystemClock
 
 T = TypeVar("T")
@@ -14,6 +15,8 @@ T = TypeVar("T")
 # Most commands end before this, and a line that flickers would only distract.
 _QUIET_SECONDS = 2.0
 _TICK_SECONDS = 1.0
+# Where there is no terminal, a retry that begins later than this is announced, once.
+_RETRY_SECONDS = 3.0
 _USUAL_COLUMNS = 80
 _CLEAR = "\r\033[K"
 
@@ -21,7 +24,8 @@ _CLEAR = "\r\033[K"
 class WaitingLine:
     """Shows on a terminal that a command waits for the service, once it has waited for 2 s.
 
-    Progress of the command replaces that line. Elsewhere, progress is printed line by line, and nothing else is.
+    Progress of the command replaces that line. Elsewhere, progress is printed line by line, and one line says why the
+    service has not answered for 3 s.
     """
 
     def __init__(self, stream: TextIO, clock: Clock) -> None:
@@ -30,10 +34,17 @@ class WaitingLine:
         self._is_terminal = stream.isatty()
         self._is_shown = False
         self._has_progress = False
+        self._started_at = clock.monotonic()
+        self._has_announced = False
 
     async def run(self, work: Callable[["WaitingLine"], Awaitable[T]]) -> T:
         """Do some work, and return what it returns. The line is cleared at the end."""
+        from llx_mcp.llamacloud.retries import on_retry
+
         outcome: T | Exception
+        if not self._is_terminal:
+            # The event loop ends with the command, and this with it.
+            on_retry.set(self._announce_retry)
         async with anyio.create_task_group() as group:
             if self._is_terminal:
                 group.start_soon(self._tick)
@@ -64,11 +75,18 @@ class WaitingLine:
             print(_CLEAR, end="", file=self._stream, flush=True)
             self._is_shown = False
 
+    def _announce_retry(self, error: LlxError, pause_seconds: float) -> None:
+        seconds = self._clock.monotonic() - self._started_at + pause_seconds
+        if self._has_announced or seconds < _RETRY_SECONDS:
+            return
+        self._has_announced = True
+        reason = str(error).partition(". ")[0].rstrip(".")
+        print(f"llx-mcp: still trying: {reason}.", file=self._stream, flush=True)
+
     async def _tick(self) -> None:
-        started = self._clock.monotonic()
         await self._clock.sleep(_QUIET_SECONDS)
         while not self._has_progress:
-            self._draw(f"waiting for the service: {self._clock.monotonic() - started:.0f} s")
+            self._draw(f"waiting for the service: {self._clock.monotonic() - self._started_at:.0f} s")
             await self._clock.sleep(_TICK_SECONDS)
 
     def _draw(self, text: str) -> None:

@@ -5,6 +5,7 @@ import itertools
 import logging
 import math
 from collections.abc import Awaitable, Callable, Mapping
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
@@ -29,6 +30,9 @@ _MIN_CLOCK_OFFSET_SECONDS = 2.0
 _MAX_CLOCK_OFFSET_SECONDS = 10 * 366 * 86_400.0
 
 _log = logging.getLogger("llx_mcp.llamacloud")
+
+# Called before the pause that follows a failed try, with the error and the seconds of the pause.
+on_retry: ContextVar[Callable[[LlxError, float], None] | None] = ContextVar("on_retry", default=None)
 
 
 class AttemptFailed(Exception):  # noqa: N818 - it reports one attempt and carries the error, and callers never see it
@@ -157,6 +161,8 @@ def _parse_seconds_until(value: str, now: datetime) -> float | None:
 def _log_retry(details: RetryDetails) -> None:
     if isinstance(details.caused_by, AttemptFailed):
         _log.debug("Try %d gave %s; next in %.1f s", details.retry_num, details.caused_by, details.wait_for)
+        if (notify := on_retry.get()) is not None:
+            notify(details.caused_by.error, details.wait_for)
 
 
 # By default stamina logs each retry as a warning, which reaches stderr even without logging set up. Its hooks are

@@ -1,4 +1,4 @@
-"""A command that waits says so after 2 s, on a terminal only."""
+"""A command that waits says so: on a terminal after 2 s, elsewhere where requests are repeated for 3 s."""
 
 import fcntl
 import io
@@ -12,6 +12,8 @@ import anyio
 import pytest
 
 from llx_mcp.cli.waiting_line import WaitingLine
+from llx_mcp.errors import UnreachableError
+from llx_mcp.llamacloud.retries import AttemptFailed, call_with_retries
 from tests.jobs.virtual_time import VirtualClock, virtual
 
 CLEAR = "\r\x1b[K"
@@ -75,6 +77,36 @@ async def test_progress_replaces_the_line_and_is_cut_to_the_terminal(terminal: T
 @virtual
 async def test_elsewhere_only_progress_is_printed_line_by_line() -> None:
     assert await run_for(60, io.StringIO(), "PENDING", "RUNNING") == "PENDING\nRUNNING\n"
+
+
+@virtual
+async def test_elsewhere_one_line_says_why_a_command_has_waited_for_3_s() -> None:
+    stream = io.StringIO()
+
+    async def work(_: WaitingLine) -> bytes:
+        return await call_with_retries(fail, max_tries=6)
+
+    with pytest.raises(UnreachableError):
+        await WaitingLine(stream, VirtualClock()).run(work)
+    assert stream.getvalue() == "llx-mcp: still trying: The host name api.example cannot be resolved.\n"
+
+
+@virtual
+async def test_short_retries_are_not_announced() -> None:
+    stream = io.StringIO()
+
+    async def work(_: WaitingLine) -> bytes:
+        return await call_with_retries(fail, max_tries=2)
+
+    with pytest.raises(UnreachableError):
+        await WaitingLine(stream, VirtualClock()).run(work)
+    assert stream.getvalue() == ""
+
+
+async def fail(number: int) -> bytes:
+    """Fail like a request to a host that does not exist."""
+    text = f"The host name api.example cannot be resolved. Tried {number} times. Check the network."
+    raise AttemptFailed(UnreachableError(text), is_retryable=True)
 
 
 @virtual
