@@ -12,7 +12,7 @@ from llx_mcp.errors import ConfigurationError
 from llx_mcp.jobs.poll_schedule import PollSchedule
 from llx_mcp.jobs.reader_options import ReaderOptions
 from llx_mcp.jobs.source import JobSource, OpenSource
-from llx_mcp.settings import Settings
+from llx_mcp.settings import EMBEDDED_URL, Settings
 
 if TYPE_CHECKING:
     from llx_mcp.local import JobStore
@@ -57,7 +57,7 @@ def share_cloud_backend(settings: Settings) -> OpenShared:
         from llx_mcp.llamacloud.opening import open_shared_clients
 
         async with open_shared_clients(settings.max_body_bytes) as build_client:
-            yield lambda key: build_client(_with_key(settings, key))
+            yield lambda key: build_client(_with_key(settings, key), key is not None)
 
     return open_shared
 
@@ -85,7 +85,7 @@ def share_local_backend(path: Path | None) -> OpenShared:
         store, settings = open_local_store(path), local_settings()
         try:
             async with open_shared_clients(settings.max_body_bytes, app=create_app(store)) as build_client:
-                yield lambda key: build_client(_with_key(settings, key))
+                yield lambda key: build_client(_with_key(settings, key), key is not None)
         finally:
             store.close()
 
@@ -164,4 +164,4 @@ def _check_exists(path: Path | None) -> None:
 
 def local_settings() -> Settings:
     """Return settings for the embedded API, which ignore the key, the project and the address of the environment."""
-    return Settings.model_construct(api_key=SecretStr(LOCAL_KEY), base_url_override="http://127.0.0.1")
+    return Settings.model_construct(api_key=SecretStr(LOCAL_KEY), base_url_override=EMBEDDED_URL)

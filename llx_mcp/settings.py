@@ -23,6 +23,8 @@ BASE_URLS: dict[Region, str] = {
     "na": "https://api.cloud.llamaindex.ai",
     "eu": "https://api.cloud.eu.llamaindex.ai",
 }
+# Stands for the embedded API inside this process. Nothing listens there.
+EMBEDDED_URL = "http://127.0.0.1"
 MAX_BODY_BYTES = 256 * 1024 * 1024
 # Below the 60 s after which many MCP clients give up a call.
 CALL_SECONDS = 50.0

@@ -11,7 +11,7 @@ from llx_mcp.cli.options import EXIT_ERROR, Command, add_service, add_store, par
 from llx_mcp.cli.setup import explain_port, open_store, set_up_settings
 from llx_mcp.cli.waiting_line import run_waiting
 from llx_mcp.cli.wording import describe_error, print_error
-from llx_mcp.errors import ArgumentError, excerpt
+from llx_mcp.errors import ArgumentError, ConfigurationError, excerpt
 
 if TYPE_CHECKING:
     from llx_mcp.local import JobStore
@@ -146,6 +146,8 @@ def _run_record(arguments: argparse.Namespace) -> int:
     from llx_mcp.cli.transfer import record_jobs
 
     settings = set_up_settings(arguments)
+    if settings.api_key is None:
+        raise ConfigurationError("LLAMA_CLOUD_API_KEY is not set. Set it: the jobs are copied from LlamaCloud.")
     with _open_to_write(arguments) as store:
         results = run_waiting(lambda _: record_jobs(settings, arguments.job_ids, store))
     for result in results:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from anyio.abc import TaskGroup
 
+from llx_mcp.answers.plurals import format_count
 from llx_mcp.errors import ArgumentError, LlxError, NotFoundError, UnclearOutcomeError, UnreachableError, extend_message
 from llx_mcp.jobs.call_limit import limit_creation
 from llx_mcp.jobs.clock import Clock
@@ -198,9 +199,10 @@ class JobCreator:
         if estimate.most_pages is not None:
             pages = estimate.document_pages
             known = f"The document has {pages} pages" if pages else "The job could read more pages"
+            most = format_count(limit, "page")
             raise ArgumentError(
-                f"{known}, and {estimate.most_pages} of them would be read; this server allows {limit} (--max-pages), "
-                f"so nothing was uploaded. Give target_pages with at most {limit} pages."
+                f"{known}, and {estimate.most_pages} of them would be read; the limit is {most} (--max-pages), so "
+                f"nothing was uploaded. Give target_pages with at most {most}."
             )
         return {**options, "max_pages": limit}, True
 

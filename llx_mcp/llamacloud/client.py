@@ -32,10 +32,10 @@ class LlamaCloudClient:
         documents: reads the documents of jobs.
     """
 
-    def __init__(self, connection: Connection, settings: Settings) -> None:
+    def __init__(self, connection: Connection, settings: Settings, *, is_callers_key: bool = False) -> None:
         self._connection = connection
         self._settings = settings
-        self._requester = Requester(connection, settings)
+        self._requester = Requester(connection, settings, is_callers_key=is_callers_key)
         self._expand_values = ExpandValues()
         self.documents = DocumentClient(self._requester)
 

@@ -210,15 +210,14 @@ def _describe_status(
 
 
 def _advise_on_key(context: RequestContext) -> str:
+    if context.is_callers_key:
+        place = "region" if context.is_llamacloud else "service"
+        return f"Check the key of this caller, or ask the operator of this server: it must be a key of this {place}."
     if not context.is_llamacloud:
-        return (
-            "Check LLAMA_CLOUD_API_KEY and LLAMA_CLOUD_BASE_URL. A key sent in the header Authorization must be of "
-            "this service."
-        )
+        return "Check LLAMA_CLOUD_API_KEY and LLAMA_CLOUD_BASE_URL."
     return (
         "A key is valid in one region: check LLAMA_CLOUD_API_KEY, and set LLAMA_CLOUD_REGION (na or eu), or "
-        "LLAMA_CLOUD_BASE_URL for a self-hosted service, to where the key was created. A key sent in the header "
-        "Authorization must be of this region."
+        "LLAMA_CLOUD_BASE_URL for a self-hosted service, to where the key was created."
     )
 
 

@@ -37,8 +37,10 @@ async def open_client(
 @asynccontextmanager
 async def open_shared_clients(
     max_body_bytes: int, *, app: Any = None
-) -> "AsyncIterator[Callable[[Settings], LlamaCloudClient]]":
-    """Open one pool of connections for many keys; yields a function that builds a client from its settings.
+) -> "AsyncIterator[Callable[[Settings, bool], LlamaCloudClient]]":
+    """Open one pool of connections for many keys; yields a function that builds a client.
+
+    The function takes settings, and whether their key is that of a caller.
 
     Args:
         max_body_bytes: the size limit of a response.
@@ -53,4 +55,4 @@ async def open_shared_clients(
     async with open_connection(
         max_body_bytes, app=app, transport=None, max_connections=SHARED_CONNECTIONS
     ) as connection:
-        yield lambda settings: LlamaCloudClient(connection, settings)
+        yield lambda settings, is_callers_key: LlamaCloudClient(connection, settings, is_callers_key=is_callers_key)

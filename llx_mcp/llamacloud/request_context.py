@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 
 from llx_mcp.errors import excerpt
 from llx_mcp.llamacloud.api_key import ApiKey
+from llx_mcp.settings import EMBEDDED_URL
 
 MAX_ID_CHARS = 80
 MAX_QUOTE_CHARS = 160
@@ -22,6 +23,7 @@ class RequestContext:
         subject: what a request is about that is about no job, such as `the document`; None for a job or a list of jobs.
         action: what a request besides reading does, such as `create jobs`; None for reading.
         needed: what such a request refers to, in words, such as `file "dfl-1"`; None where that is nothing.
+        is_callers_key: whether the key is that of a caller over HTTP, who cannot change the settings of the server.
     """
 
     job_id: str | None
@@ -31,6 +33,7 @@ class RequestContext:
     subject: str | None = None
     action: str | None = None
     needed: str | None = None
+    is_callers_key: bool = False
 
     @property
     def host(self) -> str:
@@ -54,7 +57,9 @@ class RequestContext:
 
     @property
     def place(self) -> str:
-        """What to check if something may be elsewhere: the region, or the address where there are no regions."""
+        """What to check if something may be elsewhere: the region, the address without regions, the store."""
+        if self.base_url == EMBEDDED_URL:
+            return "the store (--local-db)"
         return f"the region (now {self.region})" if self.is_llamacloud else f"the address (now {self.host})"
 
     @property

@@ -25,8 +25,9 @@ class Requester:
         retry_seconds: how long after the first try a retry may begin.
     """
 
-    def __init__(self, connection: Connection, settings: Settings) -> None:
+    def __init__(self, connection: Connection, settings: Settings, *, is_callers_key: bool = False) -> None:
         self.connection = connection
+        self._is_callers_key = is_callers_key
         self.settings = settings
         self.retry_seconds = min(settings.call_seconds * _RETRY_SHARE, MAX_RETRY_SECONDS)
 
@@ -94,7 +95,14 @@ class Requester:
             ConfigurationError: there is no usable key.
         """
         settings = self.settings
-        return RequestContext(job_id, settings.region_in_words, settings.base_url, read_key(settings), subject)
+        return RequestContext(
+            job_id,
+            settings.region_in_words,
+            settings.base_url,
+            read_key(settings),
+            subject,
+            is_callers_key=self._is_callers_key,
+        )
 
 
 def decode_object(body: bytes) -> dict[str, object]:

@@ -100,7 +100,7 @@ async def test_job_with_more_pages_than_allowed_is_refused_before_the_upload(
     line = workshop.line()
     async with workshop.open(line) as reader:
         reader.writer.creator._count_pages = count_seven
-        with pytest.raises(ArgumentError, match=r"this server allows 2 \(--max-pages\), so nothing was uploaded"):
+        with pytest.raises(ArgumentError, match=r"the limit is 2 pages \(--max-pages\), so nothing was uploaded"):
             await run(reader.writer.creator, options=options)
         assert (await run(reader.writer.creator, options={"target_pages": "2,4"})).plan.estimate.pages == 2
     assert workshop.num_new_files == 1

@@ -26,6 +26,7 @@ from llx_mcp.llamacloud.error_mapping import (
     map_status,
     map_transport_failure,
 )
+from llx_mcp.llamacloud.request_context import RequestContext
 from tests.llamacloud.service import BASE_URL, CONTEXT, JOB, KEY, answer, failure, settings_with
 
 HOST = "api.cloud.llamaindex.ai"
@@ -50,7 +51,7 @@ MESSAGES: list[tuple[int, type[UpstreamError], bool, str]] = [
         False,
         f"{HOST} (na) does not accept the API key. A key is valid in one region: check LLAMA_CLOUD_API_KEY, and set "
         "LLAMA_CLOUD_REGION (na or eu), or LLAMA_CLOUD_BASE_URL for a self-hosted service, to where the key was "
-        "created. A key sent in the header Authorization must be of this region.",
+        "created.",
     ),
     (
         402,
@@ -132,6 +133,15 @@ async def test_rate_limit_error_says_how_long_to_wait(value: str, seconds: float
 async def test_unavailable_error_says_how_long_to_wait() -> None:
     error = await failure(answer(503, retry_after="3600"))
     assert str(error) == "LlamaCloud could not handle the request (HTTP 503). Tried once. Try again after 3600 s."
+
+
+@pytest.mark.parametrize(("region", "place"), [("eu", "region"), ("llama.example", "service")])
+def test_caller_whose_key_is_refused_is_not_sent_to_the_settings_of_the_server(region: str, place: str) -> None:
+    context = RequestContext("ext-1", region, BASE_URL, ApiKey("llx-1"), is_callers_key=True)
+    assert str(map_status(401, {}, b"", context, 1).error).endswith(
+        "does not accept the API key. Check the key of this caller, or ask the operator of this server: it must be a "
+        f"key of this {place}."
+    )
 
 
 async def test_authentication_error_names_host_and_region() -> None:

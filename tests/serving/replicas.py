@@ -99,7 +99,9 @@ class KeyedService:
             async with open_shared_clients(base.max_body_bytes, app=self) as build_client:
 
                 def build(key: SecretStr | None) -> Any:
-                    return build_client(base if key is None else base.model_copy(update={"api_key": key}))
+                    return build_client(
+                        base if key is None else base.model_copy(update={"api_key": key}), key is not None
+                    )
 
                 yield build
 

@@ -58,5 +58,7 @@ async def test_key_goes_to_the_service_and_into_no_answer_or_log(
     assert "[key]" in answers[0].text
     assert KEY not in seen
     assert "llx-unknown" not in seen
+    assert "Check the key of this caller" in answers[3].text
+    assert "LLAMA_CLOUD" not in answers[3].text
     assert {key for key, _ in service.requests} == {KEY, "llx-unknown-to-the-service"}
     service.close()
