@@ -141,8 +141,12 @@ def parse_permissions(text: str) -> frozenset[str]:
     return words
 
 
-def check_base_url(url: str) -> str:
+def check_base_url(url: str, example: str = BASE_URLS["na"]) -> str:
     """Check that a key may be sent to a URL; return the URL without its trailing slash.
+
+    Args:
+        url: the URL.
+        example: a URL of its kind, for the error.
 
     Raises:
         ValueError: the URL is not http(s), has no usable host or port, has user information, a query or a fragment, or
@@ -150,7 +154,7 @@ def check_base_url(url: str) -> str:
     """
     parts = urlsplit(url.strip())
     if parts.scheme not in ("http", "https") or not parts.hostname or not _is_printable(url) or not _has_port(parts):
-        raise ValueError("must be an absolute URL such as https://api.cloud.llamaindex.ai")
+        raise ValueError(f"must be an absolute URL such as {example}")
     if parts.username or parts.password or parts.query or parts.fragment:
         raise ValueError("must not carry user information, a query or a fragment")
     if parts.scheme == "http" and not is_loopback(parts.hostname):
@@ -185,13 +189,15 @@ def read_settings(kind: type[AnySettings], **overrides: object) -> AnySettings:
     try:
         return kind(**given)
     except ValidationError as exc:
-        reasons = [_describe_error(error, given) for error in exc.errors()]
+        # One error for each setting: after a wrong word of a list, another one says that the list is too short.
+        errors = {str(error["loc"][:1]): error for error in reversed(exc.errors())}
+        reasons = [_describe_error(error, given) for error in reversed(errors.values())]
     raise ConfigurationError("These settings cannot be used. " + "; ".join(reasons))
 
 
 def _describe_error(error: ErrorDetails, flags: Collection[str]) -> str:
     """Return what is wrong with a setting, by the name of its flag where it was given by one, else of its variable."""
-    name = ".".join(str(part) for part in error["loc"])
+    name = str(error["loc"][0]) if error["loc"] else ""
     if name in flags:
         name = f"--{name.removesuffix('_override').replace('_', '-')}"
     context = error.get("ctx", {})
@@ -200,6 +206,12 @@ def _describe_error(error: ErrorDetails, flags: Collection[str]) -> str:
             reason = f"must be {context['expected']}".replace("'", "")
         case "greater_than_equal":
             reason = f"must be at least {context['ge']:g}"
+        case "greater_than":
+            reason = f"must be more than {context['gt']:g}"
+        case "too_short":
+            reason = "must not be empty"
+        case "bool_parsing":
+            reason = "must be true or false"
         case "less_than_equal":
             reason = f"must be at most {context['le']:g}"
         case "int_parsing" | "int_from_float":

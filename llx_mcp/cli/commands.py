@@ -220,6 +220,8 @@ def _add_hash_token_flags(hash_token: argparse.ArgumentParser) -> None:
 def _run_hash_token(arguments: argparse.Namespace) -> int:
     from llx_mcp.serving.static_tokens import make_token
 
+    if not arguments.name.strip():
+        raise ArgumentError("NAME: it is empty. Say who will have the token, such as build-server.")
     token, entry = make_token(arguments.name)
     sys.stderr.write(
         f"llx-mcp: the token, which is not shown again: {token}\n"

@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import IO, Any, TypeAlias
@@ -10,7 +11,8 @@ from llx_mcp.errors import ConfigurationError
 from llx_mcp.result.document import Document
 from llx_mcp.result.jsonpath import find_values
 from llx_mcp.result.location import Location
-from llx_mcp.result.records import build_records, list_elements, write_csv
+from llx_mcp.result.paths import show_path
+from llx_mcp.result.records import build_records, find_nested_lists, list_elements, write_csv
 from llx_mcp.result.sanitize import dump_json
 
 # Writes the values at a path, and returns notes about what did not fit into the format.
@@ -95,8 +97,20 @@ def _with_provenance(document: Document, locations: list[Location]) -> list[dict
 
 
 def _write_csv(document: Document, matches: list[Location], target: IO[bytes], provenance: bool) -> list[str]:
-    write_csv(build_records(document, list_elements(matches), provenance=provenance), target)
-    return []
+    locations = list_elements(matches)
+    write_csv(build_records(document, locations, provenance=provenance), target)
+    return _describe_nested(locations)
+
+
+def _describe_nested(locations: list[Location]) -> list[str]:
+    """Return a note for each list that is one cell of a single row, with the path that makes rows of it."""
+    nested = find_nested_lists(locations[0]) if len(locations) == 1 else []
+    paths = [(show_path(location.path), len(location.value)) for location in nested]
+    return [
+        f"{path}: its {count:,} elements are one cell. llx-mcp export with --path {shlex.quote(path)} writes a row for "
+        "each, and xlsx has a sheet for each list."
+        for path, count in paths
+    ]
 
 
 def _write_parquet(document: Document, matches: list[Location], target: IO[bytes], provenance: bool) -> list[str]:

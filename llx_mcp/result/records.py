@@ -37,6 +37,16 @@ def list_elements(locations: list[Location]) -> list[Location]:
     return locations
 
 
+def find_nested_lists(location: Location) -> list[Location]:
+    """Return the lists of several objects in the row of a location, each of which is one cell."""
+    cells = (cell for _, cell in _iter_cells(location))
+    return [cell for cell in cells if _has_objects(cell.value)]
+
+
+def _has_objects(value: Any) -> bool:
+    return isinstance(value, list) and len(value) > 1 and isinstance(value[0], dict)
+
+
 def show_flat(location: Location) -> Any:
     """Return the value of a cell: a list or an empty object as JSON, any other value as it is."""
     value = location.value

@@ -57,12 +57,20 @@ def build_authenticator(settings: HttpSettings, service: Settings, clock: Clock)
             tokens = read_tokens_file(settings.tokens_file)
             without_key = next((token.name for token in tokens if token.key is None), None)
             if without_key is not None:
-                _require_key(service, f"LLX_MCP_TOKENS_FILE, {without_key}: it has no key")
+                _require_key(
+                    service,
+                    f"LLX_MCP_TOKENS_FILE, {without_key}: it has no key, and LLAMA_CLOUD_API_KEY is not set. Set "
+                    "LLAMA_CLOUD_API_KEY, or add a key to the entry.",
+                )
             return Authenticator(StaticVerifier(tokens))
         case "oauth":
             verifier = _build_oauth(settings, clock)
             if settings.keys_file is None:
-                _require_key(service, "--auth oauth: LLX_MCP_KEYS_FILE is not set")
+                _require_key(
+                    service,
+                    "--auth oauth: LLAMA_CLOUD_API_KEY is not set. Set it to the key that all callers share, or set "
+                    "LLX_MCP_KEYS_FILE and LLX_MCP_OAUTH_TENANT_CLAIM to give each tenant its own key.",
+                )
             return Authenticator(verifier)
 
 
@@ -78,10 +86,10 @@ def build_metadata_routes(settings: HttpSettings) -> list[Route]:
     )
 
 
-def _require_key(service: Settings, where: str) -> None:
+def _require_key(service: Settings, message: str) -> None:
     """Check that callers without a key of their own can use that of the settings."""
     if service.api_key is None or not service.api_key.get_secret_value().strip():
-        raise ConfigurationError(f"{where}, and LLAMA_CLOUD_API_KEY is not set. Set it, or give each caller a key.")
+        raise ConfigurationError(message)
 
 
 def _build_oauth(settings: HttpSettings, clock: Clock) -> Verifier:

@@ -101,16 +101,24 @@ class HttpSettings(EnvironmentSettings):
     def _fold_case(cls, value: object) -> object:
         return value.strip().lower() if isinstance(value, str) else value
 
-    @field_validator("public_url", "oauth_jwks_url")
+    @field_validator("public_url")
     @classmethod
-    def _check_url(cls, value: str | None) -> str | None:
-        return None if value is None else check_base_url(value)
+    def _check_public_url(cls, value: str | None) -> str | None:
+        return None if value is None else check_base_url(value, "https://mcp.example.com/mcp")
+
+    @field_validator("oauth_jwks_url")
+    @classmethod
+    def _check_jwks_url(cls, value: str | None) -> str | None:
+        return None if value is None else check_base_url(value, "https://issuer.example.com/.well-known/jwks.json")
 
     @field_validator("trusted_proxies")
     @classmethod
     def _check_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for network in value:
-            ipaddress.ip_network(network, strict=False)
+        try:
+            for network in value:
+                ipaddress.ip_network(network, strict=False)
+        except ValueError:
+            raise ValueError("must be addresses or networks such as 10.0.0.0/8") from None
         return value
 
     @property

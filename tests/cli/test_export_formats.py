@@ -58,6 +58,17 @@ def test_json_is_the_value() -> None:
     assert json.loads(export_bytes(document, "json", "rows[*].sku")) == ["A", "=1+1"]
 
 
+def test_list_in_one_cell_of_a_csv_file_is_named_with_the_path_that_makes_rows_of_it() -> None:
+    document = build_document({"bank": "B", "a": {"rows": ROWS}, "tags": ["x", "y"], "one": [{"b": 1}]})
+    notes = export(document, "$", "csv", io.BytesIO(), provenance=False).notes
+    assert notes == [
+        f"a.rows: its {len(ROWS)} elements are one cell. llx-mcp export with --path a.rows writes a row for each, and "
+        "xlsx has a sheet for each list."
+    ]
+    assert export(document, "a.rows", "csv", io.BytesIO(), provenance=False).notes == []
+    assert export(document, "$", "json", io.BytesIO(), provenance=False).notes == []
+
+
 def test_jsonl_has_one_line_per_element() -> None:
     lines = export_bytes(build_document({"rows": ROWS}), "jsonl", "rows").splitlines()
     assert [json.loads(line) for line in lines] == ROWS

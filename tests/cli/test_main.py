@@ -72,6 +72,17 @@ def test_invalid_setting_is_named() -> None:
     assert "--max-chars" in run_command("get", "ext-1", "--local", "--max-chars", "5", exit_status=2).stderr
 
 
+def test_token_needs_a_name_and_recording_needs_a_key(tmp_path: Path) -> None:
+    run = run_command("hash-token", " ", exit_status=2)
+    assert (run.stdout, run.stderr) == (
+        "", "llx-mcp: NAME: it is empty. Say who will have the token, such as build-server.\n"
+    )  # fmt: skip
+    database = tmp_path / "jobs.db"
+    run = run_command("local", "record", "ext-1", "--local-db", str(database), exit_status=2)
+    assert run.stderr == "llx-mcp: LLAMA_CLOUD_API_KEY is not set. Set it: the jobs are copied from LlamaCloud.\n"
+    assert not database.exists()
+
+
 def test_check_counts_the_jobs_of_the_embedded_api() -> None:
     assert f"{len(SAMPLES)} jobs" in run_command("check", "--local").stdout
 

@@ -66,7 +66,8 @@ def test_issuer_without_a_key_for_its_callers_is_refused(key: str | None, monkey
     chosen = settings(auth="oauth", public_url="https://b.example/mcp", **values)
     service = load_settings()
     without = service.model_copy(update={"api_key": None if key is None else SecretStr(key)})
-    with pytest.raises(ConfigurationError, match="LLAMA_CLOUD_API_KEY is not set"):
+    ways = r"LLAMA_CLOUD_API_KEY is not set\. .* or set LLX_MCP_KEYS_FILE and LLX_MCP_OAUTH_TENANT_CLAIM to"
+    with pytest.raises(ConfigurationError, match=ways):
         build_authenticator(chosen, without, SystemClock())
     build_authenticator(chosen, service.model_copy(update={"api_key": SecretStr("llx-key")}), SystemClock())
 
@@ -87,6 +88,24 @@ def test_issuer_without_a_key_for_its_callers_is_refused(key: str | None, monkey
 def test_unsafe_value_is_refused(values: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError, match="These settings cannot be used"):
         settings(**values)
+
+
+def test_error_says_what_a_setting_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LLX_MCP_HTTP_PUBLIC_URL", "foo")
+    monkeypatch.setenv("LLX_MCP_OAUTH_ALGORITHMS", "HS256")
+    monkeypatch.setenv("LLX_MCP_HTTP_TRUSTED_PROXIES", "everyone")
+    with pytest.raises(ConfigurationError) as caught:
+        settings(header_seconds=0)
+    algorithms = "RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512 or EdDSA"
+    assert sorted(str(caught.value).removeprefix("These settings cannot be used. ").split("; ")) == [
+        "--header-seconds: must be more than 0",
+        "LLX_MCP_HTTP_PUBLIC_URL: must be an absolute URL such as https://mcp.example.com/mcp",
+        "LLX_MCP_HTTP_TRUSTED_PROXIES: must be addresses or networks such as 10.0.0.0/8",
+        f"LLX_MCP_OAUTH_ALGORITHMS: must be {algorithms}",
+    ]
+    monkeypatch.setenv("LLX_MCP_OAUTH_ALGORITHMS", ",")
+    with pytest.raises(ConfigurationError, match="LLX_MCP_OAUTH_ALGORITHMS: must not be empty"):
+        settings()
 
 
 def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
