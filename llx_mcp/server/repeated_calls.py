@@ -7,7 +7,7 @@ in the cache, so they go with it.
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.mcpserver.tools import Tool
@@ -18,9 +18,11 @@ from llx_mcp.answers.limits import CHECK_SECONDS
 from llx_mcp.answers.outputs import NOT_CHECKED
 from llx_mcp.answers.requests import JobRequest
 from llx_mcp.errors import LlxError
-from llx_mcp.jobs.answering import SummaryBasis
 from llx_mcp.jobs.reader import JobReader
 from llx_mcp.observation import observe
+
+if TYPE_CHECKING:
+    from llx_mcp.jobs.answering import SummaryBasis
 
 # Other parameters of a call are not known here, so a call that has one is not a repeated one.
 _PARAMS = frozenset({"name", "arguments", "_meta"})
@@ -66,7 +68,7 @@ class RepeatedCalls:
                 reader.fetcher.cache.entries.recount(basis.key)
         return result
 
-    def _find(self, ctx: ServerRequestContext[JobReader, Any]) -> tuple[SummaryBasis, bytes] | None:
+    def _find(self, ctx: ServerRequestContext[JobReader, Any]) -> "tuple[SummaryBasis, bytes] | None":
         """Return what a call is about, and its name; None for every other message, and if the job is not cached."""
         arguments = _read_arguments(ctx, self._tool.name)
         if arguments is None:
