@@ -146,9 +146,9 @@ class SummaryFields(JobFields):
     )
     shape: str | None = Field(
         default=None,
-        description="The fields of a result that does not fit, each with an example: `?n` says how many values are "
-        "null or absent, `n x` how many elements lists have, `#n` that lists have the same fields. Each list is a "
-        "table for query_extract_result: `a.b` is `a_b`.",
+        description="The fields of a result that does not fit, each with an example, or with all of its values where "
+        '`"a"|"b"` stands: `?n` says how many fields are null or absent, `n x` how many elements lists have, `#n` that '
+        "lists have the same fields. Each list is a table for query_extract_result: `a.b` is `a_b`.",
     )
     counts: Counts | None = Field(default=None, description="Counts over all values of the result.")
     lowest_confidence: Table | None = Field(
