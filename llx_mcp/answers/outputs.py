@@ -213,7 +213,8 @@ class SearchFields(JobFields):
     hits: Table | None = Field(
         default=None,
         description="Best match first: path of the object, and its fields by name, each `[value, page, confidence]` "
-        "or `[value, page, confidence, quote]`. A field that is the same in all objects is its value alone.",
+        "or `[value, page, confidence, quote]`. A field that is the same in all objects is its value alone. "
+        "`more_fields` counts the fields of an object that are not shown; absent where all are.",
     )
     similar_names: list[str] | None = Field(
         default=None, description="Paths of fields with similar names, where nothing was found."
