@@ -11,7 +11,7 @@ from typing import Any
 
 from llx_mcp.answers.budget import Answer, AnswerBuilder, Cost, TableBuilder, build_table
 from llx_mcp.answers.cells import CELLS
-from llx_mcp.answers.citation_checks import CitationChecks
+from llx_mcp.answers.citation_checks import UNCITED_JOB, CitationChecks
 from llx_mcp.answers.finding_groups import COLUMNS, DOUBTS, Group, build_rows, find_index_names, group_fields
 from llx_mcp.answers.header import Header, start_answer
 from llx_mcp.answers.limits import MAX_CHARS, REVIEW_THRESHOLD
@@ -237,7 +237,7 @@ def _unavailable_checks(document: Document, configuration: Mapping[str, Any], pa
     if configuration.get("cite_sources") is False:
         reasons.append("cite_sources was off: no value can be compared with its quote")
     elif not document.num_with_citation:
-        reasons.append("the job has no citations: no value can be compared with its quote")
+        reasons.append(f"{UNCITED_JOB}: no value can be compared with its quote")
     if configuration.get("confidence_scores") is False:
         reasons.append("confidence_scores was off: no value has a confidence")
     elif not document.num_with_confidence:
