@@ -259,6 +259,9 @@ class ReviewCounts(Output):
     missing_required: int = Field(
         description="Required fields that are absent, or null where the schema does not allow null (kind `required`)."
     )
+    incomplete_objects: int | None = Field(
+        default=None, description="Objects that lack one or more of these required fields; absent if none does."
+    )
     quote_mismatches: int = Field(description="Values that none of their quotes contains (kind `quote`).")
     not_on_page: int | None = Field(
         default=None, description="Values whose quote does not stand on the page that is cited (kind `page`)."
@@ -317,8 +320,9 @@ class ReviewOutput(JobAnswer):
     findings: Table | None = Field(
         default=None,
         description="Groups of findings, worst kind first; doubts about constants, units and indices last. `count` of "
-        "`total` values at the pattern `path` have it, `where` says at which elements; `example` is a path with its "
-        "`value`: [value, page, confidence], and a quote that tells more or lacks the value. One alone is at `path`.",
+        "`total` values at the pattern `path` have it (for a field that is absent: objects), `where` says at which "
+        "elements; `example` is a path with its `value`: [value, page, confidence], and a quote that tells more or "
+        "lacks the value. One alone is at `path`; `$` stands for all values of the result.",
     )
 
 

@@ -103,7 +103,8 @@ def finding_line(row: Row) -> str:
     shown = "" if value is None else f" = {format_cell(value)}"
     cells = [kind, path if example is not None else f"{path}{shown}"]
     if total > 1:
-        cells.append(f"{count} of {total}{f': {where}' if where is not None else ''}")
+        rows = " rows" if kind == "required" else ""
+        cells.append(f"{count} of {total}{rows}{f': {where}' if where is not None else ''}")
     if example is not None:
         cells.append(f"{example}{shown}")
     return " | ".join([*cells, *([] if why is None else [why])])

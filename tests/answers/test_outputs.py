@@ -317,6 +317,7 @@ FULL: tuple[Output, ...] = (
             short_metadata=208,
             without_citation=209,
             also_without_citation=210,
+            incomplete_objects=9,
         ),
         unavailable_checks=["the-reason"],
         findings=Table(
