@@ -222,7 +222,11 @@ FOUND: dict[str, Any] = {
     "found": SearchCounts(matches=81, absent_words=["absent-word"]),
     "citation_check": "search-check",
     "shared": {"shared-name": "shared-value"},
-    "hits": Table(columns=["path", "values"], cells="[value, page, confidence]", rows=[["hit-path", {"name": CELL}]]),
+    "hits": Table(
+        columns=["path", "values", "more_fields"],
+        cells="[value, page, confidence]",
+        rows=[["hit-path", {"name": CELL}, 93]],
+    ),
     "similar_names": ["similar-name"],
 }
 DOCUMENT = DocumentFacts(name="document-name", document_id="document-id", url="document-url", bytes=301, pages=302)
