@@ -65,7 +65,7 @@ def _value(structured: dict[str, Any]) -> Any:
 
 
 def _hit(structured: dict[str, Any]) -> Any:
-    path, cells = structured["hits"]["rows"][0]
+    path, cells, *_ = structured["hits"]["rows"][0]
     return [path, cells["value"][0]]
 
 

@@ -39,7 +39,7 @@ def shown_paths(path: str, names: Sequence[str]) -> set[str]:
 def find_rank(search: Search, question: SearchQuestion) -> int | None:
     """Return which row of the answer shows the value that answers the question, from 1; None where no row does."""
     structured = search(question.words)
-    for number, (path, cells) in enumerate(structured.get("hits", {"rows": []})["rows"], 1):
+    for number, (path, cells, *_) in enumerate(structured.get("hits", {"rows": []})["rows"], 1):
         if not shown_paths(path, [*cells, *structured.get("shared", {})]).isdisjoint(question.paths):
             return number
     return None

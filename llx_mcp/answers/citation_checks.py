@@ -15,6 +15,8 @@ from llx_mcp.result.sanitize import sanitize_line
 
 CHECKED = "checked against the document; where one fails, it is said beside the value"
 NO_CITATIONS = "missing; where the document has a value on few pages, they are named beside it"
+# Why nothing is checked, whether the document is at hand or not.
+UNCITED_JOB = "the job has no citations"
 # The verdicts, in short.
 LABELS: Mapping[Verdict, str] = {
     "verified": "verified",
@@ -58,9 +60,10 @@ class CitationChecks:
     @property
     def note(self) -> str:
         """What an answer says of the checks as a whole."""
+        is_cited = self._document.num_with_citation > 0
         if self.missing is not None:
-            return f"{NOT_CHECKED}: {self.missing}"
-        return CHECKED if self._document.num_with_citation else NO_CITATIONS
+            return f"{NOT_CHECKED}: {self.missing if is_cited else UNCITED_JOB}"
+        return CHECKED if is_cited else NO_CITATIONS
 
     def check(self, column: Column, position: int) -> Check:
         """Check the citations of one value."""

@@ -76,10 +76,12 @@ class Group:
     Attributes:
         fields: the findings of each field.
         is_repetitive: whether the fields only repeat a constant, a unit, or the index of an element.
+        is_whole: whether these are all findings of their kind, wherever they are.
     """
 
     fields: Sequence[FieldFindings]
     is_repetitive: bool
+    is_whole: bool = False
 
     @property
     def count(self) -> int:
@@ -110,6 +112,8 @@ class Group:
     @cached_property
     def steps(self) -> tuple[PatternStep, ...]:
         """The steps of the path of all fields: None for the elements of a list, `ANY` for names that differ."""
+        if self.is_whole:
+            return ()
         columns = zip(*(_steps(field) for field in self.fields), strict=True)
         return tuple(names[0] if len(set(names)) == 1 else Wildcard.ANY for names in columns)
 
@@ -258,6 +262,8 @@ def _are_repetitive(nodes: list[Node], index_names: set[str]) -> bool:
 
 def _count_total(document: Document, group: Group) -> int:
     """Return how many values, or objects that should have the field, the path of a group names."""
+    if group.is_whole:
+        return document.num_with_confidence
     first = group.fields[0]
     if len(group.fields) == 1:
         nodes = [first.node]

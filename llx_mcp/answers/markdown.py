@@ -152,6 +152,8 @@ def _render_review_counts(counts: ReviewCounts) -> str:
     counted = {kind: getattr(counts, name) for kind, name in COUNT_FIELDS.items()}
     kinds = {kind: count for kind, count in counted.items() if count is not None}
     notes = {"confidence": f" (below {counts.threshold:g})"}
+    if counts.incomplete_objects is not None:
+        notes["required"] = f" (in {format_count(counts.incomplete_objects, 'object')})"
     if counts.also_without_citation is not None:
         notes["citation"] = f" ({counts.also_without_citation} listed under another kind)"
     shown = ", ".join(f"{kind} {count}{notes.get(kind, '')}" for kind, count in kinds.items())

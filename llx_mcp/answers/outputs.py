@@ -146,9 +146,9 @@ class SummaryFields(JobFields):
     )
     shape: str | None = Field(
         default=None,
-        description="The fields of a result that does not fit, each with an example: `?n` says how many values are "
-        "null or absent, `n x` how many elements lists have, `#n` that lists have the same fields. Each list is a "
-        "table for query_extract_result: `a.b` is `a_b`.",
+        description="The fields of a result that does not fit, each with an example, or with all of its values where "
+        '`"a"|"b"` stands: `?n` says how many fields are null or absent, `n x` how many elements lists have, `#n` that '
+        "lists have the same fields. Each list is a table for query_extract_result: `a.b` is `a_b`.",
     )
     counts: Counts | None = Field(default=None, description="Counts over all values of the result.")
     lowest_confidence: Table | None = Field(
@@ -213,7 +213,8 @@ class SearchFields(JobFields):
     hits: Table | None = Field(
         default=None,
         description="Best match first: path of the object, and its fields by name, each `[value, page, confidence]` "
-        "or `[value, page, confidence, quote]`. A field that is the same in all objects is its value alone.",
+        "or `[value, page, confidence, quote]`. A field that is the same in all objects is its value alone. "
+        "`more_fields` counts the fields of an object that are not shown; absent where all are.",
     )
     similar_names: list[str] | None = Field(
         default=None, description="Paths of fields with similar names, where nothing was found."
@@ -257,6 +258,9 @@ class ReviewCounts(Output):
     schema_violations: int = Field(description="Values that break the job's data_schema (kind `schema`).")
     missing_required: int = Field(
         description="Required fields that are absent, or null where the schema does not allow null (kind `required`)."
+    )
+    incomplete_objects: int | None = Field(
+        default=None, description="Objects that lack one or more of these required fields; absent if none does."
     )
     quote_mismatches: int = Field(description="Values that none of their quotes contains (kind `quote`).")
     not_on_page: int | None = Field(
@@ -316,8 +320,9 @@ class ReviewOutput(JobAnswer):
     findings: Table | None = Field(
         default=None,
         description="Groups of findings, worst kind first; doubts about constants, units and indices last. `count` of "
-        "`total` values at the pattern `path` have it, `where` says at which elements; `example` is a path with its "
-        "`value`: [value, page, confidence], and a quote that tells more or lacks the value. One alone is at `path`.",
+        "`total` values at the pattern `path` have it (for a field that is absent: objects), `where` says at which "
+        "elements; `example` is a path with its `value`: [value, page, confidence], and a quote that tells more or "
+        "lacks the value. One alone is at `path`; `$` stands for all values of the result.",
     )
 
 

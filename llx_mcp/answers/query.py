@@ -80,7 +80,7 @@ def add_rows(
 
 def _suggest_tables(builder: AnswerBuilder, engine: Engine, sql: str) -> None:
     """Name the tables after a query that found nothing, or too much of the table of all values."""
-    if tables := engine.tables.suggest(sql):
+    if tables := engine.tables.catalog.suggest(sql):
         builder.add_next_steps(
             [NextStep(text=f"{FIELDS} has only values that are present. Each list is a table: {tables}.")]
         )

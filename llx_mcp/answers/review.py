@@ -5,13 +5,13 @@ A review has a deadline of its own. What it does not reach by then is counted as
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from llx_mcp.answers.budget import Answer, AnswerBuilder, Cost, TableBuilder, build_table
+from llx_mcp.answers.budget import Answer, AnswerBuilder, Cost, TableBuilder, build_table, part_cost
 from llx_mcp.answers.cells import CELLS
-from llx_mcp.answers.citation_checks import CitationChecks
+from llx_mcp.answers.citation_checks import UNCITED_JOB, CitationChecks
 from llx_mcp.answers.finding_groups import COLUMNS, DOUBTS, Group, build_rows, find_index_names, group_fields
 from llx_mcp.answers.header import Header, start_answer
 from llx_mcp.answers.limits import MAX_CHARS, REVIEW_THRESHOLD
@@ -28,6 +28,7 @@ from llx_mcp.answers.review_checks import (
     check_quotes,
     check_schema,
     compare_citations,
+    count_incomplete,
     without_listed,
 )
 from llx_mcp.answers.row_lines import finding_line
@@ -48,11 +49,13 @@ _SCHEMA_SHARE = 0.5
 _CITATIONS_SHARE = 0.6
 # The share of what is left then for sums and orders.
 _RELATIONS_SHARE = 0.5
+# From this share of all values on, low confidence is one row where its groups do not fit.
+_NEARLY_ALL = 0.9
 # The service gives no confidence above this many pages.
 _MAX_CONFIDENCE_PAGES = 100
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Part:
     """Groups of findings of one kind.
 
@@ -60,11 +63,17 @@ class _Part:
         findings: the findings.
         groups: their groups, worst first.
         is_repetitive: whether these are doubts about repetitive fields, which come after all other groups.
+        summed: the groups that the only group sums up; empty where it sums up none.
     """
 
     findings: Findings
     groups: list[Group]
     is_repetitive: bool
+    summed: Sequence[Group] = ()
+
+    def left(self, num_shown: int) -> Sequence[Group]:
+        """Return the groups that are not shown one by one, where the first are."""
+        return self.summed or self.groups[num_shown:]
 
     def build_table(self, document: Document, checks: CitationChecks | None) -> TableBuilder:
         """Prepare the table of these groups."""
@@ -147,8 +156,11 @@ def _count(
     counts = {COUNT_FIELDS[findings.kind]: findings.count for findings in found}
     if compared is not None:
         counts |= {"verified": compared.num_verified, "unchecked_citations": compared.num_unchecked}
-    also = {"also_without_citation": num_also_uncited} if num_also_uncited else {}
-    return ReviewCounts.model_validate({"values": document.num_values, "threshold": threshold, **counts, **also})
+    num_incomplete = sum(count_incomplete(findings) for findings in found if findings.kind == "required")
+    # Nothing is said of what there is none of.
+    details = {"incomplete_objects": num_incomplete, "also_without_citation": num_also_uncited}
+    details = {name: count for name, count in details.items() if count}
+    return ReviewCounts.model_validate({"values": document.num_values, "threshold": threshold, **counts, **details})
 
 
 def _add_findings(
@@ -162,17 +174,42 @@ def _add_findings(
     index_names = find_index_names(document)
     grouped = [(findings, group_fields(findings.fields, index_names)) for findings in found]
     parts = [part for is_repetitive in (False, True) for part in _split(grouped, is_repetitive) if part.groups]
-    groups = [group for part in parts for group in part.groups]
-    if step := _next_step(request, groups):
-        builder.add_next_steps([step], [])
     call = _larger_call(request, threshold)
-    tables = [part.build_table(document, checks) for part in parts]
-    _fill_tables(parts, tables, builder.room - builder.omissions_cost(_omission(parts, tables, call)))
+
+    def fill(parts: list[_Part]) -> tuple[list[TableBuilder], NextStep | None]:
+        step = _next_step(request, [group for part in parts for group in part.groups])
+        tables = [part.build_table(document, checks) for part in parts]
+        room = builder.room - builder.omissions_cost(_omission(parts, tables, call))
+        _fill_tables(parts, tables, room if step is None else room - part_cost("next_steps", [step]))
+        return tables, step
+
+    tables, step = fill(parts)
+    if _are_left(parts, tables) and (shorter := _sum_up_confidence(document, parts)):
+        shorter_tables, shorter_step = fill(shorter)
+        if any(part.summed and table.rows for part, table in zip(shorter, shorter_tables, strict=True)):
+            parts, tables, step = shorter, shorter_tables, shorter_step
+    if step is not None:
+        builder.add_next_steps([step], [])
     rows = [row for table in tables for row in table.rows]
     if rows:
         builder.add("findings", build_table(COLUMNS, rows, CELLS))
-    if len(rows) < len(groups):
+    if _are_left(parts, tables):
         builder.omit(_omission(parts, tables, call))
+
+
+def _are_left(parts: list[_Part], tables: list[TableBuilder]) -> bool:
+    """Whether some groups are not shown one by one."""
+    return any(part.left(len(table.rows)) for part, table in zip(parts, tables, strict=True))
+
+
+def _sum_up_confidence(document: Document, parts: list[_Part]) -> list[_Part]:
+    """Return the parts with one row for all low confidence, where nearly all values have it; else none."""
+    low = [part for part in parts if part.findings.kind == "confidence"]
+    if not low or low[0].findings.count < _NEARLY_ALL * document.num_with_confidence:
+        return []
+    whole = Group(low[0].findings.fields, is_repetitive=False, is_whole=True)
+    summed = _Part(low[0].findings, [whole], False, [group for part in low for group in part.groups])
+    return [summed if part is low[0] else part for part in parts if part is low[0] or part not in low]
 
 
 def _fill_tables(parts: list[_Part], tables: list[TableBuilder], room: Cost) -> None:
@@ -197,7 +234,7 @@ def _split(grouped: list[tuple[Findings, list[Group]]], is_repetitive: bool) -> 
 def _next_step(request: JobRequest, groups: list[Group]) -> NextStep | None:
     """Return how to see all values of a group, with the first group that holds several as the example."""
     for group in groups:
-        if group.count > 1 and group.can_be_read:
+        if group.count > 1 and group.can_be_read and not group.is_whole:
             path = group.path
             if len(path) <= _MAX_PATH_CHARS:
                 return NextStep(text=_WHOLE_GROUP, call=request.call("read_extract_result", path=show_path(path)))
@@ -218,13 +255,16 @@ def _omission(parts: list[_Part], tables: list[TableBuilder], call: Call | None)
     left: Counter[str] = Counter()
     num_left = 0
     for part, table in zip(parts, tables, strict=True):
-        rest = part.groups[len(table.rows) :]
+        rest = part.left(len(table.rows))
         num_left += len(rest)
-        left[part.findings.kind] += sum(group.count for group in rest)
+        if not part.summed:
+            # The findings of groups that are summed up are counted in their row.
+            left[part.findings.kind] += sum(group.count for group in rest)
     kinds = ", ".join(f"{kind} {count}" for kind, count in (+left).items())
-    total = sum(len(part.groups) for part in parts)
+    what = f"groups of findings ({kinds})" if kinds else "groups of findings"
+    total = sum(len(part.summed or part.groups) for part in parts)
     hint = None if call is not None else "count and filter with query_extract_result over the table fields"
-    return Omission(what=f"groups of findings ({kinds})", count=num_left, total=total, call=call, hint=hint)
+    return Omission(what=what, count=num_left, total=total, call=call, hint=hint)
 
 
 def _unavailable_checks(document: Document, configuration: Mapping[str, Any], pages: int | None) -> list[str]:
@@ -237,7 +277,7 @@ def _unavailable_checks(document: Document, configuration: Mapping[str, Any], pa
     if configuration.get("cite_sources") is False:
         reasons.append("cite_sources was off: no value can be compared with its quote")
     elif not document.num_with_citation:
-        reasons.append("the job has no citations: no value can be compared with its quote")
+        reasons.append(f"{UNCITED_JOB}: no value can be compared with its quote")
     if configuration.get("confidence_scores") is False:
         reasons.append("confidence_scores was off: no value has a confidence")
     elif not document.num_with_confidence:

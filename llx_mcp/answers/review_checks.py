@@ -59,6 +59,20 @@ def check_schema(document: Document, schema: Any, deadline: Deadline) -> list[Fi
     ]
 
 
+def count_incomplete(missing: Findings) -> int:
+    """Return how many objects lack one or more required fields."""
+    objects: set[tuple[int, int]] = set()
+    for found in missing.fields:
+        node, positions = found.node, iter(found.positions)
+        if found.absent is None and node.parent is not None:
+            # The field is null in these objects.
+            if node.parent_positions is not None:
+                positions = map(node.parent_positions.__getitem__, positions)
+            node = node.parent
+        objects.update((id(node), position) for position in positions)
+    return len(objects)
+
+
 @dataclass(frozen=True)
 class CitationFindings:
     """What a comparison of all citations with the text of the document found.

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from llx_mcp.answers.citation_outputs import AS_CITED
+from llx_mcp.answers.plurals import format_count
 from llx_mcp.result.sanitize import dump_json
 
 Row = Sequence[Any]
@@ -74,10 +75,10 @@ def is_cell(value: Any) -> bool:
 
 
 def hit_line(row: Row) -> str:
-    """Render one object that was found: its path, and its fields with page and confidence."""
-    path, cells = row
-    fields = (f"{name} = {format_cell(cell)}" for name, cell in cells.items())
-    return f"{path}: {'; '.join(fields)}"
+    """Render one object that was found: its path, its fields with page and confidence, and how many more it has."""
+    path, cells, *more = row
+    fields = "; ".join(f"{name} = {format_cell(cell)}" for name, cell in cells.items())
+    return f"{path}: {fields} (+{format_count(more[0], 'field')})" if any(more) else f"{path}: {fields}"
 
 
 def source_line(row: Row) -> str:
@@ -102,7 +103,8 @@ def finding_line(row: Row) -> str:
     shown = "" if value is None else f" = {format_cell(value)}"
     cells = [kind, path if example is not None else f"{path}{shown}"]
     if total > 1:
-        cells.append(f"{count} of {total}{f': {where}' if where is not None else ''}")
+        rows = " rows" if kind == "required" else ""
+        cells.append(f"{count} of {total}{rows}{f': {where}' if where is not None else ''}")
     if example is not None:
         cells.append(f"{example}{shown}")
     return " | ".join([*cells, *([] if why is None else [why])])

@@ -27,7 +27,7 @@ from llx_mcp.result.search_groups import FieldColumn, Group
 from llx_mcp.result.sections import JobSections
 from llx_mcp.result.words import Terms, split_terms
 
-_COLUMNS = ("path", "values")
+_COLUMNS = ("path", "values", "more_fields")
 # An object outside all lists shows the fields that match, unless it has no more than these.
 _FEW_FIELDS = 2
 # The share of the best score from which the best row of another list fits as well.
@@ -37,7 +37,6 @@ _MAX_SHOWN_FIELDS = 10
 _MIN_FIELD_SHARE = 0.6
 _MAX_NAMES = 12
 _SIMILARITY = 0.6
-_MORE = "…"
 # The elements of a list of scalars that share a row.
 _ELEMENTS_A_ROW = 10
 _MANY = 20
@@ -110,7 +109,10 @@ class _Matches:
         shown = list(map(self._row, [*rows, *others]))
         if shared := _take_shared(shown):
             builder.add("shared", shared)
-        table = TableBuilder("hits", _COLUMNS, iter(shown), hit_line, cells)
+        # Nothing is said of more fields where no object has any.
+        num_columns = len(_COLUMNS) if any(more for *_, more in shown) else len(_COLUMNS) - 1
+        rows_shown = (row[:num_columns] for row in shown)
+        table = TableBuilder("hits", _COLUMNS[:num_columns], rows_shown, hit_line, cells)
         table.fill(builder.room - builder.omissions_cost(self._omission(self._num_matches, is_cut=True)))
         if table.rows:
             builder.add("hits", table.table)
@@ -157,6 +159,7 @@ class _Matches:
         return list(dict.fromkeys(str(show_path(node.path)) for word in close for node in by_word[word]))[:_MAX_NAMES]
 
     def _row(self, hits: list[Hit]) -> list[Any]:
+        """Return the cells of `_COLUMNS`."""
         first = hits[0]
         node, position = first.group.node, first.position
         cells: dict[str, Any] = {}
@@ -167,12 +170,10 @@ class _Matches:
         if len(hits) > 1:
             path = Location(node, position).parent_path
             cells |= {f"[{(node.indices or [])[hit.position]}]": self._element(hit) for hit in hits}
-            return [show_path(path), sanitize_json(cells)]
+            return [show_path(path), sanitize_json(cells), 0]
         shown, num_more = self._select(first)
         cells |= {_name(column.node, node, ROOT) or "value": self._cell(column, position) for column in shown}
-        if num_more:
-            cells[_MORE] = f"{num_more} more fields"
-        return [show_path(node.path_of(position)), sanitize_json(cells)]
+        return [show_path(node.path_of(position)), sanitize_json(cells), num_more]
 
     def _element(self, hit: Hit) -> Any:
         return self._cell(hit.group.columns[0], hit.position)
@@ -264,10 +265,10 @@ def _pick(rows: list[list[Hit]], limit: int) -> list[list[Hit]]:
 
 def _take_shared(rows: list[list[Any]]) -> dict[str, Any]:
     """Remove the constants that all of several rows have, and return them."""
-    values = [cells for _, cells in rows]
+    values = [cells for _, cells, _ in rows]
     if len(values) < 2 or any(name.startswith("[") for cells in values for name in cells):
         return {}
-    first = {name: value for name, value in values[0].items() if not isinstance(value, list) and name != _MORE}
+    first = {name: value for name, value in values[0].items() if not isinstance(value, list)}
     # As JSON, because 1 and true are equal in Python.
     shared = {n: v for n, v in first.items() if all(n in c and dump_json(c[n]) == dump_json(v) for c in values)}
     for cells in values:

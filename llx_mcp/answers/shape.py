@@ -1,23 +1,27 @@
 """The shape of a result as text, as dense as a type definition: each field once, with a count and an example.
 
 vendor: {name: "Fjord Pumps AS", vat_id: null}
-line_items: 34 x {description: "Impeller", amount: 12.5 ?3}
+line_items: 34 x {description: "Impeller", unit: "piece"|"hour", amount: 12.5 ?3}
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from llx_mcp.answers.labels import TYPE_NAMES, LabelFinder
 from llx_mcp.result.outline import Node
 from llx_mcp.result.paths import join_name
 from llx_mcp.result.sanitize import dump_json, sanitize_json, sanitize_text
 
-LEGEND = "(?n: n without value; a, b: n x #1: lists of n, with the fields of #1; SQL table of a.b: a_b)"
+# What the marks mean; a shape explains those that it has.
+_GAPS = "?n: n fields null or absent"
+_LABELS = '"a"|"b": all values'
+_NUMBERED = "a, b: n x #1: lists of n, with the fields of #1"
+_TABLES = "SQL table of a.b: a_b"
 
 _EXAMPLE_CHARS = (24, 12, 0)
 _MAX_DEPTH = 24
 _DEPTHS = (4, 3, 2, 1, 0)
 _CONTAINERS = frozenset({"list", "object"})
-_NUMBERS = {"integer": "number"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,20 +31,27 @@ class Shape:
     Attributes:
         text: the text.
         num_left: how many fields it leaves out.
+        lacks_labels: whether it has an example where the few values of a field would have had no room.
     """
 
     text: str
-    num_left: int
+    num_left: int = 0
+    lacks_labels: bool = False
 
 
 def describe_shape(root: Node, max_chars: int) -> Shape:
-    """Describe a result in at most `max_chars` characters: first without examples, then without deep fields."""
-    for example_chars in _EXAMPLE_CHARS:
-        shape = _Writer(example_chars, _MAX_DEPTH).write(root)
-        if len(shape.text) <= max_chars:
-            return shape
+    """Describe a result in at most `max_chars` characters: first without examples, then without deep fields.
+
+    A text field of a list that has few values is written with all of them, for as long as there is room.
+    """
+    labels = LabelFinder(root)
+    for finder in (labels, None):
+        for example_chars in _EXAMPLE_CHARS:
+            shape = _Writer(example_chars, _MAX_DEPTH, finder).write(root)
+            if len(shape.text) <= max_chars:
+                return replace(shape, lacks_labels=finder is None and labels.has_found)
     for depth in _DEPTHS:
-        shape = _Writer(0, depth).write(root)
+        shape = replace(_Writer(0, depth).write(root), lacks_labels=labels.has_found)
         if len(shape.text) <= max_chars:
             return shape
     return _cut(shape, max_chars)
@@ -56,14 +67,16 @@ def _cut(shape: Shape, max_chars: int) -> Shape:
         if room < 0:
             break
         kept.append(line)
-    return Shape("\n".join(kept), shape.num_left + len(lines) - len(kept))
+    return replace(shape, text="\n".join(kept), num_left=shape.num_left + len(lines) - len(kept))
 
 
 class _Writer:
-    def __init__(self, example_chars: int, max_depth: int) -> None:
+    def __init__(self, example_chars: int, max_depth: int, labels: LabelFinder | None = None) -> None:
         self._example_chars = example_chars
         self._max_depth = max_depth
+        self._labels = labels
         self._num_left = 0
+        self._marks: set[str] = {_TABLES}
         # The fields of each numbered shape so far.
         self._shapes: dict[int, frozenset[str]] = {}
 
@@ -71,7 +84,8 @@ class _Writer:
         # One line for each field of a result that is an object.
         is_object = "object" in +root.types and not root.nulls
         lines = self._members(root, 0) if is_object else [self._value(root, 0)]
-        return Shape("\n".join([LEGEND, *lines]), self._num_left)
+        marks = "; ".join(mark for mark in (_GAPS, _LABELS, _NUMBERED, _TABLES) if mark in self._marks)
+        return Shape("\n".join([f"({marks})", *lines]), self._num_left)
 
     def _members(self, node: Node, depth: int) -> list[str]:
         """Return the members of objects; lists of one shape share an entry."""
@@ -84,8 +98,8 @@ class _Writer:
     def _entry(self, group: list[Node], depth: int) -> str:
         names = [sanitize_text(join_name("", node.step or "")) for node in group]
         if len(group) == 1:
-            return f"{names[0]}: {self._value(group[0], depth)}{_gaps(group[0])}"
-        marked = [f"{name}{_gaps(node)}" for name, node in zip(names, group, strict=True)]
+            return f"{names[0]}: {self._value(group[0], depth)}{self._gaps(group[0])}"
+        marked = [f"{name}{self._gaps(node)}" for name, node in zip(names, group, strict=True)]
         return f"{', '.join(marked)}: {self._value(group[0], depth)}"
 
     def _value(self, node: Node, depth: int) -> str:
@@ -108,6 +122,7 @@ class _Writer:
             return "[…]"
         if node.shape is None:
             return self._value(node.element, depth + 1)
+        self._marks.add(_NUMBERED)
         if node.like is not None:
             return f"#{node.shape}"
         return f"#{node.shape} {self._numbered(node, node.element, depth + 1)}"
@@ -132,15 +147,20 @@ class _Writer:
     def _example(self, node: Node) -> str:
         if not node.has_scalars:
             return "null"
-        names = sorted({_NUMBERS.get(name, name) for name in +node.types if name not in _CONTAINERS})
+        if self._labels is not None and (labels := self._labels.find(node)):
+            self._marks.add(_LABELS)
+            return labels
+        names = sorted({TYPE_NAMES[name] for name in +node.types if name not in _CONTAINERS})
         if not self._example_chars or len(names) > 1:
             return "|".join(names)
         return dump_json(_shorten(node.example, self._example_chars))
 
-
-def _gaps(node: Node) -> str:
-    gaps = node.nulls + node.absent if node.shape is None else node.nulls_within
-    return f" ?{gaps}" if gaps and +node.types else ""
+    def _gaps(self, node: Node) -> str:
+        gaps = node.nulls + node.absent if node.shape is None else node.nulls_within
+        if not gaps or not +node.types:
+            return ""
+        self._marks.add(_GAPS)
+        return f" ?{gaps}"
 
 
 def _shorten(value: Any, max_chars: int) -> Any:

@@ -231,13 +231,16 @@ def _add_overview(builder: AnswerBuilder, content: _Content) -> None:
     ranking, request = content.ranking, content.request
     # Computed first: its budget must not include the parts that are added below.
     whole = _omission_of_result(builder, content)
-    low = ranking.build_informative_table(_MIN_RANKED)
     steps = _next_steps(content)
     reserve = part_cost("counts", ranking.counts) + part_cost("next_steps", steps)
     reserve += builder.omissions_cost(whole, _omission_of_fields(ranking.document.num_fields, request))
     room = builder.room - reserve
-    room -= low.fill(room.share(_LOW_SHARE))
-    shape = _describe(content, room)
+    low = ranking.build_informative_table(_MIN_RANKED)
+    shape = _describe(content, room - low.fill(room.share(_LOW_SHARE)))
+    if shape.lacks_labels and not (wider := _describe(content, room)).lacks_labels:
+        # What to filter by tells more than a few values to doubt.
+        shape, low = wider, ranking.build_informative_table(_MIN_RANKED)
+        low.fill(room - part_cost("shape", shape.text))
     if shape.text:
         builder.add("shape", shape.text)
     builder.add("counts", ranking.counts)

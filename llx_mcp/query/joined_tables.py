@@ -25,6 +25,7 @@ from llx_mcp.result.sql_tables import (
     last_name,
     list_columns,
     make_unique,
+    name_objects,
 )
 
 JOB_ID = "job_id"
@@ -47,6 +48,17 @@ class JoinedColumn:
         """The name of the field itself, without those of the objects around it; empty for the elements of a list."""
         node = next(part.node for part in self.parts if part is not None)
         return "" if node.step is None else last_name(node)
+
+    @property
+    def is_inherited(self) -> bool:
+        """Whether the field belongs to the rows that contain the table's rows."""
+        return all(part is None or part.is_inherited for part in self.parts)
+
+    @property
+    def object_names(self) -> set[str]:
+        """The names of the objects in a row that contain the field, in lower case."""
+        parts = [part for part in self.parts if part is not None and not part.is_inherited]
+        return {name for part in parts for name in name_objects(part.node, within_row=True)}
 
     @property
     def is_hidden(self) -> bool:
@@ -80,6 +92,11 @@ class JoinedTable:
     def last_name(self) -> str:
         """The name of the list itself, without those of the objects around it; empty for the table of the document."""
         return last_name(next(part.node for part in self.parts if part is not None))
+
+    @property
+    def object_names(self) -> set[str]:
+        """The names of the objects that contain the list, in lower case."""
+        return {name for part in self.parts if part is not None for name in name_objects(part.node)}
 
     @property
     def job_columns(self) -> list[str]:

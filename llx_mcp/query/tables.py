@@ -8,29 +8,22 @@ import sqlite3
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from llx_mcp.query.catalog import BUILT_IN_TABLES, Catalog
 from llx_mcp.query.joined_tables import JOB_ID, JoinedColumn, JoinedTable, join_tables
+from llx_mcp.query.names import shorten_names
 from llx_mcp.query.sandbox import lift
 from llx_mcp.result.document import Document
 from llx_mcp.result.sql_cells import CellCutter
 from llx_mcp.result.sql_tables import (
     DETAILS,
-    DOCUMENT,
-    FIELD_COLUMNS,
     FIELDS,
     TABLE_COLUMNS,
     TABLES,
     iter_fields,
 )
 
-BUILT_IN_TABLES = (FIELDS, TABLES)
-
 _CONFIDENCE = "confidence"
 _WORD = re.compile(r"\w+")
-_CAMEL_CASE = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-_MIN_SHARED_CHARS = 4
-_MAX_SUGGESTED = 8
-_MAX_LISTED = 30
-_MAX_DESCRIPTION_CHARS = 1_500
 
 # By a name in lower case, each meaning that it has: the index of the data column, the order among its names, `""` for
 # the column itself or one of `DETAILS`, and the name.
@@ -46,7 +39,7 @@ class ResultTables:
 
     Attributes:
         sql_tables: the tables by name.
-        field_columns: the columns of the table `fields`.
+        catalog: the names that a query can use.
     """
 
     def __init__(self, connection: sqlite3.Connection, documents: Document | Mapping[str, Document]) -> None:
@@ -54,11 +47,11 @@ class ResultTables:
         self._job_ids = [] if isinstance(documents, Document) else list(documents)
         self._documents = [documents] if isinstance(documents, Document) else list(documents.values())
         self._job_columns = [JOB_ID] if self._job_ids else []
-        self.field_columns = [*self._job_columns, *FIELD_COLUMNS]
         self.sql_tables = {table.name: table for table in join_tables(self._documents, self._job_ids)}
         # Shorter names of tables, as far as no other table has them: `results` for `events_age_groups_results`.
         last_names = {name: table.last_name for name, table in self.sql_tables.items()}
-        self._aliases = _short_names(last_names, {name.lower() for name in BUILT_IN_TABLES})
+        self._aliases = shorten_names(last_names, {name.lower() for name in BUILT_IN_TABLES})
+        self.catalog = Catalog(self.sql_tables, self._aliases, has_job_id=bool(self._job_ids))
         # The further names of the columns of each table that a query has named.
         self._labels: dict[str, _Labels] = {}
         # What was built, by its name, with what cut its cells.
@@ -82,7 +75,7 @@ class ResultTables:
             if name in self.sql_tables:
                 self._create_view(self.sql_tables[name], words)
             elif name == FIELDS:
-                self._create_table(FIELDS, self.field_columns, self._iter_fields)
+                self._create_table(FIELDS, self.catalog.field_columns, self._iter_fields)
             else:
                 self._create_table(TABLES, [*self._job_columns, *TABLE_COLUMNS], lambda _: self._iter_tables())
 
@@ -101,27 +94,6 @@ class ResultTables:
         columns = (column for table in self.sql_tables.values() for column in table.columns)
         return not any(f"_{column.lower()}".endswith(f"_{name}") for column in columns)
 
-    def describe(self, names: Collection[str] = ()) -> str:
-        """Return a short text with the tables: the columns of those that are named, or of all; of others the names."""
-        sql_tables = [table for name, table in self.sql_tables.items() if name in names or not names]
-        parts = [f"{table.name}({list_names(table.data_names)})" for table in sql_tables[:_MAX_LISTED]]
-        num_more = len(sql_tables) - _MAX_LISTED
-        if num_more > 0:
-            parts.append(f"{num_more} more tables")
-        if FIELDS in names or not names:
-            parts.append(f"{FIELDS}({list_names(self.field_columns)})")
-        text = f"Tables: {'; '.join(parts)}."
-        if others := [name for name in (*self.sql_tables, FIELDS) if names and name not in names]:
-            text = f"{text} Others: {list_names(others)}."
-        return text if len(text) <= _MAX_DESCRIPTION_CHARS else f"{text[:_MAX_DESCRIPTION_CHARS]}…"
-
-    def suggest(self, sql: str) -> str:
-        """Return the tables of lists, those first that have a word of the query in their name."""
-        words = [word.rstrip("s") for word in _WORD.findall(sql.lower()) if len(word) >= _MIN_SHARED_CHARS]
-        tables = [table for table in self.sql_tables.values() if table.name != DOCUMENT]
-        tables.sort(key=lambda table: not any(word in table.name.lower() for word in words))
-        return ", ".join(f"{table.name} ({table.num_rows} rows)" for table in tables[:_MAX_SUGGESTED])
-
     def _find_named(self, words: Collection[str]) -> list[str]:
         used = {self._aliases[word] for word in words if word in self._aliases}
         return [name for name in (*self.sql_tables, *BUILT_IN_TABLES) if name.lower() in words or name in used]
@@ -136,7 +108,7 @@ class ResultTables:
             for table in self.sql_tables.values():
                 if row := table.describe_part(index):
                     yield [*self._job_cells(index), *row]
-            yield [*self._job_cells(index), FIELDS, document.num_values, ", ".join(self.field_columns)]
+            yield [*self._job_cells(index), FIELDS, document.num_values, ", ".join(self.catalog.field_columns)]
 
     def _job_cells(self, index: int) -> list[str]:
         return self._job_ids[index : index + 1]
@@ -188,16 +160,10 @@ class ResultTables:
         return quoted
 
 
-def list_names(names: Sequence[str]) -> str:
-    """Return names as one text, and how many more there are than a text should have."""
-    num_more = len(names) - _MAX_LISTED
-    return ", ".join(names[:_MAX_LISTED]) + (f", {num_more} more" if num_more > 0 else "")
-
-
 def _find_labels(sql_table: JoinedTable) -> _Labels:
     """Return the names of the data columns of a table besides their own, by how SQL reads them."""
     taken = {name.lower() for name in sql_table.columns}
-    aliases = _short_names({column.name: column.last_name for column in sql_table.data_columns}, taken)
+    aliases = shorten_names({column.name: column.last_name for column in sql_table.data_columns}, taken)
     shorter: dict[str, list[str]] = {}
     for alias, name in aliases.items():
         shorter.setdefault(name, []).append(alias)
@@ -224,37 +190,6 @@ def _label_columns(
         used.setdefault(index, {}).setdefault(meaning, []).append(label)
     for index, by_meaning in used.items():
         yield sql_table.data_columns[index], by_meaning
-
-
-def _short_names(last_names: Mapping[str, str], taken: Collection[str]) -> dict[str, str]:
-    """Return other names that are unambiguous: what follows an underscore, and camel case as snake case.
-
-    Args:
-        last_names: for each name, the name of its field without those of the objects around it. A field of just this
-            name comes before names that end in it: `revenue` is `income_revenue`, and not `income_cost_of_revenue`.
-        taken: names that mean something else, in lower case.
-    """
-    owners: dict[str, set[str]] = {}
-    fields: dict[str, set[str]] = {}
-    for name, last_name in last_names.items():
-        for form in _list_forms(name):
-            parts = form.split("_")
-            for start in range(len(parts)):
-                owners.setdefault("_".join(parts[start:]), set()).add(name)
-        for form in _list_forms(last_name):
-            fields.setdefault(form, set()).add(name)
-    reserved = {*taken, *(name.lower() for name in last_names), ""}
-    return {
-        short: next(iter(names))
-        for short, names in (owners | fields).items()
-        # SQLite reserves these names.
-        if len(names) == 1 and short not in reserved and not short.startswith("sqlite_")
-    }
-
-
-def _list_forms(name: str) -> list[str]:
-    # `workExperience` may also be written `work_experience`.
-    return list(dict.fromkeys((name.lower(), _CAMEL_CASE.sub("_", name).lower())))
 
 
 def _quote_name(name: str) -> str:

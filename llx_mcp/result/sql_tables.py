@@ -116,6 +116,21 @@ def last_name(node: Node) -> str:
     return _NON_WORD.sub("_", last[:_MAX_STEP_CHARS]).strip("_")[:_MAX_NAME_CHARS]
 
 
+def name_objects(node: Node, *, within_row: bool = False) -> Iterator[str]:
+    """Yield the names of the objects that contain a field, in lower case: as tables are named, and without the path.
+
+    Args:
+        node: the field.
+        within_row: whether to stop at the row that contains the field.
+    """
+    while node.parent is not None and node.parent.parent is not None:
+        node = node.parent
+        if node.step is None and within_row:
+            return
+        if node.step is not None and node.types["object"]:
+            yield from (_table_name(node).lower(), last_name(node).lower())
+
+
 def list_columns(names: Sequence[str], num_omitted: int) -> str:
     """Return the names of a table's columns as one text, and how many fields have none."""
     columns = ", ".join(names)

@@ -160,6 +160,25 @@ def test_job_without_citations_has_the_places_of_its_values() -> None:
     assert cells_of(found.structured)["principal"] == [1250000.0, None, 0.9, "not cited, found on page 2"]
 
 
+def test_job_without_citations_gives_the_same_reason_everywhere_where_its_document_is_gone() -> None:
+    gone = Grounder(SourceText(problem="the file is gone"))
+    fields = {name: {"confidence": 0.9} for name in RESULT}
+    shown = [
+        answer(summarize, evidence=gone, fields=fields),
+        read(evidence=gone, fields=fields),
+        read("principal", evidence=gone, fields=fields),
+        answer(find_text, "Northwind", evidence=gone, fields=fields),
+    ]
+    for each in shown:
+        assert each.structured["citation_check"] == "not checked: the job has no citations"
+        assert "Citations not checked: the job has no citations.\n" in each.text
+    review = answer(review_job, 0.8, evidence=gone, fields=fields)
+    assert (
+        "the job has no citations: no value can be compared with its quote" in review.structured["unavailable_checks"]
+    )
+    assert not any("the file is gone" in each.text for each in [*shown, review])
+
+
 def test_review_counts_and_lists_each_kind() -> None:
     found = answer(review_job, 0.8)
     counts = found.structured["counts"]

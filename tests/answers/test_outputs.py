@@ -222,7 +222,11 @@ FOUND: dict[str, Any] = {
     "found": SearchCounts(matches=81, absent_words=["absent-word"]),
     "citation_check": "search-check",
     "shared": {"shared-name": "shared-value"},
-    "hits": Table(columns=["path", "values"], cells="[value, page, confidence]", rows=[["hit-path", {"name": CELL}]]),
+    "hits": Table(
+        columns=["path", "values", "more_fields"],
+        cells="[value, page, confidence]",
+        rows=[["hit-path", {"name": CELL}, 93]],
+    ),
     "similar_names": ["similar-name"],
 }
 DOCUMENT = DocumentFacts(name="document-name", document_id="document-id", url="document-url", bytes=301, pages=302)
@@ -317,6 +321,7 @@ FULL: tuple[Output, ...] = (
             short_metadata=208,
             without_citation=209,
             also_without_citation=210,
+            incomplete_objects=9,
         ),
         unavailable_checks=["the-reason"],
         findings=Table(

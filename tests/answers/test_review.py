@@ -55,6 +55,7 @@ def test_each_kind_of_finding_is_counted_and_shown_with_its_provenance() -> None
         "threshold": 0.8,
         "schema_violations": 3,
         "missing_required": 2,
+        "incomplete_objects": 1,
         "quote_mismatches": 1,
         "broken_sums": 0,
         "broken_orders": 0,
@@ -87,7 +88,7 @@ def test_counts_have_every_kind_of_finding() -> None:
     review = review_of(build_job({"a": 1})).structured["counts"]
     # The others need the text of the document, or something to count.
     of_text = {"not_on_page", "ambiguous_citations", "verified", "unchecked_citations"}
-    assert review.keys() == ReviewCounts.model_fields.keys() - of_text - {"also_without_citation"}
+    assert review.keys() == ReviewCounts.model_fields.keys() - of_text - {"incomplete_objects", "also_without_citation"}
 
 
 @pytest.mark.parametrize(
@@ -253,7 +254,10 @@ def test_absent_field_of_some_elements_names_these() -> None:
         ["jobs[*].text", 9, 9, None, None, None, "absent"],
         ["jobs[*].title", 3, 9, "[0] [3] [7]", None, None, "absent"],
     ]
-    assert "\nrequired | jobs[*].title | 3 of 9: [0] [3] [7] | absent\n" in answer.text
+    assert "\nrequired | jobs[*].title | 3 of 9 rows: [0] [3] [7] | absent\n" in answer.text
+    # Three objects lack both fields.
+    assert answer.structured["counts"]["incomplete_objects"] == 9
+    assert "required 12 (in 9 objects), " in answer.text
 
 
 def test_configuration_that_cannot_be_decoded_does_not_end_the_review() -> None:
@@ -274,6 +278,16 @@ def test_each_row_of_a_list_result_is_checked_against_the_schema() -> None:
     schema = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
     structured = review_of(build_job([{"n": 1}, {"n": "2"}, {}], configuration={"data_schema": schema})).structured
     assert (structured["counts"]["schema_violations"], structured["counts"]["missing_required"]) == (1, 1)
+
+
+def test_objects_that_lack_a_required_field_are_counted_once_each() -> None:
+    item = {"required": ["a", "b"], "properties": {"a": {"type": "string"}, "at": {"required": ["x"]}}}
+    schema = {"required": ["no", "date"], "properties": {"rows": {"items": item}}}
+    objects = [{"a": None}, {"a": None, "b": 1}, {"a": "x", "b": 1}, {"a": "x", "b": 1, "at": {}}]
+    for rows in (objects, ["no object", *objects]):
+        counts = review_of(build_job({"rows": rows}, configuration={"data_schema": schema})).structured["counts"]
+        # The result itself, two rows, and the object in the last row.
+        assert (counts["missing_required"], counts["incomplete_objects"]) == (6, 4)
 
 
 def test_check_by_column_finds_the_same_violations_as_jsonschema(corpus_job: bytes) -> None:
@@ -303,7 +317,7 @@ def test_answer_fits_its_budget_and_counts_every_finding(
     assert max(len(answer.text), len(dump_json(answer.structured))) <= max_chars
     structured = answer.structured
     counts = structured.get("counts", {})
-    counted = sum(count for name, count in counts.items() if name not in ("values", "threshold"))
+    counted = sum(count for name, count in counts.items() if name not in ("values", "threshold", "incomplete_objects"))
     counted -= 2 * counts.get("also_without_citation", 0)
     shown = sum(row[2] for row in structured.get("findings", {"rows": []})["rows"])
     omitted = sum(map(int, re.findall(r"[a-z] (\d+)", next(iter(groups_omitted(structured)), ""))))

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from llx_mcp.answers.requests import REVIEW_CHARS
 from llx_mcp.models import Job
 from llx_mcp.result.jsonpath import find_locations, parse_path
@@ -135,7 +137,9 @@ def test_each_kind_shows_its_worst_group_before_any_kind_shows_more() -> None:
 
 def test_groups_that_are_left_out_are_counted_with_their_findings() -> None:
     result = {f"list_{index}": [f"value {index} {at}" for at in range(index + 1)] for index in range(40)}
-    structured = review_of(build_job(result, low_confidence(result)), max_chars=2_000).structured
+    sure = {"sure": [f"value {at}" for at in range(200)]}
+    tree = low_confidence(result) | {"sure": [confidence_of(0.9)] * 200}
+    structured = review_of(build_job(result | sure, tree), max_chars=2_000).structured
     shown = structured["findings"]["rows"]
     (omitted,) = structured["omitted"]
     assert (omitted["count"] + len(shown), omitted["total"]) == (40, 40)
@@ -143,12 +147,66 @@ def test_groups_that_are_left_out_are_counted_with_their_findings() -> None:
     assert omitted["call"]["arguments"] == {"job_id": "ext-1", "max_chars": 8_000}
 
 
+def nearly_all_low(num_sure: int) -> Job:
+    """Return a job of 18 fields with 5 values each of low confidence, and some with a high one."""
+    result: dict[str, Any] = {f"list_{index}": [f"value {index} {at}" for at in range(5)] for index in range(18)}
+    tree = low_confidence(result)
+    tree["list_7"][3] = confidence_of(0.31)
+    tree["list_8"][1] = confidence_of(0.79)
+    # These repeat, and their findings come after all others.
+    result["unit"], tree["unit"] = (
+        ["EUR"] * 10,
+        [confidence_of(0.9)] * num_sure + [confidence_of(0.6)] * (10 - num_sure),
+    )
+    schema = {"properties": {"name": {}}, "required": ["name"]}
+    return build_job(result, tree, configuration={"data_schema": schema})
+
+
+def test_nearly_all_confidence_below_the_threshold_is_one_row() -> None:
+    answer = review_of(nearly_all_low(9), max_chars=2_000)
+    structured = answer.structured
+    assert [row[:2] for row in structured["findings"]["rows"]] == [["required", "name"], ["confidence", "$"]]
+    assert rows_of(structured, "confidence") == [
+        ["$", 91, 100, "in 19 fields", "list_7[3]", ["value 7 3", None, 0.31], "up to 0.79"]
+    ]
+    assert structured["omitted"] == [
+        {
+            "what": "groups of findings",
+            "count": 19,
+            "total": 20,
+            "call": {"tool": "review_extract_job", "arguments": {"job_id": "ext-1", "max_chars": 8_000}},
+        }
+    ]
+    assert '\nconfidence | $ | 91 of 100: in 19 fields | list_7[3] = "value 7 3" [0.31] | up to 0.79\n' in answer.text
+    assert "next_steps" not in structured
+
+
+def test_groups_of_nearly_all_values_are_shown_where_all_have_room() -> None:
+    structured = review_of(nearly_all_low(9), max_chars=8_000).structured
+    assert [row[0] for row in rows_of(structured, "confidence")] == [
+        "list_7[*]", *(f"list_{index}[*]" for index in range(18) if index != 7), "unit[9]"
+    ]  # fmt: skip
+    assert "omitted" not in structured
+    assert structured["next_steps"][0]["call"]["arguments"]["path"] == "list_7[*]"
+
+
+@pytest.mark.parametrize(("num_sure", "is_summed"), [(10, True), (11, False)])
+def test_low_confidence_of_fewer_values_is_shown_by_field(num_sure: int, is_summed: bool) -> None:
+    result = {f"list_{index}": [f"value {index} {at}" for at in range(5)] for index in range(18)}
+    tree = low_confidence(result) | {"sure": [confidence_of(0.9)] * num_sure}
+    job = build_job(result | {"sure": [f"sure {at}" for at in range(num_sure)]}, tree)
+    rows = rows_of(review_of(job, max_chars=2_000).structured, "confidence")
+    assert (rows[0][0] == "$") == is_summed
+    assert (len(rows) == 1) == is_summed
+
+
 def test_default_answers_about_real_jobs_are_short_and_name_a_path_to_each_group(corpus_job: bytes) -> None:
     job = Job.parse(corpus_job)
     answer = review_of(job, max_chars=REVIEW_CHARS)
     root = JobSections(job.sections).bare_document.root
     for _, path, count, total, *_, why in answer.structured["findings"]["rows"]:
-        if why != "absent":
+        # The result itself stands for all of its values.
+        if why != "absent" and path != "$":
             found = len(list(find_locations(parse_path(path), root)))
             assert found >= total if count > 1 else found == 1
 

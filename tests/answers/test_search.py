@@ -78,7 +78,14 @@ def find(text: str) -> Answer:
 
 def hits(answer: Answer) -> list[tuple[str, dict[str, Any]]]:
     """Return path and values of each hit."""
-    return [(path, values) for path, values in answer.structured.get("hits", {"rows": []})["rows"]]
+    return [(path, values) for path, values, *_ in answer.structured.get("hits", {"rows": []})["rows"]]
+
+
+def more_fields(answer: Answer) -> list[int]:
+    """Return how many more fields each hit has than are shown."""
+    hits = answer.structured["hits"]
+    assert hits["columns"] == ["path", "values", "more_fields"]
+    return [more for _, _, more in hits["rows"]]
 
 
 def paths_in_report(text: str) -> list[str]:
@@ -114,7 +121,8 @@ def test_search_ignores_case_accents_spacing_and_number_format(text: str, expect
 
 @pytest.mark.parametrize("text", ["total amount", "TotalAmount", "total_amount", "totals amounts"])
 def test_search_finds_names_as_words(text: str) -> None:
-    assert hits(find(text)) == [("$", {"totalAmount": [1234.5, 4, 0.7], "…": "3 more fields"})]
+    assert hits(find(text)) == [("$", {"totalAmount": [1234.5, 4, 0.7]})]
+    assert more_fields(find(text)) == [3]
 
 
 @pytest.mark.parametrize(
@@ -245,9 +253,10 @@ def test_only_match_has_its_page_and_the_quote_that_tells_more() -> None:
     assert answer.structured["found"] == {"matches": 1}
     assert answer.structured["hits"]["cells"] == "[value, page, confidence]"
     quote = "value not in quote: Sold to the Bank,\n12 Rue Haxo"
-    assert hits(answer) == [("$", {"vendor": ["Société  Générale", 3, 0.9, quote], "…": "3 more fields"})]
+    assert hits(answer) == [("$", {"vendor": ["Société  Générale", 3, 0.9, quote]})]
+    assert more_fields(answer) == [3]
     line = '$: vendor = "Société  Générale" [p. 3, 0.9, "value not in quote: Sold to the Bank,\\n12 Rue Haxo"]'
-    assert f'\n{line}; … = "3 more fields"\n' in answer.text
+    assert f"\n{line} (+3 fields)\n" in answer.text
 
 
 def test_words_that_stand_nowhere_are_named() -> None:
@@ -264,26 +273,37 @@ def test_long_value_is_cut_around_the_match() -> None:
 
 def test_object_with_many_fields_shows_those_that_match() -> None:
     row = {f"field_{index}": f"text {index}" for index in range(30)} | {"needle_name": "hay", "amount": 7}
-    ((_, values),) = hits(find_in(build_job({"rows": [row, {"field_1": "other"}]}), "needle"))
+    answer = find_in(build_job({"rows": [row, {"field_1": "other"}]}), "needle")
+    ((_, values),) = hits(answer)
     assert values["needle_name"] == "hay"
-    assert values["…"] == "22 more fields"
+    assert more_fields(answer) == [22]
 
 
 def test_object_with_few_more_fields_than_are_shown_counts_them() -> None:
     values = {f"f{index}": f"v{index}" for index in range(10)}
     other = {"f1": "z"}
-    ((_, whole),) = hits(find_in(build_job({"rows": [values | {"f9": "needle"}, other]}), "needle"))
+    answer = find_in(build_job({"rows": [values | {"f9": "needle"}, other]}), "needle")
+    ((_, whole),) = hits(answer)
     assert list(whole) == list(values)
-    ((_, cut),) = hits(find_in(build_job({"rows": [values | {"f10": "needle"}, other]}), "needle"))
-    assert list(cut) == [*list(values)[:9], "f10", "…"]
-    assert cut["…"] == "1 more fields"
+    assert answer.structured["hits"]["columns"] == ["path", "values"]
+    answer = find_in(build_job({"rows": [values | {"f10": "needle"}, other]}), "needle")
+    ((_, cut),) = hits(answer)
+    assert list(cut) == [*list(values)[:9], "f10"]
+    assert more_fields(answer) == [1]
+    assert " (+1 field)\n" in answer.text
+
+
+def test_hits_with_and_without_more_fields_are_rows_of_one_table() -> None:
+    answer = find_in(build_job({"part": {"name": "needle", "a": 1, "b": 2, "c": 3}, "tags": ["needle"]}), "needle")
+    assert dict(zip(dict(hits(answer)), more_fields(answer), strict=True)) == {"part": 3, "tags[0]": 0}
+    assert answer.text.count("(+") == 1
 
 
 def test_single_object_shows_only_the_fields_that_match() -> None:
     part = {"name": "Ada Lund", "n": 1, "note": "y", "lund": None, "ad": [], "birth": "of Ada Lund"}
-    assert hits(find_in(build_job({"part": part}), "ada lund")) == [
-        ("part", {"name": "Ada Lund", "birth": "of Ada Lund", "…": "3 more fields"})
-    ]
+    answer = find_in(build_job({"part": part}), "ada lund")
+    assert hits(answer) == [("part", {"name": "Ada Lund", "birth": "of Ada Lund"})]
+    assert more_fields(answer) == [3]
 
 
 def test_what_all_hits_have_is_shown_once() -> None:

@@ -4,8 +4,11 @@ from typing import Any
 
 import pytest
 
-from llx_mcp.answers.shape import LEGEND, Shape, describe_shape
+from llx_mcp.answers.shape import Shape, describe_shape
 from llx_mcp.result.outline import build_outline
+
+# What a shape without other marks begins with.
+LEGEND = "(SQL table of a.b: a_b)"
 
 
 def shape_of(result: Any, max_chars: int = 10_000) -> Shape:
@@ -15,9 +18,7 @@ def shape_of(result: Any, max_chars: int = 10_000) -> Shape:
 
 def lines_of(result: Any, max_chars: int = 10_000) -> list[str]:
     """Return the lines of the shape of a result, without the legend."""
-    legend, *lines = shape_of(result, max_chars).text.split("\n")
-    assert legend == LEGEND
-    return lines
+    return shape_of(result, max_chars).text.split("\n")[1:]
 
 
 @pytest.mark.parametrize(
@@ -57,6 +58,80 @@ def test_field_is_written_with_its_count_and_an_example(value: Any, line: str) -
 )
 def test_result_that_is_no_object_is_one_line(result: Any, line: str) -> None:
     assert lines_of(result) == [line]
+
+
+@pytest.mark.parametrize(
+    ("result", "legend"),
+    [
+        ({"a": 1, "b": {"c": [2]}}, "(SQL table of a.b: a_b)"),
+        ({"a": [{"b": 1}, {}]}, "(?n: n fields null or absent; SQL table of a.b: a_b)"),
+        ({"a": ["x", "y"] * 2}, '("a"|"b": all values; SQL table of a.b: a_b)'),
+        (
+            {"a": [{"b": 1, "c": 2}], "d": [{"b": 1, "c": 2}]},
+            "(a, b: n x #1: lists of n, with the fields of #1; SQL table of a.b: a_b)",
+        ),
+    ],
+)
+def test_legend_explains_the_marks_that_the_shape_has(result: Any, legend: str) -> None:
+    assert shape_of(result).text.split("\n")[0] == legend
+
+
+@pytest.mark.parametrize(
+    ("values", "text"),
+    [
+        (["x", "y", "x", "y"], '"x"|"y"'),
+        # In the order in which they first appear.
+        (["b", "a", None, "a", "b"], '"b"|"a"'),
+        (["b", 2, "a", 2.5, "a", True, "b"], '"b"|"a"|boolean|number'),
+        ([*"abcdefgh"] * 2, '"a"|"b"|"c"|"d"|"e"|"f"|"g"|"h"'),
+        (["x" * 37, "y" * 38] * 2, f'"{"x" * 37}"|"{"y" * 38}"'),
+        (["a\u202eb", "c"] * 2, '"a\\\\u202eb"|"c"'),
+        # One value, values that do not repeat, too many, too long, with line breaks, and beside objects.
+        (["x", "x"], '"x"'),
+        (["x", "y", "x"], '"x"'),
+        ([*"abcdefghi"] * 2, '"a"'),
+        (["x" * 38, "y" * 38] * 2, f'"{"x" * 24}…"'),
+        (["a\nb", "c"] * 2, '"a b"'),
+        (["a", "b", "a", "b", {"c": 1}], '{c: 1} or "a"'),
+    ],
+)
+def test_field_of_a_list_with_few_texts_is_written_with_all_of_them(values: list[Any], text: str) -> None:
+    assert lines_of({"a": values}) == [f"a: {len(values)} x {text}"]
+    gaps = f" ?{values.count(None)}" if None in values else ""
+    assert lines_of({"a": [{"b": value} for value in values]}) == [f"a: {len(values)} x {{b: {text}{gaps}}}"]
+
+
+def test_lists_that_are_written_once_have_the_texts_of_all() -> None:
+    def table(kinds: str, **more: int) -> list[dict[str, Any]]:
+        return [{"kind": kind, "at": {"place": place}, "n": 1} | more for kind in kinds for place in ("x", "y")]
+
+    result = {"a": table("pq"), "b": table("qr"), "c": table("s", m=1), "d": table("t", m=1), "e": [{"kind": "u"}]}
+    assert lines_of(result) == [
+        'a, b: 4 x #1 {kind: "p"|"q"|"r"|"s"|"t", at: {place: "x"|"y"}, n: 1}',
+        "c, d: 2 x #2 {#1, m: 1}",
+        'e: 1 x {kind: "u"}',
+    ]
+
+
+def test_texts_that_one_of_the_lists_written_once_has_too_many_of_are_not_shown() -> None:
+    many = [{"kind": f"kind {index}", "n": index} for index in range(20)]
+    assert lines_of({"a": [{"kind": kind, "n": 1} for kind in "pqpq"], "b": many}) == [
+        'a: 4 x #1 {kind: "p", n: 1}',
+        "b: 20 x #1",
+    ]
+
+
+def test_all_texts_of_a_field_come_before_longer_examples() -> None:
+    result = {"a": [{"kind": kind, "name": f"A long name, number {index}"} for index, kind in enumerate("pqrs" * 9)]}
+    whole = shape_of(result)
+    assert '{kind: "p"|"q"|"r"|"s", name: "A long name, number 0"}' in whole.text
+    shorter = shape_of(result, len(whole.text) - 1)
+    assert '{kind: "p"|"q"|"r"|"s", name: "A long name,…"}' in shorter.text
+    plain = shape_of(result, len(shorter.text) - 1)
+    assert '{kind: "p"|"q"|"r"|"s", name: string}' in plain.text
+    without = shape_of(result, len(plain.text) - 1)
+    assert '{kind: "p", name: "A long name, number 0"}' in without.text
+    assert [shape.lacks_labels for shape in (whole, shorter, plain, without)] == [False] * 3 + [True]
 
 
 def test_gaps_of_lists_of_one_shape_are_counted_for_each_list() -> None:

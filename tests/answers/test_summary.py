@@ -113,7 +113,9 @@ def test_large_result_has_its_shape_with_lists_of_one_shape_together() -> None:
     result = {"holder": "Ada", "paid": rows, "due": rows[:3], "tags": ["x"] * 9, "none": None, "no": []}
     answer = answer_of(build_job(result), 2_000)
     legend, *lines = answer.structured["shape"].split("\n")
-    assert "?n: n without value" in legend
+    assert legend == (
+        "(?n: n fields null or absent; a, b: n x #1: lists of n, with the fields of #1; SQL table of a.b: a_b)"
+    )
     assert lines == [
         'holder: "Ada"',
         f'paid: 200 x #1 {{day: 0, amount: 0.0, memo: "{"m" * 24}…" ?100}} ?100',
@@ -157,6 +159,21 @@ def test_overview_doubts_no_constants_and_no_indices() -> None:
     structured = answer_of(build_job({"rows": rows}, {"rows": tree}), 2_000).structured
     assert structured["lowest_confidence"]["columns"] == ["path", "value", "confidence", "page"]
     assert [row[0] for row in structured["lowest_confidence"]["rows"]] == [f"rows[{i}].value" for i in range(3)]
+
+
+@pytest.mark.parametrize(
+    ("num_fields", "num_low", "has_labels"), [(2, 3, True), (11, 3, True), (13, 1, True), (15, 0, True), (17, 3, False)]
+)
+def test_few_values_to_filter_by_come_before_values_to_doubt(num_fields: int, num_low: int, has_labels: bool) -> None:
+    labels = [f"kind {letter * 12}" for letter in "ab"]
+    rows = [{"text": f"{index} {'x' * 10}"} for index in range(90)]
+    for index, row in enumerate(rows):
+        row |= {f"f{field}": labels[index % 2] for field in range(num_fields)}
+    tree = [{"text": cited(0.7, 2, "t")} for _ in rows]
+    structured = answer_of(build_job({"rows": rows}, {"rows": tree}), 1_500).structured
+    assert ('"kind aaaaaaaaaaaa"|"kind bbbbbbbbbbbb"' in structured["shape"]) == has_labels
+    assert len(structured.get("lowest_confidence", {"rows": []})["rows"]) == num_low
+    assert len(dump_json(structured)) <= 1_500
 
 
 @pytest.mark.parametrize(

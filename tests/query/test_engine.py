@@ -107,7 +107,7 @@ def test_names_of_columns_are_computed_once(monkeypatch: pytest.MonkeyPatch) -> 
     engine = engine_of()
     sql = "SELECT vat_id, vat_id_page, id FROM orders"
     first = rows(sql, engine)
-    monkeypatch.setattr(tables, "_short_names", None)
+    monkeypatch.setattr(tables, "shorten_names", None)
     assert rows(sql, engine) == first == [["X", None, 1], ["X", None, 2]]
 
 
@@ -137,12 +137,14 @@ def test_computed_number_is_shown_with_as_many_digits_as_mean_something(sql: str
 
 
 def test_tables_are_suggested_by_the_words_of_a_query() -> None:
-    suggested = engine_of().tables.suggest("SELECT * FROM fields WHERE path LIKE '%item%'")
+    suggested = engine_of().tables.catalog.suggest("SELECT * FROM fields WHERE path LIKE '%item%'")
     assert suggested == "orders_items (3 rows), tags (2 rows), orders (2 rows)"
 
 
 def test_at_most_eight_tables_are_suggested() -> None:
-    suggested = engine_of({f"list_{index:02d}": [{"n": 1}] for index in range(12)}, None).tables.suggest("list_11")
+    suggested = engine_of({f"list_{index:02d}": [{"n": 1}] for index in range(12)}, None).tables.catalog.suggest(
+        "list_11"
+    )
     names = [each.partition(" ")[0] for each in suggested.split(", ")]
     assert names == [f"list_{index:02d}" for index in (11, *range(7))]
 

@@ -24,11 +24,11 @@ from llx_mcp.server.tools.results import tool_result
 TITLE = "Query an extract result with SQL"
 DESCRIPTION = (
     "Use this to count, sum, filter, sort, list or compare values of a LlamaExtract result: one SELECT (SQLite, with "
-    "median(), and plain() for text without case and accents). Each list is a table named by its path (orders[*].items "
-    "is orders_items, a list at the root is rows; a list of scalars has the column value); document has the single "
-    "values. Rows repeat the fields of what contains them. For each column c there are c_page, c_confidence, c_quote, "
-    "c_number (a number written as text: 1,234 or 12 % or 1:03.28) and c_date (ISO); name them to see them. fields has "
-    "every value that is present: path, name, value, number, type, confidence, page, quote. With job_ids the tables "
+    "median(), and plain() for text without case and accents). Each list is a table named by its path: orders[*].items "
+    "is orders_items, or items if no other ends so; a list at the root is rows; a list of scalars has the column "
+    "value. document has the single values. Rows repeat the fields of what contains them. Each column c has c_page, "
+    "c_confidence, c_quote, c_number (of a text: 1,234 or 12 % or 1:03.28) and c_date (ISO); name them to see them. "
+    "fields has every value present: path, name, value, number, type, confidence, page, quote. With job_ids the tables "
     "have the rows of all jobs, and the column job_id."
 )
 SEARCH_HINT = "sql count sum filter sort rows of extracted document"
