@@ -1,7 +1,11 @@
 """Builds the verifier of the chosen mode, and refuses to start a server that anyone could use."""
 
-from mcp.server.auth.routes import build_resource_metadata_url, create_protected_resource_routes
+from urllib.parse import urlsplit
+
+from mcp.server.auth.routes import build_resource_metadata_url, cors_middleware
 from pydantic import AnyHttpUrl
+from starlette.requests import Request
+from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from llx_mcp.errors import ConfigurationError
@@ -70,12 +74,25 @@ def build_metadata_routes(settings: HttpSettings) -> list[Route]:
     """Build the routes of the protected-resource metadata (RFC 9728); none in the other modes."""
     if settings.auth != "oauth" or settings.public_url is None or settings.oauth_issuer is None:
         return []
-    return create_protected_resource_routes(
-        resource_url=AnyHttpUrl(settings.public_url),
-        authorization_servers=[AnyHttpUrl(settings.oauth_issuer)],
-        scopes_supported=list(SCOPES),
-        resource_name="LlamaExtract jobs",
-    )
+    # Addresses stay as they were set: clients compare the issuer exactly, and the SDK's models would change it.
+    metadata = {
+        "resource": settings.public_url,
+        "authorization_servers": [settings.oauth_issuer],
+        "scopes_supported": list(SCOPES),
+        "bearer_methods_supported": ["header"],
+        "resource_name": "LlamaExtract jobs",
+    }
+
+    async def answer(_: Request) -> JSONResponse:
+        return JSONResponse(metadata, headers={"cache-control": "public, max-age=3600"})
+
+    methods = ["GET", "OPTIONS"]
+    path = urlsplit(_build_metadata_url(settings.public_url)).path
+    return [Route(path, cors_middleware(answer, methods), methods=methods)]
+
+
+def _build_metadata_url(public_url: str) -> str:
+    return str(build_resource_metadata_url(AnyHttpUrl(public_url)))
 
 
 def _require_key(service: Settings, where: str) -> None:
@@ -106,5 +123,5 @@ def _build_oauth(settings: HttpSettings, clock: Clock) -> Verifier:
         settings.tenant_claim,
     )
     keys = {} if settings.keys_file is None else read_keys_file(settings.keys_file)
-    metadata_url = build_resource_metadata_url(AnyHttpUrl(settings.public_url))
-    return JwtVerifier(rules, KeySet(settings.oauth_jwks_url, clock), keys, str(metadata_url))
+    metadata_url = _build_metadata_url(settings.public_url)
+    return JwtVerifier(rules, KeySet(settings.oauth_jwks_url, clock), keys, metadata_url)

@@ -45,7 +45,7 @@ async def open_oauth(clock: StandingClock | None = None, **settings: Any) -> Asy
     async with (
         open_issuer() as issuer,
         open_replica(
-            service, base=base, clock=clock or StandingClock(), oauth_jwks_url=issuer.url, **chosen, **settings
+            service, base=base, clock=clock or StandingClock(), oauth_jwks_url=issuer.url, **(chosen | settings)
         ) as replica,
     ):
         yield replica, issuer
@@ -158,8 +158,20 @@ async def test_request_without_token_learns_where_to_get_one() -> None:
         assert url == "https://mcp.example.com/.well-known/oauth-protected-resource/mcp"
         metadata = (await replica.http.get(url)).json()
     assert metadata["resource"] == AUDIENCE
-    assert [server.rstrip("/") for server in metadata["authorization_servers"]] == [ISSUER]
+    assert metadata["authorization_servers"] == [ISSUER]
     assert metadata["scopes_supported"] == ["extract:read", "extract:write"]
+
+
+@pytest.mark.parametrize("issuer", ["http://127.0.0.1:8700", "https://Login.example:443/", "https://a.example/realm"])
+async def test_metadata_names_issuer_and_address_exactly_as_they_were_set(issuer: str) -> None:
+    async with open_oauth(oauth_issuer=issuer, public_url="https://mcp.example.com") as (replica, _):
+        url = "https://mcp.example.com/.well-known/oauth-protected-resource"
+        answer = await replica.http.get(url, headers={"origin": "https://client.example"})
+    assert answer.headers["access-control-allow-origin"] == "*"
+    assert answer.headers["cache-control"] == "public, max-age=3600"
+    metadata = answer.json()
+    assert (metadata["resource"], metadata["authorization_servers"]) == ("https://mcp.example.com", [issuer])
+    assert metadata["bearer_methods_supported"] == ["header"]
 
 
 async def test_clock_skew_is_allowed_within_the_limit() -> None:
