@@ -50,6 +50,15 @@ async def test_other_host_is_refused(host: str, service: KeyedService) -> None:
     async with open_replica(service, auth="pass-through") as replica:
         answer = await replica.send("ping", {}, KEY, LEGACY, host=host)
         assert (answer.status, answer.message["error"]) == (421, "unknown_host")
+        message = answer.message["error_description"]
+        assert f'the host "{host}". The operator can add it to LLX_MCP_HTTP_ALLOWED_HOSTS.' in message
+
+
+async def test_long_host_is_shown_cut(service: KeyedService) -> None:
+    async with open_replica(service) as replica:
+        answer = await replica.send("ping", {}, None, LEGACY, host="e" * 5_000)
+    assert answer.status == 421
+    assert len(answer.message["error_description"]) < 500
 
 
 async def test_page_of_other_origin_is_refused(service: KeyedService) -> None:
@@ -62,6 +71,7 @@ async def test_page_of_other_origin_is_refused(service: KeyedService) -> None:
         }.items():
             answer = await replica.send("ping", {}, KEY, LEGACY, host="mcp.example.com", origin=origin)
             assert answer.status == status, origin
+            assert status == 200 or f'"{origin}"' in answer.message["error_description"]
 
 
 async def test_host_is_checked_without_authentication_too(service: KeyedService) -> None:
