@@ -113,6 +113,8 @@ def _run_serve(arguments: argparse.Namespace) -> int:
     log_level = setup.settings.log_level
     options = replace(setup.reader_options, creation=build_creation_options(arguments, setup.settings))
     if arguments.http:
+        if arguments.files:
+            raise ArgumentError("--files: only without --http, because over HTTP no tool reads a file. Leave it out.")
         from llx_mcp.cli.http import run_http
 
         run_http(arguments, setup, options)

@@ -38,6 +38,20 @@ def check_exposure(settings: HttpSettings) -> None:
         )
 
 
+def check_key(settings: HttpSettings, service: Settings) -> None:
+    """Refuse to serve LlamaCloud without a mode and without a key: no call would work.
+
+    Raises:
+        ConfigurationError: there is no key.
+    """
+    if settings.auth is None:
+        _require_key(
+            service,
+            "--http without --auth: all callers use the key of the server",
+            "Set it. With --auth pass-through callers send their own keys, and --local needs none.",
+        )
+
+
 def build_authenticator(settings: HttpSettings, service: Settings, clock: Clock) -> Authenticator:
     """Build what finds out who calls.
 
@@ -95,10 +109,10 @@ def _build_metadata_url(public_url: str) -> str:
     return str(build_resource_metadata_url(AnyHttpUrl(public_url)))
 
 
-def _require_key(service: Settings, where: str) -> None:
+def _require_key(service: Settings, where: str, advice: str = "Set it, or give each caller a key.") -> None:
     """Check that callers without a key of their own can use that of the settings."""
     if service.api_key is None or not service.api_key.get_secret_value().strip():
-        raise ConfigurationError(f"{where}, and LLAMA_CLOUD_API_KEY is not set. Set it, or give each caller a key.")
+        raise ConfigurationError(f"{where}, and LLAMA_CLOUD_API_KEY is not set. {advice}")
 
 
 def _build_oauth(settings: HttpSettings, clock: Clock) -> Verifier:

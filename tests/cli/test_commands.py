@@ -105,6 +105,19 @@ def test_port_without_http_is_refused() -> None:
     assert run.stderr.startswith("llx-mcp: --port: only with --http")
 
 
+def test_folder_with_http_is_refused(tmp_path: Path) -> None:
+    run = run_command("serve", "--http", "--local", "--files", str(tmp_path), exit_status=2)
+    assert run.stderr.startswith("llx-mcp: --files: only without --http")
+
+
+@pytest.mark.parametrize("key", ["", " "])
+def test_http_without_a_mode_needs_a_key(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LLAMA_CLOUD_API_KEY", key)
+    run = run_command("serve", "--http", "--port", "0", exit_status=2)
+    assert run.stderr.startswith("llx-mcp: --http without --auth: all callers use the key of the server, and LLAMA_")
+    assert "pass-through" in run.stderr
+
+
 @pytest.mark.parametrize("name", ["items.foo", "items"])
 def test_unknown_ending_asks_for_a_format(tmp_path: Path, name: str) -> None:
     target = tmp_path / name
