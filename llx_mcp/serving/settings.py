@@ -19,6 +19,13 @@ def _split(value: object) -> object:
     return [word.strip() for word in value.split(",") if word.strip()] if isinstance(value, str) else value
 
 
+def _split_secrets(value: object) -> object:
+    words = _split(value)
+    if not words and isinstance(value, str):
+        raise ValueError("it holds no secret")
+    return words
+
+
 Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 
 
@@ -92,7 +99,7 @@ class HttpSettings(EnvironmentSettings):
 
     redis_url: SecretStr | None = Field(None, validation_alias="LLX_MCP_REDIS_URL")
     redis_lease_seconds: float = Field(10.0, ge=1, le=300, validation_alias="LLX_MCP_REDIS_LEASE_SECONDS")
-    webhook_secrets: Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_split)] = Field(
+    webhook_secrets: Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_split_secrets)] = Field(
         (), validation_alias="LLX_MCP_WEBHOOK_SECRETS"
     )
 
