@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import IO, Any, TypeAlias
 
-from llx_mcp.errors import ConfigurationError
+from llx_mcp.errors import MissingExtraError
 from llx_mcp.result.document import Document
 from llx_mcp.result.jsonpath import find_values
 from llx_mcp.result.location import Location
@@ -43,7 +43,7 @@ def export(document: Document, path: str, format_name: str, target: IO[bytes], *
 
     Raises:
         PathError: the path is not valid or matches nothing.
-        ConfigurationError: the format needs a library that is not installed.
+        MissingExtraError: the format needs a library that is not installed.
     """
     matches = list(find_values(document.root, path))
     notes = WRITERS[format_name](document, matches, target, provenance)
@@ -85,7 +85,7 @@ def _write_parquet(document: Document, matches: list[Location], target: IO[bytes
         import pyarrow as pa
         import pyarrow.parquet as pq
     except ImportError:
-        raise ConfigurationError("This format needs pyarrow. Install it: pip install 'llx-mcp[export]'.") from None
+        raise MissingExtraError("parquet", "export") from None
     records = build_records(document, list_elements(matches), provenance=provenance)
     columns: list[list[Any]] = [[] for _ in records.columns]
     for row in records.rows:

@@ -8,7 +8,7 @@ from itertools import chain, islice
 from typing import IO, Any, TypeAlias
 
 from llx_mcp.answers.plurals import format_count
-from llx_mcp.errors import ConfigurationError
+from llx_mcp.errors import MissingExtraError
 from llx_mcp.result.document import Document
 from llx_mcp.result.location import Location
 from llx_mcp.result.records import build_records, is_formula, list_elements
@@ -62,12 +62,12 @@ class Workbook:
             target: a binary file.
 
         Raises:
-            ConfigurationError: openpyxl is not installed.
+            MissingExtraError: openpyxl is not installed.
         """
         try:
             from openpyxl import Workbook as Book
         except ImportError:
-            raise ConfigurationError("This format needs openpyxl. Install it: pip install 'llx-mcp[export]'.") from None
+            raise MissingExtraError("xlsx", "export") from None
         locations = list_elements(matches)
         first = _Sheet(_name_list(matches[0]) if locations is not matches else "result", locations)
         self._collect_lists(locations)
