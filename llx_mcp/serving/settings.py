@@ -129,10 +129,11 @@ class HttpSettings(EnvironmentSettings):
         """Return the accepted values of `Host`, given the port that is listened on."""
         if self.allowed_hosts:
             return self.allowed_hosts
-        names = ("127.0.0.1", "localhost", "[::1]") if self.is_loopback else (_bracket(self.host),)
+        names = ("127.0.0.1", "localhost", "[::1]") if self.is_loopback else (bracket_host(self.host),)
         public = (urlsplit(self.public_url).netloc,) if self.public_url else ()
         return (*(f"{name}:{port}" for name in names), *public)
 
 
-def _bracket(host: str) -> str:
+def bracket_host(host: str) -> str:
+    """Return a host as it stands in a URL: an IPv6 address in brackets."""
     return f"[{host}]" if ":" in host else host

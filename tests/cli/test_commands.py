@@ -42,6 +42,18 @@ def test_http_server_says_where_it_listens_on_a_free_port() -> None:
     assert re.search(r" at http://127\.0\.0\.1:[1-9]\d*/mcp ", line)
 
 
+def test_json_log_begins_with_where_the_server_listens(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LLX_MCP_LOG_FORMAT", "json")
+    command = [*LLX, "serve", "--http", "--port", "0", "--metrics-port", "0", "--local", "--log-level", "error"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE) as process:
+        assert process.stderr
+        lines = [json.loads(process.stderr.readline()) for _ in range(2)]
+        process.terminate()
+    assert [line["level"] for line in lines] == ["INFO", "INFO"]
+    assert re.match(r"MCP over streamable HTTP at http://127\.0\.0\.1:[1-9]\d*/mcp ", lines[0]["message"])
+    assert re.fullmatch(r"metrics at http://127\.0\.0\.1:[1-9]\d*/metrics", lines[1]["message"])
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
