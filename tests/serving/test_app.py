@@ -5,7 +5,17 @@ from typing import Any
 import anyio
 import pytest
 
-from tests.serving.replicas import LEGACY, MODERN, URL, KeyedService, build_message, open_replica, open_replicas
+from tests.serving.replicas import (
+    LEGACY,
+    MODERN,
+    URL,
+    Answer,
+    KeyedService,
+    build_message,
+    open_replica,
+    open_replicas,
+)
+from tests.waiting import until
 
 KEY, OTHER_KEY = "llx-key-of-one-caller", "llx-key-of-another-caller"
 VERSIONS = pytest.mark.parametrize("version", [LEGACY, MODERN])
@@ -173,11 +183,42 @@ async def test_stopping_server_ends_subscriptions_with_their_result(service: Key
     assert "result" in answers[0].message
 
 
-async def test_wait_that_the_service_does_not_answer_ends_within_the_grace_time() -> None:
-    class Silent(KeyedService):
-        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-            await anyio.sleep_forever()
+class Silent(KeyedService):
+    """A service that answers nothing.
 
+    Attributes:
+        num_asked: how many requests have come.
+    """
+
+    num_asked = 0
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        self.num_asked += 1
+        await anyio.sleep_forever()
+
+
+async def test_call_that_outlives_the_grace_time_is_answered_with_an_error(caplog: pytest.LogCaptureFixture) -> None:
+    answers: dict[str, Answer] = {}
+    service = Silent()
+    async with open_replica(service, auth="pass-through", grace_seconds=0) as replica:
+
+        async def read(version: str) -> None:
+            answers[version] = await replica.call("get_extract_job", f"{KEY}-{version}", version, job_id="ext-1")
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(read, LEGACY)
+            group.start_soon(read, MODERN)
+            await until(lambda: service.num_asked == 2)
+            await replica.app.stop()
+    assert replica.app.calls.num_open == 0
+    text = "This server has stopped before the call ended. Call again; another answers."
+    # The stream of the old version has begun before the answer is known.
+    assert (answers[LEGACY].status, answers[LEGACY].message["error"]["message"]) == (200, text)
+    assert (answers[MODERN].status, answers[MODERN].message["error_description"]) == (503, text)
+    assert caplog.records == []
+
+
+async def test_wait_that_the_service_does_not_answer_ends_within_the_grace_time() -> None:
     answers = []
     async with open_replica(Silent(), auth="pass-through", grace_seconds=1) as replica:
 
