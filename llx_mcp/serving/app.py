@@ -16,7 +16,8 @@ from mcp.server.subscriptions import SubscriptionBus
 from mcp.server.transport_security import TransportSecuritySettings
 from starlette.applications import Starlette
 from starlette.datastructures import Headers
-from starlette.requests import ClientDisconnect
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -154,6 +155,7 @@ class HttpApp:
                 *build_metadata_routes(settings),
                 *options.routes,
             ],
+            exception_handlers={404: self._answer_unknown},
             lifespan=self._lifespan,
         )
 
@@ -242,6 +244,11 @@ class HttpApp:
                     return
                 self.write_scope.check_body(caller, message)
                 await self._open_calls.run(self._endpoint, message, scope, replay_body(message, receive), send)
+
+    async def _answer_unknown(self, _: Request, __: Exception) -> JSONResponse:
+        message = f"There is nothing at this address. The path of the MCP endpoint is {self._settings.path}."
+        headers = {"cache-control": "no-store"}
+        return JSONResponse({"error": "not_found", "error_description": message}, 404, headers)
 
     def _build_server(self, redactor: Redactor) -> ExtractServer:
         options = self._options

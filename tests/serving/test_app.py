@@ -159,9 +159,11 @@ async def test_large_body_and_large_headers_are_refused(service: KeyedService) -
 async def test_path_is_that_of_the_settings(service: KeyedService) -> None:
     content, headers = build_message("ping", {}, LEGACY)
     async with open_replica(service, path="/extract/v1") as replica:
-        for path, status in {"/extract/v1": 200, "/mcp": 404}.items():
+        for path, status in {"/extract/v1": 200, "/mcp": 404, "/extract/v1/": 404}.items():
             response = await replica.http.post(URL.replace("/mcp", path), content=content, headers=headers)
             assert response.status_code == status
+            if status == 404:
+                assert "The path of the MCP endpoint is /extract/v1." in response.json()["error_description"]
 
 
 async def test_stopping_server_ends_subscriptions_with_their_result(service: KeyedService) -> None:
