@@ -12,7 +12,7 @@ import sys
 import textwrap
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import anyio
 from mcp import Client
@@ -20,8 +20,11 @@ from mcp_types import CallToolResult
 
 from docs.reference import render_reference
 from llx_mcp.backends import open_local_backend
+from llx_mcp.jobs.creation_options import CreationOptions
+from llx_mcp.jobs.reader_options import ReaderOptions
 from llx_mcp.local.scenarios import SCENARIOS
 from llx_mcp.server.app import build_server
+from llx_mcp.settings import Permission
 
 ROOT = Path(__file__).parent.parent
 REFERENCE = ROOT / "docs" / "tools.md"
@@ -35,12 +38,15 @@ _ANSWER = re.compile(
 )
 _SCENARIOS = re.compile(r"(<!-- scenarios -->\n).*?(?=<!-- /scenarios -->)", re.DOTALL)
 _MAX_WIDTH = 100
+# The reference has all tools, with all their arguments.
+_EVERYTHING = ReaderOptions(creation=CreationOptions(frozenset(get_args(Permission)), (ROOT,)))
 
 
 async def render_files() -> dict[Path, str]:
     """Return the text that each generated file, and each page with generated parts, should have."""
-    async with Client(build_server(open_local_backend(None))) as client:
+    async with Client(build_server(open_local_backend(None), options=_EVERYTHING)) as client:
         files = {REFERENCE: render_reference((await client.list_tools()).tools)}
+    async with Client(build_server(open_local_backend(None))) as client:
         for path in PAGES:
             if path != REFERENCE:
                 files[path] = _SCENARIOS.sub(_fill_scenarios, await _fill_answers(client, path.read_text()))

@@ -2,6 +2,7 @@
 
     LlxError                      base class; the message is meant to be read
     ├── ConfigurationError        a setting is missing or not valid: key, base URL, region
+    │   └── MissingExtraError     packages of a feature are not installed
     ├── ArgumentError             an argument is not allowed
     └── UpstreamError             a request to LlamaCloud failed
         ├── AuthenticationError   401
@@ -39,6 +40,14 @@ class LlxError(Exception):
 
 class ConfigurationError(LlxError):
     """A setting is missing or not valid."""
+
+
+class MissingExtraError(ConfigurationError):
+    """A feature needs packages that are not installed."""
+
+    def __init__(self, feature: str, extra: str) -> None:
+        """Say what needs which extra of this package."""
+        super().__init__(f"{feature} needs the extra {extra}. Install llx-mcp with it: see Extras in docs/install.md.")
 
 
 class ArgumentError(LlxError):

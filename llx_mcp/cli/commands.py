@@ -113,6 +113,8 @@ def _run_serve(arguments: argparse.Namespace) -> int:
     log_level = setup.settings.log_level
     options = replace(setup.reader_options, creation=build_creation_options(arguments, setup.settings))
     if arguments.http:
+        if arguments.files:
+            raise ArgumentError("--files: only without --http, because over HTTP no tool reads a file. Leave it out.")
         from llx_mcp.cli.http import run_http
 
         run_http(arguments, setup, options)
@@ -277,7 +279,7 @@ COMMANDS = (
         "write a result, or part of it, to a file",
         details="The ending of the file sets the format unless --format is given. Without --output, the command "
         "writes to standard output. If the path leads to one list, each element is a record. A workbook has a sheet "
-        "for each list. parquet and xlsx need pip install 'llx-mcp[export]'. Cells of csv and xlsx files are never "
+        "for each list. parquet and xlsx need the extra export. Cells of csv and xlsx files are never "
         "formulas.",
         example=f"llx-mcp export {EXAMPLE_JOB_ID} --local --path line_items --output items.csv",
         add_flags=_add_export_flags,

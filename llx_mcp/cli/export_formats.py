@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import IO, Any, TypeAlias
 
-from llx_mcp.errors import ConfigurationError
+from llx_mcp.errors import MissingExtraError
 from llx_mcp.result.document import Document
 from llx_mcp.result.jsonpath import find_values
 from llx_mcp.result.location import Location
@@ -40,7 +40,7 @@ def check_format(format_name: str) -> None:
     """Check that a format can be written, before there is anything to write.
 
     Raises:
-        ConfigurationError: the format needs a library that is not installed.
+        MissingExtraError: the format needs a library that is not installed.
     """
     library = _LIBRARIES.get(format_name)
     if library is None:
@@ -48,9 +48,7 @@ def check_format(format_name: str) -> None:
     try:
         importlib.import_module(library)
     except ImportError:
-        raise ConfigurationError(
-            f"--format {format_name}: it needs {library}. Install it: pip install 'llx-mcp[export]'."
-        ) from None
+        raise MissingExtraError(f"--format {format_name}", "export") from None
 
 
 def export(document: Document, path: str, format_name: str, target: IO[bytes], *, provenance: bool) -> ExportResult:

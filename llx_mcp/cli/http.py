@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from llx_mcp.backends import share_cloud_backend, share_local_backend
 from llx_mcp.cli.setup import CommandSetup, explain_port, is_local
 from llx_mcp.serving.app import HttpOptions
+from llx_mcp.serving.modes import check_key
 from llx_mcp.serving.run import serve_http
 from llx_mcp.serving.settings import HttpSettings
 from llx_mcp.settings import read_settings
@@ -37,6 +38,9 @@ def run_http(arguments: argparse.Namespace, setup: CommandSetup, reader_options:
         metrics_port=arguments.metrics_port,
     )
     local = is_local(arguments)
+    if settings.is_loopback and not local:
+        # On another address, the server does not start without a mode.
+        check_key(settings, setup.settings)
     options = HttpOptions(
         share_local_backend(arguments.local_db) if local else share_cloud_backend(setup.settings),
         setup.settings,

@@ -16,7 +16,8 @@ from mcp.server.subscriptions import SubscriptionBus
 from mcp.server.transport_security import TransportSecuritySettings
 from starlette.applications import Starlette
 from starlette.datastructures import Headers
-from starlette.requests import ClientDisconnect
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -36,6 +37,7 @@ from llx_mcp.serving.limits import CallLimit, check_body, check_headers, read_bo
 from llx_mcp.serving.metrics_server import build_metrics
 from llx_mcp.serving.modes import build_authenticator, build_metadata_routes
 from llx_mcp.serving.observed_calls import ObservedCalls
+from llx_mcp.serving.open_calls import OpenCalls
 from llx_mcp.serving.refusals import Refusal, Refusals, RefusedError, refuse_for_now
 from llx_mcp.serving.replicas import Replicas, build_replicas, run_replicas
 from llx_mcp.serving.request_ids import name_request
@@ -53,6 +55,8 @@ from llx_mcp.settings import LogLevel, Settings
 
 # The share of the grace time after which waits end that have not seen a first poll.
 _GRACE_SHARE = 0.7
+# For calls that are ended to send that they are.
+_END_SECONDS = 1.0
 
 _log = logging.getLogger("llx_mcp.serving")
 
@@ -121,6 +125,7 @@ class HttpApp:
         self.is_stopping = False
         self.refusals = Refusals()
         self.calls = CallLimit(settings.max_calls)
+        self._open_calls = OpenCalls()
         self.health = Health()
         self.health.add("calls", lambda: PartState("stopping", False) if self.is_stopping else PartState("ok"))
         self.metrics = build_metrics(settings)
@@ -150,6 +155,7 @@ class HttpApp:
                 *build_metadata_routes(settings),
                 *options.routes,
             ],
+            exception_handlers={404: self._answer_unknown},
             lifespan=self._lifespan,
         )
 
@@ -205,7 +211,7 @@ class HttpApp:
         )
 
     async def stop(self) -> None:
-        """Refuse new calls, answer the waits, and wait for the other calls as long as the settings allow."""
+        """Refuse new calls, answer the waits, and end the other calls once the time of the settings is over."""
         self.is_stopping = True
         self.server.end_subscriptions()
         self.tenants.end_waits()
@@ -214,6 +220,9 @@ class HttpApp:
                 await self.calls.wait_idle()
                 return
             await self.tenants.close_waits()
+        self._open_calls.end()
+        with anyio.move_on_after(_END_SECONDS):
+            await self.calls.wait_idle()
 
     async def _answer_message(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope)
@@ -234,7 +243,12 @@ class HttpApp:
                     await send_errors(message, send)
                     return
                 self.write_scope.check_body(caller, message)
-                await self._endpoint(scope, replay_body(message, receive), send)
+                await self._open_calls.run(self._endpoint, message, scope, replay_body(message, receive), send)
+
+    async def _answer_unknown(self, _: Request, __: Exception) -> JSONResponse:
+        message = f"There is nothing at this address. The path of the MCP endpoint is {self._settings.path}."
+        headers = {"cache-control": "no-store"}
+        return JSONResponse({"error": "not_found", "error_description": message}, 404, headers)
 
     def _build_server(self, redactor: Redactor) -> ExtractServer:
         options = self._options

@@ -11,6 +11,9 @@ from starlette.datastructures import Headers
 from llx_mcp.serving.refusals import Refusal, RefusedError
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
+# As long as the name of a host can be, with its port.
+_MAX_SHOWN_CHARS = 260
+_ADVICE = "The operator can add it to LLX_MCP_HTTP_ALLOWED_HOSTS."
 
 
 class HostCheck:
@@ -28,11 +31,13 @@ class HostCheck:
         """
         hosts = headers.getlist("host")
         if len(hosts) != 1 or not self._accepts(*_split_host(hosts[0])):
-            message = "This server does not answer for this host. Its operator can add it: LLX_MCP_HTTP_ALLOWED_HOSTS."
+            given = f"the host {_show(hosts[0])}" if len(hosts) == 1 else f"a request with {len(hosts)} headers Host"
+            message = f"This server does not answer for {given}. {_ADVICE} A proxy must pass on the Host of the client."
             raise RefusedError(Refusal(421, "unknown_host", message))
-        if not all(self._accepts_origin(origin) for origin in headers.getlist("origin")):
-            message = "Pages of this origin are not accepted. The operator can add it: LLX_MCP_HTTP_ALLOWED_HOSTS."
-            raise RefusedError(Refusal(403, "unknown_origin", message))
+        for origin in headers.getlist("origin"):
+            if not self._accepts_origin(origin):
+                message = f"Pages of the origin {_show(origin)} are not accepted. {_ADVICE}"
+                raise RefusedError(Refusal(403, "unknown_origin", message))
 
     def _accepts(self, name: str, port: str, default_port: int = 80) -> bool:
         return (name, "") in self._hosts or (name, port or str(default_port)) in self._hosts
@@ -40,6 +45,11 @@ class HostCheck:
     def _accepts_origin(self, origin: str) -> bool:
         scheme, _, host = origin.partition("://")
         return scheme in _DEFAULT_PORTS and self._accepts(*_split_host(host), _DEFAULT_PORTS[scheme])
+
+
+def _show(text: str) -> str:
+    """Return what a client sent, for the answer to this client."""
+    return f'"{text[:_MAX_SHOWN_CHARS]}"'
 
 
 def _split_host(host: str) -> tuple[str, str]:

@@ -26,10 +26,14 @@ _log = logging.getLogger("llx_mcp.serving.jwks")
 
 
 class KeySet:
-    """The keys of one issuer. Concurrent callers share a fetch."""
+    """The keys of one issuer. Concurrent callers share a fetch.
+
+    Attributes:
+        url: where they are fetched.
+    """
 
     def __init__(self, url: str, clock: Clock) -> None:
-        self._url = url
+        self.url = url
         self._clock = clock
         self._keys: dict[str | None, Jwk] = {}
         self._fetched_at = float("-inf")
@@ -68,7 +72,7 @@ class KeySet:
             if self._clock.monotonic() - self._tried_at < _MIN_INTERVAL_SECONDS:
                 return
             self._tried_at = self._clock.monotonic()
-            keys = await _fetch_keys(self._url)
+            keys = await _fetch_keys(self.url)
             self._is_down = keys is None
             if keys is not None:
                 self._keys, self._fetched_at = keys, self._clock.monotonic()

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from llx_mcp.errors import ConfigurationError
+from llx_mcp.errors import ConfigurationError, MissingExtraError
 from llx_mcp.serving.settings import HttpSettings
 
 if TYPE_CHECKING:
@@ -26,14 +26,14 @@ def build_metrics(settings: HttpSettings) -> "Metrics | None":
     """Return what counts, if the settings ask for metrics.
 
     Raises:
-        ConfigurationError: the library is not installed.
+        MissingExtraError: the library is not installed.
     """
     if settings.metrics_port is None:
         return None
     try:
         from llx_mcp.serving.metrics import Metrics
     except ImportError:
-        raise ConfigurationError("--metrics-port needs pip install 'llx-mcp[metrics]'.") from None
+        raise MissingExtraError("--metrics-port", "metrics") from None
     return Metrics()
 
 

@@ -1,7 +1,11 @@
 """Builds the verifier of the chosen mode, and refuses to start a server that anyone could use."""
 
-from mcp.server.auth.routes import build_resource_metadata_url, create_protected_resource_routes
+from urllib.parse import urlsplit
+
+from mcp.server.auth.routes import build_resource_metadata_url, cors_middleware
 from pydantic import AnyHttpUrl
+from starlette.requests import Request
+from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from llx_mcp.errors import ConfigurationError
@@ -31,6 +35,20 @@ def check_exposure(settings: HttpSettings) -> None:
         raise ConfigurationError(
             f"--host {settings.host or '(empty)'}: it says nothing about the names by which clients reach the server. "
             "Set LLX_MCP_HTTP_ALLOWED_HOSTS or --allowed-hosts, such as mcp.example.com, or LLX_MCP_HTTP_PUBLIC_URL."
+        )
+
+
+def check_key(settings: HttpSettings, service: Settings) -> None:
+    """Refuse to serve LlamaCloud without a mode and without a key: no call would work.
+
+    Raises:
+        ConfigurationError: there is no key.
+    """
+    if settings.auth is None:
+        _require_key(
+            service,
+            "--http without --auth: all callers use the key of the server, and LLAMA_CLOUD_API_KEY is not set. Set it. "
+            "With --auth pass-through callers send their own keys, and --local needs none.",
         )
 
 
@@ -78,12 +96,25 @@ def build_metadata_routes(settings: HttpSettings) -> list[Route]:
     """Build the routes of the protected-resource metadata (RFC 9728); none in the other modes."""
     if settings.auth != "oauth" or settings.public_url is None or settings.oauth_issuer is None:
         return []
-    return create_protected_resource_routes(
-        resource_url=AnyHttpUrl(settings.public_url),
-        authorization_servers=[AnyHttpUrl(settings.oauth_issuer)],
-        scopes_supported=list(SCOPES),
-        resource_name="LlamaExtract jobs",
-    )
+    # Addresses stay as they were set: clients compare the issuer exactly, and the SDK's models would change it.
+    metadata = {
+        "resource": settings.public_url,
+        "authorization_servers": [settings.oauth_issuer],
+        "scopes_supported": list(SCOPES),
+        "bearer_methods_supported": ["header"],
+        "resource_name": "LlamaExtract jobs",
+    }
+
+    async def answer(_: Request) -> JSONResponse:
+        return JSONResponse(metadata, headers={"cache-control": "public, max-age=3600"})
+
+    methods = ["GET", "OPTIONS"]
+    path = urlsplit(_build_metadata_url(settings.public_url)).path
+    return [Route(path, cors_middleware(answer, methods), methods=methods)]
+
+
+def _build_metadata_url(public_url: str) -> str:
+    return str(build_resource_metadata_url(AnyHttpUrl(public_url)))
 
 
 def _require_key(service: Settings, message: str) -> None:
@@ -114,5 +145,5 @@ def _build_oauth(settings: HttpSettings, clock: Clock) -> Verifier:
         settings.tenant_claim,
     )
     keys = {} if settings.keys_file is None else read_keys_file(settings.keys_file)
-    metadata_url = build_resource_metadata_url(AnyHttpUrl(settings.public_url))
-    return JwtVerifier(rules, KeySet(settings.oauth_jwks_url, clock), keys, str(metadata_url))
+    metadata_url = _build_metadata_url(settings.public_url)
+    return JwtVerifier(rules, KeySet(settings.oauth_jwks_url, clock), keys, metadata_url)

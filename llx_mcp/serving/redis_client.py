@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import SplitResult, parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 
-from llx_mcp.errors import ConfigurationError
+from llx_mcp.errors import ConfigurationError, MissingExtraError
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -33,7 +33,7 @@ def open_redis(url: str, timeout_seconds: float) -> "Redis":
         from redis.backoff import NoBackoff
         from redis.exceptions import RedisClusterException
     except ImportError:
-        raise ConfigurationError("LLX_MCP_REDIS_URL needs the extra: pip install 'llx-mcp[redis]'.") from None
+        raise MissingExtraError("LLX_MCP_REDIS_URL", "redis") from None
     options: dict[str, Any] = {
         "socket_timeout": timeout_seconds,
         "socket_connect_timeout": timeout_seconds,

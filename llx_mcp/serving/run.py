@@ -19,13 +19,15 @@ from llx_mcp.serving.app import HttpApp, HttpOptions
 from llx_mcp.serving.logs import hide_documents
 from llx_mcp.serving.metrics_server import open_metrics_listener, serve_metrics
 from llx_mcp.serving.modes import check_exposure
-from llx_mcp.serving.settings import HttpSettings
+from llx_mcp.serving.settings import HttpSettings, bracket_host
 
 # For connections that are still open once all calls have been answered.
 _CLOSE_SECONDS = 3
 _BACKLOG = 2048
 # A signal is often sent twice at once: to all processes of a terminal, and by the one that started this one.
 _SAME_SIGNAL_SECONDS = 1.0
+
+_log = logging.getLogger("llx_mcp.serving")
 
 
 def serve_http(settings: HttpSettings, options: HttpOptions) -> None:
@@ -48,12 +50,12 @@ def serve_http(settings: HttpSettings, options: HttpOptions) -> None:
         hide_documents()
         for handler in logging.getLogger().handlers:
             handler.addFilter(RedactingFilter(app.redactor))
-        host = f"[{settings.host}]" if ":" in settings.host else settings.host
-        sys.stderr.write(
-            f"llx-mcp: MCP over streamable HTTP at http://{host}:{port}{settings.path} ({_describe_access(settings)})\n"
-        )
+        announce = _log_always if options.service.log_format == "json" else _print
+        url = f"http://{bracket_host(settings.host)}:{port}{settings.path}"
+        announce(f"MCP over streamable HTTP at {url} ({_describe_access(settings)})")
         if metrics_listener is not None:
-            _say_where_metrics_are(settings, metrics_listener)
+            metrics_port = metrics_listener.getsockname()[1]
+            announce(f"metrics at http://{bracket_host(settings.metrics_host)}:{metrics_port}/metrics")
         # Objects of the start-up are never freed.
         gc.freeze()
         gc.enable()
@@ -133,9 +135,13 @@ async def run_server(
     return stop_signal
 
 
-def _say_where_metrics_are(settings: HttpSettings, listener: socket.socket) -> None:
-    host = f"[{settings.metrics_host}]" if ":" in settings.metrics_host else settings.metrics_host
-    sys.stderr.write(f"llx-mcp: metrics at http://{host}:{listener.getsockname()[1]}/metrics\n")
+def _print(text: str) -> None:
+    sys.stderr.write(f"llx-mcp: {text}\n")
+
+
+def _log_always(text: str) -> None:
+    """Log a text at the level INFO, whatever the level of the log is."""
+    _log.handle(_log.makeRecord(_log.name, logging.INFO, __file__, 0, text, (), None))
 
 
 def _list_options(settings: HttpSettings) -> dict[str, Any]:

@@ -19,6 +19,13 @@ def _split(value: object) -> object:
     return [word.strip() for word in value.split(",") if word.strip()] if isinstance(value, str) else value
 
 
+def _split_secrets(value: object) -> object:
+    words = _split(value)
+    if not words and isinstance(value, str):
+        raise ValueError("it holds no secret")
+    return words
+
+
 Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 
 
@@ -92,7 +99,7 @@ class HttpSettings(EnvironmentSettings):
 
     redis_url: SecretStr | None = Field(None, validation_alias="LLX_MCP_REDIS_URL")
     redis_lease_seconds: float = Field(10.0, ge=1, le=300, validation_alias="LLX_MCP_REDIS_LEASE_SECONDS")
-    webhook_secrets: Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_split)] = Field(
+    webhook_secrets: Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_split_secrets)] = Field(
         (), validation_alias="LLX_MCP_WEBHOOK_SECRETS"
     )
 
@@ -130,10 +137,11 @@ class HttpSettings(EnvironmentSettings):
         """Return the accepted values of `Host`, given the port that is listened on."""
         if self.allowed_hosts:
             return self.allowed_hosts
-        names = ("127.0.0.1", "localhost", "[::1]") if self.is_loopback else (_bracket(self.host),)
+        names = ("127.0.0.1", "localhost", "[::1]") if self.is_loopback else (bracket_host(self.host),)
         public = (urlsplit(self.public_url).netloc,) if self.public_url else ()
         return (*(f"{name}:{port}" for name in names), *public)
 
 
-def _bracket(host: str) -> str:
+def bracket_host(host: str) -> str:
+    """Return a host as it stands in a URL: an IPv6 address in brackets."""
     return f"[{host}]" if ":" in host else host

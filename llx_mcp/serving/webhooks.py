@@ -7,10 +7,10 @@ import hmac
 import json
 from collections import OrderedDict
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
+from typing import Any
 
 from starlette.datastructures import Headers
 from starlette.responses import Response
@@ -94,8 +94,6 @@ class Webhooks:
             message = "LC-Signature is not that of this body. Sign with the secret of LLX_MCP_WEBHOOK_SECRETS."
             raise RefusedError(Refusal(401, "invalid_signature", message))
         event = parse_event(body)
-        if event is None:
-            raise RefusedError(Refusal(400, "invalid_event", "The body is no event of a job."))
         self._check_age(event)
         if self._note(event):
             self.num_accepted += 1
@@ -134,17 +132,35 @@ def find_secret(secrets: Sequence[str], body: bytes, signature: str) -> str | No
     return found
 
 
-def parse_event(body: bytes) -> JobEvent | None:
-    """Return the event of a body; None if it is none."""
-    with suppress(ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError):
+def parse_event(body: bytes) -> JobEvent:
+    """Return the event of a body.
+
+    Raises:
+        RefusedError: it is none; the message names the first field that is missing or has a wrong form.
+    """
+    try:
         event = json.loads(body)
-        data = event["data"]
-        event_id, job_id, timestamp = event["event_id"], data.get("job_id") or data.get("id"), event["timestamp"]
-        if not all(isinstance(value, str) and 0 < len(value) <= _MAX_ID_CHARS for value in (event_id, job_id)):
-            return None
-        sent_at = datetime.fromisoformat(timestamp)
-        return JobEvent(event_id, job_id, sent_at if sent_at.tzinfo else sent_at.replace(tzinfo=UTC))
-    return None
+    except (ValueError, RecursionError):
+        raise _refuse_event("it is not valid JSON") from None
+    fields: Any = event if isinstance(event, dict) else {}
+    data: Any = fields.get("data") if isinstance(fields.get("data"), dict) else {}
+    event_id = _read_id(fields.get("event_id"), "event_id")
+    job_id = _read_id(data.get("job_id") or data.get("id"), "data.job_id, or else data.id,")
+    try:
+        sent_at = datetime.fromisoformat(fields.get("timestamp"))
+    except (ValueError, TypeError, OverflowError):
+        raise _refuse_event("timestamp must be a time in ISO 8601") from None
+    return JobEvent(event_id, job_id, sent_at if sent_at.tzinfo else sent_at.replace(tzinfo=UTC))
+
+
+def _read_id(value: object, field: str) -> str:
+    if not isinstance(value, str) or not 0 < len(value) <= _MAX_ID_CHARS:
+        raise _refuse_event(f"{field} must be a string of 1 to {_MAX_ID_CHARS} characters")
+    return value
+
+
+def _refuse_event(reason: str) -> RefusedError:
+    return RefusedError(Refusal(400, "invalid_event", f"The body is no event of a job: {reason}."))
 
 
 def build_webhooks(settings: HttpSettings, coordination: HasteningCoordination, clock: Clock) -> Webhooks | None:

@@ -42,6 +42,18 @@ def test_http_server_says_where_it_listens_on_a_free_port() -> None:
     assert re.search(r" at http://127\.0\.0\.1:[1-9]\d*/mcp ", line)
 
 
+def test_json_log_begins_with_where_the_server_listens(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LLX_MCP_LOG_FORMAT", "json")
+    command = [*LLX, "serve", "--http", "--port", "0", "--metrics-port", "0", "--local", "--log-level", "error"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE) as process:
+        assert process.stderr
+        lines = [json.loads(process.stderr.readline()) for _ in range(2)]
+        process.terminate()
+    assert [line["level"] for line in lines] == ["INFO", "INFO"]
+    assert re.match(r"MCP over streamable HTTP at http://127\.0\.0\.1:[1-9]\d*/mcp ", lines[0]["message"])
+    assert re.fullmatch(r"metrics at http://127\.0\.0\.1:[1-9]\d*/metrics", lines[1]["message"])
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -103,6 +115,19 @@ def test_unknown_flag_shows_the_usage_of_its_command(arguments: tuple[str, ...])
 def test_port_without_http_is_refused() -> None:
     run = run_command("serve", "--local", "--port", "8000", exit_status=2)
     assert run.stderr.startswith("llx-mcp: --port: only with --http")
+
+
+def test_folder_with_http_is_refused(tmp_path: Path) -> None:
+    run = run_command("serve", "--http", "--local", "--files", str(tmp_path), exit_status=2)
+    assert run.stderr.startswith("llx-mcp: --files: only without --http")
+
+
+@pytest.mark.parametrize("key", ["", " "])
+def test_http_without_a_mode_needs_a_key(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LLAMA_CLOUD_API_KEY", key)
+    run = run_command("serve", "--http", "--port", "0", exit_status=2)
+    assert run.stderr.startswith("llx-mcp: --http without --auth: all callers use the key of the server, and LLAMA_")
+    assert "pass-through" in run.stderr
 
 
 @pytest.mark.parametrize("name", ["items.foo", "items"])

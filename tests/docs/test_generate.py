@@ -1,14 +1,23 @@
 """The generated parts of the documentation are current, and say what they leave out."""
 
+import re
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
+from mcp import Client
 from mcp_types import Tool
 
 from docs.draw import draw_call, draw_demo
-from docs.generate import find_outdated, format_call, render_files, shorten
+from docs.generate import REFERENCE, find_outdated, format_call, render_files, shorten
 from docs.reference import render_reference
+from llx_mcp import outputs
+from llx_mcp.backends import open_local_backend
+from llx_mcp.jobs.creation_options import CreationOptions
+from llx_mcp.jobs.reader_options import ReaderOptions
+from llx_mcp.server.app import build_server
+from llx_mcp.settings import Permission
 from tests.conftest import ROOT
+from tests.docs.pages import DOCS
 
 TABLE = {"type": "object", "properties": {"columns": {"type": "array"}, "rows": {"type": "array"}}}
 
@@ -27,6 +36,19 @@ def build_tool(name: str, fields: dict[str, Any]) -> Tool:
 async def test_generated_parts_are_current() -> None:
     outdated = [str(path.relative_to(ROOT)) for path in find_outdated(await render_files())]
     assert outdated == [], "run `make docs`, and commit what it writes"
+
+
+async def test_every_tool_is_on_the_pages_with_its_arguments_and_its_output_model() -> None:
+    options = ReaderOptions(creation=CreationOptions(frozenset(get_args(Permission)), (ROOT,)))
+    async with Client(build_server(open_local_backend(None), options=options)) as client:
+        tools = {tool.name: tool for tool in (await client.list_tools()).tools}
+    sections = dict(re.findall(r"^## (\w+)\n(.*?)(?=^## )", REFERENCE.read_text(), re.DOTALL | re.MULTILINE))
+    models = dict(re.findall(r"^\| `(\w+)` \| `(\w+)` \|$", (DOCS / "answer-format.md").read_text(), re.MULTILINE))
+    assert list(sections) == list(models) == list(tools)
+    assert "delete_extract_job" in tools
+    for name, tool in tools.items():
+        assert [word for word in tool.input_schema["properties"] if f"\n| `{word}` | " not in sections[name]] == []
+        assert getattr(outputs, models[name]).model_fields.keys() == (tool.output_schema or {})["properties"].keys()
 
 
 def test_file_with_another_text_is_out_of_date(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import re
 import shlex
 import subprocess
 import sys
+import textwrap
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -73,6 +74,12 @@ def test_every_json_and_toml_block_can_be_read() -> None:
 def test_every_python_block_compiles() -> None:
     for name, block in blocks("python"):
         compile(block, name, "exec")
+
+
+def test_proxy_on_the_page_is_that_of_the_file() -> None:
+    ((_, block),) = blocks("nginx")
+    assert {"upstream llx_mcp {", "server {"} <= set(block.splitlines())
+    assert (ROOT / "deploy" / "nginx.conf").read_text().endswith(f"\n{textwrap.indent(block, '    ')}}}\n")
 
 
 def test_examples_run() -> None:

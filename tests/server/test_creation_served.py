@@ -66,7 +66,7 @@ async def test_loop_on_the_embedded_api_needs_no_flag(tmp_path: Path) -> None:
 
 async def test_server_over_http_reads_no_files(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
-    with serving_http("--local", "--files", str(folder)) as served:
+    with serving_http("--local") as served:
         async with Client(served.url) as client:
             (tool,) = [tool for tool in (await client.list_tools()).tools if tool.name == "create_extract_job"]
             assert "file" not in tool.input_schema["properties"]

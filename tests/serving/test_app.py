@@ -5,7 +5,17 @@ from typing import Any
 import anyio
 import pytest
 
-from tests.serving.replicas import LEGACY, MODERN, URL, KeyedService, build_message, open_replica, open_replicas
+from tests.serving.replicas import (
+    LEGACY,
+    MODERN,
+    URL,
+    Answer,
+    KeyedService,
+    build_message,
+    open_replica,
+    open_replicas,
+)
+from tests.waiting import until
 
 KEY, OTHER_KEY = "llx-key-of-one-caller", "llx-key-of-another-caller"
 VERSIONS = pytest.mark.parametrize("version", [LEGACY, MODERN])
@@ -50,6 +60,15 @@ async def test_other_host_is_refused(host: str, service: KeyedService) -> None:
     async with open_replica(service, auth="pass-through") as replica:
         answer = await replica.send("ping", {}, KEY, LEGACY, host=host)
         assert (answer.status, answer.message["error"]) == (421, "unknown_host")
+        message = answer.message["error_description"]
+        assert f'the host "{host}". The operator can add it to LLX_MCP_HTTP_ALLOWED_HOSTS.' in message
+
+
+async def test_long_host_is_shown_cut(service: KeyedService) -> None:
+    async with open_replica(service) as replica:
+        answer = await replica.send("ping", {}, None, LEGACY, host="e" * 5_000)
+    assert answer.status == 421
+    assert len(answer.message["error_description"]) < 500
 
 
 async def test_page_of_other_origin_is_refused(service: KeyedService) -> None:
@@ -62,6 +81,7 @@ async def test_page_of_other_origin_is_refused(service: KeyedService) -> None:
         }.items():
             answer = await replica.send("ping", {}, KEY, LEGACY, host="mcp.example.com", origin=origin)
             assert answer.status == status, origin
+            assert status == 200 or f'"{origin}"' in answer.message["error_description"]
 
 
 async def test_host_is_checked_without_authentication_too(service: KeyedService) -> None:
@@ -139,9 +159,11 @@ async def test_large_body_and_large_headers_are_refused(service: KeyedService) -
 async def test_path_is_that_of_the_settings(service: KeyedService) -> None:
     content, headers = build_message("ping", {}, LEGACY)
     async with open_replica(service, path="/extract/v1") as replica:
-        for path, status in {"/extract/v1": 200, "/mcp": 404}.items():
+        for path, status in {"/extract/v1": 200, "/mcp": 404, "/extract/v1/": 404}.items():
             response = await replica.http.post(URL.replace("/mcp", path), content=content, headers=headers)
             assert response.status_code == status
+            if status == 404:
+                assert "The path of the MCP endpoint is /extract/v1." in response.json()["error_description"]
 
 
 async def test_stopping_server_ends_subscriptions_with_their_result(service: KeyedService) -> None:
@@ -163,11 +185,42 @@ async def test_stopping_server_ends_subscriptions_with_their_result(service: Key
     assert "result" in answers[0].message
 
 
-async def test_wait_that_the_service_does_not_answer_ends_within_the_grace_time() -> None:
-    class Silent(KeyedService):
-        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-            await anyio.sleep_forever()
+class Silent(KeyedService):
+    """A service that answers nothing.
 
+    Attributes:
+        num_asked: how many requests have come.
+    """
+
+    num_asked = 0
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        self.num_asked += 1
+        await anyio.sleep_forever()
+
+
+async def test_call_that_outlives_the_grace_time_is_answered_with_an_error(caplog: pytest.LogCaptureFixture) -> None:
+    answers: dict[str, Answer] = {}
+    service = Silent()
+    async with open_replica(service, auth="pass-through", grace_seconds=0) as replica:
+
+        async def read(version: str) -> None:
+            answers[version] = await replica.call("get_extract_job", f"{KEY}-{version}", version, job_id="ext-1")
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(read, LEGACY)
+            group.start_soon(read, MODERN)
+            await until(lambda: service.num_asked == 2)
+            await replica.app.stop()
+    assert replica.app.calls.num_open == 0
+    text = "This server has stopped before the call ended. Call again; another answers."
+    # The stream of the old version has begun before the answer is known.
+    assert (answers[LEGACY].status, answers[LEGACY].message["error"]["message"]) == (200, text)
+    assert (answers[MODERN].status, answers[MODERN].message["error_description"]) == (503, text)
+    assert caplog.records == []
+
+
+async def test_wait_that_the_service_does_not_answer_ends_within_the_grace_time() -> None:
     answers = []
     async with open_replica(Silent(), auth="pass-through", grace_seconds=1) as replica:
 

@@ -233,7 +233,7 @@ def test_address_for_others_needs_a_mode(tmp_path: Path) -> None:
 
 def test_setting_that_cannot_be_used_is_one_line() -> None:
     command = [*LLX, "serve", "--http", "--port", "0"]
-    environment = {**os.environ, "HTTPS_PROXY": "socks://user:password@proxy.example"}
+    environment = {**os.environ, "LLAMA_CLOUD_API_KEY": "llx-key", "HTTPS_PROXY": "socks://user:password@proxy.example"}
     run = subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment)
     assert run.returncode == 2
     assert "The proxy or certificate settings of the environment are not valid" in run.stderr

@@ -83,6 +83,7 @@ def test_issuer_without_a_key_for_its_callers_is_refused(key: str | None, monkey
         {"trusted_proxies": "everyone"},
         {"path": "mcp"},
         {"max_calls": 0},
+        {"webhook_secrets": " , "},
     ],
 )
 def test_unsafe_value_is_refused(values: dict[str, Any]) -> None:

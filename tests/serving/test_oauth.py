@@ -45,7 +45,7 @@ async def open_oauth(clock: StandingClock | None = None, **settings: Any) -> Asy
     async with (
         open_issuer() as issuer,
         open_replica(
-            service, base=base, clock=clock or StandingClock(), oauth_jwks_url=issuer.url, **chosen, **settings
+            service, base=base, clock=clock or StandingClock(), oauth_jwks_url=issuer.url, **(chosen | settings)
         ) as replica,
     ):
         yield replica, issuer
@@ -101,35 +101,51 @@ def forge_symmetric(issuer: Issuer) -> str:
     return (signed + b"." + mac).decode()
 
 
-BAD_TOKENS: dict[str, Callable[[Issuer], str]] = {
-    "expired": lambda issuer: issuer.sign(exp=int(time.time()) - 120),
-    "without expiry": lambda issuer: issuer.sign(exp=None),
-    "endless": lambda issuer: issuer.sign(exp=1e400),
-    "not valid yet": lambda issuer: issuer.sign(nbf=int(time.time()) + 600),
-    "of another audience": lambda issuer: issuer.sign(aud="https://other.example"),
-    "without audience": lambda issuer: issuer.sign(aud=None),
-    "of another issuer": lambda issuer: issuer.sign(iss="https://evil.example"),
-    "without issuer": lambda issuer: issuer.sign(iss=None),
-    "without subject": lambda issuer: issuer.sign(sub=None),
-    "signed with another key": lambda issuer: issuer.sign(key=make_rsa_key("forged")),
-    "of an unknown key": lambda issuer: issuer.sign(key_id="unknown"),
-    "alg none": forge_none,
-    "signed with the public key": forge_symmetric,
-    "algorithm that is not listed": lambda issuer: issuer.sign(algorithm="RS512"),
-    "changed": lambda issuer: issuer.sign()[:-6] + "AAAAAA",
-    "cut": lambda issuer: issuer.sign()[:200],
-    "no JWT": lambda _: "llx-key-of-the-company",
+# Each with what the log says of it.
+BAD_TOKENS: dict[str, tuple[Callable[[Issuer], str], str]] = {
+    "expired": (lambda issuer: issuer.sign(exp=int(time.time()) - 120), "expired (exp), by more than 60 s"),
+    "without expiry": (lambda issuer: issuer.sign(exp=None), "it has no exp"),
+    "endless": (lambda issuer: issuer.sign(exp=1e400), "not a valid JWT"),
+    "not valid yet": (lambda issuer: issuer.sign(nbf=int(time.time()) + 600), "not valid yet (nbf, iat)"),
+    "of another audience": (
+        lambda issuer: issuer.sign(aud="https://other.example"),
+        f"its audience (aud) is not {AUDIENCE}",
+    ),
+    "without audience": (lambda issuer: issuer.sign(aud=None), "it has no aud"),
+    "of another issuer": (
+        lambda issuer: issuer.sign(iss="https://evil.example"),
+        f"its issuer (iss) is not exactly {ISSUER}",
+    ),
+    "without issuer": (lambda issuer: issuer.sign(iss=None), "it has no iss"),
+    "without subject": (lambda issuer: issuer.sign(sub=None), "it has no sub"),
+    "signed with another key": (lambda issuer: issuer.sign(key=make_rsa_key("forged")), "its signature is not that of"),
+    "of an unknown key": (lambda issuer: issuer.sign(key_id="unknown"), "no key with its id (kid) at http://127.0.0.1"),
+    "alg none": (forge_none, "its algorithm (alg) is none of RS256, PS256, ES256, EdDSA"),
+    "signed with the public key": (forge_symmetric, "its algorithm (alg)"),
+    "algorithm that is not listed": (lambda issuer: issuer.sign(algorithm="RS512"), "its algorithm (alg)"),
+    "changed": (lambda issuer: issuer.sign()[:-6] + "AAAAAA", "its signature"),
+    "cut": (lambda issuer: issuer.sign()[:200], "not a valid JWT"),
+    "no JWT": (lambda _: "llx-key-of-the-company", "not a valid JWT"),
 }
 
 
 @pytest.mark.filterwarnings("ignore::jwt.warnings.InsecureKeyLengthWarning")
 @pytest.mark.parametrize("name", BAD_TOKENS)
-async def test_bad_token_gets_a_challenge(name: str) -> None:
+async def test_bad_token_gets_a_challenge_and_the_log_says_why(name: str, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "llx_mcp.serving")
+    make, reason = BAD_TOKENS[name]
     async with open_oauth() as (replica, issuer):
         assert (await get(replica, issuer.sign())).status == 200
-        answer = await get(replica, BAD_TOKENS[name](issuer))
+        assert caplog.messages == []
+        token = make(issuer)
+        answer = await get(replica, token)
         assert (answer.status, answer.message["error"]) == (401, "invalid_token")
         assert 'error="invalid_token"' in answer.headers["www-authenticate"]
+        assert reason not in answer.text
+    (line,) = caplog.messages
+    assert reason in line
+    # The log shows what is expected, and no part of what was sent.
+    assert not [part for part in (*token.split("."), "other.example", "evil.example") if part and part in line]
 
 
 async def test_request_without_token_learns_where_to_get_one() -> None:
@@ -142,8 +158,20 @@ async def test_request_without_token_learns_where_to_get_one() -> None:
         assert url == "https://mcp.example.com/.well-known/oauth-protected-resource/mcp"
         metadata = (await replica.http.get(url)).json()
     assert metadata["resource"] == AUDIENCE
-    assert [server.rstrip("/") for server in metadata["authorization_servers"]] == [ISSUER]
+    assert metadata["authorization_servers"] == [ISSUER]
     assert metadata["scopes_supported"] == ["extract:read", "extract:write"]
+
+
+@pytest.mark.parametrize("issuer", ["http://127.0.0.1:8700", "https://Login.example:443/", "https://a.example/realm"])
+async def test_metadata_names_issuer_and_address_exactly_as_they_were_set(issuer: str) -> None:
+    async with open_oauth(oauth_issuer=issuer, public_url="https://mcp.example.com") as (replica, _):
+        url = "https://mcp.example.com/.well-known/oauth-protected-resource"
+        answer = await replica.http.get(url, headers={"origin": "https://client.example"})
+    assert answer.headers["access-control-allow-origin"] == "*"
+    assert answer.headers["cache-control"] == "public, max-age=3600"
+    metadata = answer.json()
+    assert (metadata["resource"], metadata["authorization_servers"]) == ("https://mcp.example.com", [issuer])
+    assert metadata["bearer_methods_supported"] == ["header"]
 
 
 async def test_clock_skew_is_allowed_within_the_limit() -> None:

@@ -50,7 +50,7 @@ def test_json_log_names_the_request_and_never_its_key(tmp_path: Path) -> None:
         assert httpx.post(server.url, content=content, headers=headers, timeout=60).status_code == 200
         assert httpx.post(f"{server.url}/{KEY}", content=content, headers=headers, timeout=60).status_code == 404
         text = log.read_text()
-    lines = [json.loads(line) for line in text.splitlines() if not line.startswith("llx-mcp: ")]
+    lines = [json.loads(line) for line in text.splitlines()]
     accesses = [line for line in lines if line["logger"] == "uvicorn.access"]
     assert [line["request_id"] for line in accesses] == ["req-7", "req-7"]
     assert '"POST /mcp HTTP/1.1" 200' in accesses[0]["message"]

@@ -17,6 +17,7 @@ from llx_mcp.jobs.poll_schedule import PollSchedule
 from llx_mcp.jobs.reader_options import ReaderOptions
 from llx_mcp.local.webhooks import Webhook, WebhookEvent, build_headers
 from llx_mcp.serving.webhooks import MAX_BODY_BYTES, find_secret
+from tests.docs.pages import blocks
 from tests.serving.replicas import KeyedService, Replica, open_replica
 from tests.waiting import until
 
@@ -97,27 +98,43 @@ async def test_age_is_limited(age_seconds: float, status: int) -> None:
             assert answer.json()["error"] == "stale_event"
 
 
+TIME = "2026-01-01T00:00:00Z"
+
+
 @pytest.mark.parametrize(
-    "content",
+    ("content", "reason"),
     [
-        b"",
-        b"[]",
-        b"{",
-        b"\xff",
-        b"[" * 30_000,
-        b'{"event_id":"e","timestamp":"2026-01-01T00:00:00Z"}',
-        b'{"event_id":"e","timestamp":"2026-01-01T00:00:00Z","data":[]}',
-        b'{"event_id":7,"timestamp":"2026-01-01T00:00:00Z","data":{"id":"ext-1"}}',
-        b'{"event_id":"e","timestamp":"today","data":{"id":"ext-1"}}',
-        b'{"event_id":"e","timestamp":1,"data":{"id":"ext-1"}}',
-        json.dumps({"event_id": "e", "timestamp": "2026-01-01T00:00:00Z", "data": {"id": "x" * 300}}).encode(),
+        (b"", "it is not valid JSON"),
+        (b"{", "it is not valid JSON"),
+        (b"\xff", "it is not valid JSON"),
+        (b"[" * 30_000, "it is not valid JSON"),
+        (b"[]", "event_id must be"),
+        ({"event_id": "e", "timestamp": TIME}, "data.job_id, or else data.id, must be a string of 1 to 200 characters"),
+        ({"event_id": "e", "timestamp": TIME, "data": []}, "data.job_id"),
+        ({"event_id": "e", "timestamp": TIME, "data": {"id": "x" * 300}}, "data.job_id"),
+        ({"event_id": 7, "timestamp": TIME, "data": {"id": "ext-1"}}, "event_id must be"),
+        ({"event_id": "e", "data": {"id": "ext-1"}}, "timestamp must be a time in ISO 8601"),
+        ({"event_id": "e", "timestamp": "today", "data": {"id": "ext-1"}}, "timestamp must be"),
+        ({"event_id": "e", "timestamp": 1, "data": {"id": "ext-1"}}, "timestamp must be"),
     ],
-    ids=range(11),
+    ids=range(12),
 )
-async def test_signed_nonsense_is_refused(content: bytes) -> None:
+async def test_signed_nonsense_is_refused_with_the_field_that_is_wrong(content: Any, reason: str) -> None:
     async with receiver() as replica:
-        answer = await post(replica, content, signed(content))
+        body = content if isinstance(content, bytes) else json.dumps(content).encode()
+        answer = await post(replica, body, signed(body))
         assert (answer.status_code, answer.json()["error"]) == (400, "invalid_event")
+        assert f"The body is no event of a job: {reason}" in answer.json()["error_description"]
+
+
+async def test_event_of_the_page_is_accepted() -> None:
+    (block,) = [block for _, block in blocks("python") if "LC-Signature" in block]
+    names: dict[str, Any] = {}
+    # All but the request itself, which goes to the server of this test.
+    exec(block.partition("answer =")[0].replace("whsec-...", SECRET), names)  # noqa: S102 - a block of our own page
+    async with receiver() as replica:
+        answer = await post(replica, names["body"], {"lc-signature": f"sha256={names['signature']}"})
+        assert answer.status_code == 204
 
 
 async def test_large_body_is_refused_whether_or_not_it_says_so() -> None:
