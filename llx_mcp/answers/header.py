@@ -107,18 +107,17 @@ def add_message(builder: AnswerBuilder, name: str, message: str, resource: str |
         builder.omit(Omission(what=f"characters of {name}", count=len(line) - most, resource=resource))
 
 
-def describe_no_result(job: "Job", request: JobRequest, describe_step: Callable[[NextStep], str]) -> str:
+def describe_no_result(header: Header, describe_step: Callable[[NextStep], str]) -> str:
     """Describe in one line why a job has no result, and what to do.
 
     Args:
-        job: a job without a result.
-        request: the request that the next step belongs to.
+        header: the header of a job without a result.
         describe_step: writes a next step in the words of its reader.
     """
-    reason = f' Reason given by the service: "{excerpt(job.error_message, _REASON_CHARS)}"' if job.error_message else ""
-    *_, shortest = build_next_steps(job, request, None)
+    reason = f' Reason given by the service: "{excerpt(header.error, _REASON_CHARS)}"' if header.error else ""
+    *_, shortest = header.next_steps
     steps = " ".join(map(describe_step, shortest))
-    return f"The job is {sanitize_line(job.status, _WORD_CHARS)} and has no result.{reason} {steps}"
+    return f"The job is {header.status} and has no result.{reason} {steps}"
 
 
 def format_time(moment: datetime) -> str:

@@ -2,12 +2,13 @@
 
 import sys
 from contextlib import AbstractAsyncContextManager
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llx_mcp.answers.budget import Answer
-from llx_mcp.answers.header import describe_no_result
+from llx_mcp.answers.header import build_header, describe_no_result
 from llx_mcp.answers.output_base import Output
 from llx_mcp.answers.outputs import JobListOutput, JobOutput, WaitOutput
 from llx_mcp.answers.plurals import format_count
@@ -157,7 +158,8 @@ async def _fetch_document(setup: CommandSetup, request: JobRequest) -> "Document
     async with open_command_reader(setup) as reader:
         job = await reader.fetch(request)
     if not job.has_result:
-        raise ArgumentError(describe_no_result(job, request, partial(describe_next_step, source=setup.source_flags)))
+        header = build_header(job, request, now=datetime.now(UTC))
+        raise ArgumentError(describe_no_result(header, partial(describe_next_step, source=setup.source_flags)))
     return JobSections(job.sections).document
 
 
