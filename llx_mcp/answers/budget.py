@@ -83,6 +83,7 @@ class AnswerBuilder:
         """
         self._head = head
         self._parts: dict[str, Any] = {}
+        self.max_chars = max_chars
         # A structured form of n parts has n - 1 commas, and part_cost counts n.
         self._budget = Cost(max_chars, max_chars - _BRACES + _COMMA)
         self.room = self._budget - head_cost(head) - part_cost("omitted", [_MORE])

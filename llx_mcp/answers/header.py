@@ -1,13 +1,15 @@
 """The header of an answer about a job: its status, what is known of it, and what to do where it has no result."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from llx_mcp.answers.budget import NOTICE, AnswerBuilder
-from llx_mcp.answers.outputs import Facts, JobFields, JobOutput, NextStep
+from llx_mcp.answers.budget import NOTICE, AnswerBuilder, part_cost
+from llx_mcp.answers.outputs import Facts, JobFields, JobOutput, NextStep, Omission
 from llx_mcp.answers.requests import JobRequest
-from llx_mcp.result.sanitize import sanitize_line
+from llx_mcp.errors import excerpt
+from llx_mcp.result.sanitize import sanitize_line, sanitize_text, truncate
 
 if TYPE_CHECKING:
     from llx_mcp.models import Job
@@ -18,6 +20,9 @@ STUCK = (
 )
 FREE = "Waiting changes and bills nothing."
 
+# The most characters of a message of the service in an answer, and in the text of an error.
+MESSAGE_CHARS = 1_000
+_REASON_CHARS = 500
 # Real jobs took from 22 s (2 pages) to 590 s (90 pages).
 _SHORTEST_SECONDS, _LONGEST_SECONDS = 22.0, 590.0
 _SECONDS_A_PAGE = 590 / 90
@@ -36,6 +41,7 @@ class Header:
         facts: what else is known of it; None where nothing is.
         next_steps: what to do about a job without a result, in full and then shorter; empty where there is a result.
         error: the service's reason for a failure.
+        resource: URI of the whole job; None where there is no reason, which it would hold in full.
     """
 
     job_id: str
@@ -43,6 +49,7 @@ class Header:
     facts: Facts | None = None
     next_steps: tuple[tuple[NextStep, ...], ...] = ()
     error: str | None = None
+    resource: str | None = None
 
 
 def build_header(job: "Job", request: JobRequest, *, now: datetime, waited_seconds: float | None = None) -> Header:
@@ -50,18 +57,27 @@ def build_header(job: "Job", request: JobRequest, *, now: datetime, waited_secon
     steps = build_next_steps(job, request, describe_overdue(job, now))
     facts = build_facts(job, now=now, waited_seconds=waited_seconds)
     job_id, status = sanitize_line(job.id, _ID_CHARS), sanitize_line(job.status, _WORD_CHARS)
-    return Header(job_id, status, facts if facts.model_fields_set else None, steps, job.error_message)
+    known = facts if facts.model_fields_set else None
+    resource = request.resource() if job.error_message else None
+    return Header(job_id, status, known, steps, job.error_message, resource)
 
 
 def start_answer(header: Header, max_chars: int, output_type: type[JobFields]) -> AnswerBuilder:
-    """Start an answer about a job: its status, and the notice or, where there is no result, the next steps."""
-    return _start(header, output_type(job_id=header.job_id, status=header.status), max_chars)
+    """Start an answer about a job: its status, and the notice or, where there is no result, why and what to do."""
+    builder = _start(header, output_type(job_id=header.job_id, status=header.status), max_chars)
+    if header.error and header.next_steps:
+        add_message(builder, "error", header.error, header.resource)
+    return builder
 
 
 def start_summary(header: Header, max_chars: int) -> AnswerBuilder:
     """Start the summary of a job, which has the facts too."""
     head = JobOutput(job_id=header.job_id, status=header.status)
-    return _start(header, head if header.facts is None else head.model_copy(update={"facts": header.facts}), max_chars)
+    head = head if header.facts is None else head.model_copy(update={"facts": header.facts})
+    builder = _start(header, head, max_chars)
+    if header.error:
+        add_message(builder, "error", header.error, header.resource)
+    return builder
 
 
 def _start(header: Header, head: JobFields, max_chars: int) -> AnswerBuilder:
@@ -71,6 +87,37 @@ def _start(header: Header, head: JobFields, max_chars: int) -> AnswerBuilder:
     else:
         builder.add("notice", NOTICE)
     return builder
+
+
+def add_message(builder: AnswerBuilder, name: str, message: str, resource: str | None) -> None:
+    """Add a message of the service, cut where it is long: one real message has 466,000 characters.
+
+    Args:
+        builder: the answer.
+        name: the field for it.
+        message: the message.
+        resource: URI of what holds the whole message.
+    """
+    line = " ".join(sanitize_text(message).split())
+    full = part_cost(name, truncate(line, MESSAGE_CHARS))
+    most = min(MESSAGE_CHARS, builder.max_chars // 8)
+    builder.unmet += full - part_cost(name, truncate(line, most))
+    builder.add(name, truncate(line, most))
+    if len(line) > most:
+        builder.omit(Omission(what=f"characters of {name}", count=len(line) - most, resource=resource))
+
+
+def describe_no_result(header: Header, describe_step: Callable[[NextStep], str]) -> str:
+    """Describe in one line why a job has no result, and what to do.
+
+    Args:
+        header: the header of a job without a result.
+        describe_step: writes a next step in the words of its reader.
+    """
+    reason = f' Reason given by the service: "{excerpt(header.error, _REASON_CHARS)}"' if header.error else ""
+    *_, shortest = header.next_steps
+    steps = " ".join(map(describe_step, shortest))
+    return f"The job is {header.status} and has no result.{reason} {steps}"
 
 
 def format_time(moment: datetime) -> str:

@@ -87,6 +87,22 @@ def parse_time(name: str, text: str | None, *, is_end: bool = False) -> datetime
         ) from None
 
 
+def parse_period(since: str | None, until: str | None) -> tuple[datetime | None, datetime | None]:
+    """Parse the first and the last moment of a list, as `parse_time` does.
+
+    Raises:
+        ArgumentError: one is no time, or the first is after the last.
+    """
+    first, last = parse_time("created_since", since), parse_time("created_until", until, is_end=True)
+    if first is not None and last is not None and first > last:
+        given = excerpt(repr(since), 60), excerpt(repr(until), 60)
+        raise ArgumentError(
+            f"created_since (given: {given[0]}) is later than the end of the period (given: {given[1]}), so no job can "
+            "pass. Give the earlier time first, or leave one out."
+        )
+    return first, last
+
+
 class JobListBuilder:
     """Builds the answer to a list."""
 

@@ -104,13 +104,16 @@ def parse_pages(text: str, known: Sequence[int]) -> tuple[list[int], list[int]]:
         known: page numbers, ascending.
 
     Raises:
-        ArgumentError: the text is something else.
+        ArgumentError: the text is something else, or a range is reversed.
     """
     parts = [part.strip() for part in text.split(",") if part.strip()]
     found = [_RANGE.match(part) for part in parts]
     if not parts or len(parts) > _MAX_RANGES or not all(found):
         raise ArgumentError("pages: give page numbers from 1, such as 3 or 3-5,9.")
     ranges = [(int(match[1]), int(match[2] or match[1])) for match in found if match]
+    if turned := next(((first, last) for first, last in ranges if first > last), None):
+        first, last = turned
+        raise ArgumentError(f"pages: the range {first}-{last} is reversed. Give the first page first: {last}-{first}.")
     named = [number for number in known if any(first <= number <= last for first, last in ranges)]
     unknown = [first for first, last in ranges if not any(first <= number <= last for number in named)]
     return named, unknown

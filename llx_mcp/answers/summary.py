@@ -19,7 +19,7 @@ from llx_mcp.answers.budget import Answer, AnswerBuilder, Cost, TableBuilder, pa
 from llx_mcp.answers.cells import CELLS, cite_all
 from llx_mcp.answers.citation_checks import CitationChecks, open_checks
 from llx_mcp.answers.compact_tables import pack
-from llx_mcp.answers.header import Header, start_summary
+from llx_mcp.answers.header import MESSAGE_CHARS, Header, add_message, start_summary
 from llx_mcp.answers.limits import MAX_CHARS
 from llx_mcp.answers.outputs import Call, NextStep, Omission, Sections
 from llx_mcp.answers.provenance import ConfidenceRanking
@@ -28,7 +28,7 @@ from llx_mcp.answers.schema_text import LEGEND as SCHEMA_LEGEND
 from llx_mcp.answers.schema_text import UNKNOWN, describe_schema
 from llx_mcp.answers.shape import Shape, describe_shape
 from llx_mcp.evidence.grounding import Grounder
-from llx_mcp.result.sanitize import sanitize_json, sanitize_text, truncate
+from llx_mcp.result.sanitize import sanitize_json, truncate
 from llx_mcp.result.sections import JobSections
 from llx_mcp.result.sql_tables import FIELDS, find_sql_tables
 
@@ -41,7 +41,6 @@ _OWN_SECTIONS = frozenset({"extract_result", "extract_metadata", "configuration"
 _SECTIONS_SHARE = 0.9
 _MIN_RANKED = 3
 _MAX_DEPTH = 64
-_MESSAGE_CHARS = 1_000
 _SHORTEST_CELL = 8
 _LOW_SHARE = 0.3
 # Nobody is advised to read more than this at once.
@@ -57,9 +56,9 @@ def summarize(sections: JobSections, header: Header, request: JobRequest, eviden
     with_metadata = "extract_metadata" in request.expand
     ranking = ConfidenceRanking(sections.document if with_metadata else sections.bare_document)
     builder = start_summary(header, request.max_chars)
-    _add_message(builder, "error", header.error, request)
-    _add_message(builder, "metadata_error", ranking.document.error, request)
-    _add_sections(builder, sections, request, ranking.document.error)
+    if error := ranking.document.error:
+        add_message(builder, "metadata_error", error, request.resource())
+    _add_sections(builder, sections, request, error)
     if sections.has_result:
         document = ranking.document
         checks = open_checks(document, evidence)
@@ -106,19 +105,6 @@ class _Content:
     @property
     def num_values(self) -> int:
         return self.ranking.document.num_values
-
-
-def _add_message(builder: AnswerBuilder, name: str, message: str | None, request: JobRequest) -> None:
-    """Add a message of the service, cut where it is long: one real message has 466,000 characters."""
-    if not message:
-        return
-    line = " ".join(sanitize_text(message).split())
-    full = part_cost(name, truncate(line, _MESSAGE_CHARS))
-    most = min(_MESSAGE_CHARS, request.max_chars // 8)
-    builder.unmet += full - part_cost(name, truncate(line, most))
-    builder.add(name, truncate(line, most))
-    if len(line) > most:
-        builder.omit(Omission(what=f"characters of {name}", count=len(line) - most, resource=request.resource()))
 
 
 def _add_sections(builder: AnswerBuilder, sections: JobSections, request: JobRequest, error: str) -> None:
@@ -180,7 +166,7 @@ def _without_error(values: dict[str, Any], shown: str) -> dict[str, Any]:
     if not isinstance(error, str):
         return values
     rest = {name: value for name, value in values.items() if name != "error"}
-    return rest if error == shown else {**rest, "error": truncate(error, _MESSAGE_CHARS)}
+    return rest if error == shown else {**rest, "error": truncate(error, MESSAGE_CHARS)}
 
 
 def _omission_of_section(name: str, num_chars: int, need_chars: int, request: JobRequest) -> Omission:

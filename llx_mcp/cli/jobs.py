@@ -2,10 +2,13 @@
 
 import sys
 from contextlib import AbstractAsyncContextManager
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llx_mcp.answers.budget import Answer
+from llx_mcp.answers.header import build_header, describe_no_result
 from llx_mcp.answers.output_base import Output
 from llx_mcp.answers.outputs import JobListOutput, JobOutput, WaitOutput
 from llx_mcp.answers.plurals import format_count
@@ -13,8 +16,8 @@ from llx_mcp.answers.requests import JobListRequest, JobRequest, WaitRequest
 from llx_mcp.cli.files import check_target, replace_file
 from llx_mcp.cli.setup import CommandSetup, open_store
 from llx_mcp.cli.waiting_line import WaitingLine, run_waiting
-from llx_mcp.cli.wording import describe_error, print_error, render_for_people
-from llx_mcp.errors import ArgumentError, LlxError, excerpt
+from llx_mcp.cli.wording import describe_error, describe_next_step, print_error, render_for_people
+from llx_mcp.errors import ArgumentError, LlxError
 from llx_mcp.jobs.clock import SystemClock
 from llx_mcp.jobs.progress import WaitProgress, describe_progress
 from llx_mcp.jobs.reader import JobReader, open_reader
@@ -159,7 +162,8 @@ async def _fetch_document(setup: CommandSetup, request: JobRequest) -> "Document
     async with open_command_reader(setup) as reader:
         job = await reader.fetch(request)
     if not job.has_result:
-        raise ArgumentError(f"The job is {excerpt(job.status, 24)} and has no result to export.")
+        header = build_header(job, request, now=datetime.now(UTC))
+        raise ArgumentError(describe_no_result(header, partial(describe_next_step, source=setup.source_flags)))
     return JobSections(job.sections).document
 
 

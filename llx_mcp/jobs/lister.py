@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from llx_mcp.answers.job_list import JobListBuilder, ListPosition, decode_position, parse_time
+from llx_mcp.answers.job_list import JobListBuilder, ListPosition, decode_position, parse_period
 from llx_mcp.answers.requests import JobListRequest
 from llx_mcp.errors import BadResponseError, UpstreamError
 from llx_mcp.jobs.call_limit import limit_call
@@ -53,12 +53,13 @@ class _Pages:
         self.num_added = 0
         self._fetcher = fetcher
         self._scope = request.scope
+        since, until = parse_period(request.created_since, request.created_until)
         self._wanted = JobFilter(
             statuses=(request.status,) if request.status else (),
             file_input=request.file_input,
             configuration_id=request.configuration_id,
-            created_since=parse_time("created_since", request.created_since),
-            created_until=parse_time("created_until", request.created_until, is_end=True),
+            created_since=since,
+            created_until=until,
         )
         self._position = decode_position(cursor, request)
         self._token = self._position.page_token

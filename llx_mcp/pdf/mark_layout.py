@@ -5,7 +5,8 @@ bottom; on a page in PDF points from the top left corner, in a picture in pixels
 """
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import product
 from typing import NamedTuple
 
 # How much of the page is shown above and below the boxes: some seven lines.
@@ -23,6 +24,13 @@ _EDGE_ROWS = 2
 # Boxes of one line with a smaller gap, in heights of a line, are one box.
 _MAX_GAP = 1.5
 _MIN_OVERLAP = 0.5
+# A number is this much further from other boxes than from its own, in heights of the number.
+_CLEARLY = 1 / 3
+# How far from its box a number may be, in heights of the number.
+_REACH_ACROSS, _REACH_DOWN = 6, 3
+
+# From x and y to x and y.
+Line = tuple[float, float, float, float]
 
 
 class Rect(NamedTuple):
@@ -65,6 +73,12 @@ class Rect(NamedTuple):
         """Whether both have an area in common."""
         clipped = self.clip(other)
         return clipped.width > 0 and clipped.height > 0
+
+    def distance(self, other: "Rect") -> float:
+        """Return the distance between the nearest points of both; 0 where they touch or overlap."""
+        across = max(self.left - other.right, other.left - self.right, 0)
+        down = max(self.top - other.bottom, other.top - self.bottom, 0)
+        return math.hypot(across, down)
 
     def scale(self, origin: "Rect", scale: float) -> "Rect":
         """Return the rectangle in a picture that shows `origin` at a scale."""
@@ -176,17 +190,26 @@ def choose_scale(view: Rect, max_width: int, native_scale: float | None) -> floa
     return min(scale, max(native_scale, min(2 * native_scale, _READABLE_SCALE)))
 
 
-def place_number(
-    box: Rect, size: tuple[float, float], picture: Rect, is_free: Callable[[Rect], bool], gap: float
+def place_beside(
+    box: Rect,
+    size: tuple[float, float],
+    picture: Rect,
+    is_free: Callable[[Rect], bool],
+    others: Sequence[Rect],
+    gap: float,
 ) -> Rect | None:
-    """Return a free place for a number beside a box; None where there is none.
+    """Return a free place for a number directly beside its box, clearly nearer to it than to any other box.
 
     Args:
         box: the outline of the box.
         size: width and height of the number.
         picture: the bounds of the picture.
         is_free: whether nothing is printed or drawn at a place.
+        others: the outlines of the boxes of other numbers.
         gap: pixels between the box and the number.
+
+    Returns:
+        The place; None where there is none.
     """
     width, height = size
     middle = (box.top + box.bottom - height) / 2
@@ -195,9 +218,80 @@ def place_number(
     corners = [(x, y) for y in (above, below) for x in (box.left, box.right - width, box.left - width, box.right)]
     for left, top in [*beside, *corners]:
         place = Rect(left, top, left + width, top + height)
-        if place.clip(picture) == place and is_free(place):
+        away = gap + height * _CLEARLY
+        if place.clip(picture) == place and is_free(place) and all(place.distance(other) >= away for other in others):
             return place
     return None
+
+
+def place_apart(
+    box: Rect,
+    size: tuple[float, float],
+    picture: Rect,
+    is_free: Callable[[Rect], bool],
+    is_clear: Callable[[Line], bool],
+    others: Sequence[Rect],
+) -> tuple[Rect, Line] | None:
+    """Return the nearest free place for a number around its box, with a line from the place to the box.
+
+    A place that is nearer to its own box than to any other is better than one that is not.
+
+    Args:
+        box: the outline of the box.
+        size: width and height of the number.
+        picture: the bounds of the picture.
+        is_free: whether nothing is printed or drawn at a place.
+        is_clear: whether a line crosses nothing that is printed or drawn.
+        others: the outlines of the boxes of other numbers.
+
+    Returns:
+        The place and the line; None where there is no such place.
+    """
+    away = size[1] * _CLEARLY
+    fallback: tuple[Rect, Line] | None = None
+    for place in sorted(_iter_around(box, size), key=box.distance):
+        own = place.distance(box)
+        if place.clip(picture) != place or not own or not is_free(place):
+            continue
+        nearest = min((place.distance(other) for other in others), default=math.inf)
+        if nearest < away or (nearest <= own and fallback is not None):
+            continue
+        lines = sorted((_join_to(place, point) for point in _edge_points(box)), key=_measure_line)
+        line = next(filter(is_clear, lines), None)
+        if line is not None and nearest > own:
+            return place, line
+        fallback = fallback or (None if line is None else (place, line))
+    return fallback
+
+
+def _iter_around(box: Rect, size: tuple[float, float]) -> Iterator[Rect]:
+    """Yield places on a grid around a box, in no order."""
+    width, height = size
+    step = height / 2
+    reach = box.grow(_REACH_ACROSS * height + width, _REACH_DOWN * height + height)
+    for row in range(int((reach.height - height) / step) + 1):
+        for column in range(int((reach.width - width) / step) + 1):
+            left, top = reach.left + column * step, reach.top + row * step
+            yield Rect(left, top, left + width, top + height)
+
+
+def _edge_points(box: Rect) -> Iterator[tuple[float, float]]:
+    """Yield the corners of a box, and the middles of its sides."""
+    across, down = (box.left + box.right) / 2, (box.top + box.bottom) / 2
+    for x, y in product((box.left, across, box.right), (box.top, down, box.bottom)):
+        if (x, y) != (across, down):
+            yield x, y
+
+
+def _join_to(place: Rect, point: tuple[float, float]) -> Line:
+    """Return the shortest line from a place to a point."""
+    x, y = point
+    return min(max(x, place.left), place.right), min(max(y, place.top), place.bottom), x, y
+
+
+def _measure_line(line: Line) -> float:
+    left, top, right, bottom = line
+    return math.hypot(right - left, bottom - top)
 
 
 def _join_all(rects: Sequence[Rect]) -> Rect:

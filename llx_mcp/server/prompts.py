@@ -15,11 +15,33 @@ _MAX_ARGUMENT_CHARS = 2_000
 
 @dataclass(frozen=True, slots=True)
 class Argument:
-    """One argument of a prompt."""
+    """One argument of a prompt.
+
+    Attributes:
+        bounds: the least and the greatest number that it may be; None where it is a text.
+    """
 
     name: str
     description: str
     required: bool
+    bounds: tuple[float, float] | None = None
+
+    def check(self, value: str) -> None:
+        """Check the value of an argument that is a number.
+
+        Raises:
+            ArgumentError: it is no number, or one out of bounds.
+        """
+        if self.bounds is None or not value:
+            return
+        least, most = self.bounds
+        try:
+            is_allowed = least <= float(value) <= most
+        except ValueError:
+            is_allowed = False
+        if not is_allowed:
+            given = excerpt(repr(value), 60)
+            raise ArgumentError(f"The argument {self.name} is a number from {least:g} to {most:g} (given: {given}).")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +64,7 @@ class PromptFile:
         """Return the text with its arguments filled in.
 
         Raises:
-            ArgumentError: one is missing, empty, unknown or too long; the message names it and what it is for.
+            ArgumentError: one is missing, empty, unknown, too long or no such number; the message names it.
         """
         values: dict[str, str] = {}
         known = {argument.name: argument for argument in self.arguments}
@@ -57,6 +79,7 @@ class PromptFile:
                 raise ArgumentError(f"Prompt {self.name} needs the argument {name}: {argument.description}")
             if len(value) > _MAX_ARGUMENT_CHARS:
                 raise ArgumentError(f"The argument {name} is longer than {_MAX_ARGUMENT_CHARS} characters.")
+            argument.check(value)
             values[name] = value
         return _PLACEHOLDER.sub(lambda match: values.get(match.group(1), match.group()), self.body)
 
@@ -85,7 +108,12 @@ def _parse(name: str, text: str) -> PromptFile:
         raise ValueError(f"prompts/{name}.md has no front matter between +++ lines")
     front = tomllib.loads(match.group(1))
     arguments = tuple(
-        Argument(argument["name"], argument["description"], argument.get("required", True))
+        Argument(
+            argument["name"],
+            argument["description"],
+            argument.get("required", True),
+            tuple(argument["bounds"]) if "bounds" in argument else None,
+        )
         for argument in front.get("arguments", [])
     )
     body = text[match.end() :].strip()

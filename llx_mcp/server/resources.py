@@ -3,6 +3,7 @@
 import io
 import re
 from contextvars import ContextVar
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import anyio.to_thread
@@ -10,6 +11,8 @@ from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError
 
+from llx_mcp.answers.header import Header, build_header, describe_no_result
+from llx_mcp.answers.markdown import format_next_step
 from llx_mcp.answers.requests import CitationOptions, JobRequest
 from llx_mcp.errors import ArgumentError, LlxError, NotFoundError, excerpt
 from llx_mcp.jobs.reader import JobReader
@@ -63,6 +66,7 @@ def add_resources(server: MCPServer[JobReader]) -> None:
         from llx_mcp.result.sections import JobSections
 
         job = await _fetch(job_id, ctx)
+        _check_result(job)
         return await anyio.to_thread.run_sync(_write_table, JobSections(job.sections), table)
 
     @server.resource(
@@ -104,8 +108,10 @@ async def _draw_citation(job_id: str, path: str, page: str | None, ctx: Context[
         raise ResourceNotFoundError(str(exc)) from None
     except LlxError as exc:
         raise ResourceError(str(exc)) from None
+    if not shown.pages and not shown.reasons:
+        raise _no_result(shown.header)
     if not shown.pages:
-        raise ResourceNotFoundError("; ".join(shown.reasons) or "The job has no result.")
+        raise ResourceNotFoundError("; ".join(shown.reasons))
     _ttls_ms.get([]).append(_FINAL_TTL_MS if shown.is_final else 0)
     return shown.pages[0].picture.content
 
@@ -140,8 +146,21 @@ def _add_section(server: MCPServer[JobReader], name: str, key: str, description:
         mime_type=_MIME_TYPE,
     )
     async def read_section(job_id: str, ctx: Context[JobReader, Any]) -> str:
-        raw = (await _fetch(job_id, ctx)).raw(key)
+        job = await _fetch(job_id, ctx)
+        raw = job.raw(key)
+        if key == "extract_result" or (key == "extract_metadata" and raw is None):
+            _check_result(job)
         return "null" if raw is None else bytes(raw).decode(errors="replace")
+
+
+def _check_result(job: "Job") -> None:
+    """Raise an error for a job that runs, failed or was cancelled. The result of a completed job may be null."""
+    if not job.is_success and not job.has_result:
+        raise _no_result(build_header(job, JobRequest(job.id), now=datetime.now(UTC)))
+
+
+def _no_result(header: Header) -> ResourceError:
+    return ResourceError(describe_no_result(header, format_next_step))
 
 
 async def _fetch(job_id: str, ctx: Context[JobReader, Any]) -> "Job":

@@ -184,7 +184,9 @@ SUMMARY: dict[str, Any] = {
     ),
     "lowest_confidence": Table(columns=["path", "value", "confidence", "page", "quote"], rows=[VALUE_ROW]),
 }
-JOB_HEAD: dict[str, Any] = {name: SUMMARY[name] for name in ("job_id", "status", "notice", "omitted", "next_steps")}
+JOB_HEAD: dict[str, Any] = {
+    name: SUMMARY[name] for name in ("job_id", "status", "error", "notice", "omitted", "next_steps")
+}
 WAITED = WaitCounts(jobs=41, ended=42, statuses={"SOME_STATUS": 43}, seconds=44, until="until-any", repeated=45)
 LISTED = JobListFacts(jobs=51, now="the-time", filters={"filter": "filter-value"}, searched=52)
 JOB_TABLE = Table(columns=["job-column"], rows=[["job cell"]])

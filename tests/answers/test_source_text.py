@@ -214,6 +214,11 @@ def test_pages_that_cannot_be_read_are_an_error(pages: str) -> None:
         parse_pages(pages, [1, 2])
 
 
+def test_reversed_range_of_pages_is_an_error() -> None:
+    with pytest.raises(ArgumentError, match=r"the range 40-2 is reversed\. .*: 2-40\."):
+        parse_pages("1, 40-2", [1, 2])
+
+
 def test_more_than_one_place_is_an_error() -> None:
     with pytest.raises(ArgumentError, match="one of path, pages and text"):
         ask(SourceOptions(path="rate", pages="1"))

@@ -159,3 +159,22 @@ def test_real_job_is_written_in_every_format(corpus_job: bytes) -> None:
     document = JobSections(Job.parse(corpus_job).sections).document
     for format_name in EXPORT_FORMATS:
         assert export_bytes(document, format_name, provenance=True)
+
+
+@pytest.mark.parametrize(
+    ("sample", "words"),
+    [
+        (
+            "failed_reason",
+            'The job is FAILED and has no result. Reason given by the service: "Page 2 of the document is encrypted '
+            'and could not be parsed." The job stays failed. A result needs a new job.',
+        ),
+        ("running", "The job is PENDING and has no result. To wait: llx-mcp wait {job_id} --local"),
+        ("cancelled", "The job is CANCELLED and has no result. The job was cancelled before it ended"),
+        ("null_result", "The job is COMPLETED and has no result. The job completed and found no value"),
+    ],
+)
+def test_export_without_a_result_says_why_and_what_to_do(sample: str, words: str) -> None:
+    job_id = next(each.job_id for each in SAMPLES if each.name == sample)
+    error = run_command("export", job_id, "--local", exit_status=2).stderr
+    assert error.startswith(f"llx-mcp: {words.format(job_id=job_id)}")

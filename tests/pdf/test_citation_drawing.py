@@ -1,5 +1,6 @@
 """The picture of a citation shows the cited words, bright and outlined, in a readable size and within bounds."""
 
+import functools
 import io
 import itertools
 import json
@@ -11,11 +12,12 @@ from typing import Any
 
 import pypdfium2
 import pytest
-from PIL import Image, ImageColor, ImageDraw
+from PIL import Image, ImageChops, ImageColor, ImageDraw
 
 from llx_mcp.local.samples import SAMPLES, read_document, read_sample
 from llx_mcp.pdf.citation_drawing import draw_citation
 from llx_mcp.pdf.mark_drawing import COLORS
+from llx_mcp.pdf.mark_layout import Rect
 from llx_mcp.pdf.opening import UnreadableError
 from llx_mcp.pdf.pictures import MAX_BYTES, Mark, Picture, PictureOptions
 from llx_mcp.result.normalize import normalize_text
@@ -229,6 +231,34 @@ def test_number_stands_beside_its_box_where_nothing_is_printed() -> None:
     beside = open_picture(picture).crop((round(left) - 28, round(top), round(left) - 5, round(bottom)))
     counts = {color: count for count, color in beside.getcolors(1 << 20) or []}
     assert counts.get(color_of(picture, 2), 0) > 50
+
+
+def test_number_without_room_beside_its_box_has_a_line_to_it() -> None:
+    image = Image.new("RGB", (1_200, 1_600), "white")
+    pen = ImageDraw.Draw(image)
+    # Three short boxes, one below the other, with words close on both sides.
+    for top in (600, 632, 664):
+        pen.rectangle((180, top, 232, top + 18), fill="black")
+        pen.rectangle((290, top, 350, top + 18), fill="black")
+    marks = [Mark(number, [(120.0, 284.0 + 16 * number, 20.0, 9.0)]) for number in (1, 2, 3)]
+    picture = draw_citation(encode(image), marks, EXACT)
+    boxes = {number: Rect(*rects[0]) for number, rects in picture.boxes.items()}
+    drawn = find_color(open_picture(picture), color_of(picture, 2))
+    left, _, right, _ = drawn.getbbox() or (0, 0, 0, 0)
+    # The colour of the second mark reaches from its box to beyond the words beside it, and is at no other box.
+    assert right - left > 2 * boxes[2].width
+    for other in (boxes[1], boxes[3]):
+        assert (
+            drawn.crop((round(other.left), round(other.top), round(other.right), round(other.bottom))).getbbox() is None
+        )
+
+
+def find_color(image: Image.Image, color: float | tuple[int, ...]) -> Image.Image:
+    """Return a gray image that is white where an image has a colour, and black elsewhere."""
+    assert isinstance(color, tuple)
+    parts = zip(image.split(), color, strict=True)
+    masks = [channel.point([255 if value == level else 0 for value in range(256)]) for channel, level in parts]
+    return functools.reduce(ImageChops.darker, masks)
 
 
 def color_of(picture: Picture, number: int) -> float | tuple[int, ...]:

@@ -1,16 +1,19 @@
 """Boxes are cleaned, what is shown is readable, and numbers find a free place."""
 
 import math
+from collections.abc import Callable
 
 import pytest
 
 from llx_mcp.pdf.mark_layout import (
+    Line,
     Rect,
     choose_band,
     choose_scale,
     choose_view,
     clean_boxes,
-    place_number,
+    place_apart,
+    place_beside,
     trim_band,
 )
 
@@ -93,12 +96,75 @@ def test_band_without_a_blank_row_near_its_edges_stays() -> None:
     assert trim_band(Rect(0, 100, 600, 200), [False] * 100) == Rect(0, 100, 600, 200)
 
 
-def test_number_takes_the_first_free_place_beside_its_box() -> None:
-    picture, box = Rect(0, 0, 500, 500), Rect(100, 100, 200, 120)
+PICTURE, NUMBERED = Rect(0, 0, 500, 500), Rect(100, 100, 200, 120)
+SIZE = (20.0, 16.0)
 
-    def place(blocked: list[Rect]) -> Rect | None:
-        return place_number(box, (20, 16), picture, lambda rect: not any(map(rect.overlaps, blocked)), 2)
 
-    assert place([]) == Rect(78, 102, 98, 118)
-    assert place([Rect(0, 0, 100, 500)]) == Rect(202, 102, 222, 118)
-    assert place([picture]) is None
+def avoid(*blocked: Rect) -> Callable[[Rect], bool]:
+    """Return whether a place is free where some areas are not."""
+    return lambda place: not any(map(place.overlaps, blocked))
+
+
+def avoid_lines(*blocked: Rect) -> Callable[[Line], bool]:
+    """Return whether a line is clear where some areas are not free."""
+
+    def is_clear(line: Line) -> bool:
+        left, top, right, bottom = line
+        points = [(left + (right - left) * n / 50, top + (bottom - top) * n / 50) for n in range(51)]
+        return not any(Rect(x - 0.1, y - 0.1, x + 0.1, y + 0.1).overlaps(rect) for x, y in points for rect in blocked)
+
+    return is_clear
+
+
+@pytest.mark.parametrize(
+    ("blocked", "place"),
+    [
+        ([], Rect(78, 102, 98, 118)),
+        ([Rect(0, 0, 100, 500)], Rect(202, 102, 222, 118)),
+        ([Rect(0, 102, 500, 118)], Rect(100, 82, 120, 98)),
+        ([PICTURE], None),
+    ],
+)
+def test_number_takes_the_first_free_place_beside_its_box(blocked: list[Rect], place: Rect | None) -> None:
+    assert place_beside(NUMBERED, SIZE, PICTURE, avoid(*blocked), [], 2) == place
+
+
+@pytest.mark.parametrize(
+    ("other", "place"),
+    [
+        # It would stand as near to the other box at the left, and then between the two at the right.
+        (Rect(50, 100, 72, 120), Rect(202, 102, 222, 118)),
+        (Rect(50, 100, 70, 120), Rect(78, 102, 98, 118)),
+    ],
+)
+def test_number_is_clearly_nearer_to_its_own_box(other: Rect, place: Rect) -> None:
+    assert place_beside(NUMBERED, SIZE, PICTURE, avoid(other), [other], 2) == place
+
+
+def test_number_without_a_place_beside_its_box_stands_near_it_with_a_line_through_nothing() -> None:
+    above, below = Rect(0, 90, 500, 98), Rect(0, 122, 500, 130)
+    words = [Rect(60, 102, 96, 118), Rect(204, 102, 240, 118), above, below]
+    assert place_beside(NUMBERED, SIZE, PICTURE, avoid(*words), [], 2) is None
+    found = place_apart(NUMBERED, SIZE, PICTURE, avoid(*words), avoid_lines(*words), [])
+    assert found is not None
+    place, line = found
+    assert avoid(*words, NUMBERED)(place)
+    assert avoid_lines(*words, NUMBERED.grow(-1, -1))(line)
+    assert place.right <= 60 or place.left >= 240
+    assert place.top >= 98
+    assert place.bottom <= 122
+    assert line[0] in (place.left, place.right)
+    assert (line[2], line[3]) in {(x, y) for x in (100, 200) for y in (100, 120)}
+
+
+def test_number_apart_from_its_box_does_not_stand_at_another_one() -> None:
+    other = Rect(100, 126, 200, 146)
+    found = place_apart(NUMBERED, SIZE, PICTURE, avoid(other), avoid_lines(other), [other])
+    assert found is not None
+    assert found[0].distance(other) > 5
+    assert found[0].distance(NUMBERED) < found[0].distance(other)
+
+
+def test_number_has_no_place_where_every_line_would_cross_words() -> None:
+    frame = [Rect(90, 90, 210, 98), Rect(90, 122, 210, 130), Rect(90, 90, 98, 130), Rect(202, 90, 210, 130)]
+    assert place_apart(NUMBERED, SIZE, PICTURE, avoid(*frame), avoid_lines(*frame), []) is None

@@ -107,3 +107,36 @@ async def test_list_without_any_job_does_not_say_that_the_key_sees_none() -> Non
         text = text_of(await call(client, "list_extract_jobs"))
     assert "None of these items is a job." in text
     assert "This key sees no job" not in text
+
+
+@pytest.mark.parametrize("tool", sorted({*TOOLS} - {"list_extract_jobs"}))
+async def test_every_tool_gives_the_reason_of_a_failed_job(tool: str) -> None:
+    reason = f"Page 2 is\u202e encrypted. {'x' * 5_000}"
+    job = {"id": "ext-1", "status": "FAILED", "error_message": reason}
+    async with Client(serve(body_of(job))) as client:
+        result = await call(client, tool, **TOOLS[tool])
+    answer = structured(result)
+    assert answer["error"].startswith("Page 2 is\\u202e encrypted. xxx")
+    assert len(answer["error"]) < 1_100
+    assert f"Reason given by the service: {json.dumps(answer['error'], ensure_ascii=False)}" in text_of(result)
+    (cut,) = [note for note in omissions(answer) if "characters of error" in note]
+    assert cut.endswith("characters of error: resource llx://jobs/ext-1")
+
+
+async def test_search_of_several_jobs_gives_the_reason_of_a_failed_one() -> None:
+    job = {"id": "ext-1", "status": "FAILED", "error_message": "Page 2 is encrypted."}
+    async with Client(serve(body_of(job))) as client:
+        result = await call(client, "find_in_extract_result", job_ids=["ext-1"], text="12")
+    assert structured(result)["searches"][0]["error"] == "Page 2 is encrypted."
+
+
+async def test_reason_beside_a_result_is_in_the_summary_alone() -> None:
+    job = {**JOB, "error_message": "half of it failed"}
+    async with Client(serve(body_of(job))) as client:
+        answers = {
+            tool: structured(await call(client, tool, **arguments))
+            for tool, arguments in TOOLS.items()
+            if tool != "list_extract_jobs"
+        }
+    with_reason = {tool for tool, answer in answers.items() if "error" in answer}
+    assert with_reason == {"get_extract_job", "wait_for_extract_job"}

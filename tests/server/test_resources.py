@@ -5,8 +5,10 @@ import io
 import json
 from typing import Any
 
+import pytest
 from mcp import Client
-from mcp_types import TextResourceContents
+from mcp.shared.exceptions import MCPError
+from mcp_types import INTERNAL_ERROR, TextResourceContents
 
 from llx_mcp.local import SAMPLE_RUNNING_ID
 from llx_mcp.models import Job
@@ -17,6 +19,8 @@ from tests.fake_clock import StandingClock
 from tests.sources import Bodies, open_bodies
 
 STATEMENT = "ext-sample0statement000000000000"
+FAILED = "ext-sample0failed0reason00000000"
+NULL_RESULT = "ext-sample0null0result0000000000"
 HOUR_MS = 3_600_000
 ROWS = [{"sku": "A", "net": 1.5}, {"sku": "B", "note": "=1+1"}]
 TREE = {
@@ -76,13 +80,52 @@ async def test_resource_of_an_ended_job_may_be_reused_for_an_hour_by_the_same_cl
 async def test_resource_of_a_running_job_may_not_be_reused() -> None:
     clock = StandingClock()
     async with connect_with_clock(clock) as client:
-        before = await client.read_resource(f"llx://jobs/{SAMPLE_RUNNING_ID}/result")
+        before = await client.read_resource(f"llx://jobs/{SAMPLE_RUNNING_ID}")
         clock.seconds = 60
         after = await client.read_resource(f"llx://jobs/{SAMPLE_RUNNING_ID}/result")
     (contents,) = after.contents
     assert isinstance(contents, TextResourceContents)
     assert (before.ttl_ms, before.cache_scope, after.ttl_ms) == (0, "private", HOUR_MS)
     assert json.loads(contents.text)["line_items"]
+
+
+@pytest.mark.parametrize("part", ["result", "metadata", "tables/document", "citations/total"])
+@pytest.mark.parametrize(
+    ("job_id", "words"),
+    [
+        (
+            SAMPLE_RUNNING_ID,
+            f'The job is PENDING and has no result. To wait: wait_for_extract_job(job_id="{SAMPLE_RUNNING_ID}")',
+        ),
+        (
+            FAILED,
+            'The job is FAILED and has no result. Reason given by the service: "Page 2 of the document is encrypted '
+            'and could not be parsed." The job stays failed. A result needs a new job.',
+        ),
+    ],
+    ids=["running", "failed"],
+)
+async def test_parts_of_a_job_without_a_result_are_an_error_that_says_why(job_id: str, words: str, part: str) -> None:
+    async with connect_with_clock(StandingClock()) as client:
+        with pytest.raises(MCPError) as caught:
+            await client.read_resource(f"llx://jobs/{job_id}/{part}")
+    assert (caught.value.error.message, caught.value.code) == (words, INTERNAL_ERROR)
+
+
+async def test_result_of_a_job_that_found_nothing_is_null() -> None:
+    async with connect() as client:
+        read = await client.read_resource(f"llx://jobs/{NULL_RESULT}/result")
+    (contents,) = read.contents
+    assert isinstance(contents, TextResourceContents)
+    assert (contents.text, read.ttl_ms) == ("null", HOUR_MS)
+
+
+async def test_job_and_configuration_of_a_failed_job_can_be_read() -> None:
+    async with connect() as client:
+        for part in ("", "/configuration"):
+            (contents,) = (await client.read_resource(f"llx://jobs/{FAILED}{part}")).contents
+            assert isinstance(contents, TextResourceContents)
+            assert "tier" in contents.text
 
 
 async def test_whole_job_without_billed_usage_may_be_reused_for_a_minute() -> None:

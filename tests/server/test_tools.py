@@ -10,7 +10,7 @@ import anyio
 import httpx
 import pytest
 from mcp import Client, MCPError
-from mcp_types import TextResourceContents
+from mcp_types import INVALID_PARAMS, TextResourceContents
 
 from llx_mcp.backends import open_cloud_backend
 from llx_mcp.llamacloud import open_client
@@ -168,6 +168,7 @@ async def test_invalid_argument_is_named_with_its_allowed_values(
         ("get_extract_job", {"job_id": None}, "job_id (given: None): a text"),
         ("get_extract_job", {"expand": ["result"]}, "expand (given: 'result'): a list of job, configuration"),
         ("wait_for_extract_job", {"expand": ["result"]}, "expand (given: 'result'): a list of job, configuration"),
+        ("show_citation", {"path": []}, "path (given: an empty list): a list of texts, at least 1. Path of a value"),
         ("read_extract_result", {"include": ["pages"]}, "include (given: 'pages'): a list of provenance, quotes"),
         ("find_in_extract_result", {}, "text is missing"),
         (
@@ -331,3 +332,16 @@ async def test_cursor_of_a_definition_list_is_refused(client: Client) -> None:
         with pytest.raises(MCPError) as caught:
             await method(cursor="abc")
         assert caught.value.code == -32602
+
+
+@pytest.mark.parametrize("threshold", ["foo", "2", "-0.1", "nan", "0.5 or so"])
+async def test_prompt_refuses_a_threshold_that_is_none(client: Client, threshold: str) -> None:
+    with pytest.raises(MCPError, match="The argument threshold is a number from 0 to 1") as caught:
+        await client.get_prompt("review_doubtful_values", {"job_id": "ext-1", "threshold": threshold})
+    assert caught.value.code == INVALID_PARAMS
+
+
+@pytest.mark.parametrize("given", [{}, {"threshold": ""}, {"threshold": "0"}, {"threshold": " 0.75 "}])
+async def test_prompt_takes_a_threshold_or_none(client: Client, given: dict[str, str]) -> None:
+    prompt = await client.get_prompt("review_doubtful_values", {"job_id": "ext-1", **given})
+    assert f"the threshold: {given.get('threshold', '').strip()} (0.8 where" in str(prompt.messages[0].content)

@@ -49,7 +49,7 @@ def explain_arguments(tool: str, error: ValidationError, schema: dict[str, Any])
 
 
 _KINDS = {
-    "array": "a list of",
+    "array": "a list",
     "integer": "a whole number",
     "string": "a text",
     "object": "a JSON object",
@@ -69,7 +69,7 @@ def _describe(schema: dict[str, Any]) -> str:
     kind = schema.get("type", "value")
     words = _KINDS.get(kind, f"a {kind}")
     if kind == "array":
-        words += f" {', '.join(schema.get('items', {}).get('enum', []))}"
+        words += f" of {', '.join(schema.get('items', {}).get('enum', ['texts']))}"
     elif "enum" in schema:
         words = f"one of {', '.join(schema['enum'])}"
     if "minimum" in schema and "maximum" in schema:
@@ -78,6 +78,8 @@ def _describe(schema: dict[str, Any]) -> str:
         words += " that is not empty"
     if "maxLength" in schema:
         words += f" of at most {schema['maxLength']:,} characters"
+    if schema.get("minItems"):
+        words += f", at least {schema['minItems']:,}"
     if "maxItems" in schema:
         words += f", at most {schema['maxItems']:,}"
     if "default" in schema:
@@ -87,6 +89,8 @@ def _describe(schema: dict[str, Any]) -> str:
 
 def _describe_input(value: object, schema: dict[str, Any]) -> str:
     """Return what was given, in words, where that is short or of another kind than it should be."""
+    if value == []:
+        return " (given: an empty list)"
     if isinstance(value, list):
         return "" if schema.get("type") == "array" else " (given: a list, not one value)"
     return "" if isinstance(value, dict) else f" (given: {excerpt(repr(value), 60)})"
