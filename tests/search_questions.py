@@ -296,3 +296,33 @@ CORPUS_QUESTIONS = (
     _ask(MEDLEY, "Which team is Michael Read on?", "events[0].age_groups[2].results[11].athlete_details.team"),
     _ask(MEDLEY, "What time did Kihei Yoshimura swim?", "events[0].age_groups[2].results[2].time"),
 )  # fmt: skip
+
+# Each is answered only by all of its values together.
+SAMPLE_LIST_QUESTIONS = (
+    _ask("loan_agreement", "repayments in 2028 and 2031", "repayments[1].amount", "repayments[4].amount"),
+    _ask("loan_agreement", "commitments of Kestrel and Aalto", "lenders[1].commitment", "lenders[2].commitment"),
+    _ask("loan_agreement", "What do the leverage and the liquidity covenants require?", "covenants[0].requirement", "covenants[2].requirement"),
+    _ask("loan_agreement", "signatories for Torvald, Meridian and Aalto", "signatories[0].name", "signatories[1].name", "signatories[3].name"),
+    _ask("lab_report", "blood specimens", "specimens[0]", "specimens[1]"),
+    _ask("lab_report", "values of sodium, potassium and chloride", "results[9].value", "results[10].value", "results[11].value"),
+    _ask("invoice", "tax amounts at the rates of 19 and 7", "totals.taxes[0].amount", "totals.taxes[1].amount"),
+)  # fmt: skip
+CORPUS_LIST_QUESTIONS = (
+    _ask(ADP, "accounts payable end of fiscal 2024, end of first half fiscal 2025", "balance_sheet.accounts_payable[0].value", "balance_sheet.accounts_payable[1].value"),
+    _ask(ADP, "long-term debt FY2024, FY2025 Q2", "balance_sheet.long_term_debt[0].value", "balance_sheet.long_term_debt[1].value"),
+    _ask(ADP, "What was the interest expense in the second quarter of fiscal 2025 and in the first half of fiscal 2024?", "income_statement.interest_expense[0].value", "income_statement.interest_expense[3].value"),
+    _ask(ADP, "operating margin of Employer Services and PEO Services, second quarter of fiscal 2025", "income_statement.operating_margin[4].value", "income_statement.operating_margin[6].value"),
+    _ask(ADP, "dividends payable in Q2 of fiscal 2025", "balance_sheet.dividends_payable[0].value", "balance_sheet.dividends_payable[1].value"),
+    _ask(CSCO, "retained earnings at the end of FY2024 and of the second quarter FY2025", "balance_sheet.retained_earnings[0].value", "balance_sheet.retained_earnings[1].value"),
+    _ask(CSCO, "total debt fiscal 2024, Q2 fiscal 2025", "balance_sheet.total_debt[0].value", "balance_sheet.total_debt[1].value"),
+    _ask(CSCO, "goodwill Americas APJC end of FY2024", "balance_sheet.goodwill[2].value", "balance_sheet.goodwill[6].value"),
+    _ask(CSCO, "gross margin EMEA, Americas, APJC in Q2 FY2025", "income_statement.gross_margin[4].value", "income_statement.gross_margin[8].value", "income_statement.gross_margin[12].value"),
+    _ask(CSCO, "product revenue and service revenue H1 2025", "income_statement.revenue[6].value", "income_statement.revenue[10].value"),
+    _ask(MMM, "lead arranger banks", *(f"parties.lead_arranger[{index}]" for index in range(3))),
+    _ask(CV, "fluent languages", *(f"languages[{index}]" for index in range(5))),
+    _ask(CV, "publications with Brill and Electa", "publications[2].title", "publications[5].title"),
+    _ask(PAPER, "emails of Tri Dao and Jay Shah", "authors[5].email", "authors[0].email"),
+    _ask(SWIM, "times of Furukawa and Takahashi", "age_groups[0].results[0].time", "age_groups[1].results[0].time"),
+    _ask(SWIM, "WR of Tohru Furukawa", "age_groups[1].results[0].records[0]", "age_groups[1].results[0].records[1]"),
+    _ask(MEDLEY, "teams of Gershon Shefa, Kihei Yoshimura, Michael Read", *(f"events[0].age_groups[2].results[{index}].athlete_details.team" for index in (0, 2, 11))),
+)  # fmt: skip

@@ -23,6 +23,7 @@ from llx_mcp.jobs.creation_options import CreationOptions
 from llx_mcp.jobs.reader_options import ReaderOptions
 from llx_mcp.local import SAMPLES
 from llx_mcp.server.app import build_server
+from llx_mcp.server.toolset import TOOLS_BY_PERMISSION, list_modules
 from llx_mcp.server.prompts import load_prompts
 from llx_mcp.serving.settings import HttpSettings
 from llx_mcp.settings import Permission, Settings
@@ -53,7 +54,8 @@ async def test_tables_name_every_tool_resource_and_prompt() -> None:
     guide = PAGES["docs/reading-results.md"]
     assert [name for name in [*templates, *prompts] if f"| `{name}` |" not in guide] == []
     models = re.findall(r"^\| `(\w+)` \| `(\w+Output)` \|", PAGES["docs/answer-format.md"], re.MULTILINE)
-    assert [tool for tool, _ in models] == tools
+    every_tool = [module.__name__.rpartition(".")[2] for module in list_modules(TOOLS_BY_PERMISSION)]
+    assert [tool for tool, _ in models] == every_tool
     assert {model for _, model in models} <= set(outputs.__all__)
 
 

@@ -166,6 +166,7 @@ def _render_review_counts(counts: ReviewCounts) -> str:
 
 def _render_found(found: SearchCounts) -> str:
     line = f"{found.matches} match{'' if found.matches == 1 else 'es'}"
+    line += f", then {found.related} related" if found.related else ""
     absent = ", ".join(map(dump_json, found.absent_words or []))
     return f"{line}{f'; nowhere in the result: {absent}' if absent else ''}.\n"
 

@@ -200,7 +200,15 @@ class JobAnswer(JobFields):
 class SearchCounts(Output):
     """How much was found."""
 
-    matches: int = Field(description="Objects and values that fit about as well as the best, shown or not.")
+    matches: int = Field(
+        description="Objects and values that fit about as well as the best, or have another value that was searched "
+        "for; shown or not."
+    )
+    related: int | None = Field(
+        default=None,
+        description="Others that lack a word, but stand in a list that was searched for or have the same words besides "
+        "periods and short numbers. They follow the matches if they are few and short.",
+    )
     absent_words: list[str] | None = Field(default=None, description="Words that stand nowhere in the result.")
 
 
@@ -214,7 +222,7 @@ class SearchFields(JobFields):
         default=None,
         description="Best match first: path of the object, and its fields by name, each `[value, page, confidence]` "
         "or `[value, page, confidence, quote]`. A field that is the same in all objects is its value alone. "
-        "`more_fields` counts the fields of an object that are not shown; absent where all are.",
+        "`more` counts the fields or elements that are not shown; absent where all are.",
     )
     similar_names: list[str] | None = Field(
         default=None, description="Paths of fields with similar names, where nothing was found."

@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from llx_mcp.answers.citation_outputs import AS_CITED
-from llx_mcp.answers.plurals import format_count
 from llx_mcp.result.sanitize import dump_json
 
 Row = Sequence[Any]
@@ -78,7 +77,7 @@ def hit_line(row: Row) -> str:
     """Render one object that was found: its path, its fields with page and confidence, and how many more it has."""
     path, cells, *more = row
     fields = "; ".join(f"{name} = {format_cell(cell)}" for name, cell in cells.items())
-    return f"{path}: {fields} (+{format_count(more[0], 'field')})" if any(more) else f"{path}: {fields}"
+    return f"{path}: {fields} (+{more[0]})" if any(more) else f"{path}: {fields}"
 
 
 def source_line(row: Row) -> str:

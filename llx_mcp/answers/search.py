@@ -1,45 +1,44 @@
 """Finds what a result says about a few words: the objects and values that fit best, with their provenance."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import cached_property
 from typing import Any
 
-from llx_mcp.answers.budget import Answer, AnswerBuilder, TableBuilder
-from llx_mcp.answers.cells import CELLS, build_cell, cut_value
+from llx_mcp.answers.budget import Answer, AnswerBuilder, TableBuilder, part_cost
+from llx_mcp.answers.cells import CELLS
 from llx_mcp.answers.citation_checks import CitationChecks, open_checks
 from llx_mcp.answers.header import Header, start_answer
 from llx_mcp.answers.limits import DEFAULT_CHARS
-from llx_mcp.answers.outputs import NextStep, Omission, SearchCounts, SearchOutput
+from llx_mcp.answers.outputs import Call, NextStep, Omission, SearchCounts, SearchOutput
 from llx_mcp.answers.requests import DEFAULT_HITS, MAX_HITS, JobRequest
 from llx_mcp.answers.row_lines import hit_line
+from llx_mcp.answers.search_lists import ELEMENTS_A_ROW, Row, RowPicker
+from llx_mcp.answers.search_rows import RowBuilder
 from llx_mcp.errors import ArgumentError
 from llx_mcp.evidence.grounding import Grounder
 from llx_mcp.result.descriptions import describe_fields
-from llx_mcp.result.document import Document, is_scalar
-from llx_mcp.result.location import Location
-from llx_mcp.result.normalize import normalize_name, normalize_text
-from llx_mcp.result.object_search import Found, Hit, ObjectSearch
+from llx_mcp.result.document import Document
+from llx_mcp.result.normalize import normalize_name
+from llx_mcp.result.object_search import ObjectSearch
 from llx_mcp.result.outline import Node, walk_nodes
-from llx_mcp.result.paths import ROOT, join_any, join_name, show_path
-from llx_mcp.result.sanitize import dump_json, sanitize_json
-from llx_mcp.result.search_groups import FieldColumn, Group
+from llx_mcp.result.paths import show_path
+from llx_mcp.result.sanitize import dump_json, truncate
+from llx_mcp.result.search_hits import Found, FoundList
 from llx_mcp.result.sections import JobSections
 from llx_mcp.result.words import Terms, split_terms
 
-_COLUMNS = ("path", "values", "more_fields")
-# An object outside all lists shows the fields that match, unless it has no more than these.
-_FEW_FIELDS = 2
-# The share of the best score from which the best row of another list fits as well.
-_AS_WELL = 0.97
-# An object with at most so many fields is shown whole.
-_MAX_SHOWN_FIELDS = 10
-_MIN_FIELD_SHARE = 0.6
+_COLUMNS = ("path", "values", "more")
 _MAX_NAMES = 12
 _SIMILARITY = 0.6
-# The elements of a list of scalars that share a row.
-_ELEMENTS_A_ROW = 10
 _MANY = 20
+# The characters that the rows of related objects may take.
+_RELATED_CHARS = 250
+_PATH_CHARS = 200
+# If more lists are not shown whole, the last of them share a note.
+_MAX_LISTS = 3
 
 
 def prepare_search(sections: JobSections) -> ObjectSearch:
@@ -77,7 +76,7 @@ def find_text(
         raise ArgumentError("text: there is nothing to search for. Give a word, a phrase, a number or a date.")
     builder = start_answer(header, request.max_chars, SearchOutput)
     if sections.has_result:
-        found = (search or prepare_search(sections)).run(terms, limit * _ELEMENTS_A_ROW)
+        found = (search or prepare_search(sections)).run(terms, limit * ELEMENTS_A_ROW)
         document = sections.document
         checks = open_checks(document, evidence)
         _Matches(document, request, text, terms, found, limit, checks).add_to(builder)
@@ -96,32 +95,84 @@ class _Matches:
 
     def add_to(self, builder: AnswerBuilder) -> None:
         """Add what was found, or what there is instead."""
+        rows = self._choose_rows() if self.found.hits else []
         absent = [term.text for index, term in enumerate(self.terms.terms) if index in self.found.absent]
-        builder.add("found", SearchCounts(matches=self._num_matches, absent_words=absent or None))
-        if not self.found.hits:
+        related = sum(len(row.others) for row in rows)
+        counts = SearchCounts(matches=self._num_matches, related=related or None, absent_words=absent or None)
+        builder.add("found", counts)
+        if not rows:
             self._add_nearest(builder)
             return
         if self.checks is not None:
             builder.add("citation_check", self.checks.note)
-        rows = _pick(_join_elements(self.found.hits), self.limit)
-        others = [] if self.found.other is None else [[self.found.other]]
-        cells = CELLS if self.document.has_provenance else None
-        shown = list(map(self._row, [*rows, *others]))
+        shown = self._build(rows)
         if shared := _take_shared(shown):
             builder.add("shared", shared)
-        # Nothing is said of more fields where no object has any.
+        cells = CELLS if self.document.has_provenance else None
+        # Nothing is said of more where no row has any.
         num_columns = len(_COLUMNS) if any(more for *_, more in shown) else len(_COLUMNS) - 1
         rows_shown = (row[:num_columns] for row in shown)
         table = TableBuilder("hits", _COLUMNS[:num_columns], rows_shown, hit_line, cells)
-        table.fill(builder.room - builder.omissions_cost(self._omission(self._num_matches, is_cut=True)))
+        omissions = [self._omission(self._num_matches, is_cut=True), *self._omit_related(rows, [])]
+        table.fill(builder.room - builder.omissions_cost(*omissions))
         if table.rows:
             builder.add("hits", table.table)
-        if left := self._num_matches - sum(map(len, [*rows, *others][: len(table.rows)])):
-            builder.omit(self._omission(left, is_cut=len(table.rows) < len(shown)))
+        kept = rows[: len(table.rows)]
+        if left := self._num_matches - sum(len(row.hits) for row in kept):
+            builder.omit(self._omission(left, is_cut=len(kept) < len(rows)))
+        for omission in self._omit_related(rows, kept):
+            builder.omit(omission)
+
+    @cached_property
+    def _picker(self) -> RowPicker:
+        rows = RowBuilder(self.document, self.terms, self.found, self.checks)
+        return RowPicker(self.found, rows, self.limit, self.request.max_chars)
+
+    def _build(self, rows: list[Row]) -> list[list[Any]]:
+        return [self._picker.builder.build(row.shown, row.num_more) for row in rows]
+
+    def _choose_rows(self) -> list[Row]:
+        """Return the rows of the matches, and of the others in their lists if these are short."""
+        rows = self._picker.pick()
+        if related := self._picker.related(rows):
+            both = [*rows, *related]
+            if self._measure(both) <= self._measure(rows) + _RELATED_CHARS:
+                return both
+        return rows
+
+    def _measure(self, rows: list[Row]) -> int:
+        """Return how many characters some rows take as text."""
+        shown = self._build(rows)
+        shared = _take_shared(shown)
+        return sum(len(hit_line(row)) for row in shown) + (part_cost("shared", shared).text if shared else 0)
+
+    def _omit_related(self, rows: list[Row], kept: list[Row]) -> Iterator[Omission]:
+        """Yield what is left out of the lists of some rows that the words are about, where only some rows are kept."""
+        shown = Counter(id(row.others_of) for row in kept for _ in row.others)
+        left_out = [each for each in self._picker.topic_lists(rows) if each.num_others > shown[id(each)]]
+        num_named = len(left_out) if len(left_out) <= _MAX_LISTS else _MAX_LISTS - 1
+        for found in left_out[:num_named]:
+            what, call = self._describe(found, rows)
+            count = found.num_others - shown[id(found)]
+            yield Omission(what=what, count=count, total=len(found.positions), call=call)
+        if further := left_out[num_named:]:
+            count = sum(each.num_others - shown[id(each)] for each in further)
+            yield Omission(what=f"rows of {len(further)} other lists", count=count)
+
+    def _describe(self, found: FoundList, rows: list[Row]) -> tuple[str, Call | None]:
+        """Return what is left out of a list in words, and the call that reads a list of scalars."""
+        if not found.is_scalar:
+            names = " or ".join(map(_show, self._picker.fields_apart(found, rows)))
+            return f"rows of {_show(found.path)}{f' that differ in {names}' if names else ''}", None
+        call = self.request.call("read_extract_result")
+        # A path is not shortened as other arguments are.
+        arguments = {**call.arguments, "path": show_path(found.path)}
+        is_long = len(found.path) > _PATH_CHARS
+        return f"elements of {_show(found.path)}", None if is_long else Call(tool=call.tool, arguments=arguments)
 
     @property
     def _num_matches(self) -> int:
-        return self.found.num_like + (self.found.other is not None)
+        return self.found.num_like + len(self.found.others)
 
     def _omission(self, left: int, *, is_cut: bool) -> Omission:
         total = self._num_matches
@@ -158,109 +209,9 @@ class _Matches:
         close = [word for term in self.terms.terms for word in get_close_matches(term.text, by_word, 3, _SIMILARITY)]
         return list(dict.fromkeys(str(show_path(node.path)) for word in close for node in by_word[word]))[:_MAX_NAMES]
 
-    def _row(self, hits: list[Hit]) -> list[Any]:
-        """Return the cells of `_COLUMNS`."""
-        first = hits[0]
-        node, position = first.group.node, first.position
-        cells: dict[str, Any] = {}
-        for ancestor, at in _ancestors(first):
-            prefix = ancestor.node.path_of(at)
-            for column in self._identify(ancestor, at):
-                cells[_name(column.node, ancestor.node, prefix)] = self._cell(column, at)
-        if len(hits) > 1:
-            path = Location(node, position).parent_path
-            cells |= {f"[{(node.indices or [])[hit.position]}]": self._element(hit) for hit in hits}
-            return [show_path(path), sanitize_json(cells), 0]
-        shown, num_more = self._select(first)
-        cells |= {_name(column.node, node, ROOT) or "value": self._cell(column, position) for column in shown}
-        return [show_path(node.path_of(position)), sanitize_json(cells), num_more]
 
-    def _element(self, hit: Hit) -> Any:
-        return self._cell(hit.group.columns[0], hit.position)
-
-    def _cell(self, column: FieldColumn, position: int) -> Any:
-        at = column.position_in(position)
-        if at is None or not is_scalar(column.node.values[at]):
-            return None
-        is_matched = self._matches_value(column, at)
-        if column.node.is_constant and not is_matched:
-            return cut_value(column.node.values[at], self.terms.phrase)
-        source = self.document.column(column.node)
-        # A quote is shown where a single match leaves no doubt which one is wanted.
-        is_only = self.found.num_like == 1
-        include = ("quotes",) if is_only and (is_matched or self._matches_quote(column, at)) else ()
-        phrase = self.terms.phrase
-        return build_cell(self.document, source, at, around=phrase, include=include, checks=self.checks)
-
-    def _select(self, hit: Hit) -> tuple[list[FieldColumn], int]:
-        """Return the fields to show of an object, in its own order, and how many others it has."""
-        columns = [column for column in hit.group.columns if self._is_shown(column, hit)]
-        columns = [column for column in columns if not column.node.counts_elements] or columns
-        fits = {id(column): self._fit(column, hit.position) for column in columns}
-        best = max(fits.values(), default=0.0)
-        if not best:
-            fits = {id(column): float(self._is_quoted(column, hit.position)) for column in columns}
-            best = max(fits.values(), default=0.0)
-        if hit.group.is_single and best and len(columns) > _FEW_FIELDS:
-            wanted = {key for key, fit in fits.items() if fit >= best * _MIN_FIELD_SHARE}
-            shown = [column for column in columns if id(column) in wanted][:_MAX_SHOWN_FIELDS]
-            return shown, len(columns) - len(shown)
-        order = sorted(columns, key=lambda column: (-fits[id(column)], column.node.is_constant))
-        chosen = {id(column) for column in order[:_MAX_SHOWN_FIELDS]}
-        return [column for column in columns if id(column) in chosen], len(columns) - len(chosen)
-
-    def _is_shown(self, column: FieldColumn, hit: Hit) -> bool:
-        """Whether a field is shown: it has a value, is null in a row of a list, or has a name that fits."""
-        if self.found.column_weights[id(column)] or self._has_value(column, hit.position):
-            return True
-        return not hit.group.is_single and column.position_in(hit.position) is not None
-
-    def _fit(self, column: FieldColumn, position: int) -> float:
-        """Return how well a field of an object fits the words, by its name and by its value."""
-        at = column.position_in(position)
-        names = self.found.column_weights[id(column)]
-        weights = self._weigh_value(None if at is None else column.node.values[at])
-        return sum(max(names.get(index, 0.0), weight) for index, weight in enumerate(weights))
-
-    def _matches_value(self, column: FieldColumn, at: int) -> bool:
-        return any(self._weigh_value(column.node.values[at]))
-
-    def _weigh_value(self, value: Any) -> Iterator[float]:
-        """Yield how well a value fits each term."""
-        text = normalize_text(value[:10_000]) if isinstance(value, str) else ""
-        for term in self.terms.terms:
-            yield max(term.weigh(text), float(_is_number(value) and value in term.numbers))
-
-    def _is_quoted(self, column: FieldColumn, position: int) -> bool:
-        at = column.position_in(position)
-        return at is not None and self._matches_quote(column, at)
-
-    def _matches_quote(self, column: FieldColumn, at: int) -> bool:
-        quotes = normalize_text(" ".join(self.document.quotes(self.document.column(column.node).entries[at])))
-        return any(term.weigh(quotes) for term in self.terms.terms)
-
-    def _has_value(self, column: FieldColumn, position: int) -> bool:
-        at = column.position_in(position)
-        return at is not None and is_scalar(column.node.values[at])
-
-    def _identify(self, group: Group, position: int) -> Iterator[FieldColumn]:
-        """Yield the fields that tell an object apart: those that match, else its first text."""
-        present = [c for c in group.columns if self._has_value(c, position) and not c.node.counts_elements]
-        texts = [c for c in present if set(+c.node.types) == {"string"} and not _is_long(c)]
-        matching = [c for c in texts if self._fit(c, position)]
-        yield from matching[:2] or texts[:1]
-
-
-def _pick(rows: list[list[Hit]], limit: int) -> list[list[Hit]]:
-    """Return the best rows, with some of each list whose best row fits as well as any."""
-    groups: dict[int, list[int]] = {}
-    for index, hits in enumerate(rows):
-        groups.setdefault(id(hits[0].group), []).append(index)
-    close = [group for group in groups.values() if rows[group[0]][0].score >= rows[0][0].score * _AS_WELL]
-    share = max(limit // len(close), 1)
-    first = [index for group in close[:limit] for index in group[:share]]
-    rest = [index for index in range(len(rows)) if index not in first]
-    return [rows[index] for index in sorted((first + rest)[:limit])]
+def _show(path: str) -> str:
+    return str(truncate(show_path(path), _PATH_CHARS))
 
 
 def _take_shared(rows: list[list[Any]]) -> dict[str, Any]:
@@ -277,46 +228,3 @@ def _take_shared(rows: list[list[Any]]) -> dict[str, Any]:
             if len(cells) > 1:
                 del cells[name]
     return shared
-
-
-def _join_elements(hits: list[Hit]) -> list[list[Hit]]:
-    """Put elements of one list that fit equally well into one row; every other hit is a row of its own."""
-    rows: list[list[Hit]] = []
-    for hit in hits:
-        last = rows[-1][-1] if rows else None
-        if last is not None and len(rows[-1]) < _ELEMENTS_A_ROW and _are_alike(last, hit):
-            rows[-1].append(hit)
-        else:
-            rows.append([hit])
-    return rows
-
-
-def _are_alike(hit: Hit, other: Hit) -> bool:
-    """Whether two hits are elements of one list of scalars that fit equally well."""
-    node, parents = hit.group.node, hit.group.node.parent_positions
-    if hit.group is not other.group or hit.score != other.score or node.types["object"] or parents is None:
-        return False
-    return parents[hit.position] == parents[other.position]
-
-
-def _ancestors(hit: Hit) -> Iterator[tuple[Group, int]]:
-    """Yield the objects of lists that contain an object, outermost first."""
-    # The only object of its kind needs no name.
-    found = [(group, at) for group, at in hit.group.containers(hit.position) if len(group.node.values) > 1]
-    return reversed(found)
-
-
-def _name(node: Node, ancestor: Node, prefix: str) -> str:
-    """Return the path of a field within an object, after the path of the object."""
-    path = prefix
-    for step in node.steps[len(ancestor.steps) :]:
-        path = join_any(path) if step is None else join_name(path, step)
-    return path
-
-
-def _is_long(column: FieldColumn) -> bool:
-    return any(isinstance(value, str) and len(value) > 80 for value in column.node.values[:100])
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)

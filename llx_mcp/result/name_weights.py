@@ -1,7 +1,8 @@
 """How well the names and descriptions of fields fit the terms of a search."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, reduce
 
 from llx_mcp.result.outline import Node
 from llx_mcp.result.search_groups import Group
@@ -19,14 +20,16 @@ class NameWeights:
         paths: those on the path of each group, by the id of the group.
         columns: those of each column within the objects of its group, by the id of the column.
         groups: the best of a group's path and columns, by the id of the group.
+        lists: those of the list of a group's objects, and of the object that holds the list, by the id of the group.
     """
 
     paths: dict[int, Weights] = field(default_factory=dict)
     columns: dict[int, Weights] = field(default_factory=dict)
     groups: dict[int, Weights] = field(default_factory=dict)
+    lists: dict[int, Weights] = field(default_factory=dict)
 
 
-def weigh_names(groups: list[Group], descriptions: dict[int, str], terms: Terms) -> NameWeights:
+def weigh_names(groups: Sequence[Group], descriptions: dict[int, str], terms: Terms) -> NameWeights:
     """Return how well the names and descriptions of some groups fit each term.
 
     Args:
@@ -56,6 +59,7 @@ def weigh_names(groups: list[Group], descriptions: dict[int, str], terms: Terms)
             weights = merge_weights(weights, weigh(node))
             node = node.parent
         found.paths[id(group)] = weights
+        found.lists[id(group)] = reduce(merge_weights, map(weigh, _list_nodes(group.node)), {})
         for column in group.columns:
             below: Weights = {}
             node = column.node
@@ -66,6 +70,15 @@ def weigh_names(groups: list[Group], descriptions: dict[int, str], terms: Terms)
             weights = merge_weights(weights, below)
         found.groups[id(group)] = weights
     return found
+
+
+def _list_nodes(node: Node) -> Iterator[Node]:
+    """Yield the elements of a list, the list, and the object that holds it unless that is the whole result or a row."""
+    if node.indices is not None and node.parent is not None:
+        yield node
+        yield node.parent
+        if (holder := node.parent.parent) is not None and holder.step is not None:
+            yield holder
 
 
 def merge_weights(weights: Weights, others: Weights) -> Weights:

@@ -2,24 +2,28 @@
 
 What is ranked is an object with its scalars, or an element of a list of scalars. Its words are its values, the names on
 its path and of its fields, and what the job's schema says of these fields. What contains it counts less. The score is
-the sum of the inverse document frequencies of the words that are found, times their share of all words.
+the sum of the inverse document frequencies of the words that are found, times their share of all words. It is halved if
+none of them is a word of the topic, but only a period, a date or a short number.
 """
 
 import heapq
-import math
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from itertools import chain, combinations, islice
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import chain, islice
 
 from llx_mcp.result.document import Document, is_scalar
-from llx_mcp.result.name_weights import merge_weights, weigh_names
-from llx_mcp.result.outline import Node, ancestor_position, descendant_positions
+from llx_mcp.result.name_weights import merge_weights
+from llx_mcp.result.outline import ancestor_position, descendant_positions
+from llx_mcp.result.search_alternatives import rows_by_term
 from llx_mcp.result.search_groups import FieldColumn, Group, find_groups
-from llx_mcp.result.search_texts import FieldNumbers, FieldQuotes, FieldTexts
-from llx_mcp.result.words import PREFIX, WORD, Term, Terms, Weights
+from llx_mcp.result.search_hits import Found, FoundList, Hit, ListKey, positions_in_list
+from llx_mcp.result.search_matches import SearchMatches
+from llx_mcp.result.search_scores import GroupScores
+from llx_mcp.result.search_texts import FieldIndex
+from llx_mcp.result.words import Terms, Weights
 
-# How much less words count that stand around an object, elsewhere, or in a quote.
-_AROUND, _ELSEWHERE, _QUOTE = 0.5, 0.3, 0.5
+# How much less words count that stand around an object.
+_AROUND = 0.5
 _MAX_CANDIDATES = 20_000
 # How much the name of a field counts that is there and empty.
 _EMPTY = 0.8
@@ -27,44 +31,8 @@ _EMPTY = 0.8
 _OWN_WORD = 0.6
 # The share of the best score from which an object with another word is shown, too.
 _OTHER = 0.25
-
-
-@dataclass(frozen=True, order=True)
-class Hit:
-    """One object that was found.
-
-    Attributes:
-        score: the higher, the better; hits of one score are in the order of the document.
-        position: its index in the values of its group.
-        group: its group.
-        found: the indices of the terms that it has: in its values, its names, or an object that contains it.
-        words: those of them that are words of its own values or names.
-    """
-
-    score: float
-    position: int = field(compare=False)
-    group: Group = field(compare=False)
-    found: frozenset[int] = field(compare=False)
-    words: frozenset[int] = field(compare=False)
-
-
-@dataclass(frozen=True)
-class Found:
-    """What a search found.
-
-    Attributes:
-        hits: the best, best first.
-        num_like: how many objects there are whose score is not far below that of the best.
-        absent: the indices of the terms that stand nowhere in the document.
-        column_weights: how well the name and description of each column fit each term, by the id of the column.
-        other: the best object with a word that no hit has.
-    """
-
-    hits: list[Hit]
-    num_like: int
-    absent: frozenset[int]
-    column_weights: dict[int, Weights]
-    other: Hit | None = None
+# How much less an object counts that has no word of the topic.
+_OFF_TOPIC = 0.5
 
 
 class ObjectSearch:
@@ -78,252 +46,198 @@ class ObjectSearch:
     def __init__(self, document: Document, descriptions: dict[int, str]) -> None:
         self._document = document
         self._descriptions = descriptions
-        self.groups = find_groups(document.root)
-        self._texts: dict[int, FieldTexts] = {}
-        self._numbers: dict[int, FieldNumbers] = {}
-        self._quotes: dict[int, FieldQuotes] = {}
+        self._groups = find_groups(document.root)
+        self._fields = FieldIndex(document)
 
     def run(self, terms: Terms, limit: int, *, like: float = 0.8) -> Found:
         """Return the objects that fit best.
 
         Args:
             terms: what is searched for.
-            limit: the most hits to return.
+            limit: the most hits to return, and the most for each of several values of a field.
             like: the share of the best score from which an object counts as similar to the best.
         """
-        return _Search(self, self._document, self._descriptions, terms).run(limit, like)
-
-    def texts(self, node: Node) -> FieldTexts:
-        """Return the strings of a field, normalized."""
-        if id(node) not in self._texts:
-            self._texts[id(node)] = FieldTexts(node)
-        return self._texts[id(node)]
-
-    def numbers(self, node: Node) -> FieldNumbers:
-        """Return the numbers of a field."""
-        if id(node) not in self._numbers:
-            self._numbers[id(node)] = FieldNumbers(node)
-        return self._numbers[id(node)]
-
-    def quotes(self, node: Node) -> FieldQuotes:
-        """Return the quotes of a field's scalars, normalized."""
-        if id(node) not in self._quotes:
-            self._quotes[id(node)] = FieldQuotes(self._document, node)
-        return self._quotes[id(node)]
+        matches = SearchMatches(self._document, self._groups, self._fields, self._descriptions, terms)
+        return _Search(self._groups, matches, limit).run(like)
 
 
 class _Search:
-    def __init__(self, objects: ObjectSearch, document: Document, descriptions: dict[int, str], terms: Terms) -> None:
-        self._objects = objects
-        self._document = document
-        self._terms = terms
-        self._names = weigh_names(objects.groups, descriptions, terms)
-        # The whole phrase is one more term. An object that lacks it is not worse for that.
-        self._all_terms = [*terms.terms]
-        if terms.terms and terms.phrase != terms.terms[0].text:
-            self._all_terms.append(Term(terms.phrase, (terms.phrase,)))
-        # For each column of each group, the values that hold a term as a word.
-        self._columns_of_terms: list[list[dict[int, set[int]]]] = []
-        self._own = [self._match_values(group) for group in objects.groups]
-        self._match_quotes()
-        self._index = {id(group): index for index, group in enumerate(objects.groups)}
-        self._elsewhere = self._weigh_elsewhere()
-        self._idf = self._measure_idf()
-        self._alternatives = self._find_alternatives()
+    def __init__(self, groups: Sequence[Group], matches: SearchMatches, limit: int) -> None:
+        self._groups = groups
+        self._matches = matches
+        self._limit = limit
         # Score and terms of the objects that fit in the same way.
-        self._scores: dict[tuple[object, ...], tuple[float, frozenset[int], frozenset[int]]] = {}
+        self._known: dict[tuple[object, ...], tuple[float, frozenset[int], frozenset[int]]] = {}
+        self._scores = {id(group): self._score_group(group) for group in groups}
 
-    def run(self, limit: int, like: float) -> Found:
-        absent = frozenset(index for index in range(len(self._terms.terms)) if not self._idf[index])
-        scored = [self._score_group(index, limit) for index in range(len(self._objects.groups))]
-        best = heapq.nlargest(limit, chain.from_iterable(hits for hits, _ in scored))
+    def run(self, like: float) -> Found:
+        names, absent = self._matches.names, self._matches.absent
+        every = [hit for scores in self._scores.values() for hit in chain(scores.matched, scores.plain)]
+        best = heapq.nlargest(self._limit, every)
         if not best or not best[0].score:
-            return Found([], 0, absent, self._names.columns)
+            return Found([], 0, absent, names.columns)
         cut = best[0].score * like
-        num_like = sum(count for _, counts in scored for score, count in counts if score >= cut)
         hits = [hit for hit in best if hit.score >= cut]
-        every = chain.from_iterable(group_hits for group_hits, _ in scored)
-        other = self._find_other(hits, every, best[0].score * _OTHER)
-        return Found(hits, num_like, absent, self._names.columns, other)
+        alternatives = list(self._find_alternatives(hits))
+        shown = chain.from_iterable(rows[: self._limit] for rows in alternatives)
+        hits += sorted(shown, key=lambda hit: (-hit.score, hit.position))
+        further = [hit for hit in chain.from_iterable(alternatives) if hit.score < cut]
+        num_like = sum(self._count(group, cut) for group in self._groups) + len(further)
+        if (other := self._find_other(hits, every, best[0].score * _OTHER)) is not None and other.score >= cut:
+            hits, other = [*hits, other], None
+        others = [] if other is None else self._list_others(other, hits, cut)
+        lists = self._find_lists([*hits, *others], [*further, *others], cut)
+        return Found(hits, num_like, absent, names.columns, others, lists)
 
-    def _find_other(self, hits: list[Hit], every: Iterable[Hit], least: float) -> Hit | None:
-        """Return the best object with a word that none of the hits has: a search may name two things."""
+    def _list_others(self, other: Hit, hits: Sequence[Hit], cut: float) -> list[Hit]:
+        """Return an object that is no hit, and the first of each alternative to it that is no hit either."""
+        known = {(id(hit.group), hit.position) for hit in hits}
+        rows = (rows[0] for rows in self._find_alternatives([other]))
+        new = (row for row in rows if row.score < cut and (id(row.group), row.position) not in known)
+        return [other, *new][: self._limit]
+
+    def _find_alternatives(self, hits: Sequence[Hit]) -> Iterator[list[Hit]]:
+        """Yield the best rows with a further value that is searched for, in a field in which hits have one."""
+        by_group: dict[int, list[Hit]] = {}
+        for hit in hits:
+            by_group.setdefault(id(hit.group), []).append(hit)
+        for members in by_group.values():
+            group, positions = members[0].group, [hit.position for hit in members]
+            rows_of = rows_by_term(group, positions, self._matches.values)
+            covered = frozenset().union(*(hit.words for hit in members))
+            covered |= {term for term, rows in rows_of.items() if not rows.isdisjoint(positions)}
+            wanted = {term for term in rows_of if term < self._matches.num_words} - covered
+            known = {hit.position: hit for hit in self._scores[id(group)].matched}
+            best = {
+                term: _best_of([known.get(at) or self._hit(group, at) for at in sorted(rows_of[term])])
+                for term in wanted
+            }
+            for term in sorted(wanted, key=lambda term: (-best[term][0].score, term)):
+                first = best[term][0]
+                if term not in covered:
+                    covered |= first.words | {other for other in wanted if first.position in rows_of[other]}
+                    yield best[term]
+
+    def _find_other(self, hits: Sequence[Hit], every: Sequence[Hit], least: float) -> Hit | None:
+        """Return the best object with a word that none of the hits has: a search may name two things.
+
+        If the word only says when, the object has all words of the topic that the best hit has.
+        """
         covered = frozenset().union(*(hit.found for hit in hits))
-        others = (hit for hit in every if hit.score >= least and not hit.words <= covered)
+        topics = hits[0].found & self._matches.topics
+
+        def adds(hit: Hit) -> bool:
+            new = hit.words - covered
+            return not new <= self._matches.generic or (bool(new and topics) and topics <= hit.found)
+
+        others = (hit for hit in every if hit.score >= least and adds(hit))
         return max(others, key=lambda hit: (len(hit.words - covered), hit.score), default=None)
 
-    def _match_values(self, group: Group) -> dict[int, Weights]:
-        """For each object with a value that matches, return how well its values fit each term."""
-        matches: dict[int, Weights] = {}
-        by_column: list[dict[int, set[int]]] = [{} for _ in group.columns]
-        self._columns_of_terms.append(by_column)
-        for index in range(len(self._all_terms)):
-            for column, terms in zip(group.columns, by_column, strict=True):
-                for value_position, weight in self._match_column(column, index):
-                    if weight > PREFIX:
-                        terms.setdefault(index, set()).add(value_position)
-                    position = ancestor_position(value_position, column.levels)
-                    weights = matches.setdefault(position, {})
-                    weights[index] = max(weights.get(index, 0.0), weight)
-        return matches
+    def _find_lists(self, hits: Sequence[Hit], further: Sequence[Hit], cut: float) -> dict[ListKey, FoundList]:
+        """Return the lists that hold some hits. Matches are those from a score on, and the further ones."""
+        lists: dict[ListKey, FoundList] = {}
+        families: dict[int, FoundList] = {}
+        num_further = Counter(hit.list_key for hit in further)
+        for hit in hits:
+            group, key = hit.group, hit.list_key
+            if key is None or key in lists:
+                continue
+            elements = positions_in_list(group, key[1])
+            num_like = self._scores[id(group)].count(cut, elements) + num_further[key]
+            is_named = not self._matches.topics.isdisjoint(self._matches.names.lists[id(group)])
+            lists[key] = FoundList(group, elements, num_like, is_topic=is_named)
+            if not is_named and not lists[key].is_scalar:
+                if id(group) not in families:
+                    families[id(group)] = self._find_family(hit, further, cut)
+                lists[key] = families[id(group)]
+        return lists
 
-    def _match_column(self, column: FieldColumn, index: int) -> Iterable[tuple[int, float]]:
-        term, types = self._all_terms[index], column.node.types
-        found = self._objects.texts(column.node).find(term)
-        if types["integer"] + types["number"] and term.numbers:
-            found |= self._objects.numbers(column.node).find(term)
-        if types["boolean"] and (term.text in ("true", "false") or index in self._names.columns[id(column)]):
-            # A field such as `is_current` fits "current" where it is true.
-            found |= {i: WORD for i, value in enumerate(column.node.values) if value is (term.text != "false")}
-        return found.items()
+    def _find_family(self, hit: Hit, further: Sequence[Hit], cut: float) -> FoundList:
+        """Return the objects of a hit's group that have all words of the topic that the hit has."""
+        topics, scores = self._matches.topics & hit.found, self._scores[id(hit.group)]
+        members = [each for each in scores.matched if topics <= each.found]
+        positions = {each.position for each in members}
+        num_like = sum(each.score >= cut for each in members)
+        num_like += sum(topics <= each.found for each in further if each.group is hit.group)
+        if scores.plain and topics <= scores.plain[0].found:
+            if scores.plain[0].score >= cut:
+                num_like += sum(position not in positions for position in scores.named)
+            positions.update(scores.named)
+        return FoundList(hit.group, sorted(positions), num_like, is_topic=bool(topics))
 
-    def _match_quotes(self) -> None:
-        """Look in the quotes, if some words stand in no value and no name."""
-        missing = [term for index, term in enumerate(self._terms.terms) if not self._is_found(index)]
-        if self._document.metadata is None or not missing:
-            return
-        for group, own in zip(self._objects.groups, self._own, strict=True):
-            for column in group.columns:
-                for at, text in self._objects.quotes(column.node).find(missing):
-                    position = ancestor_position(at, column.levels)
-                    own[position] = merge_weights(own.get(position, {}), self._weigh_quote(text))
+    def _count(self, group: Group, cut: float) -> int:
+        return self._scores[id(group)].count(cut, range(len(group.node.values)))
 
-    def _is_found(self, index: int) -> bool:
-        """Whether a term stands in any value or name."""
-        is_named = any(index in weights for weights in self._names.groups.values())
-        return is_named or any(index in weights for own in self._own for weights in own.values())
-
-    def _weigh_quote(self, text: str) -> Weights:
-        weights = {index: term.weigh(text) * _QUOTE for index, term in enumerate(self._all_terms)}
-        return {index: weight for index, weight in weights.items() if weight}
-
-    def _weigh_elsewhere(self) -> Weights:
-        """Return how well what the document says once, outside its lists, fits each term."""
-        weights: Weights = {}
-        for group, own in zip(self._objects.groups, self._own, strict=True):
-            if group.is_single:
-                for index, weight in own.get(0, {}).items():
-                    weights[index] = max(weights.get(index, 0.0), weight * _ELSEWHERE)
-        return weights
-
-    def _measure_idf(self) -> list[float]:
-        num_objects = sum(len(group.node.values) for group in self._objects.groups)
-        idf = []
-        for index in range(len(self._all_terms)):
-            named = {key for key, weights in self._names.groups.items() if index in weights}
-            count = sum(
-                len(group.node.values) if id(group) in named else sum(index in w for w in own.values())
-                for group, own in zip(self._objects.groups, self._own, strict=True)
-            )
-            idf.append(math.log(1 + num_objects / count) if count else 0.0)
-        return idf
-
-    def _score_group(self, index: int, limit: int) -> tuple[list[Hit], list[tuple[float, int]]]:
-        """Return the best hits of a group, and how many of its objects have each score."""
-        group, own = self._objects.groups[index], self._own[index]
-        candidates = set(own)
+    def _score_group(self, group: Group) -> GroupScores:
+        """Return the objects of a group that fit."""
+        candidates = set(self._matches.own[id(group)])
         candidates.update(islice(self._inside_matches(group), _MAX_CANDIDATES))
-        hits = [self._hit(group, position, own) for position in sorted(candidates)]
-        counts = [(hit.score, 1) for hit in hits]
-        if self._names.groups[id(group)]:
-            named = self._named_positions(group)
-            members = named if isinstance(named, range) else frozenset(named)
-            others = (position for position in named if position not in candidates)
-            plain = [self._hit(group, position, own) for position in islice(others, limit)]
-            hits += plain
-            if plain:
-                counts.append((plain[0].score, len(named) - sum(position in members for position in candidates)))
-        return heapq.nlargest(limit, hits), counts
+        matched = [self._hit(group, position) for position in sorted(candidates)]
+        named = self._named_positions(group) if self._matches.names.groups[id(group)] else range(0)
+        others = (position for position in named if position not in candidates)
+        return GroupScores(matched, named, [self._hit(group, position) for position in islice(others, self._limit)])
 
     def _named_positions(self, group: Group) -> Sequence[int]:
         """Return the objects that the names fit: all, or those that have the field whose name fits best."""
-        if self._names.paths[id(group)] or not group.columns:
+        names = self._matches.names
+        if names.paths[id(group)] or not group.columns:
             return range(len(group.node.values))
-        best = max(group.columns, key=lambda column: self._sum(self._names.columns[id(column)]))
+        best = max(group.columns, key=lambda column: self._matches.sum(names.columns[id(column)]))
         return list(dict.fromkeys(ancestor_position(at, best.levels) for at in range(len(best.node.values))))
-
-    def _sum(self, weights: Weights) -> float:
-        return self._sum_alternatives({term: self._idf[term] * weight for term, weight in weights.items()})
-
-    def _share(self, weights: Weights) -> float:
-        """Return the share of the terms that are found; one that fits half, as in a description, counts half."""
-        num_terms = len(self._terms.terms)
-        shares = {term: min(weight, 1.0) for term, weight in weights.items() if term < num_terms}
-        return self._sum_alternatives(shares) / len(set(self._alternatives[:num_terms]))
-
-    def _sum_alternatives(self, weights: Weights) -> float:
-        """Return the sum of the weights, where only the highest of several alternatives counts."""
-        best: dict[int, float] = {}
-        for term, weight in weights.items():
-            kind = self._alternatives[term]
-            best[kind] = max(best.get(kind, 0.0), weight)
-        return sum(best.values())
-
-    def _find_alternatives(self) -> list[int]:
-        """Return a number for each term, the same for terms that stand in values of one field but never in one value.
-
-        Of these, an object has one at most: a row is about "EMEA" or about "APJC". It may be about "Q2" and "FY2025".
-        """
-        alternatives: set[tuple[int, int]] = set()
-        together: set[tuple[int, int]] = set()
-        for group, found in zip(self._objects.groups, self._columns_of_terms, strict=True):
-            for terms in found:
-                for first, second in combinations(sorted(terms), 2):
-                    if not terms[first].isdisjoint(terms[second]):
-                        together.add((first, second))
-                    elif not group.is_single:
-                        alternatives.add((first, second))
-        kinds = list(range(len(self._all_terms)))
-        for first, second in sorted(alternatives - together):
-            if kinds[second] == second:
-                kinds[second] = kinds[first]
-        return kinds
 
     def _inside_matches(self, group: Group) -> Iterator[int]:
         """Yield the objects of a group that are within an object that matches."""
         parent, levels = group.parent, group.levels
         while parent is not None:
             if not parent.is_single:
-                for position in self._own[self._index[id(parent)]]:
+                for position in self._matches.own[id(parent)]:
                     yield from descendant_positions(position, levels)
             levels = [*levels, *parent.levels]
             parent = parent.parent
 
-    def _hit(self, group: Group, position: int, own: dict[int, Weights]) -> Hit:
-        matched = own.get(position, {})
+    def _hit(self, group: Group, position: int) -> Hit:
+        matched = self._matches.own[id(group)].get(position, {})
         named = self._share_names(group, position)
         around = list(self._around(group, position))
         # Many objects fit in the same way, such as all rows that have a common word.
         key = (id(group), *matched.items(), *named, *map(id, around))
-        if key not in self._scores:
-            self._scores[key] = self._score(group, matched, named, around)
-        return Hit(self._scores[key][0], position, group, *self._scores[key][1:])
+        if key not in self._known:
+            self._known[key] = self._score(group, matched, named, around)
+        return Hit(self._known[key][0], position, group, *self._known[key][1:])
 
     def _score(
         self, group: Group, matched: Weights, named: list[tuple[FieldColumn, float]], around: list[Weights]
     ) -> tuple[float, frozenset[int], frozenset[int]]:
         """Return the score of an object, the terms that it has, and those that are words of its own."""
-        weights = merge_weights(self._names.paths[id(group)], matched)
+        matches = self._matches
+        weights = merge_weights(matches.names.paths[id(group)], matched)
         for column, share in named:
-            names = self._names.columns[id(column)]
+            names = matches.names.columns[id(column)]
             weights = merge_weights(weights, {term: weight * share for term, weight in names.items()})
         for outer in around:
             weights = merge_weights(weights, {term: weight * _AROUND for term, weight in outer.items()})
-        found = frozenset(term for term in weights if term < len(self._terms.terms))
+        found = frozenset(term for term in weights if term < matches.num_words)
         words = frozenset(term for term in found if weights[term] >= _OWN_WORD)
-        weights = merge_weights(weights, self._elsewhere)
-        return self._sum(weights) * self._share(weights), found, words
+        weights = merge_weights(weights, matches.elsewhere)
+        is_on_topic = not matches.topics or not matches.topics.isdisjoint(found)
+        return matches.sum(weights) * matches.share(weights) * (1.0 if is_on_topic else _OFF_TOPIC), found, words
 
     def _share_names(self, group: Group, position: int) -> list[tuple[FieldColumn, float]]:
         """Return the fields of an object whose names fit, and how much each name counts."""
         return [
             (column, 1.0 if is_scalar(column.node.values[at]) else _EMPTY)
             for column in group.columns
-            if self._names.columns[id(column)] and (at := column.position_in(position)) is not None
+            if self._matches.names.columns[id(column)] and (at := column.position_in(position)) is not None
         ]
 
     def _around(self, group: Group, position: int) -> Iterator[Weights]:
         """Yield how well the values of each object that contains an object fit, innermost first."""
         for container, at in group.containers(position):
-            if outer := self._own[self._index[id(container)]].get(at):
+            if outer := self._matches.own[id(container)].get(at):
                 yield outer
+
+
+def _best_of(hits: Sequence[Hit]) -> list[Hit]:
+    """Return the hits with the highest score."""
+    score = max(hit.score for hit in hits)
+    return [hit for hit in hits if hit.score == score]

@@ -163,3 +163,31 @@ class FieldQuotes:
             text = joined.text[joined.starts[index] : joined.end(index)]
             if any(term.weigh(text) for term in terms):
                 yield self._positions[index], text
+
+
+class FieldIndex:
+    """The texts of a document's fields, each prepared when it is first searched."""
+
+    def __init__(self, document: Document) -> None:
+        self._document = document
+        self._texts: dict[int, FieldTexts] = {}
+        self._numbers: dict[int, FieldNumbers] = {}
+        self._quotes: dict[int, FieldQuotes] = {}
+
+    def texts(self, node: Node) -> FieldTexts:
+        """Return the strings of a field, normalized."""
+        if id(node) not in self._texts:
+            self._texts[id(node)] = FieldTexts(node)
+        return self._texts[id(node)]
+
+    def numbers(self, node: Node) -> FieldNumbers:
+        """Return the numbers of a field."""
+        if id(node) not in self._numbers:
+            self._numbers[id(node)] = FieldNumbers(node)
+        return self._numbers[id(node)]
+
+    def quotes(self, node: Node) -> FieldQuotes:
+        """Return the quotes of a field's scalars, normalized."""
+        if id(node) not in self._quotes:
+            self._quotes[id(node)] = FieldQuotes(self._document, node)
+        return self._quotes[id(node)]

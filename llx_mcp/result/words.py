@@ -25,10 +25,24 @@ _MIN_PREFIX = 4
 # How well a text contains a term: as a word of its own, with another ending, at the start of a longer word, or within
 # one.
 WORD, STEM, PREFIX, INSIDE = 1.0, 0.9, 0.7, 0.35
+# How well a time contains a number that is a part of it, such as its minutes.
+PART_OF_TIME = 0.05
 # The share of its weight that a term loses where a name has other words, too.
 _OTHER_WORDS = 0.4
 _YEAR = re.compile(r"(?:fy)?(?:19|20)\d\d")
 _PERIOD = re.compile(r"[qh][1-4]")
+# Words that say when, which many objects of a document share.
+_TIME_WORDS = frozenset({
+    "date", "day", "days", "end", "ended", "ending", "ends", "fiscal", "fy", "half", "month", "months", "period",
+    "periods", "quarter", "quarters", "year", "years",
+    "datum", "ende", "geschaftsjahr", "halbjahr", "jahr", "monat", "quartal", "stichtag", "zeitraum",
+    "annee", "exercice", "fin", "jour", "mois", "periode", "semestre", "trimestre",
+    "四半期", "年度", "日付", "期末", "期間",
+})  # fmt: skip
+_SHORT_NUMBER = re.compile(r"\d{1,2}")
+# A time of day or a duration: 10:30, or 1:03.28.
+_CLOCK_TIME = re.compile(r"\d+:\d[\d:.,]*")
+_TIME_CHARS = 12
 _HYPHENATED = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)+")
 _EDGE_PUNCTUATION = ".,;:!?()[]{}\"'"
 _WITHOUT_SPACES = re.compile("[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
@@ -41,10 +55,21 @@ class Term:
     Attributes:
         text: the term as it was given, normalized.
         forms: words of which one must occur, the given one first.
+        options: the terms that are joined in this one, such as two years; empty for one that is not joined.
     """
 
     text: str
     forms: tuple[str, ...]
+    options: tuple["Term", ...] = ()
+
+    @cached_property
+    def is_generic(self) -> bool:
+        """Whether the term only says when, or is a number of a digit or two: it is the topic of no search."""
+        if self.options:
+            return all(option.is_generic for option in self.options)
+        patterns = (_YEAR, _PERIOD, _SHORT_NUMBER)
+        is_time = self.text in _TIME_WORDS or find_month(self.text) is not None
+        return is_time or any(pattern.fullmatch(self.text) for pattern in patterns)
 
     @cached_property
     def family(self) -> WordFamily | None:
@@ -80,6 +105,8 @@ class Term:
             # The month of a date stands after its year.
             return 0.0
         end = start + len(form)
+        if form.isdigit() and _is_within_time(text, start, end):
+            return PART_OF_TIME
         begins = start == 0 or _is_boundary(text[start - 1], form[0])
         if begins and (end == len(text) or _is_boundary(form[-1], text[end])):
             return WORD
@@ -105,18 +132,24 @@ class Terms:
     phrase: str
     terms: tuple[Term, ...]
 
+    @cached_property
+    def options(self) -> tuple[Term, ...]:
+        """The terms that are joined in others. They are numbered after the terms, and count in no score."""
+        return tuple(option for term in self.terms for option in term.options)
+
     def weigh_name(self, name: str) -> Weights:
-        """For the terms that a field's name contains, return by index how well it does."""
+        """For the terms and options that a field's name contains, return by index how well it does."""
         words = normalize_name(name)
         joined = words.replace(" ", "")
         found = {}
-        for index, term in enumerate(self.terms):
+        for index, term in enumerate((*self.terms, *self.options)):
             weight = max(term.weigh(words), PREFIX if len(term.text) >= _MIN_PREFIX and term.text in joined else 0.0)
             if weight:
                 found[index] = weight
         # A field named `revenue` fits "revenue" better than one named `revenue_growth`.
         num_words = sum(word not in _STOP_WORDS for word in words.split())
-        fit = 1 - _OTHER_WORDS * max(num_words - len(found), 0) / num_words if num_words else 1
+        num_found = sum(index < len(self.terms) for index in found)
+        fit = 1 - _OTHER_WORDS * max(num_words - num_found, 0) / num_words if num_words else 1
         return {index: weight * fit for index, weight in found.items()}
 
 
@@ -149,7 +182,8 @@ def _join_alternatives(terms: list[Term]) -> Iterator[Term]:
         same = [term for term in terms if pattern.fullmatch(term.text)]
         if len(same) > 1:
             forms = tuple(dict.fromkeys(form for term in same for form in term.forms))
-            joined = Term(" or ".join(dict.fromkeys(term.text for term in same)), forms)
+            distinct = tuple({term.text: term for term in same}.values())
+            joined = Term(" or ".join(option.text for option in distinct), forms, distinct)
             terms = [joined if term is same[0] else term for term in terms if term is same[0] or term not in same]
     yield from terms
 
@@ -177,6 +211,14 @@ def _occurrences(text: str, needle: str) -> Iterator[int]:
     while start >= 0:
         yield start
         start = text.find(needle, start + 1)
+
+
+def _is_within_time(text: str, start: int, end: int) -> bool:
+    """Whether some digits are only a part of a time: the 30 of 10:30."""
+    first, last = max(start - _TIME_CHARS, 0), end + _TIME_CHARS
+    if ":" not in text[first:last]:
+        return False
+    return any(time.start() <= start and end <= time.end() for time in _CLOCK_TIME.finditer(text, first, last))
 
 
 def _is_boundary(before: str, after: str) -> bool:

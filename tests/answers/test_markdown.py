@@ -43,6 +43,7 @@ def test_facts_are_one_line_of_those_that_are_known(facts: dict[str, Any], line:
         ("matches", 1, "1 match\n"),
         ("matches", 2, "2 matches\n"),
         ("found", SearchCounts(matches=1), "1 match.\n"),
+        ("found", SearchCounts(matches=2, related=1), "2 matches, then 1 related.\n"),
         ("found", SearchCounts(matches=0, absent_words=["a", "b"]), '0 matches; nowhere in the result: "a", "b".\n'),
         ("num_rows", 0, "0 rows.\n"),
         ("num_rows", 1, "1 row.\n"),

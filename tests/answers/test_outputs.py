@@ -221,11 +221,11 @@ ENTRY = Entry(
     more={"other": "entry-more"},
 )
 FOUND: dict[str, Any] = {
-    "found": SearchCounts(matches=81, absent_words=["absent-word"]),
+    "found": SearchCounts(matches=81, related=811, absent_words=["absent-word"]),
     "citation_check": "search-check",
     "shared": {"shared-name": "shared-value"},
     "hits": Table(
-        columns=["path", "values", "more_fields"],
+        columns=["path", "values", "more"],
         cells="[value, page, confidence]",
         rows=[["hit-path", {"name": CELL}, 93]],
     ),

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from llx_mcp.result.descriptions import describe_fields
-from llx_mcp.result.object_search import Found, ObjectSearch
+from llx_mcp.result.object_search import ObjectSearch
+from llx_mcp.result.search_hits import Found
 from llx_mcp.result.words import split_terms
 from tests.example_jobs import cited
 from tests.result.documents import build_document, build_metadata
@@ -154,12 +155,127 @@ def test_values_that_stand_together_somewhere_are_no_alternatives() -> None:
     assert paths(search(result, "margin first half fy2024"))[0] == "margin[1]"
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("deposits 2024, Q1 2025", ["deposits[1]", "deposits[0]"]),
+        ("deposits end of first quarter of 2025, end of 2024", ["deposits[1]", "deposits[0]"]),
+        ("deposits 2023, 2024, Q1 2025", ["deposits[1]", "deposits[0]", "deposits[2]"]),
+        ("deposits Q1 2025", ["deposits[1]"]),
+    ],
+)
+def test_row_of_each_period_is_found_though_one_period_has_more_words(text: str, expected: list[str]) -> None:
+    periods = ["2024", "2025 Q1", "2023"]
+    result = {name: [{"at": at, "n": 1} for at in periods] for name in ("deposits", "loans")}
+    found = search(result | {"period_end": "2025-03-31"}, text, like=0.8)
+    assert (paths(found), found.num_like, found.others) == (expected, len(expected), [])
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("salary of Ada Lund and Bo Ek", ["staff[0]", "staff[1]"]),
+        ("salaries: Ada Lund, Bo Ek, Cy van Oh", ["staff[0]", "staff[1]", "staff[2]"]),
+        ("Lund or Oh", ["staff[0]", "staff[2]"]),
+    ],
+)
+def test_row_of_each_name_is_found(text: str, expected: list[str]) -> None:
+    staff = [{"name": name, "salary": 1} for name in ("Ada Lund", "Bo Ek", "Cy van Oh", "Di Lu")]
+    found = search({"staff": staff}, text, like=0.8)
+    assert (sorted(paths(found)), found.num_like) == (expected, len(expected))
+
+
+def test_each_row_that_has_another_value_is_found_and_counted() -> None:
+    rows = [{"fruit": fruit, "kind": "sour red" if fruit == "plum" else "sour"} for fruit in ["plum", *["lime"] * 9]]
+    found = search({"rows": rows}, "sour red plum lime", like=0.8, limit=3)
+    assert paths(found) == ["rows[0]", "rows[1]", "rows[2]", "rows[3]"]
+    assert found.num_like == 10
+
+
+def test_values_of_what_contains_the_rows_are_alternatives_too() -> None:
+    years = [{"year": year, "funds": [{"name": "bonds"}, {"name": "cash"}]} for year in ("2023", "2024", "2025 Q3")]
+    found = search({"years": years}, "bonds 2024, third quarter 2025", like=0.8)
+    assert paths(found) == ["years[2].funds[0]", "years[1].funds[0]"]
+
+
+def test_object_with_no_word_of_the_topic_counts_half() -> None:
+    result = {"cash": [{"at": "2024", "n": 1}], "debt": [{"at": "2024", "n": 2}], "year": {"month": "march 2024"}}
+    found = search(result, "cash march 2024")
+    assert paths(found)[0] == "cash[0]"
+    march, year = math.log(1 + 3 / 1), math.log(1 + 3 / 3)
+    assert scores(found)["year"] == round((march + year * 1.3) * 2 / 3 * 0.5, 3)
+    # Without a topic nothing is off it. The value is the whole phrase, too.
+    assert scores(search(result, "march 2024"))["year"] == round(march + year * 1.3 + march * 1.5, 3)
+
+
+def test_object_with_a_further_word_is_returned_only_for_a_word_of_the_topic() -> None:
+    result = {"assets": [{"at": "FY2025", "n": 1}], "report": {"period_end": "2025-01-01", "auditor": "Lund"}}
+    assert search(result, "assets fiscal 2025 end", like=0.8).others == []
+    (other,) = search(result, "assets fiscal 2025 auditor", like=0.8).others
+    assert other.group.node.path == "report"
+
+
+def test_object_named_by_another_period_is_returned_too() -> None:
+    result = {"fy2024": {"rent": 1, "tax": 2}, "fy2025_q2": {"rent": 3, "tax": 4}, "fy2024_note": {"text": "x"}}
+    found = search(result, "rent fy2024, fy2025 q2", like=0.8)
+    assert paths(found) == ["fy2025_q2"]
+    assert [other.group.node.path for other in found.others] == ["fy2024"]
+
+
+def lists(found: Found) -> dict[str, tuple[bool, int, int]]:
+    """Return the lists of the hits by their path: whether the words are about them, their elements, and the matches."""
+    return {each.path: (each.is_topic, len(each.positions), each.num_like) for each in found.lists.values()}
+
+
+@pytest.mark.parametrize(
+    ("result", "text", "expected"),
+    [
+        # The words name the list, or what its schema says of it, or the object that holds it.
+        ({"banks": ["A Bank", "B Bank", "C"]}, "banks", {"banks": (True, 3, 3)}),
+        ({"banks": ["A Bank", "B Bank", "C"]}, "a bank", {"banks": (True, 3, 1)}),
+        ({"deal": {"banks": [{"n": "A Bank"}, {"n": "B"}]}}, "bank of the deal", {"deal.banks": (True, 2, 2)}),
+        ({"x": ["one red", "two"]}, "red hues", {"x": (True, 2, 1)}),
+        ({"colours": {"x": ["red", "blue"]}}, "red colours", {"colours.x": (True, 2, 1)}),
+        ({"colours": {"deep": {"x": ["red", "blue"]}}}, "red colours", {"colours.deep.x": (False, 2, 1)}),
+        ({"months": ["march", "may"]}, "march month", {"months": (False, 2, 1)}),
+        ({"y": ["red", "blue"]}, "red", {"y": (False, 2, 1)}),
+        # All words of the topic are names of fields, or values that other objects have, too.
+        ({"rows": [{"at": "Q1", "tax": 1}, {"at": "Q2", "tax": 2}, {"at": "Q2"}]}, "tax q2", {"rows": (True, 2, 1)}),
+        ({"rows": [{"at": "Q1", "w": "tax"}, {"at": "Q2", "w": "tax"}]}, "tax q2", {"rows": (True, 2, 1)}),
+        ({"rows": [{"who": "Ada", "tax": 1}, {"who": "Bo", "tax": 2}]}, "tax ada", {"rows": (True, 1, 1)}),
+        (
+            {"years": [{"at": at, "rows": [{"w": "tax"}, {"w": "rent"}]} for at in ("2023", "2024")]},
+            "tax 2024",
+            {"years[*].rows": (True, 2, 1)},
+        ),
+        (
+            {"years": [{"at": at, "taxes": [{"n": 1}, {"n": 2}]} for at in ("2023", "2024")]},
+            "tax 2024 2",
+            {"years[1].taxes": (True, 2, 1)},
+        ),
+    ],
+)
+def test_lists_of_the_hits_are_returned_with_what_belongs_together(
+    result: Any, text: str, expected: dict[str, tuple[bool, int, int]]
+) -> None:
+    schema = {"properties": {"x": {"description": "Hues"}}}
+    assert lists(search(result, text, schema=schema, like=0.8)) == expected
+
+
 def test_best_object_of_a_word_that_no_hit_has_is_returned_too() -> None:
     result = {"patient": {"name": "Rowan"}, "fasting": True, "results": [{"analyte": "Sodium"}]}
     found = search(result, "was the patient fasting", like=0.8)
     assert paths(found) == ["patient"]
-    assert found.other is not None
-    assert found.other.group.node.path == ""
+    assert [other.group.node.path for other in found.others] == [""]
+
+
+def test_further_object_is_returned_for_each_value_that_is_searched_for() -> None:
+    ports = ["Oslo", "Moss", "Bergen"]
+    calls = [{"port": port, "ship_calls": 1} for port in ports]
+    pilots = [{"port": port, "pilot_name_of_day": "x"} for port in ports]
+    found = search({"calls": calls, "pilots": pilots}, "ship calls moss bergen pilot", like=0.8)
+    assert paths(found) == ["calls[1]", "calls[2]"]
+    assert [other.group.node.path_of(other.position) for other in found.others] == ["pilots[1]", "pilots[2]"]
 
 
 def test_whole_text_tells_apart_what_differs_by_a_word_that_says_nothing() -> None:

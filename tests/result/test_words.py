@@ -2,7 +2,7 @@
 
 import pytest
 
-from llx_mcp.result.words import INSIDE, PREFIX, STEM, WORD, split_terms
+from llx_mcp.result.words import INSIDE, PART_OF_TIME, PREFIX, STEM, WORD, split_terms
 
 
 @pytest.mark.parametrize(
@@ -93,11 +93,50 @@ def test_text_is_split_into_the_terms_that_tell_something(text: str, terms: list
         ("long-term", "long term debt", WORD),
         ("long-term", "long-term debt", WORD),
         ("long-term", "long terms", PREFIX),
+        ("30", "from 10:30 to 11:15", PART_OF_TIME),
+        ("03", "1:03.28", PART_OF_TIME),
+        ("28", "1:03.28", PART_OF_TIME),
+        ("30", "lap 30: 1:03.28", WORD),
+        ("10:30", "at 10:30", WORD),
+        ("31", "31.03.2026", WORD),
+        ("12", "12.0", WORD),
+        ("2024", "2024-03-31", WORD),
     ],
 )
 def test_whole_word_fits_best_then_its_beginning_then_its_inside(term: str, text: str, weight: float) -> None:
     (found,) = split_terms(term).terms
     assert found.weigh(text) == weight
+
+
+@pytest.mark.parametrize(
+    ("term", "is_generic"),
+    [
+        ("2024", True),
+        ("fy2024", True),
+        ("q2", True),
+        ("quarter", True),
+        ("march", True),
+        ("quartal", True),
+        ("7", True),
+        ("31", True),
+        ("123", False),
+        ("2024-03-31", False),
+        ("revenue", False),
+        ("wr", False),
+    ],
+)
+def test_words_that_say_when_and_short_numbers_are_no_topic(term: str, is_generic: bool) -> None:
+    (found,) = split_terms(term).terms
+    assert found.is_generic is is_generic
+
+
+def test_several_years_or_periods_are_one_term_with_options() -> None:
+    terms = split_terms("debt FY2024, Q2 FY2025, FY2024, first half")
+    assert [term.text for term in terms.terms] == ["debt", "fy2024 or fy2025", "q2 or h1"]
+    assert [term.is_generic for term in terms.terms] == [False, True, True]
+    assert [option.text for option in terms.options] == ["fy2024", "fy2025", "q2", "h1"]
+    # The options are numbered after the terms, and make a name no better.
+    assert terms.weigh_name("debt_fy2024") == {0: 1.0, 1: 1.0, 3: 1.0}
 
 
 def test_name_with_other_words_fits_less() -> None:

@@ -19,7 +19,7 @@ CALLS: dict[str, dict[str, Any]] = {
     "get_extract_job": {"job_id": STATEMENT, "max_chars": 3_000},
     "wait_for_extract_job": {"job_ids": [INVOICE, LAB_REPORT, "ext-unknown"], "max_chars": 4_000},
     "read_extract_result": {"job_id": INVOICE, "path": "line_items[*]", "max_chars": 2_000},
-    "find_in_extract_result": {"job_id": LOAN, "text": "interest cover"},
+    "find_in_extract_result": {"job_id": LOAN, "text": "interest cover covenant"},
     "query_extract_result": {
         "job_id": STATEMENT,
         "sql": "SELECT substr(date, 1, 7) AS month, count(*) AS payments, round(sum(amount), 2) AS net "
