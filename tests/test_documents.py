@@ -23,8 +23,8 @@ from llx_mcp.jobs.creation_options import CreationOptions
 from llx_mcp.jobs.reader_options import ReaderOptions
 from llx_mcp.local import SAMPLES
 from llx_mcp.server.app import build_server
-from llx_mcp.server.toolset import TOOLS_BY_PERMISSION, list_modules
 from llx_mcp.server.prompts import load_prompts
+from llx_mcp.server.toolset import TOOLS_BY_PERMISSION, list_modules
 from llx_mcp.serving.settings import HttpSettings
 from llx_mcp.settings import Permission, Settings
 from tests.conftest import ROOT, SHARED, need_shared
