@@ -1,7 +1,7 @@
 """Answers about several jobs: which of them are answered for, and what each says about some words."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from llx_mcp.answers.budget import NOTICE, Answer, AnswerBuilder, Cost, part_cost
 from llx_mcp.answers.header import FREE
@@ -61,52 +61,98 @@ def _add_jobs(builder: AnswerBuilder, jobs: Sequence[JobRow]) -> None:
         builder.add("jobs", table.table)
 
 
+@dataclass(frozen=True, slots=True)
+class JobSearchRoom:
+    """A job to search, and how much its answer may take.
+
+    Attributes:
+        job_id: the job.
+        max_chars: the budget.
+        limit: the most matches to show.
+    """
+
+    job_id: str
+    max_chars: int
+    limit: int
+
+
+@dataclass(slots=True)
+class _Searched:
+    job_id: str
+    found: JobSearch
+    cost: Cost
+    # A job is searched again at most once.
+    is_final: bool
+
+    @property
+    def num_shown(self) -> int:
+        return len(self.found.hits.rows) if self.found.hits is not None else 0
+
+
 class SearchReport:
     """Builds the answer to a search of several jobs.
 
-    `next_search` names the job to search next, and the budget for it; `add` takes what was found, `skip` says why there
-    is nothing.
+    `next_search` names the job to search next, and the room for it; `add` takes what was found, `skip` says why there
+    is nothing. Each job has the same room at first. What some do not need goes to the others.
     """
 
-    def __init__(self, jobs: Sequence[JobRow], request: JobsRequest, text: str) -> None:
+    def __init__(self, jobs: Sequence[JobRow], request: JobsRequest, text: str, limit: int) -> None:
         unread = [job for job in jobs if job.status == UNREADABLE]
         self._request = request
         self._text = text
+        self._limit = limit
+        self._share = max(limit // len(jobs), 1)
         self._left = [job.job_id for job in jobs if job.status != UNREADABLE]
-        self._searches: list[JobSearch] = []
-        self._spent = Cost()
+        self._searched: list[_Searched] = []
+        self._again: _Searched | None = None
         # Each search has the next step of its own job.
         self._builder = start_joined(SearchOutput(), unread, unread, request)
 
-    def next_search(self) -> tuple[str, int] | None:
-        """Return the job to search next and its budget; None where there is no room, or no job."""
-        if not self._left:
-            return None
+    def next_search(self) -> JobSearchRoom | None:
+        """Return the job to search next; None where there is no room, or no job."""
         room = self._builder.room - self._spent - self._reserve()
         most = min(room.text, room.data) - _COMMA
-        share = max(most // len(self._left), _USEFUL_CHARS)
-        return None if most < _USEFUL_CHARS else (self._left[0], min(share, most))
+        if self._left:
+            share = max(most // len(self._left), _USEFUL_CHARS)
+            return None if most < _USEFUL_CHARS else JobSearchRoom(self._left[0], min(share, most), self._share)
+        spare = self._limit - sum(one.num_shown for one in self._searched)
+        self._again = next((one for one in self._searched if one.found.omitted and not one.is_final), None)
+        if self._again is None or most < _USEFUL_CHARS or spare < 1:
+            return None
+        self._again.is_final = True
+        room += self._again.cost
+        most = min(room.text, room.data) - _COMMA
+        return JobSearchRoom(self._again.job_id, most, spare + self._again.num_shown)
 
     def add(self, found: Answer) -> None:
         """Add what was found in the job that was named last."""
-        self._left.pop(0)
         # The whole answer has the notice.
         structured = {name: value for name, value in found.structured.items() if name != "notice"}
-        self._spent += Cost(len(found.text) + len("\n"), len(dump_json(structured)) + _COMMA)
-        self._searches.append(JobSearch.model_validate(structured))
+        cost = Cost(len(found.text) + len("\n"), len(dump_json(structured)) + _COMMA)
+        search = JobSearch.model_validate(structured)
+        if self._again is not None:
+            self._again.found, self._again.cost = search, cost
+        else:
+            self._searched.append(_Searched(self._left.pop(0), search, cost, is_final=False))
 
     def skip(self, reason: str) -> None:
-        """Say why the job that was named last was not searched."""
+        """Say why the job that was named last was not searched. What was found in it before stays."""
+        if self._again is not None:
+            return
         job_id = sanitize_line(self._left.pop(0), _ID_CHARS)
         self._builder.omit(Omission(what=f"search of {job_id}", hint=sanitize_line(reason, _REASON_CHARS)))
 
     def build(self) -> Answer:
         """Build both forms of the answer."""
-        if self._searches:
-            self._builder.add("searches", self._searches)
+        if self._searched:
+            self._builder.add("searches", [one.found for one in self._searched])
         if self._left:
             self._builder.omit(self._omission())
         return self._builder.build()
+
+    @property
+    def _spent(self) -> Cost:
+        return sum((one.cost for one in self._searched), Cost())
 
     def _reserve(self) -> Cost:
         return self._builder.omissions_cost(self._omission()) + part_cost("searches", [])

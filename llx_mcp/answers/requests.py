@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 from urllib.parse import quote
 
-from llx_mcp.answers.limits import DEFAULT_CHARS, DEFAULT_WIDTH, MAX_CHARS, MAX_PICTURES, Section
+from llx_mcp.answers.limits import DEFAULT_CHARS, DEFAULT_WIDTH, MAX_CHARS, MAX_PICTURES, MIN_CHARS, Section
 from llx_mcp.answers.outputs import Call
 from llx_mcp.result.sanitize import INVISIBLE, dump_json, sanitize_line
 from llx_mcp.scope import DEFAULT_SCOPE, Scope
@@ -81,7 +81,7 @@ class JobRequest:
 
     def larger_call(self, need_chars: int, tool: str = "get_extract_job", **arguments: Any) -> Call | None:
         """Build the call of a tool with a budget of at least `need_chars`; None where no budget allows it."""
-        rounded = round_chars(need_chars)
+        rounded = max(round_chars(need_chars), MIN_CHARS)
         if rounded > MAX_CHARS:
             return None
         expand = None if self.expand == DEFAULT_EXPAND else list(self.expand)

@@ -11,7 +11,7 @@ from llx_mcp.answers.budget import Answer, AnswerBuilder, TableBuilder, part_cos
 from llx_mcp.answers.cells import CELLS
 from llx_mcp.answers.citation_checks import CitationChecks, open_checks
 from llx_mcp.answers.header import Header, start_answer
-from llx_mcp.answers.limits import DEFAULT_CHARS
+from llx_mcp.answers.limits import DEFAULT_CHARS, MIN_CHARS
 from llx_mcp.answers.outputs import Call, NextStep, Omission, SearchCounts, SearchOutput
 from llx_mcp.answers.requests import DEFAULT_HITS, MAX_HITS, JobRequest
 from llx_mcp.answers.row_lines import hit_line
@@ -184,7 +184,8 @@ class _Matches:
         elif self.limit >= MAX_HITS:
             call, hint = None, "count and filter with query_extract_result"
         else:
-            max_chars = None if self.request.max_chars == DEFAULT_CHARS else self.request.max_chars
+            # A search of several jobs has less room for each than a call may ask for.
+            max_chars = None if self.request.max_chars == DEFAULT_CHARS else max(self.request.max_chars, MIN_CHARS)
             call = self.request.call(
                 "find_in_extract_result", text=self.text, limit=min(total, MAX_HITS), max_chars=max_chars
             )

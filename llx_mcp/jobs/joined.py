@@ -81,9 +81,9 @@ class JoinedJobs:
             call.is_fetched = True
             now = self._fetcher.service_now()
             rows = [build_fetched_row(job_id, _job_of(found), now) for job_id, found in outcomes.items()]
-            report = SearchReport(rows, request, text)
+            report = SearchReport(rows, request, text, limit)
             sources = await self._find_sources(request, outcomes)
-            await self._search_each(report, request, text, outcomes, sources, max(limit // len(rows), 1))
+            await self._search_each(report, request, text, outcomes, sources)
         return report.build()
 
     async def _find_sources(self, request: JobsRequest, outcomes: Outcomes) -> Sources:
@@ -101,22 +101,22 @@ class JoinedJobs:
         return sources
 
     async def _search_each(
-        self, report: SearchReport, request: JobsRequest, text: str, outcomes: Outcomes, sources: Sources, limit: int
+        self, report: SearchReport, request: JobsRequest, text: str, outcomes: Outcomes, sources: Sources
     ) -> None:
         num_found, error = 0, None
         shown = _show_ids(outcomes)
         while (named := report.next_search()) is not None:
-            job_id, max_chars = named
+            job_id = named.job_id
             cached = outcomes[job_id]
             if isinstance(cached, LlxError):
                 raise TypeError("a job that was not fetched cannot be searched")
-            single = request.job_request(job_id, max_chars)
+            single = request.job_request(job_id, named.max_chars)
             header = build_header(cached.job, single, now=self._fetcher.service_now())
             # The id as it was given, as in a query.
             header = replace(header, job_id=shown[job_id])
             key = await self._fetcher.build_key(job_id, request.scope)
             try:
-                question = SearchQuestion(single, header, text, limit)
+                question = SearchQuestion(single, header, text, named.limit)
                 report.add(await self._executor.answer(key, cached, question, sources.get(job_id)))
                 num_found += 1
             except LlxError as exc:

@@ -11,6 +11,7 @@ from llx_mcp.answers.budget import Answer
 from llx_mcp.answers.dispatch import JoinedQueryQuestion, JoinedReader, Step, decode_step, encode_step
 from llx_mcp.answers.header import build_header
 from llx_mcp.answers.joined import SearchReport
+from llx_mcp.answers.limits import MIN_CHARS
 from llx_mcp.answers.markdown import render
 from llx_mcp.answers.requests import JobsRequest
 from llx_mcp.answers.search import find_text
@@ -48,18 +49,18 @@ def query(wires: Wires, sql: str, max_chars: int) -> Answer:
     return JoinedReader(bodies).answer(question)
 
 
-def find(wires: Wires, text: str, max_chars: int) -> Answer:
+def find(wires: Wires, text: str, max_chars: int, limit: int = 4) -> Answer:
     """Return the answer to a search of jobs, without a worker."""
     found = parse(wires)
     request = JobsRequest(tuple(wires), max_chars)
     report = SearchReport(
-        [build_fetched_row(job_id, job or MISSING, NOW) for job_id, job in found.items()], request, text
+        [build_fetched_row(job_id, job or MISSING, NOW) for job_id, job in found.items()], request, text, limit
     )
-    while (named := report.next_search()) is not None:
-        job_id, share = named
-        job, single = found[job_id], request.job_request(job_id, share)
+    while (room := report.next_search()) is not None:
+        job, single = found[room.job_id], request.job_request(room.job_id, room.max_chars)
         assert job is not None
-        report.add(find_text(JobSections(job.sections), build_header(job, single, now=NOW), single, text, 2))
+        header = build_header(job, single, now=NOW)
+        report.add(find_text(JobSections(job.sections), header, single, text, room.limit))
     return report.build()
 
 
@@ -112,6 +113,23 @@ def test_every_one_of_ten_jobs_is_shown_or_counted(width: int, max_chars: int, n
     # Jobs that cannot be read come first where not all have room.
     statuses = [row[1] for row in rows.structured.get("jobs", {"rows": []})["rows"]]
     assert statuses[:num_missing] == [UNREADABLE] * min(num_missing, len(statuses))
+
+
+def test_room_that_some_jobs_do_not_need_goes_to_the_others() -> None:
+    wires: Wires = {"ext-0": wire_of(1), "ext-1": wire_of(2), "ext-2": wire_of(1), "ext-3": None}
+    searches = find(wires, "word 1", 4_000, limit=8).structured["searches"]
+    # Two for each at first, and then what the others have not used.
+    assert [len(search.get("hits", {"rows": []})["rows"]) for search in searches[::2]] == [5, 2]
+    (alone,) = find({"ext-0": wire_of(1), "ext-3": None}, "word 1", 4_000, limit=8).structured["searches"]
+    assert len(alone["hits"]["rows"]) == 8
+
+
+@pytest.mark.parametrize("max_chars", [1_500, 4_000])
+def test_suggested_search_of_one_job_can_be_made(max_chars: int) -> None:
+    wires: Wires = {f"ext-{number}": wire_of(1) for number in range(4)}
+    for search in find(wires, "word 1", max_chars).structured["searches"]:
+        for omission in search["omitted"]:
+            assert omission["call"]["arguments"].get("max_chars", MIN_CHARS) >= MIN_CHARS
 
 
 def test_job_that_cannot_be_decoded_has_a_note_and_no_rows() -> None:
