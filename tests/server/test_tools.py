@@ -214,7 +214,7 @@ async def test_sections_can_be_one_comma_separated_string(client: Client) -> Non
 @pytest.mark.parametrize(
     ("job_id", "words"),
     [
-        ("ext-nowhere", 'No job "ext-nowhere" can be seen with this key. Check the id, the project and the address'),
+        ("ext-nowhere", 'No job "ext-nowhere" can be seen with this key. Check the id, the project and the store'),
         ("pjb-1", "the id of a parse job"),
         ("dfl-1", "the id of a file"),
         ("cfg-1", "the id of a configuration"),
