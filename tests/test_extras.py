@@ -1,6 +1,5 @@
 """A feature whose packages are missing names the extra that brings them, and the page that says how to install it."""
 
-import io
 import re
 import sys
 import tomllib
@@ -8,27 +7,22 @@ from collections.abc import Callable
 
 import pytest
 
-from llx_mcp.cli.export_formats import export
+from llx_mcp.cli.export_formats import check_format
 from llx_mcp.errors import MissingExtraError
 from llx_mcp.serving.metrics_server import build_metrics
 from llx_mcp.serving.redis_client import open_redis
 from llx_mcp.serving.settings import HttpSettings
 from llx_mcp.settings import read_settings
-from tests.cli.documents import build_document
 from tests.conftest import ROOT
 
 EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
 
 
-def write(format_name: str) -> None:
-    export(build_document([{"a": 1}]), "$", format_name, io.BytesIO(), provenance=False)
-
-
 @pytest.mark.parametrize(
     ("module", "use", "extra"),
     [
-        ("openpyxl", lambda: write("xlsx"), "export"),
-        ("pyarrow", lambda: write("parquet"), "export"),
+        ("openpyxl", lambda: check_format("xlsx"), "export"),
+        ("pyarrow", lambda: check_format("parquet"), "export"),
         ("redis.asyncio.retry", lambda: open_redis("redis://127.0.0.1", 1.0), "redis"),
         ("llx_mcp.serving.metrics", lambda: build_metrics(read_settings(HttpSettings, metrics_port=0)), "metrics"),
     ],

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import BeforeValidator, Field, SecretStr, field_validator
 from pydantic_settings import NoDecode
 
+from llx_mcp.errors import excerpt
 from llx_mcp.settings import EnvironmentSettings, check_base_url, is_loopback
 
 AuthMode = Literal["pass-through", "oauth", "tokens"]
@@ -121,11 +122,11 @@ class HttpSettings(EnvironmentSettings):
     @field_validator("trusted_proxies")
     @classmethod
     def _check_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        try:
-            for network in value:
+        for network in value:
+            try:
                 ipaddress.ip_network(network, strict=False)
-        except ValueError:
-            raise ValueError("must be addresses or networks such as 10.0.0.0/8") from None
+            except ValueError:
+                raise ValueError(f"{excerpt(network, 40)!r} is no address or network such as 10.0.0.0/8") from None
         return value
 
     @property

@@ -149,12 +149,18 @@ def test_unknown_ending_asks_for_a_format(tmp_path: Path, name: str) -> None:
         (("check", "--region", "us"), "'na', 'eu'"),
         (("serve", "--log-level", "all"), "'DEBUG', 'INFO', 'WARNING', 'ERROR'"),
         (("local", "redact", "/nowhere/job.json"), "/nowhere/job.json: No such file or directory"),
-        (("export", INVOICE, "--local", "--output", "/nowhere/x.csv"), "/nowhere/x.csv: No such file or directory"),
+        (
+            ("export", INVOICE, "--local", "--output", "/nowhere/x.csv"),
+            "--output /nowhere/x.csv: the folder /nowhere does not exist. Create it",
+        ),
         (("wait", INVOICE, "--timeout", "soon"), "argument --timeout: give a number of seconds from 0"),
         (("serve", "--http", "--port", "x"), "argument --port: a port is a number from 0 to 65535"),
         (("local", "serve", "--max-upload-mb", "many"), "give a number of megabytes up to 1000"),
         (("serve", "--http", "--path", "mcp"), "These settings cannot be used. --path: must match ^/"),
-        (("serve", "--http", "--trusted-proxies", "proxy"), "--trusted-proxies: 'proxy' does not appear to be an IP"),
+        (
+            ("serve", "--http", "--trusted-proxies", "proxy"),
+            "--trusted-proxies: 'proxy' is no address or network such as 10.0.0.0/8",
+        ),
     ],
 )
 def test_error_names_the_flag_or_file_and_what_is_allowed(arguments: tuple[str, ...], words: str) -> None:

@@ -89,7 +89,7 @@ def test_format_without_its_library_is_refused_before_anything_is_uploaded(
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(folder / "without"), str(ROOT)]))
     arguments = ("--schema", "schema.json", "--yes", "--output", "results", "--format", format_name)
     run = run_command("extract", "invoice.pdf", *arguments, exit_status=2)
-    reason = f"--format {format_name}: it needs {library}. Install it: pip install 'llx-mcp[export]'."
+    reason = f"--format {format_name} needs the extra export. Install llx-mcp with it: see Extras in docs/install.md."
     assert run.stderr == f"llx-mcp: {reason}\n"
     export = ("export", ID_BY_NAME["invoice"], "--output", f"values.{format_name}")
     assert run_command(*export, exit_status=2).stderr == run.stderr

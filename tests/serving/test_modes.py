@@ -101,7 +101,7 @@ def test_error_says_what_a_setting_takes(monkeypatch: pytest.MonkeyPatch) -> Non
     assert sorted(str(caught.value).removeprefix("These settings cannot be used. ").split("; ")) == [
         "--header-seconds: must be more than 0",
         "LLX_MCP_HTTP_PUBLIC_URL: must be an absolute URL such as https://mcp.example.com/mcp",
-        "LLX_MCP_HTTP_TRUSTED_PROXIES: must be addresses or networks such as 10.0.0.0/8",
+        "LLX_MCP_HTTP_TRUSTED_PROXIES: 'everyone' is no address or network such as 10.0.0.0/8",
         f"LLX_MCP_OAUTH_ALGORITHMS: must be {algorithms}",
     ]
     monkeypatch.setenv("LLX_MCP_OAUTH_ALGORITHMS", ",")
