@@ -83,7 +83,7 @@ class CachedJob(CachedBytes):
         return result
 
     def keep_result(self, call: bytes, result: bytes) -> None:
-        """Keep the result of a call, with those of a few other calls. The cache must count the job again."""
+        """Keep the result of a call. The cache of the job has a method for this, which counts it."""
         self._results[call] = result
         if len(self._results) > _MAX_RESULTS:
             self._results.popitem(last=False)
@@ -144,6 +144,13 @@ class JobCache:
             cached.cached_at = self._clock.monotonic()
             cached.is_billed = self._is_billed(job)
         return cached
+
+    def keep_result(self, key: JobKey, call: bytes, result: bytes) -> None:
+        """Keep the result of a call about a cached job, with those of a few other calls."""
+        cached = self.entries.peek(key)
+        if isinstance(cached, CachedJob):
+            cached.keep_result(call, result)
+            self.entries.recount(key)
 
     async def compress(self, key: JobKey) -> None:
         """Compress a job that was cached without compression."""

@@ -64,8 +64,7 @@ class RepeatedCalls:
             with suppress(ValueError):
                 # It may be too deep to be read.
                 from_json(body)
-                basis.job.keep_result(call, body)
-                reader.fetcher.cache.entries.recount(basis.key)
+                reader.fetcher.cache.keep_result(basis.key, call, body)
         return result
 
     def _find(self, ctx: ServerRequestContext[JobReader, Any]) -> "tuple[SummaryBasis, bytes] | None":

@@ -10,7 +10,7 @@ from llx_mcp.observation import set_request_id
 from llx_mcp.redaction import Redactor
 
 _HEADER = "x-request-id"
-# A key of LlamaCloud begins so, whoever it belongs to.
+# The first characters of every key of LlamaCloud.
 _KEY_PREFIX = "llx-"
 _WELL_FORMED = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
