@@ -102,6 +102,16 @@ async def start_wait(reader: JobReader, group: anyio.abc.TaskGroup, *ids: str) -
     return found
 
 
+@asynccontextmanager
+async def waiting_for_own_job(service: Service, script: Scripted) -> AsyncIterator[JobReader]:
+    """Wait for `ext-own`, which does not end, until the block ends."""
+    service.add("ext-own", 600)
+    async with coordinated(service, script) as reader, anyio.create_task_group() as group:
+        await start_wait(reader, group, "ext-own")
+        yield reader
+        group.cancel_scope.cancel()
+
+
 @virtual
 async def test_job_is_polled_in_its_turn_alone() -> None:
     service, script = Service(VirtualClock()), Scripted(NEVER)
@@ -227,11 +237,9 @@ async def test_wait_of_no_time_waits_for_its_turn_if_nothing_is_known() -> None:
 @virtual
 async def test_jobs_of_others_share_the_list_request_and_are_not_fetched() -> None:
     service, script = Service(VirtualClock()), Scripted(ALWAYS)
-    service.add("ext-own", 600)
     service.add("ext-guest", 20)
     service.add("ext-gone", 600)
-    async with coordinated(service, script) as reader, anyio.create_task_group() as group:
-        await start_wait(reader, group, "ext-own")
+    async with waiting_for_own_job(service, script):
         script.want("ext-guest", 60)
         script.want("ext-gone", 60)
         await anyio.sleep(5)
@@ -248,32 +256,26 @@ async def test_jobs_of_others_share_the_list_request_and_are_not_fetched() -> No
             ("ext-guest", "RUNNING", True),
         ]
         assert set(script.keys) == {"ext-own"}
-        group.cancel_scope.cancel()
 
 
 @virtual
 async def test_job_of_others_whose_end_they_report_is_not_fetched() -> None:
     service, script = Service(VirtualClock()), Scripted(NEVER)
-    service.add("ext-own", 600)
     service.add("ext-guest", 1)
-    async with coordinated(service, script) as reader, anyio.create_task_group() as group:
-        await start_wait(reader, group, "ext-own")
+    async with waiting_for_own_job(service, script):
         script.want("ext-guest", 60)
         await anyio.sleep(5)
         script.say("ext-guest", "COMPLETED", VirtualClock(), has_ended=True)
         await anyio.sleep(5)
         assert service.seen == []
         assert set(script.keys) == {"ext-own"}
-        group.cancel_scope.cancel()
 
 
 @virtual
 async def test_job_of_others_whose_end_they_report_during_a_poll_is_not_fetched() -> None:
     service, script = Service(VirtualClock()), Scripted(ALWAYS)
-    service.add("ext-own", 600)
     service.add("ext-guest", 6)
-    async with coordinated(service, script) as reader, anyio.create_task_group() as group:
-        await start_wait(reader, group, "ext-own")
+    async with waiting_for_own_job(service, script):
         service.answer_seconds = 3
         script.want("ext-guest", 60)
         await anyio.sleep(1)
@@ -284,16 +286,13 @@ async def test_job_of_others_whose_end_they_report_during_a_poll_is_not_fetched(
         assert len(service.poll_times("ext-guest")) == 1
         assert service.fetch_times("ext-guest") == []
         assert set(script.keys) == {"ext-own"}
-        group.cancel_scope.cancel()
 
 
 @virtual
 async def test_ended_job_is_left_to_others_when_the_last_caller_here_leaves() -> None:
     service, script = Service(VirtualClock()), Scripted(ALWAYS)
-    service.add("ext-own", 600)
     service.add("ext-guest", 600)
-    async with coordinated(service, script) as reader, anyio.create_task_group() as group:
-        await start_wait(reader, group, "ext-own")
+    async with waiting_for_own_job(service, script) as reader:
         script.want("ext-guest", 60)
         async with anyio.create_task_group() as callers:
             await start_wait(reader, callers, "ext-guest")
@@ -302,16 +301,13 @@ async def test_ended_job_is_left_to_others_when_the_last_caller_here_leaves() ->
         await anyio.sleep(5)
         assert service.fetch_times("ext-guest") == []
         assert set(script.keys) == {"ext-own"}
-        group.cancel_scope.cancel()
 
 
 @virtual
 async def test_job_of_others_is_polled_as_long_as_they_ask() -> None:
     service, script = Service(VirtualClock()), Scripted(ALWAYS)
-    service.add("ext-own", 600)
     service.add("ext-guest", 600)
-    async with coordinated(service, script) as reader, anyio.create_task_group() as group:
-        await start_wait(reader, group, "ext-own")
+    async with waiting_for_own_job(service, script):
         for _ in range(3):
             script.want("ext-guest", 10)
             await anyio.sleep(5)
@@ -319,7 +315,6 @@ async def test_job_of_others_is_polled_as_long_as_they_ask() -> None:
         times = service.poll_times("ext-guest")
         assert times[-1] == pytest.approx(20, abs=1.5)
         assert set(script.keys) == {"ext-own"}
-        group.cancel_scope.cancel()
 
 
 @virtual

@@ -37,18 +37,21 @@ class Service:
         job: the job as the service has it.
         num_built: how many answers were built.
         prepare: called with the reader before an answer is built.
+        reader: the reader of the last answer that was built.
     """
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, **job: Any) -> None:
         self.job = JOB | job
         self.num_built = 0
         self.prepare: Callable[[JobReader], Awaitable[None]] | None = None
+        self.reader: JobReader
         self.source = Bodies(lambda _: json.dumps(self.job).encode())
         self.clock = StandingClock()
         get = JobReader.get
 
         async def count(reader: JobReader, request: Any) -> Any:
             self.num_built += 1
+            self.reader = reader
             if self.prepare is not None:
                 await self.prepare(reader)
             return await get(reader, request)
@@ -119,15 +122,9 @@ async def test_job_that_was_fetched_again_is_answered_anew(monkeypatch: pytest.M
 
 async def test_deleted_job_is_not_answered_from_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     service = Service(monkeypatch)
-    readers: list[JobReader] = []
-
-    async def note(reader: JobReader) -> None:
-        readers.append(reader)
-
-    service.prepare = note
     async with service.connect() as client:
         assert await count_new(service, client) == 2
-        readers[0].fetcher.cache.forget_job("ext-1")
+        service.reader.fetcher.cache.forget_job("ext-1")
         assert await count_new(service, client) == 2
 
 
@@ -159,10 +156,8 @@ async def test_answer_whose_checks_may_have_run_out_of_time_is_not_kept(monkeypa
 
 async def test_answer_is_not_kept_if_the_text_became_known_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
     service = cite(monkeypatch)
-    readers: list[JobReader] = []
 
     async def fetch_text(reader: JobReader) -> None:
-        readers.append(reader)
         await reader.read_source_text(JobRequest("ext-1"), SourceOptions(pages="1"))
 
     async with service.connect() as client:
@@ -170,7 +165,7 @@ async def test_answer_is_not_kept_if_the_text_became_known_meanwhile(monkeypatch
         service.prepare = fetch_text
         await call(client, "get_extract_job", job_id="ext-1")
         service.prepare = None
-        entries = readers[0].fetcher.cache.entries
+        entries = service.reader.fetcher.cache.entries
         for key in list(entries.newest_first("bodies")):
             if isinstance(key, DocumentKey):
                 entries.drop(key)
@@ -280,15 +275,9 @@ async def test_argument_that_is_not_valid_unicode_is_answered(monkeypatch: pytes
 
 async def test_arguments_count_as_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     service = Service(monkeypatch)
-    readers: list[JobReader] = []
-
-    async def note(reader: JobReader) -> None:
-        readers.append(reader)
-
-    service.prepare = note
     async with service.connect() as client:
         await count_new(service, client)
-        entries = readers[0].fetcher.cache.entries
+        entries = service.reader.fetcher.cache.entries
         before = entries.num_bytes
         await count_new(service, client, project_id="p" * 10_000)
         assert entries.num_bytes - before > 10_000
