@@ -23,20 +23,18 @@ from llx_mcp.answers.outputs import (
     JobListFacts,
     JobListOutput,
     JobOutput,
-    JobSearch,
     NextStep,
     Omission,
     QueryOutput,
     ReviewCounts,
     ReviewOutput,
-    SearchCounts,
-    SearchOutput,
     Sections,
     Table,
     WaitCounts,
     WaitOutput,
 )
 from llx_mcp.answers.read_outputs import Citation, Entry, Place, ReadOutput, Value
+from llx_mcp.answers.search_outputs import JobSearch, SearchCounts, SearchOutput
 from llx_mcp.answers.source_outputs import SourceTextOutput
 
 __all__ = [

@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 
 from llx_mcp.answers.budget import NOTICE, Answer, AnswerBuilder, Cost, part_cost
 from llx_mcp.answers.header import FREE
-from llx_mcp.answers.outputs import JobSearch, NextStep, Omission, QueryOutput, SearchOutput
+from llx_mcp.answers.outputs import NextStep, Omission, QueryOutput
 from llx_mcp.answers.requests import JobsRequest
+from llx_mcp.answers.search_outputs import JobSearch, SearchOutput
 from llx_mcp.answers.wait_report import UNREADABLE, JobRow, build_job_table
 from llx_mcp.result.sanitize import dump_json, sanitize_line
 

@@ -12,10 +12,11 @@ from llx_mcp.answers.cells import CELLS
 from llx_mcp.answers.citation_checks import CitationChecks, open_checks
 from llx_mcp.answers.header import Header, start_answer
 from llx_mcp.answers.limits import DEFAULT_CHARS, MIN_CHARS
-from llx_mcp.answers.outputs import Call, NextStep, Omission, SearchCounts, SearchOutput
+from llx_mcp.answers.outputs import Call, NextStep, Omission
 from llx_mcp.answers.requests import DEFAULT_HITS, MAX_HITS, JobRequest
 from llx_mcp.answers.row_lines import hit_line
 from llx_mcp.answers.search_lists import ELEMENTS_A_ROW, Row, RowPicker
+from llx_mcp.answers.search_outputs import SearchCounts, SearchOutput
 from llx_mcp.answers.search_rows import RowBuilder
 from llx_mcp.errors import ArgumentError
 from llx_mcp.evidence.grounding import Grounder

@@ -7,8 +7,8 @@ from mcp_types import CallToolResult
 from pydantic import Field
 
 from llx_mcp.answers.limits import DEFAULT_CHARS
-from llx_mcp.answers.outputs import SearchOutput
 from llx_mcp.answers.requests import DEFAULT_HITS, MAX_HITS, JobsRequest
+from llx_mcp.answers.search_outputs import SearchOutput
 from llx_mcp.jobs.reader import JobReader
 from llx_mcp.server.tools.arguments import (
     JobId,
